@@ -1,0 +1,50 @@
+# make help lists what there is. VENV=/path uses an environment that exists already, CPU_TORCH=1 takes PyTorch's CPU
+# build where pip would take the one with CUDA, PROFILE=name runs another profile.
+VENV ?= .venv
+PYTHON ?= python3
+PROFILE ?= tiny
+BIN := $(VENV)/bin
+READY := $(VENV)/.blipkit-ready
+EXTRA_INDEX := $(if $(CPU_TORCH),--extra-index-url https://download.pytorch.org/whl/cpu)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint lab bench report tiny-pets
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(READY) ## make $(VENV) and install what is missing; a second time does nothing
+
+# An environment of our own gets the tested versions; in one that existed before, nothing installed is moved:
+# its versions become the constraints, and pip names what conflicts.
+$(READY): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || { $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	  || { echo "blipkit needs Python 3.11, 3.12 or 3.13; $(PYTHON) is $$($(PYTHON) -V). Pass PYTHON=python3.11"; exit 1; }; \
+	  $(PYTHON) -m venv $(VENV) && touch $(VENV)/.blipkit-made; }
+	@if test -f $(VENV)/.blipkit-made; then cp constraints.txt $(VENV)/.blipkit-pins; \
+	  else $(BIN)/python -m pip list --format=freeze --exclude blipkit > $(VENV)/.blipkit-pins; fi
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(EXTRA_INDEX) -c $(VENV)/.blipkit-pins -e '.[dev]'
+	@touch $(READY)
+
+run: setup ## run PROFILE (tiny) through all notebooks: results/PROFILE/report/index.html
+	$(BIN)/blipkit run $(PROFILE)
+
+test: setup ## the test suite
+	$(BIN)/python -m pytest
+
+lint: setup ## formatting, lint, and the size of the package
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/python tests/size.py
+
+lab: setup ## open the notebooks in JupyterLab
+	cd notebooks && ../$(BIN)/jupyter lab
+
+bench: setup ## what the kit itself costs: start-up and overhead per call
+	$(BIN)/python tests/bench.py
+
+report: setup ## write verdict and report of results/PROFILE again
+	$(BIN)/blipkit report results/$(PROFILE)
+
+tiny-pets: setup ## draw the scenes and train builtin:tiny-pets again (about 10 minutes)
+	$(BIN)/python -m blipkit.tiny_pets.train results/tiny-pets

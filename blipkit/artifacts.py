@@ -1,0 +1,135 @@
+"""Compiled components on disk. Each has a folder named by a content key (weights, code, shapes, dtype, flags, versions),
+with a manifest beside the compiled file. A damaged one is refused by name before anything loads it.
+"""
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from blipkit.components import Bucket
+from blipkit.errors import BlipkitError
+
+FORMAT = 1  # part of every key: raise it when artifacts of older kits must not be reused
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One compiled component. `skipped`: it was there already and compiling it again was not needed."""
+
+    folder: Path
+    manifest: dict
+    skipped: bool = False
+
+    @property
+    def component(self) -> str:
+        return self.manifest["component"]
+
+    @property
+    def runner(self) -> str:
+        return self.manifest["runner"]
+
+    @property
+    def dtype(self) -> str:
+        return self.manifest["dtype"]
+
+    @property
+    def arm(self) -> str:
+        return f"{self.runner} {self.dtype}"
+
+    @property
+    def bucket(self) -> Bucket:
+        return Bucket(**self.manifest["bucket"])
+
+    @property
+    def path(self) -> Path:
+        """The compiled file."""
+        return self.folder / self.manifest["file"]
+
+
+class Artifacts:
+    """Artifacts of one arm: every component of a checkpoint, for one or more buckets."""
+
+    def __init__(self, artifacts: list[Artifact]):
+        self._all = list(artifacts)
+
+    def __iter__(self) -> Iterator[Artifact]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    @property
+    def buckets(self) -> list[Bucket]:
+        return sorted({a.bucket for a in self._all})
+
+    @property
+    def arm(self) -> str:
+        return self._all[0].arm
+
+    def of(self, bucket: Bucket) -> dict[str, Artifact]:
+        """Component name -> artifact for one bucket."""
+        return {a.component: a for a in self._all if a.bucket == bucket}
+
+
+def content_key(about: dict) -> str:
+    """24 hex digits over everything that a compiled file depends on."""
+    return hashlib.sha256(json.dumps({"format": FORMAT, **about}, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def artifact_folder(root: Path, component: str, runner: str, dtype: str, key: str) -> Path:
+    return Path(root) / f"{component}-{runner}-{dtype}-{key}"
+
+
+def write_artifact(folder: Path, about: dict, bucket: Bucket, compile_into) -> None:
+    """Compile into a folder beside `folder` and move it there when it is whole.
+
+    compile_into(path): writes the compiled file, returns the output's shape. Kept in the manifest: key, seconds, bytes,
+    SHA-256, shapes, flags, versions.
+    """
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    file = part / "compiled.pt"
+    started = time.perf_counter()
+    shape = compile_into(file)
+    seconds = time.perf_counter() - started
+    manifest = {
+        **about,
+        "bucket": asdict(bucket),
+        "key": folder.name.rpartition("-")[2],
+        "file": file.name,
+        "output_shape": list(shape),
+        "seconds": round(seconds, 3),
+        "bytes": file.stat().st_size,
+        "sha256": file_digest(file),
+    }
+    (part / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    shutil.rmtree(folder, ignore_errors=True)  # recompiled with --force
+    part.rename(folder)
+
+
+def read_artifact(folder: Path, skipped: bool = False) -> Artifact:
+    """Read an artifact's manifest and check its file against it."""
+    advice = f"delete {folder} and run 02_trace again"
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        file = folder / manifest["file"]
+        seen = file_digest(file)
+    except (OSError, ValueError, KeyError) as error:
+        raise BlipkitError(f"artifact {folder.name} is damaged: {error}; {advice}") from None
+    if seen != manifest["sha256"]:
+        raise BlipkitError(
+            f"artifact {folder.name} is damaged: {manifest['file']} has SHA-256 {seen[:12]}..., "
+            f"its manifest says {manifest['sha256'][:12]}... ({manifest['bytes']} bytes); {advice}"
+        )
+    return Artifact(folder, manifest, skipped)
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,86 @@
+"""Run one function of ours in a fresh Python process and take back what it returns.
+
+Compiling and load tests run this way: a Neuron core stays with its process until exit, its runtime is not fork-safe,
+and a Jupyter kernel has threads of its own. Starting costs 2-3 s, the import of torch. Arguments and result are JSON:
+a child gets a checkpoint's name and digest, never pickled weights.
+"""
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from blipkit.errors import BadInput, BlipkitError
+
+FAILED = 70  # the child's exit status when our function raised; anything else is the interpreter's end
+
+
+def call(target: str, *, timeout_s: float, threads: int = 0, **arguments):
+    """Return `module:function`(**arguments), run in a child.
+
+    threads: torch's threads in the child; 0 leaves torch's choice. Raises BlipkitError with the child's last lines
+    when it dies or takes longer than `timeout_s`.
+    """
+    with tempfile.TemporaryDirectory(prefix="blipkit-") as folder:
+        answer = Path(folder, "answer.json")
+        environment = dict(os.environ)
+        if threads:
+            environment |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+        command = [sys.executable, "-X", "faulthandler", "-m", "blipkit.child", target, str(answer)]
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        )
+        try:
+            printed, _ = process.communicate(json.dumps(arguments), timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            printed, _ = process.communicate()
+            raise BlipkitError(
+                f"{target} took longer than {timeout_s:.0f} s and was stopped; its last lines:\n{_tail(printed)}"
+            ) from None
+        except BaseException:  # Ctrl-C: leave no orphan behind
+            process.kill()
+            process.wait()
+            raise
+        if process.returncode == 0:
+            return json.loads(answer.read_text())
+        if process.returncode == FAILED:
+            problem = json.loads(answer.read_text())
+            error = BadInput if problem["bad_input"] else BlipkitError
+            raise error(problem["message"])
+        raise BlipkitError(f"{target} died ({_how(process.returncode)}); its last lines:\n{_tail(printed)}")
+
+
+def _how(status: int) -> str:
+    if status >= 0:
+        return f"exit status {status}"
+    name = signal.Signals(-status).name
+    return f"{name}, perhaps out of memory" if name == "SIGKILL" else name
+
+
+def _tail(text: str, lines: int = 15) -> str:
+    return "\n".join(text.strip().splitlines()[-lines:]) or "(it printed nothing)"
+
+
+def main() -> None:
+    target, answer = sys.argv[1:]
+    module, function = target.split(":")
+    arguments = json.loads(sys.stdin.read())
+    try:
+        result = getattr(importlib.import_module(module), function)(**arguments)
+    except Exception as error:
+        import traceback
+
+        traceback.print_exc()
+        said = str(error) if isinstance(error, BlipkitError) else f"{target}: {type(error).__name__}: {error}"
+        Path(answer).write_text(json.dumps({"message": said, "bad_input": isinstance(error, BadInput)}))
+        sys.exit(FAILED)
+    Path(answer).write_text(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

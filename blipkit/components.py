@@ -1,0 +1,246 @@
+"""BLIP for question answering, taken apart: three unmodified submodules, each behind a thin adapter.
+
+An adapter takes positional tensors and returns one plain tensor, because that is what compilers accept. It calls the
+submodule's own `.embeddings`, layers and `.cls` with additive masks that stay finite in every number format:
+transformers masks with finfo(float32).min, which is -inf in half precision, and 0 * -inf is NaN.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import nn
+
+from blipkit.checkpoints import Checkpoint
+from blipkit.errors import BadInput
+
+MASKED = -1e4  # finite in float16; softmax of it is exactly 0 in float32
+IDS = torch.int32  # Inferentia2 turns 64-bit integers into 32-bit ones anyway
+
+
+@dataclass(frozen=True, order=True)
+class Bucket:
+    """One static shape: frames, questions per frame, tokens per question, candidates per question, answer tokens."""
+
+    frames: int = 1
+    questions: int = 1
+    tokens: int = 8
+    candidates: int = 2
+    answer_tokens: int = 20
+
+    def __post_init__(self):
+        for name, value in asdict(self).items():
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise BadInput(f"bucket: {name} is {value!r}; expected a whole number of 1 or more")
+
+    def __str__(self) -> str:
+        return f"{self.frames}f-{self.questions}q-{self.tokens}t-{self.candidates}c-{self.answer_tokens}a"
+
+
+class ImageEncoder(nn.Module):
+    """pixel_values (F, 3, H, W) -> image_states (F, N, D)."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.vision_model = model.vision_model
+
+    def forward(self, pixel_values):
+        hidden = self.vision_model.embeddings(pixel_values)
+        hidden = self.vision_model.encoder(inputs_embeds=hidden).last_hidden_state
+        return self.vision_model.post_layernorm(hidden)
+
+
+class TextEncoder(nn.Module):
+    """input_ids, attention_mask (F*Q, T), image_states (F, N, D), image_mask (F, N) -> question_states (F*Q, T, D).
+
+    A frame's states enter once and are repeated for its questions inside the graph.
+    """
+
+    def __init__(self, model):
+        super().__init__()
+        self.text_encoder = model.text_encoder
+
+    def forward(self, input_ids, attention_mask, image_states, image_mask):
+        times = input_ids.shape[0] // image_states.shape[0]
+        hidden = self.text_encoder.embeddings(input_ids=input_ids)
+        states, states_mask = repeat_rows(image_states, times), repeat_rows(image_mask, times)
+        mask, states_mask = key_mask(attention_mask, hidden.dtype), key_mask(states_mask, hidden.dtype)
+        return run_layers(self.text_encoder.encoder, hidden, mask, states, states_mask)
+
+
+class TextDecoder(nn.Module):
+    """answer_ids (F*Q*C, A), question_states (F*Q, T, D), question_mask (F*Q, T) -> logits (F*Q*C, A, V).
+
+    Position i of the logits predicts answer token i + 1. There is no cache: answers are short, and a stateless
+    artifact may be called from many threads.
+    """
+
+    def __init__(self, model):
+        super().__init__()
+        self.text_decoder = model.text_decoder
+
+    def forward(self, answer_ids, question_states, question_mask):
+        times = answer_ids.shape[0] // question_states.shape[0]
+        bert = self.text_decoder.bert
+        hidden = bert.embeddings(input_ids=answer_ids)
+        states, states_mask = repeat_rows(question_states, times), repeat_rows(question_mask, times)
+        mask, states_mask = causal_mask(answer_ids, hidden.dtype), key_mask(states_mask, hidden.dtype)
+        return self.text_decoder.cls(run_layers(bert.encoder, hidden, mask, states, states_mask))
+
+
+def run_layers(encoder, hidden, mask, states, states_mask):
+    """Each of the text encoder's own layers: self-attention, cross-attention, feed-forward.
+
+    Spelled out because BlipTextAttention.forward drops the cross-attention mask before it reaches its softmax
+    (transformers 4.57 and 5.23), so that padding would change answers; its inner module takes the mask and applies it.
+    """
+    for layer in encoder.layer:
+        hidden = layer.attention(hidden, attention_mask=mask)[0]
+        seen = layer.crossattention.self(hidden, encoder_hidden_states=states, encoder_attention_mask=states_mask)[0]
+        hidden = layer.feed_forward_chunk(layer.crossattention.output(seen, hidden))
+    return hidden
+
+
+def repeat_rows(tensor: torch.Tensor, times: int) -> torch.Tensor:
+    """(B, ...) -> (B * times, ...), each row `times` in succession."""
+    return tensor.unsqueeze(1).expand(-1, times, *tensor.shape[1:]).reshape(-1, *tensor.shape[1:])
+
+
+def key_mask(mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """A 0/1 mask over keys (B, T) as an additive (B, 1, 1, T)."""
+    return ((1 - mask).to(dtype) * MASKED)[:, None, None, :]
+
+
+def causal_mask(ids: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Additive (1, 1, A, A): a position sees itself and those before it."""
+    position = torch.arange(ids.shape[1], device=ids.device)
+    return ((position[None, :] > position[:, None]).to(dtype) * MASKED)[None, None]
+
+
+def _image_inputs(config, b: Bucket):
+    side = config.vision_config.image_size
+    return {"pixel_values": ((b.frames, 3, side, side), torch.float32)}
+
+
+def _question_inputs(config, b: Bucket):
+    vision, rows = config.vision_config, b.frames * b.questions
+    tokens = (vision.image_size // vision.patch_size) ** 2 + 1
+    return {
+        "input_ids": ((rows, b.tokens), IDS),
+        "attention_mask": ((rows, b.tokens), IDS),
+        "image_states": ((b.frames, tokens, vision.hidden_size), torch.float32),
+        "image_mask": ((b.frames, tokens), IDS),
+    }
+
+
+def _answer_inputs(config, b: Bucket):
+    rows = b.frames * b.questions
+    return {
+        "answer_ids": ((rows * b.candidates, b.answer_tokens), IDS),
+        "question_states": ((rows, b.tokens, config.text_config.hidden_size), torch.float32),
+        "question_mask": ((rows, b.tokens), IDS),
+    }
+
+
+@dataclass(frozen=True)
+class Piece:
+    """How one component is taken out: its adapter, the shapes of its inputs in a bucket, the name of its output."""
+
+    adapter: Callable
+    inputs: Callable
+    output: str
+
+
+PIECES = {
+    "image_encoder": Piece(ImageEncoder, _image_inputs, "image_states"),
+    "text_encoder": Piece(TextEncoder, _question_inputs, "question_states"),
+    "text_decoder": Piece(TextDecoder, _answer_inputs, "logits"),
+}
+
+
+@dataclass(frozen=True)
+class Component:
+    """One piece of a checkpoint: name; module, the adapter around the unmodified submodule (float32, eval)."""
+
+    name: str
+    module: nn.Module
+    checkpoint: Checkpoint
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        return (PIECES[self.name].output,)
+
+    @property
+    def digest(self) -> str:
+        """Digest of this component's weights, 16 hex digits."""
+        return self.checkpoint.digest_of(self.module, self.name)
+
+    @property
+    def source(self) -> str:
+        """The adapter's source code: part of what an artifact was compiled from."""
+        return inspect.getsource(type(self.module))
+
+    def input_shapes(self, bucket: Bucket) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
+        """Input name -> (shape, dtype) in a bucket, from the config alone."""
+        return PIECES[self.name].inputs(self.checkpoint.config, bucket)
+
+    def example_inputs(self, shapes: Bucket | None = None, seed: int = 0) -> tuple[torch.Tensor, ...]:
+        """Tensors of the right shapes and dtypes: random values, valid token ids, all-ones masks."""
+        generator = torch.Generator().manual_seed(seed)
+        vocabulary = self.checkpoint.config.text_config.vocab_size
+
+        def example(name, shape, dtype):
+            if name.endswith("mask"):
+                return torch.ones(shape, dtype=dtype)
+            if name.endswith("ids"):
+                return torch.randint(0, vocabulary, shape, generator=generator, dtype=dtype)
+            return torch.randn(shape, generator=generator)
+
+        bucket = shapes or default_bucket(self.checkpoint)
+        return tuple(example(n, *of) for n, of in self.input_shapes(bucket).items())
+
+
+class Components:
+    """The components of one checkpoint, in the order that data takes."""
+
+    def __init__(self, components: list[Component]):
+        self._by_name = {c.name: c for c in components}
+
+    def __iter__(self) -> Iterator[Component]:
+        return iter(self._by_name.values())
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __getitem__(self, name: str) -> Component:
+        return self._by_name[name]
+
+
+def isolate(checkpoint: Checkpoint) -> Components:
+    """Take a checkpoint apart; the submodules stay shared with `checkpoint.model`, nothing is copied or patched."""
+    return Components([Component(n, piece.adapter(checkpoint.model).eval(), checkpoint) for n, piece in PIECES.items()])
+
+
+def default_bucket(checkpoint: Checkpoint) -> Bucket:
+    """One frame, one question of 8 tokens, two candidates, and as many answer tokens as `generate` gives by default."""
+    longest = checkpoint.config.text_config.max_position_embeddings
+    return Bucket(tokens=min(8, longest), answer_tokens=min(20, longest))
+
+
+def check_bucket(checkpoint: Checkpoint, bucket: Bucket) -> None:
+    """Refuse a bucket that the checkpoint has no positions for."""
+    longest = checkpoint.config.text_config.max_position_embeddings
+    for name in ("tokens", "answer_tokens"):
+        if getattr(bucket, name) > longest:
+            raise BadInput(
+                f"bucket {bucket}: {name} is {getattr(bucket, name)}; the checkpoint has {longest} positions (max_position_embeddings)"
+            )
+
+
+def image_encoder_flops(vision) -> int:
+    """Floating point operations of one image through the encoder, a multiply-add counted as two."""
+    n, d = (vision.image_size // vision.patch_size) ** 2 + 1, vision.hidden_size
+    layer = 4 * n * d * d + 2 * n * n * d + 2 * n * d * vision.intermediate_size
+    patches = (n - 1) * 3 * vision.patch_size**2 * d
+    return 2 * (vision.num_hidden_layers * layer + patches)

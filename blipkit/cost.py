@@ -1,0 +1,25 @@
+"""Dollars per million answers, and what it would take to save a given share of them."""
+
+from blipkit.prices import Price
+
+HOUR_S = 3600
+
+
+def usd_per_million(usd_per_hour: float, answers_per_s: float) -> float:
+    """USD for a million answers on a machine that is always as busy as it was measured."""
+    return usd_per_hour / HOUR_S / answers_per_s * 1e6
+
+
+def saving(candidate_usd: float, incumbent_usd: float) -> float:
+    """Share saved by moving, 0.83 for 83 %; negative where the candidate costs more."""
+    return 1 - candidate_usd / incumbent_usd
+
+
+def needed_throughput_ratio(candidate: Price, incumbent: Price, target: float) -> float:
+    """How many times the incumbent's throughput the candidate must have to save `target` at these prices."""
+    return candidate.usd_per_hour / incumbent.usd_per_hour / (1 - target)
+
+
+def needed_incumbent_price(candidate: Price, target: float, throughput_ratio: float = 1.0) -> float:
+    """USD per hour that the incumbent must cost for the candidate to save `target` at this throughput ratio."""
+    return candidate.usd_per_hour / throughput_ratio / (1 - target)

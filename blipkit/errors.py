@@ -1,0 +1,22 @@
+"""The errors that people meet. Each message says what was seen, what was expected, and what to do."""
+
+from difflib import get_close_matches
+
+
+class BlipkitError(Exception):
+    """Something went wrong while running; exit status 1."""
+
+
+class BadInput(BlipkitError):
+    """The user asked for something that cannot be; nothing was run; exit status 2."""
+
+
+class GateFailed(BlipkitError):
+    """A gate is FAIL or INVALID. Raised by a notebook's last cell, after its records were written."""
+
+
+def nearest(word: str, known) -> str:
+    """ ", did you mean 'X'?" where something known is close to `word`, else the whole list."""
+    known = sorted(map(str, known))
+    close = get_close_matches(str(word), known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known) or 'none'}"

@@ -1,0 +1,69 @@
+"""Pictures, frames and tables as HTML that needs nothing else: inline, with alt text, readable without colour.
+
+Shown in JupyterLab and in the report alike; where only text can be shown, the alt text is.
+"""
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito's, for any eyes
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+
+def axes(title: str, x: str, y: str, size: tuple[float, float] = (7.2, 3.6)):
+    """(figure, axes) in the kit's style; `y` and `x` carry units."""
+    import matplotlib.pyplot as plt
+    import seaborn
+
+    seaborn.set_theme(style="whitegrid", palette=COLOURS)
+    figure, ax = plt.subplots(figsize=size, layout="constrained")
+    ax.set(title=title, xlabel=x, ylabel=y)
+    return figure, ax
+
+
+def show(figure, alt: str) -> None:
+    """Display a matplotlib figure as inline SVG, then close it. alt: one sentence made from the data."""
+    import matplotlib.pyplot as plt
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    plt.close(figure)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    _display(f'<figure><img src="data:image/svg+xml;base64,{data}" alt="{html.escape(alt)}"></figure>', alt)
+
+
+def show_frames(images: Sequence, captions: Sequence[str], width: int = 160) -> None:
+    """Display PIL images in a row, each with its caption under it."""
+    parts = [
+        f'<figure style="display:inline-block;width:{width}px;margin:6px;vertical-align:top">'
+        f'<img src="data:image/png;base64,{_png(image)}" width="{width}" alt="{html.escape("a frame: " + caption)}">'
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+        for image, caption in zip(images, captions, strict=True)
+    ]
+    _display(f"<div>{''.join(parts)}</div>", "\n".join(captions))
+
+
+def show_table(rows, caption: str, columns: Sequence[str] | None = None) -> None:
+    """Display rows (dicts or a pandas frame) as a table with a caption; floats to four significant digits."""
+    import pandas
+
+    frame = pandas.DataFrame(rows, columns=columns)
+    table = frame.to_html(index=False, border=0, float_format=lambda value: f"{value:.4g}", na_rep="not known")
+    table = table.replace("<thead>", f"<caption>{html.escape(caption)}</caption><thead>", 1).replace(
+        "<th>", '<th scope="col">'
+    )
+    _display(table, f"{caption}\n{frame.to_string(index=False)}")
+
+
+def _png(image) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def _display(markup: str, text: str) -> None:
+    from IPython.display import display
+
+    display({"text/html": markup, "text/plain": text}, raw=True)

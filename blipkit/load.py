@@ -1,0 +1,195 @@
+"""Load: S server threads answer what C closed-loop clients ask, in a child process per setting.
+
+A request is a frame's index; serving it is everything from the decoded frame to the answers of all questions. A client
+sends its next request when it has its answer. Latency is from the client's put to its get. Left out: warm-up, loading,
+and decoding image files.
+"""
+
+import queue
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from blipkit import child
+from blipkit.artifacts import Artifacts
+from blipkit.errors import BadInput
+from blipkit.records import Gate, judge
+
+START_S, STOP_S = 120, 60  # allowance for a child to load, and to finish what it has begun
+
+
+def measure_setting(artifacts: Artifacts, checkpoint: str, questions: list, frames: int, seed: int, servers: int, clients: int,
+                    seconds: float, warmup_s: float, threads: int):  # fmt: skip
+    """Run one setting in a child; its requests as a pandas frame, times in seconds from the start of measuring.
+
+    threads: torch's own threads per server. seed and frames name the drawn scenes that are asked about.
+    """
+    import pandas
+
+    for name, value in (("servers", servers), ("clients", clients), ("seconds", seconds), ("threads", threads)):
+        if value <= 0:
+            raise BadInput(f"{name} is {value}; expected more than zero")
+    rows = child.call(
+        "blipkit.load:serve",
+        timeout_s=START_S + warmup_s + seconds + STOP_S,
+        threads=threads,
+        folders=[str(a.folder) for a in artifacts],
+        buckets=[asdict(a.bucket) for a in artifacts],
+        checkpoint=checkpoint,
+        questions=questions,
+        frames=frames,
+        seed=seed,
+        servers=servers,
+        clients=clients,
+        seconds=seconds,
+        warmup_s=warmup_s,
+        torch_threads=threads,
+    )
+    return pandas.DataFrame(rows, columns=["client", "frame", "sent", "started", "finished", "right"])
+
+
+def serve(
+    folders, buckets, checkpoint, questions, frames, seed, servers, clients, seconds, warmup_s, torch_threads
+) -> list:
+    """In the child: load one pipeline, learn the right answers without load, then let clients ask."""
+    import torch
+
+    from blipkit.artifacts import Artifact, read_artifact
+    from blipkit.checkpoints import load_checkpoint
+    from blipkit.frames import drawn_frames, images
+    from blipkit.pipeline import assemble, parse_questions
+
+    torch.set_num_threads(torch_threads)
+    read = [read_artifact(Path(folder)) for folder in folders]
+    artifacts = Artifacts([Artifact(a.folder, {**a.manifest, "bucket": b}) for a, b in zip(read, buckets, strict=True)])
+    pipeline = assemble(load_checkpoint(checkpoint), artifacts)
+    asked, pictures = parse_questions(questions), images(drawn_frames(frames, seed))
+
+    def answer(index: int) -> list[str]:
+        return [a.text for a in pipeline.answer([pictures[index]], asked)[0]]
+
+    expected = [answer(index) for index in range(frames)]
+    return Load(answer, expected, servers, clients).run(warmup_s, seconds)
+
+
+@dataclass
+class Load:
+    """answer(index) -> texts; expected: the texts that each index gave without load."""
+
+    answer: object
+    expected: list
+    servers: int
+    clients: int
+
+    def run(self, warmup_s: float, seconds: float) -> list[tuple]:
+        """[(client, frame, sent, started, finished, right)] of requests sent in the measured time."""
+        requests: queue.Queue = queue.Queue(maxsize=4 * self.clients)
+        done: list[list[tuple]] = [[] for _ in range(self.clients)]  # one list per client: no lock in the timed path
+        start = time.perf_counter() + warmup_s
+        end = start + seconds
+        servers = [threading.Thread(target=self._server, args=(requests,), daemon=True) for _ in range(self.servers)]
+        clients = [
+            threading.Thread(target=self._client, args=(requests, i, end, done[i]), daemon=True)
+            for i in range(self.clients)
+        ]
+        for thread in (*servers, *clients):
+            thread.start()
+        for thread in clients:
+            thread.join()
+        for _ in servers:
+            requests.put(None)
+        rows = sorted((row for rows in done for row in rows), key=lambda row: row[2])
+        return [
+            (c, f, sent - start, began - start, ended - start, ok)
+            for c, f, sent, began, ended, ok in rows
+            if sent >= start
+        ]
+
+    def _server(self, requests: queue.Queue) -> None:
+        while (request := requests.get()) is not None:
+            index, reply = request
+            started = time.perf_counter()
+            try:
+                reply.put((started, self.answer(index)))
+            except Exception as error:  # the client counts it as a wrong answer; the server lives on
+                reply.put((started, error))
+
+    def _client(self, requests: queue.Queue, number: int, end: float, rows: list) -> None:
+        reply: queue.Queue = queue.Queue()
+        count = len(self.expected)
+        index = number * count // self.clients  # clients ask about different frames at a time
+        while (sent := time.perf_counter()) < end:
+            requests.put((index, reply))
+            started, answers = reply.get()
+            finished = time.perf_counter()
+            rows.append((number, index, sent, started, finished, answers == self.expected[index]))
+            index = (index + 1) % count
+
+
+def summarise(requests, seconds: float, questions: int) -> dict:
+    """A setting's row: requests and answers per second, latency percentiles in ms with their 95 % interval."""
+    from blipkit.statistics import percentile
+
+    latency = (requests.finished - requests.sent) * 1e3
+    finished_in_time = int((requests.finished <= seconds).sum())
+    row = {
+        "requests": len(requests),
+        "requests_per_s": finished_in_time / seconds,
+        "answers_per_s": questions * finished_in_time / seconds,
+    }
+    for q in (50, 90, 99):
+        value, low, high = percentile(latency, q) if len(latency) else (float("nan"),) * 3
+        row |= {f"p{q}_ms": value, f"p{q}_low_ms": _finite(low), f"p{q}_high_ms": _finite(high)}
+    return row | {
+        "queued_ms": ((requests.started - requests.sent) * 1e3).mean(),
+        "wrong": int((~requests.right.astype(bool)).sum()),
+    }
+
+
+def _finite(value: float) -> float | None:
+    """None where n is too small to bound the percentile."""
+    return value if value not in (float("inf"), float("-inf")) else None
+
+
+def best_cell(rows: list[dict], p99_limit_ms: float) -> dict | None:
+    """The row with the most answers per second whose p99 is within the limit."""
+    return max(
+        (row for row in rows if row["p99_ms"] <= p99_limit_ms), key=lambda row: row["answers_per_s"], default=None
+    )
+
+
+def load_gates(rows: list[dict], p99_limit_ms: float, shared: bool) -> list[Gate]:
+    """Answers under load equal those without (answer); some setting holds the latency target (timing)."""
+    wrong, asked = sum(row["wrong"] for row in rows), sum(row["requests"] for row in rows)
+    if asked == 0:
+        return [
+            Gate(
+                "answers under load",
+                "answer",
+                "INVALID",
+                0,
+                None,
+                reason="no request finished in the measured time",
+                next="raise concurrency.seconds",
+            )
+        ]
+    same = judge(
+        "answers under load",
+        "answer",
+        wrong,
+        0,
+        reason=f"requests of {asked} whose answers differ from those given without load",
+        next="look at samples/requests.parquet",
+    )
+    fastest = min(row["p99_ms"] for row in rows)
+    target = judge(
+        "latency target",
+        "timing",
+        fastest,
+        p99_limit_ms,
+        shared=shared,
+        reason="p99 of the fastest setting, ms",
+        next=f"not reachable here; the fastest setting has p99 {fastest:.0f} ms",
+    )
+    return [same, target]

@@ -1,0 +1,191 @@
+"""Profiles and knobs. A notebook's `parameters` cell is the only place where a knob is declared: name, type, default,
+reason. A profile (params/*.yaml) says what differs; it is checked here, because papermill only logs an unknown
+parameter, and YAML reads 1e-3 as text.
+"""
+
+import ast
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ConfigDict, ValidationError, create_model
+
+from blipkit.errors import BadInput, nearest
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = ROOT / "notebooks"
+PROFILES = ROOT / "params"
+TYPES = {t.__name__: t for t in (str, int, float, bool, list, dict)}
+RUN_KEYS = {"required": list[str]}  # common keys that the run itself reads, not a notebook
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One line of a parameters cell."""
+
+    name: str
+    type: Any
+    default: Any
+    reason: str
+
+
+def knobs_in(source: str) -> dict[str, Knob]:
+    """The knobs declared in the source of a parameters cell."""
+    lines = source.splitlines()
+    knobs = {}
+    for node in ast.parse(source).body:
+        if not isinstance(node, ast.AnnAssign):
+            raise BadInput(
+                f"parameters cell, line {node.lineno}: expected `name: type = default  # reason`, saw {lines[node.lineno - 1]!r}"
+            )
+        annotation = eval(ast.unparse(node.annotation), {"__builtins__": {}}, TYPES)  # our own notebooks' types
+        reason = lines[node.end_lineno - 1].partition("  # ")[2].strip()
+        knobs[node.target.id] = Knob(node.target.id, annotation, ast.literal_eval(node.value), reason)
+    return knobs
+
+
+@cache
+def notebooks() -> dict[str, dict[str, Knob]]:
+    """Notebook stem, in running order, -> its knobs."""
+    import nbformat
+
+    found = {}
+    for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
+        cells = [c for c in nbformat.read(path, as_version=4).cells if "parameters" in c.metadata.get("tags", [])]
+        found[path.stem] = knobs_in(cells[0].source)
+    return found
+
+
+def section_of(stem: str) -> str:
+    """Profile section of a notebook: `parity` for 03_parity."""
+    return stem.partition("_")[2]
+
+
+def check_values(values: dict, knobs: dict[str, Any], where: str) -> dict:
+    """Refuse what no knob names or types allow; `knobs` maps a name to its type."""
+    for name in values:
+        if name not in knobs:
+            raise BadInput(f"{where}: unknown key {name!r}; {nearest(name, knobs)}")
+    model = create_model(
+        "Knobs", __config__=ConfigDict(strict=True), **{n: (t, ...) for n, t in knobs.items() if n in values}
+    )
+    try:
+        model(**values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        path, seen = ".".join(map(str, problem["loc"])), problem["input"]
+        hint = " (YAML reads 1e-3 as text; write 1.0e-3)" if isinstance(seen, str) and _is_number(seen) else ""
+        expected = problem["msg"].replace("Input should be ", "expected ")
+        raise BadInput(f"{where}: {path} is {seen!r}; {expected}{hint}") from None
+    return values
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def check_notebook(namespace: dict) -> None:
+    """For a notebook's second cell: check the knobs as injected, whoever ran it (`check_notebook(globals())`)."""
+    types = namespace.get("__annotations__", {})
+    ours = {"In", "Out", "exit", "quit", "open", "get_ipython", "params"}
+    given = {n: v for n, v in namespace.items() if not n.startswith("_") and n not in ours and not callable(v)}
+    check_values(given, types, "parameters of this notebook")
+
+
+@dataclass
+class Profile:
+    """A profile as read: `name`, and the values of each section that differ from the notebooks' defaults."""
+
+    name: str
+    sections: dict[str, dict] = field(default_factory=dict)
+
+    @property
+    def required(self) -> list[str]:
+        """Names of the gates that must have been measured."""
+        return self.sections.get("common", {}).get("required", [])
+
+    def resolved(self) -> dict[str, dict]:
+        """Every knob with its value: running this profile repeats the run."""
+        full = {"common": {**common_defaults(), **self.sections.get("common", {})}}
+        for stem, knobs in notebooks().items():
+            own = {
+                n: k.default for n, k in knobs.items() if n not in common_knobs() and n not in ("results", "profile")
+            }
+            full[section_of(stem)] = {**own, **self.sections.get(section_of(stem), {})}
+        return full
+
+    def parameters(self, stem: str, results: str) -> dict:
+        """What papermill passes to the notebook `stem`."""
+        resolved = self.resolved()
+        values = {**resolved["common"], **resolved[section_of(stem)], "results": results, "profile": self.name}
+        return {n: values[n] for n in notebooks()[stem]}
+
+
+@cache
+def common_knobs() -> dict[str, Knob]:
+    """The knobs that more than one notebook declares: the `common` section. `results` and `profile` are the run's."""
+    seen: dict[str, list[Knob]] = {}
+    for knobs in notebooks().values():
+        for name, knob in knobs.items():
+            seen.setdefault(name, []).append(knob)
+    return {n: ks[0] for n, ks in seen.items() if len(ks) > 1 and n not in ("results", "profile")}
+
+
+def common_defaults() -> dict:
+    return {name: knob.default for name, knob in common_knobs().items()} | {"required": []}
+
+
+def load_profile(name: str, settings: list[str] = ()) -> Profile:
+    """Read `name` (a profile in params/, or a path), apply `section.key=value` settings, refuse what nobody reads."""
+    path = Path(name) if name.endswith((".yaml", ".yml")) or "/" in name else PROFILES / f"{name}.yaml"
+    if not path.is_file():
+        raise BadInput(f"profile {name!r}: no file {path}; {nearest(name, [p.stem for p in PROFILES.glob('*.yaml')])}")
+    try:
+        sections = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(f"profile {path}: not YAML ({str(error).splitlines()[0]}); compare params/tiny.yaml") from None
+    if not isinstance(sections, dict):
+        raise BadInput(
+            f"profile {path}: expected sections such as `common:` and `parity:`, saw {type(sections).__name__}"
+        )
+    sections = {name: values if values is not None else {} for name, values in sections.items()}
+    for setting in settings:
+        _apply(sections, setting)
+    profile = Profile(path.stem, sections)
+    _check(profile, str(path))
+    return profile
+
+
+def _apply(sections: dict, setting: str) -> None:
+    key, equals, text = setting.partition("=")
+    section, dot, name = key.strip().partition(".")
+    if not (equals and dot and name):
+        raise BadInput(f"--set {setting!r}: expected section.key=value, such as parity.questions=2")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise BadInput(
+            f"--set {setting!r}: the value is not YAML; quote it, such as --set 'common.checkpoint=\"x\"'"
+        ) from None
+    sections.setdefault(section, {})[name] = value
+
+
+def _check(profile: Profile, where: str) -> None:
+    common = {n: k.type for n, k in common_knobs().items()} | RUN_KEYS
+    known = {"common": common}
+    for stem, knobs in notebooks().items():
+        known[section_of(stem)] = {
+            n: k.type for n, k in knobs.items() if n not in common and n not in ("results", "profile")
+        }
+    for section, values in profile.sections.items():
+        if section not in known:
+            raise BadInput(f"{where}: unknown section {section!r}; {nearest(section, known)}")
+        if not isinstance(values, dict):
+            raise BadInput(f"{where}: section {section!r} should be `key: value` lines, saw {values!r}")
+        check_values(values, known[section], f"{where}: {section}")

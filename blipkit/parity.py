@@ -1,0 +1,135 @@
+"""Do two arms agree? In numbers, tensor by tensor; and in decisions, answer by answer."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import torch
+
+from blipkit.pipeline import Answer, Question
+from blipkit.records import Gate, judge, not_run
+from blipkit.statistics import wilson
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How far a candidate's tensor is from the reference's. Relative figures are against the whole reference tensor."""
+
+    compared: int  # elements
+    max_abs: float
+    mean_abs: float
+    relative_l2: float  # |candidate - reference| / |reference|
+    relative_max: float  # max |candidate - reference| / max |reference|: per-element ratios explode near zero
+    cosine: float
+    not_finite: int  # NaN or inf in the candidate
+
+    def row(self) -> dict:
+        return asdict(self)
+
+
+def compare(reference: torch.Tensor, candidate: torch.Tensor) -> Comparison:
+    """Compare in float64. A shape that differs, or nothing to compare, gives NaN figures, which pass no gate."""
+    if reference.shape != candidate.shape or reference.numel() == 0:
+        nan = float("nan")
+        return Comparison(0, nan, nan, nan, nan, nan, 0)
+    a, b = reference.detach().cpu().double().flatten(), candidate.detach().cpu().double().flatten()
+    error = (b - a).abs()
+    return Comparison(
+        compared=a.numel(),
+        max_abs=error.max().item(),
+        mean_abs=error.mean().item(),
+        relative_l2=(error.norm() / a.norm()).item(),
+        relative_max=(error.max() / a.abs().max()).item(),
+        cosine=torch.nn.functional.cosine_similarity(a, b, 0).item(),
+        not_finite=int((~b.isfinite()).sum()),
+    )
+
+
+def tensor_gate(arm: str, output: str, comparison: Comparison, limit: float) -> Gate:
+    """PASS where the relative L2 error is within the limit; what was measured is also the limit that would have passed."""
+    name = f"parity {arm} {output}"
+    if comparison.compared == 0:
+        return Gate(
+            name,
+            "answer",
+            "INVALID",
+            None,
+            limit,
+            reason="nothing was compared: shapes differ or are empty",
+            next="run 02_trace again",
+        )
+    reason = f"relative L2 error over {comparison.compared} numbers, {comparison.not_finite} not finite"
+    advice = "compile with a wider number format, or look for the first component that fails"
+    return judge(name, "answer", comparison.relative_l2, limit, reason=reason, next=advice)
+
+
+def decisions(arm: str, names: Sequence[str], questions: Sequence[Question], reference, candidate) -> list[dict]:
+    """One row per frame and question: both answers, both margins, whether the answer flipped."""
+    rows = []
+    for name, ours, theirs in zip(names, reference, candidate, strict=True):
+        for question, a, b in zip(questions, ours, theirs, strict=True):
+            rows.append(_decision(arm, name, question, a, b))
+    return rows
+
+
+def _decision(arm: str, frame: str, question: Question, reference: Answer, candidate: Answer) -> dict:
+    return {
+        "arm": arm,
+        "frame": frame,
+        "question": question.text,
+        "open": question.candidates is None,
+        "reference": reference.text,
+        "reference_margin": reference.margin,
+        "candidate": candidate.text,
+        "candidate_margin": candidate.margin,
+        "flipped": candidate.text != reference.text,
+    }
+
+
+def decision_gate(arm: str, rows: Sequence[dict], limit: float, excused_margin: float) -> Gate:
+    """PASS where the upper 95 % bound of unexcused flips is within the limit.
+
+    A flip is excused where the reference's own margin is below `excused_margin`: the format's rounding can do that.
+    Only questions with candidates are counted; an open answer has no single margin.
+    """
+    ranked = [row for row in rows if not row["open"]]
+    if not ranked:
+        return not_run(
+            f"decisions {arm}", "answer", "no question with candidates was asked", "add one to common.questions"
+        )
+    flips = [row for row in ranked if row["flipped"]]
+    unexcused = [row for row in flips if not row["reference_margin"] < excused_margin]
+    upper = wilson(len(unexcused), len(ranked))[1]
+    reason = f"upper 95 % bound of the rate of unexcused flips: {len(unexcused)} of {len(ranked)} answers; {len(flips)} flips in all"
+    advice = "look at the flips in 03_parity, or ask more frames for a tighter bound"
+    return judge(f"decisions {arm}", "answer", upper, limit, reason=reason, next=advice)
+
+
+def accuracy_gate(frames, questions: Sequence[Question], answers, floor: float, trained_on_scenes: bool) -> Gate:
+    """Share of right answers among labelled yes/no questions; NOT-RUN where the labels are not this checkpoint's."""
+    if not trained_on_scenes:
+        return not_run(
+            "accuracy",
+            "answer",
+            "the drawn scenes' labels are not this checkpoint's to answer",
+            "ask it about labelled frames of your own",
+        )
+    pairs = [
+        (f.answers.get(q.text), a.text)
+        for f, row in zip(frames, answers, strict=True)
+        for q, a in zip(questions, row, strict=True)
+        if q.candidates
+    ]
+    right = [truth == said for truth, said in pairs if truth is not None]
+    if not right:
+        return not_run("accuracy", "answer", "no labels for these frames and questions")
+    low, high = wilson(sum(right), len(right))
+    reason = f"{sum(right)} of {len(right)} right, 95 % interval {low:.3f} to {high:.3f}"
+    return judge(
+        "accuracy",
+        "answer",
+        sum(right) / len(right),
+        floor,
+        at_least=True,
+        reason=reason,
+        next="is this the checkpoint you meant?",
+    )

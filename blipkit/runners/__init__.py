@@ -1,0 +1,175 @@
+"""Runners by name, and `trace`, which compiles components with one of them and skips what is already compiled."""
+
+import importlib
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+from filelock import FileLock
+
+from blipkit import child, machine
+from blipkit.artifacts import Artifact, Artifacts, artifact_folder, content_key, read_artifact, write_artifact
+from blipkit.components import Bucket, Component, Components, check_bucket, default_bucket, isolate
+from blipkit.errors import BadInput, BlipkitError, nearest
+
+RUNNERS = ("eager", "null", "torchscript")
+COMPILE_LIMIT_S = 3600
+
+
+def get_runner(name: str, dtype: str = "float32"):
+    """The module that implements a runner, after checking that it takes `dtype` on this machine."""
+    if name not in RUNNERS:
+        raise BadInput(f"runner {name!r}: {nearest(name, RUNNERS)}")
+    runner = importlib.import_module(f"blipkit.runners.{name}")
+    if dtype not in runner.dtypes:
+        raise BadInput(f"runner {name} takes {', '.join(runner.dtypes)}; saw {dtype!r}")
+    if runner.flags(dtype).get("device") == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise BadInput(
+                f"{name} {dtype} needs an NVIDIA GPU and torch built with CUDA; this machine shows none. On a CPU use float32 or bfloat16"
+            )
+    return runner
+
+
+def parse_arm(arm: str) -> tuple[str, str]:
+    """`torchscript bfloat16` -> runner and dtype, both checked."""
+    words = arm.split()
+    if len(words) != 2:
+        raise BadInput(f"arm {arm!r}: expected a runner and a dtype, such as 'torchscript float32'")
+    get_runner(*words)
+    return words[0], words[1]
+
+
+def describe(component: Component, runner: str, dtype: str, bucket: Bucket) -> dict:
+    """Everything that the compiled file depends on; its hash is the artifact's key."""
+    shapes = {
+        n: [list(shape), str(of).removeprefix("torch.")] for n, (shape, of) in component.input_shapes(bucket).items()
+    }
+    return {
+        "component": component.name,
+        "runner": runner,
+        "dtype": dtype,
+        "weights_digest": component.digest,
+        "adapter": component.source,
+        "input_shapes": shapes,
+        "flags": get_runner(runner, dtype).flags(dtype),
+        "versions": {
+            n: v for n, v in machine.versions().items() if n in ("torch", "transformers", "torch-neuronx", "neuronx-cc")
+        },
+    }
+
+
+def trace(
+    components: Components,
+    folder: str | Path,
+    runner: str = "torchscript",
+    dtype: str = "float32",
+    shapes: Bucket | Sequence[Bucket] | None = None,
+    force: bool = False,
+) -> Artifacts:
+    """Compile every component for every bucket into `folder`, in a child process; skip what is there under the same key.
+
+    Safe when two processes ask for the same artifacts: the second waits and finds them compiled.
+    """
+    components = components if isinstance(components, Components) else Components(list(components))
+    checkpoint = next(iter(components)).checkpoint
+    buckets = (
+        [default_bucket(checkpoint)] if shapes is None else [shapes] if isinstance(shapes, Bucket) else list(shapes)
+    )
+    get_runner(runner, dtype)
+    wanted = []
+    for bucket in buckets:
+        check_bucket(checkpoint, bucket)
+        for component in components:
+            key = content_key(describe(component, runner, dtype, bucket))
+            wanted.append((component.name, bucket, artifact_folder(Path(folder), component.name, runner, dtype, key)))
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        if force:
+            for _, _, place in wanted:
+                shutil.rmtree(place, ignore_errors=True)
+        missing = {place: [name, asdict(bucket), str(place)] for name, bucket, place in wanted if not place.is_dir()}
+        if missing:
+            child.call(
+                "blipkit.runners:compile_all",
+                timeout_s=COMPILE_LIMIT_S,
+                source=checkpoint.source,
+                digest=checkpoint.digest,
+                runner=runner,
+                dtype=dtype,
+                jobs=list(missing.values()),
+            )
+    read = {place: read_artifact(place, skipped=place not in missing) for _, _, place in wanted}
+    return Artifacts(
+        [
+            Artifact(a.folder, {**a.manifest, "bucket": asdict(bucket)}, a.skipped)
+            for _, bucket, place in wanted
+            for a in [read[place]]
+        ]
+    )
+
+
+def compile_all(source: str, digest: str, runner: str, dtype: str, jobs: list) -> None:
+    """In the child: load the checkpoint, check that it is the same one, compile each job's component."""
+    from blipkit.checkpoints import load_checkpoint
+
+    checkpoint = load_checkpoint(source)
+    if checkpoint.digest != digest:
+        raise BlipkitError(
+            f"checkpoint {source!r} changed while it was being compiled: weights {digest}, now {checkpoint.digest}; run again"
+        )
+    components, chosen = isolate(checkpoint), get_runner(runner, dtype)
+    for name, sizes, place in jobs:
+        component, bucket = components[name], Bucket(**sizes)
+        print(f"compiling {name} for {runner} {dtype}, bucket {bucket}", flush=True)
+
+        def compile_into(path, component=component, bucket=bucket):
+            return chosen.compile(component.module, component.example_inputs(bucket), dtype, path)
+
+        write_artifact(Path(place), describe(component, runner, dtype, bucket), bucket, compile_into)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A compiled component in memory: call it with positional tensors of its bucket's shapes, get one tensor."""
+
+    artifact: Artifact
+    component: Component
+    run: Callable
+
+    @property
+    def bucket(self) -> Bucket:
+        return self.artifact.bucket
+
+    @cached_property
+    def _shapes(self) -> list[tuple[str, tuple[int, ...]]]:
+        return [(name, tuple(shape)) for name, (shape, _) in self.artifact.manifest["input_shapes"].items()]
+
+    def __call__(self, *inputs):
+        if len(inputs) != len(self._shapes):
+            raise BlipkitError(
+                f"{self.component.name}: got {len(inputs)} inputs, expected {', '.join(n for n, _ in self._shapes)}"
+            )
+        for tensor, (name, shape) in zip(inputs, self._shapes, strict=True):
+            if tensor.shape != shape:
+                raise BlipkitError(
+                    f"{self.component.name}.{name} has shape {tuple(tensor.shape)}, the artifact was compiled for {shape}; "
+                    f"pad to it, or add a bucket for this shape and run 02_trace again"
+                )
+        return self.run(*inputs)
+
+
+def load_artifact(artifact: Artifact, component: Component) -> Loaded:
+    """Load a compiled component; it must have been compiled from this very component."""
+    if artifact.manifest["weights_digest"] != component.digest:
+        raise BlipkitError(
+            f"artifact {artifact.folder.name} was compiled from weights {artifact.manifest['weights_digest']}, "
+            f"the checkpoint's {component.name} has {component.digest}; run 02_trace for this checkpoint"
+        )
+    runner = get_runner(artifact.runner, artifact.dtype)
+    return Loaded(artifact, component, runner.load(artifact.path, artifact.manifest, component.module))

@@ -1,0 +1,36 @@
+"""What a runner is: three methods and a table of what it takes."""
+
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class Runner(Protocol):
+    """Compiles a component, and loads what it compiled, in one number format.
+
+    name, dtypes: what `trace(runner=..., dtype=...)` accepts. versions: what the compiled file depends on besides torch
+    and transformers. flags: what the compiler was told.
+    """
+
+    name: str
+    dtypes: tuple[str, ...]
+
+    def flags(self, dtype: str) -> dict: ...
+
+    def compile(
+        self, module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], dtype: str, path: Path
+    ) -> tuple[int, ...]:
+        """Write the compiled file; the shape of the output."""
+        ...
+
+    def load(self, path: Path, manifest: dict, module: torch.nn.Module):
+        """A callable from positional tensors to one tensor; `module` is the uncompiled component."""
+        ...
+
+
+def cast_floats(tensors, dtype: torch.dtype, device) -> list[torch.Tensor]:
+    """Floating tensors in `dtype`, others as they are, all on `device`."""
+    return [t.to(device=device, dtype=dtype if t.is_floating_point() else t.dtype) for t in tensors]

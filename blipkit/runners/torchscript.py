@@ -1,0 +1,41 @@
+"""torch.jit.trace, frozen: the same two calls as torch_neuronx.trace and torch.jit.load, on a CPU or an NVIDIA GPU."""
+
+import copy
+import warnings
+
+import torch
+
+from blipkit.runners.base import DTYPES, cast_floats
+from blipkit.runners.eager import device_for
+
+# torch calls TorchScript deprecated; torch_neuronx.trace makes nothing else, and this runner stands in for it
+warnings.filterwarnings("ignore", message=r"`torch\.jit\.", category=DeprecationWarning)
+
+name = "torchscript"
+dtypes = tuple(DTYPES)
+
+
+def flags(dtype: str) -> dict:
+    return {"device": str(device_for(dtype)), "freeze": True}
+
+
+@torch.inference_mode()
+def compile(module, inputs, dtype, path):
+    device = device_for(dtype)
+    module = copy.deepcopy(module).to(device=device, dtype=DTYPES[dtype])
+    inputs = tuple(cast_floats(inputs, DTYPES[dtype], device))
+    traced = torch.jit.freeze(torch.jit.trace(module, inputs, check_trace=False))
+    output = traced(*inputs)
+    torch.jit.save(traced, path)
+    return tuple(output.shape)
+
+
+def load(path, manifest, module):
+    dtype, device = DTYPES[manifest["dtype"]], device_for(manifest["dtype"])
+    traced = torch.jit.load(path, map_location=device)
+
+    @torch.inference_mode()
+    def run(*inputs):
+        return traced(*cast_floats(inputs, dtype, device))
+
+    return run

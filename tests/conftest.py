@@ -1,0 +1,101 @@
+"""Small checkpoints of many shapes, saved by transformers itself, and one run of the smoke profile for all tests."""
+
+import os
+
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test never asks a network
+
+from pathlib import Path
+
+import pytest
+
+from blipkit import machine
+
+SHAPES = {
+    "wide": {"image": 48, "patch": 16, "width": 64, "heads": 8, "vision_layers": 2, "text_layers": 2, "positions": 32},
+    "shallow": {
+        "image": 40,
+        "patch": 8,
+        "width": 32,
+        "heads": 2,
+        "vision_layers": 1,
+        "text_layers": 1,
+        "positions": 24,
+    },
+    "uneven": {
+        "image": 64,
+        "patch": 32,
+        "width": 48,
+        "heads": 4,
+        "vision_layers": 3,
+        "text_layers": 1,
+        "positions": 40,
+        "extra_words": 301,
+    },
+}
+
+
+def pytest_report_header(config):
+    return f"machine: {machine.describe()['name']}; " + ", ".join(f"{n} {v}" for n, v in machine.versions().items())
+
+
+def save_checkpoint(
+    folder: Path, image, patch, width, heads, vision_layers, text_layers, positions, extra_words=0, seed=0
+) -> Path:
+    """A BLIP with random weights and this project's tokenizer, written by save_pretrained."""
+    import torch
+    from transformers import BlipConfig, BlipForQuestionAnswering
+
+    from blipkit.checkpoints import save_processor, word_tokenizer
+
+    tokenizer = word_tokenizer()
+    vision = {
+        "hidden_size": width,
+        "intermediate_size": 2 * width,
+        "num_attention_heads": heads,
+        "num_hidden_layers": vision_layers,
+    }
+    text = {
+        "hidden_size": width,
+        "intermediate_size": 3 * width,
+        "num_attention_heads": heads,
+        "num_hidden_layers": text_layers,
+    }
+    text |= {
+        "vocab_size": len(tokenizer) + extra_words,
+        "max_position_embeddings": positions,
+        "encoder_hidden_size": width,
+    }
+    text |= {
+        "bos_token_id": tokenizer.bos_token_id,
+        "sep_token_id": tokenizer.sep_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    text |= {"eos_token_id": tokenizer.sep_token_id, "initializer_range": 0.3}
+    vision |= {"image_size": image, "patch_size": patch, "initializer_range": 0.3}
+    torch.manual_seed(seed)
+    model = BlipForQuestionAnswering(BlipConfig(vision_config=vision, text_config=text))
+    model.save_pretrained(folder)
+    save_processor(tokenizer, image, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def checkpoint_folders(tmp_path_factory) -> dict[str, Path]:
+    """Name -> folder of a checkpoint in the transformers layout."""
+    root = tmp_path_factory.mktemp("checkpoints")
+    return {name: save_checkpoint(root / name, **shape) for name, shape in SHAPES.items()}
+
+
+@pytest.fixture(scope="session", params=sorted(SHAPES))
+def checkpoint(request, checkpoint_folders):
+    """Each of the small checkpoints in turn."""
+    from blipkit import load_checkpoint
+
+    return load_checkpoint(str(checkpoint_folders[request.param]))
+
+
+@pytest.fixture(scope="session")
+def artifact_root(tmp_path_factory) -> Path:
+    """Compiled once, used by many tests."""
+    return tmp_path_factory.mktemp("artifacts")
