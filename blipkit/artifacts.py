@@ -49,6 +49,17 @@ class Artifact:
         """The compiled file."""
         return self.folder / self.manifest["file"]
 
+    def row(self) -> dict:
+        """What compiling it took and produced; MB are 10^6 bytes."""
+        taken = {"seconds": self.manifest["seconds"], "mb": self.manifest["bytes"] / 1e6, "skipped": self.skipped}
+        return {
+            "arm": self.arm,
+            "component": self.component,
+            "bucket": str(self.bucket),
+            **taken,
+            "key": self.manifest["key"],
+        }
+
 
 class Artifacts:
     """Artifacts of one arm: every component of a checkpoint, for one or more buckets."""

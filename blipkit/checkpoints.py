@@ -142,7 +142,21 @@ def _load(source: str, place: str, revision: str | None):
         if revision is not None:
             advice = f"where the hub cannot be reached, fetch it elsewhere (hf download {place}) and pass the folder"
         raise BadInput(f"checkpoint {source!r} did not load: {first}; {advice}") from None
+    _check_tokenizer(source, processor.tokenizer, config.text_config.vocab_size)
     return model.eval(), processor
+
+
+def _check_tokenizer(source: str, tokenizer, words: int) -> None:
+    """A tokenizer whose vocabulary file is missing loads without a word of warning and knows five words (5.x)."""
+    if tokenizer.unk_token_id in tokenizer("dog").input_ids:
+        raise BadInput(
+            f"checkpoint {source!r}: its tokenizer does not know 'dog' ({len(tokenizer)} entries); "
+            f"expected tokenizer.json or vocab.txt beside the weights, as save_pretrained writes them"
+        )
+    if len(tokenizer) > words:
+        raise BadInput(
+            f"checkpoint {source!r}: its tokenizer has {len(tokenizer)} words, the model {words}; are they of one checkpoint?"
+        )
 
 
 def random_base_folder() -> Path:

@@ -172,6 +172,11 @@ class Component:
         return (PIECES[self.name].output,)
 
     @property
+    def weights(self) -> int:
+        """How many weights it has; the decoder's output layer shares its words with its input."""
+        return sum(p.numel() for p in self.module.parameters())
+
+    @property
     def digest(self) -> str:
         """Digest of this component's weights, 16 hex digits."""
         return self.checkpoint.digest_of(self.module, self.name)

@@ -166,12 +166,12 @@ def _apply(sections: dict, setting: str) -> None:
     key, equals, text = setting.partition("=")
     section, dot, name = key.strip().partition(".")
     if not (equals and dot and name):
-        raise BadInput(f"--set {setting!r}: expected section.key=value, such as parity.questions=2")
+        raise BadInput(f"--set {setting!r}: expected section.key=value, such as parity.frames=20")
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
         raise BadInput(
-            f"--set {setting!r}: the value is not YAML; quote it, such as --set 'common.checkpoint=\"x\"'"
+            f"--set {setting!r}: the value is not YAML; quote texts, such as --set 'common.questions=[\"is the dog barking?\"]'"
         ) from None
     sections.setdefault(section, {})[name] = value
 

@@ -1,5 +1,6 @@
 """Do two arms agree? In numbers, tensor by tensor; and in decisions, answer by answer."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -44,22 +45,17 @@ def compare(reference: torch.Tensor, candidate: torch.Tensor) -> Comparison:
     )
 
 
-def tensor_gate(arm: str, output: str, comparison: Comparison, limit: float) -> Gate:
-    """PASS where the relative L2 error is within the limit; what was measured is also the limit that would have passed."""
-    name = f"parity {arm} {output}"
-    if comparison.compared == 0:
-        return Gate(
-            name,
-            "answer",
-            "INVALID",
-            None,
-            limit,
-            reason="nothing was compared: shapes differ or are empty",
-            next="run 02_trace again",
-        )
-    reason = f"relative L2 error over {comparison.compared} numbers, {comparison.not_finite} not finite"
+def tensor_gate(arm: str, component: str, found: Sequence[Comparison], limit: float) -> Gate:
+    """PASS where the worst relative L2 error is within the limit; what was measured is also the limit that would do."""
+    name = f"parity {arm} {component}"
+    if not found or any(one.compared == 0 for one in found):
+        reason = "nothing was compared: shapes differ or are empty"
+        return Gate(name, "answer", "INVALID", None, limit, reason=reason, next="run 02_trace again")
+    measured = max((one.relative_l2 for one in found), key=lambda error: math.inf if math.isnan(error) else error)
+    numbers, bad = sum(one.compared for one in found), sum(one.not_finite for one in found)
+    reason = f"worst relative L2 error of {len(found)} calls, {numbers} numbers, {bad} not finite"
     advice = "compile with a wider number format, or look for the first component that fails"
-    return judge(name, "answer", comparison.relative_l2, limit, reason=reason, next=advice)
+    return judge(name, "answer", measured, limit, reason=reason, next=advice)
 
 
 def decisions(arm: str, names: Sequence[str], questions: Sequence[Question], reference, candidate) -> list[dict]:
@@ -81,7 +77,8 @@ def _decision(arm: str, frame: str, question: Question, reference: Answer, candi
         "reference_margin": reference.margin,
         "candidate": candidate.text,
         "candidate_margin": candidate.margin,
-        "flipped": candidate.text != reference.text,
+        "flipped": (flipped := candidate.text != reference.text),
+        "moved": abs(reference.margin + candidate.margin) if flipped else abs(reference.margin - candidate.margin),
     }
 
 

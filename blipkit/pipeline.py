@@ -71,6 +71,16 @@ class Step:
     inputs: tuple[torch.Tensor, ...]
     output: torch.Tensor
 
+    def row(self) -> dict:
+        """Shapes of what went in and came out, and the size of the latter."""
+        inputs = ", ".join(str(tuple(tensor.shape)) for tensor in self.inputs)
+        return {
+            "component": self.component,
+            "inputs": inputs,
+            "output": str(tuple(self.output.shape)),
+            "output_kib": self.output.nbytes / 1024,
+        }
+
 
 class Pipeline:
     """Answers questions about frames with the artifacts of one arm."""

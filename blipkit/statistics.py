@@ -7,14 +7,14 @@ from scipy import stats
 def percentile(samples, q: float) -> tuple[float, float, float]:
     """The q-th percentile (0-100) and its 95 % interval from order statistics; an end that n cannot bound is inf.
 
-    Binomial ranks; David and Nagaraja, Order Statistics, section 7.1.
+    The percentile is itself a sample, not interpolated. Binomial ranks; David and Nagaraja, Order Statistics, section 7.1.
     """
     ordered = np.sort(np.asarray(samples, dtype=float))
     n = len(ordered)
     low, high = stats.binom.ppf([0.025, 0.975], n, q / 100).astype(int)
     lower = ordered[low - 1] if low >= 1 else -np.inf
     upper = ordered[high] if high < n else np.inf
-    return float(np.percentile(ordered, q)), float(lower), float(upper)
+    return float(np.percentile(ordered, q, method="inverted_cdf")), float(lower), float(upper)
 
 
 def wilson(count: int, n: int) -> tuple[float, float]:

@@ -5,11 +5,14 @@ import os
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test never asks a network
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from blipkit import machine
+from blipkit.params import ROOT
 
 SHAPES = {
     "wide": {"image": 48, "patch": 16, "width": 64, "heads": 8, "vision_layers": 2, "text_layers": 2, "positions": 32},
@@ -99,3 +102,25 @@ def checkpoint(request, checkpoint_folders):
 def artifact_root(tmp_path_factory) -> Path:
     """Compiled once, used by many tests."""
     return tmp_path_factory.mktemp("artifacts")
+
+
+def run_smoke(results: Path, *options: str) -> Path:
+    """`blipkit run smoke` into a folder; what it printed is shown where it fails."""
+    command = [sys.executable, "-m", "blipkit", "run", "smoke", "--results", str(results), *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    print(done.stdout, done.stderr)
+    return results
+
+
+@pytest.fixture(scope="session")
+def smoke(tmp_path_factory) -> Path:
+    """Results of the smoke profile, run once."""
+    return run_smoke(tmp_path_factory.mktemp("smoke") / "results")
+
+
+@pytest.fixture(scope="session", params=sorted(SHAPES))
+def foreign(request, checkpoint_folders, tmp_path_factory) -> Path:
+    """Results of the smoke profile on a checkpoint of another shape."""
+    folder = checkpoint_folders[request.param]
+    quick = ["--set", "concurrency.clients=[1]", "--set", "concurrency.seconds=0.2", "--set", "parity.frames=16"]
+    return run_smoke(tmp_path_factory.mktemp("foreign") / "results", "--set", f"common.checkpoint={folder}", *quick)

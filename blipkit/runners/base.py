@@ -17,6 +17,7 @@ class Runner(Protocol):
 
     name: str
     dtypes: tuple[str, ...]
+    compiles: bool  # False: nothing is compiled, so no child process is needed
 
     def flags(self, dtype: str) -> dict: ...
 

@@ -9,6 +9,7 @@ from blipkit.runners.base import DTYPES, cast_floats
 
 name = "eager"
 dtypes = tuple(DTYPES)
+compiles = False
 
 
 def device_for(dtype: str) -> torch.device:

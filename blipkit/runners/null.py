@@ -8,6 +8,7 @@ from blipkit.runners.base import DTYPES
 
 name = "null"
 dtypes = tuple(DTYPES)
+compiles = False
 
 
 def flags(dtype: str) -> dict:

@@ -13,6 +13,7 @@ warnings.filterwarnings("ignore", message=r"`torch\.jit\.", category=Deprecation
 
 name = "torchscript"
 dtypes = tuple(DTYPES)
+compiles = True
 
 
 def flags(dtype: str) -> dict:

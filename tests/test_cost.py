@@ -1,0 +1,90 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blipkit.cost import needed_incumbent_price, needed_throughput_ratio, saving, usd_per_million
+from blipkit.errors import BadInput
+from blipkit.prices import Price, find_price, load_prices
+
+POSITIVE = st.floats(1e-3, 1e4)
+
+
+def test_a_million_answers_by_hand():
+    """At 3.6 USD/h and 100 answers a second, a million answers take 10,000 s and cost 10 USD."""
+    assert usd_per_million(3.6, 100) == pytest.approx(10)
+
+
+@given(POSITIVE, POSITIVE, st.floats(1.1, 10))
+def test_cost_follows_price_and_throughput(price, rate, factor):
+    """Twice the price is twice the cost; twice the throughput is half of it."""
+    assert usd_per_million(price * factor, rate) == pytest.approx(factor * usd_per_million(price, rate))
+    assert usd_per_million(price, rate * factor) == pytest.approx(usd_per_million(price, rate) / factor)
+
+
+@given(POSITIVE, POSITIVE, POSITIVE, st.floats(0.01, 0.95))
+def test_the_needed_ratio_gives_the_target(candidate, incumbent, rate, target):
+    """A candidate with just the needed throughput saves just the target."""
+    a, b = (Price("i", "r", "o", usd, "", "", "") for usd in (candidate, incumbent))
+    ratio = needed_throughput_ratio(a, b, target)
+    saved = saving(usd_per_million(candidate, rate * ratio), usd_per_million(incumbent, rate))
+    assert saved == pytest.approx(target)
+
+
+@pytest.mark.parametrize(
+    ("gpu", "ratio", "at_equal"),
+    [
+        ("g4dn.xlarge", 8.48, -0.44),
+        ("g6.xlarge", 5.54, 0.06),
+        ("g5.xlarge", 4.43, 0.25),
+        ("p3.2xlarge", 1.46, 0.75),
+        ("g5.12xlarge", 0.79, 0.866),
+    ],
+)
+def test_the_83_percent_against_todays_prices(gpu, ratio, at_equal):
+    """What 83 % takes against each GPU, on demand in us-east-1, from the committed table."""
+    table = load_prices()
+    inf2, other = (find_price(table, name, "us-east-1") for name in ("inf2.xlarge", gpu))
+    assert needed_throughput_ratio(inf2, other, 0.83) == pytest.approx(ratio, abs=0.006)
+    assert saving(inf2.usd_per_hour, other.usd_per_hour) == pytest.approx(at_equal, abs=0.006)
+    assert needed_incumbent_price(inf2, 0.83) == pytest.approx(4.46, abs=0.005)
+
+
+def test_every_price_has_a_source_and_a_date():
+    """The committed table is dated and sourced, row by row."""
+    table = load_prices()
+    assert len(table) > 100 and all(p.source and p.as_of[:2] == "20" and p.usd_per_hour > 0 for p in table)
+
+
+HEADER = "instance_type,region,purchase_option,usd_per_hour,accelerator,source,as_of\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("a,r,on_demand,0,x,s,2026-01-01\n", "line 2: usd_per_hour is 0.0; expected more than zero"),
+        ("a,r,on_demand,-1,x,s,2026-01-01\n", "more than zero"),
+        ("a,r,on_demand,nan,x,s,2026-01-01\n", "more than zero"),
+        ("a,r,on_demand,,x,s,2026-01-01\n", "line 2: usd_per_hour is ''; expected a number"),
+        ("a,r,on_demand,1,x,s,d\na,r,on_demand,2,x,s,d\n", "line 3: a r on_demand stands on line 2 already"),
+    ],
+)
+def test_a_bad_price_is_refused_with_its_line(tmp_path, lines, message):
+    """Zero, negative, missing and double prices are named."""
+    path = tmp_path / "prices.csv"
+    path.write_text(HEADER + lines)
+    with pytest.raises(BadInput, match=message):
+        load_prices(path)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (("inf2.xlarg", "us-east-1"), "did you mean 'inf2.xlarge'"),
+        (("inf2.xlarge", "us-east-9"), "did you mean 'us-east-1'"),
+        (("inf2.xlarge", "us-east-1", "on-demand"), "did you mean 'on_demand'"),
+    ],
+)
+def test_an_unknown_price_shows_the_nearest(asked, message):
+    """Instance, region and option are each checked by name."""
+    with pytest.raises(BadInput, match=message):
+        find_price(load_prices(), *asked)

@@ -1,0 +1,136 @@
+import nbformat
+import papermill
+import pytest
+
+from blipkit import params
+from blipkit.errors import BadInput
+from blipkit.params import NOTEBOOKS, PROFILES, check_notebook, knobs_in, load_profile
+
+PROFILE_FILES = sorted(PROFILES.glob("*.yaml"))
+
+
+def profile(tmp_path, text: str):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    return load_profile(str(path))
+
+
+@pytest.mark.parametrize("path", PROFILE_FILES, ids=lambda p: p.stem)
+def test_every_profile_key_is_a_knob_of_some_notebook(path):
+    """Each key of params/*.yaml stands in a parameters cell, as papermill itself reads those cells."""
+    loaded = load_profile(str(path))
+    seen = {p.stem: set(papermill.inspect_notebook(str(p))) for p in NOTEBOOKS.glob("*.ipynb")}
+    for section, values in loaded.sections.items():
+        if section == "common":
+            known = set().union(*seen.values()) | set(params.RUN_KEYS)
+        else:
+            known = next(names for stem, names in seen.items() if params.section_of(stem) == section)
+        assert set(values) <= known
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda p: p.stem)
+def test_our_reading_of_knobs_is_papermills(path):
+    """Names of the knobs are those that papermill finds, and each has its reason."""
+    knobs = params.notebooks()[path.stem]
+    assert set(knobs) == set(papermill.inspect_notebook(str(path)))
+    assert all(knob.reason for knob in knobs.values())
+
+
+def test_a_knob_means_the_same_in_every_notebook():
+    """Where two notebooks declare a knob, type, default and reason agree, but for the reason of `arms` in 04."""
+    seen = {}
+    for stem, knobs in params.notebooks().items():
+        for name, knob in knobs.items():
+            first = seen.setdefault(name, knob)
+            assert (first.type, first.default) == (knob.type, knob.default), (stem, name)
+
+
+def test_a_resolved_profile_repeats_itself(tmp_path):
+    """The resolved profile, loaded again, resolves to itself."""
+    import yaml
+
+    resolved = load_profile("smoke").resolved()
+    assert profile(tmp_path, yaml.safe_dump(resolved)).resolved() == resolved
+
+
+def test_a_setting_changes_one_value():
+    """--set reaches the notebook, typed, and leaves the rest."""
+    changed = load_profile("tiny", ["parity.frames=7", 'common.questions=["is the dog barking?"]'])
+    assert changed.parameters("03_parity", "x")["frames"] == 7
+    assert changed.parameters("03_parity", "x")["questions"] == ["is the dog barking?"]
+    assert changed.parameters("03_parity", "x")["seed"] == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("parity:\n  frame: 3\n", "unknown key 'frame'; did you mean 'frames'"),
+        ("party:\n  frames: 3\n", "unknown section 'party'; did you mean 'parity'"),
+        ("parity:\n  frames: many\n", "frames is 'many'; expected a valid integer"),
+        ("parity:\n  flip_limit: 1e-3\n", r"flip_limit is '1e-3'; .*write 1.0e-3"),
+        ("parity:\n  frames: true\n", "frames is True"),
+        ("common:\n  arms: torchscript float32\n", "arms is 'torchscript float32'; expected a valid list"),
+        ("parity: 3\n", "section 'parity' should be"),
+        ("- a\n", "saw list"),
+        ("a: [\n", "not YAML"),
+        ("", "saw NoneType"),
+        ("common:\n  results: x\n", "unknown key 'results'"),
+    ],
+)
+def test_a_bad_profile_is_refused_by_key(tmp_path, text, message):
+    """What was seen, what was expected: a typo or a wrong type never reaches a notebook."""
+    with pytest.raises(BadInput, match=message):
+        profile(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "setting", ["frames=3", "parity.frames", "=3", "parity.=3", "parity.frames=[", "parity.frame=3"]
+)
+def test_a_bad_setting_is_refused(setting):
+    """--set needs a section, a key that exists and YAML."""
+    with pytest.raises(BadInput):
+        load_profile("tiny", [setting])
+
+
+def test_binary_noise_is_no_profile(tmp_path):
+    """A file that is not text is named."""
+    path = tmp_path / "noise.yaml"
+    path.write_bytes(bytes(range(256)))
+    with pytest.raises(BadInput, match="noise.yaml: not YAML"):
+        load_profile(str(path))
+
+
+def test_a_missing_profile_shows_the_nearest():
+    """A name that is nearly right is shown the right one."""
+    with pytest.raises(BadInput, match="did you mean 'smoke'"):
+        load_profile("smok")
+
+
+def test_a_notebook_refuses_what_papermill_lets_pass():
+    """Its second cell knows its knobs from its annotations: a typo or a wrong type stops there."""
+    fine = {"__annotations__": {"frames": int}, "frames": 3, "In": [], "get_ipython": print, "_": 1}
+    check_notebook(fine)
+    with pytest.raises(BadInput, match="unknown key 'frmaes'; did you mean 'frames'"):
+        check_notebook({**fine, "frmaes": 4})
+    with pytest.raises(BadInput, match="frames is 'false'"):
+        check_notebook({**fine, "frames": "false"})
+
+
+def test_a_parameters_cell_holds_only_knobs():
+    """Anything but `name: type = default` is refused with its line."""
+    with pytest.raises(BadInput, match="line 2"):
+        knobs_in("a: int = 1  # fine\nb = 2\n")
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda p: p.stem)
+def test_notebooks_are_clean_sources(path):
+    """Committed without outputs, for kernel python3, one parameters cell, short cells, text before each idea."""
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    code = [c for c in notebook.cells if c.cell_type == "code"]
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert all(not c.outputs and c.execution_count is None for c in code)
+    assert [c for c in code if "parameters" in c.metadata.get("tags", [])] == code[:1]
+    assert "check_notebook(globals())" in code[1].source
+    assert notebook.cells[0].source.startswith(f"# {path.stem[:2]} ")
+    assert max(len(c.source.splitlines()) for c in code[1:]) <= 15

@@ -1,0 +1,100 @@
+import json
+import math
+
+import pandas
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blipkit.errors import BlipkitError, GateFailed
+from blipkit.records import Gate, Results, judge, not_run, raise_for, worst
+
+STATUSES = ("PASS", "WARN", "FAIL", "INVALID", "NOT-RUN")
+
+
+def test_a_record_explains_itself(tmp_path):
+    """Every row carries machine, versions, profile, seed and schema beside its figures."""
+    out = Results(tmp_path, "03_parity", "mine", seed=7)
+    out.write("parity", [{"error": 0.5}])
+    (row,) = out.read("parity")
+    assert row["error"] == 0.5 and row["seed"] == 7 and row["profile"] == "mine" and row["evidence"] == "measured"
+    assert row["machine"] and row["versions"]["torch"] and row["schema"] == 1
+
+
+def test_writing_again_replaces(tmp_path):
+    """A second run of a notebook leaves one set of rows."""
+    out = Results(tmp_path, "n")
+    out.write("k", [{"a": 1}, {"a": 2}])
+    out.write("k", [{"a": 3}])
+    assert [r["a"] for r in out.read("k")] == [3]
+
+
+def test_reading_what_nobody_wrote_names_it(tmp_path):
+    """The message says which records are missing and where."""
+    with pytest.raises(BlipkitError, match="no records of 'parity'"):
+        Results(tmp_path).read("parity")
+    with pytest.raises(BlipkitError, match="no samples 'requests'"):
+        Results(tmp_path).read_samples("requests")
+
+
+def test_a_stage_takes_the_writes_and_shows_them_first(tmp_path, monkeypatch):
+    """During a run a notebook writes beside the folder and reads its own new rows before the old ones."""
+    Results(tmp_path, "n").write("k", [{"a": 1}])
+    monkeypatch.setenv("BLIPKIT_STAGE", str(tmp_path / "stage"))
+    staged = Results(tmp_path, "n")
+    assert [r["a"] for r in staged.read("k")] == [1]
+    staged.write("k", [{"a": 2}])
+    assert [r["a"] for r in staged.read("k")] == [2]
+    assert json.loads((tmp_path / "records/k.jsonl").read_text())["a"] == 1
+
+
+def test_samples_come_back_as_they_went(tmp_path):
+    """Raw samples survive parquet."""
+    frame = pandas.DataFrame({"sent": [0.1, 0.2], "right": [True, False]})
+    Results(tmp_path).write_samples("requests", frame)
+    assert Results(tmp_path).read_samples("requests").equals(frame)
+
+
+def test_gates_come_back_in_notebook_order(tmp_path):
+    """The verdict reads every notebook's gates."""
+    for notebook in ("02_trace", "01_components"):
+        Results(tmp_path, notebook).write_gates([Gate(notebook, "answer", "PASS")])
+    assert [g.gate for g in Results(tmp_path).gates()] == ["01_components", "02_trace"]
+
+
+@pytest.mark.parametrize(
+    ("measured", "at_least", "status"),
+    [(1.0, False, "PASS"), (1.1, False, "FAIL"), (1.0, True, "PASS"), (0.9, True, "FAIL")],
+)
+def test_a_limit_includes_itself(measured, at_least, status):
+    """A figure at its limit holds; one beyond it fails."""
+    assert judge("g", "answer", measured, 1.0, at_least=at_least).status == status
+
+
+@pytest.mark.parametrize("at_least", [True, False])
+def test_a_nan_never_passes(at_least):
+    """What is not a number is within no limit."""
+    assert judge("g", "answer", math.nan, 1.0, at_least=at_least).status == "FAIL"
+
+
+def test_only_timing_is_forgiven_on_a_shared_machine():
+    """A late answer warns where the machine is shared; a wrong one fails everywhere."""
+    assert judge("g", "timing", 2, 1, shared=True).status == "WARN"
+    assert judge("g", "timing", 2, 1, shared=False).status == "FAIL"
+    assert judge("g", "answer", 2, 1, shared=True).status == "FAIL"
+
+
+def test_a_failed_gate_raises_and_says_which():
+    """The last cell's error names gate, figure, limit and what to do."""
+    with pytest.raises(GateFailed, match=r"speed: FAIL, measured 2, limit 1.*buy another"):
+        raise_for([Gate("fine", "answer", "PASS"), judge("speed", "answer", 2, 1, next="buy another")])
+    raise_for([not_run("absent", "answer", "nobody measured"), Gate("warned", "timing", "WARN")])
+
+
+@given(st.lists(st.sampled_from(STATUSES)))
+def test_the_worst_status_wins_in_any_order(statuses):
+    """FAIL before INVALID before WARN before PASS; NOT-RUN only where nothing was measured."""
+    gates = [Gate("g", "answer", s) for s in statuses]
+    found = worst(gates)
+    assert found == worst(reversed(gates))
+    assert found == next((s for s in ("FAIL", "INVALID", "WARN", "PASS") if s in statuses), "NOT-RUN")

@@ -1,0 +1,199 @@
+import json
+import multiprocessing
+import shutil
+
+import pytest
+import torch
+
+from blipkit import Bucket, child, isolate, load_checkpoint, trace
+from blipkit.artifacts import content_key, read_artifact
+from blipkit.errors import BadInput, BlipkitError
+from blipkit.runners import describe, get_runner, load_artifact, parse_arm
+
+BUCKET = Bucket(1, 1, 6, 2, 3)
+
+
+@pytest.fixture(scope="module")
+def small(checkpoint_folders):
+    return load_checkpoint(str(checkpoint_folders["shallow"]))
+
+
+@pytest.fixture(scope="module")
+def compiled(small, tmp_path_factory):
+    root = tmp_path_factory.mktemp("compiled")
+    return root, trace(isolate(small), root, "torchscript", shapes=BUCKET)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_compiled_component_computes_what_the_module_does(small, artifact_root, dtype):
+    """torchscript equals eager in the same number format, up to that format's rounding."""
+    components = isolate(small)
+    pairs = [trace(components, artifact_root, runner, dtype, BUCKET) for runner in ("eager", "torchscript")]
+    for eager, traced in zip(*pairs, strict=True):
+        component = components[eager.component]
+        inputs = component.example_inputs(BUCKET, seed=3)
+        a, b = (load_artifact(artifact, component)(*inputs) for artifact in (eager, traced))
+        assert a.dtype == b.dtype == getattr(torch, dtype)
+        torch.testing.assert_close(
+            a.float(), b.float(), rtol=0, atol=2e-2 * float(a.abs().max()) if dtype == "bfloat16" else 1e-4
+        )
+
+
+def test_a_second_trace_compiles_nothing(small, compiled):
+    """Everything under the same key is skipped."""
+    root, first = compiled
+    again = trace(isolate(small), root, "torchscript", shapes=BUCKET)
+    assert not any(a.skipped for a in first) and all(a.skipped for a in again)
+    assert [a.folder for a in first] == [a.folder for a in again]
+
+
+def test_force_compiles_again(small, compiled):
+    """--force leaves the key and makes the file anew."""
+    root, first = compiled
+    again = trace(isolate(small), root, "torchscript", shapes=BUCKET, force=True)
+    assert not any(a.skipped for a in again) and [a.folder for a in again] == [a.folder for a in first]
+
+
+def test_the_key_holds_everything_that_matters(small, checkpoint_folders):
+    """Other weights, shapes, number formats, versions or adapters are other artifacts."""
+    component = isolate(small)["image_encoder"]
+    base = describe(component, "torchscript", "float32", BUCKET)
+    assert content_key(base) == content_key(json.loads(json.dumps(base)))
+    changed = [
+        {**base, name: "other"}
+        for name in ("weights_digest", "adapter", "input_shapes", "dtype", "flags", "versions", "runner")
+    ]
+    assert len({content_key(about) for about in (base, *changed)}) == len(changed) + 1
+    assert {"torch", "transformers"} <= set(base["versions"])
+
+
+def test_buckets_share_what_does_not_depend_on_them(small, compiled):
+    """Two buckets with the same number of frames have one image encoder."""
+    root, first = compiled
+    both = trace(isolate(small), root, "torchscript", shapes=[BUCKET, Bucket(1, 2, 6, 2, 3)])
+    assert len({a.folder for a in both if a.component == "image_encoder"}) == 1
+    assert len({a.folder for a in both if a.component == "text_decoder"}) == 2
+
+
+def test_the_manifest_says_how_it_was_made(compiled):
+    """Seconds, bytes, digest, shapes, versions and key stand beside the file."""
+    for artifact in compiled[1]:
+        about = artifact.manifest
+        assert about["bytes"] == artifact.path.stat().st_size and about["seconds"] > 0
+        assert about["key"] in artifact.folder.name and len(about["sha256"]) == 64 and about["output_shape"]
+
+
+@pytest.mark.parametrize("damage", ["truncated", "changed", "no manifest", "broken manifest"])
+def test_a_damaged_artifact_is_refused_by_name(compiled, tmp_path, damage):
+    """Nothing is loaded from a file that is not the one that was compiled."""
+    whole = next(iter(compiled[1]))
+    copy = tmp_path / whole.folder.name
+    shutil.copytree(whole.folder, copy)
+    file, manifest = copy / whole.path.name, copy / "manifest.json"
+    if damage == "truncated":
+        file.write_bytes(file.read_bytes()[:100])
+    elif damage == "changed":
+        file.write_bytes(file.read_bytes()[:-1] + b"!")
+    elif damage == "no manifest":
+        manifest.unlink()
+    else:
+        manifest.write_text("{")
+    with pytest.raises(BlipkitError, match=rf"artifact {copy.name} is damaged.*delete .*02_trace"):
+        read_artifact(copy)
+
+
+def test_an_artifact_of_another_checkpoint_is_refused(compiled, checkpoint_folders):
+    """Weights that do not match are named before anything runs."""
+    other = isolate(load_checkpoint(str(checkpoint_folders["wide"])))
+    artifact = next(a for a in compiled[1] if a.component == "image_encoder")
+    with pytest.raises(BlipkitError, match="was compiled from weights"):
+        load_artifact(artifact, other["image_encoder"])
+
+
+def test_a_wrong_shape_says_what_was_seen_and_expected(small, compiled):
+    """The message has component, input, both shapes, and what to do."""
+    artifact = next(a for a in compiled[1] if a.component == "text_encoder")
+    loaded = load_artifact(artifact, isolate(small)["text_encoder"])
+    ids, mask, states, image_mask = loaded.component.example_inputs(Bucket(1, 1, 7, 2, 3))
+    with pytest.raises(
+        BlipkitError, match=r"text_encoder.input_ids has shape \(1, 7\).*compiled for \(1, 6\).*02_trace"
+    ):
+        loaded(ids, mask, states, image_mask)
+    with pytest.raises(BlipkitError, match="got 1 inputs, expected input_ids"):
+        loaded(ids)
+
+
+def _trace_in_process(folder: str, root: str, queue) -> None:
+    queue.put([a.skipped for a in trace(isolate(load_checkpoint(folder)), root, "torchscript", shapes=BUCKET)])
+
+
+def test_two_processes_asking_at_once_compile_once(checkpoint_folders, tmp_path):
+    """The second waits for the first and finds its work done."""
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    arguments = (str(checkpoint_folders["shallow"]), str(tmp_path), queue)
+    both = [context.Process(target=_trace_in_process, args=arguments) for _ in range(2)]
+    for process in both:
+        process.start()
+    answers = [queue.get(timeout=120) for _ in both]
+    for process in both:
+        process.join()
+    assert sorted(answers) == [[False] * 3, [True] * 3]
+
+
+def test_a_leftover_of_a_killed_compile_is_not_an_artifact(small, tmp_path):
+    """Half a folder is compiled over, not read."""
+    first = trace(isolate(small), tmp_path, "null", shapes=BUCKET)
+    folder = next(iter(first)).folder
+    folder.rename(folder.with_name(folder.name + ".part"))
+    again = trace(isolate(small), tmp_path, "null", shapes=BUCKET)
+    assert [a.skipped for a in again] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("arm", "message"),
+    [
+        ("torchscrip float32", "did you mean 'torchscript'"),
+        ("torchscript float64", "takes float32, bfloat16, float16; saw 'float64'"),
+        ("torchscript", "expected a runner and a dtype"),
+    ],
+)
+def test_a_bad_arm_is_refused(arm, message):
+    """Unknown runners and number formats are named with what is known."""
+    with pytest.raises(BadInput, match=message):
+        parse_arm(arm)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_float16_without_a_gpu_says_what_it_needs():
+    """An arm that this machine cannot run is refused with the alternative."""
+    with pytest.raises(BadInput, match="needs an NVIDIA GPU.*float32 or bfloat16"):
+        get_runner("torchscript", "float16")
+
+
+def test_a_child_that_dies_is_reported_with_its_end():
+    """A crash in a compiler is a message with the signal, not a hang or a lost parent."""
+    with pytest.raises(BlipkitError, match=r"os:abort died \(SIGABRT\)"):
+        child.call("os:abort", timeout_s=60)
+
+
+def test_a_child_that_hangs_is_stopped():
+    """A time limit ends it."""
+    with pytest.raises(BlipkitError, match="took longer than 1 s"):
+        child.call("subprocess:check_call", timeout_s=1, args=["sleep", "60"])
+
+
+def test_a_childs_error_comes_back_in_its_own_words(small, tmp_path):
+    """The parent shows what the child said, and bad input stays bad input."""
+    with pytest.raises(BlipkitError, match="changed while it was being compiled"):
+        child.call(
+            "blipkit.runners:compile_from_source",
+            timeout_s=120,
+            source=small.source,
+            digest="0",
+            runner="null",
+            dtype="float32",
+            jobs=[],
+        )
+    with pytest.raises(BadInput, match="did you mean 'null'"):
+        child.call("blipkit.runners:get_runner", timeout_s=120, name="nul")

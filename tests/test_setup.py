@@ -1,0 +1,67 @@
+"""The files that set the project up agree with each other."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+
+
+def name_of(requirement: str) -> str:
+    return re.sub(r"[-_.]+", "-", re.match(r"[A-Za-z0-9_.-]+", requirement)[0]).lower()
+
+
+def project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def pins() -> tuple[dict, dict]:
+    """constraints.txt: what the project asks for, and what that brings along."""
+    blocks = re.split(r"^#.*$", (ROOT / "constraints.txt").read_text(), flags=re.M)[1:]
+    direct, rest = ({name_of(line): line.split("==")[1] for line in b.split()} for b in blocks)
+    return direct, rest
+
+
+def test_constraints_pin_every_dependency():
+    """What pyproject.toml names is what constraints.txt pins first."""
+    asked = {name_of(r) for r in project()["dependencies"] + project()["optional-dependencies"]["dev"]}
+    assert set(pins()[0]) == asked
+    assert not set(pins()[0]) & set(pins()[1])
+
+
+def test_conda_names_the_same_versions():
+    """environment.yml and constraints.txt agree, version by version."""
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    listed = next(d["pip"] for d in environment["dependencies"] if isinstance(d, dict))
+    assert {name_of(line): line.split("==")[1] for line in listed} == pins()[0]
+
+
+def test_pins_lie_in_their_ranges():
+    """The tested versions are ones that pyproject.toml allows."""
+    from packaging.requirements import Requirement
+
+    for text in project()["dependencies"]:
+        requirement = Requirement(text)
+        assert requirement.specifier.contains(pins()[0][name_of(text)]), text
+
+
+def test_make_help_lists_every_target():
+    """`make help` and the Makefile agree."""
+    text = (ROOT / "Makefile").read_text()
+    phony = set(re.search(r"^\.PHONY: (.*)$", text, re.M)[1].split())
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {line.split()[0] for line in shown.splitlines()} == phony
+
+
+def test_make_takes_an_interpreter_that_fits(tmp_path):
+    """A Python that is too old is named, before anything is made."""
+    old = tmp_path / "python"
+    old.write_text('#!/bin/sh\n[ "$1" = -V ] && echo Python 3.9.1 && exit\nexit 1\n')
+    old.chmod(0o755)
+    done = subprocess.run(
+        ["make", "setup", f"PYTHON={old}", f"VENV={tmp_path}/venv"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode and "needs Python 3.11, 3.12 or 3.13" in done.stdout and "3.9.1" in done.stdout
