@@ -8,7 +8,7 @@ READY := $(VENV)/.blipkit-ready
 EXTRA_INDEX := $(if $(CPU_TORCH),--extra-index-url https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint lab bench report tiny-pets
+.PHONY: help setup run test test-slow lint lab bench report tiny-pets
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ run: setup ## run PROFILE (tiny) through all notebooks: results/PROFILE/report/i
 
 test: setup ## the test suite
 	$(BIN)/python -m pytest
+
+test-slow: setup ## the tests that make test leaves out (minutes)
+	$(BIN)/python -m pytest -m slow
 
 lint: setup ## formatting, lint, and the size of the package
 	$(BIN)/ruff format --check .

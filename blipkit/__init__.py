@@ -5,10 +5,10 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "load_checkpoint": "checkpoints",
     "isolate": "components",
-    "Bucket": "components",
+    "Bucket": "buckets",
     "trace": "runners",
     "assemble": "pipeline",
-    "Question": "pipeline",
+    "Question": "questions",
     "plug_in": "wrappers",
 }
 __all__ = list(_PUBLIC)

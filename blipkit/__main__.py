@@ -48,8 +48,7 @@ def doctor() -> None:
     from rich.table import Table
 
     from blipkit import machine
-    from blipkit.runners import RUNNERS, get_runner
-    from blipkit.runners.base import DTYPES
+    from blipkit.arms import DTYPES, RUNNERS, check_arm
 
     about = machine.describe()
     console = Console()
@@ -59,7 +58,7 @@ def doctor() -> None:
     for name in RUNNERS:
         for dtype in DTYPES:
             try:
-                get_runner(name, dtype)
+                check_arm(name, dtype)
                 table.add_row(f"{name} {dtype}", "yes", "")
             except BadInput as error:
                 table.add_row(f"{name} {dtype}", "no", str(error))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from blipkit.components import Bucket
+from blipkit.buckets import Bucket
 from blipkit.errors import BlipkitError
 
 FORMAT = 1  # part of every key: raise it when artifacts of older kits must not be reused

@@ -5,6 +5,7 @@ and a Jupyter kernel has threads of its own. Starting costs 2-3 s, the import of
 a child gets a checkpoint's name and digest, never pickled weights.
 """
 
+import contextlib
 import importlib
 import json
 import os
@@ -12,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 from blipkit.errors import BadInput, BlipkitError
@@ -26,26 +28,48 @@ def call(target: str, *, timeout_s: float, threads: int = 0, **arguments):
     when it dies or takes longer than `timeout_s`.
     """
     with tempfile.TemporaryDirectory(prefix="blipkit-") as folder:
-        answer = Path(folder, "answer.json")
+        question, answer = Path(folder, "question.json"), Path(folder, "answer.json")
+        question.write_text(json.dumps(arguments))
         environment = dict(os.environ)
         if threads:
             environment |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-        command = [sys.executable, "-X", "faulthandler", "-m", "blipkit.child", target, str(answer)]
+        child_end, our_end = os.pipe()
+        command = [
+            sys.executable,
+            "-X",
+            "faulthandler",
+            "-m",
+            "blipkit.child",
+            target,
+            str(question),
+            str(answer),
+            str(child_end),
+        ]
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+            pass_fds=[child_end],
+            start_new_session=True,  # so that a compiler which the child started can be stopped with it
         )
+        os.close(child_end)
         try:
-            printed, _ = process.communicate(json.dumps(arguments), timeout=timeout_s)
+            printed, _ = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
-            process.kill()
+            _stop(process)
             printed, _ = process.communicate()
             raise BlipkitError(
                 f"{target} took longer than {timeout_s:.0f} s and was stopped; its last lines:\n{_tail(printed)}"
             ) from None
         except BaseException:  # Ctrl-C: leave no orphan behind
-            process.kill()
+            _stop(process)
             process.wait()
             raise
+        finally:
+            os.close(our_end)
         if process.returncode == 0:
             return json.loads(answer.read_text())
         if process.returncode == FAILED:
@@ -53,6 +77,12 @@ def call(target: str, *, timeout_s: float, threads: int = 0, **arguments):
             error = BadInput if problem["bad_input"] else BlipkitError
             raise error(problem["message"])
         raise BlipkitError(f"{target} died ({_how(process.returncode)}); its last lines:\n{_tail(printed)}")
+
+
+def _stop(process: subprocess.Popen) -> None:
+    """Kill the child and all that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _how(status: int) -> str:
@@ -63,13 +93,22 @@ def _how(status: int) -> str:
 
 
 def _tail(text: str, lines: int = 15) -> str:
-    return "\n".join(text.strip().splitlines()[-lines:]) or "(it printed nothing)"
+    """The last lines; faulthandler's list of every extension module says nothing."""
+    told = [line for line in text.strip().splitlines() if line and not line.startswith("Extension modules:")]
+    return "\n".join(told[-lines:]) or "(it printed nothing)"
+
+
+def _end_with_parent(pipe: int) -> None:
+    """Wait until the parent's end of the pipe is closed, which its death does too; then end with all we started."""
+    os.read(pipe, 1)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
 def main() -> None:
-    target, answer = sys.argv[1:]
+    target, question, answer, pipe = sys.argv[1:]
+    threading.Thread(target=_end_with_parent, args=(int(pipe),), daemon=True).start()
     module, function = target.split(":")
-    arguments = json.loads(sys.stdin.read())
+    arguments = json.loads(Path(question).read_text())
     try:
         result = getattr(importlib.import_module(module), function)(**arguments)
     except Exception as error:

@@ -7,35 +7,17 @@ transformers masks with finfo(float32).min, which is -inf in half precision, and
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
+from blipkit.buckets import Bucket
 from blipkit.checkpoints import Checkpoint
 from blipkit.errors import BadInput
 
 MASKED = -1e4  # finite in float16; softmax of it is exactly 0 in float32
 IDS = torch.int32  # Inferentia2 turns 64-bit integers into 32-bit ones anyway
-
-
-@dataclass(frozen=True, order=True)
-class Bucket:
-    """One static shape: frames, questions per frame, tokens per question, candidates per question, answer tokens."""
-
-    frames: int = 1
-    questions: int = 1
-    tokens: int = 8
-    candidates: int = 2
-    answer_tokens: int = 20
-
-    def __post_init__(self):
-        for name, value in asdict(self).items():
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise BadInput(f"bucket: {name} is {value!r}; expected a whole number of 1 or more")
-
-    def __str__(self) -> str:
-        return f"{self.frames}f-{self.questions}q-{self.tokens}t-{self.candidates}c-{self.answer_tokens}a"
 
 
 class ImageEncoder(nn.Module):

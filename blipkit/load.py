@@ -58,7 +58,8 @@ def serve(
     from blipkit.artifacts import Artifact, read_artifact
     from blipkit.checkpoints import load_checkpoint
     from blipkit.frames import drawn_frames, images
-    from blipkit.pipeline import assemble, parse_questions
+    from blipkit.pipeline import assemble
+    from blipkit.questions import parse_questions
 
     torch.set_num_threads(torch_threads)
     read = [read_artifact(Path(folder)) for folder in folders]
@@ -99,6 +100,8 @@ class Load:
             thread.join()
         for _ in servers:
             requests.put(None)
+        for thread in servers:  # a thread inside torch while the interpreter ends would abort the process
+            thread.join()
         rows = sorted((row for rows in done for row in rows), key=lambda row: row[2])
         return [
             (c, f, sent - start, began - start, ended - start, ok)

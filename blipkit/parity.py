@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from blipkit.pipeline import Answer, Question
+from blipkit.pipeline import Answer
+from blipkit.questions import Question
 from blipkit.records import Gate, judge, not_run
 from blipkit.statistics import wilson
 

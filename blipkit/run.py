@@ -12,8 +12,12 @@ from pathlib import Path
 import yaml
 
 from blipkit import machine, params
+from blipkit.arms import parse_arm
+from blipkit.buckets import parse_buckets
+from blipkit.checkpoints import check_source
 from blipkit.errors import BadInput, nearest
 from blipkit.params import NOTEBOOKS, ROOT, Profile
+from blipkit.questions import parse_questions
 from blipkit.report import write_report
 from blipkit.verdict import exit_status
 
@@ -30,6 +34,9 @@ def run_profile(
     folder = results or ROOT / "results" / profile.name
     chosen = choose(only)
     check_early(profile)
+    common = profile.sections.setdefault("common", {})
+    if "checkpoint" in common and check_source(common["checkpoint"]) == "folder":  # notebooks run in their own folder
+        common["checkpoint"] = str(Path(common["checkpoint"]).expanduser().resolve())
     if folder.exists() and not folder.is_dir():
         raise BadInput(f"--results {folder} is a file; expected a folder, existing or not")
     folder.mkdir(parents=True, exist_ok=True)
@@ -45,7 +52,8 @@ def run_profile(
             say(f"{stem} ...")
             state["notebooks"][stem] = run_notebook(profile, stem, folder)
             (folder / "run.json").write_text(json.dumps(state, indent=2) + "\n")
-            say(f"{stem}: {state['notebooks'][stem]['said']}")
+            one = state["notebooks"][stem]
+            say(f"{stem}: {one['seconds']:.0f} s{', ' + one['error'] if one['error'] else ''}")
         page, verdict = write_report(folder)
         say(f"status {verdict['status']}; decision: {verdict['decision']['answer']}; report: {page}")
         return exit_status(verdict, profile.required)
@@ -62,23 +70,12 @@ def choose(only: list[str]) -> list[str]:
 
 def check_early(profile: Profile) -> None:
     """Refuse, in seconds, what would stop a notebook minutes later."""
-    from blipkit.checkpoints import check_source
-    from blipkit.components import Bucket
-    from blipkit.pipeline import parse_questions
-    from blipkit.runners import parse_arm
-
-    resolved = profile.resolved()
-    check_source(resolved["common"]["checkpoint"])
-    parse_questions(resolved["common"]["questions"])
-    for arm in resolved["common"]["arms"]:
+    common = profile.resolved()["common"]
+    check_source(common["checkpoint"])
+    parse_questions(common["questions"])
+    parse_buckets(common["buckets"])
+    for arm in common["arms"]:
         parse_arm(arm)
-    for sizes in resolved["common"]["buckets"]:
-        try:
-            Bucket(**sizes)
-        except TypeError as error:
-            raise BadInput(
-                f"common.buckets: {sizes!r}: {error}; known: {', '.join(Bucket.__dataclass_fields__)}"
-            ) from None
 
 
 def _former_states(folder: Path) -> dict:
@@ -138,7 +135,6 @@ def run_notebook(profile: Profile, stem: str, folder: Path) -> dict:
         del os.environ["BLIPKIT_STAGE"]
     put_in_place(stage, folder, stem)
     state["seconds"] = round(time.monotonic() - started, 1)
-    state["said"] = f"{state['seconds']:.0f} s" if state["error"] is None else state["error"]
     return state
 
 

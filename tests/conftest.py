@@ -7,6 +7,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test never asks a network
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -112,15 +113,43 @@ def run_smoke(results: Path, *options: str) -> Path:
     return results
 
 
+FOREIGN = ["wide", *(pytest.param(name, marks=pytest.mark.slow) for name in ("shallow", "uneven"))]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def background_runs(request, tmp_path_factory):
+    """Whole runs take a minute each, mostly on one core: they go on beside the other tests, one after another."""
+    items = request.session.items
+    with ThreadPoolExecutor(1) as pool:
+        runs = {}
+        if any("smoke" in item.fixturenames for item in items):
+            runs["smoke"] = pool.submit(run_smoke, tmp_path_factory.mktemp("smoke") / "results")
+        for item in items:
+            if "foreign" in item.fixturenames:
+                name = item.callspec.params["foreign"]
+                folder = request.getfixturevalue("checkpoint_folders")[name]
+                runs[name] = pool.submit(run_smoke, tmp_path_factory.mktemp(name) / "results", *quick_options(folder))
+        yield runs
+
+
+def quick_options(checkpoint: Path) -> list[str]:
+    """Settings that ask another checkpoint as little as still means something."""
+    values = [
+        f"common.checkpoint={checkpoint}",
+        "concurrency.clients=[1]",
+        "concurrency.seconds=0.2",
+        "parity.frames=16",
+    ]
+    return [option for value in values for option in ("--set", value)]
+
+
 @pytest.fixture(scope="session")
-def smoke(tmp_path_factory) -> Path:
+def smoke(background_runs) -> Path:
     """Results of the smoke profile, run once."""
-    return run_smoke(tmp_path_factory.mktemp("smoke") / "results")
+    return background_runs["smoke"].result()
 
 
-@pytest.fixture(scope="session", params=sorted(SHAPES))
-def foreign(request, checkpoint_folders, tmp_path_factory) -> Path:
+@pytest.fixture(scope="session", params=FOREIGN)
+def foreign(request, background_runs) -> Path:
     """Results of the smoke profile on a checkpoint of another shape."""
-    folder = checkpoint_folders[request.param]
-    quick = ["--set", "concurrency.clients=[1]", "--set", "concurrency.seconds=0.2", "--set", "parity.frames=16"]
-    return run_smoke(tmp_path_factory.mktemp("foreign") / "results", "--set", f"common.checkpoint={folder}", *quick)
+    return background_runs[request.param].result()

@@ -6,9 +6,8 @@ import sys
 import pytest
 import torch
 
-from blipkit import assemble, isolate, load_checkpoint, trace
+from blipkit import Bucket, assemble, isolate, load_checkpoint, trace
 from blipkit.checkpoints import TINY_PETS, check_source, weights_digest, word_tokenizer
-from blipkit.components import Bucket
 from blipkit.errors import BadInput
 from blipkit.frames import drawn_frames, images
 from blipkit.scenes import ACTIVITIES, OPEN, QUESTIONS, YES_NO

@@ -18,7 +18,19 @@ LAYERS = [
     ["pipeline", "wrappers"],
     ["artifacts", "runners"],
     ["frames", "checkpoints", "components", "tiny_pets"],
-    ["params", "machine", "records", "prices", "statistics", "figures", "scenes", "child"],
+    [
+        "params",
+        "machine",
+        "records",
+        "prices",
+        "statistics",
+        "figures",
+        "scenes",
+        "child",
+        "buckets",
+        "questions",
+        "arms",
+    ],
     ["errors"],
 ]
 

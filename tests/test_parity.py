@@ -5,9 +5,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blipkit import Question
 from blipkit.frames import Frame
 from blipkit.parity import accuracy_gate, compare, decision_gate, decisions, tensor_gate
-from blipkit.pipeline import Answer, Question
+from blipkit.pipeline import Answer
 
 VALUES = st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=20)
 

@@ -4,7 +4,8 @@ import torch
 from blipkit import Bucket, Question, assemble, isolate, plug_in, trace
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.frames import drawn_frames, images
-from blipkit.pipeline import Pipeline, parse_questions, ranked_answer, unpadded_scores
+from blipkit.pipeline import Pipeline, ranked_answer, unpadded_scores
+from blipkit.questions import parse_questions
 
 BUCKETS = [Bucket(1, 1, 8, 2, 3), Bucket(2, 3, 16, 3, 6)]
 QUESTIONS = [  # 3 tokens with [CLS] and [SEP], then longer, up to the largest bucket of 16

@@ -127,7 +127,7 @@ def test_a_killed_run_starts_again_and_ends_as_if_it_never_was(tmp_path, smoke):
         (["run", "tiny", "--only", "03_party"], "did you mean '03_parity'"),
         (["run", "tiny", "--set", "common.checkpoint=builtin:big-pets"], "did you mean 'tiny-pets'"),
         (["run", "tiny", "--set", "common.arms=[torchscrip float32]"], "did you mean 'torchscript'"),
-        (["run", "tiny", "--set", "common.buckets=[{frame: 1}]"], "common.buckets"),
+        (["run", "tiny", "--set", "common.buckets=[{frame: 1}]"], "unknown size 'frame'; did you mean 'frames'"),
         (["run", "tiny", "--set", "common.questions=[]"], "the list is empty"),
         (["run", "tiny", "--results", str(ROOT / "README.md")], "is a file; expected a folder"),
         (["report", "nowhere"], "not a results folder"),

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from blipkit import Bucket, child, isolate, load_checkpoint, trace
+from blipkit.arms import check_arm, parse_arm
 from blipkit.artifacts import content_key, read_artifact
 from blipkit.errors import BadInput, BlipkitError
-from blipkit.runners import describe, get_runner, load_artifact, parse_arm
+from blipkit.runners import describe, load_artifact
 
 BUCKET = Bucket(1, 1, 6, 2, 3)
 
@@ -168,7 +169,7 @@ def test_a_bad_arm_is_refused(arm, message):
 def test_float16_without_a_gpu_says_what_it_needs():
     """An arm that this machine cannot run is refused with the alternative."""
     with pytest.raises(BadInput, match="needs an NVIDIA GPU.*float32 or bfloat16"):
-        get_runner("torchscript", "float16")
+        check_arm("torchscript", "float16")
 
 
 def test_a_child_that_dies_is_reported_with_its_end():
@@ -196,4 +197,4 @@ def test_a_childs_error_comes_back_in_its_own_words(small, tmp_path):
             jobs=[],
         )
     with pytest.raises(BadInput, match="did you mean 'null'"):
-        child.call("blipkit.runners:get_runner", timeout_s=120, name="nul")
+        child.call("blipkit.arms:parse_arm", timeout_s=120, arm="nul float32")

@@ -10,38 +10,19 @@ from pathlib import Path
 from filelock import FileLock
 
 from blipkit import child, machine
+from blipkit.arms import check_arm
 from blipkit.artifacts import Artifact, Artifacts, artifact_folder, content_key, read_artifact, write_artifact
-from blipkit.components import Bucket, Component, Components, check_bucket, default_bucket, isolate
-from blipkit.errors import BadInput, BlipkitError, nearest
+from blipkit.buckets import Bucket
+from blipkit.components import Component, Components, check_bucket, default_bucket, isolate
+from blipkit.errors import BlipkitError
 
-RUNNERS = ("eager", "null", "torchscript")
 COMPILE_LIMIT_S = 3600
 
 
 def get_runner(name: str, dtype: str = "float32"):
     """The module that implements a runner, after checking that it takes `dtype` on this machine."""
-    if name not in RUNNERS:
-        raise BadInput(f"runner {name!r}: {nearest(name, RUNNERS)}")
-    runner = importlib.import_module(f"blipkit.runners.{name}")
-    if dtype not in runner.dtypes:
-        raise BadInput(f"runner {name} takes {', '.join(runner.dtypes)}; saw {dtype!r}")
-    if runner.flags(dtype).get("device") == "cuda":
-        import torch
-
-        if not torch.cuda.is_available():
-            raise BadInput(
-                f"{name} {dtype} needs an NVIDIA GPU and torch built with CUDA; this machine shows none. On a CPU use float32 or bfloat16"
-            )
-    return runner
-
-
-def parse_arm(arm: str) -> tuple[str, str]:
-    """`torchscript bfloat16` -> runner and dtype, both checked."""
-    words = arm.split()
-    if len(words) != 2:
-        raise BadInput(f"arm {arm!r}: expected a runner and a dtype, such as 'torchscript float32'")
-    get_runner(*words)
-    return words[0], words[1]
+    check_arm(name, dtype)
+    return importlib.import_module(f"blipkit.runners.{name}")
 
 
 def describe(component: Component, runner: str, dtype: str, bucket: Bucket) -> dict:

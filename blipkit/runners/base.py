@@ -11,12 +11,10 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 class Runner(Protocol):
     """Compiles a component, and loads what it compiled, in one number format.
 
-    name, dtypes: what `trace(runner=..., dtype=...)` accepts. versions: what the compiled file depends on besides torch
-    and transformers. flags: what the compiler was told.
+    Which number formats it takes stands in blipkit/arms.py. flags: what the compiler is told, part of the key.
     """
 
     name: str
-    dtypes: tuple[str, ...]
     compiles: bool  # False: nothing is compiled, so no child process is needed
 
     def flags(self, dtype: str) -> dict: ...

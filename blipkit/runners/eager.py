@@ -5,16 +5,21 @@ import json
 
 import torch
 
+from blipkit.arms import GPU_ARMS
+from blipkit.errors import BadInput
 from blipkit.runners.base import DTYPES, cast_floats
 
 name = "eager"
-dtypes = tuple(DTYPES)
 compiles = False
 
 
 def device_for(dtype: str) -> torch.device:
-    """float16 needs a GPU; the rest runs where the reference does, on the CPU."""
-    return torch.device("cuda" if dtype == "float16" else "cpu")
+    """Where an arm of this number format runs; torchscript does the same."""
+    if (name, dtype) not in GPU_ARMS:
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise BadInput(f"{dtype} arms need torch built with CUDA; this is torch {torch.__version__}")
+    return torch.device("cuda")
 
 
 def flags(dtype: str) -> dict:

@@ -7,7 +7,6 @@ import torch
 from blipkit.runners.base import DTYPES
 
 name = "null"
-dtypes = tuple(DTYPES)
 compiles = False
 
 

@@ -12,7 +12,6 @@ from blipkit.runners.eager import device_for
 warnings.filterwarnings("ignore", message=r"`torch\.jit\.", category=DeprecationWarning)
 
 name = "torchscript"
-dtypes = tuple(DTYPES)
 compiles = True
 
 

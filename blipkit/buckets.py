@@ -1,0 +1,41 @@
+"""Buckets: the static shapes that components are compiled for. No torch here, so that a profile is checked at once."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+
+from blipkit.errors import BadInput, nearest
+
+
+@dataclass(frozen=True, order=True)
+class Bucket:
+    """One static shape: frames, questions per frame, tokens per question, candidates per question, answer tokens."""
+
+    frames: int = 1
+    questions: int = 1
+    tokens: int = 8
+    candidates: int = 2
+    answer_tokens: int = 20
+
+    def __post_init__(self):
+        for name, value in asdict(self).items():
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise BadInput(f"bucket: {name} is {value!r}; expected a whole number of 1 or more")
+
+    def __str__(self) -> str:
+        return f"{self.frames}f-{self.questions}q-{self.tokens}t-{self.candidates}c-{self.answer_tokens}a"
+
+
+def parse_buckets(given: Sequence[dict]) -> list[Bucket]:
+    """Buckets as a profile writes them, one mapping of sizes each; sizes not named keep their defaults."""
+    known = [field.name for field in fields(Bucket)]
+    if not given:
+        raise BadInput(
+            "buckets: the list is empty; expected at least one, such as {frames: 1, questions: 5, tokens: 8}"
+        )
+    for sizes in given:
+        if not isinstance(sizes, dict):
+            raise BadInput(f"bucket {sizes!r}: expected sizes such as {{frames: 1, tokens: 8}}")
+        for name in sizes:
+            if name not in known:
+                raise BadInput(f"bucket {sizes!r}: unknown size {name!r}; {nearest(name, known)}")
+    return [Bucket(**sizes) for sizes in given]
