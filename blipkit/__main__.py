@@ -1,4 +1,4 @@
-"""The command line: run, report, doctor. Heavy imports wait until a command needs them."""
+"""The command line: run, report, publish, doctor. Heavy imports wait until a command needs them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -39,6 +39,14 @@ def report(folders: Annotated[list[Path], typer.Argument(help="results folders")
     for folder in folders:
         page, verdict = write_report(folder)
         typer.echo(f"{folder}: {verdict['status']}, {verdict['decision']['answer']}: {page}")
+
+
+@app.command()
+def publish(folder: Annotated[Path, typer.Argument(help="a results folder")]) -> None:
+    """Keep a run's evidence in the repository, under results/published/."""
+    from blipkit.publish import publish
+
+    typer.echo(publish(folder))
 
 
 @app.command()

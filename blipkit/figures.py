@@ -38,8 +38,8 @@ def show_frames(images: Sequence, captions: Sequence[str], width: int = 160) -> 
     """Display PIL images in a row, each with its caption under it."""
     parts = [
         f'<figure style="display:inline-block;width:{width}px;margin:6px;vertical-align:top">'
-        f'<img src="data:image/png;base64,{_png(image)}" width="{width}" alt="{html.escape("a frame: " + caption)}">'
-        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+        f'<img src="data:image/png;base64,{_png(image)}" width="{width}" alt="{html.escape("a frame: " + caption.replace(chr(10), "; "))}">'
+        f"<figcaption>{html.escape(caption).replace(chr(10), '<br>')}</figcaption></figure>"
         for image, caption in zip(images, captions, strict=True)
     ]
     _display(f"<div>{''.join(parts)}</div>", "\n".join(captions))

@@ -1,9 +1,11 @@
 """What machine is this: processor, memory, accelerators, library versions. Read once, put into every record."""
 
+import contextlib
 import os
 import platform
 import subprocess
 import sys
+import threading
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -97,9 +99,29 @@ def _git_commit() -> str | None:
     return told.stdout.strip()
 
 
-def peak_memory_gib() -> float:
-    """Largest resident memory of this process so far, GiB."""
-    import resource
+@contextlib.contextmanager
+def watch_memory(every_s: float = 0.25):
+    """Yield a dict whose `peak_gib` becomes the largest resident memory of this process and all its descendants."""
+    import psutil
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**30 if sys.platform == "darwin" else 2**20)
+    peak, done = {"peak_gib": 0.0}, threading.Event()
+
+    def resident(process) -> int:
+        try:
+            return process.memory_info().rss
+        except psutil.Error:  # it has just ended
+            return 0
+
+    def watch() -> None:
+        own = psutil.Process()
+        while not done.wait(every_s):
+            total = sum(resident(process) for process in [own, *own.children(recursive=True)])
+            peak["peak_gib"] = max(peak["peak_gib"], total / 2**30)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        thread.join()

@@ -54,7 +54,7 @@ def tensor_gate(arm: str, component: str, found: Sequence[Comparison], limit: fl
         return Gate(name, "answer", "INVALID", None, limit, reason=reason, next="run 02_trace again")
     measured = max((one.relative_l2 for one in found), key=lambda error: math.inf if math.isnan(error) else error)
     numbers, bad = sum(one.compared for one in found), sum(one.not_finite for one in found)
-    reason = f"worst relative L2 error of {len(found)} calls, {numbers} numbers, {bad} not finite"
+    reason = f"worst relative L2 error; calls: {len(found)}, numbers: {numbers}, not finite: {bad}"
     advice = "compile with a wider number format, or look for the first component that fails"
     return judge(name, "answer", measured, limit, reason=reason, next=advice)
 

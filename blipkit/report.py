@@ -49,4 +49,5 @@ def chapter(path: Path) -> dict:
     )
     body, _ = exporter.from_notebook_node(notebook)
     body = re.sub(r"<(/?)h([1-5])\b", lambda m: f"<{m[1]}h{int(m[2]) + 1}", body)
+    body = re.sub(r'href="(\d\d_\w+)\.ipynb"', r'href="#\1"', body)
     return {"name": path.stem, "body": body}

@@ -115,17 +115,19 @@ def run_notebook(profile: Profile, stem: str, folder: Path) -> dict:
     os.environ["BLIPKIT_STAGE"] = str(stage.resolve())
     started = time.monotonic()
     state = {"status": "ran", "error": None}
+    memory: dict = {}
     try:
-        papermill.execute_notebook(
-            NOTEBOOKS / f"{stem}.ipynb",
-            stage / f"{stem}.ipynb",
-            parameters=profile.parameters(stem, os.path.relpath(folder.resolve(), NOTEBOOKS)),
-            kernel_name="python3",
-            cwd=NOTEBOOKS,
-            progress_bar=False,
-            execution_timeout=CELL_LIMIT_S,
-            extra_arguments=["--IPKernelApp.log_level=40"],  # not a warning per kernel about TCP on this very host
-        )
+        with machine.watch_memory() as memory:
+            papermill.execute_notebook(
+                NOTEBOOKS / f"{stem}.ipynb",
+                stage / f"{stem}.ipynb",
+                parameters=profile.parameters(stem, os.path.relpath(folder.resolve(), NOTEBOOKS)),
+                kernel_name="python3",
+                cwd=NOTEBOOKS,
+                progress_bar=False,
+                execution_timeout=CELL_LIMIT_S,
+                extra_arguments=["--IPKernelApp.log_level=40"],  # not a warning per kernel about TCP on this very host
+            )
     except papermill.PapermillExecutionError as error:
         status = "gate" if error.ename == "GateFailed" else "stopped"
         state = {"status": status, "error": f"cell {error.exec_count}: {error.ename}: {error.evalue}"}
@@ -135,6 +137,7 @@ def run_notebook(profile: Profile, stem: str, folder: Path) -> dict:
         del os.environ["BLIPKIT_STAGE"]
     put_in_place(stage, folder, stem)
     state["seconds"] = round(time.monotonic() - started, 1)
+    state["peak_memory_gib"] = round(memory.get("peak_gib", 0.0), 2)
     return state
 
 

@@ -13,7 +13,7 @@ PACKAGE = Path(blipkit.__file__).parent
 # A module imports from rows below its own, or from names to its left in its row.
 LAYERS = [
     ["run", "__main__"],
-    ["verdict", "report"],
+    ["verdict", "report", "publish"],
     ["parity", "load", "cost"],
     ["pipeline", "wrappers"],
     ["artifacts", "runners"],

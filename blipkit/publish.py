@@ -1,0 +1,28 @@
+"""Keep a run's evidence in the repository: records, verdict, machine and profile, under results/published/."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+from blipkit.errors import BadInput
+from blipkit.params import ROOT
+
+KEPT = ("records", "environment.json", "profile.yaml", "run.json", "verdict.json", "verdict.md")
+PUBLISHED = ROOT / "results" / "published"
+
+
+def publish(folder: Path) -> Path:
+    """Copy what a results folder proves, without notebooks, samples and artifacts; where it went."""
+    if not (folder / "environment.json").is_file():
+        raise BadInput(f"{folder} is not a results folder (no environment.json); make one with: blipkit run tiny")
+    name = json.loads((folder / "environment.json").read_text())["name"]
+    target = PUBLISHED / re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") / folder.resolve().name
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for kept in KEPT:
+        if (folder / kept).is_dir():
+            shutil.copytree(folder / kept, target / kept)
+        elif (folder / kept).is_file():
+            shutil.copy(folder / kept, target / kept)
+    return target
