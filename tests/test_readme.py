@@ -1,0 +1,108 @@
+"""The README's figures are those of the published records, and its tables those of the files."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from blipkit.params import PROFILES, notebooks
+from blipkit.publish import PUBLISHED, publish
+from blipkit.verdict import number
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+BEGIN, END = "<!-- figures: made from results/published by tests/test_readme.py -->\n", "<!-- end of figures -->"
+
+
+def rows(folder: Path, kind: str) -> list[dict]:
+    return [json.loads(line) for line in (folder / f"records/{kind}.jsonl").read_text().splitlines()]
+
+
+def figures() -> str:
+    """The table of the first screen, from the records of the machine that published the profile `tiny`."""
+    (tiny,) = PUBLISHED.glob("*/tiny")
+    run, about = (json.loads((tiny / name).read_text()) for name in ("run.json", "environment.json"))
+    gates = {g["gate"]: g for g in json.loads((tiny / "verdict.json").read_text())["gates"]}
+    best = next(row for row in rows(tiny, "concurrency") if row["best"])
+    cost = next(row for row in rows(tiny, "cost") if row["best"])
+    bench = rows(tiny.parent / "bench", "bench")[0]
+    seconds = sum(one["seconds"] for one in run["notebooks"].values())
+    peak = max(one["peak_memory_gib"] for one in run["notebooks"].values())
+    flips = gates["decisions torchscript bfloat16"]["reason"].partition("; ")[2]
+    lines = [
+        ("notebooks 00-05, set-up done", f"{seconds:.0f} s, at most {peak:.1f} GiB of memory"),
+        ("tiny-pets on drawn scenes", f"{gates['accuracy']['reason']}"),
+        (
+            "compiled float32 against the model itself",
+            f"relative error {number(gates['parity torchscript float32 text_decoder']['measured'])}, 0 answers of 1200 flip",
+        ),
+        (
+            "compiled bfloat16",
+            f"relative error {number(gates['parity torchscript bfloat16 image_encoder']['measured'])} after the image encoder, {flips}",
+        ),
+        (
+            "best setting under load",
+            f"{best['servers']} servers, {best['clients']} clients: {best['answers_per_s']:.0f} answers/s, p99 {best['p99_ms']:.0f} ms",
+        ),
+        (
+            f"a million answers, priced as {cost['instance']}",
+            f"{cost['usd_per_million']:.3f} USD (prices of {cost['price_as_of']})",
+        ),
+        (
+            "`blipkit --help`; a call through the harness",
+            f"{bench['help_seconds']:.2f} s; {bench['null_call_us']:.0f} µs",
+        ),
+    ]
+    table = "".join(f"| {what} | {seen} |\n" for what, seen in lines)
+    return f"| measured on {about['name']} | |\n|---|---|\n{table}"
+
+
+def test_the_readme_shows_the_published_figures():
+    """Nothing on the first screen was typed by hand."""
+    assert README.partition(BEGIN)[2].partition(END)[0] == figures(), f"README should read:\n{figures()}"
+
+
+def test_the_flip_count_is_the_records(monkeypatch):
+    """The sentence about float32 is true of the record: none of its answers flipped."""
+    (tiny,) = PUBLISHED.glob("*/tiny")
+    own = [row for row in rows(tiny, "decisions") if row["arm"] == "torchscript float32" and not row["open"]]
+    assert len(own) == 1200 and not any(row["flipped"] for row in own)
+
+
+def test_every_notebook_and_profile_has_its_line():
+    """The README's tables name what is there."""
+    assert set(re.findall(r"\]\(notebooks/(\w+)\.ipynb\)", README)) == set(notebooks())
+    assert set(re.findall(r"^\| `(\w+)` \|", README, re.M)) == {path.stem for path in PROFILES.glob("*.yaml")}
+
+
+def test_links_lead_somewhere():
+    """Every relative link of the documents exists."""
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / name).read_text()):
+            assert (ROOT / target).exists(), (name, target)
+
+
+def test_the_pythons_example_runs(tmp_path, monkeypatch):
+    """The README's Python block works as it stands."""
+    monkeypatch.chdir(tmp_path)
+    namespace: dict = {}
+    exec(re.search(r"```python\n(.*?)```", README, re.S)[1], namespace)
+    assert namespace["answers"][0][0].text in ("yes", "no")
+    assert type(namespace["model"]).__name__ == "BlipForQuestionAnswering"
+
+
+def test_publishing_keeps_evidence_and_leaves_the_rest(smoke, monkeypatch, tmp_path):
+    """Records, verdict and machine are kept; notebooks, samples and artifacts are not."""
+    monkeypatch.setattr("blipkit.publish.PUBLISHED", tmp_path)
+    kept = {str(p.relative_to(publish(smoke))) for p in publish(smoke).rglob("*")}
+    assert {"records/parity.jsonl", "verdict.json", "environment.json", "profile.yaml"} <= kept
+    assert not [name for name in kept if name.endswith((".ipynb", ".parquet", ".pt"))]
+
+
+def test_publishing_needs_a_results_folder(tmp_path):
+    """Another folder is refused."""
+    from blipkit.errors import BadInput
+
+    with pytest.raises(BadInput, match="not a results folder"):
+        publish(tmp_path)
