@@ -83,6 +83,19 @@ def _decision(arm: str, frame: str, question: Question, reference: Answer, candi
     }
 
 
+def summarise_decisions(rows: Sequence[dict]) -> dict:
+    """One arm's row: answers and flips, of ranked and open questions; the largest movement of a margin, nats."""
+    ranked = [row for row in rows if not row["open"]]
+    return {
+        "arm": rows[0]["arm"],
+        "ranked_answers": len(ranked),
+        "ranked_flips": sum(row["flipped"] for row in ranked),
+        "open_answers": len(rows) - len(ranked),
+        "open_flips": sum(row["flipped"] for row in rows) - sum(row["flipped"] for row in ranked),
+        "largest_movement": max((row["moved"] for row in ranked), default=None),
+    }
+
+
 def decision_gate(arm: str, rows: Sequence[dict], limit: float, excused_margin: float) -> Gate:
     """PASS where the upper 95 % bound of unexcused flips is within the limit.
 

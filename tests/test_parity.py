@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from blipkit import Question
 from blipkit.frames import Frame
-from blipkit.parity import accuracy_gate, compare, decision_gate, decisions, tensor_gate
+from blipkit.parity import accuracy_gate, compare, decision_gate, decisions, summarise_decisions, tensor_gate
 from blipkit.pipeline import Answer
 
 VALUES = st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=20)
@@ -95,6 +95,16 @@ def test_a_flip_is_a_changed_text_and_moves_through_zero():
     )
     assert not same["flipped"] and same["moved"] == 0.5
     assert flipped["flipped"] and flipped["moved"] == 0.75
+
+
+def test_the_summary_counts_ranked_and_open_apart():
+    """An open answer that changed is no flip of a decision."""
+    rows = rows_of(2, 10, margin=1.0) + decisions(
+        "arm", ["f"], [Question("what?", None)], answers(("dog", 1.0)), answers(("cat", 1.0))
+    )
+    found = summarise_decisions(rows)
+    assert (found["ranked_answers"], found["ranked_flips"], found["open_answers"], found["open_flips"]) == (10, 2, 1, 1)
+    assert found["largest_movement"] == 2.0
 
 
 def test_unexcused_flips_fail_and_excused_ones_do_not():
