@@ -55,7 +55,7 @@ def figures() -> str:
         ),
     ]
     table = "".join(f"| {what} | {seen} |\n" for what, seen in lines)
-    return f"| measured on {about['name']} | |\n|---|---|\n{table}"
+    return f"| what | seen on {about['name']} |\n|---|---|\n{table}"
 
 
 def test_the_readme_shows_the_published_figures():
