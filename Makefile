@@ -41,7 +41,7 @@ lint: setup ## formatting, lint, and the size of the package
 	$(BIN)/python tests/size.py
 
 lab: setup ## open the notebooks in JupyterLab
-	cd notebooks && ../$(BIN)/jupyter lab
+	cd notebooks && $(abspath $(BIN))/jupyter lab
 
 bench: setup ## what the kit itself costs: start-up and overhead per call
 	$(BIN)/python tests/bench.py

@@ -14,6 +14,7 @@ from typing import Literal
 
 from blipkit import machine
 from blipkit.errors import BlipkitError, GateFailed
+from blipkit.params import NOTEBOOKS
 
 SCHEMA = 1
 Status = Literal["PASS", "WARN", "FAIL", "INVALID", "NOT-RUN"]
@@ -63,8 +64,11 @@ class Results:
     """A results folder, seen from one notebook (or from none, for reading)."""
 
     def __init__(self, folder: str | Path, notebook: str = "", profile: str = "", **provenance):
-        """provenance: what every record of this notebook carries, such as seed, checkpoint and threads."""
-        self.folder = Path(folder)
+        """provenance: what every record of this notebook carries, such as seed, checkpoint and threads.
+
+        A notebook's relative folder is taken from notebooks/, wherever papermill was started.
+        """
+        self.folder = (NOTEBOOKS / folder).resolve() if notebook else Path(folder)
         stage = os.environ.get("BLIPKIT_STAGE")
         self.target = Path(stage) if stage and notebook else self.folder
         self.notebook = notebook

@@ -50,7 +50,7 @@ def save_checkpoint(
     import torch
     from transformers import BlipConfig, BlipForQuestionAnswering
 
-    from blipkit.checkpoints import save_processor, word_tokenizer
+    from blipkit.builtin import save_processor, word_tokenizer
 
     tokenizer = word_tokenizer()
     vision = {

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from blipkit import Bucket, assemble, isolate, load_checkpoint, trace
-from blipkit.checkpoints import TINY_PETS, check_source, weights_digest, word_tokenizer
+from blipkit.builtin import TINY_PETS, word_tokenizer
+from blipkit.checkpoints import check_source, weights_digest
 from blipkit.errors import BadInput
 from blipkit.frames import drawn_frames, images
 from blipkit.scenes import ACTIVITIES, OPEN, QUESTIONS, YES_NO

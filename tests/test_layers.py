@@ -17,7 +17,7 @@ LAYERS = [
     ["parity", "load", "cost"],
     ["pipeline", "wrappers"],
     ["artifacts", "runners"],
-    ["frames", "checkpoints", "components", "tiny_pets"],
+    ["frames", "builtin", "checkpoints", "components", "tiny_pets"],
     [
         "params",
         "machine",

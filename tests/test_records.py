@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blipkit.errors import BlipkitError, GateFailed
+from blipkit.params import ROOT
 from blipkit.records import Gate, Results, judge, not_run, raise_for, worst
 
 STATUSES = ("PASS", "WARN", "FAIL", "INVALID", "NOT-RUN")
@@ -27,6 +28,12 @@ def test_writing_again_replaces(tmp_path):
     out.write("k", [{"a": 1}, {"a": 2}])
     out.write("k", [{"a": 3}])
     assert [r["a"] for r in out.read("k")] == [3]
+
+
+def test_a_notebooks_relative_folder_does_not_depend_on_where_it_was_started(tmp_path, monkeypatch):
+    """Bare papermill may be called from anywhere: ../results/tiny is the repository's."""
+    monkeypatch.chdir(tmp_path)
+    assert Results("../results/tiny", "00_environment").folder == ROOT / "results" / "tiny"
 
 
 def test_reading_what_nobody_wrote_names_it(tmp_path):

@@ -9,10 +9,11 @@ import time
 from pathlib import Path
 
 import nbformat
+import papermill
 import pytest
 
 from blipkit.errors import BadInput
-from blipkit.params import NOTEBOOKS, ROOT, load_profile
+from blipkit.params import NOTEBOOKS, ROOT, load_profile, notebooks
 from blipkit.records import Results
 from blipkit.run import check_early, choose, in_use, put_in_place
 from blipkit.verdict import exit_status, make_verdict
@@ -93,6 +94,24 @@ def test_a_foreign_checkpoint_goes_through_every_notebook(foreign):
     status = {g["gate"]: g["status"] for g in verdict_of(foreign)["gates"]}
     assert {s for name, s in status.items() if name.startswith("parity torchscript float32")} == {"PASS"}
     assert status["decisions torchscript float32"] == "PASS" and status["accuracy"] == "NOT-RUN"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stem", STEMS)
+def test_bare_papermill_runs_a_notebook(stem, smoke, tmp_path):
+    """A notebook needs nothing of ours around it: papermill alone runs it, from any folder."""
+    known = {
+        "results": str(smoke),
+        "arms": ["torchscript float32"],
+        "frames": 20,
+        "flip_limit": 0.1,
+        "servers": [1],
+        "clients": [1],
+    }
+    own = {name: value for name, value in known.items() if name in notebooks()[stem]}
+    papermill.execute_notebook(
+        NOTEBOOKS / f"{stem}.ipynb", tmp_path / "out.ipynb", own, cwd=tmp_path, progress_bar=False
+    )
 
 
 def test_a_killed_run_starts_again_and_ends_as_if_it_never_was(tmp_path, smoke):

@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 from transformers import BertTokenizerFast, BlipConfig, BlipForQuestionAnswering
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
-from blipkit.checkpoints import save_processor, word_tokenizer
+from blipkit.builtin import save_processor, word_tokenizer
 from blipkit.scenes import ACTIVITIES, QUESTIONS, YES_NO, draw_scene
 
 IMAGE_SIZE = 64
