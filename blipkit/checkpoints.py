@@ -130,8 +130,10 @@ def _load(source: str, place: str, revision: str | None):
             )
         model = BlipForQuestionAnswering.from_pretrained(place, attn_implementation="eager", **options).float()
         processor = AutoProcessor.from_pretrained(place, **options)
-    except (OSError, ValueError) as error:
-        first = str(error).splitlines()[0]
+    except BadInput:
+        raise
+    except Exception as error:  # what a stranger's folder makes transformers raise has no end
+        first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         advice = "a folder needs config.json, weights, tokenizer and image processor as save_pretrained writes them"
         if revision is not None:
             advice = f"where the hub cannot be reached, fetch it elsewhere (hf download {place}) and pass the folder"
