@@ -7,7 +7,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from blipkit.buckets import Bucket
@@ -18,10 +18,14 @@ FORMAT = 1  # part of every key: raise it when artifacts of older kits must not 
 
 @dataclass(frozen=True)
 class Artifact:
-    """One compiled component. `skipped`: it was there already and compiling it again was not needed."""
+    """One compiled component, for one bucket; two buckets may share a folder where a component's shapes agree.
+
+    skipped: it was there already, and compiling it again was not needed.
+    """
 
     folder: Path
     manifest: dict
+    bucket: Bucket
     skipped: bool = False
 
     @property
@@ -39,10 +43,6 @@ class Artifact:
     @property
     def arm(self) -> str:
         return f"{self.runner} {self.dtype}"
-
-    @property
-    def bucket(self) -> Bucket:
-        return Bucket(**self.manifest["bucket"])
 
     @property
     def path(self) -> Path:
@@ -95,7 +95,7 @@ def artifact_folder(root: Path, component: str, runner: str, dtype: str, key: st
     return Path(root) / f"{component}-{runner}-{dtype}-{key}"
 
 
-def write_artifact(folder: Path, about: dict, bucket: Bucket, compile_into) -> None:
+def write_artifact(folder: Path, about: dict, compile_into) -> None:
     """Compile into a folder beside `folder` and move it there when it is whole.
 
     compile_into(path): writes the compiled file, returns the output's shape. Kept in the manifest: key, seconds, bytes,
@@ -110,7 +110,6 @@ def write_artifact(folder: Path, about: dict, bucket: Bucket, compile_into) -> N
     seconds = time.perf_counter() - started
     manifest = {
         **about,
-        "bucket": asdict(bucket),
         "key": folder.name.rpartition("-")[2],
         "file": file.name,
         "output_shape": list(shape),
@@ -123,7 +122,7 @@ def write_artifact(folder: Path, about: dict, bucket: Bucket, compile_into) -> N
     part.rename(folder)
 
 
-def read_artifact(folder: Path, skipped: bool = False) -> Artifact:
+def read_artifact(folder: Path, bucket: Bucket, skipped: bool = False) -> Artifact:
     """Read an artifact's manifest and check its file against it."""
     advice = f"delete {folder} and run 02_trace again"
     try:
@@ -137,7 +136,7 @@ def read_artifact(folder: Path, skipped: bool = False) -> Artifact:
             f"artifact {folder.name} is damaged: {manifest['file']} has SHA-256 {seen[:12]}..., "
             f"its manifest says {manifest['sha256'][:12]}... ({manifest['bytes']} bytes); {advice}"
         )
-    return Artifact(folder, manifest, skipped)
+    return Artifact(folder, manifest, bucket, skipped)
 
 
 def file_digest(path: Path) -> str:

@@ -5,7 +5,6 @@ submodule's own `.embeddings`, layers and `.cls` with additive masks that stay f
 transformers masks with finfo(float32).min, which is -inf in half precision, and 0 * -inf is NaN.
 """
 
-import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -162,11 +161,6 @@ class Component:
     def digest(self) -> str:
         """Digest of this component's weights, 16 hex digits."""
         return self.checkpoint.digest_of(self.module, self.name)
-
-    @property
-    def source(self) -> str:
-        """The adapter's source code: part of what an artifact was compiled from."""
-        return inspect.getsource(type(self.module))
 
     def input_shapes(self, bucket: Bucket) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
         """Input name -> (shape, dtype) in a bucket, from the config alone."""

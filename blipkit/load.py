@@ -13,6 +13,7 @@ from pathlib import Path
 
 from blipkit import child
 from blipkit.artifacts import Artifacts
+from blipkit.buckets import parse_buckets
 from blipkit.errors import BadInput
 from blipkit.records import Gate, judge
 
@@ -55,15 +56,15 @@ def serve(
     """In the child: load one pipeline, learn the right answers without load, then let clients ask."""
     import torch
 
-    from blipkit.artifacts import Artifact, read_artifact
+    from blipkit.artifacts import read_artifact
     from blipkit.checkpoints import load_checkpoint
     from blipkit.frames import drawn_frames, images
     from blipkit.pipeline import assemble
     from blipkit.questions import parse_questions
 
     torch.set_num_threads(torch_threads)
-    read = [read_artifact(Path(folder)) for folder in folders]
-    artifacts = Artifacts([Artifact(a.folder, {**a.manifest, "bucket": b}) for a, b in zip(read, buckets, strict=True)])
+    placed = zip(folders, parse_buckets(buckets), strict=True)
+    artifacts = Artifacts([read_artifact(Path(folder), bucket) for folder, bucket in placed])
     pipeline = assemble(load_checkpoint(checkpoint), artifacts)
     asked, pictures = parse_questions(questions), images(drawn_frames(frames, seed))
 

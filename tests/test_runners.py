@@ -56,13 +56,13 @@ def test_force_compiles_again(small, compiled):
 
 
 def test_the_key_holds_everything_that_matters(small, checkpoint_folders):
-    """Other weights, shapes, number formats, versions or adapters are other artifacts."""
+    """Other weights, shapes, number formats, flags, versions or code are other artifacts."""
     component = isolate(small)["image_encoder"]
     base = describe(component, "torchscript", "float32", BUCKET)
     assert content_key(base) == content_key(json.loads(json.dumps(base)))
     changed = [
         {**base, name: "other"}
-        for name in ("weights_digest", "adapter", "input_shapes", "dtype", "flags", "versions", "runner")
+        for name in ("weights_digest", "code_digest", "input_shapes", "dtype", "flags", "versions", "runner")
     ]
     assert len({content_key(about) for about in (base, *changed)}) == len(changed) + 1
     assert {"torch", "transformers"} <= set(base["versions"])
@@ -100,7 +100,7 @@ def test_a_damaged_artifact_is_refused_by_name(compiled, tmp_path, damage):
     else:
         manifest.write_text("{")
     with pytest.raises(BlipkitError, match=rf"artifact {copy.name} is damaged.*delete .*02_trace"):
-        read_artifact(copy)
+        read_artifact(copy, BUCKET)
 
 
 def test_an_artifact_of_another_checkpoint_is_refused(compiled, checkpoint_folders):

@@ -1,6 +1,8 @@
 """Runners by name, and `trace`, which compiles components with one of them and skips what is already compiled."""
 
+import hashlib
 import importlib
+import inspect
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -26,7 +28,12 @@ def get_runner(name: str, dtype: str = "float32"):
 
 
 def describe(component: Component, runner: str, dtype: str, bucket: Bucket) -> dict:
-    """Everything that the compiled file depends on; its hash is the artifact's key."""
+    """Everything that the compiled file depends on; its hash is the artifact's key.
+
+    Code counts too: a mask built differently is another artifact, though weights, shapes and versions are the same.
+    """
+    chosen = get_runner(runner, dtype)
+    code = inspect.getsource(inspect.getmodule(type(component.module))) + inspect.getsource(chosen)
     shapes = {
         n: [list(shape), str(of).removeprefix("torch.")] for n, (shape, of) in component.input_shapes(bucket).items()
     }
@@ -35,9 +42,9 @@ def describe(component: Component, runner: str, dtype: str, bucket: Bucket) -> d
         "runner": runner,
         "dtype": dtype,
         "weights_digest": component.digest,
-        "adapter": component.source,
+        "code_digest": hashlib.sha256(code.encode()).hexdigest()[:16],
         "input_shapes": shapes,
-        "flags": get_runner(runner, dtype).flags(dtype),
+        "flags": chosen.flags(dtype),
         "versions": {
             n: v for n, v in machine.versions().items() if n in ("torch", "transformers", "torch-neuronx", "neuronx-cc")
         },
@@ -58,10 +65,8 @@ def trace(
     """
     components = components if isinstance(components, Components) else Components(list(components))
     checkpoint = next(iter(components)).checkpoint
-    buckets = (
-        [default_bucket(checkpoint)] if shapes is None else [shapes] if isinstance(shapes, Bucket) else list(shapes)
-    )
-    get_runner(runner, dtype)
+    shapes = default_bucket(checkpoint) if shapes is None else shapes
+    buckets = [shapes] if isinstance(shapes, Bucket) else list(shapes)
     wanted = []
     for bucket in buckets:
         check_bucket(checkpoint, bucket)
@@ -87,14 +92,7 @@ def trace(
             )
         elif missing:
             compile_jobs(components, runner, dtype, list(missing.values()))
-    read = {place: read_artifact(place, skipped=place not in missing) for _, _, place in wanted}
-    return Artifacts(
-        [
-            Artifact(a.folder, {**a.manifest, "bucket": asdict(bucket)}, a.skipped)
-            for _, bucket, place in wanted
-            for a in [read[place]]
-        ]
-    )
+    return Artifacts([read_artifact(place, bucket, skipped=place not in missing) for _, bucket, place in wanted])
 
 
 def compile_from_source(source: str, digest: str, runner: str, dtype: str, jobs: list) -> None:
@@ -120,7 +118,7 @@ def compile_jobs(components: Components, runner: str, dtype: str, jobs: list) ->
         def compile_into(path, component=component, bucket=bucket):
             return chosen.compile(component.module, component.example_inputs(bucket), dtype, path)
 
-        write_artifact(Path(place), describe(component, runner, dtype, bucket), bucket, compile_into)
+        write_artifact(Path(place), describe(component, runner, dtype, bucket), compile_into)
 
 
 @dataclass(frozen=True)
