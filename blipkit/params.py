@@ -143,6 +143,8 @@ def common_defaults() -> dict:
 
 def load_profile(name: str, settings: list[str] = ()) -> Profile:
     """Read `name` (a profile in params/, or a path), apply `section.key=value` settings, refuse what nobody reads."""
+    if not NOTEBOOKS.is_dir():
+        raise BadInput(f"no notebooks in {ROOT}: blipkit runs from a checkout of its repository (pip install -e .)")
     path = Path(name) if name.endswith((".yaml", ".yml")) or "/" in name else PROFILES / f"{name}.yaml"
     if not path.is_file():
         raise BadInput(f"profile {name!r}: no file {path}; {nearest(name, [p.stem for p in PROFILES.glob('*.yaml')])}")
