@@ -100,6 +100,14 @@ def checkpoint(request, checkpoint_folders):
 
 
 @pytest.fixture(scope="session")
+def small(checkpoint_folders):
+    """The smallest of them, where one is enough."""
+    from blipkit import load_checkpoint
+
+    return load_checkpoint(str(checkpoint_folders["shallow"]))
+
+
+@pytest.fixture(scope="session")
 def artifact_root(tmp_path_factory) -> Path:
     """Compiled once, used by many tests."""
     return tmp_path_factory.mktemp("artifacts")
@@ -153,3 +161,18 @@ def smoke(background_runs) -> Path:
 def foreign(request, background_runs) -> Path:
     """Results of the smoke profile on a checkpoint of another shape."""
     return background_runs[request.param].result()
+
+
+@pytest.fixture(scope="session")
+def unpadded_generate():
+    """(checkpoint, frame, text, new tokens) -> transformers' own greedy tokens, and its smallest gap between two best logits."""
+    import torch
+
+    def generate(checkpoint, frame, text, new_tokens):
+        inputs = checkpoint.processor(images=frame, text=text, return_tensors="pt")
+        options = {"do_sample": False, "output_logits": True, "return_dict_in_generate": True}
+        out = checkpoint.model.generate(**inputs, max_new_tokens=new_tokens, **options)
+        best = torch.stack(out.logits).topk(2, -1).values
+        return out.sequences[0, 1:].tolist(), (best[..., 0] - best[..., 1]).min().item()
+
+    return generate

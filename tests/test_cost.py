@@ -3,7 +3,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blipkit.cost import needed_incumbent_price, needed_throughput_ratio, saving, usd_per_million
-from blipkit.errors import BadInput
 from blipkit.prices import Price, find_price, load_prices
 
 POSITIVE = st.floats(1e-3, 1e4)
@@ -47,44 +46,3 @@ def test_the_83_percent_against_todays_prices(gpu, ratio, at_equal):
     assert needed_throughput_ratio(inf2, other, 0.83) == pytest.approx(ratio, abs=0.006)
     assert saving(inf2.usd_per_hour, other.usd_per_hour) == pytest.approx(at_equal, abs=0.006)
     assert needed_incumbent_price(inf2, 0.83) == pytest.approx(4.46, abs=0.005)
-
-
-def test_every_price_has_a_source_and_a_date():
-    """The committed table is dated and sourced, row by row."""
-    table = load_prices()
-    assert len(table) > 100 and all(p.source and p.as_of[:2] == "20" and p.usd_per_hour > 0 for p in table)
-
-
-HEADER = "instance_type,region,purchase_option,usd_per_hour,accelerator,source,as_of\n"
-
-
-@pytest.mark.parametrize(
-    ("lines", "message"),
-    [
-        ("a,r,on_demand,0,x,s,2026-01-01\n", "line 2: usd_per_hour is 0.0; expected more than zero"),
-        ("a,r,on_demand,-1,x,s,2026-01-01\n", "more than zero"),
-        ("a,r,on_demand,nan,x,s,2026-01-01\n", "more than zero"),
-        ("a,r,on_demand,,x,s,2026-01-01\n", "line 2: usd_per_hour is ''; expected a number"),
-        ("a,r,on_demand,1,x,s,d\na,r,on_demand,2,x,s,d\n", "line 3: a r on_demand stands on line 2 already"),
-    ],
-)
-def test_a_bad_price_is_refused_with_its_line(tmp_path, lines, message):
-    """Zero, negative, missing and double prices are named."""
-    path = tmp_path / "prices.csv"
-    path.write_text(HEADER + lines)
-    with pytest.raises(BadInput, match=message):
-        load_prices(path)
-
-
-@pytest.mark.parametrize(
-    ("asked", "message"),
-    [
-        (("inf2.xlarg", "us-east-1"), "did you mean 'inf2.xlarge'"),
-        (("inf2.xlarge", "us-east-9"), "did you mean 'us-east-1'"),
-        (("inf2.xlarge", "us-east-1", "on-demand"), "did you mean 'on_demand'"),
-    ],
-)
-def test_an_unknown_price_shows_the_nearest(asked, message):
-    """Instance, region and option are each checked by name."""
-    with pytest.raises(BadInput, match=message):
-        find_price(load_prices(), *asked)

@@ -86,3 +86,10 @@ def test_importing_blipkit_brings_no_heavy_module():
 def test_the_import_check_can_fail():
     """The check sees a module that is loaded."""
     assert "torch" in modules_after("from blipkit import isolate")
+
+
+def test_every_module_has_its_tests():
+    """Tests mirror the package: a file of tests for each module."""
+    covered = {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")}
+    indirect = {"__init__", "__main__", "errors", "base", "eager", "null", "torchscript"}
+    assert {path.stem for path in PACKAGE.rglob("*.py")} - covered - indirect == set()

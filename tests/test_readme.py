@@ -4,10 +4,8 @@ import json
 import re
 from pathlib import Path
 
-import pytest
-
 from blipkit.params import PROFILES, notebooks
-from blipkit.publish import PUBLISHED, publish
+from blipkit.publish import PUBLISHED
 from blipkit.verdict import number
 
 ROOT = Path(__file__).parent.parent
@@ -90,19 +88,3 @@ def test_the_pythons_example_runs(tmp_path, monkeypatch):
     exec(re.search(r"```python\n(.*?)```", README, re.S)[1], namespace)
     assert namespace["answers"][0][0].text in ("yes", "no")
     assert type(namespace["model"]).__name__ == "BlipForQuestionAnswering"
-
-
-def test_publishing_keeps_evidence_and_leaves_the_rest(smoke, monkeypatch, tmp_path):
-    """Records, verdict and machine are kept; notebooks, samples and artifacts are not."""
-    monkeypatch.setattr("blipkit.publish.PUBLISHED", tmp_path)
-    kept = {str(p.relative_to(publish(smoke))) for p in publish(smoke).rglob("*")}
-    assert {"records/parity.jsonl", "verdict.json", "environment.json", "profile.yaml"} <= kept
-    assert not [name for name in kept if name.endswith((".ipynb", ".parquet", ".pt"))]
-
-
-def test_publishing_needs_a_results_folder(tmp_path):
-    """Another folder is refused."""
-    from blipkit.errors import BadInput
-
-    with pytest.raises(BadInput, match="not a results folder"):
-        publish(tmp_path)

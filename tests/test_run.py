@@ -16,7 +16,7 @@ from blipkit.errors import BadInput
 from blipkit.params import NOTEBOOKS, ROOT, load_profile, notebooks
 from blipkit.records import Results
 from blipkit.run import check_early, choose, in_use, put_in_place
-from blipkit.verdict import exit_status, make_verdict
+from blipkit.verdict import exit_status
 
 STEMS = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 
@@ -179,39 +179,6 @@ def test_new_outputs_replace_the_old_ones_together(tmp_path):
         put_in_place(stage, folder, "02_trace")
     assert (folder / "records/a.jsonl").read_text() == "('records/a.jsonl',)"
     assert (folder / "previous/old.ipynb").is_file() and not (folder / "old.ipynb").exists()
-
-
-def test_a_stopped_notebook_fails_the_run(tmp_path):
-    """A cell that raises is a failed gate of the notebook's name, with its error."""
-    (tmp_path / "run.json").write_text(
-        json.dumps({"profile": "p", "notebooks": {"03_parity": {"status": "stopped", "error": "cell 4: KeyError"}}})
-    )
-    verdict = make_verdict(tmp_path)
-    assert (
-        verdict["status"] == "FAIL"
-        and verdict["gates"][0]["gate"] == "03_parity"
-        and "KeyError" in verdict["gates"][0]["reason"]
-    )
-
-
-@pytest.mark.parametrize(
-    ("statuses", "required", "expected"),
-    [
-        ({"a": "PASS"}, ["a"], 0),
-        ({"a": "WARN", "b": "NOT-RUN"}, ["a"], 0),
-        ({"a": "PASS", "b": "FAIL"}, [], 1),
-        ({"a": "PASS", "b": "INVALID"}, [], 1),
-        ({"a": "PASS", "b": "NOT-RUN"}, ["b"], 1),
-        ({"a": "PASS"}, ["c"], 1),
-        ({"a": "NOT-RUN"}, [], 1),
-    ],
-)
-def test_the_exit_status_follows_the_gates(statuses, required, expected):
-    """0 where nothing failed, something held, and all that is required was measured."""
-    from blipkit.records import Gate, worst
-
-    gates = [Gate(name, "answer", status) for name, status in statuses.items()]
-    assert exit_status({"status": worst(gates), "gates": [vars(g) for g in gates]}, required) == expected
 
 
 def test_only_keeps_the_running_order():

@@ -119,7 +119,7 @@ def yes_no_margins(model, lesson: Lesson, tokenizer, pixels: torch.Tensor) -> to
     return torch.cat(margins)
 
 
-def train(folder: Path, seed: int = 0, steps: int = STEPS, scenes: int = SCENES) -> dict:
+def train(folder: Path, seed: int = 0, steps: int = STEPS, scenes: int = SCENES, held_out: int = HELD_OUT) -> dict:
     """Train, save into `folder`, and return the accuracy on scenes it never saw."""
     torch.manual_seed(seed)
     tokenizer = word_tokenizer()
@@ -149,13 +149,13 @@ def train(folder: Path, seed: int = 0, steps: int = STEPS, scenes: int = SCENES)
             print(f"step {step + 1:5d}  loss {loss.item():.3f}  {time.monotonic() - started:.0f} s", flush=True)
 
     model.eval()
-    pixels, activities = draw_scenes(HELD_OUT_SEED, HELD_OUT)
+    pixels, activities = draw_scenes(HELD_OUT_SEED, held_out)
     margins = yes_no_margins(model, lesson, tokenizer, normalise(pixels))
     right = (margins > 0) == (activities[:, None] == torch.arange(len(ACTIVITIES)))
     result = {
         "seed": seed,
         "steps": steps,
-        "held_out_scenes": HELD_OUT,
+        "held_out_scenes": held_out,
         "seconds": round(time.monotonic() - started),
         "weights": sum(p.numel() for p in model.parameters()),
         "accuracy": round(right.float().mean().item(), 4),

@@ -1,0 +1,35 @@
+import json
+import re
+
+from blipkit import machine
+
+
+def test_the_machine_is_described_in_plain_values():
+    """What every record carries can be written as JSON and names processor, memory and versions."""
+    about = machine.describe()
+    assert json.loads(json.dumps(about)) == about
+    assert about["cores"] >= 1 and about["memory_gib"] > 0 and about["name"]
+    assert {"python", "torch", "transformers", "blipkit"} <= set(about["versions"])
+
+
+def test_versions_leave_out_what_is_absent():
+    """A package that is not installed has no version."""
+    assert machine.version("no-such-package") is None
+    assert re.match(r"\d+\.\d+", machine.version("torch"))
+
+
+def test_peak_memory_sees_what_is_allocated():
+    """200 MB more show in the peak."""
+    with machine.watch_memory(every_s=0.01) as before:
+        pass
+    with machine.watch_memory(every_s=0.01) as peak:
+        import time
+
+        block = bytearray(b"x") * 200_000_000
+        time.sleep(0.2)
+    assert peak["peak_gib"] > 0.18 and len(block) and before is not peak
+
+
+def test_a_machine_without_a_gpu_has_none():
+    """nvidia-smi that is absent is an empty list, not an error."""
+    assert isinstance(machine.describe()["gpus"], list)

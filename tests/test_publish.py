@@ -1,0 +1,18 @@
+import pytest
+
+from blipkit.errors import BadInput
+from blipkit.publish import publish
+
+
+def test_publishing_keeps_evidence_and_leaves_the_rest(smoke, monkeypatch, tmp_path):
+    """Records, verdict and machine are kept; notebooks, samples and artifacts are not."""
+    monkeypatch.setattr("blipkit.publish.PUBLISHED", tmp_path)
+    kept = {str(p.relative_to(publish(smoke))) for p in publish(smoke).rglob("*")}
+    assert {"records/parity.jsonl", "verdict.json", "environment.json", "profile.yaml"} <= kept
+    assert not [name for name in kept if name.endswith((".ipynb", ".parquet", ".pt"))]
+
+
+def test_publishing_needs_a_results_folder(tmp_path):
+    """Another folder is refused."""
+    with pytest.raises(BadInput, match="not a results folder"):
+        publish(tmp_path)
