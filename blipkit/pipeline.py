@@ -25,13 +25,15 @@ class Answer:
     """text; probability among the candidates (open: of the whole answer); margin to the runner-up.
 
     margin: difference of the two best candidates' log-likelihoods, in nats (open: the smallest gap between the two
-    best logits on the way). What is below the number format's error can flip.
+    best logits on the way). What is below the number format's error can flip. scores: log-likelihood of each candidate,
+    nats; tokens: those of an open answer, its end token included.
     """
 
     text: str
     probability: float
     margin: float
     scores: tuple[float, ...] = ()
+    tokens: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -207,7 +209,7 @@ class Pipeline:
                 decode(words[row], skip_special_tokens=True),
                 likelihood[row].exp().item(),
                 gap[row].item(),
-                tuple(words[row]),
+                tokens=tuple(words[row]),
             )
             for row in range(rows)
         ]
