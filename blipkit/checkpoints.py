@@ -53,9 +53,10 @@ class Checkpoint:
         return type(self.processor.image_processor).__name__
 
     def provenance(self) -> dict:
-        """What every record says about the checkpoint."""
+        """What every record says about the checkpoint; revision: the hub's commit, where it came from there."""
         return {
             "checkpoint": self.source,
+            **({"revision": self.revision} if self.revision else {}),
             "weights_digest": self.digest,
             "pixel_digest": self.pixel_digest,
             "image_backend": self.image_backend,
