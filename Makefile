@@ -49,5 +49,5 @@ bench: setup ## what the kit itself costs: start-up and overhead per call
 report: setup ## write verdict and report of results/PROFILE again
 	$(BIN)/blipkit report results/$(PROFILE)
 
-tiny-pets: setup ## draw the scenes and train builtin:tiny-pets again (about 10 minutes)
+tiny-pets: setup ## draw the scenes and train builtin:tiny-pets again (about 15 minutes)
 	$(BIN)/python -m blipkit.tiny_pets.train results/tiny-pets
