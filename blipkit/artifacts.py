@@ -77,10 +77,6 @@ class Artifacts:
     def buckets(self) -> list[Bucket]:
         return sorted({a.bucket for a in self._all})
 
-    @property
-    def arm(self) -> str:
-        return self._all[0].arm
-
     def of(self, bucket: Bucket) -> dict[str, Artifact]:
         """Component name -> artifact for one bucket."""
         return {a.component: a for a in self._all if a.bucket == bucket}

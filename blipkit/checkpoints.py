@@ -65,17 +65,13 @@ class Checkpoint:
 
 def weights_digest(module) -> str:
     """SHA-256 over names, dtypes, shapes and bytes of a module's state, 16 hex digits."""
+    import torch
+
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(_bytes()).numpy().data)
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()[:16]
-
-
-def _bytes():
-    import torch
-
-    return torch.uint8
 
 
 def check_source(source: str) -> str:

@@ -31,6 +31,7 @@ def version(package: str) -> str | None:
         return None
 
 
+@cache
 def versions() -> dict[str, str]:
     """Versions of the libraries that can change an answer or a time; those absent are left out."""
     found = {name: version(name) for name in LIBRARIES}

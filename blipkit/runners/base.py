@@ -5,7 +5,9 @@ from typing import Protocol
 
 import torch
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+from blipkit import arms
+
+DTYPES = {name: getattr(torch, name) for name in arms.DTYPES}
 
 
 class Runner(Protocol):
