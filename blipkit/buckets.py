@@ -1,9 +1,11 @@
 """Buckets: the static shapes that components are compiled for. No torch here, so that a profile is checked at once."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
 from blipkit.errors import BadInput, nearest
+from blipkit.questions import Question, Tokenised
 
 
 @dataclass(frozen=True, order=True)
@@ -39,3 +41,30 @@ def parse_buckets(given: Sequence[dict]) -> list[Bucket]:
             if name not in known:
                 raise BadInput(f"bucket {sizes!r}: unknown size {name!r}; {nearest(name, known)}")
     return [Bucket(**sizes) for sizes in given]
+
+
+def choose_bucket(
+    buckets: Sequence[Bucket], frames: int, questions: Sequence[Question], tokenised: Tokenised
+) -> Bucket:
+    """The bucket that fits with the fewest calls, then the least padding; BadInput names the one to add."""
+    token_ids, options = tokenised
+    tokens = max(len(ids) for ids in token_ids)
+    candidates = max((len(o) for o in options), default=0) or 1
+    length = max((len(ids) for o in options for ids in o), default=1)
+
+    def fits(b: Bucket) -> bool:
+        return b.tokens >= tokens and b.candidates >= candidates and b.answer_tokens >= length
+
+    def effort(b: Bucket):
+        calls = math.ceil(frames / b.frames) * math.ceil(len(questions) / b.questions)
+        return calls, b.frames * b.questions * (b.tokens + b.candidates * b.answer_tokens)
+
+    fitting = [b for b in buckets if fits(b)]
+    if not fitting:
+        longest = max(zip(token_ids, questions, strict=True), key=lambda pair: len(pair[0]))[1].text
+        raise BadInput(
+            f"no bucket fits: the longest question ({longest!r}) has {tokens} tokens, with {candidates} candidates of up "
+            f"to {length} tokens; there are {', '.join(map(str, buckets))}. Add one with tokens >= {tokens}, "
+            f"candidates >= {candidates}, answer_tokens >= {length} to common.buckets and run 02_trace again"
+        )
+    return min(fitting, key=effort)

@@ -1,6 +1,9 @@
-"""Dollars per million answers, and what it would take to save a given share of them."""
+"""Dollars per million answers, what it would take to save a given share of them, and which evidence is missing."""
+
+from collections.abc import Iterable, Sequence
 
 from blipkit.prices import Price
+from blipkit.records import Results
 
 HOUR_S = 3600
 
@@ -23,3 +26,40 @@ def needed_throughput_ratio(candidate: Price, incumbent: Price, target: float) -
 def needed_incumbent_price(candidate: Price, target: float, throughput_ratio: float = 1.0) -> float:
     """USD per hour that the incumbent must cost for the candidate to save `target` at this throughput ratio."""
     return candidate.usd_per_hour / throughput_ratio / (1 - target)
+
+
+def priced(row: dict, usd_per_hour: float) -> dict:
+    """Cost of a setting's answers; the ends of its interval are those of the throughput, the other way round."""
+    ends = {"": "", "_low": "_high", "_high": "_low"}
+    rates = {end: row[f"answers_per_s{other}"] for end, other in ends.items()}
+    return {f"usd_per_million{end}": usd_per_million(usd_per_hour, r) if r > 0 else None for end, r in rates.items()}
+
+
+def machine_kind(environment: dict) -> str:
+    """`neuron`, `cuda` or `cpu`: what a record of kind `environment` was measured on."""
+    return "neuron" if environment["neuron_devices"] else "cuda" if environment["gpus"] else "cpu"
+
+
+def systems(folders: Iterable[Results]) -> list[dict]:
+    """One row per results folder and arm: the setting with the most answers within the latency target, priced."""
+    rows = []
+    for results in folders:
+        kind = machine_kind(results.read("environment")[0])
+        costs = [row for row in results.read("cost") if row["best"]]
+        rows += [{**row, "kind": kind, "setting": f"{row['servers']}-{row['clients']}"} for row in costs]
+    return rows
+
+
+def missing_evidence(seen: Sequence[str], wanted: dict[str, tuple[Price, str]], hours: float) -> list[dict]:
+    """What each kind of machine in `wanted` (kind -> its price, and the command) would take that no folder was measured on."""
+    return [
+        {
+            "what": f"a measured run on {price.instance}",
+            "kind": kind,
+            "command": command,
+            "hours": hours,
+            "usd": hours * price.usd_per_hour,
+        }
+        for kind, (price, command) in wanted.items()
+        if kind not in seen
+    ]

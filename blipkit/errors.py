@@ -11,6 +11,10 @@ class BadInput(BlipkitError):
     """The user asked for something that cannot be; nothing was run; exit status 2."""
 
 
+class NotMeasured(BlipkitError):
+    """What is needed was never measured; a notebook that meets it is skipped, not broken."""
+
+
 class GateFailed(BlipkitError):
     """A gate is FAIL or INVALID. Raised by a notebook's last cell, after its records were written."""
 

@@ -23,25 +23,33 @@ def axes(title: str, x: str, y: str, size: tuple[float, float] = (7.2, 3.6)):
     return figure, ax
 
 
-def show(figure, alt: str) -> None:
-    """Display a matplotlib figure as inline SVG, then close it. alt: one sentence made from the data."""
+def show(figure, alt: str, rows) -> None:
+    """Display a matplotlib figure as inline SVG, its data in a table folded under it, then close it.
+
+    alt: one sentence made from the data; rows: the data, as `show_table` takes it.
+    """
     import matplotlib.pyplot as plt
 
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     plt.close(figure)
     data = base64.b64encode(buffer.getvalue()).decode()
-    _display(f'<figure><img src="data:image/svg+xml;base64,{data}" alt="{html.escape(alt)}"></figure>', alt)
+    picture = f'<img src="data:image/svg+xml;base64,{data}" alt="{html.escape(alt)}">'
+    table = table_html(rows, f"The data of the figure: {figure.axes[0].get_title()}")
+    _display(f"<figure>{picture}<details><summary>the data as a table</summary>{table}</details></figure>", alt)
 
 
 def show_frames(images: Sequence, captions: Sequence[str], width: int = 160) -> None:
-    """Display PIL images in a row, each with its caption under it."""
-    parts = [
-        f'<figure style="display:inline-block;width:{width}px;margin:6px;vertical-align:top">'
-        f'<img src="data:image/png;base64,{_png(image)}" width="{width}" alt="{html.escape("a frame: " + caption.replace(chr(10), "; "))}">'
-        f"<figcaption>{html.escape(caption).replace(chr(10), '<br>')}</figcaption></figure>"
-        for image, caption in zip(images, captions, strict=True)
-    ]
+    """Display PIL images in a row, each with its caption under it; None, a frame that is not on this machine."""
+    parts = []
+    for image, caption in zip(images, captions, strict=True):
+        alt, lines = html.escape("a frame: " + caption.replace("\n", "; ")), html.escape(caption).replace("\n", "<br>")
+        source = f'src="data:image/png;base64,{_png(image, width)}"' if image is not None else ""
+        picture = (
+            f'<img class="frame" {source} width="{width}" alt="{alt}">' if source else "<p>(not on this machine)</p>"
+        )
+        style = f"display:inline-block;width:{width}px;margin:6px;vertical-align:top"
+        parts.append(f'<figure style="{style}">{picture}<figcaption>{lines}</figcaption></figure>')
     _display(f"<div>{''.join(parts)}</div>", "\n".join(captions))
 
 
@@ -49,15 +57,24 @@ def show_table(rows, caption: str, columns: Sequence[str] | None = None) -> None
     """Display rows (dicts or a pandas frame) as a table with a caption; floats to four significant digits."""
     import pandas
 
+    text = pandas.DataFrame(rows, columns=columns).to_string(index=False)
+    _display(table_html(rows, caption, columns), f"{caption}\n{text}")
+
+
+def table_html(rows, caption: str, columns: Sequence[str] | None = None) -> str:
+    """The table that `show_table` displays, as HTML."""
+    import pandas
+
     frame = pandas.DataFrame(rows, columns=columns)
     table = frame.to_html(index=False, border=0, float_format=lambda value: f"{value:.4g}", na_rep="not known")
-    table = table.replace("<thead>", f"<caption>{html.escape(caption)}</caption><thead>", 1).replace(
-        "<th>", '<th scope="col">'
-    )
-    _display(table, f"{caption}\n{frame.to_string(index=False)}")
+    said = f"<caption>{html.escape(caption)}</caption><thead>"
+    return table.replace("<thead>", said, 1).replace("<th>", '<th scope="col">')
 
 
-def _png(image) -> str:
+def _png(image, width: int) -> str:
+    """A frame at twice the width it is shown at, for sharp screens: a report must not weigh what a camera's frames do."""
+    image = image.copy()
+    image.thumbnail((2 * width, 4 * width))
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
     return base64.b64encode(buffer.getvalue()).decode()

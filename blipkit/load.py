@@ -8,26 +8,30 @@ and decoding image files.
 import queue
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from blipkit import child
 from blipkit.artifacts import Artifacts
 from blipkit.buckets import parse_buckets
-from blipkit.errors import BadInput
+from blipkit.errors import BadInput, nearest
 from blipkit.records import Gate, judge
 
 START_S, STOP_S = 120, 60  # allowance for a child to load, and to finish what it has begun
 
 
-def measure_setting(artifacts: Artifacts, checkpoint: str, questions: list, frames: int, seed: int, servers: int, clients: int,
-                    seconds: float, warmup_s: float, threads: int):  # fmt: skip
+def measure_setting(artifacts: Artifacts, checkpoint: str, questions: list, frames: dict, servers: int, clients: int,
+                    seconds: float, warmup_s: float, threads: int, call: str = "pipeline"):  # fmt: skip
     """Run one setting in a child; its requests as a pandas frame, times in seconds from the start of measuring.
 
-    threads: torch's own threads per server. seed and frames name the drawn scenes that are asked about.
+    frames: what `load_frames` takes. threads: torch's own threads per server. call: `pipeline`, or `generate` for
+    transformers' own loop on the plugged-in pieces, one question a call.
     """
     import pandas
 
+    if call not in CALLS:
+        raise BadInput(f"call is {call!r}; {nearest(call, CALLS)}")
     for name, value in (("servers", servers), ("clients", clients), ("seconds", seconds), ("threads", threads)):
         if value <= 0:
             raise BadInput(f"{name} is {value}; expected more than zero")
@@ -40,7 +44,7 @@ def measure_setting(artifacts: Artifacts, checkpoint: str, questions: list, fram
         checkpoint=checkpoint,
         questions=questions,
         frames=frames,
-        seed=seed,
+        call=call,
         servers=servers,
         clients=clients,
         seconds=seconds,
@@ -51,28 +55,53 @@ def measure_setting(artifacts: Artifacts, checkpoint: str, questions: list, fram
 
 
 def serve(
-    folders, buckets, checkpoint, questions, frames, seed, servers, clients, seconds, warmup_s, torch_threads
+    folders, buckets, checkpoint, questions, frames, call, servers, clients, seconds, warmup_s, torch_threads
 ) -> list:
     """In the child: load one pipeline, learn the right answers without load, then let clients ask."""
     import torch
 
     from blipkit.artifacts import read_artifact
     from blipkit.checkpoints import load_checkpoint
-    from blipkit.frames import drawn_frames, images
-    from blipkit.pipeline import assemble
+    from blipkit.frames import load_frames
     from blipkit.questions import parse_questions
 
     torch.set_num_threads(torch_threads)
     placed = zip(folders, parse_buckets(buckets), strict=True)
     artifacts = Artifacts([read_artifact(Path(folder), bucket) for folder, bucket in placed])
-    pipeline = assemble(load_checkpoint(checkpoint), artifacts)
-    asked, pictures = parse_questions(questions), images(drawn_frames(frames, seed))
+    ask = CALLS[call](load_checkpoint(checkpoint), artifacts, parse_questions(questions))
+    pictures = [frame.image for frame in load_frames(**frames)]  # decoded before anything is timed
 
     def answer(index: int) -> list[str]:
-        return [a.text for a in pipeline.answer([pictures[index]], asked)[0]]
+        return ask(pictures[index])
 
-    expected = [answer(index) for index in range(frames)]
+    expected = [answer(index) for index in range(len(pictures))]
     return Load(answer, expected, servers, clients).run(warmup_s, seconds)
+
+
+def by_pipeline(checkpoint, artifacts: Artifacts, questions) -> Callable:
+    """All questions about an image in one call of the pipeline."""
+    from blipkit.pipeline import assemble
+
+    pipeline = assemble(checkpoint, artifacts)
+    return lambda image: [a.text for a in pipeline.answer([image], questions)[0]]
+
+
+def by_generate(checkpoint, artifacts: Artifacts, questions) -> Callable:
+    """transformers' own `generate` on the plugged-in pieces, one question a call: the published recipe."""
+    from blipkit.wrappers import plug_in
+
+    model, processor = plug_in(checkpoint, artifacts), checkpoint.processor
+    tokens = min(b.answer_tokens for b in artifacts.buckets)
+
+    def ask(image) -> list[str]:
+        given = [processor(images=image, text=q.text, return_tensors="pt") for q in questions]
+        answers = [model.generate(**inputs, max_new_tokens=tokens)[0] for inputs in given]
+        return [processor.decode(ids, skip_special_tokens=True) for ids in answers]
+
+    return ask
+
+
+CALLS = {"pipeline": by_pipeline, "generate": by_generate}
 
 
 @dataclass
@@ -132,16 +161,13 @@ class Load:
 
 
 def summarise(requests, seconds: float, questions: int) -> dict:
-    """A setting's row: requests and answers per second, latency percentiles in ms with their 95 % interval."""
-    from blipkit.statistics import percentile
+    """A setting's row: requests and answers per second, latency percentiles in ms, with their 95 % intervals."""
+    from blipkit.statistics import percentile, rate
 
     latency = (requests.finished - requests.sent) * 1e3
-    finished_in_time = int((requests.finished <= seconds).sum())
-    row = {
-        "requests": len(requests),
-        "requests_per_s": finished_in_time / seconds,
-        "answers_per_s": questions * finished_in_time / seconds,
-    }
+    per_second = rate(requests.finished, seconds)
+    row = {"requests": len(requests), "requests_per_s": per_second[0]}
+    row |= {f"answers_per_s{end}": questions * r for end, r in zip(("", "_low", "_high"), per_second, strict=True)}
     for q in (50, 90, 99):
         value, low, high = percentile(latency, q) if len(latency) else (float("nan"),) * 3
         row |= {f"p{q}_ms": value, f"p{q}_low_ms": _finite(low), f"p{q}_high_ms": _finite(high)}

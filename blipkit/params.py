@@ -4,6 +4,7 @@ parameter, and YAML reads 1e-3 as text.
 """
 
 import ast
+import math
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,12 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 PROFILES = ROOT / "params"
 TYPES = {t.__name__: t for t in (str, int, float, bool, list, dict)}
-RUN_KEYS = {"required": list[str]}  # common keys that the run itself reads, not a notebook
+RUN_DEFAULTS = {"required": [], "cell_limit_s": 3600, "share_frames": False}  # common keys read by run and report alone
+RUN_KEYS = {"required": list[str], "cell_limit_s": int, "share_frames": bool}
+RUN_OWN = ("results", "profile", "replay")  # knobs that a run sets itself; no profile may
+SHARES = {"flip_limit", "accuracy_floor", "target_saving"}  # from 0 up to, not including, 1
+ZERO_IS_FINE = {"seed", "warmup"}  # every other number must be more than zero
+EMPTY_IS_FINE = {"required", "beside", "replay"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,25 @@ def check_values(values: dict, knobs: dict[str, Any], where: str) -> dict:
         hint = " (YAML reads 1e-3 as text; write 1.0e-3)" if isinstance(seen, str) and _is_number(seen) else ""
         expected = problem["msg"].replace("Input should be ", "expected ")
         raise BadInput(f"{where}: {path} is {seen!r}; {expected}{hint}") from None
+    for name, value in values.items():
+        _check_range(name, value, f"{where}: {name}")
     return values
+
+
+def _check_range(name: str, value, where: str) -> None:
+    """Refuse numbers that no knob of this name can mean, and what is empty."""
+    if name not in EMPTY_IS_FINE and (value in ([], {}) or (isinstance(value, str) and not value.strip())):
+        raise BadInput(f"{where} is empty; expected {'a text' if isinstance(value, str) else 'at least one entry'}")
+    if isinstance(value, list | dict):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            _check_range(name, item, f"{where}.{key}")
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        if name in SHARES and not 0 <= value < 1:
+            raise BadInput(f"{where} is {value}; expected a share, at least 0 and less than 1")
+        if not (math.isfinite(value) and (value > 0 or (value == 0 and name in ZERO_IS_FINE | SHARES))):
+            raise BadInput(
+                f"{where} is {value}; expected {'zero or more' if name in ZERO_IS_FINE else 'more than zero'}"
+            )
 
 
 def _is_number(text: str) -> bool:
@@ -114,31 +138,30 @@ class Profile:
         """Every knob with its value: running this profile repeats the run."""
         full = {"common": {**common_defaults(), **self.sections.get("common", {})}}
         for stem, knobs in notebooks().items():
-            own = {
-                n: k.default for n, k in knobs.items() if n not in common_knobs() and n not in ("results", "profile")
-            }
+            own = {n: k.default for n, k in knobs.items() if n not in common_knobs() and n not in RUN_OWN}
             full[section_of(stem)] = {**own, **self.sections.get(section_of(stem), {})}
         return full
 
-    def parameters(self, stem: str, results: str) -> dict:
+    def parameters(self, stem: str, results: str, replay: str = "") -> dict:
         """What papermill passes to the notebook `stem`."""
         resolved = self.resolved()
-        values = {**resolved["common"], **resolved[section_of(stem)], "results": results, "profile": self.name}
+        own = dict(zip(RUN_OWN, (results, self.name, replay), strict=True))
+        values = {**resolved["common"], **resolved[section_of(stem)], **own}
         return {n: values[n] for n in notebooks()[stem]}
 
 
 @cache
 def common_knobs() -> dict[str, Knob]:
-    """The knobs that more than one notebook declares: the `common` section. `results` and `profile` are the run's."""
+    """The knobs that more than one notebook declares: the `common` section."""
     seen: dict[str, list[Knob]] = {}
     for knobs in notebooks().values():
         for name, knob in knobs.items():
             seen.setdefault(name, []).append(knob)
-    return {n: ks[0] for n, ks in seen.items() if len(ks) > 1 and n not in ("results", "profile")}
+    return {n: ks[0] for n, ks in seen.items() if len(ks) > 1 and n not in RUN_OWN}
 
 
 def common_defaults() -> dict:
-    return {name: knob.default for name, knob in common_knobs().items()} | {"required": []}
+    return {name: knob.default for name, knob in common_knobs().items()} | RUN_DEFAULTS
 
 
 def load_profile(name: str, settings: list[str] = ()) -> Profile:
@@ -148,20 +171,51 @@ def load_profile(name: str, settings: list[str] = ()) -> Profile:
     path = Path(name) if name.endswith((".yaml", ".yml")) or "/" in name else PROFILES / f"{name}.yaml"
     if not path.is_file():
         raise BadInput(f"profile {name!r}: no file {path}; {nearest(name, [p.stem for p in PROFILES.glob('*.yaml')])}")
+    sections = read_sections(path)
+    for setting in settings:
+        _apply(sections, setting)
+    profile = Profile(path.resolve().parent.name if path.name == "profile.yaml" else path.stem, sections)
+    _check(profile, str(path))
+    return profile
+
+
+def read_sections(path: Path) -> dict[str, dict]:
+    """The sections of a profile as they stand in the file, their keys and values not checked."""
     try:
-        sections = yaml.safe_load(path.read_text(encoding="utf-8"))
+        sections = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"profile {path}: not YAML ({str(error).splitlines()[0]}); compare params/tiny.yaml") from None
+        raise BadInput(f"profile {path}: not YAML ({_first_words(error)}); compare params/tiny.yaml") from None
+    except OSError as error:
+        raise BadInput(f"profile {path}: {error.strerror}; expected a file that can be read") from None
+    if sections is None:
+        raise BadInput(f"profile {path}: the file is empty; expected sections such as `common:` and `parity:`")
     if not isinstance(sections, dict):
         raise BadInput(
             f"profile {path}: expected sections such as `common:` and `parity:`, saw {type(sections).__name__}"
         )
-    sections = {name: values if values is not None else {} for name, values in sections.items()}
-    for setting in settings:
-        _apply(sections, setting)
-    profile = Profile(path.stem, sections)
-    _check(profile, str(path))
-    return profile
+    return {name: values if values is not None else {} for name, values in sections.items()}
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error: otherwise the first one is lost without a word."""
+
+    def construct_mapping(self, node, deep=False):
+        seen = []
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.YAMLError(
+                    f"key {key!r} stands twice, the second time in line {key_node.start_mark.line + 1}"
+                )
+            seen.append(key)
+        return super().construct_mapping(node, deep)
+
+
+def _first_words(error: Exception) -> str:
+    """What a parser complains of, with the line, on one line."""
+    mark = getattr(error, "problem_mark", None)
+    said = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return f"{said}, line {mark.line + 1}" if mark else said
 
 
 def _apply(sections: dict, setting: str) -> None:
@@ -170,21 +224,23 @@ def _apply(sections: dict, setting: str) -> None:
     if not (equals and dot and name):
         raise BadInput(f"--set {setting!r}: expected section.key=value, such as parity.frames=20")
     try:
-        value = yaml.safe_load(text)
+        value = yaml.load(text, _StrictLoader)
     except yaml.YAMLError:
         raise BadInput(
             f"--set {setting!r}: the value is not YAML; quote texts, such as --set 'common.questions=[\"is the dog barking?\"]'"
         ) from None
-    sections.setdefault(section, {})[name] = value
+    if not isinstance(sections.setdefault(section, {}), dict):
+        raise BadInput(
+            f"--set {setting!r}: section {section!r} of the profile is {sections[section]!r}, not `key: value` lines"
+        )
+    sections[section][name] = value
 
 
 def _check(profile: Profile, where: str) -> None:
     common = {n: k.type for n, k in common_knobs().items()} | RUN_KEYS
     known = {"common": common}
     for stem, knobs in notebooks().items():
-        known[section_of(stem)] = {
-            n: k.type for n, k in knobs.items() if n not in common and n not in ("results", "profile")
-        }
+        known[section_of(stem)] = {n: k.type for n, k in knobs.items() if n not in common and n not in RUN_OWN}
     for section, values in profile.sections.items():
         if section not in known:
             raise BadInput(f"{where}: unknown section {section!r}; {nearest(section, known)}")

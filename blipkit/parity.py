@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import torch
 
+from blipkit.frames import Frame
 from blipkit.pipeline import Answer
 from blipkit.questions import Question
 from blipkit.records import Gate, judge, not_run
@@ -46,9 +47,17 @@ def compare(reference: torch.Tensor, candidate: torch.Tensor) -> Comparison:
     )
 
 
-def tensor_gate(arm: str, component: str, found: Sequence[Comparison], limit: float) -> Gate:
-    """PASS where the worst relative L2 error is within the limit; what was measured is also the limit that would do."""
+def tensor_gate(arm: str, component: str, found: Sequence[dict], limit: float) -> Gate:
+    """PASS where the worst relative L2 error is within the limit; what was measured is also the limit that would do.
+
+    found: rows of Comparison, as recorded; those of this arm and component are judged.
+    """
     name = f"parity {arm} {component}"
+    found = [
+        Comparison(**{f.name: row[f.name] for f in fields(Comparison)})
+        for row in found
+        if (row["arm"], row["component"]) == (arm, component)
+    ]
     if not found or any(one.compared == 0 for one in found):
         reason = "nothing was compared: shapes differ or are empty"
         return Gate(name, "answer", "INVALID", None, limit, reason=reason, next="run 02_trace again")
@@ -59,21 +68,22 @@ def tensor_gate(arm: str, component: str, found: Sequence[Comparison], limit: fl
     return judge(name, "answer", measured, limit, reason=reason, next=advice)
 
 
-def decisions(arm: str, names: Sequence[str], questions: Sequence[Question], reference, candidate) -> list[dict]:
-    """One row per frame and question: both answers, both margins, whether the answer flipped."""
+def decisions(arm: str, frames: Sequence[Frame], questions: Sequence[Question], reference, candidate) -> list[dict]:
+    """One row per frame and question: both answers, both margins, whether the answer flipped, and the label, if any."""
     rows = []
-    for name, ours, theirs in zip(names, reference, candidate, strict=True):
+    for frame, ours, theirs in zip(frames, reference, candidate, strict=True):
         for question, a, b in zip(questions, ours, theirs, strict=True):
-            rows.append(_decision(arm, name, question, a, b))
+            rows.append(_decision(arm, frame, question, a, b))
     return rows
 
 
-def _decision(arm: str, frame: str, question: Question, reference: Answer, candidate: Answer) -> dict:
+def _decision(arm: str, frame: Frame, question: Question, reference: Answer, candidate: Answer) -> dict:
     return {
         "arm": arm,
-        "frame": frame,
+        "frame": frame.name,
         "question": question.text,
         "open": question.candidates is None,
+        "label": frame.answers.get(question.text),
         "reference": reference.text,
         "reference_margin": reference.margin,
         "candidate": candidate.text,
@@ -96,9 +106,10 @@ def summarise_decisions(rows: Sequence[dict]) -> dict:
     }
 
 
-def decision_gate(arm: str, rows: Sequence[dict], limit: float, excused_margin: float) -> Gate:
-    """PASS where the upper 95 % bound of unexcused flips is within the limit.
+def decision_gate(arm: str, rows: Sequence[dict], limit: float, excused_margin: float, drawings: bool = False) -> Gate:
+    """PASS where the upper 95 % bound of unexcused flips is within the limit; at most WARN on drawings.
 
+    drawings: the frames are drawn scenes and the checkpoint was not trained on them, so its margins there say little.
     A flip is excused where the reference's own margin is below `excused_margin`: the format's rounding can do that.
     Only questions with candidates are counted; an open answer has no single margin.
     """
@@ -112,35 +123,28 @@ def decision_gate(arm: str, rows: Sequence[dict], limit: float, excused_margin: 
     upper = wilson(len(unexcused), len(ranked))[1]
     reason = f"upper 95 % bound of the rate of unexcused flips: {len(unexcused)} of {len(ranked)} answers; {len(flips)} flips in all"
     advice = "look at the flips in 03_parity, or ask more frames for a tighter bound"
-    return judge(f"decisions {arm}", "answer", upper, limit, reason=reason, next=advice)
+    gate = judge(f"decisions {arm}", "answer", upper, limit, reason=reason, next=advice)
+    if drawings and gate.status == "PASS":
+        gate.status, gate.reason = "WARN", f"drawings, not your cameras; {reason}"
+        gate.next = "ask about frames of your own: common.frames_from"
+    return gate
 
 
-def accuracy_gate(frames, questions: Sequence[Question], answers, floor: float, trained_on_scenes: bool) -> Gate:
-    """Share of right answers among labelled yes/no questions; NOT-RUN where the labels are not this checkpoint's."""
-    if not trained_on_scenes:
+def accuracy_gate(rows: Sequence[dict], floor: float, drawings: bool = False) -> Gate:
+    """Share of the reference's answers that are right, among labelled questions with candidates; one arm's rows.
+
+    drawings: as in `decision_gate`; the scenes' labels are then not this checkpoint's to answer.
+    """
+    if drawings:
+        reason = "the drawn scenes' labels are not this checkpoint's to answer"
         return not_run(
-            "accuracy",
-            "answer",
-            "the drawn scenes' labels are not this checkpoint's to answer",
-            "ask it about labelled frames of your own",
+            "accuracy", "answer", reason, "ask about labelled frames of your own: common.frames_from, labels.csv"
         )
-    pairs = [
-        (f.answers.get(q.text), a.text)
-        for f, row in zip(frames, answers, strict=True)
-        for q, a in zip(questions, row, strict=True)
-        if q.candidates
-    ]
-    right = [truth == said for truth, said in pairs if truth is not None]
+    right = [row["label"] == row["reference"] for row in rows if not row["open"] and isinstance(row["label"], str)]
     if not right:
-        return not_run("accuracy", "answer", "no labels for these frames and questions")
+        reason = "no labels for these frames and questions"
+        return not_run("accuracy", "answer", reason, "put labels.csv (file, question, answer) beside the images")
     low, high = wilson(sum(right), len(right))
     reason = f"{sum(right)} of {len(right)} right, 95 % interval {low:.3f} to {high:.3f}"
-    return judge(
-        "accuracy",
-        "answer",
-        sum(right) / len(right),
-        floor,
-        at_least=True,
-        reason=reason,
-        next="is this the checkpoint you meant?",
-    )
+    advice = "is this the checkpoint you meant, and are the labels right?"
+    return judge("accuracy", "answer", sum(right) / len(right), floor, at_least=True, reason=reason, next=advice)

@@ -77,30 +77,25 @@ class Pipeline:
             q if isinstance(q, Question) else Question(q, tuple(candidates) if candidates else None) for q in questions
         ]
         if not asked or not len(frames):
-            return [[] for _ in frames]
-        return self.answer_pixels(self.preprocess(frames), asked)
+            return [[] for _ in range(len(frames))]
+        token_ids = [self.checkpoint.processor.tokenizer(q.text).input_ids for q in asked]
+        options = [[self._answer_tokens(c) for c in q.candidates or ()] for q in asked]
+        bucket = self.bucket_for(len(frames), asked, token_ids, options)
+        answers: list[list[Answer]] = [[] for _ in range(len(frames))]
+        for first in range(0, len(frames), bucket.frames):
+            block = self.preprocess(frames[first : first + bucket.frames])  # a slice decodes its own images only
+            states = self.stages[bucket]["image_encoder"](pad_rows(block, bucket.frames))
+            for start in range(0, len(asked), bucket.questions):
+                chosen = slice(start, start + bucket.questions)
+                found = self._answer_block(bucket, states, asked[chosen], token_ids[chosen], options[chosen])
+                for frame, row in enumerate(found[: len(block)]):
+                    answers[first + frame].extend(row)
+        return answers
 
     def preprocess(self, frames: Sequence) -> torch.Tensor:
         """PIL images -> pixel_values (frames, 3, H, W), by the checkpoint's own image processor."""
         rgb = [frame.convert("RGB") for frame in frames]
         return self.checkpoint.processor.image_processor(rgb, return_tensors="pt")["pixel_values"]
-
-    @torch.inference_mode()
-    def answer_pixels(self, pixels: torch.Tensor, questions: Sequence[Question]) -> list[list[Answer]]:
-        """`answer` after preprocessing."""
-        token_ids = [self.checkpoint.processor.tokenizer(q.text).input_ids for q in questions]
-        options = [[self._answer_tokens(c) for c in q.candidates or ()] for q in questions]
-        bucket = self.bucket_for(len(pixels), questions, token_ids, options)
-        answers: list[list[Answer]] = [[] for _ in range(len(pixels))]
-        for first in range(0, len(pixels), bucket.frames):
-            block = pixels[first : first + bucket.frames]
-            states = self.stages[bucket]["image_encoder"](pad_rows(block, bucket.frames))
-            for start in range(0, len(questions), bucket.questions):
-                chosen = slice(start, start + bucket.questions)
-                found = self._answer_block(bucket, states, questions[chosen], token_ids[chosen], options[chosen])
-                for frame, row in enumerate(found[: len(block)]):
-                    answers[first + frame].extend(row)
-        return answers
 
     def walk(self, frames: Sequence, questions: Sequence) -> list[Step]:
         """Answer a request and return every component call that it took, with its tensors."""
@@ -233,7 +228,7 @@ def pad_rows(tensor: torch.Tensor, rows: int) -> torch.Tensor:
 def assemble(checkpoint: Checkpoint, artifacts: Artifacts) -> Pipeline:
     """Load artifacts of one arm into a pipeline."""
     components = isolate(checkpoint)
-    arms = {a.arm for a in artifacts}
+    arms = {str(a.arm) for a in artifacts}
     if len(arms) != 1:
         raise BlipkitError(f"a pipeline needs artifacts of one arm, saw {', '.join(sorted(arms)) or 'none'}")
     loaded = {}

@@ -1,4 +1,4 @@
-"""Keep a run's evidence in the repository: records, verdict, machine and profile, under results/published/."""
+"""Keep a run's evidence in the repository: records, samples, verdict, machine and profile, under results/published/."""
 
 import json
 import re
@@ -8,12 +8,12 @@ from pathlib import Path
 from blipkit.errors import BadInput
 from blipkit.params import ROOT
 
-KEPT = ("records", "environment.json", "profile.yaml", "run.json", "verdict.json", "verdict.md")
+KEPT = ("records", "samples", "environment.json", "profile.yaml", "run.json", "verdict.json", "verdict.md")
 PUBLISHED = ROOT / "results" / "published"
 
 
 def publish(folder: Path) -> Path:
-    """Copy what a results folder proves, without notebooks, samples and artifacts; where it went."""
+    """Copy what a results folder proves and a replay needs, without notebooks and artifacts; where it went."""
     if not (folder / "environment.json").is_file():
         raise BadInput(f"{folder} is not a results folder (no environment.json); make one with: blipkit run tiny")
     name = json.loads((folder / "environment.json").read_text())["name"]

@@ -14,23 +14,44 @@ class Question:
     candidates: tuple[str, ...] | None = ("yes", "no")
 
 
+Tokenised = tuple[list[list[int]], list[list[list[int]]]]  # per question: its tokens, and those of each candidate
+
+
+def tokenise(questions: Sequence[Question], tokenizer, end: int) -> Tokenised:
+    """Token ids of each question, and of each of its candidates with the end token that the decoder must predict."""
+    options = [
+        [[*tokenizer(text, add_special_tokens=False).input_ids, end] for text in q.candidates or ()] for q in questions
+    ]
+    return [tokenizer(q.text).input_ids for q in questions], options
+
+
 def parse_questions(given: Sequence) -> list[Question]:
     """Questions as a profile writes them: a text, or {text, candidates: [...] | open}."""
     questions = []
     for item in given:
         item = {"text": item} if isinstance(item, str) else item
-        if not isinstance(item, dict) or set(item) - {"text", "candidates"} or not str(item.get("text", "")).strip():
+        if not isinstance(item, dict) or set(item) - {"text", "candidates"} or not _is_text(item.get("text")):
             raise BadInput(
                 f"question {item!r}: expected a text, or {{text: ..., candidates: [yes, no]}} or {{text: ..., candidates: open}}"
             )
         candidates = item.get("candidates", ("yes", "no"))
         if candidates != "open" and (
-            isinstance(candidates, str) or len(candidates) < 2 or not all(isinstance(c, str) for c in candidates)
+            not isinstance(candidates, list | tuple) or len(candidates) < 2 or not all(map(_is_text, candidates))
         ):
             raise BadInput(
                 f"question {item['text']!r}: candidates are {candidates!r}; expected two or more quoted texts, or open (YAML reads bare yes and no as true and false)"
             )
+        if candidates != "open" and len(set(candidates)) < len(candidates):
+            raise BadInput(
+                f"question {item['text']!r}: a candidate stands twice in {candidates!r}; expected different ones"
+            )
+        if any(q.text == item["text"] for q in questions):
+            raise BadInput(f"question {item['text']!r} stands twice in common.questions; ask it once")
         questions.append(Question(item["text"], None if candidates == "open" else tuple(candidates)))
     if not questions:
         raise BadInput("questions: the list is empty; expected at least one question")
     return questions
+
+
+def _is_text(value) -> bool:
+    return isinstance(value, str) and bool(value.strip())

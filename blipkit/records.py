@@ -2,18 +2,21 @@
 
 A record is one measured row that explains itself a year later. Notebooks share data only through this folder. During
 `blipkit run` a notebook writes into a stage (the environment variable BLIPKIT_STAGE) that replaces its old outputs
-together when it ends; opened by hand, it writes straight into the folder.
+together when it ends; opened by hand, it writes straight into the folder. In a replay, whatever a notebook would measure
+is read from a folder that was recorded elsewhere, and every row says so.
 """
 
+import contextlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from blipkit import machine
-from blipkit.errors import BlipkitError, GateFailed
+from blipkit.errors import BadInput, GateFailed, NotMeasured
 from blipkit.params import NOTEBOOKS
 
 SCHEMA = 1
@@ -51,7 +54,7 @@ def judge(
 
 def not_run(gate: str, kind: str, reason: str, next: str = "") -> Gate:
     """A gate that nothing was measured for."""
-    return Gate(gate, kind, "NOT-RUN", reason=reason, next=next)
+    return Gate(gate, kind, "NOT-RUN", evidence="none", reason=reason, next=next)
 
 
 def worst(gates: Iterable[Gate]) -> Status:
@@ -63,16 +66,45 @@ def worst(gates: Iterable[Gate]) -> Status:
 class Results:
     """A results folder, seen from one notebook (or from none, for reading)."""
 
-    def __init__(self, folder: str | Path, notebook: str = "", profile: str = "", **provenance):
+    def __init__(self, folder: str | Path, notebook: str = "", profile: str = "", replay: str = "", **provenance):
         """provenance: what every record of this notebook carries, such as seed, checkpoint and threads.
 
-        A notebook's relative folder is taken from notebooks/, wherever papermill was started.
+        replay: a results folder that was recorded elsewhere; with one, nothing is measured here. A notebook's relative
+        folders are taken from notebooks/, wherever papermill was started.
         """
         self.folder = (NOTEBOOKS / folder).resolve() if notebook else Path(folder)
         stage = os.environ.get("BLIPKIT_STAGE")
         self.target = Path(stage) if stage and notebook else self.folder
         self.notebook = notebook
         self.provenance = {"notebook": notebook, "profile": profile, **provenance}
+        self.recorded = Results((NOTEBOOKS / replay).resolve()) if replay else None
+        if self.recorded:
+            print(f"{self.recorded.origin()}. What this chapter measures is read from there.")
+
+    @cached_property
+    def machine(self) -> dict:
+        """The machine that the figures belong to: this one, or the one that a replay was recorded on."""
+        if self.recorded is None:
+            return machine.describe()
+        return json.loads((self.recorded.folder / "environment.json").read_text(encoding="utf-8"))
+
+    def origin(self) -> str:
+        """Where and when this folder's run was made, in words."""
+        about, run = (
+            json.loads((self.folder / name).read_text(encoding="utf-8")) for name in ("environment.json", "run.json")
+        )
+        return f"Recorded on {about['name']}, {run['started']}"
+
+    def measure(self, kind: str, measure: Callable[[], list[dict]]) -> list[dict]:
+        """The rows that measure() returns, kept as the records of `kind`; in a replay the rows recorded elsewhere."""
+        self.write(kind, self.recorded.read(kind) if self.recorded else measure())
+        added = {"schema", "kind", "evidence", "machine", "versions", "replayed_on", *self.provenance}
+        return [{k: v for k, v in row.items() if k not in added} for row in self.read(kind)]
+
+    def measure_samples(self, name: str, measure: Callable):
+        """The pandas frame that measure() returns, kept as parquet; in a replay the one recorded elsewhere."""
+        self.write_samples(name, self.recorded.read_samples(name) if self.recorded else measure())
+        return self.read_samples(name)
 
     @property
     def artifacts(self) -> Path:
@@ -82,16 +114,32 @@ class Results:
     def write(self, kind: str, rows: Iterable[dict]) -> None:
         """Replace the records of `kind` by `rows`, each with machine, versions and provenance beside its figures."""
         about = {"schema": SCHEMA, "kind": kind, "evidence": "measured", **self.provenance}
-        host = {"machine": machine.describe()["name"], "versions": machine.versions()}
-        lines = [json.dumps({**about, **row, **host}, default=_plain) for row in rows]
-        self._write_text(f"records/{kind}.jsonl", "".join(f"{line}\n" for line in lines))
+        host = {"machine": self.machine["name"], "versions": self.machine["versions"]}
+        if self.recorded:
+            host["replayed_on"] = machine.describe()["name"]
+        rows = [{**about, **row, **host} for row in rows]
+        for row in rows:
+            self._check_weights(kind, row)
+            row["evidence"] = row["evidence"].replace("measured", "recorded") if self.recorded else row["evidence"]
+        lines = [json.dumps(row, default=_plain) for row in rows]
+        with self._replacing(f"records/{kind}.jsonl") as part:
+            part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+    def _check_weights(self, kind: str, row: dict) -> None:
+        """In a replay: what was recorded must be of the checkpoint that the chapter shows."""
+        ours, theirs = self.provenance.get("weights_digest"), row.get("weights_digest")
+        if ours != theirs:
+            raise BadInput(
+                f"replay: {kind} was recorded with weights {theirs}, this checkpoint has {ours}; "
+                f"pass the one that was recorded: --set common.checkpoint=..."
+            )
 
     def read(self, kind: str) -> list[dict]:
-        """The records of `kind`; an error that names the notebook to run where there are none."""
+        """The records of `kind`; NotMeasured where there are none."""
         path = self._find(f"records/{kind}.jsonl")
         if path is None:
-            raise BlipkitError(f"no records of {kind!r} in {self.folder}; run the notebook that writes them first")
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            raise NotMeasured(f"no records of {kind!r} in {self.folder}; run the notebook that writes them first")
+        return _rows(path)
 
     def has(self, kind: str) -> bool:
         """Whether any notebook wrote records of `kind`."""
@@ -99,9 +147,8 @@ class Results:
 
     def write_samples(self, name: str, frame) -> None:
         """Keep a pandas frame of raw samples as parquet."""
-        path = self.target / "samples" / f"{name}.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        frame.to_parquet(path, index=False)
+        with self._replacing(f"samples/{name}.parquet") as part:
+            frame.to_parquet(part, index=False)
 
     def read_samples(self, name: str):
         """The pandas frame that `write_samples` kept."""
@@ -109,7 +156,7 @@ class Results:
 
         path = self._find(f"samples/{name}.parquet")
         if path is None:
-            raise BlipkitError(f"no samples {name!r} in {self.folder}; run the notebook that writes them first")
+            raise NotMeasured(f"no samples {name!r} in {self.folder}; run the notebook that writes them first")
         return pandas.read_parquet(path)
 
     def write_gates(self, gates: list[Gate]) -> None:
@@ -120,18 +167,48 @@ class Results:
         """Every gate in the folder, in the notebooks' order."""
         names = [f.name for f in Gate.__dataclass_fields__.values()]
         paths = sorted((self.folder / "records").glob("gates_*.jsonl"))
-        rows = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
-        return [Gate(**{n: row[n] for n in names}) for row in rows]
+        return [Gate(**{n: row[n] for n in names}) for path in paths for row in _rows(path)]
 
     def _find(self, name: str) -> Path | None:
         return next((base / name for base in (self.target, self.folder) if (base / name).is_file()), None)
 
-    def _write_text(self, name: str, text: str) -> None:
+    @contextlib.contextmanager
+    def _replacing(self, name: str):
+        """A path to write to, which becomes `name` when it is whole."""
         path = self.target / name
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(path.name + ".part")
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        try:
+            yield part
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def check_schema(row: dict, path: Path) -> None:
+    """Refuse a record that a newer kit wrote: its keys may mean something else there."""
+    schema = row.get("schema")
+    if type(schema) is not int or schema < 1:
+        raise BadInput(f"{path} has schema {schema!r}; expected a whole number from 1 on: blipkit did not write it")
+    if schema > SCHEMA:
+        raise BadInput(f"{path} has schema {schema}; this kit reads up to {SCHEMA}: update blipkit")
+
+
+def _rows(path: Path) -> list[dict]:
+    """The records in a file; BadInput names the line that is not one."""
+    rows = []
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict):
+            raise BadInput(
+                f"{path}, line {number} is damaged; expected one JSON record: run the notebook that writes it again"
+            )
+        check_schema(row, path)
+        rows.append(row)
+    return rows
 
 
 def _plain(value):

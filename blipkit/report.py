@@ -1,53 +1,170 @@
-"""One offline HTML file: the decision, the gates, then each executed notebook without its code."""
+"""One offline HTML file: the decision, three numbers, the systems, the gates, then each executed notebook.
+
+Code is folded behind one switch. Frames from a user's folder stay out unless the profile says share_frames.
+"""
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
+from blipkit.compare import differences
+from blipkit.cost import systems
 from blipkit.errors import BadInput
-from blipkit.verdict import number, write_verdict
+from blipkit.figures import table_html
+from blipkit.frames import DRAWN
+from blipkit.params import read_sections
+from blipkit.records import Results
+from blipkit.statistics import wilson
+from blipkit.verdict import in_words, number, write_verdict
 
 TEMPLATE = Path(__file__).parent / "report.html.j2"
 SIGNS = {"PASS": "✓", "WARN": "!", "FAIL": "✗", "INVALID": "?", "NOT-RUN": "–"}
 
 
-def write_report(folder: Path) -> tuple[Path, dict]:
-    """Write verdict and report of a results folder; the report's path and the verdict."""
-    if not (folder / "run.json").is_file():
-        raise BadInput(f"{folder} is not a results folder (no run.json); make one with: blipkit run tiny")
+def write_report(folder: Path, beside: Sequence[Path] = ()) -> tuple[Path, dict]:
+    """Write verdict and report of a results folder, `beside` others' systems; the report's path and the verdict."""
+    for one in (*beside, folder):
+        if not (one / "run.json").is_file():
+            raise BadInput(f"{one} is not a results folder (no run.json); make one with: blipkit run tiny")
+    from bs4 import BeautifulSoup
     from jinja2 import Environment
 
-    verdict = write_verdict(folder)
-    run = json.loads((folder / "run.json").read_text())
+    verdict = write_verdict(folder, beside)
+    common = read_sections(folder / "profile.yaml")["common"]
+    private = common.get("frames_from", DRAWN) != DRAWN and not common.get("share_frames")
+    chapters = [chapter(path, private) for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))]
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["number"] = number
     page = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         verdict=verdict,
-        run=run,
-        machine=json.loads((folder / "environment.json").read_text()),
-        chapters=[chapter(path) for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))],
-        signs=SIGNS,
+        headline=in_words(verdict["decision"]),
+        run=json.loads((folder / "run.json").read_text(encoding="utf-8")),
+        machine=json.loads((folder / "environment.json").read_text(encoding="utf-8")),
+        numbers=three_numbers(Results(folder)),
+        tables=tables(verdict, folder, beside),
+        figures=[str(figure) for one in chapters for figure in one.select("figure:has(> img[src^='data:image/svg'])")],
+        chapters=chapters,
     )
     path = folder / "report" / "index.html"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(page, encoding="utf-8")
+    path.write_text(str(scrollable(BeautifulSoup(page, "html.parser"))), encoding="utf-8")
     return path, verdict
 
 
-def chapter(path: Path) -> dict:
-    """An executed notebook as a piece of HTML: text and outputs, no code, headings one level down."""
+def chapter(path: Path, private: bool):
+    """An executed notebook as HTML (a bs4 section): text, outputs and folded code, headings one level down."""
     import nbformat
+    from bs4 import BeautifulSoup
     from nbconvert import HTMLExporter
 
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
-        cell.outputs = (
-            [o for o in cell.get("outputs", []) if o.get("name") != "stderr"] if cell.cell_type == "code" else []
+        if cell.cell_type == "code":
+            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+    bare = {"exclude_input_prompt": True, "exclude_output_prompt": True, "exclude_anchor_links": True}
+    body, _ = HTMLExporter(template_name="basic", **bare).from_notebook_node(notebook)
+    section = BeautifulSoup(f'<section class="chapter" id="{path.stem}">{body}</section>', "html.parser").section
+    for heading in section.find_all(re.compile("^h[1-5]$")):
+        heading.name = f"h{int(heading.name[1]) + 1}"
+    for link in section.find_all("a", href=re.compile(r"^\d\d_\w+\.ipynb$")):
+        link["href"] = "#" + link["href"].removesuffix(".ipynb")
+    for frame in section.find_all("img", class_="frame") if private else ():
+        frame.replace_with("(this frame stays in the results folder)")
+    return section
+
+
+def three_numbers(results: Results) -> list[dict]:
+    """Answers that flip, throughput and cost, of the setting that 05 priced: value, unit, interval, evidence, machine."""
+    costs = [row for row in results.read("cost") if row["best"]] if results.has("cost") else []
+    best = max(costs, key=lambda row: row["answers_per_s"], default={})
+    flips = results.read("decisions") if results.has("decisions") else []
+    parity = next((row for row in flips if row["arm"] == best.get("arm", row["arm"])), None)
+    found = [
+        {"title": title, "value": "NOT-RUN", "about": "see the gates"}
+        for title in ("Same answers?", "How much load?", "At what cost?")
+    ]
+    if parity and parity["ranked_answers"]:
+        count, n = parity["ranked_flips"], parity["ranked_answers"]
+        low, high = wilson(count, n)
+        found[0] |= {
+            "value": f"{count} of {n}",
+            "unit": "answers differ from the reference's",
+            "interval": f"{low:.2%} to {high:.2%}",
+        }
+        found[0] |= {"about": parity["arm"], **{k: parity[k] for k in ("evidence", "machine")}}
+    if best:
+        ends = [
+            [number(best[f"{key}{end}"]) for end in ("", "_low", "_high")]
+            for key in ("answers_per_s", "usd_per_million")
+        ]
+        setting = f"{best['arm']}, servers {best['servers']}, clients {best['clients']}, p99 {best['p99_ms']:.0f} ms"
+        for one, (value, low, high), unit in zip(
+            found[1:], ends, ("answers/s", "USD per million answers"), strict=True
+        ):
+            one |= {
+                "value": value,
+                "unit": unit,
+                "interval": f"{low} to {high}",
+                "about": setting,
+                "machine": best["machine"],
+            }
+        found[1]["evidence"] = best["evidence"].split(",")[0]
+        found[2] |= {
+            "evidence": best["evidence"],
+            "about": f"priced as {best['instance']}, {best['option']}, {best['region']}, prices of {best['price_as_of']}",
+        }
+    return found
+
+
+def tables(verdict: dict, folder: Path, beside: Sequence[Path]) -> dict[str, str]:
+    """The report's own tables as HTML, by name."""
+    gates = [
+        {
+            "gate": g["gate"],
+            "status": f"{SIGNS[g['status']]} {g['status']}",
+            "measured": number(g["measured"]),
+            "limit": number(g["limit"]),
+            "evidence": g["evidence"],
+            "reason": g["reason"],
+            "what to do next": g["next"],
+        }
+        for g in verdict["gates"]
+    ]
+    missing = [
+        {"what": m["what"], "command": m["command"], "about hours": m["hours"], "about USD": m["usd"]}
+        for m in verdict["decision"]["missing"]
+    ]
+    seen = systems(r for r in map(Results, (*beside, folder)) if r.has("cost"))
+    shown = {
+        "machine": "machine",
+        "arm": "arm",
+        "setting": "servers-clients",
+        "answers_per_s": "answers/s",
+        "p99_ms": "p99, ms",
+    }
+    shown |= {"instance": "priced as", "usd_per_million": "USD per million answers", "evidence": "evidence"}
+    seen = [{title: row[key] for key, title in shown.items()} for row in seen]
+    machine = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+    facts = [{"what": k, "seen": str(v)} for k, v in machine.items() if k != "versions"]
+    facts += [{"what": k, "seen": v} for k, v in machine["versions"].items()]
+    return {
+        "gates": table_html(gates, "Every check with its limit"),
+        "missing": table_html(missing, "To get the missing evidence") if missing else "",
+        "systems": table_html(seen, "Each system at its best setting within the latency target") if seen else "",
+        "differences": table_html(differences([*beside, folder]), "What differs between the systems") if beside else "",
+        "machine": table_html(facts, "The machine and its libraries"),
+    }
+
+
+def scrollable(page):
+    """Wide tables and code scroll in a box of their own, which a keyboard can reach; statuses can be styled."""
+    for table in page.find_all("table"):
+        label = table.caption.get_text(strip=True) if table.caption else "table"
+        table.wrap(
+            page.new_tag("div", attrs={"class": "scroll", "tabindex": "0", "role": "region", "aria-label": label})
         )
-    exporter = HTMLExporter(
-        template_name="basic", exclude_input=True, exclude_output_prompt=True, exclude_anchor_links=True
-    )
-    body, _ = exporter.from_notebook_node(notebook)
-    body = re.sub(r"<(/?)h([1-5])\b", lambda m: f"<{m[1]}h{int(m[2]) + 1}", body)
-    body = re.sub(r'href="(\d\d_\w+)\.ipynb"', r'href="#\1"', body)
-    return {"name": path.stem, "body": body}
+    for pre in page.find_all("pre"):
+        pre["tabindex"] = "0"
+    for cell in page.find_all("td", string=re.compile(r"^. (PASS|WARN|FAIL|INVALID|NOT-RUN)$")):
+        cell["class"] = ["status", cell.string.split()[1]]
+    return page

@@ -6,57 +6,84 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
 
-from blipkit import machine, params
-from blipkit.arms import parse_arm
-from blipkit.buckets import parse_buckets
+from blipkit import machine, params, preflight
 from blipkit.checkpoints import check_source
-from blipkit.errors import BadInput, nearest
+from blipkit.errors import BadInput, BlipkitError, nearest
+from blipkit.frames import DRAWN
 from blipkit.params import NOTEBOOKS, ROOT, Profile
-from blipkit.questions import parse_questions
 from blipkit.report import write_report
-from blipkit.verdict import exit_status
+from blipkit.verdict import exit_status, unmeasured
 
-CELL_LIMIT_S = 3600
+LAST_LINES = 5  # of a notebook that stopped
 
 
 def run_profile(
-    profile: Profile, results: Path | None = None, only: list[str] = (), force: bool = False, say: Callable = print
+    profile: Profile,
+    results: Path | None = None,
+    only: list[str] = (),
+    force: bool = False,
+    replay: Path | None = None,
+    say: Callable[[str], None] = print,
+    step: Callable[[str, int, int], None] = lambda stem, number, total: None,
 ) -> int:
     """Run the notebooks of a profile (all, or those named in `only`) into `results`; the exit status, 0 or 1.
 
-    Raises BadInput before anything ran or was written.
+    replay: a results folder recorded elsewhere, to step through instead of measuring here. step(stem, number, total) is
+    called before each notebook. Raises BadInput before anything ran or was written.
     """
-    folder = results or ROOT / "results" / profile.name
+    folder = results or ROOT / "results" / (f"{profile.name}-replayed" if replay else profile.name)
     chosen = choose(only)
-    check_early(profile)
-    common = profile.sections.setdefault("common", {})
-    if "checkpoint" in common and check_source(common["checkpoint"]) == "folder":  # notebooks run in their own folder
-        common["checkpoint"] = str(Path(common["checkpoint"]).expanduser().resolve())
-    if folder.exists() and not folder.is_dir():
-        raise BadInput(f"--results {folder} is a file; expected a folder, existing or not")
+    use_absolute_folders(profile)
+    preflight.check(profile, folder, replay)
     folder.mkdir(parents=True, exist_ok=True)
     with in_use(folder):
         shutil.rmtree(folder / ".stage", ignore_errors=True)  # left by a run that was killed
         if force:
             shutil.rmtree(folder / "artifacts", ignore_errors=True)
-        started = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+        state = {"profile": profile.name, "started": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")}
+        about = machine.describe()
+        if replay:
+            recorded = json.loads((replay / "run.json").read_text())
+            state["recorded"] = recorded.get("recorded", recorded["started"])
+            about = {**json.loads((replay / "environment.json").read_text()), "replayed_on": about["name"]}
+        state["notebooks"] = _former_states(folder)
         (folder / "profile.yaml").write_text(yaml.safe_dump(profile.resolved(), sort_keys=False), encoding="utf-8")
-        (folder / "environment.json").write_text(json.dumps(machine.describe(), indent=2) + "\n")
-        state = {"profile": profile.name, "started": started, "notebooks": _former_states(folder)}
-        for stem in chosen:
-            say(f"{stem} ...")
-            state["notebooks"][stem] = run_notebook(profile, stem, folder)
+        (folder / "environment.json").write_text(json.dumps(about, indent=2) + "\n")
+        for number, stem in enumerate(chosen, start=1):
+            step(stem, number, len(chosen))
+            try:
+                state["notebooks"][stem] = one = run_notebook(profile, stem, folder, replay)
+            except KeyboardInterrupt:
+                for half in (folder / ".stage", *(folder / "artifacts").glob("*.part")):
+                    shutil.rmtree(half, ignore_errors=True)
+                rest = " ".join(f"--only {left}" for left in chosen[number - 1 :])
+                raise BlipkitError(
+                    f"interrupted in {stem}; what finished before is kept in {folder}. To go on: blipkit run {profile.name} {rest}"
+                ) from None
             (folder / "run.json").write_text(json.dumps(state, indent=2) + "\n")
-            one = state["notebooks"][stem]
             say(f"{stem}: {one['seconds']:.0f} s{', ' + one['error'] if one['error'] else ''}")
         page, verdict = write_report(folder)
         say(f"status {verdict['status']}; decision: {verdict['decision']['answer']}; report: {page}")
+        if absent := unmeasured(verdict, profile.required):
+            say(f"required by the profile and not measured: {', '.join(absent)}")
         return exit_status(verdict, profile.required)
+
+
+def use_absolute_folders(profile: Profile) -> None:
+    """A notebook runs in its own folder, so a folder that the user named must be found from there."""
+    common = profile.sections.setdefault("common", {})
+    if "checkpoint" in common and check_source(common["checkpoint"]) == "folder":
+        common["checkpoint"] = str(Path(common["checkpoint"]).expanduser().resolve())
+    if common.get("frames_from", DRAWN) != DRAWN:
+        common["frames_from"] = str(Path(common["frames_from"]).expanduser().resolve())
+    cost = profile.sections.setdefault("cost", {})
+    cost["beside"] = [str(Path(other).expanduser().resolve()) for other in cost.get("beside", [])]
 
 
 def choose(only: list[str]) -> list[str]:
@@ -66,16 +93,6 @@ def choose(only: list[str]) -> list[str]:
         if name not in known:
             raise BadInput(f"--only {name!r} names no notebook; {nearest(name, known)}")
     return [stem for stem in known if not only or stem in only]
-
-
-def check_early(profile: Profile) -> None:
-    """Refuse, in seconds, what would stop a notebook minutes later."""
-    common = profile.resolved()["common"]
-    check_source(common["checkpoint"])
-    parse_questions(common["questions"])
-    parse_buckets(common["buckets"])
-    for arm in common["arms"]:
-        parse_arm(arm)
 
 
 def _former_states(folder: Path) -> dict:
@@ -106,39 +123,73 @@ def in_use(folder: Path):
         lock.release()
 
 
-def run_notebook(profile: Profile, stem: str, folder: Path) -> dict:
+def run_notebook(profile: Profile, stem: str, folder: Path, replay: Path | None) -> dict:
     """Execute one notebook into a stage, then put its outputs in place; how it went."""
     import papermill
 
     stage = folder / ".stage"
     stage.mkdir()
     os.environ["BLIPKIT_STAGE"] = str(stage.resolve())
+    limit = profile.resolved()["common"]["cell_limit_s"]
     started = time.monotonic()
     state = {"status": "ran", "error": None}
     memory: dict = {}
+    from_notebooks = [os.path.relpath(path.resolve(), NOTEBOOKS) if path else "" for path in (folder, replay)]
     try:
         with machine.watch_memory() as memory:
-            papermill.execute_notebook(
+            in_thread(
+                papermill.execute_notebook,
                 NOTEBOOKS / f"{stem}.ipynb",
                 stage / f"{stem}.ipynb",
-                parameters=profile.parameters(stem, os.path.relpath(folder.resolve(), NOTEBOOKS)),
+                parameters=profile.parameters(stem, *from_notebooks),
                 kernel_name="python3",
                 cwd=NOTEBOOKS,
                 progress_bar=False,
-                execution_timeout=CELL_LIMIT_S,
+                execution_timeout=limit,
                 extra_arguments=["--IPKernelApp.log_level=40"],  # not a warning per kernel about TCP on this very host
             )
     except papermill.PapermillExecutionError as error:
-        status = "gate" if error.ename == "GateFailed" else "stopped"
+        status = {"GateFailed": "gate", "NotMeasured": "skipped"}.get(error.ename, "stopped")
         state = {"status": status, "error": f"cell {error.exec_count}: {error.ename}: {error.evalue}"}
     except Exception as error:  # a kernel that died, a cell over its time limit
-        state = {"status": "stopped", "error": f"{type(error).__name__}: {error}"}
+        state = {"status": "stopped", "error": how_it_ended(error, stage / f"{stem}.ipynb", limit, memory)}
     finally:
         del os.environ["BLIPKIT_STAGE"]
     put_in_place(stage, folder, stem)
     state["seconds"] = round(time.monotonic() - started, 1)
     state["peak_memory_gib"] = round(memory.get("peak_gib", 0.0), 2)
     return state
+
+
+def in_thread(function: Callable, *arguments, **options):
+    """Call in a thread, so that Ctrl-C reaches us: nbclient takes it over in the main thread and reports a dead kernel."""
+    import psutil
+
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(function, *arguments, **options)
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            for process in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+            raise
+
+
+def how_it_ended(error: Exception, path: Path, limit: int, memory: dict) -> str:
+    """What a notebook without a kernel can still tell: the cell, why, the memory, the last lines it had printed."""
+    import nbformat
+
+    cells = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"] if path.is_file() else []
+    ended = [c.metadata.get("papermill", {}).get("status") == "completed" for c in cells]
+    number = ended.index(False) if False in ended else len(ended) - 1
+    printed = [line for c in cells[: number + 1] for o in c.outputs for line in o.get("text", "").splitlines()]
+    why = {
+        "DeadKernelError": "its kernel died, perhaps out of memory",
+        "CellTimeoutError": f"took longer than {limit} s; raise common.cell_limit_s",
+    }.get(type(error).__name__, f"{type(error).__name__}: {error}")
+    tail = "; last lines:\n" + "\n".join(printed[-LAST_LINES:]) if printed else ""
+    return f"cell {number + 1}: {why}; peak memory {memory.get('peak_gib', 0):.1f} of {machine.describe()['memory_gib']} GiB{tail}"
 
 
 def put_in_place(stage: Path, folder: Path, stem: str) -> None:

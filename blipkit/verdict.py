@@ -1,14 +1,16 @@
 """The verdict of a results folder: every gate, the decision in words, and the exit status."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import blipkit
-from blipkit.records import SCHEMA, Gate, Results, worst
+from blipkit.cost import machine_kind
+from blipkit.records import SCHEMA, Gate, Results, not_run, worst
 
 
-def make_verdict(folder: Path) -> dict:
-    """Read the folder's gates and run.json into a verdict (see docs in the README: verdict.json)."""
+def make_verdict(folder: Path, beside: Sequence[Path] = ()) -> dict:
+    """Read the folder's gates and run.json into a verdict; what folders `beside` it measured is not missing."""
     run = json.loads((folder / "run.json").read_text())
     results = Results(folder)
     gates = [*results.gates(), *_stopped(run)]
@@ -18,45 +20,60 @@ def make_verdict(folder: Path) -> dict:
         "profile": run["profile"],
         "status": worst(gates),
         "not_run": sum(gate.status == "NOT-RUN" for gate in gates),
-        "decision": decide(results, gates),
+        "decision": decide(results, gates, beside),
         "gates": [vars(gate) for gate in gates],
     }
 
 
 def _stopped(run: dict) -> list[Gate]:
-    """A notebook that stopped for another reason than its gates is itself a failed gate."""
-    advice = "read the cell's error in the executed notebook"
-    return [
-        Gate(stem, "answer", "FAIL", reason=f"stopped: {one['error']}", next=advice)
-        for stem, one in run["notebooks"].items()
-        if one["status"] == "stopped"
-    ]
+    """A notebook that stopped for another reason than its gates is itself a failed gate; one that was skipped, NOT-RUN."""
+    gates = []
+    for stem, one in run["notebooks"].items():
+        if one["status"] == "stopped":
+            advice = f"read that cell in {stem}.ipynb beside this verdict"
+            gates.append(Gate(stem, "answer", "FAIL", reason=f"stopped: {one['error']}", next=advice))
+        elif one["status"] == "skipped":
+            gates.append(not_run(stem, "answer", f"skipped: {one['error']}", "run the notebook that it depends on"))
+    return gates
 
 
-def decide(results: Results, gates: list[Gate]) -> dict:
+def decide(results: Results, gates: list[Gate], beside: Sequence[Path] = ()) -> dict:
     """move, stay, or not enough evidence; because of what; what is missing and what getting it takes."""
-    missing = (
-        [{k: row[k] for k in ("what", "command", "hours", "usd")} for row in results.read("missing")]
-        if results.has("missing")
-        else []
-    )
+    seen = {machine_kind(Results(folder).read("environment")[0]) for folder in beside}
+    rows = [row for row in results.read("missing") if row["kind"] not in seen] if results.has("missing") else []
+    missing = [{k: row[k] for k in ("what", "command", "hours", "usd")} for row in rows]
     failed = [gate.gate for gate in gates if gate.status in ("FAIL", "INVALID")]
-    because = [f"gate failed: {name}" for name in failed] + [f"missing: {row['what']}" for row in missing]
+    because = [f"gate failed: {name}" for name in failed] + [
+        f"no {row['what'].removeprefix('a ')} yet" for row in missing
+    ]
     if not results.has("missing"):
-        because.append("missing: notebook 05_cost has not run")
+        because.append("notebook 05_cost has not run")
+    elif not because:
+        because.append("both sides are measured; this version shows them side by side and leaves the choice to you")
     return {"answer": "not enough evidence", "because": because, "missing": missing}
+
+
+def in_words(decision: dict) -> str:
+    """The decision as a sentence: what it is, because of what, and what the missing evidence takes."""
+    text = f"{decision['answer'].capitalize()}: {'; '.join(decision['because'])}."
+    steps = [f"{m['what']}: {m['command']}, about {m['hours']:g} h, {m['usd']:.2f} USD" for m in decision["missing"]]
+    return f"{text} To get it: {'; '.join(steps)}." if steps else text
 
 
 def exit_status(verdict: dict, required: list[str]) -> int:
     """0 where nothing failed, something held, and every required gate was measured; else 1."""
+    return 0 if not unmeasured(verdict, required) and verdict["status"] in ("PASS", "WARN") else 1
+
+
+def unmeasured(verdict: dict, required: list[str]) -> list[str]:
+    """The required gates that are NOT-RUN or that no notebook judged."""
     statuses = {gate["gate"]: gate["status"] for gate in verdict["gates"]}
-    measured = all(statuses.get(name, "NOT-RUN") != "NOT-RUN" for name in required)
-    return 0 if measured and verdict["status"] in ("PASS", "WARN") else 1
+    return [name for name in required if statuses.get(name, "NOT-RUN") == "NOT-RUN"]
 
 
-def write_verdict(folder: Path) -> dict:
+def write_verdict(folder: Path, beside: Sequence[Path] = ()) -> dict:
     """Write verdict.json, verdict.md and gates.xml (JUnit)."""
-    verdict = make_verdict(folder)
+    verdict = make_verdict(folder, beside)
     (folder / "verdict.json").write_text(json.dumps(verdict, indent=2) + "\n", encoding="utf-8")
     (folder / "verdict.md").write_text(as_markdown(verdict), encoding="utf-8")
     _write_junit(verdict, folder / "gates.xml")
@@ -66,13 +83,13 @@ def write_verdict(folder: Path) -> dict:
 def as_markdown(verdict: dict) -> str:
     """Decision first, then what is missing, then every gate."""
     decision = verdict["decision"]
-    lines = [f"# {decision['answer'].capitalize()}", "", *(f"- {reason}" for reason in decision["because"]), ""]
+    lines = [f"# {decision['answer'].capitalize()}", "", in_words(decision), ""]
     if decision["missing"]:
         lines += ["| to get | command | about hours | about USD |", "|---|---|---|---|"]
         lines += [f"| {m['what']} | {m['command']} | {m['hours']:g} | {m['usd']:.2f} |" for m in decision["missing"]]
         lines.append("")
     lines += [
-        f"The kit's own status is {verdict['status']}, with {verdict['not_run']} gates not run (profile {verdict['profile']}).",
+        f"The kit's own status is {verdict['status']}, gates not run: {verdict['not_run']} (profile {verdict['profile']}).",
         "",
     ]
     lines += ["| gate | status | measured | limit | reason |", "|---|---|---|---|---|"]

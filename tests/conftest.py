@@ -1,6 +1,8 @@
 """Small checkpoints of many shapes, saved by transformers itself, and one run of the smoke profile for all tests."""
 
+import json
 import os
+import shutil
 
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test never asks a network
@@ -121,7 +123,7 @@ def run_smoke(results: Path, *options: str) -> Path:
     return results
 
 
-FOREIGN = ["wide", *(pytest.param(name, marks=pytest.mark.slow) for name in ("shallow", "uneven"))]
+FOREIGN = [pytest.param(name, marks=pytest.mark.slow) for name in SHAPES]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -137,7 +139,17 @@ def background_runs(request, tmp_path_factory):
                 name = item.callspec.params["foreign"]
                 folder = request.getfixturevalue("checkpoint_folders")[name]
                 runs[name] = pool.submit(run_smoke, tmp_path_factory.mktemp(name) / "results", *quick_options(folder))
+        if any("replayed" in item.fixturenames for item in items):
+            runs["replayed"] = pool.submit(replay_elsewhere, runs["smoke"].result, tmp_path_factory.mktemp("replayed"))
         yield runs
+
+
+def replay_elsewhere(smoke, folder: Path) -> Path:
+    """The smoke run as if recorded on another machine, replayed here."""
+    far = shutil.copytree(smoke(), folder / "far", ignore=shutil.ignore_patterns("artifacts", "*.ipynb", "report"))
+    for path in (*far.glob("records/*.jsonl"), far / "environment.json"):
+        path.write_text(path.read_text().replace(json.dumps(machine.describe()["name"]), '"A machine far away"'))
+    return run_smoke(folder / "results", "--replay", str(far))
 
 
 def quick_options(checkpoint: Path) -> list[str]:
@@ -155,6 +167,12 @@ def quick_options(checkpoint: Path) -> list[str]:
 def smoke(background_runs) -> Path:
     """Results of the smoke profile, run once."""
     return background_runs["smoke"].result()
+
+
+@pytest.fixture(scope="session")
+def replayed(background_runs) -> Path:
+    """Results of a replay of the smoke run."""
+    return background_runs["replayed"].result()
 
 
 @pytest.fixture(scope="session", params=FOREIGN)

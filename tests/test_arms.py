@@ -1,7 +1,7 @@
 import pytest
 
 from blipkit import machine
-from blipkit.arms import DTYPES, RUNNERS, check_arm, parse_arm
+from blipkit.arms import DEVICES, DTYPES, RUNNERS, Arm, check_machine, parse_arm
 from blipkit.errors import BadInput
 
 
@@ -12,7 +12,7 @@ def test_every_runner_is_a_file_of_its_name():
     import blipkit.runners
 
     files = {path.stem for path in Path(blipkit.runners.__file__).parent.glob("*.py")}
-    assert files - {"__init__", "base"} == set(RUNNERS)
+    assert files - {"__init__", "base"} == set(RUNNERS) == set(DEVICES)
 
 
 def test_number_formats_are_torchs():
@@ -26,8 +26,11 @@ def test_number_formats_are_torchs():
     ("arm", "message"),
     [
         ("torchscrip float32", "did you mean 'torchscript'"),
-        ("torchscript float64", "takes float32, bfloat16, float16; saw 'float64'"),
+        ("torchscript float64", "takes dtype float32, bfloat16, float16; saw 'float64'"),
         ("torchscript", "expected a runner and a dtype"),
+        ("torchscript float32 tpu", "takes device cpu, cuda; saw 'tpu'"),
+        ("null float32 cuda", "takes device cpu; saw 'cuda'"),
+        ("eager float16", "'eager float16 cuda'; on a CPU take float32 or bfloat16"),
     ],
 )
 def test_a_bad_arm_is_refused(arm, message):
@@ -36,8 +39,15 @@ def test_a_bad_arm_is_refused(arm, message):
         parse_arm(arm)
 
 
-@pytest.mark.skipif(bool(machine.describe()["gpus"]), reason="this machine has a GPU")
-def test_float16_without_a_gpu_says_what_it_needs():
-    """An arm that this machine cannot run is refused with the alternative."""
-    with pytest.raises(BadInput, match="needs an NVIDIA GPU.*float32 or bfloat16"):
-        check_arm("torchscript", "float16")
+@pytest.mark.parametrize("text", ["torchscript float32", "eager float16 cuda"])
+def test_an_arm_is_written_as_it_was_read(text):
+    """The device is named where it is not the CPU."""
+    assert str(parse_arm(text)) == text
+
+
+def test_an_arm_that_this_machine_cannot_run_says_what_it_needs(monkeypatch):
+    """It exists, so that its records can be read anywhere; running it is refused."""
+    monkeypatch.setattr(machine, "describe", lambda: {"gpus": []})
+    with pytest.raises(BadInput, match="'eager float16 cuda' needs an NVIDIA GPU; this machine shows none"):
+        check_machine(parse_arm("eager float16 cuda"))
+    check_machine(Arm("eager", "float32"))

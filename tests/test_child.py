@@ -41,12 +41,11 @@ def test_a_childs_error_comes_back_in_its_own_words(small, tmp_path):
             timeout_s=120,
             source=small.source,
             digest="0",
-            runner="null",
-            dtype="float32",
+            arm="null float32",
             jobs=[],
         )
     with pytest.raises(BadInput, match="did you mean 'null'"):
-        child.call("blipkit.arms:parse_arm", timeout_s=120, arm="nul float32")
+        child.call("blipkit.arms:parse_arm", timeout_s=120, text="nul float32")
 
 
 def test_a_child_ends_with_its_parent():

@@ -12,12 +12,13 @@ import blipkit
 PACKAGE = Path(blipkit.__file__).parent
 # A module imports from rows below its own, or from names to its left in its row.
 LAYERS = [
-    ["run", "__main__"],
-    ["verdict", "report", "publish"],
+    ["preflight", "run", "__main__"],
+    ["verdict", "compare", "report", "publish"],
     ["parity", "load", "cost"],
     ["pipeline", "wrappers"],
     ["artifacts", "runners"],
-    ["frames", "builtin", "checkpoints", "components", "tiny_pets"],
+    ["video", "frames", "builtin", "checkpoints", "components", "tiny_pets"],
+    ["buckets"],
     [
         "params",
         "machine",
@@ -25,9 +26,9 @@ LAYERS = [
         "prices",
         "statistics",
         "figures",
+        "explore",
         "scenes",
         "child",
-        "buckets",
         "questions",
         "arms",
     ],

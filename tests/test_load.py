@@ -92,9 +92,29 @@ def test_no_request_at_all_is_invalid():
     assert [g.status for g in load_gates([{**ROWS[0], "requests": 0}], 250, False)] == ["INVALID"]
 
 
+def test_a_way_to_call_that_does_not_exist_is_refused():
+    """The nearest right one is shown."""
+    with pytest.raises(BadInput, match="call is 'pipelin'; did you mean 'pipeline'"):
+        measure_setting(None, "x", [], {}, 1, 1, 1.0, 0, 1, call="pipelin")
+
+
+def test_generate_answers_what_the_pipeline_does(artifact_root):
+    """Both ways to call the compiled pieces end in the same answers to open questions."""
+    from blipkit import Bucket, Question, isolate, load_checkpoint, trace
+    from blipkit.frames import drawn_frames
+    from blipkit.load import by_generate, by_pipeline
+
+    pets = load_checkpoint("builtin:tiny-pets")
+    artifacts = trace(isolate(pets), artifact_root, "eager", shapes=Bucket(1, 1, 8, 2, 4))
+    asked = [Question("what is the dog doing?", None)]
+    ways = [make(pets, artifacts, asked) for make in (by_pipeline, by_generate)]
+    for frame in drawn_frames(3, 5):
+        assert ways[0](frame.image) == ways[1](frame.image)
+
+
 @pytest.mark.parametrize("bad", [{"servers": 0}, {"clients": -1}, {"seconds": 0.0}, {"threads": 0}])
 def test_counts_of_nothing_are_refused(bad):
     """Zero servers or clients cannot be measured, and no child is started to find out."""
     setting = {"servers": 1, "clients": 1, "seconds": 1.0, "threads": 1, **bad}
     with pytest.raises(BadInput, match=next(iter(bad))):
-        measure_setting(None, "x", [], 1, 0, warmup_s=0, **setting)
+        measure_setting(None, "x", [], {}, warmup_s=0, **setting)

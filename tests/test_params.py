@@ -45,6 +45,22 @@ def test_a_knob_means_the_same_in_every_notebook():
             assert (first.type, first.default) == (knob.type, knob.default), (stem, name)
 
 
+def test_gpu_and_inf2_ask_the_same():
+    """What two machines are compared on is alike: all but the arms, the machine and its price."""
+    gpu, inf2 = (load_profile(name).resolved() for name in ("gpu", "inf2"))
+    different = {f"{s}.{key}" for s in gpu for key in gpu[s] if gpu[s][key] != inf2[s][key]}
+    own = {"common.arms", "common.required", "environment.expect", "concurrency.arms_under_load", "cost.priced_as"}
+    assert different == own
+    written = {
+        (section, key)
+        for name in ("gpu", "inf2")
+        for section, keys in load_profile(name).sections.items()
+        for key in keys
+    }
+    compared = {("parity", "frames"), *(("concurrency", k) for k in ("servers", "clients", "seconds", "p99_limit_ms"))}
+    assert compared | {("common", "seed"), ("common", "frames_from")} <= written
+
+
 def test_a_resolved_profile_repeats_itself(tmp_path):
     """The resolved profile, loaded again, resolves to itself."""
     import yaml
@@ -73,7 +89,7 @@ def test_a_setting_changes_one_value():
         ("parity: 3\n", "section 'parity' should be"),
         ("- a\n", "saw list"),
         ("a: [\n", "not YAML"),
-        ("", "saw NoneType"),
+        ("", "the file is empty"),
         ("common:\n  results: x\n", "unknown key 'results'"),
     ],
 )

@@ -10,6 +10,12 @@ from blipkit.frames import Frame
 from blipkit.parity import accuracy_gate, compare, decision_gate, decisions, summarise_decisions, tensor_gate
 from blipkit.pipeline import Answer
 
+
+def rows(*comparisons) -> list[dict]:
+    """Comparisons as 03 records them."""
+    return [{"arm": "arm", "component": "logits", **one.row()} for one in comparisons]
+
+
 VALUES = st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=20)
 
 
@@ -50,7 +56,7 @@ def test_order_does_not_matter(values, random):
 def test_what_is_not_finite_never_passes(bad):
     """A NaN or an infinity anywhere fails its gate, and is counted."""
     found = compare(torch.ones(4), torch.tensor([1.0, bad, 1.0, 1.0]))
-    gate = tensor_gate("arm", "logits", [compare(torch.ones(4), torch.ones(4)), found], limit=1e9)
+    gate = tensor_gate("arm", "logits", rows(compare(torch.ones(4), torch.ones(4)), found), limit=1e9)
     assert found.not_finite == 1 and gate.status == "FAIL"
 
 
@@ -58,19 +64,20 @@ def test_what_is_not_finite_never_passes(bad):
 def test_nothing_compared_is_invalid(candidate):
     """Shapes that differ and empty tensors are no evidence."""
     reference = torch.ones(0) if candidate.numel() == 0 else torch.ones(3, 2)
-    assert tensor_gate("arm", "logits", [compare(reference, candidate)], limit=1.0).status == "INVALID"
+    assert tensor_gate("arm", "logits", rows(compare(reference, candidate)), limit=1.0).status == "INVALID"
     assert tensor_gate("arm", "logits", [], limit=1.0).status == "INVALID"
+    assert tensor_gate("arm", "states", rows(compare(torch.ones(2), torch.ones(2))), limit=1.0).status == "INVALID"
 
 
 def test_an_all_zero_reference_never_passes():
     """Relative to nothing, an error has no size."""
-    assert tensor_gate("arm", "x", [compare(torch.zeros(3), torch.ones(3))], limit=1e9).status == "FAIL"
+    assert tensor_gate("arm", "logits", rows(compare(torch.zeros(3), torch.ones(3))), limit=1e9).status == "FAIL"
 
 
 def test_the_gate_takes_the_worst_call():
     """One bad call among good ones decides."""
     calls = [compare(torch.ones(4), torch.ones(4) * (1 + e)) for e in (1e-6, 0.3, 1e-6)]
-    gate = tensor_gate("arm", "logits", calls, limit=0.1)
+    gate = tensor_gate("arm", "logits", rows(*calls), limit=0.1)
     assert gate.status == "FAIL" and gate.measured == pytest.approx(0.3, rel=1e-5)
 
 
@@ -83,7 +90,7 @@ def rows_of(flips: int, n: int, margin: float) -> list[dict]:
     out = []
     for i in range(n):
         said = "no" if i < flips else "yes"
-        out += decisions("arm", [f"f{i}"], question, answers(("yes", margin)), answers((said, margin)))
+        out += decisions("arm", [Frame(f"f{i}", None)], question, answers(("yes", margin)), answers((said, margin)))
     return out
 
 
@@ -91,7 +98,7 @@ def test_a_flip_is_a_changed_text_and_moves_through_zero():
     """How far a margin moved counts through zero where the answer flipped."""
     question = [Question("a?"), Question("b?")]
     same, flipped = decisions(
-        "arm", ["f"], question, answers(("yes", 2.0), ("yes", 0.5)), answers(("yes", 1.5), ("no", 0.25))
+        "arm", [Frame("f", None)], question, answers(("yes", 2.0), ("yes", 0.5)), answers(("yes", 1.5), ("no", 0.25))
     )
     assert not same["flipped"] and same["moved"] == 0.5
     assert flipped["flipped"] and flipped["moved"] == 0.75
@@ -100,7 +107,7 @@ def test_a_flip_is_a_changed_text_and_moves_through_zero():
 def test_the_summary_counts_ranked_and_open_apart():
     """An open answer that changed is no flip of a decision."""
     rows = rows_of(2, 10, margin=1.0) + decisions(
-        "arm", ["f"], [Question("what?", None)], answers(("dog", 1.0)), answers(("cat", 1.0))
+        "arm", [Frame("f", None)], [Question("what?", None)], answers(("dog", 1.0)), answers(("cat", 1.0))
     )
     found = summarise_decisions(rows)
     assert (found["ranked_answers"], found["ranked_flips"], found["open_answers"], found["open_flips"]) == (10, 2, 1, 1)
@@ -126,15 +133,27 @@ def test_a_nan_margin_excuses_nothing():
 
 def test_open_questions_alone_are_not_judged():
     """Without a ranked question the gate is NOT-RUN."""
-    rows = decisions("arm", ["f"], [Question("what?", None)], answers(("dog", 1.0)), answers(("cat", 1.0)))
+    rows = decisions("arm", [Frame("f", None)], [Question("what?", None)], answers(("dog", 1.0)), answers(("cat", 1.0)))
     assert decision_gate("arm", rows, 0.005, 0.1).status == "NOT-RUN"
 
 
+def test_drawings_are_at_most_a_warning():
+    """Decisions on drawn scenes prove little about a checkpoint that never saw one; a failure stays one."""
+    gate = decision_gate("arm", rows_of(0, 1000, margin=5.0), 0.005, 0.1, drawings=True)
+    assert (
+        gate.status == "WARN"
+        and gate.reason.startswith("drawings, not your cameras")
+        and "common.frames_from" in gate.next
+    )
+    assert decision_gate("arm", rows_of(20, 1000, margin=5.0), 0.005, 0.1, drawings=True).status == "FAIL"
+
+
 def test_accuracy_counts_labelled_answers_only():
-    """Right and wrong are counted against labels; a foreign checkpoint's labels are NOT-RUN."""
+    """Right and wrong are counted against labels; without labels, or with those of drawings, it is NOT-RUN."""
     frames = [Frame("a", None, {"q?": "yes"}), Frame("b", None, {"q?": "yes"}), Frame("c", None, {})]
     said = [answers((t, 1.0))[0] for t in ("yes", "no", "yes")]
-    gate = accuracy_gate(frames, [Question("q?")], said, floor=0.6, trained_on_scenes=True)
+    kept = decisions("arm", frames, [Question("q?")], said, said)
+    gate = accuracy_gate(kept, floor=0.6)
     assert gate.measured == 0.5 and gate.status == "FAIL" and "1 of 2" in gate.reason
-    assert accuracy_gate(frames, [Question("q?")], said, 0.6, trained_on_scenes=False).status == "NOT-RUN"
-    assert accuracy_gate(frames[2:], [Question("q?")], said[2:], 0.6, trained_on_scenes=True).status == "NOT-RUN"
+    assert accuracy_gate(kept, 0.6, drawings=True).status == "NOT-RUN"
+    assert accuracy_gate(kept[2:], 0.6).status == "NOT-RUN" and "labels.csv" in accuracy_gate(kept[2:], 0.6).next

@@ -3,7 +3,7 @@ import torch
 
 from blipkit import Bucket, Question, assemble, isolate, trace
 from blipkit.errors import BadInput, BlipkitError
-from blipkit.frames import drawn_frames, images
+from blipkit.frames import Images, drawn_frames, images
 from blipkit.pipeline import Pipeline, ranked_answer, unpadded_scores
 
 BUCKETS = [Bucket(1, 1, 8, 2, 3), Bucket(2, 3, 16, 3, 6)]
@@ -67,6 +67,22 @@ def test_no_question_and_no_frame_are_no_answers(pipeline):
     """Empty requests are answered with nothing."""
     assert pipeline.answer([], ["dog"]) == []
     assert pipeline.answer(images(drawn_frames(2, seed=1)), []) == [[], []]
+
+
+def test_frames_are_decoded_block_by_block(pipeline):
+    """No more images are decoded at a time than a bucket holds, each once, and none where nothing is asked."""
+    decoded = []
+
+    class Counted(Images):
+        def __getitem__(self, index):
+            pictures = super().__getitem__(index)
+            decoded.append(len(pictures))
+            return pictures
+
+    frames = drawn_frames(5, seed=4)
+    assert pipeline.answer(Counted(frames), []) == [[]] * 5 and not decoded
+    assert pipeline.answer(Counted(frames), QUESTIONS[:2]) == pipeline.answer(list(images(frames)), QUESTIONS[:2])
+    assert decoded == [2, 2, 1]
 
 
 def test_a_pipeline_has_one_arm(checkpoint, artifact_root):

@@ -5,11 +5,17 @@ from blipkit.publish import publish
 
 
 def test_publishing_keeps_evidence_and_leaves_the_rest(smoke, monkeypatch, tmp_path):
-    """Records, verdict and machine are kept; notebooks, samples and artifacts are not."""
+    """Records, samples, verdict and machine are kept, which a replay needs; notebooks and artifacts are not."""
     monkeypatch.setattr("blipkit.publish.PUBLISHED", tmp_path)
     kept = {str(p.relative_to(publish(smoke))) for p in publish(smoke).rglob("*")}
-    assert {"records/parity.jsonl", "verdict.json", "environment.json", "profile.yaml"} <= kept
-    assert not [name for name in kept if name.endswith((".ipynb", ".parquet", ".pt"))]
+    assert {
+        "records/parity.jsonl",
+        "samples/requests.parquet",
+        "verdict.json",
+        "environment.json",
+        "profile.yaml",
+    } <= kept
+    assert not [name for name in kept if name.endswith((".ipynb", ".pt"))]
 
 
 def test_publishing_needs_a_results_folder(tmp_path):

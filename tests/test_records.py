@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blipkit.errors import BlipkitError, GateFailed
+from blipkit.errors import BadInput, GateFailed, NotMeasured
 from blipkit.params import ROOT
 from blipkit.records import Gate, Results, judge, not_run, raise_for, worst
 
@@ -38,9 +38,9 @@ def test_a_notebooks_relative_folder_does_not_depend_on_where_it_was_started(tmp
 
 def test_reading_what_nobody_wrote_names_it(tmp_path):
     """The message says which records are missing and where."""
-    with pytest.raises(BlipkitError, match="no records of 'parity'"):
+    with pytest.raises(NotMeasured, match="no records of 'parity'"):
         Results(tmp_path).read("parity")
-    with pytest.raises(BlipkitError, match="no samples 'requests'"):
+    with pytest.raises(NotMeasured, match="no samples 'requests'"):
         Results(tmp_path).read_samples("requests")
 
 
@@ -105,3 +105,53 @@ def test_the_worst_status_wins_in_any_order(statuses):
     found = worst(gates)
     assert found == worst(reversed(gates))
     assert found == next((s for s in ("FAIL", "INVALID", "WARN", "PASS") if s in statuses), "NOT-RUN")
+
+
+def recorded(folder, digest="d1"):
+    """A results folder as another machine left it."""
+    out = Results(folder, "04_concurrency", "mine", weights_digest=digest)
+    out.write("k", [{"figure": 7.0, "evidence": "measured, priced by assumption"}])
+    out.write_samples("s", pandas.DataFrame({"sent": [0.5]}))
+    (folder / "environment.json").write_text(json.dumps({"name": "Far away", "versions": {"torch": "1"}}))
+    (folder / "run.json").write_text(json.dumps({"started": "2026-01-02 03:04 UTC"}))
+    return folder
+
+
+def never():
+    raise AssertionError("a replay measures nothing")
+
+
+def test_measuring_keeps_what_was_measured(tmp_path):
+    """The rows come back without what every record carries, and stand in the folder with it."""
+    out = Results(tmp_path, "n", seed=1)
+    assert out.measure("k", lambda: [{"a": 1, "b": (2, 3)}]) == [{"a": 1, "b": [2, 3]}]
+    assert out.read("k")[0]["seed"] == 1 and out.machine["name"] == out.read("k")[0]["machine"]
+
+
+def test_a_replay_reads_what_was_recorded_and_says_so(tmp_path, capsys):
+    """Figures are the recorded ones; evidence, machine and versions are those of the record, whoever replays it."""
+    out = Results(tmp_path / "here", "04_concurrency", "mine", str(recorded(tmp_path / "far")), weights_digest="d1")
+    assert "Recorded on Far away, 2026-01-02 03:04 UTC" in capsys.readouterr().out
+    assert out.measure("k", never)[0]["figure"] == 7.0
+    assert out.measure_samples("s", never).sent.tolist() == [0.5]
+    out.write_gates([Gate("g", "answer", "PASS")])
+    (row,), (gate,) = out.read("k"), out.gates()
+    assert (row["machine"], row["versions"]) == ("Far away", {"torch": "1"}) and row["replayed_on"]
+    assert row["evidence"] == "recorded, priced by assumption" and gate.evidence == "recorded"
+
+
+def test_a_replay_of_other_weights_is_refused(tmp_path):
+    """What was recorded must be of the checkpoint that the chapter shows."""
+    out = Results(tmp_path / "here", "n", "mine", str(recorded(tmp_path / "far", digest="d2")), weights_digest="d1")
+    with pytest.raises(BadInput, match="k was recorded with weights d2, this checkpoint has d1"):
+        out.measure("k", never)
+
+
+def test_an_interrupted_write_leaves_the_old_records(tmp_path):
+    """A row that cannot be written leaves neither half a file nor the loss of the one before."""
+    out = Results(tmp_path, "n")
+    out.write("k", [{"a": 1}])
+    with pytest.raises(KeyboardInterrupt), out._replacing("records/k.jsonl") as part:
+        part.write_text("half")
+        raise KeyboardInterrupt
+    assert out.read("k")[0]["a"] == 1 and [p.name for p in (tmp_path / "records").iterdir()] == ["k.jsonl"]

@@ -7,15 +7,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Timer
 
 import nbformat
 import papermill
 import pytest
 
-from blipkit.errors import BadInput
+from blipkit import machine
+from blipkit.errors import BadInput, BlipkitError
 from blipkit.params import NOTEBOOKS, ROOT, load_profile, notebooks
 from blipkit.records import Results
-from blipkit.run import check_early, choose, in_use, put_in_place
+from blipkit.run import choose, in_thread, in_use, put_in_place, run_notebook, run_profile
 from blipkit.verdict import exit_status
 
 STEMS = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
@@ -88,12 +90,12 @@ def test_every_record_says_where_it_is_from(smoke):
 
 
 def test_a_foreign_checkpoint_goes_through_every_notebook(foreign):
-    """A folder of another shape stops no notebook: float32 parity passes, the drawn scenes' labels are not its own."""
+    """A folder of another shape stops no notebook: float32 parity passes; drawings prove little about its decisions."""
     state = json.loads((foreign / "run.json").read_text())["notebooks"]
     assert {stem: one["status"] for stem, one in state.items()} == dict.fromkeys(STEMS, "ran")
     status = {g["gate"]: g["status"] for g in verdict_of(foreign)["gates"]}
     assert {s for name, s in status.items() if name.startswith("parity torchscript float32")} == {"PASS"}
-    assert status["decisions torchscript float32"] == "PASS" and status["accuracy"] == "NOT-RUN"
+    assert status["decisions torchscript float32"] == "WARN" and status["accuracy"] == "NOT-RUN"
 
 
 @pytest.mark.slow
@@ -116,7 +118,7 @@ def test_bare_papermill_runs_a_notebook(stem, smoke, tmp_path):
 
 def test_a_killed_run_starts_again_and_ends_as_if_it_never_was(tmp_path, smoke):
     """Killed in the middle of 02, the run leaves nothing that the next one trips over."""
-    options = ["--only", "01_components", "--only", "02_trace", "--results", str(tmp_path)]
+    options = ["--only", "02_trace", "--results", str(tmp_path)]
     command = [sys.executable, "-m", "blipkit", "run", "smoke", *options]
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
@@ -127,38 +129,109 @@ def test_a_killed_run_starts_again_and_ends_as_if_it_never_was(tmp_path, smoke):
     assert (tmp_path / ".stage").exists(), "it was killed in the middle"
     assert blipkit("run", "smoke", *options).returncode == 1, "required gates of other notebooks were not measured"
     again, whole = Results(tmp_path), Results(smoke)
-    for kind, keys in {
-        "components": ("component", "weights", "max_difference"),
-        "artifacts": ("arm", "component", "bucket", "key"),
-    }.items():
-        assert [[row[k] for k in keys] for row in again.read(kind)] == [
-            [row[k] for k in keys] for row in whole.read(kind)
-        ]
+    keys = ("arm", "component", "bucket", "key")
+    assert [[row[k] for k in keys] for row in again.read("artifacts")] == [
+        [row[k] for k in keys] for row in whole.read("artifacts")
+    ]
     ours = [g for g in whole.gates() if g.gate in {a.gate for a in again.gates()}]
-    assert again.gates() == ours and len(ours) == 4
+    assert again.gates() == ours and len(ours) == 2
+
+
+SITUATIONS = {
+    "raises": "print('so far so good')\nraise ValueError('a knob too far')",
+    "fails_its_gate": "from blipkit.errors import GateFailed\nraise GateFailed('parity: FAIL')",
+    "needs_records": "from blipkit.records import Results\nResults('.').read('parity')",
+    "kernel_dies": "import os, signal, time\nprint('about to use all memory', flush=True)\ntime.sleep(1)\nos.kill(os.getpid(), signal.SIGKILL)",
+    "hangs": "import time\nprint('step 7 of 9', flush=True)\ntime.sleep(60)",
+}
+
+
+class OneCell:
+    """Stands in for a profile whose notebook has no knobs."""
+
+    def resolved(self) -> dict:
+        return {"common": {"cell_limit_s": 2}}
+
+    def parameters(self, *_) -> dict:
+        return {}
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("situation", "status", "messages"),
     [
-        (["run", "tinny"], "did you mean 'tiny'"),
-        (["run", "tiny", "--set", "parity.frame=3"], "did you mean 'frames'"),
-        (["run", "tiny", "--only", "03_party"], "did you mean '03_parity'"),
-        (["run", "tiny", "--set", "common.checkpoint=builtin:big-pets"], "did you mean 'tiny-pets'"),
-        (["run", "tiny", "--set", "common.arms=[torchscrip float32]"], "did you mean 'torchscript'"),
-        (["run", "tiny", "--set", "common.buckets=[{frame: 1}]"], "unknown size 'frame'; did you mean 'frames'"),
-        (["run", "tiny", "--set", "common.questions=[]"], "the list is empty"),
-        (["run", "tiny", "--results", str(ROOT / "README.md")], "is a file; expected a folder"),
-        (["report", "nowhere"], "not a results folder"),
+        ("raises", "stopped", ["cell 2: ValueError: a knob too far"]),
+        ("fails_its_gate", "gate", ["cell 2: GateFailed: parity: FAIL"]),
+        ("needs_records", "skipped", ["cell 2: NotMeasured: no records of 'parity'"]),
+        (
+            "kernel_dies",
+            "stopped",
+            ["cell 2: its kernel died, perhaps out of memory; peak memory", "about to use all memory"],
+        ),
+        ("hangs", "stopped", ["cell 2: took longer than 2 s; raise common.cell_limit_s; peak memory", "step 7 of 9"]),
     ],
 )
-def test_bad_input_ends_with_2_and_one_message(arguments, message, tmp_path):
-    """Nothing is run or written; the message says what was seen and what to do."""
-    done = blipkit(
-        *arguments, *([] if "--results" in arguments or arguments[0] == "report" else ["--results", tmp_path / "new"])
-    )
-    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
-    assert not (tmp_path / "new").exists()
+def test_a_notebook_that_ends_early_says_where_and_why(tmp_path, monkeypatch, situation, status, messages):
+    """The cell, the reason, the memory and the last lines are kept, and what it had executed is in the folder."""
+    (tmp_path / "notebooks").mkdir()
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [nbformat.v4.new_code_cell(source) for source in ("1 + 1", SITUATIONS[situation])]
+    nbformat.write(notebook, tmp_path / f"notebooks/{situation}.ipynb")
+    monkeypatch.setattr("blipkit.run.NOTEBOOKS", tmp_path / "notebooks")
+    folder = tmp_path / "results"
+    folder.mkdir()
+    state = run_notebook(OneCell(), situation, folder, None)
+    assert state["status"] == status and all(message in state["error"] for message in messages)
+    assert (folder / f"{situation}.ipynb").is_file() and not (folder / ".stage").exists()
+
+
+def test_ctrl_c_stops_what_was_started():
+    """A thread that waits for a process does not outlive Ctrl-C, and neither does the process."""
+    started = []
+
+    def wait():
+        started.append(subprocess.Popen(["sleep", "60"]))
+        started[0].wait()
+
+    Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        in_thread(wait)
+    assert started[0].returncode == -signal.SIGKILL
+
+
+def test_an_interrupted_run_keeps_what_finished_and_says_how_to_go_on(tmp_path, monkeypatch):
+    """Neither stage nor half-written artifact is left; the notebooks that are left are named."""
+
+    def interrupted(profile, stem, folder, replay):
+        if stem == "00_environment":
+            return {"status": "ran", "error": None, "seconds": 1}
+        (folder / ".stage").mkdir()
+        (folder / "artifacts/half.part").mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("blipkit.run.run_notebook", interrupted)
+    with pytest.raises(
+        BlipkitError, match="interrupted in 01_components.*blipkit run smoke --only 01_components --only 02"
+    ):
+        run_profile(load_profile("smoke"), tmp_path)
+    assert list(json.loads((tmp_path / "run.json").read_text())["notebooks"]) == ["00_environment"]
+    assert not (tmp_path / ".stage").exists() and not list((tmp_path / "artifacts").iterdir())
+    with in_use(tmp_path):
+        pass
+
+
+def test_a_replay_shows_the_recorded_figures(replayed, smoke):
+    """On another machine every record and gate is the recorded one, marked so; nothing was compiled or put under load."""
+    here, far = machine.describe()["name"], "A machine far away"
+    for path in (smoke / "records").glob("*.jsonl"):
+        old = [json.loads(line.replace(here, far)) for line in path.read_text().splitlines()]
+        for new, row in zip(Results(replayed).read(path.stem), old, strict=True):
+            assert (new.pop("machine"), new.pop("replayed_on")) == (row.pop("machine"), here) == (far, here)
+            assert new.pop("evidence") == row.pop("evidence").replace("measured", "recorded")
+            assert json.dumps(new) == json.dumps(row), path  # as text: NaN equals NaN
+    assert not [path for path in (replayed / "artifacts").iterdir() if "torchscript" in path.name]
+    state = json.loads((replayed / "run.json").read_text())
+    assert {one["status"] for one in state["notebooks"].values()} == {"ran"}
+    assert verdict_of(replayed)["status"] == verdict_of(smoke)["status"]
 
 
 def test_a_folder_in_use_names_the_process(tmp_path):
@@ -184,12 +257,3 @@ def test_new_outputs_replace_the_old_ones_together(tmp_path):
 def test_only_keeps_the_running_order():
     """Notebooks named in any order run in their own."""
     assert choose(["03_parity", "01_components"]) == ["01_components", "03_parity"]
-
-
-def test_every_profile_can_start():
-    """No committed profile names a checkpoint, question, arm or bucket that is refused at once."""
-    for path in (ROOT / "params").glob("*.yaml"):
-        try:
-            check_early(load_profile(str(path)))
-        except BadInput as error:
-            assert "needs an NVIDIA GPU" in str(error)

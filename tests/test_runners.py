@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from blipkit import Bucket, isolate, load_checkpoint, trace
+from blipkit.arms import Arm
 from blipkit.artifacts import content_key
 from blipkit.errors import BlipkitError
 from blipkit.runners import describe, load_artifact
@@ -22,7 +23,7 @@ def compiled(small, tmp_path_factory):
 def test_a_compiled_component_computes_what_the_module_does(small, artifact_root, dtype):
     """torchscript equals eager in the same number format, up to that format's rounding."""
     components = isolate(small)
-    pairs = [trace(components, artifact_root, runner, dtype, BUCKET) for runner in ("eager", "torchscript")]
+    pairs = [trace(components, artifact_root, runner, dtype, shapes=BUCKET) for runner in ("eager", "torchscript")]
     for eager, traced in zip(*pairs, strict=True):
         component = components[eager.component]
         inputs = component.example_inputs(BUCKET, seed=3)
@@ -51,11 +52,11 @@ def test_force_compiles_again(small, compiled):
 def test_the_key_holds_everything_that_matters(small, checkpoint_folders):
     """Other weights, shapes, number formats, flags, versions or code are other artifacts."""
     component = isolate(small)["image_encoder"]
-    base = describe(component, "torchscript", "float32", BUCKET)
+    base = describe(component, Arm("torchscript", "float32"), BUCKET)
     assert content_key(base) == content_key(json.loads(json.dumps(base)))
     changed = [
         {**base, name: "other"}
-        for name in ("weights_digest", "code_digest", "input_shapes", "dtype", "flags", "versions", "runner")
+        for name in ("weights_digest", "code_digest", "input_shapes", "dtype", "device", "flags", "versions", "runner")
     ]
     assert len({content_key(about) for about in (base, *changed)}) == len(changed) + 1
     assert {"torch", "transformers"} <= set(base["versions"])

@@ -67,3 +67,13 @@ def test_make_takes_an_interpreter_that_fits(tmp_path):
         ["make", "setup", f"PYTHON={old}", f"VENV={tmp_path}/venv"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode and "needs Python 3.11, 3.12 or 3.13" in done.stdout and "3.9.1" in done.stdout
+
+
+def test_citation_agrees_with_the_project():
+    """CITATION.cff names the version and the licence of pyproject.toml."""
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {k: citation[k] for k in ("title", "version", "license")} == {
+        "title": project()["name"],
+        "version": project()["version"],
+        "license": project()["license"],
+    }

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blipkit.statistics import percentile, wilson
+from blipkit.statistics import percentile, rate, wilson
 
 SAMPLES = st.lists(st.floats(0, 1e6), min_size=1, max_size=200)
 
@@ -41,3 +41,17 @@ def test_wilson_holds_the_rate(count, more):
 def test_wilson_by_its_formula():
     """No event in n: the upper end is z^2 / (n + z^2)."""
     assert wilson(0, 1200)[1] == pytest.approx(1.959964**2 / (1200 + 1.959964**2), rel=1e-6)
+
+
+def test_a_steady_rate_has_a_narrow_interval():
+    """Events at even distances: the rate is exact and its interval closed on it; a stall opens it."""
+    even = [i / 100 + 0.001 for i in range(1000)]
+    assert rate(even, 10.0) == pytest.approx((100, 100, 100))
+    stalled = [t for t in even if not 3 < t < 5]
+    value, low, high = rate(stalled, 10.0)
+    assert low < value < 100 < high
+
+
+def test_a_rate_is_never_below_zero():
+    """One event in the time: its interval begins at zero; later events do not count."""
+    assert rate([0.5, 11.0], 10.0)[:2] == (pytest.approx(0.1), 0)

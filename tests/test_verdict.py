@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from blipkit.records import Gate, worst
-from blipkit.verdict import exit_status, make_verdict
+from blipkit.records import Gate, Results, worst
+from blipkit.verdict import exit_status, in_words, make_verdict
 
 
 def test_a_stopped_notebook_fails_the_run(tmp_path):
@@ -35,3 +35,36 @@ def test_the_exit_status_follows_the_gates(statuses, required, expected):
     """0 where nothing failed, something held, and all that is required was measured."""
     gates = [Gate(name, "answer", status) for name, status in statuses.items()]
     assert exit_status({"status": worst(gates), "gates": [vars(g) for g in gates]}, required) == expected
+
+
+def test_a_skipped_notebook_is_not_run(tmp_path):
+    """What needs records that nobody wrote says so; alone it is no evidence, so the exit status is 1."""
+    state = {"status": "skipped", "error": "cell 3: NotMeasured: no records of 'concurrency'"}
+    (tmp_path / "run.json").write_text(json.dumps({"profile": "p", "notebooks": {"05_cost": state}}))
+    verdict = make_verdict(tmp_path)
+    assert verdict["gates"][0]["status"] == "NOT-RUN" and "no records of" in verdict["gates"][0]["reason"]
+    assert verdict["status"] == "NOT-RUN" and exit_status(verdict, []) == 1
+
+
+def with_missing(folder, gpus, kinds):
+    """A results folder measured on a machine with `gpus`, which misses evidence of `kinds`."""
+    out = Results(folder, "05_cost")
+    row = {"command": "make run", "hours": 1.0, "usd": 0.5}
+    out.write("missing", [{"what": f"a measured run on {kind}", "kind": kind, **row} for kind in kinds])
+    out.write("environment", [{"gpus": gpus, "neuron_devices": []}])
+    (folder / "run.json").write_text(json.dumps({"profile": "p", "notebooks": {}}))
+    return folder
+
+
+def test_what_lies_beside_is_not_missing(tmp_path):
+    """A GPU's folder beside this one fills the gap; the words name what is left, its command, hours and dollars."""
+    cpu, gpu = (with_missing(tmp_path / name, gpus, ["cuda", "neuron"]) for name, gpus in (("c", []), ("g", ["A10G"])))
+    assert [m["what"] for m in make_verdict(cpu)["decision"]["missing"]] == [
+        "a measured run on cuda",
+        "a measured run on neuron",
+    ]
+    decision = make_verdict(cpu, [gpu])["decision"]
+    assert in_words(decision) == (
+        "Not enough evidence: no measured run on neuron yet. "
+        "To get it: a measured run on neuron: make run, about 1 h, 0.50 USD."
+    )

@@ -9,42 +9,44 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
+import torch
 from filelock import FileLock
 
 from blipkit import child, machine
-from blipkit.arms import check_arm
+from blipkit.arms import Arm, check_machine, parse_arm
 from blipkit.artifacts import Artifact, Artifacts, artifact_folder, content_key, read_artifact, write_artifact
 from blipkit.buckets import Bucket
 from blipkit.components import Component, Components, check_bucket, default_bucket, isolate
-from blipkit.errors import BlipkitError
+from blipkit.errors import BadInput, BlipkitError
 
 COMPILE_LIMIT_S = 3600
 
 
-def get_runner(name: str, dtype: str = "float32"):
-    """The module that implements a runner, after checking that it takes `dtype` on this machine."""
-    check_arm(name, dtype)
-    return importlib.import_module(f"blipkit.runners.{name}")
+def get_runner(arm: Arm):
+    """The module that implements an arm's runner, after checking that there is such an arm and this machine can run it."""
+    check_machine(parse_arm(str(arm)))
+    if arm.device == "cuda" and not torch.cuda.is_available():
+        raise BadInput(f"arm '{arm}' needs torch built with CUDA; this is torch {torch.__version__}")
+    return importlib.import_module(f"blipkit.runners.{arm.runner}")
 
 
-def describe(component: Component, runner: str, dtype: str, bucket: Bucket) -> dict:
+def describe(component: Component, arm: Arm, bucket: Bucket) -> dict:
     """Everything that the compiled file depends on; its hash is the artifact's key.
 
     Code counts too: a mask built differently is another artifact, though weights, shapes and versions are the same.
     """
-    chosen = get_runner(runner, dtype)
+    chosen = get_runner(arm)
     code = inspect.getsource(inspect.getmodule(type(component.module))) + inspect.getsource(chosen)
     shapes = {
         n: [list(shape), str(of).removeprefix("torch.")] for n, (shape, of) in component.input_shapes(bucket).items()
     }
     return {
         "component": component.name,
-        "runner": runner,
-        "dtype": dtype,
+        **arm._asdict(),
         "weights_digest": component.digest,
         "code_digest": hashlib.sha256(code.encode()).hexdigest()[:16],
         "input_shapes": shapes,
-        "flags": chosen.flags(dtype),
+        "flags": chosen.flags(arm.dtype, arm.device),
         "versions": {
             n: v for n, v in machine.versions().items() if n in ("torch", "transformers", "torch-neuronx", "neuronx-cc")
         },
@@ -56,6 +58,7 @@ def trace(
     folder: str | Path,
     runner: str = "torchscript",
     dtype: str = "float32",
+    device: str = "cpu",
     shapes: Bucket | Sequence[Bucket] | None = None,
     force: bool = False,
 ) -> Artifacts:
@@ -63,6 +66,7 @@ def trace(
 
     Safe when two processes ask for the same artifacts: the second waits and finds them compiled.
     """
+    arm = Arm(runner, dtype, device)
     components = components if isinstance(components, Components) else Components(list(components))
     checkpoint = next(iter(components)).checkpoint
     shapes = default_bucket(checkpoint) if shapes is None else shapes
@@ -71,31 +75,32 @@ def trace(
     for bucket in buckets:
         check_bucket(checkpoint, bucket)
         for component in components:
-            key = content_key(describe(component, runner, dtype, bucket))
-            wanted.append((component.name, bucket, artifact_folder(Path(folder), component.name, runner, dtype, key)))
+            key = content_key(describe(component, arm, bucket))
+            wanted.append((component.name, bucket, artifact_folder(Path(folder), component.name, arm, key)))
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
+        for half in folder.glob("*.part"):  # whoever was writing it was killed
+            shutil.rmtree(half)
         if force:
             for _, _, place in wanted:
                 shutil.rmtree(place, ignore_errors=True)
         missing = {place: [name, asdict(bucket), str(place)] for name, bucket, place in wanted if not place.is_dir()}
-        if missing and get_runner(runner).compiles:
+        if missing and get_runner(arm).compiles:
             child.call(
                 "blipkit.runners:compile_from_source",
                 timeout_s=COMPILE_LIMIT_S,
                 source=checkpoint.source,
                 digest=checkpoint.digest,
-                runner=runner,
-                dtype=dtype,
+                arm=str(arm),
                 jobs=list(missing.values()),
             )
         elif missing:
-            compile_jobs(components, runner, dtype, list(missing.values()))
+            compile_jobs(components, arm, list(missing.values()))
     return Artifacts([read_artifact(place, bucket, skipped=place not in missing) for _, bucket, place in wanted])
 
 
-def compile_from_source(source: str, digest: str, runner: str, dtype: str, jobs: list) -> None:
+def compile_from_source(source: str, digest: str, arm: str, jobs: list) -> None:
     """In the child: load the checkpoint, check that it is the same one, compile."""
     from blipkit.checkpoints import load_checkpoint
 
@@ -104,21 +109,21 @@ def compile_from_source(source: str, digest: str, runner: str, dtype: str, jobs:
         raise BlipkitError(
             f"checkpoint {source!r} changed while it was being compiled: weights {digest}, now {checkpoint.digest}; run again"
         )
-    compile_jobs(isolate(checkpoint), runner, dtype, jobs)
+    compile_jobs(isolate(checkpoint), parse_arm(arm), jobs)
 
 
-def compile_jobs(components: Components, runner: str, dtype: str, jobs: list) -> None:
+def compile_jobs(components: Components, arm: Arm, jobs: list) -> None:
     """Compile each job, [component name, bucket's sizes, folder]."""
-    chosen = get_runner(runner, dtype)
+    chosen = get_runner(arm)
     for name, sizes, place in jobs:
         component, bucket = components[name], Bucket(**sizes)
         if chosen.compiles:
-            print(f"compiling {name} for {runner} {dtype}, bucket {bucket}", flush=True)  # the last line names a crash
+            print(f"compiling {name} for {arm}, bucket {bucket}", flush=True)  # the last line names a crash
 
         def compile_into(path, component=component, bucket=bucket):
-            return chosen.compile(component.module, component.example_inputs(bucket), dtype, path)
+            return chosen.compile(component.module, component.example_inputs(bucket), arm.dtype, arm.device, path)
 
-        write_artifact(Path(place), describe(component, runner, dtype, bucket), compile_into)
+        write_artifact(Path(place), describe(component, arm, bucket), compile_into)
 
 
 @dataclass(frozen=True)
@@ -158,5 +163,5 @@ def load_artifact(artifact: Artifact, component: Component) -> Loaded:
             f"artifact {artifact.folder.name} was compiled from weights {artifact.manifest['weights_digest']}, "
             f"the checkpoint's {component.name} has {component.digest}; run 02_trace for this checkpoint"
         )
-    runner = get_runner(artifact.runner, artifact.dtype)
+    runner = get_runner(artifact.arm)
     return Loaded(artifact, component, runner.load(artifact.path, artifact.manifest, component.module))

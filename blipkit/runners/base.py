@@ -13,16 +13,17 @@ DTYPES = {name: getattr(torch, name) for name in arms.DTYPES}
 class Runner(Protocol):
     """Compiles a component, and loads what it compiled, in one number format.
 
-    Which number formats it takes stands in blipkit/arms.py. flags: what the compiler is told, part of the key.
+    Which number formats and devices it takes stands in blipkit/arms.py. flags: what the compiler is told, part of the
+    key.
     """
 
     name: str
     compiles: bool  # False: nothing is compiled, so no child process is needed
 
-    def flags(self, dtype: str) -> dict: ...
+    def flags(self, dtype: str, device: str) -> dict: ...
 
     def compile(
-        self, module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], dtype: str, path: Path
+        self, module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], dtype: str, device: str, path: Path
     ) -> tuple[int, ...]:
         """Write the compiled file; the shape of the output."""
         ...
@@ -32,6 +33,6 @@ class Runner(Protocol):
         ...
 
 
-def cast_floats(tensors, dtype: torch.dtype, device) -> list[torch.Tensor]:
+def cast_floats(tensors, dtype: torch.dtype, device: str) -> list[torch.Tensor]:
     """Floating tensors in `dtype`, others as they are, all on `device`."""
     return [t.to(device=device, dtype=dtype if t.is_floating_point() else t.dtype) for t in tensors]

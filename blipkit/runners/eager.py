@@ -5,37 +5,27 @@ import json
 
 import torch
 
-from blipkit.arms import GPU_ARMS
-from blipkit.errors import BadInput
 from blipkit.runners.base import DTYPES, cast_floats
 
 name = "eager"
 compiles = False
 
 
-def device_for(dtype: str) -> torch.device:
-    """Where an arm of this number format runs; torchscript does the same."""
-    if (name, dtype) not in GPU_ARMS:
-        return torch.device("cpu")
-    if not torch.cuda.is_available():
-        raise BadInput(f"{dtype} arms need torch built with CUDA; this is torch {torch.__version__}")
-    return torch.device("cuda")
+def flags(dtype: str, device: str) -> dict:
+    return {}
 
 
-def flags(dtype: str) -> dict:
-    return {"device": str(device_for(dtype))}
-
-
-def compile(module, inputs, dtype, path):
+def compile(module, inputs, dtype, device, path):
     """Nothing to compile: keep what was asked for, so that every arm has a file."""
-    output = load(path, {"dtype": dtype}, module)(*inputs)
-    path.write_text(json.dumps({"runner": name, "dtype": dtype}) + "\n")
+    about = {"dtype": dtype, "device": device}
+    output = load(path, about, module)(*inputs)
+    path.write_text(json.dumps({"runner": name, **about}) + "\n")
     return tuple(output.shape)
 
 
 def load(path, manifest, module):
-    dtype, device = DTYPES[manifest["dtype"]], device_for(manifest["dtype"])
-    if (dtype, device.type) != (torch.float32, "cpu"):
+    dtype, device = DTYPES[manifest["dtype"]], manifest["device"]
+    if (dtype, device) != (torch.float32, "cpu"):
         module = copy.deepcopy(module).to(device=device, dtype=dtype)
 
     @torch.inference_mode()

@@ -10,12 +10,12 @@ name = "null"
 compiles = False
 
 
-def flags(dtype: str) -> dict:
+def flags(dtype: str, device: str) -> dict:
     return {}
 
 
 @torch.inference_mode()
-def compile(module, inputs, dtype, path):
+def compile(module, inputs, dtype, device, path):
     shape = tuple(module(*inputs).shape)
     path.write_text(json.dumps({"output_shape": shape}) + "\n")
     return shape

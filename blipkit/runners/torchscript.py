@@ -6,7 +6,6 @@ import warnings
 import torch
 
 from blipkit.runners.base import DTYPES, cast_floats
-from blipkit.runners.eager import device_for
 
 # torch calls TorchScript deprecated; torch_neuronx.trace makes nothing else, and this runner stands in for it
 warnings.filterwarnings("ignore", message=r"`torch\.jit\.", category=DeprecationWarning)
@@ -15,13 +14,12 @@ name = "torchscript"
 compiles = True
 
 
-def flags(dtype: str) -> dict:
-    return {"device": str(device_for(dtype)), "freeze": True}
+def flags(dtype: str, device: str) -> dict:
+    return {"freeze": True}
 
 
 @torch.inference_mode()
-def compile(module, inputs, dtype, path):
-    device = device_for(dtype)
+def compile(module, inputs, dtype, device, path):
     module = copy.deepcopy(module).to(device=device, dtype=DTYPES[dtype])
     inputs = tuple(cast_floats(inputs, DTYPES[dtype], device))
     traced = torch.jit.freeze(torch.jit.trace(module, inputs, check_trace=False))
@@ -31,7 +29,7 @@ def compile(module, inputs, dtype, path):
 
 
 def load(path, manifest, module):
-    dtype, device = DTYPES[manifest["dtype"]], device_for(manifest["dtype"])
+    dtype, device = DTYPES[manifest["dtype"]], manifest["device"]
     traced = torch.jit.load(path, map_location=device)
 
     @torch.inference_mode()

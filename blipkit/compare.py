@@ -1,0 +1,331 @@
+"""What changed from one results folder to another: gates by their status, times and cost by their intervals.
+
+Only what was recorded is compared; nothing is measured or judged again. `differences` says what else the measured
+systems do not share, without which a change means little.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import yaml
+
+from blipkit.errors import BadInput
+from blipkit.records import Gate, Results
+from blipkit.verdict import number
+
+Judgement = Literal["better", "worse", "same", "not known"]
+Interval = tuple[float | None, float | None]
+BEST_FIRST = ("PASS", "WARN", "FAIL", "INVALID")
+SETTING = ("arm", "servers", "clients")
+PRICED_BY = ("instance", "region", "option")
+OVERHEAD = "null"  # the runner that measures the kit itself
+ENDED = {"stopped": "FAIL", "skipped": "NOT-RUN"}  # else a notebook ran to its gates
+FIRST_KNOBS = (
+    "checkpoint",
+    "questions",
+    "frames_from",
+    "frames",
+    "distinct_frames",
+    "seed",
+    "threads",
+    "p99_limit_ms",
+    "target_saving",
+)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of a record: its key, those of its 95 % interval, and whether its change counts in the exit status."""
+
+    name: str
+    key: str
+    low: str
+    high: str
+    unit: str
+    more_is_better: bool = False
+    judged: bool = True
+
+
+LOAD = (
+    Figure("p50", "p50_ms", "p50_low_ms", "p50_high_ms", "ms", judged=False),
+    Figure("p99", "p99_ms", "p99_low_ms", "p99_high_ms", "ms"),
+    Figure("throughput", "answers_per_s", "answers_per_s_low", "answers_per_s_high", "answers/s", True, judged=False),
+)
+COST = (Figure("cost", "usd_per_million", "usd_per_million_low", "usd_per_million_high", "USD per million answers"),)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing in A (before) and in B (after).
+
+    An interval's end is None where n cannot bound it. judged: whether "worse" makes the exit status 1. reason: why
+    the judgement is not known.
+    """
+
+    what: str
+    before: float | str | None
+    after: float | str | None
+    before_interval: Interval | None = None
+    after_interval: Interval | None = None
+    unit: str = ""
+    judgement: Judgement = "not known"
+    judged: bool = True
+    reason: str = ""
+
+
+def compare_folders(a: Path, b: Path, baseline: bool = False) -> list[Change]:
+    """Every gate, every load setting and its cost in A and B, in A's order, then what only B has.
+
+    baseline: A is what B must not fall behind, so that what A measured and B did not is worse. Raises BadInput for a
+    folder that is not one of results.
+    """
+    for folder in (a, b):
+        _check_folder(folder)
+    changes = [_gate_change(*pair, baseline) for pair in _pairs(*_gates(a, b), ["gate"])]
+    for kind, figures in (("concurrency", LOAD), ("cost", COST)):
+        for before, after in _pairs(_rows(a, kind), _rows(b, kind), SETTING):
+            changes += [_figure_change(figure, before, after, baseline) for figure in figures]
+    if not changes:
+        raise BadInput(f"nothing to compare: no gates in {a} or {b}; run a profile into each: blipkit run tiny")
+    return changes
+
+
+def exit_status(changes: Iterable[Change]) -> int:
+    """1 where something judged is worse, else 0."""
+    return int(any(change.judged and change.judgement == "worse" for change in changes))
+
+
+def judge_intervals(before: Interval, after: Interval, more_is_better: bool = False) -> Judgement:
+    """Whether a figure moved beyond both intervals; not known where an end is missing that could have told."""
+    (a_low, a_high), (b_low, b_high) = before, after
+    if a_high is not None and b_low is not None and b_low > a_high:
+        return "better" if more_is_better else "worse"
+    if a_low is not None and b_high is not None and b_high < a_low:
+        return "worse" if more_is_better else "better"
+    return "not known" if None in (*before, *after) else "same"
+
+
+def table(changes: Iterable[Change]):
+    """The changes as a rich table."""
+    return _rich_table(("what", "A", "B", "change", "judgement"), map(_cells, changes))
+
+
+def differences(folders: Sequence[Path]) -> list[dict]:
+    """What the systems of these results folders do not share, most important first: "what", and a text per label.
+
+    Labels are those of `labels`. A dash stands where a folder does not say.
+    """
+    systems, names = [_facts(folder) for folder in folders], labels(folders)
+    found = []
+    for groups in zip(*systems, strict=True):
+        for what in dict.fromkeys(name for group in groups for name in group):
+            values = [group.get(what) for group in groups]
+            if any(value != values[0] for value in values):
+                found.append({"what": what, **dict(zip(names, map(_text, values), strict=True))})
+    return found
+
+
+def labels(folders: Sequence[Path]) -> list[str]:
+    """A name for each folder, "<profile> on <machine>", numbered from the second of the same name on."""
+    names = []
+    for folder in folders:
+        _check_folder(folder)
+        name = f"{_document(folder / 'run.json')['profile']} on {_document(folder / 'environment.json')['name']}"
+        numbered = (f"{name} ({i})" for i in range(2, len(folders) + 2))
+        names.append(next(one for one in (name, *numbered) if one not in names))
+    return names
+
+
+def differences_table(rows: list[dict]):
+    """The rows of `differences` as a rich table."""
+    return _rich_table(tuple(rows[0]) if rows else ("what",), (row.values() for row in rows))
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise BadInput(f"no folder {folder}; expected a results folder, such as results/tiny")
+    if not (folder / "run.json").is_file():
+        raise BadInput(f"{folder} is not a results folder (no run.json); make one with: blipkit run tiny")
+
+
+def _document(path: Path) -> dict:
+    """A results folder's JSON or YAML file."""
+    try:
+        read = json.loads if path.suffix == ".json" else yaml.safe_load
+        found = read(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        found = None
+    if not isinstance(found, dict):
+        raise BadInput(f"{path} is missing or damaged; expected what a run writes there: run the profile again")
+    return found
+
+
+def _rows(folder: Path, kind: str) -> list[dict]:
+    results = Results(folder)
+    return [row for row in results.read(kind) if row["arm"].split()[0] != OVERHEAD] if results.has(kind) else []
+
+
+def _gates(*folders: Path) -> list[list[dict]]:
+    """The gates of each folder; a notebook that one of them did not get through is a gate in all."""
+    runs = [_document(folder / "run.json").get("notebooks", {}) for folder in folders]
+    broken = {stem for run in runs for stem, one in run.items() if one["status"] in ENDED}
+    found = []
+    for folder, run in zip(folders, runs, strict=True):
+        ends = [Gate(stem, "answer", ENDED.get(run[stem]["status"], "PASS")) for stem in run if stem in broken]
+        found.append([vars(gate) for gate in (*Results(folder).gates(), *ends)])
+    return found
+
+
+def _pairs(before: list[dict], after: list[dict], keys: Sequence[str]) -> Iterator[tuple[dict, dict]]:
+    """Rows that agree in `keys`, in the order of `before`, then what is left of `after`; {} where there is no other."""
+    left = list(after)
+    for row in before:
+        other = next((one for one in left if all(one[key] == row[key] for key in keys)), {})
+        if other:
+            left.remove(other)
+        yield row, other
+    yield from (({}, other) for other in left)
+
+
+def _gate_change(before: dict, after: dict, baseline: bool) -> Change:
+    gate = before or after
+    answer = "timing" not in (before.get("kind"), after.get("kind"))
+    was, now = (BEST_FIRST.index(g["status"]) if g.get("status") in BEST_FIRST else None for g in (before, after))
+    judgement, reason = _unmeasured(was, now, baseline and answer)
+    if judgement is None and was == now:
+        judgement = "same"
+    elif judgement is None and answer:
+        judgement = "worse" if now > was else "better"
+    elif judgement is None:
+        judgement, reason = "not known", "times are judged by their intervals"
+    what = gate["gate"] + _notes(before, after, ("limit", "evidence"))
+    return Change(what, _status(before), _status(after), judgement=judgement, judged=answer, reason=reason)
+
+
+def _figure_change(figure: Figure, before: dict, after: dict, baseline: bool) -> Change:
+    row = before or after
+    values = [_known(one.get(figure.key)) for one in (before, after)]
+    intervals = [_interval(one, figure) for one in (before, after)]
+    judgement, reason = _unmeasured(*values, baseline and figure.judged)
+    if judgement is None and any(before.get(key) != after.get(key) for key in PRICED_BY):
+        judgement, reason = "not known", "priced otherwise"
+    elif judgement is None and None in intervals:
+        judgement, reason = "not known", "no interval"
+    elif judgement is None:
+        judgement = judge_intervals(*intervals, figure.more_is_better)
+        reason = "n too small for an interval" if judgement == "not known" else ""
+    arm, servers, clients = (row[key] for key in SETTING)
+    what = f"{arm}, servers {servers}, clients {clients}: {figure.name}"
+    what += _notes(before, after, (*PRICED_BY, "price_as_of", "evidence"))
+    return Change(what, *values, *intervals, figure.unit, judgement, figure.judged, reason)
+
+
+def _unmeasured(before, after, must_be_there: bool) -> tuple[Judgement | None, str]:
+    """The judgement where A or B measured nothing, and why; None where both did."""
+    missing = [name for name, value in (("A", before), ("B", after)) if value is None]
+    if not missing:
+        return None, ""
+    judgement = "worse" if must_be_there and missing == ["B"] else "not known"
+    return judgement, f"not measured in {' and '.join(missing)}"
+
+
+def _notes(before: dict, after: dict, keys: Sequence[str]) -> str:
+    """What both rows say of how they were judged or priced, where they disagree."""
+    words = {"instance": "priced as", "price_as_of": "prices of"}
+    shared = [key for key in keys if before.get(key) is not None and after.get(key) is not None]
+    notes = [
+        f"{words.get(key, key)} {number(before[key])} in A, {number(after[key])} in B"
+        for key in shared
+        if before[key] != after[key]
+    ]
+    return f" ({'; '.join(notes)})" if notes else ""
+
+
+def _status(gate: dict) -> str | None:
+    """A gate's status with what it measured; None where there is no gate."""
+    measured = "" if gate.get("measured") is None else f" ({number(gate['measured'])})"
+    return gate["status"] + measured if gate else None
+
+
+def _known(value) -> float | None:
+    """A finite number, or None."""
+    return value if isinstance(value, (int, float)) and math.isfinite(value) else None
+
+
+def _interval(row: dict, figure: Figure) -> Interval | None:
+    """The figure's interval; None where the row has none at all."""
+    keys = (figure.low, figure.high)
+    return tuple(_known(row.get(key)) for key in keys) if any(key in row for key in keys) else None
+
+
+def _facts(folder: Path) -> list[dict]:
+    """What a reader must know of a system: groups of facts, most important first."""
+    _check_folder(folder)
+    results, machine = Results(folder), _document(folder / "environment.json")
+    records = [row for path in sorted((folder / "records").glob("*.jsonl")) for row in results.read(path.stem)]
+    sections = _document(folder / "profile.yaml")
+    knobs = {f"{name}.{knob}": value for name, own in sections.items() for knob, value in (own or {}).items()}
+    first = sorted((k for k in knobs if k.partition(".")[2] in FIRST_KNOBS), key=_rank)
+    libraries = dict(machine["versions"])
+    kit = {
+        "profile": _document(folder / "run.json")["profile"],
+        "blipkit": libraries.pop("blipkit", None),
+        "git commit": machine.get("git_commit"),
+    }
+    return [
+        {name.replace("_", " "): _seen(records, name) for name in ("weights_digest", "pixel_digest", "image_backend")},
+        {name: knobs.pop(name) for name in first},
+        {"machine": machine["name"]},
+        libraries,
+        kit | knobs,
+    ]
+
+
+def _rank(knob: str) -> int:
+    return FIRST_KNOBS.index(knob.partition(".")[2])
+
+
+def _seen(records: list[dict], key: str) -> str | None:
+    """The value that the records carry; more than one where notebooks ran on different checkpoints."""
+    return ", ".join(sorted({str(row[key]) for row in records if row.get(key) is not None})) or None
+
+
+def _text(value) -> str:
+    return "-" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
+def _cells(change: Change) -> tuple[str, ...]:
+    relative = ""
+    if all(isinstance(value, (int, float)) for value in (change.before, change.after)) and change.before:
+        relative = f"{change.after / change.before - 1:+.1%}"
+    judgement = change.judgement
+    if not change.judged and judgement in ("better", "worse"):
+        judgement += ", shown only"
+    return (
+        f"{change.what}, {change.unit}" if change.unit else change.what,
+        _with_interval(change.before, change.before_interval),
+        _with_interval(change.after, change.after_interval),
+        relative,
+        f"{judgement}: {change.reason}" if change.reason else judgement,
+    )
+
+
+def _with_interval(value: float | str | None, interval: Interval | None) -> str:
+    if interval is None:
+        return number(value)
+    low, high = ("?" if end is None else number(end) for end in interval)
+    return f"{number(value)} ({low} to {high})"
+
+
+def _rich_table(columns: Sequence[str], rows: Iterable[Iterable[str]]):
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(*columns)
+    for row in rows:
+        made.add_row(*map(Text, row))  # Text: what a record says is no markup
+    return made

@@ -1,0 +1,37 @@
+"""Sliders over what was recorded: in JupyterLab they draw again, headless the same cell leaves one static picture."""
+
+import os
+from collections.abc import Callable
+
+
+def is_live() -> bool:
+    """Whether a person's JupyterLab or Notebook started this kernel; papermill's sets no session name."""
+    return "JPY_SESSION_NAME" in os.environ and "BLIPKIT_STAGE" not in os.environ
+
+
+def explore(draw: Callable[..., None], **knobs: tuple[float, float, float]) -> None:
+    """Call draw with each knob's start; where somebody is there to move them, with a slider for each.
+
+    knobs: name=(least, most, start). draw shows what belongs to these values and measures nothing.
+    """
+    if not is_live():
+        draw(**{name: start for name, (_, _, start) in knobs.items()})
+        return
+    import ipywidgets
+    from IPython.display import display
+
+    style = {"description_width": "10em"}
+    sliders = {
+        name: ipywidgets.FloatSlider(
+            value=start,
+            min=least,
+            max=most,
+            step=(most - least) / 200,
+            description=name,
+            continuous_update=False,
+            style=style,
+            layout={"width": "32em"},
+        )
+        for name, (least, most, start) in knobs.items()
+    }
+    display(ipywidgets.VBox([*sliders.values(), ipywidgets.interactive_output(draw, sliders)]))

@@ -1,0 +1,127 @@
+"""Before the first notebook: whatever would stop one minutes later is refused here, in seconds, with nothing written."""
+
+import os
+import shutil
+from pathlib import Path
+
+from blipkit.arms import check_machine, parse_arm
+from blipkit.buckets import choose_bucket, parse_buckets
+from blipkit.checkpoints import check_source, load_checkpoint
+from blipkit.components import check_bucket
+from blipkit.errors import BadInput, nearest
+from blipkit.frames import DRAWN, check_labels, load_frames
+from blipkit.load import CALLS
+from blipkit.params import Profile, read_sections
+from blipkit.prices import find_price, load_prices
+from blipkit.questions import parse_questions, tokenise
+
+OURS = {"checkpoint", "frames_from", "required", "cell_limit_s", "share_frames"}  # may differ between record and replay
+MACHINES = ("cpu", "cuda", "neuron")
+SPARE_BYTES = 200e6  # notebooks, records and report beside the artifacts
+
+
+def check(profile: Profile, folder: Path, replay: Path | None = None) -> None:
+    """Refuse a profile that cannot run into `folder` on this machine; cheap checks first."""
+    knobs = profile.resolved()
+    common = knobs["common"]
+    check_folder(folder)
+    check_source(common["checkpoint"])
+    questions, buckets = parse_questions(common["questions"]), parse_buckets(common["buckets"])
+    arms = [parse_arm(arm) for arm in common["arms"]]
+    for name in ("tensor_limit", "excused_margin"):
+        for arm in arms:
+            if arm.dtype not in knobs["parity"][name]:
+                raise BadInput(
+                    f"parity.{name} says nothing of {arm.dtype}, which arm '{arm}' uses; add {arm.dtype}: LIMIT"
+                )
+    if knobs["environment"]["expect"] not in MACHINES:
+        seen = knobs["environment"]["expect"]
+        raise BadInput(f"environment.expect is {seen!r}; {nearest(seen, MACHINES)}")
+    if knobs["concurrency"]["call"] not in CALLS:
+        raise BadInput(
+            f"concurrency.call is {knobs['concurrency']['call']!r}; {nearest(knobs['concurrency']['call'], CALLS)}"
+        )
+    if knobs["concurrency"]["arms_under_load"] > len(arms):
+        raise BadInput(
+            f"concurrency.arms_under_load is {knobs['concurrency']['arms_under_load']}; common.arms has {len(arms)}"
+        )
+    check_prices(knobs["cost"])
+    for other in map(Path, knobs["cost"]["beside"]):
+        if not (other / "records" / "cost.jsonl").is_file():
+            raise BadInput(
+                f"cost.beside: {other} has no records/cost.jsonl; expected results folders in which 05_cost has run"
+            )
+    if replay:
+        check_replay(knobs, folder, replay)
+    else:
+        for arm in arms:
+            check_machine(arm)
+        most = max(
+            knobs["components"]["check_frames"], knobs["parity"]["frames"], knobs["concurrency"]["distinct_frames"]
+        )
+        frames = load_frames(common["frames_from"], most, common["seed"], common["skip_unreadable"])
+        if common["frames_from"] != DRAWN:
+            check_labels(frames, questions)
+    checkpoint = load_checkpoint(common["checkpoint"])
+    tokenised = tokenise(questions, checkpoint.processor.tokenizer, checkpoint.config.text_config.sep_token_id)
+    choose_bucket(buckets, 1, questions, tokenised)
+    for bucket in buckets:
+        check_bucket(checkpoint, bucket)
+    if not replay:
+        check_disk(folder, sum(p.numel() for p in checkpoint.model.parameters()), arms, buckets)
+
+
+def check_folder(folder: Path) -> None:
+    """The results folder must be one, or one that can be made."""
+    if folder.exists() and not folder.is_dir():
+        raise BadInput(f"--results {folder} is a file; expected a folder, existing or not")
+    first = _existing(folder)
+    if not first.is_dir() or not os.access(first, os.W_OK):
+        raise BadInput(f"--results {folder}: {first} cannot be written to; pass a folder of yours")
+
+
+def check_prices(knobs: dict) -> None:
+    """Each instance that 05 names must have a price."""
+    table = load_prices()
+    for instance in (knobs["candidate"], *knobs["incumbents"], knobs["priced_as"]):
+        find_price(table, instance, knobs["region"], knobs["option"])
+
+
+def check_replay(knobs: dict, folder: Path, replay: Path) -> None:
+    """A replay shows what was recorded, so the profile must ask for the same; prices alone may be other ones."""
+    if not (replay / "profile.yaml").is_file() or not (replay / "run.json").is_file():
+        raise BadInput(
+            f"--replay {replay} is not a results folder (no profile.yaml and run.json); expected one that a run left"
+        )
+    if folder.resolve() == replay.resolve():
+        raise BadInput(
+            f"--replay {replay} is also the results folder; pass another --results, so that nothing recorded is lost"
+        )
+    recorded = read_sections(replay / "profile.yaml")
+    for section, values in knobs.items():
+        for name, value in values.items():
+            before = recorded.get(section, {}).get(name, value)
+            if before != value and section != "cost" and name not in OURS:
+                raise BadInput(
+                    f"--replay {replay}: {section}.{name} was {before!r}, the profile says {value!r}; "
+                    f"replay what was recorded: blipkit run {replay / 'profile.yaml'} --replay {replay}"
+                )
+
+
+def check_disk(folder: Path, weights: int, arms, buckets) -> None:
+    """What the compiled pieces take: their weights in their format, once a bucket, less what is compiled already."""
+    width = {"float32": 4, "bfloat16": 2, "float16": 2}
+    need = sum(width[arm.dtype] for arm in arms if arm.runner != "eager") * weights * len(buckets) + SPARE_BYTES
+    need -= sum(path.stat().st_size for path in (folder / "artifacts").rglob("*") if path.is_file())
+    free = shutil.disk_usage(_existing(folder)).free
+    if free < need:
+        raise BadInput(
+            f"{folder}: the disk has {free / 1e9:.1f} GB free, the artifacts need about {need / 1e9:.1f} GB; "
+            f"free some, or pass --results on another disk"
+        )
+
+
+def _existing(path: Path) -> Path:
+    """The path itself or its nearest parent that exists."""
+    path = path.absolute()
+    return next(p for p in (path, *path.parents) if p.exists())
