@@ -78,10 +78,13 @@ def compare(
     """What changed from A to B; exit 1 where an answer gate got worse, or p99 or $ rose beyond its interval."""
     from rich.console import Console
 
-    from blipkit.compare import compare_folders, exit_status, table
+    from blipkit.compare import compare_folders, differences_table, exit_status, table
+    from blipkit.systems import differences
 
-    changes = compare_folders(before, after, baseline)
-    Console().print(table(changes))
+    changes, console = compare_folders(before, after, baseline), Console()
+    if different := differences([before, after]):
+        console.print(differences_table(different))
+    console.print(table(changes))
     raise typer.Exit(exit_status(changes))
 
 

@@ -1,20 +1,18 @@
 """What changed from one results folder to another: gates by their status, times and cost by their intervals.
 
-Only what was recorded is compared; nothing is measured or judged again. `differences` says what else the measured
-systems do not share, without which a change means little.
+Only what was recorded is compared; nothing is measured or judged again. What else the systems do not share is said by
+blipkit/systems.py, without which a change means little.
 """
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import yaml
-
 from blipkit.errors import BadInput
 from blipkit.records import Gate, Results
+from blipkit.systems import check_folder, read_document
 from blipkit.verdict import number
 
 Judgement = Literal["better", "worse", "same", "not known"]
@@ -24,17 +22,6 @@ SETTING = ("arm", "servers", "clients")
 PRICED_BY = ("instance", "region", "option")
 OVERHEAD = "null"  # the runner that measures the kit itself
 ENDED = {"stopped": "FAIL", "skipped": "NOT-RUN"}  # else a notebook ran to its gates
-FIRST_KNOBS = (
-    "checkpoint",
-    "questions",
-    "frames_from",
-    "frames",
-    "distinct_frames",
-    "seed",
-    "threads",
-    "p99_limit_ms",
-    "target_saving",
-)
 
 
 @dataclass(frozen=True)
@@ -84,7 +71,7 @@ def compare_folders(a: Path, b: Path, baseline: bool = False) -> list[Change]:
     folder that is not one of results.
     """
     for folder in (a, b):
-        _check_folder(folder)
+        check_folder(folder)
     changes = [_gate_change(*pair, baseline) for pair in _pairs(*_gates(a, b), ["gate"])]
     for kind, figures in (("concurrency", LOAD), ("cost", COST)):
         for before, after in _pairs(_rows(a, kind), _rows(b, kind), SETTING):
@@ -114,54 +101,9 @@ def table(changes: Iterable[Change]):
     return _rich_table(("what", "A", "B", "change", "judgement"), map(_cells, changes))
 
 
-def differences(folders: Sequence[Path]) -> list[dict]:
-    """What the systems of these results folders do not share, most important first: "what", and a text per label.
-
-    Labels are those of `labels`. A dash stands where a folder does not say.
-    """
-    systems, names = [_facts(folder) for folder in folders], labels(folders)
-    found = []
-    for groups in zip(*systems, strict=True):
-        for what in dict.fromkeys(name for group in groups for name in group):
-            values = [group.get(what) for group in groups]
-            if any(value != values[0] for value in values):
-                found.append({"what": what, **dict(zip(names, map(_text, values), strict=True))})
-    return found
-
-
-def labels(folders: Sequence[Path]) -> list[str]:
-    """A name for each folder, "<profile> on <machine>", numbered from the second of the same name on."""
-    names = []
-    for folder in folders:
-        _check_folder(folder)
-        name = f"{_document(folder / 'run.json')['profile']} on {_document(folder / 'environment.json')['name']}"
-        numbered = (f"{name} ({i})" for i in range(2, len(folders) + 2))
-        names.append(next(one for one in (name, *numbered) if one not in names))
-    return names
-
-
 def differences_table(rows: list[dict]):
     """The rows of `differences` as a rich table."""
     return _rich_table(tuple(rows[0]) if rows else ("what",), (row.values() for row in rows))
-
-
-def _check_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        raise BadInput(f"no folder {folder}; expected a results folder, such as results/tiny")
-    if not (folder / "run.json").is_file():
-        raise BadInput(f"{folder} is not a results folder (no run.json); make one with: blipkit run tiny")
-
-
-def _document(path: Path) -> dict:
-    """A results folder's JSON or YAML file."""
-    try:
-        read = json.loads if path.suffix == ".json" else yaml.safe_load
-        found = read(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        found = None
-    if not isinstance(found, dict):
-        raise BadInput(f"{path} is missing or damaged; expected what a run writes there: run the profile again")
-    return found
 
 
 def _rows(folder: Path, kind: str) -> list[dict]:
@@ -171,7 +113,7 @@ def _rows(folder: Path, kind: str) -> list[dict]:
 
 def _gates(*folders: Path) -> list[list[dict]]:
     """The gates of each folder; a notebook that one of them did not get through is a gate in all."""
-    runs = [_document(folder / "run.json").get("notebooks", {}) for folder in folders]
+    runs = [read_document(folder / "run.json").get("notebooks", {}) for folder in folders]
     broken = {stem for run in runs for stem, one in run.items() if one["status"] in ENDED}
     found = []
     for folder, run in zip(folders, runs, strict=True):
@@ -260,42 +202,6 @@ def _interval(row: dict, figure: Figure) -> Interval | None:
     """The figure's interval; None where the row has none at all."""
     keys = (figure.low, figure.high)
     return tuple(_known(row.get(key)) for key in keys) if any(key in row for key in keys) else None
-
-
-def _facts(folder: Path) -> list[dict]:
-    """What a reader must know of a system: groups of facts, most important first."""
-    _check_folder(folder)
-    results, machine = Results(folder), _document(folder / "environment.json")
-    records = [row for path in sorted((folder / "records").glob("*.jsonl")) for row in results.read(path.stem)]
-    sections = _document(folder / "profile.yaml")
-    knobs = {f"{name}.{knob}": value for name, own in sections.items() for knob, value in (own or {}).items()}
-    first = sorted((k for k in knobs if k.partition(".")[2] in FIRST_KNOBS), key=_rank)
-    libraries = dict(machine["versions"])
-    kit = {
-        "profile": _document(folder / "run.json")["profile"],
-        "blipkit": libraries.pop("blipkit", None),
-        "git commit": machine.get("git_commit"),
-    }
-    return [
-        {name.replace("_", " "): _seen(records, name) for name in ("weights_digest", "pixel_digest", "image_backend")},
-        {name: knobs.pop(name) for name in first},
-        {"machine": machine["name"]},
-        libraries,
-        kit | knobs,
-    ]
-
-
-def _rank(knob: str) -> int:
-    return FIRST_KNOBS.index(knob.partition(".")[2])
-
-
-def _seen(records: list[dict], key: str) -> str | None:
-    """The value that the records carry; more than one where notebooks ran on different checkpoints."""
-    return ", ".join(sorted({str(row[key]) for row in records if row.get(key) is not None})) or None
-
-
-def _text(value) -> str:
-    return "-" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
 def _cells(change: Change) -> tuple[str, ...]:

@@ -1,9 +1,8 @@
 """Dollars per million answers, what it would take to save a given share of them, and which evidence is missing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from blipkit.prices import Price
-from blipkit.records import Results
 
 HOUR_S = 3600
 
@@ -33,21 +32,6 @@ def priced(row: dict, usd_per_hour: float) -> dict:
     ends = {"": "", "_low": "_high", "_high": "_low"}
     rates = {end: row[f"answers_per_s{other}"] for end, other in ends.items()}
     return {f"usd_per_million{end}": usd_per_million(usd_per_hour, r) if r > 0 else None for end, r in rates.items()}
-
-
-def machine_kind(environment: dict) -> str:
-    """`neuron`, `cuda` or `cpu`: what a record of kind `environment` was measured on."""
-    return "neuron" if environment["neuron_devices"] else "cuda" if environment["gpus"] else "cpu"
-
-
-def systems(folders: Iterable[Results]) -> list[dict]:
-    """One row per results folder and arm: the setting with the most answers within the latency target, priced."""
-    rows = []
-    for results in folders:
-        kind = machine_kind(results.read("environment")[0])
-        costs = [row for row in results.read("cost") if row["best"]]
-        rows += [{**row, "kind": kind, "setting": f"{row['servers']}-{row['clients']}"} for row in costs]
-    return rows
 
 
 def missing_evidence(seen: Sequence[str], wanted: dict[str, tuple[Price, str]], hours: float) -> list[dict]:

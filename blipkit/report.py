@@ -8,14 +8,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from blipkit.compare import differences
-from blipkit.cost import systems
 from blipkit.errors import BadInput
 from blipkit.figures import table_html
 from blipkit.frames import DRAWN
 from blipkit.params import read_sections
 from blipkit.records import Results
 from blipkit.statistics import wilson
+from blipkit.systems import differences, systems
 from blipkit.verdict import in_words, number, write_verdict
 
 TEMPLATE = Path(__file__).parent / "report.html.j2"

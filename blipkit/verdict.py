@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import blipkit
-from blipkit.cost import machine_kind
 from blipkit.records import SCHEMA, Gate, Results, not_run, worst
+from blipkit.systems import machine_kind
 
 
 def make_verdict(folder: Path, beside: Sequence[Path] = ()) -> dict:

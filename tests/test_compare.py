@@ -1,47 +1,29 @@
 import io
-import json
 from pathlib import Path
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up import make
 from rich.console import Console
 
 from blipkit.compare import (
     Change,
     compare_folders,
-    differences,
     differences_table,
     exit_status,
     judge_intervals,
-    labels,
     table,
 )
 from blipkit.errors import BadInput
 from blipkit.params import ROOT
 from blipkit.records import Gate, Results
+from blipkit.systems import differences
 
 PUBLISHED = ROOT / "results/published/amd-epyc-2-cores/tiny"
 SETTING = {"arm": "torchscript float32", "servers": 2, "clients": 4}
 PRICED = {**SETTING, "instance": "m7i.large", "region": "us-east-1", "option": "on_demand", "usd_per_million": 1.0}
 COST_KEYS = ("usd_per_million_low", "usd_per_million_high")
-
-
-def make(
-    folder: Path, gates=(), load=(), cost=(), schema=1, ended="ran", profile="p", machine="m", versions=(), **sections
-) -> Path:
-    """A results folder with these rows; a gate is a Gate or a (name, status) of kind answer; sections: of the profile."""
-    gates = [vars(gate if isinstance(gate, Gate) else Gate(gate[0], "answer", gate[1])) for gate in gates]
-    (folder / "records").mkdir(parents=True)
-    for kind, rows in (("gates_03_parity", gates), ("concurrency", load), ("cost", cost)):
-        lines = [json.dumps({"schema": schema, "weights_digest": "w1", **row}) for row in rows]
-        (folder / f"records/{kind}.jsonl").write_text("".join(f"{line}\n" for line in lines))
-    (folder / "run.json").write_text(json.dumps({"profile": profile, "notebooks": {"03_parity": {"status": ended}}}))
-    about = {"name": machine, "git_commit": "c1", "versions": {"torch": "2.13", "blipkit": "0.1.0", **dict(versions)}}
-    (folder / "environment.json").write_text(json.dumps(about))
-    (folder / "profile.yaml").write_text(yaml.safe_dump(sections))
-    return folder
 
 
 def p99(value, low, high) -> dict:
@@ -255,6 +237,12 @@ def test_the_table_shows_intervals_and_relative_change(tmp_path):
     ]
 
 
+def test_what_differs_is_shown_as_a_table_too(tmp_path):
+    """The facts that the systems do not share, by name; nothing where they share all."""
+    folders = [make(tmp_path / name, common={"seed": seed}) for seed, name in enumerate("ab")]
+    assert "common.seed" in printed(differences_table(differences(folders))) and printed(differences_table([]))
+
+
 def test_what_a_record_says_is_no_markup(tmp_path):
     """Brackets in a gate's name or a knob are printed as they stand."""
     found = changes_of(tmp_path, {"gates": [("g [red]", "PASS")]}, {"gates": [("g [red]", "PASS")]})
@@ -356,47 +344,3 @@ def test_a_damaged_line_is_named(tmp_path, line):
     path.write_bytes(path.read_bytes() + f"{line}\n".encode(errors="surrogateescape"))
     with pytest.raises(BadInput, match=r"concurrency\.jsonl, line 2 is damaged; expected one JSON record: run the"):
         Results(folder).read("concurrency")
-
-
-def test_differences_come_most_important_first(tmp_path):
-    """Digests, the knobs that say what was asked, the machine, its libraries, then the rest; what is shared is left out."""
-    a = make(tmp_path / "a", [("g", "PASS")], common={"seed": 3, "arms": ["x"]}, parity={"frames": 8, "only_a": 1.5})
-    b = make(
-        tmp_path / "b",
-        [("g", "PASS")],
-        machine="n",
-        versions={"torch": "2.9", "torch-neuronx": "2.9.0", "blipkit": "0.2.0"},
-        common={"seed": 4, "arms": ["y"]},
-        parity={"frames": 9},
-    )
-    path = b / "records/gates_03_parity.jsonl"
-    path.write_text(path.read_text().replace('"w1"', '"w2"'))
-    assert [tuple(row.values()) for row in differences([a, b])] == [
-        ("weights digest", "w1", "w2"),
-        ("parity.frames", "8", "9"),
-        ("common.seed", "3", "4"),
-        ("machine", "m", "n"),
-        ("torch", "2.13", "2.9"),
-        ("torch-neuronx", "-", "2.9.0"),
-        ("blipkit", "0.1.0", "0.2.0"),
-        ("common.arms", '["x"]', '["y"]'),
-        ("parity.only_a", "1.5", "-"),
-    ]
-    assert list(differences([a, b])[0]) == ["what", "p on m", "p on n"]
-
-
-def test_any_number_of_folders_is_told_apart(tmp_path):
-    """Labels are profile and machine, numbered where two are alike; one folder differs from nothing."""
-    folders = [make(tmp_path / name, common={"seed": seed}) for seed, name in enumerate("abc")]
-    assert labels(folders) == ["p on m", "p on m (2)", "p on m (3)"]
-    assert differences(folders) == [{"what": "common.seed", "p on m": "0", "p on m (2)": "1", "p on m (3)": "2"}]
-    assert differences(folders[:1]) == [] and differences([]) == []
-    assert "common.seed" in printed(differences_table(differences(folders))) and printed(differences_table([]))
-
-
-def test_two_checkpoints_in_one_folder_are_both_named(tmp_path):
-    """Notebooks that ran on different weights do not pass for one system."""
-    a, b = (make(tmp_path / name, [("g", "PASS"), ("h", "PASS")]) for name in "ab")
-    path = b / "records/gates_03_parity.jsonl"
-    path.write_text(path.read_text().replace('"w1"', '"w0"', 1))
-    assert differences([a, b]) == [{"what": "weights digest", "p on m": "w1", "p on m (2)": "w0, w1"}]

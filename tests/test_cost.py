@@ -3,17 +3,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blipkit.cost import (
-    machine_kind,
     missing_evidence,
     needed_incumbent_price,
     needed_throughput_ratio,
     priced,
     saving,
-    systems,
     usd_per_million,
 )
 from blipkit.prices import Price, find_price, load_prices
-from blipkit.records import Results
 
 POSITIVE = st.floats(1e-3, 1e4)
 
@@ -64,27 +61,6 @@ def test_the_cost_interval_is_the_throughputs_turned_round():
     assert [row[f"usd_per_million{end}"] for end in ("_low", "", "_high")] == [5, 10, 20]
     idle = priced({"answers_per_s": 100.0, "answers_per_s_low": 0.0, "answers_per_s_high": 200.0}, 3.6)
     assert idle["usd_per_million_high"] is None
-
-
-@pytest.mark.parametrize(
-    ("gpus", "neuron", "kind"), [([], [], "cpu"), (["NVIDIA A10G"], [], "cuda"), ([], ["neuron0"], "neuron")]
-)
-def test_a_machine_is_what_its_devices_are(gpus, neuron, kind):
-    """Neuron devices and GPUs tell what a record was measured on."""
-    assert machine_kind({"gpus": gpus, "neuron_devices": neuron}) == kind
-
-
-def test_systems_are_the_best_settings_of_each_folder(tmp_path):
-    """One row a folder and arm, with the kind of machine; settings beyond the target are left out."""
-    folders = []
-    for name, gpus in (("gpu", ["NVIDIA A10G"]), ("cpu", [])):
-        out = Results(tmp_path / name, "05_cost")
-        out.write("environment", [{"gpus": gpus, "neuron_devices": []}])
-        cells = [{"arm": "eager float32", "servers": s, "clients": s, "best": s == 2} for s in (1, 2)]
-        out.write("cost", cells)
-        folders.append(out)
-    found = systems(folders)
-    assert [(row["kind"], row["setting"]) for row in found] == [("cuda", "2-2"), ("cpu", "2-2")]
 
 
 def test_only_what_was_not_measured_is_missing():

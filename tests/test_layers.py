@@ -23,6 +23,7 @@ LAYERS = [
         "params",
         "machine",
         "records",
+        "systems",
         "prices",
         "statistics",
         "figures",

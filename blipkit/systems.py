@@ -1,0 +1,121 @@
+"""The systems that results folders describe: what each does at its best setting, and what differs between them."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import yaml
+
+from blipkit.errors import BadInput
+from blipkit.records import Results
+
+FIRST_KNOBS = (
+    "checkpoint",
+    "questions",
+    "frames_from",
+    "frames",
+    "distinct_frames",
+    "seed",
+    "threads",
+    "p99_limit_ms",
+    "target_saving",
+)
+
+
+def machine_kind(environment: dict) -> str:
+    """`neuron`, `cuda` or `cpu`: what a record of kind `environment` was measured on."""
+    return "neuron" if environment["neuron_devices"] else "cuda" if environment["gpus"] else "cpu"
+
+
+def systems(folders: Iterable[Results]) -> list[dict]:
+    """One row per results folder and arm: the setting with the most answers within the latency target, priced."""
+    rows = []
+    for results in folders:
+        kind = machine_kind(results.read("environment")[0])
+        costs = [row for row in results.read("cost") if row["best"]]
+        rows += [{**row, "kind": kind, "setting": f"{row['servers']}-{row['clients']}"} for row in costs]
+    return rows
+
+
+def differences(folders: Sequence[Path]) -> list[dict]:
+    """What the systems of these results folders do not share, most important first: "what", and a text per label.
+
+    Labels are those of `labels`. A dash stands where a folder does not say.
+    """
+    systems, names = [_facts(folder) for folder in folders], labels(folders)
+    found = []
+    for groups in zip(*systems, strict=True):
+        for what in dict.fromkeys(name for group in groups for name in group):
+            values = [group.get(what) for group in groups]
+            if any(value != values[0] for value in values):
+                found.append({"what": what, **dict(zip(names, map(_text, values), strict=True))})
+    return found
+
+
+def labels(folders: Sequence[Path]) -> list[str]:
+    """A name for each folder, "<profile> on <machine>", numbered from the second of the same name on."""
+    names = []
+    for folder in folders:
+        check_folder(folder)
+        name = (
+            f"{read_document(folder / 'run.json')['profile']} on {read_document(folder / 'environment.json')['name']}"
+        )
+        numbered = (f"{name} ({i})" for i in range(2, len(folders) + 2))
+        names.append(next(one for one in (name, *numbered) if one not in names))
+    return names
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse what no run has left."""
+    if not folder.is_dir():
+        raise BadInput(f"no folder {folder}; expected a results folder, such as results/tiny")
+    if not (folder / "run.json").is_file():
+        raise BadInput(f"{folder} is not a results folder (no run.json); make one with: blipkit run tiny")
+
+
+def read_document(path: Path) -> dict:
+    """A results folder's JSON or YAML file."""
+    try:
+        read = json.loads if path.suffix == ".json" else yaml.safe_load
+        found = read(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        found = None
+    if not isinstance(found, dict):
+        raise BadInput(f"{path} is missing or damaged; expected what a run writes there: run the profile again")
+    return found
+
+
+def _facts(folder: Path) -> list[dict]:
+    """What a reader must know of a system: groups of facts, most important first."""
+    check_folder(folder)
+    results, machine = Results(folder), read_document(folder / "environment.json")
+    records = [row for path in sorted((folder / "records").glob("*.jsonl")) for row in results.read(path.stem)]
+    sections = read_document(folder / "profile.yaml")
+    knobs = {f"{name}.{knob}": value for name, own in sections.items() for knob, value in (own or {}).items()}
+    first = sorted((k for k in knobs if k.partition(".")[2] in FIRST_KNOBS), key=_rank)
+    libraries = dict(machine["versions"])
+    kit = {
+        "profile": read_document(folder / "run.json")["profile"],
+        "blipkit": libraries.pop("blipkit", None),
+        "git commit": machine.get("git_commit"),
+    }
+    return [
+        {name.replace("_", " "): _seen(records, name) for name in ("weights_digest", "pixel_digest", "image_backend")},
+        {name: knobs.pop(name) for name in first},
+        {"machine": machine["name"]},
+        libraries,
+        kit | knobs,
+    ]
+
+
+def _rank(knob: str) -> int:
+    return FIRST_KNOBS.index(knob.partition(".")[2])
+
+
+def _seen(records: list[dict], key: str) -> str | None:
+    """The value that the records carry; more than one where notebooks ran on different checkpoints."""
+    return ", ".join(sorted({str(row[key]) for row in records if row.get(key) is not None})) or None
+
+
+def _text(value) -> str:
+    return "-" if value is None else value if isinstance(value, str) else json.dumps(value)
