@@ -65,7 +65,9 @@ def table_html(rows, caption: str, columns: Sequence[str] | None = None) -> str:
     """The table that `show_table` displays, as HTML."""
     import pandas
 
-    frame = pandas.DataFrame(rows, columns=columns)
+    frame = pandas.DataFrame(rows, columns=columns).fillna(
+        float("nan")
+    )  # a column of None alone is no number to pandas
     table = frame.to_html(index=False, border=0, float_format=lambda value: f"{value:.4g}", na_rep="not known")
     said = f"<caption>{html.escape(caption)}</caption><thead>"
     return table.replace("<thead>", said, 1).replace("<th>", '<th scope="col">')

@@ -1,19 +1,21 @@
 """Frames to ask about: drawn scenes with their right answers, or the images of a folder."""
 
-import warnings
+import csv
+import io
+import random
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from blipkit.errors import BadInput, nearest
+from blipkit.images import read_image
 from blipkit.questions import Question
 from blipkit.scenes import draw_scene
 
 DRAWN = "drawn"  # the source of frames that is no folder
-FIXED_SCENE = (7, 0)  # the frame whose pixels are digested into every record
-LARGEST = 50_000_000  # pixels; beyond a camera's frame, and a header is enough to fill the memory
 LABELS = "labels.csv"
 COLUMNS = ["file", "question", "answer"]
 SHOWN = 5  # bad files in one message
@@ -48,8 +50,7 @@ class Images(Sequence):
 
 def images(frames: Sequence[Frame]) -> Sequence[Image.Image]:
     """The pictures alone, as a pipeline takes them: a list of drawn ones, `Images` of a folder's."""
-    lazy = any(isinstance(frame.source, Path) for frame in frames)
-    return Images(frames) if lazy else [frame.image for frame in frames]
+    return Images(frames) if any(isinstance(f.source, Path) for f in frames) else [f.image for f in frames]
 
 
 def drawn_frames(count: int, seed: int) -> list[Frame]:
@@ -59,18 +60,15 @@ def drawn_frames(count: int, seed: int) -> list[Frame]:
 
 
 def fixed_frame() -> Image.Image:
-    """The same frame everywhere."""
-    return draw_scene(*FIXED_SCENE).image
+    """The same frame everywhere, so that what is computed of it can be compared."""
+    return draw_scene(7, 0).image
 
 
 def load_frames(source: str, count: int, seed: int, skip_unreadable: bool = False) -> list[Frame]:
-    """At most `count` frames: drawn scenes for `drawn`, else images of the folder `source`, drawn by `seed`.
+    """At most `count` frames by `seed`: drawn scenes, or images of the folder `source`; more begin with the same ones.
 
-    More frames begin with the same ones. Raises BadInput that names the images that cannot be read;
-    `skip_unreadable` prints them and takes others instead.
+    BadInput names the images that cannot be read; `skip_unreadable` prints them and takes others instead.
     """
-    import random
-
     if source == DRAWN:
         return drawn_frames(count, seed)
     folder = Path(source).expanduser()
@@ -90,11 +88,11 @@ def load_frames(source: str, count: int, seed: int, skip_unreadable: bool = Fals
     if bad:
         more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
         found = f"frames {source!r}: {len(bad)} of {len(bad) + len(frames)} images cannot be used: {'; '.join(bad[:SHOWN])}{more}"
-        if skip_unreadable and frames:
-            print(f"{found}; skipped")
-        else:
-            skip = "" if skip_unreadable else ", or set common.skip_unreadable to true"
-            raise BadInput(f"{found}. Repair or remove them{skip}")
+        if not skip_unreadable:
+            raise BadInput(f"{found}. Repair or remove them, or set common.skip_unreadable to true")
+        if not frames:
+            raise BadInput(f"{found}. Repair or remove them")
+        print(f"{found}; skipped")
     return frames
 
 
@@ -119,81 +117,8 @@ def list_files(folder: Path) -> list[Path]:
     return sorted(files, key=lambda path: path.name)
 
 
-def read_image(path: Path) -> Image.Image:
-    """A file's picture by `as_rgb`; BadInput with the file's name and the reason where it has none."""
-    try:
-        if path.stat().st_size == 0:
-            raise BadInput("is empty (0 bytes)")
-        if any("\udc80" <= letter <= "\udcff" for letter in path.name):
-            raise BadInput("has a name that is not UTF-8")  # no record could hold it
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit below is the lower one
-            with open(path, "rb") as file, Image.open(file) as image:  # by its name, Pillow 13 turns some TIFFs wrong
-                if image.width * image.height > LARGEST:
-                    raise BadInput(f"has {image.width} x {image.height} pixels, more than 50 megapixels")
-                return as_rgb(image)
-    except BadInput as error:
-        reason = str(error)
-    except Image.DecompressionBombError:
-        reason = "has more than 50 megapixels"
-    except UnidentifiedImageError:
-        reason = "is not an image of a format that Pillow reads"
-    except Exception as error:  # what a damaged file makes Pillow raise has no end
-        reason = f"cannot be decoded: {str(error) or type(error).__name__}"
-    raise BadInput(f"{path.name!r} {reason}")
-
-
-def as_rgb(image: Image.Image) -> Image.Image:
-    """RGB as a viewer shows it: upright, in sRGB, on white where it is transparent, 16 bits scaled to 8, first frame.
-
-    Raises BadInput for 32-bit pixels, which do not say what is white.
-    """
-    image = ImageOps.exif_transpose(image)
-    profile, alpha = image.info.get("icc_profile"), None
-    low, high = image.getextrema() if image.mode == "I" else (0, 0)  # I: a 32-bit file, or some files of 16 bits
-    if image.mode == "F" or low < 0 or high > 65535:
-        kind = "float" if image.mode == "F" else "integer"
-        raise BadInput(f"has 32-bit {kind} pixels; expected 8 or 16 bits a channel")
-    grey = image.mode in ("1", "L", "LA") or image.mode.startswith("I")
-    if image.mode.startswith("I"):
-        image = scale_to_8_bits(image)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        alpha = image.getchannel("A")
-    if image.mode != "CMYK":
-        image = image.convert("L" if grey else "RGB")
-    image = (profile and to_srgb(image, profile)) or image.convert("RGB")
-    if alpha is not None:
-        image = Image.composite(image, Image.new("RGB", image.size, "white"), alpha)
-    return image
-
-
-def scale_to_8_bits(image: Image.Image) -> Image.Image:
-    """16-bit greyscale -> 8 bits, 65535 -> 255."""
-    import numpy as np
-
-    values = np.asarray(image).astype(np.int32)
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
-
-
-def to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
-    """RGB by the embedded profile, None where that is broken or has other channels."""
-    import io
-
-    from PIL import ImageCms
-
-    try:
-        return ImageCms.profileToProfile(image, io.BytesIO(profile), ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (OSError, ImageCms.PyCMSError):
-        return None
-
-
 def read_labels(path: Path, files: set[str]) -> dict[str, dict[str, str]]:
     """File -> question -> right answer, from a table of these three; empty where there is none, BadInput by line."""
-    import csv
-    import io
-    import textwrap
-
     labels: dict[str, dict[str, str]] = {}
     if not path.is_file():
         return labels

@@ -193,3 +193,23 @@ def test_the_first_notebook_runs_in_jupyterlab(lab, browser_page, tmp_path):
     """All cells of 00_environment run from the menu, and its records are written where it says."""
     run_all(browser_page(), lab, "00_environment")
     assert (tmp_path / "results/tiny/records/environment.jsonl").is_file()
+
+
+@pytest.mark.parametrize(("stem", "label"), [("04_concurrency", "target_ms"), ("05_cost", "utilisation")])
+def test_a_slider_draws_again_from_the_records(smoke, lab, browser_page, tmp_path, stem, label):
+    """In JupyterLab the explorers of 04 and 05 have sliders, and moving one changes what is shown."""
+    if stem == "05_cost":
+        shutil.copytree(smoke / "records", tmp_path / "results/tiny/records")
+    page = browser_page()
+    run_all(page, lab, stem, seconds=240)
+    explorer = page.locator(".widget-vbox", has_text=label)
+    explorer.scroll_into_view_if_needed()
+    explorer.get_by_role("slider").first.wait_for()
+    before = explorer.locator(".widget-output").inner_html()
+    handle = explorer.locator(".widget-slider", has_text=label).get_by_role("slider")
+    handle.focus()
+    for _ in range(5):
+        handle.press("ArrowLeft")
+    changed = explorer.locator(".widget-output").inner_html
+    wait_for(lambda: changed() != before, 30, lambda: before)
+    assert "Traceback" not in changed()

@@ -17,7 +17,7 @@ LAYERS = [
     ["parity", "load", "cost"],
     ["pipeline", "wrappers"],
     ["artifacts", "runners"],
-    ["video", "frames", "builtin", "checkpoints", "components", "tiny_pets"],
+    ["video", "images", "frames", "builtin", "checkpoints", "components", "tiny_pets"],
     ["buckets"],
     [
         "params",
