@@ -4,16 +4,16 @@ import os
 import shutil
 from pathlib import Path
 
-from blipkit.arms import check_machine, parse_arm
-from blipkit.buckets import choose_bucket, parse_buckets
-from blipkit.checkpoints import check_source, load_checkpoint
+from blipkit.arms import Arm, check_machine, parse_arm
+from blipkit.buckets import Bucket, choose_bucket, parse_buckets
+from blipkit.checkpoints import Checkpoint, check_source, load_checkpoint
 from blipkit.components import check_bucket
 from blipkit.errors import BadInput, nearest
 from blipkit.frames import DRAWN, check_labels, load_frames
 from blipkit.load import CALLS
 from blipkit.params import Profile, read_sections
 from blipkit.prices import find_price, load_prices
-from blipkit.questions import parse_questions, tokenise
+from blipkit.questions import Question, parse_questions, tokenise
 
 OURS = {"checkpoint", "frames_from", "required", "cell_limit_s", "share_frames"}  # may differ between record and replay
 MACHINES = ("cpu", "cuda", "neuron")
@@ -21,54 +21,62 @@ SPARE_BYTES = 200e6  # notebooks, records and report beside the artifacts
 
 
 def check(profile: Profile, folder: Path, replay: Path | None = None) -> None:
-    """Refuse a profile that cannot run into `folder` on this machine; cheap checks first."""
+    """Refuse a profile that cannot run into `folder` on this machine; what is quick to see comes first."""
     knobs = profile.resolved()
-    common = knobs["common"]
     check_folder(folder)
-    check_source(common["checkpoint"])
-    questions, buckets = parse_questions(common["questions"]), parse_buckets(common["buckets"])
-    arms = [parse_arm(arm) for arm in common["arms"]]
-    for name in ("tensor_limit", "excused_margin"):
-        for arm in arms:
-            if arm.dtype not in knobs["parity"][name]:
-                raise BadInput(
-                    f"parity.{name} says nothing of {arm.dtype}, which arm '{arm}' uses; add {arm.dtype}: LIMIT"
-                )
-    if knobs["environment"]["expect"] not in MACHINES:
-        seen = knobs["environment"]["expect"]
-        raise BadInput(f"environment.expect is {seen!r}; {nearest(seen, MACHINES)}")
-    if knobs["concurrency"]["call"] not in CALLS:
-        raise BadInput(
-            f"concurrency.call is {knobs['concurrency']['call']!r}; {nearest(knobs['concurrency']['call'], CALLS)}"
-        )
-    if knobs["concurrency"]["arms_under_load"] > len(arms):
-        raise BadInput(
-            f"concurrency.arms_under_load is {knobs['concurrency']['arms_under_load']}; common.arms has {len(arms)}"
-        )
+    check_source(knobs["common"]["checkpoint"])
+    arms = check_arms(knobs)
+    questions, buckets = parse_questions(knobs["common"]["questions"]), parse_buckets(knobs["common"]["buckets"])
+    check_names(knobs)
     check_prices(knobs["cost"])
-    for other in map(Path, knobs["cost"]["beside"]):
-        if not (other / "records" / "cost.jsonl").is_file():
-            raise BadInput(
-                f"cost.beside: {other} has no records/cost.jsonl; expected results folders in which 05_cost has run"
-            )
     if replay:
         check_replay(knobs, folder, replay)
     else:
         for arm in arms:
             check_machine(arm)
-        most = max(
-            knobs["components"]["check_frames"], knobs["parity"]["frames"], knobs["concurrency"]["distinct_frames"]
-        )
-        frames = load_frames(common["frames_from"], most, common["seed"], common["skip_unreadable"])
-        if common["frames_from"] != DRAWN:
-            check_labels(frames, questions)
-    checkpoint = load_checkpoint(common["checkpoint"])
-    tokenised = tokenise(questions, checkpoint.processor.tokenizer, checkpoint.config.text_config.sep_token_id)
-    choose_bucket(buckets, 1, questions, tokenised)
-    for bucket in buckets:
-        check_bucket(checkpoint, bucket)
+        check_frames(knobs, questions)
+    checkpoint = load_checkpoint(knobs["common"]["checkpoint"])
+    check_buckets(checkpoint, questions, buckets)
     if not replay:
         check_disk(folder, sum(p.numel() for p in checkpoint.model.parameters()), arms, buckets)
+
+
+def check_arms(knobs: dict) -> list[Arm]:
+    """The arms, which must exist, with limits for each number format."""
+    arms = [parse_arm(arm) for arm in knobs["common"]["arms"]]
+    for name in ("tensor_limit", "excused_margin"):
+        for arm in arms:
+            if arm.dtype not in knobs["parity"][name]:
+                said = f"parity.{name} says nothing of {arm.dtype}, which arm '{arm}' uses"
+                raise BadInput(f"{said}; add {arm.dtype}: LIMIT")
+    under_load = knobs["concurrency"]["arms_under_load"]
+    if under_load > len(arms):
+        raise BadInput(f"concurrency.arms_under_load is {under_load}; common.arms has {len(arms)}")
+    return arms
+
+
+def check_names(knobs: dict) -> None:
+    """Knobs that name one of a few things."""
+    for section, name, known in (("environment", "expect", MACHINES), ("concurrency", "call", CALLS)):
+        if (seen := knobs[section][name]) not in known:
+            raise BadInput(f"{section}.{name} is {seen!r}; {nearest(seen, known)}")
+
+
+def check_frames(knobs: dict, questions: list[Question]) -> None:
+    """Every image that will be asked about must be one, and its labels must count."""
+    common = knobs["common"]
+    if common["frames_from"] == DRAWN:
+        return
+    counts = (knobs["components"]["check_frames"], knobs["parity"]["frames"], knobs["concurrency"]["distinct_frames"])
+    check_labels(load_frames(common["frames_from"], max(counts), common["seed"], common["skip_unreadable"]), questions)
+
+
+def check_buckets(checkpoint: Checkpoint, questions: list[Question], buckets: list[Bucket]) -> None:
+    """Some bucket must fit the questions and their candidates, and the model each bucket."""
+    end = checkpoint.config.text_config.sep_token_id
+    choose_bucket(buckets, 1, questions, tokenise(questions, checkpoint.processor.tokenizer, end))
+    for bucket in buckets:
+        check_bucket(checkpoint, bucket)
 
 
 def check_folder(folder: Path) -> None:
@@ -81,10 +89,14 @@ def check_folder(folder: Path) -> None:
 
 
 def check_prices(knobs: dict) -> None:
-    """Each instance that 05 names must have a price."""
+    """Each instance that 05 names must have a price, each folder beside it records."""
     table = load_prices()
     for instance in (knobs["candidate"], *knobs["incumbents"], knobs["priced_as"]):
         find_price(table, instance, knobs["region"], knobs["option"])
+    for other in map(Path, knobs["beside"]):
+        if not (other / "records" / "cost.jsonl").is_file():
+            expected = "expected results folders in which 05_cost has run"
+            raise BadInput(f"cost.beside: {other} has no records/cost.jsonl; {expected}")
 
 
 def check_replay(knobs: dict, folder: Path, replay: Path) -> None:

@@ -75,44 +75,38 @@ def chapter(path: Path, private: bool):
 def three_numbers(results: Results) -> list[dict]:
     """Answers that flip, throughput and cost, of the setting that 05 priced: value, unit, interval, evidence, machine."""
     costs = [row for row in results.read("cost") if row["best"]] if results.has("cost") else []
-    best = max(costs, key=lambda row: row["answers_per_s"], default={})
-    flips = results.read("decisions") if results.has("decisions") else []
-    parity = next((row for row in flips if row["arm"] == best.get("arm", row["arm"])), None)
-    found = [
-        {"title": title, "value": "NOT-RUN", "about": "see the gates"}
-        for title in ("Same answers?", "How much load?", "At what cost?")
-    ]
-    if parity and parity["ranked_answers"]:
-        count, n = parity["ranked_flips"], parity["ranked_answers"]
-        low, high = wilson(count, n)
-        found[0] |= {
-            "value": f"{count} of {n}",
-            "unit": "answers differ from the reference's",
+    best = max(costs, key=lambda row: row["answers_per_s"], default=None)
+    flips = [row for row in results.read("decisions") if row["ranked_answers"]] if results.has("decisions") else []
+    parity = next((row for row in flips if best is None or row["arm"] == best["arm"]), None)
+    same, load, cost = ({"title": title} for title in ("Same answers?", "How much load?", "At what cost?"))
+    if parity:
+        low, high = wilson(parity["ranked_flips"], parity["ranked_answers"])
+        same |= {
+            "value": f"{parity['ranked_flips']} of {parity['ranked_answers']}",
             "interval": f"{low:.2%} to {high:.2%}",
         }
-        found[0] |= {"about": parity["arm"], **{k: parity[k] for k in ("evidence", "machine")}}
+        same |= {"unit": "answers differ from the reference's", "about": parity["arm"]}
+        same |= {"evidence": parity["evidence"], "machine": parity["machine"]}
     if best:
-        ends = [
-            [number(best[f"{key}{end}"]) for end in ("", "_low", "_high")]
-            for key in ("answers_per_s", "usd_per_million")
-        ]
         setting = f"{best['arm']}, servers {best['servers']}, clients {best['clients']}, p99 {best['p99_ms']:.0f} ms"
-        for one, (value, low, high), unit in zip(
-            found[1:], ends, ("answers/s", "USD per million answers"), strict=True
-        ):
-            one |= {
-                "value": value,
-                "unit": unit,
-                "interval": f"{low} to {high}",
-                "about": setting,
-                "machine": best["machine"],
-            }
-        found[1]["evidence"] = best["evidence"].split(",")[0]
-        found[2] |= {
-            "evidence": best["evidence"],
-            "about": f"priced as {best['instance']}, {best['option']}, {best['region']}, prices of {best['price_as_of']}",
-        }
-    return found
+        load |= _figure(best, "answers_per_s", "answers/s", setting, best["evidence"].partition(",")[0])
+        priced = f"priced as {best['instance']}, {best['option']}, {best['region']}, prices of {best['price_as_of']}"
+        cost |= _figure(best, "usd_per_million", "USD per million answers", priced, best["evidence"])
+    return [same, load, cost]
+
+
+def _figure(row: dict, key: str, unit: str, about: str, evidence: str) -> dict:
+    """One number of a record, with the interval that stands beside it, if any."""
+    ends = [row.get(f"{key}{end}") for end in ("_low", "_high")]
+    interval = f"{number(ends[0])} to {number(ends[1])}" if None not in ends else ""
+    return {
+        "value": number(row[key]),
+        "unit": unit,
+        "interval": interval,
+        "about": about,
+        "evidence": evidence,
+        "machine": row["machine"],
+    }
 
 
 def tables(verdict: dict, folder: Path, beside: Sequence[Path]) -> dict[str, str]:

@@ -31,7 +31,7 @@ def systems(folders: Iterable[Results]) -> list[dict]:
     """One row per results folder and arm: the setting with the most answers within the latency target, priced."""
     rows = []
     for results in folders:
-        kind = machine_kind(results.read("environment")[0])
+        kind = machine_kind(results.read("environment")[0]) if results.has("environment") else "unknown"
         costs = [row for row in results.read("cost") if row["best"]]
         rows += [{**row, "kind": kind, "setting": f"{row['servers']}-{row['clients']}"} for row in costs]
     return rows

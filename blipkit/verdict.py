@@ -6,7 +6,7 @@ from pathlib import Path
 
 import blipkit
 from blipkit.records import SCHEMA, Gate, Results, not_run, worst
-from blipkit.systems import machine_kind
+from blipkit.systems import systems
 
 
 def make_verdict(folder: Path, beside: Sequence[Path] = ()) -> dict:
@@ -39,8 +39,8 @@ def _stopped(run: dict) -> list[Gate]:
 
 def decide(results: Results, gates: list[Gate], beside: Sequence[Path] = ()) -> dict:
     """move, stay, or not enough evidence; because of what; what is missing and what getting it takes."""
-    seen = {machine_kind(Results(folder).read("environment")[0]) for folder in beside}
-    rows = [row for row in results.read("missing") if row["kind"] not in seen] if results.has("missing") else []
+    seen = {system["kind"] for system in systems(Results(folder) for folder in beside if Results(folder).has("cost"))}
+    rows = [row for row in results.read("missing") if row.get("kind") not in seen] if results.has("missing") else []
     missing = [{k: row[k] for k in ("what", "command", "hours", "usd")} for row in rows]
     failed = [gate.gate for gate in gates if gate.status in ("FAIL", "INVALID")]
     because = [f"gate failed: {name}" for name in failed] + [

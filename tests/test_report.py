@@ -11,6 +11,7 @@ from bs4 import BeautifulSoup
 from page_lint import problems
 
 from blipkit.figures import show_frames, table_html
+from blipkit.publish import PUBLISHED
 from blipkit.records import Results
 from blipkit.report import chapter, three_numbers, write_report
 from blipkit.verdict import as_markdown, number
@@ -73,8 +74,27 @@ def test_three_numbers_follow_with_their_source(page):
 
 
 def test_numbers_that_nobody_measured_are_not_run(tmp_path):
-    """An empty folder has no numbers, and says so."""
-    assert {one["value"] for one in three_numbers(Results(tmp_path))} == {"NOT-RUN"}
+    """An empty folder has titles and no numbers."""
+    assert [list(one) for one in three_numbers(Results(tmp_path))] == [["title"]] * 3
+
+
+@pytest.mark.parametrize("published", sorted(PUBLISHED.glob("*/*/run.json")), ids=lambda path: path.parent.name)
+def test_a_published_folder_has_a_report(published, tmp_path):
+    """Records of earlier code are read: what they lack is left out."""
+    path, _ = write_report(shutil.copytree(published.parent, tmp_path / "p"))
+    assert problems(path.read_text()) == [] and "USD per million answers" in path.read_text()
+
+
+def test_a_run_that_stopped_early_has_a_report(tmp_path):
+    """A notebook that stopped leaves NOT-RUN in the place of its numbers, and its cell's error among the gates."""
+    state = {"status": "stopped", "error": "cell 3: ValueError: no"}
+    (tmp_path / "run.json").write_text(
+        json.dumps({"profile": "p", "started": "now", "notebooks": {"00_environment": state}})
+    )
+    (tmp_path / "environment.json").write_text(json.dumps({"name": "m", "git_commit": None, "versions": {}}))
+    (tmp_path / "profile.yaml").write_text("common: {}\n")
+    text = write_report(tmp_path)[0].read_text()
+    assert text.count("NOT-RUN") >= 3 and "cell 3: ValueError: no" in text and problems(text) == []
 
 
 def test_code_is_there_and_folded(page, smoke):

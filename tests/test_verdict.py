@@ -52,6 +52,7 @@ def with_missing(folder, gpus, kinds):
     row = {"command": "make run", "hours": 1.0, "usd": 0.5}
     out.write("missing", [{"what": f"a measured run on {kind}", "kind": kind, **row} for kind in kinds])
     out.write("environment", [{"gpus": gpus, "neuron_devices": []}])
+    out.write("cost", [{"arm": "eager float32", "servers": 1, "clients": 1, "best": True}])
     (folder / "run.json").write_text(json.dumps({"profile": "p", "notebooks": {}}))
     return folder
 
