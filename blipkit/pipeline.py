@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import torch
 
 from blipkit.artifacts import Artifacts
-from blipkit.buckets import Bucket
+from blipkit.buckets import Bucket, choose_bucket
 from blipkit.checkpoints import Checkpoint
 from blipkit.components import IDS, isolate
-from blipkit.errors import BadInput, BlipkitError
-from blipkit.questions import Question
+from blipkit.errors import BlipkitError
+from blipkit.questions import Question, tokenise
 from blipkit.runners import Loaded, load_artifact
 
 
@@ -78,9 +78,8 @@ class Pipeline:
         ]
         if not asked or not len(frames):
             return [[] for _ in range(len(frames))]
-        token_ids = [self.checkpoint.processor.tokenizer(q.text).input_ids for q in asked]
-        options = [[self._answer_tokens(c) for c in q.candidates or ()] for q in asked]
-        bucket = self.bucket_for(len(frames), asked, token_ids, options)
+        token_ids, options = tokenise(asked, self.checkpoint.processor.tokenizer, self.end)
+        bucket = choose_bucket(list(self.stages), len(frames), asked, (token_ids, options))
         answers: list[list[Answer]] = [[] for _ in range(len(frames))]
         for first in range(0, len(frames), bucket.frames):
             block = self.preprocess(frames[first : first + bucket.frames])  # a slice decodes its own images only
@@ -112,33 +111,6 @@ class Pipeline:
         stages = {b: {name: watched(one, b) for name, one in stage.items()} for b, stage in self.stages.items()}
         Pipeline(self.checkpoint, stages, self.arm).answer(frames, questions)
         return steps
-
-    def bucket_for(self, frames: int, questions, token_ids, options) -> Bucket:
-        """The bucket that fits with the fewest calls, then the least padding."""
-        tokens = max(len(ids) for ids in token_ids)
-        candidates = max((len(o) for o in options), default=0) or 1
-        length = max((len(ids) for o in options for ids in o), default=1)
-
-        def fits(b: Bucket) -> bool:
-            return b.tokens >= tokens and b.candidates >= candidates and b.answer_tokens >= length
-
-        def effort(b: Bucket):
-            calls = math.ceil(frames / b.frames) * math.ceil(len(questions) / b.questions)
-            return calls, b.frames * b.questions * (b.tokens + b.candidates * b.answer_tokens)
-
-        fitting = [b for b in self.stages if fits(b)]
-        if not fitting:
-            longest = max(zip(token_ids, questions, strict=True), key=lambda pair: len(pair[0]))[1].text
-            raise BadInput(
-                f"no bucket of {self.arm} fits: the longest question ({longest!r}) has {tokens} tokens, with {candidates} candidates of up to "
-                f"{length} tokens; compiled: {', '.join(map(str, self.stages))}. Add a bucket with tokens >= {tokens}, "
-                f"candidates >= {candidates}, answer_tokens >= {length} to the profile and run 02_trace again"
-            )
-        return min(fitting, key=effort)
-
-    def _answer_tokens(self, text: str) -> list[int]:
-        """A candidate's tokens and the end token: what the decoder must predict."""
-        return [*self.checkpoint.processor.tokenizer(text, add_special_tokens=False).input_ids, self.end]
 
     def _answer_block(self, bucket: Bucket, image_states, questions, token_ids, options) -> list[list[Answer]]:
         """[frame of the bucket][question] -> Answer, for at most `bucket.questions` questions."""

@@ -49,7 +49,7 @@ def test_open_answers_are_unpadded_generate(checkpoint, pipeline, unpadded_gener
 
 def test_a_question_that_fits_no_bucket_is_refused_by_name(pipeline):
     """The message names the question, its tokens and the bucket to add."""
-    with pytest.raises(BadInput, match=r"'is the dog is the dog .* has 20 tokens.*Add a bucket with tokens >= 20"):
+    with pytest.raises(BadInput, match=r"'is the dog is the dog .* has 20 tokens.*Add one with tokens >= 20"):
         pipeline.answer(images(drawn_frames(1, seed=1)), ["is the dog " * 6])
 
 
