@@ -176,7 +176,7 @@ class Component:
                 return torch.ones(shape, dtype=dtype)
             if name.endswith("ids"):
                 return torch.randint(0, vocabulary, shape, generator=generator, dtype=dtype)
-            return torch.randn(shape, generator=generator)
+            return torch.randn(shape, generator=generator).to(dtype)
 
         bucket = shapes or default_bucket(self.checkpoint)
         return tuple(example(n, *of) for n, of in self.input_shapes(bucket).items())

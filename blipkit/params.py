@@ -60,6 +60,14 @@ def notebooks() -> dict[str, dict[str, Knob]]:
     found = {}
     for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
         cells = [c for c in nbformat.read(path, as_version=4).cells if "parameters" in c.metadata.get("tags", [])]
+        if len(cells) != 1:
+            raise BadInput(
+                f"{path.name}: {len(cells)} cells are tagged `parameters`; expected one, with the notebook's knobs"
+            )
+        if section_of(path.stem) in {"common", *map(section_of, found)}:
+            raise BadInput(
+                f"{path.name}: the section {section_of(path.stem)!r} is taken; give the notebook another name"
+            )
         found[path.stem] = knobs_in(cells[0].source)
     return found
 
@@ -246,4 +254,8 @@ def _check(profile: Profile, where: str) -> None:
             raise BadInput(f"{where}: unknown section {section!r}; {nearest(section, known)}")
         if not isinstance(values, dict):
             raise BadInput(f"{where}: section {section!r} should be `key: value` lines, saw {values!r}")
+        for name in values:
+            homes = [home for home, knobs in known.items() if name in knobs]
+            if homes and section not in homes:
+                raise BadInput(f"{where}: {section}: unknown key {name!r}; it belongs to {' or '.join(homes)}")
         check_values(values, known[section], f"{where}: {section}")

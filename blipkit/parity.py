@@ -58,7 +58,10 @@ def tensor_gate(arm: str, component: str, found: Sequence[dict], limit: float) -
         for row in found
         if (row["arm"], row["component"]) == (arm, component)
     ]
-    if not found or any(one.compared == 0 for one in found):
+    if not found:
+        reason = "nothing was compared: no request called this component"
+        return Gate(name, "answer", "INVALID", None, limit, reason=reason, next="let the pipeline call it")
+    if any(one.compared == 0 for one in found):
         reason = "nothing was compared: shapes differ or are empty"
         return Gate(name, "answer", "INVALID", None, limit, reason=reason, next="run 02_trace again")
     measured = max((one.relative_l2 for one in found), key=lambda error: math.inf if math.isnan(error) else error)

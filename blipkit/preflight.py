@@ -7,7 +7,7 @@ from pathlib import Path
 from blipkit.arms import Arm, check_machine, parse_arm
 from blipkit.buckets import Bucket, choose_bucket, parse_buckets
 from blipkit.checkpoints import Checkpoint, check_source, load_checkpoint
-from blipkit.components import check_bucket
+from blipkit.components import PIECES, check_bucket
 from blipkit.errors import BadInput, nearest
 from blipkit.frames import DRAWN, check_labels, load_frames
 from blipkit.load import CALLS
@@ -49,6 +49,12 @@ def check_arms(knobs: dict) -> list[Arm]:
             if arm.dtype not in knobs["parity"][name]:
                 said = f"parity.{name} says nothing of {arm.dtype}, which arm '{arm}' uses"
                 raise BadInput(f"{said}; add {arm.dtype}: LIMIT")
+    for gate in knobs["common"]["required"]:
+        known = [f"decisions {arm}" for arm in arms] + [f"parity {arm} {piece}" for arm in arms for piece in PIECES]
+        if gate.startswith(("decisions ", "parity ")) and gate not in known:
+            raise BadInput(
+                f"common.required: no arm has the gate {gate!r}; {nearest(gate, known)} Name those you need, or none: []"
+            )
     under_load = knobs["concurrency"]["arms_under_load"]
     if under_load > len(arms):
         raise BadInput(f"concurrency.arms_under_load is {under_load}; common.arms has {len(arms)}")

@@ -97,8 +97,14 @@ class Results:
 
     def measure(self, kind: str, measure: Callable[[], list[dict]]) -> list[dict]:
         """The rows that measure() returns, kept as the records of `kind`; in a replay the rows recorded elsewhere."""
-        self.write(kind, self.recorded.read(kind) if self.recorded else measure())
-        added = {"schema", "kind", "evidence", "machine", "versions", "replayed_on", *self.provenance}
+        added = {"schema", "kind", "machine", "versions", "replayed_on", *self.provenance}
+        rows = self.recorded.read(kind) if self.recorded else measure()
+        if not self.recorded and (not isinstance(rows, list) or any(added & set(row) for row in rows)):
+            raise BadInput(
+                f"{kind}: expected a list of rows without {', '.join(sorted(added))}, which every record has already"
+            )
+        self.write(kind, rows)
+        added.add("evidence")
         return [{k: v for k, v in row.items() if k not in added} for row in self.read(kind)]
 
     def measure_samples(self, name: str, measure: Callable):
@@ -117,6 +123,10 @@ class Results:
         host = {"machine": self.machine["name"], "versions": self.machine["versions"]}
         if self.recorded:
             host["replayed_on"] = machine.describe()["name"]
+        if self.has(kind) and (owner := self.read(kind)[:1]) and owner[0].get("notebook") != self.notebook:
+            raise BadInput(
+                f"records of {kind!r} are {owner[0]['notebook']}'s; a kind has one notebook: choose another name"
+            )
         rows = [{**about, **row, **host} for row in rows]
         for row in rows:
             self._check_weights(kind, row)

@@ -37,7 +37,7 @@ def test_our_reading_of_knobs_is_papermills(path):
 
 
 def test_a_knob_means_the_same_in_every_notebook():
-    """Where two notebooks declare a knob, type, default and reason agree, but for the reason of `arms` in 04."""
+    """Where two notebooks declare a knob, type and default agree."""
     seen = {}
     for stem, knobs in params.notebooks().items():
         for name, knob in knobs.items():
@@ -140,13 +140,31 @@ def test_a_parameters_cell_holds_only_knobs():
 
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda p: p.stem)
 def test_notebooks_are_clean_sources(path):
-    """Committed without outputs, for kernel python3, one parameters cell, short cells, text before each idea."""
+    """Committed without outputs, for kernel python3, the run's knobs among its own, short cells, text between them."""
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     code = [c for c in notebook.cells if c.cell_type == "code"]
     assert notebook.metadata.kernelspec.name == "python3"
     assert all(not c.outputs and c.execution_count is None for c in code)
     assert [c for c in code if "parameters" in c.metadata.get("tags", [])] == code[:1]
+    assert set(params.RUN_OWN) <= set(params.notebooks()[path.stem])
+    assert sum(c.cell_type == "markdown" for c in notebook.cells) >= len(code) / 2
     assert "check_notebook(globals())" in code[1].source
     assert notebook.cells[0].source.startswith(f"# {path.stem[:2]} ")
     assert max(len(c.source.splitlines()) for c in code[1:]) <= 15
+
+
+@pytest.mark.parametrize(
+    ("name", "tags", "message"),
+    [
+        ("00_first", [], "00_first.ipynb: 0 cells are tagged `parameters`; expected one"),
+        ("00_common", ["parameters"], "the section 'common' is taken; give the notebook another name"),
+    ],
+)
+def test_a_notebook_that_no_profile_could_address_is_refused(tmp_path, monkeypatch, name, tags, message):
+    """It needs one parameters cell, and a section of its own."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("a: int = 1  # one", metadata={"tags": tags})])
+    nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+    monkeypatch.setattr(params, "NOTEBOOKS", tmp_path)
+    with pytest.raises(BadInput, match=message):
+        params.notebooks.__wrapped__()

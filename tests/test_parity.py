@@ -66,7 +66,8 @@ def test_nothing_compared_is_invalid(candidate):
     reference = torch.ones(0) if candidate.numel() == 0 else torch.ones(3, 2)
     assert tensor_gate("arm", "logits", rows(compare(reference, candidate)), limit=1.0).status == "INVALID"
     assert tensor_gate("arm", "logits", [], limit=1.0).status == "INVALID"
-    assert tensor_gate("arm", "states", rows(compare(torch.ones(2), torch.ones(2))), limit=1.0).status == "INVALID"
+    other = tensor_gate("arm", "states", rows(compare(torch.ones(2), torch.ones(2))), limit=1.0)
+    assert other.status == "INVALID" and "no request called this component" in other.reason
 
 
 def test_an_all_zero_reference_never_passes():

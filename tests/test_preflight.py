@@ -52,6 +52,12 @@ SETTINGS = [
     ("common.seed=-1", "seed is -1; expected zero or more"),
     ("common.threads=0", "threads is 0; expected more than zero"),
     ("common.shared=maybe", "shared is 'maybe'; expected a valid boolean"),
+    ("common.frames=3", "unknown key 'frames'; it belongs to parity"),
+    ("parity.seed=3", "unknown key 'seed'; it belongs to common"),
+    (
+        "common.required=[decisions torchscript flaot32]",
+        "did you mean 'decisions torchscript float32'? Name those you need, or none: []",
+    ),
     ("common.required=machine", "required is 'machine'; expected a valid list"),
     ("common.cell_limit_s=0", "cell_limit_s is 0; expected more than zero"),
     ("concurrency.seconds=.nan", "seconds is nan; expected more than zero"),
@@ -178,7 +184,7 @@ def test_a_gpu_arm_without_a_gpu_is_refused_and_can_be_replayed(tmp_path, monkey
     from blipkit import machine
 
     monkeypatch.setattr(machine, "describe", lambda: {"gpus": []})
-    profile = load_profile("tiny", ["common.arms=[torchscript float16 cuda]"])
+    profile = load_profile("tiny", ["common.arms=[torchscript float16 cuda]", "common.required=[]"])
     with pytest.raises(BadInput, match="'torchscript float16 cuda' needs an NVIDIA GPU; this machine shows none"):
         preflight.check(profile, tmp_path / "new")
     far = tmp_path / "far"

@@ -155,3 +155,17 @@ def test_an_interrupted_write_leaves_the_old_records(tmp_path):
         part.write_text("half")
         raise KeyboardInterrupt
     assert out.read("k")[0]["a"] == 1 and [p.name for p in (tmp_path / "records").iterdir()] == ["k.jsonl"]
+
+
+@pytest.mark.parametrize("rows", [{"a": 1}, [{"machine": "mine"}], [{"seed": 4}]])
+def test_what_is_measured_must_be_rows_of_its_own(tmp_path, rows):
+    """A row that names what every record carries would lose it without a word."""
+    with pytest.raises(BadInput, match="k: expected a list of rows without .*machine.*seed"):
+        Results(tmp_path, "n", seed=1).measure("k", lambda: rows)
+
+
+def test_a_kind_has_one_notebook(tmp_path):
+    """A second notebook cannot replace the first one's records."""
+    Results(tmp_path, "00_environment").write("k", [{"a": 1}])
+    with pytest.raises(BadInput, match="records of 'k' are 00_environment's; a kind has one notebook"):
+        Results(tmp_path, "06_example").write("k", [{"a": 2}])

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from blipkit import Bucket, isolate, load_checkpoint, trace
-from blipkit.arms import Arm
+from blipkit.arms import DEVICES, RUNNERS, Arm
 from blipkit.artifacts import content_key
+from blipkit.components import PIECES
 from blipkit.errors import BlipkitError
 from blipkit.runners import describe, load_artifact
 
@@ -19,11 +20,19 @@ def compiled(small, tmp_path_factory):
     return root, trace(isolate(small), root, "torchscript", shapes=BUCKET)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_a_compiled_component_computes_what_the_module_does(small, artifact_root, dtype):
-    """torchscript equals eager in the same number format, up to that format's rounding."""
+COMPILED = [
+    (runner, dtype)
+    for runner, formats in RUNNERS.items()
+    for dtype in formats
+    if runner not in ("eager", "null") and "cpu" in DEVICES[runner] and dtype != "float16"
+]
+
+
+@pytest.mark.parametrize(("runner", "dtype"), COMPILED)
+def test_a_compiled_component_computes_what_the_module_does(small, artifact_root, runner, dtype):
+    """A runner equals eager in the same number format, up to that format's rounding."""
     components = isolate(small)
-    pairs = [trace(components, artifact_root, runner, dtype, shapes=BUCKET) for runner in ("eager", "torchscript")]
+    pairs = [trace(components, artifact_root, name, dtype, shapes=BUCKET) for name in ("eager", runner)]
     for eager, traced in zip(*pairs, strict=True):
         component = components[eager.component]
         inputs = component.example_inputs(BUCKET, seed=3)
@@ -106,4 +115,4 @@ def test_two_processes_asking_at_once_compile_once(checkpoint_folders, tmp_path)
     answers = [queue.get(timeout=120) for _ in both]
     for process in both:
         process.join()
-    assert sorted(answers) == [[False] * 3, [True] * 3]
+    assert sorted(answers) == [[False] * len(PIECES), [True] * len(PIECES)]
