@@ -45,6 +45,11 @@ def pytest_report_header(config):
     return f"machine: {machine.describe()['name']}; " + ", ".join(f"{n} {v}" for n, v in machine.versions().items())
 
 
+def pytest_collection_modifyitems(items):
+    """What needs a whole run comes last: the runs go on beside the other tests."""
+    items.sort(key=lambda item: bool({"smoke", "replayed", "foreign"} & set(item.fixturenames)))
+
+
 def save_checkpoint(
     folder: Path, image, patch, width, heads, vision_layers, text_layers, positions, extra_words=0, seed=0
 ) -> Path:

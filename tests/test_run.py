@@ -192,6 +192,7 @@ def test_ctrl_c_stops_what_was_started():
         started.append(subprocess.Popen(["sleep", "60"]))
         started[0].wait()
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
         in_thread(wait)
