@@ -165,14 +165,16 @@ def in_thread(function: Callable, *arguments, **options):
     """Call in a thread, so that Ctrl-C reaches us: nbclient takes it over in the main thread and reports a dead kernel."""
     import psutil
 
+    before = psutil.Process().children()
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(function, *arguments, **options)
         try:
             return future.result()
         except KeyboardInterrupt:
-            for process in psutil.Process().children(recursive=True):
+            for child in set(psutil.Process().children()) - set(before):  # what the function has started
                 with contextlib.suppress(psutil.Error):
-                    process.kill()
+                    for process in (*child.children(recursive=True), child):
+                        process.kill()
             raise
 
 
