@@ -6,13 +6,22 @@ from blipkit import machine
 from blipkit.errors import BadInput, nearest
 
 DTYPES = ("float32", "bfloat16", "float16")
-RUNNERS = {"eager": DTYPES, "null": ("float32",), "torchscript": DTYPES}  # each is blipkit/runners/NAME.py
-DEVICES = {"eager": ("cpu", "cuda"), "null": ("cpu",), "torchscript": ("cpu", "cuda")}
+CAST_MODES, CAST_TYPES = ("none", "matmult", "all"), ("bf16", "fp16", "tf32")  # neuronx-cc: --auto-cast and its type
+CASTS = ("none", *(f"{mode} {cast}" for mode in CAST_MODES[1:] for cast in CAST_TYPES))
+# The vendor's advice from accurate and slow to fast and coarse, and what its compiler does by default: docs/neuron.md
+VENDOR_ORDER = ("none", "matmult tf32", "all tf32", "matmult fp16", "all fp16", "matmult bf16", "all bf16")
+CASTS_BY_DEFAULT_BEFORE = (2, 22)  # neuronx-cc of SDK 2.27
+RUNNERS = {"eager": DTYPES, "neuron_emulated": CASTS, "null": ("float32",), "torchscript": DTYPES}  # runners/NAME.py
+DEVICES = {"eager": ("cpu", "cuda"), "neuron_emulated": ("cpu",), "null": ("cpu",), "torchscript": ("cpu", "cuda")}
+EMULATED = ("neuron_emulated",)  # these imitate a device's numbers, and nothing of its times
 REFERENCE = "eager float32"  # what every other arm is compared with
+ROUNDOFF = {"float32": 2.0**-24, "bfloat16": 2.0**-8, "float16": 2.0**-11}  # of a value, at most: half of its last bit
+ROUNDS_LIKE = {"none": "float32", "bf16": "bfloat16", "fp16": "float16", "tf32": "float16"}  # as many significant bits
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, **dict.fromkeys(CASTS, 4)}  # of a weight, as an artifact keeps it
 
 
 class Arm(NamedTuple):
-    """A runner with its number format, and where it runs; written `torchscript float32` or `eager float16 cuda`."""
+    """A runner with its number format, and where it runs: `eager float16 cuda`, `neuron_emulated matmult bf16`."""
 
     runner: str
     dtype: str
@@ -21,25 +30,44 @@ class Arm(NamedTuple):
     def __str__(self) -> str:
         return f"{self.runner} {self.dtype}" + (f" {self.device}" if self.device != "cpu" else "")
 
+    @property
+    def precision(self) -> str:
+        """Which of torch's formats rounds as coarsely, so that its limits apply: bfloat16 for `matmult bf16`."""
+        return ROUNDS_LIKE.get(self.dtype.split()[-1], self.dtype)
+
 
 def parse_arm(text: str) -> Arm:
     """`torchscript float16 cuda` -> an arm that exists; whether this machine can run it is `check_machine`'s to say."""
-    words = text.split()
-    if len(words) not in (2, 3):
-        raise BadInput(
-            f"arm {text!r}: expected a runner and a dtype, such as 'torchscript float32' or 'eager float16 cuda'"
-        )
-    arm = Arm(*words)
+    runner, *rest = text.split() or [""]
+    casts = RUNNERS.get(runner) == CASTS
+    size = 2 if casts and rest[:1] != ["none"] else 1  # words of the number format
+    if len(rest) not in (size, size + 1):
+        examples = "'torchscript float32', 'eager float16 cuda' or 'neuron_emulated matmult bf16'"
+        raise BadInput(f"arm {text!r}: expected a runner and a dtype, such as {examples}")
+    arm = Arm(runner, " ".join(rest[:size]), *rest[size:])
     if str(arm) != text:
         raise BadInput(f"arm {text!r}: write it as '{arm}', as every record will name it")
-    if arm.runner not in RUNNERS:
-        raise BadInput(f"arm {text!r}: runner {arm.runner!r}; {nearest(arm.runner, RUNNERS)}")
+    if runner not in RUNNERS:
+        raise BadInput(f"arm {text!r}: runner {runner!r}; {nearest(runner, RUNNERS)}")
+    if casts:
+        _check_casts(arm)
     for what, seen, taken in (("dtype", arm.dtype, RUNNERS), ("device", arm.device, DEVICES)):
-        if seen not in taken[arm.runner]:
-            raise BadInput(f"arm {text!r}: {arm.runner} takes {what} {', '.join(taken[arm.runner])}; saw {seen!r}")
+        if seen not in taken[runner]:
+            raise BadInput(f"arm {text!r}: {runner} takes {what} {', '.join(taken[runner])}; saw {seen!r}")
     if (arm.dtype, arm.device) == ("float16", "cpu"):
         raise BadInput(f"arm {text!r}: float16 runs on an NVIDIA GPU: '{text} cuda'; on a CPU take float32 or bfloat16")
     return arm
+
+
+def _check_casts(arm: Arm) -> None:
+    """Refuse casts that the compiler does not know, and a type that it would not use."""
+    mode, _, cast = arm.dtype.partition(" ")
+    if mode == "none" and arm.device in CAST_TYPES:
+        advice = f"write `none`, or `matmult {arm.device}`"
+        raise BadInput(f"arm '{arm}': a cast type with auto-cast none does nothing: {advice}")
+    for what, seen, known in (("auto-cast", mode, CAST_MODES), ("cast type", cast or CAST_TYPES[0], CAST_TYPES)):
+        if seen not in known:
+            raise BadInput(f"arm '{arm}': {what} {seen!r}; {nearest(seen, known)}")
 
 
 def check_machine(arm: Arm) -> None:
@@ -48,3 +76,25 @@ def check_machine(arm: Arm) -> None:
         raise BadInput(
             f"arm '{arm}' needs an NVIDIA GPU; this machine shows none. Run it there, or --replay its results"
         )
+
+
+def check_timed(arm: Arm) -> None:
+    """Refuse to time an arm that imitates a device."""
+    if arm.runner in EMULATED:
+        said = f"arm '{arm}' imitates a device's numbers, not its speed, so it is not put under load"
+        raise BadInput(f"{said}; name it after the arms that concurrency.arms_under_load counts, or lower that")
+
+
+def casts_as_read(auto_cast: str | None = None, cast_type: str = "bf16", *, neuronx_cc: str) -> str:
+    """How a compiler of this version reads --auto-cast and --auto-cast-type: "none", or a mode and a type.
+
+    Where --auto-cast is left out, its default decides, which moved from matmult to none.
+    """
+    old = tuple(map(int, neuronx_cc.split(".")[:2])) < CASTS_BY_DEFAULT_BEFORE
+    mode = auto_cast or ("matmult" if old else "none")
+    return mode if mode == "none" else f"{mode} {cast_type}"
+
+
+def evidence_of(arm: str) -> str:
+    """Where the figures of an arm come from: measured, or emulated."""
+    return "emulated" if arm.partition(" ")[0] in EMULATED else "measured"

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from blipkit.builtin import BUILTIN, TINY_PETS, random_base_folder
-from blipkit.errors import BadInput, nearest
+from blipkit.errors import BadInput, BlipkitError, nearest
 
 
 @dataclass
@@ -111,6 +111,16 @@ def load_checkpoint(source: str) -> Checkpoint:
     name, _, revision = source.partition("@")
     model, processor = _load(source, name, revision or "main")
     return Checkpoint(source, model, processor, revision=getattr(model.config, "_commit_hash", None))
+
+
+def load_unchanged(source: str, digest: str) -> Checkpoint:
+    """In a child: load a checkpoint that must be the one the parent has."""
+    loaded = load_checkpoint(source)
+    if loaded.digest != digest:
+        raise BlipkitError(
+            f"checkpoint {source!r} changed while it was being compiled: weights {digest}, now {loaded.digest}; run again"
+        )
+    return loaded
 
 
 def _load(source: str, place: str, revision: str | None):

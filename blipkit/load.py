@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from blipkit import child
+from blipkit.arms import check_timed
 from blipkit.artifacts import Artifacts
 from blipkit.buckets import parse_buckets
 from blipkit.errors import BadInput, nearest
@@ -35,6 +36,8 @@ def measure_setting(artifacts: Artifacts, checkpoint: str, questions: list, fram
     for name, value in (("servers", servers), ("clients", clients), ("seconds", seconds), ("threads", threads)):
         if value <= 0:
             raise BadInput(f"{name} is {value}; expected more than zero")
+    for artifact in artifacts:
+        check_timed(artifact.arm)
     rows = child.call(
         "blipkit.load:serve",
         timeout_s=START_S + warmup_s + seconds + STOP_S,

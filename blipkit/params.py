@@ -18,13 +18,15 @@ from blipkit.errors import BadInput, nearest
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 PROFILES = ROOT / "params"
+PUBLISHED = ROOT / "results" / "published"
 TYPES = {t.__name__: t for t in (str, int, float, bool, list, dict)}
-RUN_DEFAULTS = {"required": [], "cell_limit_s": 3600, "share_frames": False}  # common keys read by run and report alone
-RUN_KEYS = {"required": list[str], "cell_limit_s": int, "share_frames": bool}
+# common keys read by run and report alone; only: the notebooks of this profile, all where it is empty
+RUN_DEFAULTS = {"required": [], "only": [], "cell_limit_s": 3600, "share_frames": False}
+RUN_KEYS = {"required": list[str], "only": list[str], "cell_limit_s": int, "share_frames": bool}
 RUN_OWN = ("results", "profile", "replay")  # knobs that a run sets itself; no profile may
 SHARES = {"flip_limit", "accuracy_floor", "target_saving"}  # from 0 up to, not including, 1
 ZERO_IS_FINE = {"seed", "warmup"}  # every other number must be more than zero
-EMPTY_IS_FINE = {"required", "beside", "replay"}
+EMPTY_IS_FINE = {"required", "only", "beside", "replay", "neuron_stack"}
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 
 import torch
 
+from blipkit.arms import evidence_of
 from blipkit.frames import Frame
 from blipkit.pipeline import Answer
 from blipkit.questions import Question
@@ -52,7 +53,7 @@ def tensor_gate(arm: str, component: str, found: Sequence[dict], limit: float) -
 
     found: rows of Comparison, as recorded; those of this arm and component are judged.
     """
-    name = f"parity {arm} {component}"
+    name, evidence = f"parity {arm} {component}", evidence_of(arm)
     found = [
         Comparison(**{f.name: row[f.name] for f in fields(Comparison)})
         for row in found
@@ -60,15 +61,15 @@ def tensor_gate(arm: str, component: str, found: Sequence[dict], limit: float) -
     ]
     if not found:
         reason = "nothing was compared: no request called this component"
-        return Gate(name, "answer", "INVALID", None, limit, reason=reason, next="let the pipeline call it")
+        return Gate(name, "answer", "INVALID", None, limit, evidence, reason, "let the pipeline call it")
     if any(one.compared == 0 for one in found):
         reason = "nothing was compared: shapes differ or are empty"
-        return Gate(name, "answer", "INVALID", None, limit, reason=reason, next="run 02_trace again")
+        return Gate(name, "answer", "INVALID", None, limit, evidence, reason, "run 02_trace again")
     measured = max((one.relative_l2 for one in found), key=lambda error: math.inf if math.isnan(error) else error)
     numbers, bad = sum(one.compared for one in found), sum(one.not_finite for one in found)
     reason = f"worst relative L2 error; calls: {len(found)}, numbers: {numbers}, not finite: {bad}"
     advice = "compile with a wider number format, or look for the first component that fails"
-    return judge(name, "answer", measured, limit, reason=reason, next=advice)
+    return judge(name, "answer", measured, limit, evidence=evidence, reason=reason, next=advice)
 
 
 def decisions(arm: str, frames: Sequence[Frame], questions: Sequence[Question], reference, candidate) -> list[dict]:
@@ -126,7 +127,7 @@ def decision_gate(arm: str, rows: Sequence[dict], limit: float, excused_margin: 
     upper = wilson(len(unexcused), len(ranked))[1]
     reason = f"upper 95 % bound of the rate of unexcused flips: {len(unexcused)} of {len(ranked)} answers; {len(flips)} flips in all"
     advice = "look at the flips in 03_parity, or ask more frames for a tighter bound"
-    gate = judge(f"decisions {arm}", "answer", upper, limit, reason=reason, next=advice)
+    gate = judge(f"decisions {arm}", "answer", upper, limit, evidence=evidence_of(arm), reason=reason, next=advice)
     if drawings and gate.status == "PASS":
         gate.status, gate.reason = "WARN", f"drawings, not your cameras; {reason}"
         gate.next = "ask about frames of your own: common.frames_from"

@@ -68,7 +68,7 @@ class Pipeline:
     def answer(
         self, frames: Sequence, questions: Sequence, candidates: Sequence[str] | None = ("yes", "no")
     ) -> list[list[Answer]]:
-        """[frame][question] -> Answer, for PIL images and texts or Questions.
+        """[frame][question] -> Answer, for PIL images, or what `preprocess` made of them, and texts or Questions.
 
         candidates: what texts are answered with; None for open answers. Raises BadInput for a request that fits no
         bucket, naming the one to add.
@@ -92,7 +92,9 @@ class Pipeline:
         return answers
 
     def preprocess(self, frames: Sequence) -> torch.Tensor:
-        """PIL images -> pixel_values (frames, 3, H, W), by the checkpoint's own image processor."""
+        """PIL images -> pixel_values (frames, 3, H, W), by the checkpoint's own image processor; those are left alone."""
+        if isinstance(frames, torch.Tensor):
+            return frames
         rgb = [frame.convert("RGB") for frame in frames]
         return self.checkpoint.processor.image_processor(rgb, return_tensors="pt")["pixel_values"]
 

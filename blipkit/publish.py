@@ -6,10 +6,9 @@ import shutil
 from pathlib import Path
 
 from blipkit.errors import BadInput
-from blipkit.params import ROOT
+from blipkit.params import PUBLISHED
 
 KEPT = ("records", "samples", "environment.json", "profile.yaml", "run.json", "verdict.json", "verdict.md")
-PUBLISHED = ROOT / "results" / "published"
 
 
 def publish(folder: Path) -> Path:

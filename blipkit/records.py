@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Literal
 
 from blipkit import machine
+from blipkit.arms import evidence_of
 from blipkit.errors import BadInput, GateFailed, NotMeasured
-from blipkit.params import NOTEBOOKS
+from blipkit.params import NOTEBOOKS, PUBLISHED
 
 SCHEMA = 1
 Status = Literal["PASS", "WARN", "FAIL", "INVALID", "NOT-RUN"]
@@ -39,7 +40,16 @@ class Gate:
 
 
 def judge(
-    gate: str, kind: str, measured: float, limit: float, *, at_least=False, shared=False, reason="", next=""
+    gate: str,
+    kind: str,
+    measured: float,
+    limit: float,
+    *,
+    evidence="measured",
+    at_least=False,
+    shared=False,
+    reason="",
+    next="",
 ) -> Gate:
     """PASS where `measured` is within `limit`; a NaN never is.
 
@@ -49,7 +59,7 @@ def judge(
     status = "PASS" if holds else "WARN" if kind == "timing" and shared else "FAIL"
     if status == "WARN":
         reason = f"{reason}; the machine is shared" if reason else "the machine is shared"
-    return Gate(gate, kind, status, measured, limit, "measured", reason, "" if holds else next)
+    return Gate(gate, kind, status, measured, limit, evidence, reason, "" if holds else next)
 
 
 def not_run(gate: str, kind: str, reason: str, next: str = "") -> Gate:
@@ -118,8 +128,11 @@ class Results:
         return self.folder / "artifacts"
 
     def write(self, kind: str, rows: Iterable[dict]) -> None:
-        """Replace the records of `kind` by `rows`, each with machine, versions and provenance beside its figures."""
-        about = {"schema": SCHEMA, "kind": kind, "evidence": "measured", **self.provenance}
+        """Replace the records of `kind` by `rows`, each with machine, versions and provenance beside its figures.
+
+        evidence: measured, where a row does not say otherwise or its arm is only emulated.
+        """
+        about = {"schema": SCHEMA, "kind": kind, **self.provenance}
         host = {"machine": self.machine["name"], "versions": self.machine["versions"]}
         if self.recorded:
             host["replayed_on"] = machine.describe()["name"]
@@ -127,7 +140,7 @@ class Results:
             raise BadInput(
                 f"records of {kind!r} are {owner[0]['notebook']}'s; a kind has one notebook: choose another name"
             )
-        rows = [{**about, **row, **host} for row in rows]
+        rows = [{**about, "evidence": evidence_of(row.get("arm", "")), **row, **host} for row in rows]
         for row in rows:
             self._check_weights(kind, row)
             row["evidence"] = row["evidence"].replace("measured", "recorded") if self.recorded else row["evidence"]
@@ -154,6 +167,13 @@ class Results:
     def has(self, kind: str) -> bool:
         """Whether any notebook wrote records of `kind`."""
         return self._find(f"records/{kind}.jsonl") is not None
+
+    def earlier(self, kind: str) -> list[dict]:
+        """Records of `kind` from before this run, of this profile and checkpoint: the published first, then this folder's."""
+        ours = ("profile", "checkpoint")
+        paths = [*sorted(PUBLISHED.glob(f"*/*/records/{kind}.jsonl")), self.folder / "records" / f"{kind}.jsonl"]
+        rows = [row for path in paths if path.is_file() for row in _rows(path)]
+        return [row for row in rows if all(row[name] == self.provenance[name] for name in ours)]
 
     def write_samples(self, name: str, frame) -> None:
         """Keep a pandas frame of raw samples as parquet."""

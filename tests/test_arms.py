@@ -1,7 +1,22 @@
 import pytest
+import torch
 
 from blipkit import machine
-from blipkit.arms import DEVICES, DTYPES, RUNNERS, Arm, check_machine, parse_arm
+from blipkit.arms import (
+    BYTES,
+    CASTS,
+    DEVICES,
+    DTYPES,
+    ROUNDOFF,
+    RUNNERS,
+    VENDOR_ORDER,
+    Arm,
+    casts_as_read,
+    check_machine,
+    check_timed,
+    evidence_of,
+    parse_arm,
+)
 from blipkit.errors import BadInput
 
 
@@ -22,6 +37,19 @@ def test_number_formats_are_torchs():
     assert tuple(base.DTYPES) == DTYPES
 
 
+def test_every_number_format_has_its_size_and_its_rounding():
+    """Half of torch's eps is the largest relative error of one rounding; an emulated cast is as coarse as its format."""
+    from blipkit.runners import base
+
+    assert {name: torch.finfo(dtype).eps / 2 for name, dtype in base.DTYPES.items()} == ROUNDOFF
+    assert set(BYTES) == {dtype for taken in RUNNERS.values() for dtype in taken}
+    assert {BYTES[dtype] for dtype in CASTS} == {BYTES["float32"]}
+    like = {dtype: Arm("neuron_emulated", dtype).precision for dtype in CASTS}
+    assert like["none"] == "float32" and like["all bf16"] == "bfloat16"
+    assert like["matmult fp16"] == like["matmult tf32"] == "float16"
+    assert all(Arm("torchscript", dtype).precision == dtype for dtype in DTYPES)
+
+
 @pytest.mark.parametrize(
     ("arm", "message"),
     [
@@ -31,6 +59,17 @@ def test_number_formats_are_torchs():
         ("torchscript float32 tpu", "takes device cpu, cuda; saw 'tpu'"),
         ("null float32 cuda", "takes device cpu; saw 'cuda'"),
         ("eager float16", "'eager float16 cuda'; on a CPU take float32 or bfloat16"),
+        ("neuron_emulated", "expected a runner and a dtype, such as .* or 'neuron_emulated matmult bf16'"),
+        ("neuron_emulated matmult", "expected a runner and a dtype"),
+        ("neuron_emulated none bf16", "a cast type with auto-cast none does nothing: write `none`, or `matmult bf16`"),
+        ("neuron_emulated matmul bf16", "auto-cast 'matmul'; did you mean 'matmult'"),
+        ("neuron_emulated some bf16", "auto-cast 'some'; known: all, matmult, none"),
+        ("neuron_emulated all bf61", "cast type 'bf61'; did you mean 'bf16'"),
+        ("neuron_emulated all fp8_e4m3", "cast type 'fp8_e4m3'; known: bf16, fp16, tf32"),
+        ("neuron_emulated all bf16 cuda", "takes device cpu; saw 'cuda'"),
+        ("neuron_emulated none cpu", "write it as 'neuron_emulated none'"),
+        ("neuron_emulated all bf16 cpu cpu", "expected a runner and a dtype"),
+        ("", "expected a runner and a dtype"),
     ],
 )
 def test_a_bad_arm_is_refused(arm, message):
@@ -39,7 +78,10 @@ def test_a_bad_arm_is_refused(arm, message):
         parse_arm(arm)
 
 
-@pytest.mark.parametrize("text", ["torchscript float32", "eager float16 cuda"])
+@pytest.mark.parametrize(
+    "text",
+    ["torchscript float32", "eager float16 cuda", *(f"neuron_emulated {dtype}" for dtype in CASTS)],
+)
 def test_an_arm_is_written_as_it_was_read(text):
     """The device is named where it is not the CPU."""
     assert str(parse_arm(text)) == text
@@ -51,3 +93,33 @@ def test_an_arm_that_this_machine_cannot_run_says_what_it_needs(monkeypatch):
     with pytest.raises(BadInput, match="'eager float16 cuda' needs an NVIDIA GPU; this machine shows none"):
         check_machine(parse_arm("eager float16 cuda"))
     check_machine(Arm("eager", "float32"))
+
+
+def test_an_emulated_arm_is_no_measurement():
+    """Its evidence says so, and nobody may time it."""
+    assert evidence_of("neuron_emulated matmult bf16") == "emulated"
+    assert evidence_of("torchscript float32") == evidence_of("") == "measured"
+    with pytest.raises(BadInput, match="'neuron_emulated all bf16' imitates a device's numbers, not its speed"):
+        check_timed(parse_arm("neuron_emulated all bf16"))
+    check_timed(Arm("torchscript", "float32"))
+
+
+@pytest.mark.parametrize(
+    ("auto_cast", "cast_type", "neuronx_cc", "read"),
+    [
+        (None, "fp16", "2.21.33363.0", "matmult fp16"),  # SDK 2.26.1
+        (None, "fp16", "2.22.12471.0", "none"),  # SDK 2.27.1
+        (None, "fp16", "2.26.6360.0", "none"),
+        ("matmult", "fp16", "2.26.6360.0", "matmult fp16"),
+        ("none", "fp16", "2.21.33363.0", "none"),
+        ("all", "bf16", "2.9.0.0", "all bf16"),
+    ],
+)
+def test_a_cast_type_alone_means_what_the_compilers_default_makes_of_it(auto_cast, cast_type, neuronx_cc, read):
+    """The default moved from matmult to none with neuronx-cc 2.22; flags that are spelled out mean the same in both."""
+    assert casts_as_read(auto_cast, cast_type, neuronx_cc=neuronx_cc) == read
+
+
+def test_the_vendors_order_names_every_cast_once():
+    """It is the order that 02 puts the forecast beside."""
+    assert sorted(VENDOR_ORDER) == sorted(CASTS)

@@ -41,7 +41,6 @@ def test_a_childs_error_comes_back_in_its_own_words(small, tmp_path):
             timeout_s=120,
             source=small.source,
             digest="0",
-            arm="null float32",
             jobs=[],
         )
     with pytest.raises(BadInput, match="did you mean 'null'"):

@@ -4,6 +4,8 @@ import time
 import pandas
 import pytest
 
+from blipkit.artifacts import Artifact, Artifacts
+from blipkit.buckets import Bucket
 from blipkit.errors import BadInput
 from blipkit.load import Load, best_cell, load_gates, measure_setting, summarise
 
@@ -90,6 +92,14 @@ def test_a_wrong_answer_fails_and_a_late_one_warns_on_a_shared_machine():
 def test_no_request_at_all_is_invalid():
     """An empty measurement proves nothing."""
     assert [g.status for g in load_gates([{**ROWS[0], "requests": 0}], 250, False)] == ["INVALID"]
+
+
+def test_an_emulated_arm_is_never_timed(tmp_path):
+    """What it takes here says nothing of the device that it imitates."""
+    manifest = {"runner": "neuron_emulated", "dtype": "matmult bf16", "device": "cpu"}
+    artifacts = Artifacts([Artifact(tmp_path, manifest, Bucket())])
+    with pytest.raises(BadInput, match="'neuron_emulated matmult bf16' imitates a device's numbers, not its speed"):
+        measure_setting(artifacts, "builtin:tiny-pets", [], {}, servers=1, clients=1, seconds=1, warmup_s=0, threads=1)
 
 
 def test_a_way_to_call_that_does_not_exist_is_refused():

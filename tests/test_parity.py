@@ -70,6 +70,17 @@ def test_nothing_compared_is_invalid(candidate):
     assert other.status == "INVALID" and "no request called this component" in other.reason
 
 
+def test_gates_of_an_emulated_arm_say_so():
+    """Whatever is judged, and whether it passes or not."""
+    arm, same = "neuron_emulated matmult bf16", torch.ones(2)
+    own = [{**row, "arm": arm} for row in rows(compare(same, same))]
+    decided = decision_gate(arm, rows_of(1, 10, margin=1.0), limit=0.1, excused_margin=0.0)
+    gates = [tensor_gate(arm, "logits", own, limit=1.0), tensor_gate(arm, "logits", [], limit=1.0), decided]
+    assert [gate.status for gate in gates] == ["PASS", "INVALID", "FAIL"]
+    assert {gate.evidence for gate in gates} == {"emulated"}
+    assert tensor_gate("arm", "logits", rows(compare(same, same)), limit=1.0).evidence == "measured"
+
+
 def test_an_all_zero_reference_never_passes():
     """Relative to nothing, an error has no size."""
     assert tensor_gate("arm", "logits", rows(compare(torch.zeros(3), torch.ones(3))), limit=1e9).status == "FAIL"

@@ -69,6 +69,14 @@ def test_no_question_and_no_frame_are_no_answers(pipeline):
     assert pipeline.answer(images(drawn_frames(2, seed=1)), []) == [[], []]
 
 
+def test_pixels_answer_like_the_pictures_they_are_of(pipeline):
+    """So that many arms can share what one of them made of a frame."""
+    frames = images(drawn_frames(4, seed=3))
+    assert pipeline.answer(pipeline.preprocess(frames), ["is the dog barking?"]) == pipeline.answer(
+        frames, ["is the dog barking?"]
+    )
+
+
 def test_frames_are_decoded_block_by_block(pipeline):
     """No more images are decoded at a time than a bucket holds, each once, and none where nothing is asked."""
     decoded = []

@@ -22,6 +22,13 @@ def test_a_record_explains_itself(tmp_path):
     assert row["machine"] and row["versions"]["torch"] and row["schema"] == 1
 
 
+def test_figures_of_an_emulated_arm_say_so(tmp_path):
+    """Beside others they stay apart, unless a row says where it is from."""
+    out, emulated = Results(tmp_path, "n"), {"arm": "neuron_emulated all bf16"}
+    out.write("k", [{"arm": "torchscript float32"}, emulated, {**emulated, "evidence": "forecast"}])
+    assert [row["evidence"] for row in out.read("k")] == ["measured", "emulated", "forecast"]
+
+
 def test_writing_again_replaces(tmp_path):
     """A second run of a notebook leaves one set of rows."""
     out = Results(tmp_path, "n")
@@ -42,6 +49,21 @@ def test_reading_what_nobody_wrote_names_it(tmp_path):
         Results(tmp_path).read("parity")
     with pytest.raises(NotMeasured, match="no samples 'requests'"):
         Results(tmp_path).read_samples("requests")
+
+
+def test_earlier_records_are_of_the_same_profile_and_checkpoint(tmp_path, monkeypatch):
+    """The published ones first, then this folder's own; nothing where there are none."""
+    monkeypatch.setattr("blipkit.records.PUBLISHED", tmp_path / "published")
+
+    def results(folder, profile="mine", checkpoint="c"):
+        return Results(tmp_path / folder, "n", profile, checkpoint=checkpoint)
+
+    assert results("own").earlier("k") == []
+    for n, (folder, *of) in enumerate(
+        (["own"], ["published/m/mine"], ["published/m/other", "other"], ["published/m/d", "mine", "d"])
+    ):
+        results(folder, *of).write("k", [{"a": n}])
+    assert [row["a"] for row in results("own").earlier("k")] == [1, 0]
 
 
 def test_a_stage_takes_the_writes_and_shows_them_first(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import inspect
+import itertools
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +17,7 @@ from blipkit import child, machine
 from blipkit.arms import Arm, check_machine, parse_arm
 from blipkit.artifacts import Artifact, Artifacts, artifact_folder, content_key, read_artifact, write_artifact
 from blipkit.buckets import Bucket
+from blipkit.checkpoints import load_unchanged
 from blipkit.components import Component, Components, check_bucket, default_bucket, isolate
 from blipkit.errors import BadInput, BlipkitError
 
@@ -66,62 +68,73 @@ def trace(
 
     Safe when two processes ask for the same artifacts: the second waits and finds them compiled.
     """
-    arm = Arm(runner, dtype, device)
+    return trace_arms(components, folder, [Arm(runner, dtype, device)], shapes, force)[0]
+
+
+def trace_arms(
+    components: Components,
+    folder: str | Path,
+    arms: Sequence[Arm],
+    shapes: Bucket | Sequence[Bucket] | None = None,
+    force: bool = False,
+) -> list[Artifacts]:
+    """`trace` for several arms, in one child: importing torch and loading the checkpoint cost more than most pieces."""
     components = components if isinstance(components, Components) else Components(list(components))
     checkpoint = next(iter(components)).checkpoint
     shapes = default_bucket(checkpoint) if shapes is None else shapes
     buckets = [shapes] if isinstance(shapes, Bucket) else list(shapes)
-    wanted = []
     for bucket in buckets:
         check_bucket(checkpoint, bucket)
-        for component in components:
-            key = content_key(describe(component, arm, bucket))
-            wanted.append((component.name, bucket, artifact_folder(Path(folder), component.name, arm, key)))
-    folder = Path(folder)
+    folder, wanted = (
+        Path(folder),
+        {},
+    )  # (component, bucket, arm) -> place; a component's arms in a row, as runners may share work
+    for component, bucket, arm in itertools.product(components, buckets, arms):
+        key = content_key(describe(component, arm, bucket))
+        wanted[component.name, bucket, arm] = artifact_folder(folder, component.name, arm, key)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
         for half in folder.glob("*.part"):  # whoever was writing it was killed
             shutil.rmtree(half)
         if force:
-            for _, _, place in wanted:
+            for place in wanted.values():
                 shutil.rmtree(place, ignore_errors=True)
-        missing = {place: [name, asdict(bucket), str(place)] for name, bucket, place in wanted if not place.is_dir()}
-        if missing and get_runner(arm).compiles:
+        missing = {place: of for of, place in wanted.items() if not place.is_dir()}
+        jobs = [[name, asdict(bucket), str(arm), str(place)] for place, (name, bucket, arm) in missing.items()]
+        in_child = [job for job in jobs if get_runner(parse_arm(job[2])).compiles]
+        if in_child:
             child.call(
                 "blipkit.runners:compile_from_source",
                 timeout_s=COMPILE_LIMIT_S,
                 source=checkpoint.source,
                 digest=checkpoint.digest,
-                arm=str(arm),
-                jobs=list(missing.values()),
+                jobs=in_child,
             )
-        elif missing:
-            compile_jobs(components, arm, list(missing.values()))
-    return Artifacts([read_artifact(place, bucket, skipped=place not in missing) for _, bucket, place in wanted])
+        compile_jobs(components, [job for job in jobs if job not in in_child])
+    return [
+        Artifacts([read_artifact(p, b, skipped=p not in missing) for (_, b, a), p in wanted.items() if a == arm])
+        for arm in arms
+    ]
 
 
-def compile_from_source(source: str, digest: str, arm: str, jobs: list) -> None:
+def compile_from_source(source: str, digest: str, jobs: list) -> None:
     """In the child: load the checkpoint, check that it is the same one, compile."""
-    from blipkit.checkpoints import load_checkpoint
-
-    checkpoint = load_checkpoint(source)
-    if checkpoint.digest != digest:
-        raise BlipkitError(
-            f"checkpoint {source!r} changed while it was being compiled: weights {digest}, now {checkpoint.digest}; run again"
-        )
-    compile_jobs(isolate(checkpoint), parse_arm(arm), jobs)
+    compile_jobs(isolate(load_unchanged(source, digest)), jobs)
 
 
-def compile_jobs(components: Components, arm: Arm, jobs: list) -> None:
-    """Compile each job, [component name, bucket's sizes, folder]."""
-    chosen = get_runner(arm)
-    for name, sizes, place in jobs:
-        component, bucket = components[name], Bucket(**sizes)
+def compile_jobs(components: Components, jobs: list) -> None:
+    """Compile each job, [component name, bucket's sizes, arm, folder]."""
+    for name, sizes, text, place in jobs:
+        component, bucket, arm = components[name], Bucket(**sizes), parse_arm(text)
+        chosen = get_runner(arm)
         if chosen.compiles:
             print(f"compiling {name} for {arm}, bucket {bucket}", flush=True)  # the last line names a crash
 
-        def compile_into(path, component=component, bucket=bucket):
-            return chosen.compile(component.module, component.example_inputs(bucket), arm.dtype, arm.device, path)
+        def compile_into(path, component=component, bucket=bucket, arm=arm, chosen=chosen):
+            try:
+                return chosen.compile(component.module, component.example_inputs(bucket), arm.dtype, arm.device, path)
+            except BadInput as error:  # a runner does not know what the module is called
+                raise BadInput(f"{component.name} cannot be compiled for '{arm}': {error}") from None
 
         write_artifact(Path(place), describe(component, arm, bucket), compile_into)
 

@@ -25,7 +25,14 @@ def compile(module, inputs, dtype, device, path):
     traced = torch.jit.freeze(torch.jit.trace(module, inputs, check_trace=False))
     output = traced(*inputs)
     torch.jit.save(traced, path)
+    forget_classes()
     return tuple(output.shape)
+
+
+def forget_classes() -> None:
+    """Let go of what was traced: torch keeps each frozen module's weights with its class until the process ends."""
+    torch._C._jit_clear_class_registry()
+    torch.jit._state._clear_class_state()
 
 
 def load(path, manifest, module):
