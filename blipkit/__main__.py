@@ -112,16 +112,23 @@ def frames(
 
 
 @app.command()
-def doctor() -> None:
-    """Say what this machine is and which arms it can run."""
+def doctor(
+    lowering: Annotated[
+        str,
+        typer.Option(metavar="PROFILE", help="lower the components of this profile as for Neuron, without a device"),
+    ] = "",
+) -> None:
+    """Say what this machine is and which arms it can run, or whether a profile's components lower for Neuron."""
     from rich.console import Console
     from rich.table import Table
 
     from blipkit import machine
     from blipkit.arms import DEVICES, RUNNERS, Arm, check_machine, parse_arm
 
-    about = machine.describe()
     console = Console()
+    if lowering:
+        raise typer.Exit(_doctor_lowering(lowering, console))
+    about = machine.describe()
     console.print(f"{about['name']}, {about['memory_gib']} GiB, {about['system']}")
     console.print(", ".join(f"{name} {version}" for name, version in about["versions"].items()))
     table = Table("arm", "runs here", "why not")
@@ -132,6 +139,41 @@ def doctor() -> None:
         except BadInput as error:
             table.add_row(text, "no", str(error))
     console.print(table)
+
+
+def _doctor_lowering(name: str, console) -> int:
+    """Print a row for each component and bucket, and what stands in the way; 0 where every component lowers."""
+    from rich.table import Table
+
+    from blipkit.params import load_profile
+
+    knobs = load_profile(name).resolved()
+    stack = knobs["trace"]["neuron_stack"]
+
+    from blipkit.buckets import parse_buckets
+    from blipkit.checkpoints import load_checkpoint
+    from blipkit.components import isolate
+    from blipkit.lowering import find_stack, lower, lowering_gate
+
+    find_stack(stack)  # wrong versions are said before weights are read
+    components = isolate(load_checkpoint(knobs["common"]["checkpoint"]))
+    rows = lower(components, parse_buckets(knobs["common"]["buckets"]), stack)
+    gates = [lowering_gate(component.name, rows) for component in components]
+    if gates[0].status == "NOT-RUN":
+        typer.echo(f"NOT-RUN: {gates[0].reason}: {gates[0].next}")
+        return 1
+    table = Table(
+        "component", "bucket", "lowers", "operations", "64-bit", "error", caption="64-bit: integer operations"
+    )
+    for row in rows:
+        counts = [str(sum(row[kind].values())) for kind in ("operations", "int64")]
+        error = "" if row["relative_l2"] is None else f"{row['relative_l2']:.1e}"
+        table.add_row(row["component"], row["bucket"], row["status"], *counts, error)
+    console.print(table)
+    for row in rows:
+        for found in row["findings"]:
+            typer.echo(f"{found['status']}: {row['component']}: {found['what']}: {found['where']}; {found['next']}")
+    return 0 if all(gate.status in ("PASS", "WARN") for gate in gates) else 1
 
 
 def entry() -> None:

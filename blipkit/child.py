@@ -21,21 +21,22 @@ from blipkit.errors import BadInput, BlipkitError
 FAILED = 70  # the child's exit status when our function raised; anything else is the interpreter's end
 
 
-def call(target: str, *, timeout_s: float, threads: int = 0, **arguments):
+def call(target: str, *, timeout_s: float, threads: int = 0, python=sys.executable, environment={}, **arguments):
     """Return `module:function`(**arguments), run in a child.
 
-    threads: torch's threads in the child; 0 leaves torch's choice. Raises BlipkitError with the child's last lines
-    when it dies or takes longer than `timeout_s`.
+    threads: torch's threads in the child; 0 leaves torch's choice. python: another environment's; environment: variables
+    that it gets besides ours. Raises BlipkitError with the child's last lines when it dies or takes longer than
+    `timeout_s`.
     """
     with tempfile.TemporaryDirectory(prefix="blipkit-") as folder:
         question, answer = Path(folder, "question.json"), Path(folder, "answer.json")
         question.write_text(json.dumps(arguments))
-        environment = dict(os.environ)
+        environment = {**os.environ, **environment}
         if threads:
             environment |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
         child_end, our_end = os.pipe()
         command = [
-            sys.executable,
+            str(python),
             "-X",
             "faulthandler",
             "-m",

@@ -4,18 +4,19 @@ import os
 import shutil
 from pathlib import Path
 
-from blipkit.arms import Arm, check_machine, parse_arm
+from blipkit.arms import BYTES, EMULATED, Arm, check_machine, check_timed, parse_arm
 from blipkit.buckets import Bucket, choose_bucket, parse_buckets
 from blipkit.checkpoints import Checkpoint, check_source, load_checkpoint
-from blipkit.components import PIECES, check_bucket
+from blipkit.components import PIECES, check_bucket, isolate
 from blipkit.errors import BadInput, nearest
 from blipkit.frames import DRAWN, check_labels, load_frames
 from blipkit.load import CALLS
-from blipkit.params import Profile, read_sections
+from blipkit.lowering import find_stack
+from blipkit.params import RUN_DEFAULTS, Profile, read_sections
 from blipkit.prices import find_price, load_prices
 from blipkit.questions import Question, parse_questions, tokenise
 
-OURS = {"checkpoint", "frames_from", "required", "cell_limit_s", "share_frames"}  # may differ between record and replay
+OURS = {"checkpoint", "frames_from", "neuron_stack", *RUN_DEFAULTS}  # may differ between record and replay
 MACHINES = ("cpu", "cuda", "neuron")
 SPARE_BYTES = 200e6  # notebooks, records and report beside the artifacts
 
@@ -34,10 +35,12 @@ def check(profile: Profile, folder: Path, replay: Path | None = None) -> None:
     else:
         for arm in arms:
             check_machine(arm)
+        find_stack(knobs["trace"]["neuron_stack"])
         check_frames(knobs, questions)
     checkpoint = load_checkpoint(knobs["common"]["checkpoint"])
     check_buckets(checkpoint, questions, buckets)
     if not replay:
+        check_exports(checkpoint, arms, min(buckets))
         check_disk(folder, sum(p.numel() for p in checkpoint.model.parameters()), arms, buckets)
 
 
@@ -46,9 +49,9 @@ def check_arms(knobs: dict) -> list[Arm]:
     arms = [parse_arm(arm) for arm in knobs["common"]["arms"]]
     for name in ("tensor_limit", "excused_margin"):
         for arm in arms:
-            if arm.dtype not in knobs["parity"][name]:
-                said = f"parity.{name} says nothing of {arm.dtype}, which arm '{arm}' uses"
-                raise BadInput(f"{said}; add {arm.dtype}: LIMIT")
+            if arm.precision not in knobs["parity"][name]:
+                said = f"parity.{name} says nothing of {arm.precision}, which judges arm '{arm}'"
+                raise BadInput(f"{said}; add {arm.precision}: LIMIT")
     for gate in knobs["common"]["required"]:
         known = [f"decisions {arm}" for arm in arms] + [f"parity {arm} {piece}" for arm in arms for piece in PIECES]
         if gate.startswith(("decisions ", "parity ")) and gate not in known:
@@ -58,6 +61,8 @@ def check_arms(knobs: dict) -> list[Arm]:
     under_load = knobs["concurrency"]["arms_under_load"]
     if under_load > len(arms):
         raise BadInput(f"concurrency.arms_under_load is {under_load}; common.arms has {len(arms)}")
+    for arm in arms[:under_load] if not (only := knobs["common"]["only"]) or "04_concurrency" in only else ():
+        check_timed(arm)
     return arms
 
 
@@ -83,6 +88,20 @@ def check_buckets(checkpoint: Checkpoint, questions: list[Question], buckets: li
     choose_bucket(buckets, 1, questions, tokenise(questions, checkpoint.processor.tokenizer, end))
     for bucket in buckets:
         check_bucket(checkpoint, bucket)
+
+
+def check_exports(checkpoint: Checkpoint, arms: list[Arm], bucket: Bucket) -> None:
+    """An emulated arm starts from what torch.export makes of a component; the built-in checkpoints are known to export."""
+    emulated = next((arm for arm in arms if arm.runner in EMULATED), None)
+    if emulated is None or checkpoint.source.startswith("builtin:"):
+        return
+    from blipkit.runners.neuron_emulated import check_export
+
+    for component in isolate(checkpoint):
+        try:
+            check_export(component.module, component.example_inputs(bucket))
+        except BadInput as error:
+            raise BadInput(f"{component.name} cannot be compiled for '{emulated}': {error}") from None
 
 
 def check_folder(folder: Path) -> None:
@@ -128,8 +147,7 @@ def check_replay(knobs: dict, folder: Path, replay: Path) -> None:
 
 def check_disk(folder: Path, weights: int, arms, buckets) -> None:
     """What the compiled pieces take: their weights in their format, once a bucket, less what is compiled already."""
-    width = {"float32": 4, "bfloat16": 2, "float16": 2}
-    need = sum(width[arm.dtype] for arm in arms if arm.runner != "eager") * weights * len(buckets) + SPARE_BYTES
+    need = sum(BYTES[arm.dtype] for arm in arms if arm.runner != "eager") * weights * len(buckets) + SPARE_BYTES
     need -= sum(path.stat().st_size for path in (folder / "artifacts").rglob("*") if path.is_file())
     free = shutil.disk_usage(_existing(folder)).free
     if free < need:

@@ -16,12 +16,13 @@ LAYERS = [
     ["verdict", "compare", "report", "publish"],
     ["parity", "load", "cost"],
     ["pipeline", "wrappers"],
-    ["artifacts", "runners"],
+    ["artifacts", "runners", "recordings", "lowering"],
     ["video", "images", "frames", "builtin", "checkpoints", "components", "tiny_pets"],
     ["buckets"],
     [
         "params",
         "machine",
+        "arms",
         "records",
         "systems",
         "prices",
@@ -31,7 +32,6 @@ LAYERS = [
         "scenes",
         "child",
         "questions",
-        "arms",
     ],
     ["errors"],
 ]

@@ -68,7 +68,13 @@ SETTINGS = [
     ("concurrency.clients=4", "clients is 4; expected a valid list"),
     ("concurrency.warmup=-1.0", "warmup is -1.0; expected zero or more"),
     ("concurrency.call=generat", "concurrency.call is 'generat'; did you mean 'generate'?"),
-    ("concurrency.arms_under_load=3", "arms_under_load is 3; common.arms has 2"),
+    ("common.only=[03_party]", "only '03_party' names no notebook; did you mean '03_parity'?"),
+    (
+        "trace.neuron_stack=nowhere",
+        "neuron_stack nowhere: no bin/python there; expected an environment: make neuron-stack",
+    ),
+    ("concurrency.arms_under_load=6", "arms_under_load is 6; common.arms has 5"),
+    ("concurrency.arms_under_load=3", "so it is not put under load; name it after the arms that"),
     ("common.arms=[]", "arms is empty; expected at least one entry"),
     ("common.arms=torchscript float32", "arms is 'torchscript float32'; expected a valid list"),
     ("common.arms=[torchscrip float32]", "runner 'torchscrip'; did you mean 'torchscript'?"),
@@ -77,6 +83,9 @@ SETTINGS = [
     ("common.arms=[torchscript float16]", "float16 runs on an NVIDIA GPU: 'torchscript float16 cuda'"),
     ("common.arms=[eager float32 tpu]", "eager takes device cpu, cuda; saw 'tpu'"),
     ("common.arms=[eager float32 cpu]", "write it as 'eager float32'"),
+    ("common.arms=[neuron_emulated none bf16]", "a cast type with auto-cast none does nothing: write `none`"),
+    ("common.arms=[neuron_emulated matmul bf16]", "auto-cast 'matmul'; did you mean 'matmult'?"),
+    ("common.arms=[neuron_emulated matmult bf61]", "cast type 'bf61'; did you mean 'bf16'?"),
     ("common.checkpoint=builtin:big-pets", "did you mean 'tiny-pets'?"),
     ("common.checkpoint=./nowhere", "no such folder; expected builtin:tiny-pets"),
     ("common.checkpoint=''", "checkpoint is empty; expected a text"),
@@ -155,7 +164,7 @@ def test_a_bad_profile_file_ends_with_2_and_one_message(said, tmp_path, content,
         (("run", "tinny"), "did you mean 'tiny'?"),
         (("run", "./nowhere.yaml"), "no file nowhere.yaml"),
         (("run", "./"), "no file"),
-        (("run", "tiny", "--only", "03_party"), "--only '03_party' names no notebook; did you mean '03_parity'?"),
+        (("run", "tiny", "--only", "03_party"), "only '03_party' names no notebook; did you mean '03_parity'?"),
         (("run", "tiny", "--results", ROOT / "README.md"), "is a file; expected a folder, existing or not"),
         (("run", "tiny", "--results", ROOT / "README.md/sub"), "cannot be written to; pass a folder of yours"),
         (("run", "tiny", "--replay", "nowhere"), "is not a results folder (no profile.yaml and run.json)"),
@@ -172,10 +181,30 @@ def test_a_bad_argument_ends_with_2_and_one_message(said, arguments, message):
     assert status == 2 and message in error
 
 
+def test_a_component_that_cannot_be_exported_ends_with_2(said, checkpoint_folders, tmp_path, monkeypatch):
+    """An emulated arm needs torch.export; where it refuses a component, that is named before anything runs."""
+
+    def refuse(module, inputs):
+        raise ValueError("Could not guard on data-dependent expression\nlong story")
+
+    monkeypatch.setattr("torch.export.export", refuse)
+    settings = [
+        f"common.checkpoint={checkpoint_folders['wide']}",
+        "common.arms=[torchscript float32, neuron_emulated none]",
+    ]
+    status, error = said(
+        "run", "tiny", *(word for s in settings for word in ("--set", s)), "--results", tmp_path / "new"
+    )
+    assert status == 2 and not (tmp_path / "new").exists()
+    assert (
+        "image_encoder cannot be compiled for 'neuron_emulated none': torch.export refused it (Could not guard" in error
+    )
+
+
 def test_a_disk_that_is_too_full_is_seen_first(tmp_path, monkeypatch):
     """What the artifacts will take is known from weights, formats and buckets."""
     monkeypatch.setattr(shutil, "disk_usage", lambda path: namedtuple("Usage", "free")(100e6))
-    with pytest.raises(BadInput, match=r"the disk has 0.1 GB free, the artifacts need about 0.2 GB; free some"):
+    with pytest.raises(BadInput, match=r"the disk has 0.1 GB free, the artifacts need about 0.3 GB; free some"):
         preflight.check(load_profile("tiny"), tmp_path / "new")
 
 

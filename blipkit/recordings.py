@@ -1,0 +1,213 @@
+"""What torch-xla records of a module, and what in it stands in the way of neuronx-cc. Runs where torch_xla is installed.
+
+`blipkit.lowering` calls this in a child; torch_xla is imported when something is recorded.
+"""
+
+import collections
+import copy
+import linecache
+import re
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from blipkit.buckets import Bucket
+from blipkit.checkpoints import load_unchanged
+from blipkit.components import Component, isolate
+
+ERROR_LIMIT = 1e-5  # relative L2 error of a float32 program; rounding in another order gives some 1e-7
+PADDED = (0, 2, 1)  # how many places at the end of each mask are padding, in the three sets of inputs
+
+# (an HLO instruction matches, FAIL or WARN, what it is, what to do): docs/neuron.md has the page of each
+NAMED = (
+    (r" sort\(", "FAIL", "sorting is not supported", "sort on the host, after the component"),
+    (r" fft\(", "FAIL", "Fourier transforms are not supported", "keep them outside the component"),
+    (r"\bc(64|128)\[", "FAIL", "complex numbers are not supported (NCC_EVRF004)", "compute with real tensors"),
+    (r"\bf64\[", "FAIL", "64-bit floats are not supported (NCC_ESPP004)", "use float32"),
+    (r" triangular-solve\(", "FAIL", "solvers are not supported (NCC_EVRF001)", "multiply with an inverse"),
+    (r"\[[\d,]*<=\d", "FAIL", "a shape depends on values (NCC_EMOD025)", "pad to a fixed shape and mask"),
+    (r" custom-call\(", "FAIL", "a call that the compiler does not know (NCC_EVRF015)", "write it with torch operations"),
+    (r" rng|rng-bit-generator\(", "FAIL", "random numbers in inference", "call .eval() first; take noise as an input"),
+    (r" dynamic-(update-)?slice\(", "WARN", "slices at computed places can degrade accuracy", "mask with arange instead"),
+    (r"= [su](32|64)\[\S* dot\(", "WARN", "products of integers are computed in float32 (NCC_EVRF035)", "cast to float32"),
+    (r"= [su](32|64)\[\S* scatter\(", "WARN", "integers are scattered in float32 (NCC_EVRF060)", "cast to float32"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What stands in the way: FAIL where it does not compile or computes something else, WARN where it may be coarse."""
+
+    status: str
+    what: str
+    where: str  # file:line of the model and its text
+    next: str
+
+
+def lower_from_source(source: str, digest: str, jobs: list) -> list[dict]:
+    """Lower [component's name, bucket's sizes] each; a row of findings for each."""
+    components, rows = isolate(load_unchanged(source, digest)), []
+    for name, sizes in jobs:
+        component, bucket = components[name], Bucket(**sizes)
+        print(f"lowering {name}, bucket {bucket}", flush=True)  # the last line names a crash
+        rows.append(lower_module(component.module, inputs_for(component, bucket)))
+    return rows
+
+
+def inputs_for(component: Component, bucket: Bucket) -> list[tuple]:
+    """Three sets of inputs that differ in every value that may differ: numbers, tokens, and how much is padding."""
+    several = [component.example_inputs(bucket, seed) for seed in range(len(PADDED))]
+    for inputs, padded in zip(several, PADDED, strict=True):
+        for name, tensor in zip(component.input_shapes(bucket), inputs, strict=True):
+            if name.endswith("mask") and padded:
+                tensor[:, -padded:] = 0
+    return several
+
+
+def lower_module(module, several: list[tuple]) -> dict:
+    """Record a module twice, with other values; run the first recording on the third set of inputs, as a device would."""
+    import torch_xla
+    from torch_xla.debug import metrics
+
+    started = time.perf_counter()
+    with torch.no_grad():
+        on_device = copy.deepcopy(module).to(torch_xla.device())
+        metrics.clear_all()
+        try:
+            first, second = (Recording(on_device, inputs) for inputs in several[:2])
+        except Exception as error:  # a model can raise anything
+            return {"findings": [asdict(_stopped(error))], "seconds": time.perf_counter() - started}
+        findings = [*first.named(), *compare_recordings(first, second, metrics.executed_fallback_ops())]
+        found = {"operations": first.operations(), "int64": first.operations(of=r"^\(?[su]64\[")}
+        if not any(finding.status == "FAIL" for finding in findings):
+            expected = module(*several[2])
+            error = (first.run(several[2]) - expected).norm() / expected.norm()
+            found["relative_l2"] = float(error)
+            if not error <= ERROR_LIMIT:
+                said = (
+                    f"on other inputs the recorded program errs by {error:.1e} (relative L2, limit {ERROR_LIMIT:.0e})"
+                )
+                advice = "look for a Python value that changes from call to call"
+                findings.append(Finding("FAIL", said, type(module).__name__, advice))
+    return {**found, "findings": [asdict(f) for f in findings], "seconds": time.perf_counter() - started}
+
+
+class Recording:
+    """What torch-xla recorded of one call: the HLO, and which tensors its parameters are."""
+
+    def __init__(self, module, inputs):
+        import torch_xla
+        from torch_xla import _XLAC
+
+        moved = [tensor.to(torch_xla.device()) for tensor in inputs]
+        _XLAC._set_allow_execution(False)  # whoever asks for a value while recording is stopped there
+        try:
+            self.output = module(*moved)
+        finally:
+            _XLAC._set_allow_execution(True)
+        self.hlo = _XLAC._get_xla_tensors_hlo([self.output])
+        ids, self.parameters = _XLAC._get_tensors_xla_device_data_node([self.output])
+        given = [_XLAC._xla_get_tensor_id(tensor) for tensor in moved]
+        weights = {_XLAC._xla_get_tensor_id(tensor) for tensor in [*module.parameters(), *module.buffers()]}
+        self.given = [ids.index(i) if i in ids else None for i in given]  # places of the inputs among the parameters
+        self.captured = [n for n, i in enumerate(ids) if i not in {*given, *weights}]  # made by Python while recording
+
+    def instructions(self) -> Iterator[tuple[str, str, str]]:
+        """(result type, operation, whole line) of each HLO instruction."""
+        for line in self.hlo.splitlines():
+            if found := re.match(r"\s+(?:ROOT )?%\S+ = (\(.*?\)|\S+) ([\w-]+)\(", line):
+                yield *found.groups(), line
+
+    def operations(self, of: str = "") -> dict[str, int]:
+        """HLO operation -> how often, most frequent first; of: a pattern of the result's type."""
+        counted = collections.Counter(op for result, op, _ in self.instructions() if re.search(of, result))
+        return dict(counted.most_common())
+
+    def named(self) -> list[Finding]:
+        """What the compiler's documents name, once for each line of the model."""
+        found = {}
+        for _, _, line in self.instructions():
+            for pattern, status, what, advice in NAMED:
+                if re.search(pattern, bare(line)):
+                    finding = Finding(status, what, source_line(*_place(line)), advice)
+                    found.setdefault((what, finding.where), finding)
+        return list(found.values())
+
+    def line_of(self, parameter: int) -> str:
+        """Where the model came by a parameter."""
+        line = next(
+            (line for _, op, line in self.instructions() if f" parameter({parameter})" in line and "metadata" in line),
+            "",
+        )
+        return source_line(*_place(line))
+
+    def run(self, inputs):
+        """The compiled program on other inputs, by XLA on this CPU."""
+        import torch_xla
+        from torch_xla import _XLAC
+
+        arguments = list(self.parameters)
+        for place, tensor in zip(self.given, inputs, strict=True):
+            if place is not None:
+                arguments[place] = tensor.to(torch_xla.device())
+        graph = _XLAC._get_graph_hash([self.output])
+        _XLAC._xla_warm_up_cache([self.output], [])  # compiles it
+        return _XLAC._run_cached_graph(graph, arguments)[0].cpu()
+
+
+def compare_recordings(first: Recording, second: Recording, on_host: list[str]) -> list[Finding]:
+    """What two recordings with other inputs give away: an input that nothing depends on, a value that became a constant.
+
+    on_host: operations that torch-xla has no lowering for and computed itself, on values that it had.
+    """
+    host, findings = f" ({', '.join(on_host)} on the host)" if on_host else "", []
+    fixed = "keep it in torch operations on its own device: a compiled program never computes it again"
+    made = "; ".join(dict.fromkeys(map(first.line_of, first.captured))) or "the component's forward"
+    for place, parameter in enumerate(first.given):
+        if parameter is None:
+            findings.append(Finding("FAIL", f"input {place} reaches no output{host}", made, fixed))
+    for a, b in zip(first.captured, second.captured, strict=False):
+        if not torch.equal(first.parameters[a].cpu(), second.parameters[b].cpu()):
+            said = f"a value that depends on the inputs left the device and came back as a constant{host}"
+            findings.append(Finding("FAIL", said, first.line_of(a), fixed))
+    if not findings and bare(first.hlo) != bare(second.hlo):
+        known = {bare(line) for _, _, line in second.instructions()}
+        own = (line for _, op, line in first.instructions() if op != "parameter" and bare(line) not in known)
+        said = "other inputs give another program"
+        findings.append(Finding("FAIL", said, source_line(*_place(next(own, ""))), fixed))
+    return findings
+
+
+def bare(hlo: str) -> str:
+    """HLO without what may differ from recording to recording: numbers of instructions, where they come from."""
+    return re.sub(
+        r"(\w*[A-Za-z][\w-]*)\.\d+", r"\1", re.sub(r", metadata=\{.*?\}", "", hlo)
+    )  # not the 0.5 of constants
+
+
+def _stopped(error: Exception) -> Finding:
+    """Who asked for a value while the program was being recorded."""
+    import torch_xla
+
+    stack = traceback.extract_tb(error.__traceback__)
+    libraries = tuple(str(Path(library.__file__).parent) for library in (torch, torch_xla))
+    frame = next((f for f in reversed(stack) if not f.filename.startswith(libraries)), stack[-1])
+    where, first = source_line(frame.filename, frame.lineno), str(error).strip().splitlines()[0]
+    if "Unexpected execution" in first:
+        said, advice = "a value is asked for while the program is being recorded", "use torch.where, or a mask, instead"
+        return Finding("FAIL", f"{said} (.item(), a branch, a shape or a slice that depends on values)", where, advice)
+    return Finding("FAIL", f"recording it raised {type(error).__name__}: {first}", where, "mend that line")
+
+
+def _place(line: str) -> tuple[str, int]:
+    found = re.search(r'source_file="(.*?)" source_line=(\d+)', line)
+    return (found[1], int(found[2])) if found else ("", 0)
+
+
+def source_line(file: str, number: int) -> str:
+    """`modeling_blip.py:312: the code there`."""
+    return f"{Path(file).name}:{number}: {linecache.getline(file, number).strip()}" if file else "no line known"
