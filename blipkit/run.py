@@ -32,13 +32,13 @@ def run_profile(
     say: Callable[[str], None] = print,
     step: Callable[[str, int, int], None] = lambda stem, number, total: None,
 ) -> int:
-    """Run the notebooks of a profile (all, or those named in `only`) into `results`; the exit status, 0 or 1.
+    """Run the notebooks of a profile (or those of them named in `only`) into `results`; the exit status, 0 or 1.
 
     replay: a results folder recorded elsewhere, to step through instead of measuring here. step(stem, number, total) is
     called before each notebook. Raises BadInput before anything ran or was written.
     """
     folder = results or ROOT / "results" / (f"{profile.name}-replayed" if replay else profile.name)
-    chosen = choose(only)
+    chosen = choose(only or profile.resolved()["common"]["only"])
     use_absolute_folders(profile)
     preflight.check(profile, folder, replay)
     folder.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def choose(only: list[str]) -> list[str]:
     known = list(params.notebooks())
     for name in only:
         if name not in known:
-            raise BadInput(f"--only {name!r} names no notebook; {nearest(name, known)}")
+            raise BadInput(f"only {name!r} names no notebook; {nearest(name, known)}")
     return [stem for stem in known if not only or stem in only]
 
 

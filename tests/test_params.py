@@ -5,6 +5,7 @@ import pytest
 from blipkit import params
 from blipkit.errors import BadInput
 from blipkit.params import NOTEBOOKS, PROFILES, check_notebook, knobs_in, load_profile
+from blipkit.run import choose
 
 PROFILE_FILES = sorted(PROFILES.glob("*.yaml"))
 
@@ -59,6 +60,14 @@ def test_gpu_and_inf2_ask_the_same():
     }
     compared = {("parity", "frames"), *(("concurrency", k) for k in ("servers", "clients", "seconds", "p99_limit_ms"))}
     assert compared | {("common", "seed"), ("common", "frames_from")} <= written
+
+
+def test_inf2_dry_is_inf2_as_far_as_no_device_is_needed():
+    """Same questions, frames and shapes; the chapters without load and cost; emulated arms alone."""
+    dry, inf2 = (load_profile(name).resolved()["common"] for name in ("inf2-dry", "inf2"))
+    assert all(dry[key] == inf2[key] for key in ("questions", "frames_from", "seed", "buckets"))
+    assert choose(dry["only"]) == ["00_environment", "01_components", "02_trace", "03_parity"]
+    assert all(arm.startswith("neuron_emulated ") for arm in dry["arms"])
 
 
 def test_a_resolved_profile_repeats_itself(tmp_path):

@@ -200,6 +200,21 @@ def test_ctrl_c_stops_what_was_started():
     older.kill()
 
 
+def test_a_profile_may_name_its_notebooks(tmp_path, monkeypatch):
+    """`common.only` is what runs; the command line's --only goes before it."""
+    ran = []
+
+    def run(profile, stem, folder, replay):
+        ran.append(stem)
+        return {"status": "ran", "error": None, "seconds": 1}
+
+    monkeypatch.setattr("blipkit.run.run_notebook", run)
+    chosen = load_profile("smoke", ["common.only=[02_trace, 00_environment]"])
+    for only in ([], ["01_components"]):
+        run_profile(chosen, tmp_path, only, say=lambda line: None)
+    assert ran == ["00_environment", "02_trace", "01_components"]
+
+
 def test_an_interrupted_run_keeps_what_finished_and_says_how_to_go_on(tmp_path, monkeypatch):
     """Neither stage nor half-written artifact is left; the notebooks that are left are named."""
 
