@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito's, for any eyes
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+STYLES = ("--", ":", "-.", (0, (7, 2)), (0, (3, 1, 1, 1, 1, 1)))  # lines that differ without colour
 
 
 def axes(title: str, x: str, y: str, size: tuple[float, float] = (7.2, 3.6)):
