@@ -61,8 +61,9 @@ def check_arms(knobs: dict) -> list[Arm]:
     under_load = knobs["concurrency"]["arms_under_load"]
     if under_load > len(arms):
         raise BadInput(f"concurrency.arms_under_load is {under_load}; common.arms has {len(arms)}")
-    for arm in arms[:under_load] if not (only := knobs["common"]["only"]) or "04_concurrency" in only else ():
-        check_timed(arm)
+    if not (only := knobs["common"]["only"]) or "04_concurrency" in only:
+        for arm in arms[:under_load]:
+            check_timed(arm)
     return arms
 
 

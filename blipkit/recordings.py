@@ -81,16 +81,14 @@ def lower_module(module, several: list[tuple]) -> dict:
             first, second = (Recording(on_device, inputs) for inputs in several[:2])
         except Exception as error:  # a model can raise anything
             return {"findings": [asdict(_stopped(error))], "seconds": time.perf_counter() - started}
-        findings = [*first.named(), *compare_recordings(first, second, metrics.executed_fallback_ops())]
-        found = {"operations": first.operations(), "int64": first.operations(of=r"^\(?[su]64\[")}
+        findings = [*find_named(first.hlo), *compare_recordings(first, second, metrics.executed_fallback_ops())]
+        found = {"operations": count_operations(first.hlo), "int64": count_operations(first.hlo, r"^\(?[su]64\[")}
         if not any(finding.status == "FAIL" for finding in findings):
             expected = module(*several[2])
             error = (first.run(several[2]) - expected).norm() / expected.norm()
             found["relative_l2"] = float(error)
             if not error <= ERROR_LIMIT:
-                said = (
-                    f"on other inputs the recorded program errs by {error:.1e} (relative L2, limit {ERROR_LIMIT:.0e})"
-                )
+                said = f"on other inputs the recorded program errs by {error:.1e}, relative L2; limit {ERROR_LIMIT:.0e}"
                 advice = "look for a Python value that changes from call to call"
                 findings.append(Finding("FAIL", said, type(module).__name__, advice))
     return {**found, "findings": [asdict(f) for f in findings], "seconds": time.perf_counter() - started}
@@ -116,34 +114,10 @@ class Recording:
         self.given = [ids.index(i) if i in ids else None for i in given]  # places of the inputs among the parameters
         self.captured = [n for n, i in enumerate(ids) if i not in {*given, *weights}]  # made by Python while recording
 
-    def instructions(self) -> Iterator[tuple[str, str, str]]:
-        """(result type, operation, whole line) of each HLO instruction."""
-        for line in self.hlo.splitlines():
-            if found := re.match(r"\s+(?:ROOT )?%\S+ = (\(.*?\)|\S+) ([\w-]+)\(", line):
-                yield *found.groups(), line
-
-    def operations(self, of: str = "") -> dict[str, int]:
-        """HLO operation -> how often, most frequent first; of: a pattern of the result's type."""
-        counted = collections.Counter(op for result, op, _ in self.instructions() if re.search(of, result))
-        return dict(counted.most_common())
-
-    def named(self) -> list[Finding]:
-        """What the compiler's documents name, once for each line of the model."""
-        found = {}
-        for _, _, line in self.instructions():
-            for pattern, status, what, advice in NAMED:
-                if re.search(pattern, bare(line)):
-                    finding = Finding(status, what, source_line(*_place(line)), advice)
-                    found.setdefault((what, finding.where), finding)
-        return list(found.values())
-
     def line_of(self, parameter: int) -> str:
         """Where the model came by a parameter."""
-        line = next(
-            (line for _, op, line in self.instructions() if f" parameter({parameter})" in line and "metadata" in line),
-            "",
-        )
-        return source_line(*_place(line))
+        own = (line for _, _, line in instructions(self.hlo) if f" parameter({parameter})" in line and _place(line)[0])
+        return source_line(*_place(next(own, "")))
 
     def run(self, inputs):
         """The compiled program on other inputs, by XLA on this CPU."""
@@ -175,18 +149,40 @@ def compare_recordings(first: Recording, second: Recording, on_host: list[str]) 
             said = f"a value that depends on the inputs left the device and came back as a constant{host}"
             findings.append(Finding("FAIL", said, first.line_of(a), fixed))
     if not findings and bare(first.hlo) != bare(second.hlo):
-        known = {bare(line) for _, _, line in second.instructions()}
-        own = (line for _, op, line in first.instructions() if op != "parameter" and bare(line) not in known)
+        known = {bare(line) for _, _, line in instructions(second.hlo)}
+        own = (line for _, op, line in instructions(first.hlo) if op != "parameter" and bare(line) not in known)
         said = "other inputs give another program"
         findings.append(Finding("FAIL", said, source_line(*_place(next(own, ""))), fixed))
     return findings
 
 
+def instructions(hlo: str) -> Iterator[tuple[str, str, str]]:
+    """(result type, operation, whole line) of each HLO instruction."""
+    for line in hlo.splitlines():
+        if found := re.match(r"\s+(?:ROOT )?%\S+ = (\(.*?\)|\S+) ([\w-]+)\(", line):
+            yield *found.groups(), line
+
+
+def count_operations(hlo: str, of: str = "") -> dict[str, int]:
+    """HLO operation -> how often, most frequent first; of: a pattern of the result's type."""
+    return dict(collections.Counter(op for result, op, _ in instructions(hlo) if re.search(of, result)).most_common())
+
+
+def find_named(hlo: str) -> list[Finding]:
+    """What the compiler's documents name, once for each line of the model."""
+    found = {}
+    for _, _, line in instructions(hlo):
+        for pattern, status, what, advice in NAMED:
+            if re.search(pattern, bare(line)):
+                finding = Finding(status, what, source_line(*_place(line)), advice)
+                found.setdefault((what, finding.where), finding)
+    return list(found.values())
+
+
 def bare(hlo: str) -> str:
-    """HLO without what may differ from recording to recording: numbers of instructions, where they come from."""
-    return re.sub(
-        r"(\w*[A-Za-z][\w-]*)\.\d+", r"\1", re.sub(r", metadata=\{.*?\}", "", hlo)
-    )  # not the 0.5 of constants
+    """HLO without what may differ from recording to recording: where it comes from, and numbers of instructions."""
+    hlo = re.sub(r", metadata=\{.*?\}", "", hlo)
+    return re.sub(r"(\w*[A-Za-z][\w-]*)\.\d+", r"\1", hlo)  # reshape.12, but not the 0.5 of a constant
 
 
 def _stopped(error: Exception) -> Finding:

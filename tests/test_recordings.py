@@ -1,7 +1,8 @@
-"""Recording components, and planted faults, with torch-xla: runs where that is installed (make test-neuron-stack)."""
+"""Recording components, and planted faults, with torch-xla where that is installed (make test-neuron-stack)."""
 
 import copy
 import os
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -9,11 +10,19 @@ from torch import nn
 
 from blipkit import Bucket, isolate, load_checkpoint
 from blipkit.lowering import ENVIRONMENT
+from blipkit.recordings import (
+    ERROR_LIMIT,
+    NAMED,
+    bare,
+    count_operations,
+    find_named,
+    inputs_for,
+    lower_module,
+    source_line,
+)
 
 os.environ |= ENVIRONMENT  # torch_xla reads it when it is imported
-pytest.importorskip("torch_xla", reason="torch-xla has an environment of its own: make test-neuron-stack")
-from blipkit.recordings import ERROR_LIMIT, inputs_for, lower_module, source_line  # noqa: E402
-
+with_xla = pytest.mark.skipif(find_spec("torch_xla") is None, reason="needs torch-xla: make test-neuron-stack")
 BUCKET = Bucket(2, 2, 6, 2, 4)
 
 
@@ -143,6 +152,7 @@ PLANTED = [
 ]
 
 
+@with_xla
 @pytest.mark.parametrize(("plant", "what", "where"), PLANTED, ids=[plant.__name__ for plant, *_ in PLANTED])
 def test_a_planted_fault_is_named_with_its_line(plant, what, where):
     """What would not compile, or would compile to something else, is found before any device sees it."""
@@ -151,6 +161,7 @@ def test_a_planted_fault_is_named_with_its_line(plant, what, where):
     assert any(what in f["what"] and where in f["where"] and f["next"] for f in found)
 
 
+@with_xla
 def test_what_depends_on_weights_alone_may_be_computed_on_the_host():
     """torch-xla has no lowering for i0e; of a weight it is a constant that a compiled program may hold."""
 
@@ -162,6 +173,7 @@ def test_what_depends_on_weights_alone_may_be_computed_on_the_host():
     assert lower_module(module, inputs(module))["findings"] == []
 
 
+@with_xla
 def test_a_fault_deep_within_a_component_is_named(small):
     """The line is that of the innermost code of the model, not of the component around it."""
     component = isolate(load_checkpoint(small.source))["image_encoder"]
@@ -171,6 +183,7 @@ def test_a_fault_deep_within_a_component_is_named(small):
     assert "test_recordings.py" in found["where"] and "x.sum().item()" in found["where"]
 
 
+@with_xla
 @pytest.mark.parametrize("name", ["image_encoder", "text_encoder", "text_decoder"])
 def test_every_component_lowers(checkpoint, name):
     """To ordinary operations, each input used, the recorded program right on inputs that it was not recorded with."""
@@ -181,6 +194,56 @@ def test_every_component_lowers(checkpoint, name):
     layers = {"image_encoder": 6 * vision.num_hidden_layers, "text_encoder": 14 * text.num_hidden_layers}
     layers["text_decoder"] = layers["text_encoder"] + 2
     assert row["operations"]["dot"] == layers[name]
+
+
+HLO = [
+    ("%sort.15 = (f32[3,4]{1,0}, s32[3,4]{1,0}) sort(f32[3,4]{1,0} %p0.1, s32[3,4]{1,0} %iota.2)", "sorting"),
+    ("%fft.2 = c64[3,3]{1,0} fft(f32[3,4]{1,0} %p0.1), fft_type=RFFT", "Fourier"),
+    ("%complex.8 = c64[6]{0} complex(f32[6]{0} %gather.6, f32[6]{0} %gather.7)", "complex"),
+    ("%abs.3 = f32[6]{0} abs(c128[6]{0} %complex.8)", "complex"),
+    ("%convert.2 = f64[4]{0} convert(f32[4]{0} %p0.1)", "64-bit floats"),
+    ("%triangular-solve.9 = f32[3,4]{1,0} triangular-solve(f32[3,3]{1,0} %a.1, f32[3,4]{1,0} %b.2)", "solvers"),
+    ("%select.7 = f32[<=12,2]{1,0} select(pred[<=12,2]{1,0} %a.1, f32[<=12,2]{1,0} %b.2)", "shape depends"),
+    ('%call.5 = f32[4]{0} custom-call(f32[4]{0} %p0.1), custom_call_target="TopK"', "a call"),
+    ("%rng.3 = (u64[2]{0}, u32[4]{0}) rng-bit-generator(u64[2]{0} %seed.1), algorithm=rng_default", "random"),
+    ("%rng.4 = f32[4]{0} rng(f32[] %a.1, f32[] %b.2), distribution=rng_uniform", "random"),
+    ("%dynamic-slice.4 = f32[1,4]{1,0} dynamic-slice(f32[3,4]{1,0} %p0.1, s32[] %i.2, s32[] %j.3)", "slices"),
+    ("%d.4 = f32[3,4]{1,0} dynamic-update-slice(f32[3,4]{1,0} %p0.1, f32[1,4]{1,0} %u.1, s32[] %i.2)", "slices"),
+    ("%dot.4 = s32[3,3]{1,0} dot(s32[3,4]{1,0} %a.1, s32[4,3]{1,0} %b.2)", "products of integers"),
+    ("%scatter.4 = s64[3]{0} scatter(s64[3]{0} %a.1, s64[1,1]{1,0} %i.2, s64[1]{0} %b.3)", "scattered"),
+    ("ROOT %dot.4 = f32[3,3]{1,0} dot(f32[3,4]{1,0} %a.1, f32[4,3]{1,0} %b.2)", None),
+    ("%custom-calls.4 = s32[3,4]{1,0} add(s32[3,4]{1,0} %sort.1, s32[3,4]{1,0} %fft.2)", None),
+]
+
+
+@pytest.mark.parametrize(("line", "what"), HLO, ids=[line.partition(" ")[0] for line, _ in HLO])
+def test_what_the_documents_name_is_found_in_the_hlo(line, what):
+    """Each operation and type, with its place; ordinary operations are left alone, whatever they are called."""
+    where = f'metadata={{op_type="aten__x" op_name="aten__x" source_file="{__file__}" source_line=1}}'
+    found = find_named(f"ENTRY %main {{\n  {line}, {where}\n}}\n")
+    assert what in found[0].what if what else not found
+    assert all(f.where.startswith("test_recordings.py:1: ") and f.next for f in found)
+
+
+def test_every_name_has_an_example():
+    """A row of the table that no line above matches is not tested."""
+    assert {what for _, _, what, _ in NAMED} == {f.what for line, _ in HLO for f in find_named(f"  {line}")}
+
+
+def test_operations_are_counted_by_name_and_type():
+    """Every instruction once, results of tuples too."""
+    hlo = "ENTRY %main {\n" + "".join(f"  {line}\n" for line, _ in HLO) + "}\n"
+    counted = count_operations(hlo)
+    assert sum(counted.values()) == len(HLO) and counted["dot"] == 2 and counted["sort"] == 1
+    assert count_operations(hlo, r"^\(?[su]64\[") == {"rng-bit-generator": 1, "scatter": 1}
+
+
+def test_recordings_are_compared_without_their_numbering():
+    """Numbers of instructions and places go; types, operands and constants stay."""
+    line = '  %reshape.12 = f32[1,1]{1,0} reshape(f32[] %constant.3), metadata={op_type="a" source_line=5}'
+    assert bare(line) == "  %reshape = f32[1,1]{1,0} reshape(f32[] %constant)"
+    for text in ("f32[] constant(0.25)", "f32[] constant(1.5e-05)", "f32[] constant(-10000)"):
+        assert bare(f"  %constant.3 = {text}") == f"  %constant = {text}"
 
 
 def test_inputs_differ_in_all_that_may_differ(small):
