@@ -17,6 +17,12 @@ def rows(folder: Path, kind: str) -> list[dict]:
     return [json.loads(line) for line in (folder / f"records/{kind}.jsonl").read_text().splitlines()]
 
 
+def spent(run: dict) -> tuple[float, float]:
+    """Seconds of all notebooks of a run, and the largest memory of one, GiB."""
+    own = run["notebooks"].values()
+    return sum(one["seconds"] for one in own), max(one["peak_memory_gib"] for one in own)
+
+
 def figures() -> str:
     """The table of the first screen, from the records of the machine that published the profile `tiny`."""
     (tiny,) = PUBLISHED.glob("*/tiny")
@@ -25,9 +31,17 @@ def figures() -> str:
     best = next(row for row in rows(tiny, "concurrency") if row["best"])
     cost = next(row for row in rows(tiny, "cost") if row["best"])
     bench = rows(tiny.parent / "bench", "bench")[0]
-    seconds = sum(one["seconds"] for one in run["notebooks"].values())
-    peak = max(one["peak_memory_gib"] for one in run["notebooks"].values())
-    flips = gates["decisions torchscript bfloat16"]["reason"].partition("; ")[2]
+    seconds, peak = spent(run)
+    flips, forecast = (
+        gates[f"decisions {arm}"]["reason"].partition("; ")[2]
+        for arm in ("torchscript bfloat16", "neuron_emulated matmult bf16")
+    )
+    dry, lowered = (
+        json.loads((tiny.parent / "inf2-dry/run.json").read_text()),
+        rows(tiny.parent / "inf2-dry", "lowering"),
+    )
+    lowers, error = sum(row["status"] == "PASS" for row in lowered), max(row["relative_l2"] for row in lowered)
+    dry_seconds, dry_peak = spent(dry)
     lines = [
         ("notebooks 00-05, set-up done", f"{seconds:.0f} s, at most {peak:.1f} GiB of memory"),
         ("tiny-pets on drawn scenes", f"{gates['accuracy']['reason']}"),
@@ -38,6 +52,14 @@ def figures() -> str:
         (
             "compiled bfloat16",
             f"relative error {number(gates['parity torchscript bfloat16 image_encoder']['measured'])} after the image encoder, {flips}",
+        ),
+        (
+            "neuronx-cc's cast `matmult bf16`, emulated",
+            f"relative error {number(gates['parity neuron_emulated matmult bf16 image_encoder']['measured'])} after the image encoder, {forecast}",
+        ),
+        (
+            "BLIP-base's three components (`inf2-dry`)",
+            f"{lowers} lower with torch-xla {lowered[0]['stack']['torch-xla']}, off by at most {error:.0e} there; {dry_seconds:.0f} s, {dry_peak:.1f} GiB",
         ),
         (
             "best setting under load",

@@ -82,7 +82,8 @@ def test_numbers_that_nobody_measured_are_not_run(tmp_path):
 def test_a_published_folder_has_a_report(published, tmp_path):
     """Records of earlier code are read: what they lack is left out."""
     path, _ = write_report(shutil.copytree(published.parent, tmp_path / "p"))
-    assert problems(path.read_text()) == [] and "USD per million answers" in path.read_text()
+    priced = "05_cost" in json.loads(published.read_text())["notebooks"]
+    assert problems(path.read_text()) == [] and ("USD per million answers" in path.read_text()) == priced
 
 
 def test_a_run_that_stopped_early_has_a_report(tmp_path):
