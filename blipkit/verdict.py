@@ -47,7 +47,7 @@ def decide(results: Results, gates: list[Gate], beside: Sequence[Path] = ()) -> 
         f"no {row['what'].removeprefix('a ')} yet" for row in missing
     ]
     if not results.has("missing"):
-        because.append("notebook 05_cost has not run")
+        because.append("nothing is priced here, as notebook 05_cost has not run")
     elif not because:
         because.append("both sides are measured; this version shows them side by side and leaves the choice to you")
     return {"answer": "not enough evidence", "because": because, "missing": missing}
