@@ -11,7 +11,7 @@ from blipkit.components import PIECES, check_bucket, isolate
 from blipkit.errors import BadInput, nearest
 from blipkit.frames import DRAWN, check_labels, load_frames
 from blipkit.load import CALLS
-from blipkit.lowering import find_stack
+from blipkit.lowering import MAKE_STACK, find_stack
 from blipkit.params import RUN_DEFAULTS, Profile, read_sections
 from blipkit.prices import find_price, load_prices
 from blipkit.questions import Question, parse_questions, tokenise
@@ -35,7 +35,7 @@ def check(profile: Profile, folder: Path, replay: Path | None = None) -> None:
     else:
         for arm in arms:
             check_machine(arm)
-        find_stack(knobs["trace"]["neuron_stack"])
+        check_stack(knobs)
         check_frames(knobs, questions)
     checkpoint = load_checkpoint(knobs["common"]["checkpoint"])
     check_buckets(checkpoint, questions, buckets)
@@ -54,9 +54,10 @@ def check_arms(knobs: dict) -> list[Arm]:
                 raise BadInput(f"{said}; add {arm.precision}: LIMIT")
     for gate in knobs["common"]["required"]:
         known = [f"decisions {arm}" for arm in arms] + [f"parity {arm} {piece}" for arm in arms for piece in PIECES]
-        if gate.startswith(("decisions ", "parity ")) and gate not in known:
+        known += [f"lowering {piece}" for piece in PIECES]
+        if gate.startswith(("decisions ", "parity ", "lowering ")) and gate not in known:
             raise BadInput(
-                f"common.required: no arm has the gate {gate!r}; {nearest(gate, known)} Name those you need, or none: []"
+                f"common.required: nothing here has the gate {gate!r}; {nearest(gate, known)} Name those you need, or none: []"
             )
     under_load = knobs["concurrency"]["arms_under_load"]
     if under_load > len(arms):
@@ -72,6 +73,14 @@ def check_names(knobs: dict) -> None:
     for section, name, known in (("environment", "expect", MACHINES), ("concurrency", "call", CALLS)):
         if (seen := knobs[section][name]) not in known:
             raise BadInput(f"{section}.{name} is {seen!r}; {nearest(seen, known)}")
+
+
+def check_stack(knobs: dict) -> None:
+    """The environment to lower in must have the right versions, and be there where a lowering gate is required."""
+    wanted = [gate for gate in knobs["common"]["required"] if gate.startswith("lowering ")]
+    if find_stack(knobs["trace"]["neuron_stack"]) is None and wanted:
+        said = f"common.required names {wanted[0]!r}, and there is no environment to lower it in"
+        raise BadInput(f"{said}: {MAKE_STACK} (8 GB), or require less: --set common.required=[]")
 
 
 def check_frames(knobs: dict, questions: list[Question]) -> None:

@@ -68,6 +68,7 @@ SETTINGS = [
     ("concurrency.clients=4", "clients is 4; expected a valid list"),
     ("concurrency.warmup=-1.0", "warmup is -1.0; expected zero or more"),
     ("concurrency.call=generat", "concurrency.call is 'generat'; did you mean 'generate'?"),
+    ("common.required=[lowering image_decoder]", "nothing here has the gate 'lowering image_decoder'; did you mean"),
     ("common.only=[03_party]", "only '03_party' names no notebook; did you mean '03_parity'?"),
     (
         "trace.neuron_stack=nowhere",
@@ -181,6 +182,14 @@ def test_a_bad_argument_ends_with_2_and_one_message(said, arguments, message):
     assert status == 2 and message in error
 
 
+def test_what_must_lower_needs_its_environment_first(said, tmp_path, monkeypatch):
+    """inf2-dry takes minutes; that its lowering gates cannot be measured is said before them."""
+    monkeypatch.setattr("blipkit.lowering.ROOT", tmp_path)
+    status, error = said("run", "inf2-dry", "--results", tmp_path / "new")
+    assert status == 2 and not (tmp_path / "new").exists() and len(error.splitlines()) == 1
+    assert "names 'lowering image_encoder', and there is no environment to lower it in: make neuron-stack" in error
+
+
 def test_a_component_that_cannot_be_exported_ends_with_2(said, checkpoint_folders, tmp_path, monkeypatch):
     """An emulated arm needs torch.export; where it refuses a component, that is named before anything runs."""
 
@@ -249,4 +258,7 @@ def test_every_profile_is_one(path, tmp_path):
     try:
         preflight.check(load_profile(str(path)), tmp_path / "new")
     except BadInput as error:
-        assert any(lack in str(error) for lack in ("needs an NVIDIA GPU", "runner 'neuron'", "hf download")), error
+        assert any(
+            lack in str(error)
+            for lack in ("needs an NVIDIA GPU", "runner 'neuron'", "hf download", "make neuron-stack")
+        ), error
