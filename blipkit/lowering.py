@@ -35,9 +35,8 @@ def find_stack(folder: str = STACK) -> Path | None:
     Raises BadInput where it has other versions than lowering needs, naming them and the command that mends it.
     """
     place = Path(ROOT, folder).absolute()
-    if not folder or (
-        folder == STACK and not (place / ".blipkit-ready").exists()
-    ):  # which make neuron-stack writes last
+    ready = place / ".blipkit-ready"  # make neuron-stack writes it last
+    if not folder or (folder == STACK and not ready.exists()):
         return None
     python = place / "bin" / "python"
     if not python.exists():
