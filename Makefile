@@ -27,8 +27,8 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(EXTRA_INDEX) -c $(VENV)/.blipkit-pins -e '.[dev]'
 	@touch $(READY)
 
-# The newest torch that torch-neuronx exists for, in an environment of its own: about 7 GB, most of it CUDA that pip brings.
-neuron-stack: $(STACK)/.blipkit-ready ## make $(STACK), in which components are lowered: 7 GB, 3 minutes
+# The newest torch that torch-neuronx exists for, in an environment of its own: about 8 GB, most of it CUDA that pip brings.
+neuron-stack: $(STACK)/.blipkit-ready ## make $(STACK), in which components are lowered: 8 GB, 3 minutes
 
 $(STACK)/.blipkit-ready: pyproject.toml constraints.txt
 	@test -x $(STACK)/bin/python || $(PYTHON) -m venv $(STACK)
