@@ -105,13 +105,12 @@ def check_exports(checkpoint: Checkpoint, arms: list[Arm], bucket: Bucket) -> No
     emulated = next((arm for arm in arms if arm.runner in EMULATED), None)
     if emulated is None or checkpoint.source.startswith("builtin:"):
         return
+    from blipkit.runners import refused_by_name
     from blipkit.runners.neuron_emulated import check_export
 
     for component in isolate(checkpoint):
-        try:
+        with refused_by_name(component, emulated):
             check_export(component.module, component.example_inputs(bucket))
-        except BadInput as error:
-            raise BadInput(f"{component.name} cannot be compiled for '{emulated}': {error}") from None
 
 
 def check_folder(folder: Path) -> None:

@@ -6,9 +6,7 @@ import shutil
 
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test never asks a network
-os.environ.setdefault(
-    "OMP_NUM_THREADS", "1"
-)  # small models beside a run in the background: threads would wait for each other
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # beside a run in the background, two threads wait for each other
 
 import subprocess
 import sys

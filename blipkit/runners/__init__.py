@@ -1,5 +1,6 @@
 """Runners by name, and `trace`, which compiles components with one of them and skips what is already compiled."""
 
+import contextlib
 import hashlib
 import importlib
 import inspect
@@ -85,10 +86,7 @@ def trace_arms(
     buckets = [shapes] if isinstance(shapes, Bucket) else list(shapes)
     for bucket in buckets:
         check_bucket(checkpoint, bucket)
-    folder, wanted = (
-        Path(folder),
-        {},
-    )  # (component, bucket, arm) -> place; a component's arms in a row, as runners may share work
+    folder, wanted = Path(folder), {}  # arms go innermost: runners share work between a component's arms
     for component, bucket, arm in itertools.product(components, buckets, arms):
         key = content_key(describe(component, arm, bucket))
         wanted[component.name, bucket, arm] = artifact_folder(folder, component.name, arm, key)
@@ -101,7 +99,7 @@ def trace_arms(
                 shutil.rmtree(place, ignore_errors=True)
         missing = {place: of for of, place in wanted.items() if not place.is_dir()}
         jobs = [[name, asdict(bucket), str(arm), str(place)] for place, (name, bucket, arm) in missing.items()]
-        in_child = [job for job in jobs if get_runner(parse_arm(job[2])).compiles]
+        in_child, here = ([j for j in jobs if get_runner(parse_arm(j[2])).compiles is own] for own in (True, False))
         if in_child:
             child.call(
                 "blipkit.runners:compile_from_source",
@@ -110,7 +108,7 @@ def trace_arms(
                 digest=checkpoint.digest,
                 jobs=in_child,
             )
-        compile_jobs(components, [job for job in jobs if job not in in_child])
+        compile_jobs(components, here)
     return [
         Artifacts([read_artifact(p, b, skipped=p not in missing) for (_, b, a), p in wanted.items() if a == arm])
         for arm in arms
@@ -131,12 +129,19 @@ def compile_jobs(components: Components, jobs: list) -> None:
             print(f"compiling {name} for {arm}, bucket {bucket}", flush=True)  # the last line names a crash
 
         def compile_into(path, component=component, bucket=bucket, arm=arm, chosen=chosen):
-            try:
+            with refused_by_name(component, arm):
                 return chosen.compile(component.module, component.example_inputs(bucket), arm.dtype, arm.device, path)
-            except BadInput as error:  # a runner does not know what the module is called
-                raise BadInput(f"{component.name} cannot be compiled for '{arm}': {error}") from None
 
         write_artifact(Path(place), describe(component, arm, bucket), compile_into)
+
+
+@contextlib.contextmanager
+def refused_by_name(component: Component, arm: Arm):
+    """Say which component it is that cannot be compiled: a runner does not know what the module is called."""
+    try:
+        yield
+    except BadInput as error:
+        raise BadInput(f"{component.name} cannot be compiled for '{arm}': {error}") from None
 
 
 @dataclass(frozen=True)
