@@ -11,8 +11,27 @@ CASTS = ("none", *(f"{mode} {cast}" for mode in CAST_MODES[1:] for cast in CAST_
 # The vendor's advice from accurate and slow to fast and coarse, and what its compiler does by default: docs/neuron.md
 VENDOR_ORDER = ("none", "matmult tf32", "all tf32", "matmult fp16", "all fp16", "matmult bf16", "all bf16")
 CASTS_BY_DEFAULT_BEFORE = (2, 22)  # neuronx-cc of SDK 2.27
-RUNNERS = {"eager": DTYPES, "neuron_emulated": CASTS, "null": ("float32",), "torchscript": DTYPES}  # runners/NAME.py
-DEVICES = {"eager": ("cpu", "cuda"), "neuron_emulated": ("cpu",), "null": ("cpu",), "torchscript": ("cpu", "cuda")}
+FLAGS = {  # neuronx-cc's other options that a profile may set -> their values, none for a switch
+    "--model-type": ("generic", "transformer", "unet-inference"),
+    "--optlevel": ("1", "2", "3"),
+    "--enable-saturate-infinity": (),
+    "--enable-mixed-precision-accumulation": (),
+    "--disable-mixed-precision-accumulation": (),
+    "--enable-fast-context-switch": (),
+    "--enable-fast-loading-neuron-binaries": (),
+}
+PASSED_ALREADY = {  # options that no profile sets -> who does
+    "--auto-cast": "the arm says it, as in 'neuron matmult bf16'",
+    "--auto-cast-type": "the arm says it, as in 'neuron matmult bf16'",
+    "--target": "it is inf2",
+    "--logfile": "it lies beside the artifact",
+}
+CPU, ANY = ("cpu",), ("cpu", "cuda")  # torch's devices, where tensors are handed over
+RUNNERS = {"eager": DTYPES, "neuron": CASTS, "neuron_emulated": CASTS, "null": ("float32",), "torchscript": DTYPES}
+DEVICES = {"eager": ANY, "neuron": CPU, "neuron_emulated": CPU, "null": CPU, "torchscript": ANY}  # runners/NAME.py
+ON_NEURON = ("neuron",)  # these hold a NeuronCore, so that they are loaded in a child
+WHEELS = "https://pip.repos.neuron.amazonaws.com"
+IMAGE = "public.ecr.aws/neuron/pytorch-inference-neuronx:2.9.0-neuronx-py312-sdk2.31.0-ubuntu24.04"
 EMULATED = ("neuron_emulated",)  # these imitate a device's numbers, and nothing of its times
 REFERENCE = "eager float32"  # what every other arm is compared with
 ROUNDOFF = {"float32": 2.0**-24, "bfloat16": 2.0**-8, "float16": 2.0**-11}  # of a value, at most: half of its last bit
@@ -76,6 +95,30 @@ def check_machine(arm: Arm) -> None:
         raise BadInput(
             f"arm '{arm}' needs an NVIDIA GPU; this machine shows none. Run it there, or --replay its results"
         )
+    if arm.runner in ON_NEURON and not machine.version("torch-neuronx"):
+        seen = "a device, but no torch-neuronx" if machine.describe()["neuron_devices"] else "neither"
+        raise BadInput(
+            f"arm '{arm}' needs a Neuron device and torch-neuronx, which alone can compile for one; this machine has "
+            f"{seen}. Use the image {IMAGE}, or pip install -e '.[neuron]' --extra-index-url {WHEELS}; what can be known "
+            f"without: make run PROFILE=inf2-dry"
+        )
+
+
+def check_flags(flags: list[str]) -> None:
+    """Refuse options that neuronx-cc does not have, that contradict each other, or that are passed already."""
+    given: dict[str, str] = {}
+    for flag in flags:
+        option, _, value = flag.partition("=")
+        if option in PASSED_ALREADY:
+            raise BadInput(f"compiler_flags: {flag!r} is not a profile's to say: {PASSED_ALREADY[option]}")
+        if option not in FLAGS:
+            raise BadInput(f"compiler_flags: {flag!r}; {nearest(option, FLAGS)}, written --option=value")
+        if value not in (FLAGS[option] or ("",)):
+            raise BadInput(f"compiler_flags: {flag!r}; expected {', '.join(FLAGS[option]) or 'no value'}")
+        same = (option, option.replace("--disable-", "--enable-"), option.replace("--enable-", "--disable-"))
+        if clash := next((one for one in same if one in given), None):
+            raise BadInput(f"compiler_flags: {flag!r} contradicts or repeats {given[clash]!r}; keep one")
+        given[option] = flag
 
 
 def check_timed(arm: Arm) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from blipkit import machine
 from blipkit.arms import Arm
 from blipkit.buckets import Bucket
 from blipkit.errors import BlipkitError
@@ -50,6 +51,7 @@ class Artifact:
             "component": self.component,
             "bucket": str(self.bucket),
             **taken,
+            "flags": self.manifest["flags"],
             "key": self.manifest["key"],
         }
 
@@ -91,14 +93,15 @@ def write_artifact(folder: Path, about: dict, compile_into) -> None:
     SHA-256, shapes, flags, versions.
     """
     part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
+    for old in (part, part.with_suffix(".failed")):
+        shutil.rmtree(old, ignore_errors=True)
     part.mkdir(parents=True)
     file = part / "compiled.pt"
     started = time.perf_counter()
     try:
         shape = compile_into(file)
     except BaseException:
-        shutil.rmtree(part)
+        set_aside(part)
         raise
     seconds = time.perf_counter() - started
     manifest = {
@@ -108,11 +111,22 @@ def write_artifact(folder: Path, about: dict, compile_into) -> None:
         "output_shape": list(shape),
         "seconds": round(seconds, 3),
         "bytes": file.stat().st_size,
+        "compiled_on": machine.describe()["name"],
         "sha256": file_digest(file),
     }
     (part / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
     shutil.rmtree(folder, ignore_errors=True)  # recompiled with --force
     part.rename(folder)
+
+
+def set_aside(part: Path) -> Path:
+    """Keep what a failed compiler left, as `*.failed`, where it left a log or more; else remove it. Where it would be."""
+    failed = part.with_suffix(".failed")
+    if (part / "compiler").is_dir():
+        shutil.rmtree(failed, ignore_errors=True)
+        part.rename(failed)
+    shutil.rmtree(part, ignore_errors=True)
+    return failed
 
 
 def read_artifact(folder: Path, bucket: Bucket, skipped: bool = False) -> Artifact:

@@ -94,8 +94,10 @@ def _how(status: int) -> str:
 
 
 def _tail(text: str, lines: int = 15) -> str:
-    """The last lines; faulthandler's list of every extension module says nothing."""
+    """The last lines, or faulthandler's first ones, which name the place; its list of extension modules says nothing."""
     told = [line for line in text.strip().splitlines() if line and not line.startswith("Extension modules:")]
+    if crash := next((i for i, line in enumerate(told) if line.startswith("Fatal Python error")), 0):
+        told = told[: crash + lines - 2]
     return "\n".join(told[-lines:]) or "(it printed nothing)"
 
 

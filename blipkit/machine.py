@@ -10,6 +10,9 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+# where dev and sys are looked for; a rehearsal brings a device of paper
+REHEARSAL = "rehearsal of "  # begins the name of a machine whose torch-neuronx is one of paper
+SYSTEM = Path(os.environ.get("BLIPKIT_SYSTEM", "/"))
 LIBRARIES = (
     "torch",
     "transformers",
@@ -18,7 +21,9 @@ LIBRARIES = (
     "pillow",
     "torchvision",
     "torch-neuronx",
+    "torch-xla",
     "neuronx-cc",
+    "libneuronxla",
     "blipkit",
 )
 
@@ -67,10 +72,11 @@ def describe() -> dict:
     import psutil
 
     gpus = _gpus()
-    neuron = sorted(p.name for p in Path("/dev").glob("neuron[0-9]*"))
+    neuron = sorted(p.name for p in (SYSTEM / "dev").glob("neuron[0-9]*"))
     cpu = _processor()
+    name = "; ".join(gpus) or (f"Neuron x{len(neuron)}" if neuron else f"{cpu}, {usable_cores()} cores")
     return {
-        "name": "; ".join(gpus) or (f"Neuron x{len(neuron)}" if neuron else f"{cpu}, {usable_cores()} cores"),
+        "name": f"{REHEARSAL}{name}" if is_rehearsal() else name,
         "processor": cpu,
         "cores": usable_cores(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
@@ -81,6 +87,17 @@ def describe() -> dict:
         "executable": Path(sys.executable).name,
         "versions": versions(),
     }
+
+
+def neuron_family() -> str | None:
+    """`inf2` or `trn1`, as the driver names the devices here; None where it does not say."""
+    found = sorted((SYSTEM / "sys/devices/virtual/neuron_device").glob("neuron*/info/architecture/instance_type"))
+    return found[0].read_text().strip().lower().partition(".")[0] if found else None
+
+
+def is_rehearsal() -> bool:
+    """Whether torch-neuronx here is one of paper, which its version says: whatever it gives was not measured."""
+    return (version("torch-neuronx") or "").endswith("+rehearsal")
 
 
 def _git_commit() -> str | None:

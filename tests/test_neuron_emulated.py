@@ -187,7 +187,7 @@ def test_casting_everything_to_bf16_errs_like_bfloat16_itself(exported):
 def test_no_cast_equals_torchscript(exported, tmp_path):
     """The way through torch.export alone changes no number by more than 1e-6 of the whole."""
     for component, graph, (first, other, *_) in exported:
-        torchscript.compile(component.module, first, "float32", "cpu", tmp_path / "compiled.pt")
+        torchscript.compile(tmp_path / "compiled.pt", {"dtype": "float32", "device": "cpu"}, component.module, first)
         run = torchscript.load(tmp_path / "compiled.pt", {"dtype": "float32", "device": "cpu"}, None)
         assert compare(run(*other), emulate(graph, "none")(*other)).relative_l2 <= 1e-6
 
@@ -198,19 +198,19 @@ def test_a_loaded_artifact_equals_the_graph_to_the_bit(exported, tmp_path, dtype
     """Tracing, freezing and saving change nothing, at the first call and after it; other inputs than the traced ones."""
     for _, graph, (first, other, *_) in exported:
         emulated = emulate(graph, dtype)
-        torchscript.compile(emulated, first, "float32", "cpu", tmp_path / "compiled.pt")
+        torchscript.compile(tmp_path / "compiled.pt", {"dtype": "float32", "device": "cpu"}, emulated, first)
         run, expected = neuron_emulated.load(tmp_path / "compiled.pt", {"device": "cpu"}, None), emulated(*other)
         assert all(torch.equal(run(*other), expected) for _ in range(3))
 
 
 def test_flags_are_what_the_compiler_would_be_told():
     """The type stands there only where it is used."""
-    assert neuron_emulated.flags("matmult bf16", "cpu") == {
+    assert neuron_emulated.flags("matmult bf16", ()) == {
         "auto_cast": "matmult",
         "auto_cast_type": "bf16",
         "emulated": True,
     }
-    assert neuron_emulated.flags("none", "cpu") == {"auto_cast": "none", "emulated": True}
+    assert neuron_emulated.flags("none", ()) == {"auto_cast": "none", "emulated": True}
 
 
 class Branching(torch.nn.Module):
@@ -240,5 +240,5 @@ def test_a_component_that_cannot_be_emulated_is_named(small, tmp_path, module, m
     )  # a digest cache of its own
     sizes = {"frames": 1, "questions": 1, "tokens": 6, "candidates": 2, "answer_tokens": 3}
     with pytest.raises(BadInput, match=message):
-        compile_jobs(components, [["image_encoder", sizes, "neuron_emulated matmult bf16", str(tmp_path / "a-k")]])
+        compile_jobs(components, [["image_encoder", sizes, "neuron_emulated matmult bf16", str(tmp_path / "a-k"), []]])
     assert not list(tmp_path.iterdir())

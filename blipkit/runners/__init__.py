@@ -15,12 +15,21 @@ import torch
 from filelock import FileLock
 
 from blipkit import child, machine
-from blipkit.arms import Arm, check_machine, parse_arm
-from blipkit.artifacts import Artifact, Artifacts, artifact_folder, content_key, read_artifact, write_artifact
+from blipkit.arms import Arm, check_flags, check_machine, parse_arm
+from blipkit.artifacts import (
+    Artifact,
+    Artifacts,
+    artifact_folder,
+    content_key,
+    read_artifact,
+    set_aside,
+    write_artifact,
+)
 from blipkit.buckets import Bucket
 from blipkit.checkpoints import load_unchanged
 from blipkit.components import Component, Components, check_bucket, default_bucket, isolate
 from blipkit.errors import BadInput, BlipkitError
+from blipkit.neuron_errors import explain
 
 COMPILE_LIMIT_S = 3600
 
@@ -33,7 +42,16 @@ def get_runner(arm: Arm):
     return importlib.import_module(f"blipkit.runners.{arm.runner}")
 
 
-def describe(component: Component, arm: Arm, bucket: Bucket) -> dict:
+class NotCompiled(BlipkitError):
+    """Some pieces could not be compiled: `rows` says which and why; `compiled`, what the others came to, by arm."""
+
+    def __init__(self, rows: list[dict], compiled: list[Artifacts]):
+        told = [f"{row['component']} for '{row['arm']}', bucket {row['bucket']}: {row['failed']}" for row in rows]
+        super().__init__("\n".join(told))
+        self.rows, self.compiled = rows, compiled
+
+
+def describe(component: Component, arm: Arm, bucket: Bucket, compiler_flags: Sequence[str] = ()) -> dict:
     """Everything that the compiled file depends on; its hash is the artifact's key.
 
     Code counts too: a mask built differently is another artifact, though weights, shapes and versions are the same.
@@ -49,7 +67,7 @@ def describe(component: Component, arm: Arm, bucket: Bucket) -> dict:
         "weights_digest": component.digest,
         "code_digest": hashlib.sha256(code.encode()).hexdigest()[:16],
         "input_shapes": shapes,
-        "flags": chosen.flags(arm.dtype, arm.device),
+        "flags": chosen.flags(arm.dtype, tuple(compiler_flags)),
         "versions": {
             n: v for n, v in machine.versions().items() if n in ("torch", "transformers", "torch-neuronx", "neuronx-cc")
         },
@@ -64,12 +82,13 @@ def trace(
     device: str = "cpu",
     shapes: Bucket | Sequence[Bucket] | None = None,
     force: bool = False,
+    compiler_flags: Sequence[str] = (),
 ) -> Artifacts:
     """Compile every component for every bucket into `folder`, in a child process; skip what is there under the same key.
 
     Safe when two processes ask for the same artifacts: the second waits and finds them compiled.
     """
-    return trace_arms(components, folder, [Arm(runner, dtype, device)], shapes, force)[0]
+    return trace_arms(components, folder, [Arm(runner, dtype, device)], shapes, force, compiler_flags)[0]
 
 
 def trace_arms(
@@ -78,18 +97,15 @@ def trace_arms(
     arms: Sequence[Arm],
     shapes: Bucket | Sequence[Bucket] | None = None,
     force: bool = False,
+    compiler_flags: Sequence[str] = (),
 ) -> list[Artifacts]:
-    """`trace` for several arms, in one child: importing torch and loading the checkpoint cost more than most pieces."""
+    """`trace` for several arms, in one child: importing torch and loading the checkpoint cost more than most pieces.
+
+    A runner whose compiler is a program of its own, and may crash, has a child for each piece. NotCompiled names the
+    pieces that failed, after all were tried. compiler_flags: for neuronx-cc, such as --optlevel=2.
+    """
     components = components if isinstance(components, Components) else Components(list(components))
-    checkpoint = next(iter(components)).checkpoint
-    shapes = default_bucket(checkpoint) if shapes is None else shapes
-    buckets = [shapes] if isinstance(shapes, Bucket) else list(shapes)
-    for bucket in buckets:
-        check_bucket(checkpoint, bucket)
-    folder, wanted = Path(folder), {}  # arms go innermost: runners share work between a component's arms
-    for component, bucket, arm in itertools.product(components, buckets, arms):
-        key = content_key(describe(component, arm, bucket))
-        wanted[component.name, bucket, arm] = artifact_folder(folder, component.name, arm, key)
+    folder, wanted = Path(folder), plan(components, Path(folder), arms, shapes, compiler_flags)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
         for half in folder.glob("*.part"):  # whoever was writing it was killed
@@ -98,21 +114,66 @@ def trace_arms(
             for place in wanted.values():
                 shutil.rmtree(place, ignore_errors=True)
         missing = {place: of for of, place in wanted.items() if not place.is_dir()}
-        jobs = [[name, asdict(bucket), str(arm), str(place)] for place, (name, bucket, arm) in missing.items()]
-        in_child, here = ([j for j in jobs if get_runner(parse_arm(j[2])).compiles is own] for own in (True, False))
-        if in_child:
-            child.call(
-                "blipkit.runners:compile_from_source",
-                timeout_s=COMPILE_LIMIT_S,
-                source=checkpoint.source,
-                digest=checkpoint.digest,
-                jobs=in_child,
-            )
-        compile_jobs(components, here)
-    return [
-        Artifacts([read_artifact(p, b, skipped=p not in missing) for (_, b, a), p in wanted.items() if a == arm])
+        jobs = [[n, asdict(b), str(a), str(place), list(compiler_flags)] for place, (n, b, a) in missing.items()]
+        failed = _compile_missing(components, jobs)
+    there = {of: place for of, place in wanted.items() if str(place) not in failed}
+    compiled = [
+        Artifacts([read_artifact(p, b, skipped=p not in missing) for (_, b, a), p in there.items() if a == arm])
         for arm in arms
     ]
+    if failed:
+        named = [(missing[Path(place)], why) for place, why in failed.items()]
+        rows = [{"arm": str(a), "component": n, "bucket": str(b), "failed": why} for (n, b, a), why in named]
+        raise NotCompiled(rows, compiled)
+    return compiled
+
+
+def plan(components: Components, folder: Path, arms, shapes=None, compiler_flags: Sequence[str] = ()) -> dict:
+    """(component name, bucket, arm) -> the folder that its artifact has, or will have, in `folder`."""
+    check_flags(compiler_flags)
+    checkpoint = next(iter(components)).checkpoint
+    shapes = default_bucket(checkpoint) if shapes is None else shapes
+    buckets = [shapes] if isinstance(shapes, Bucket) else list(shapes)
+    for bucket in buckets:
+        check_bucket(checkpoint, bucket)
+    wanted = {}  # arms go innermost: runners share work between a component's arms
+    for component, bucket, arm in itertools.product(components, buckets, arms):
+        key = content_key(describe(component, arm, bucket, compiler_flags))
+        wanted[component.name, bucket, arm] = artifact_folder(folder, component.name, arm, key)
+    return wanted
+
+
+def _compile_missing(components: Components, jobs: list) -> dict[str, str]:
+    """Compile each job where its runner wants it: here, in one child, or in a child of its own. Folder -> why it failed."""
+    checkpoint, failed = next(iter(components)).checkpoint, {}
+
+    def compile_in_child(jobs: list, environment: dict) -> None:
+        child.call(
+            "blipkit.runners:compile_from_source",
+            timeout_s=COMPILE_LIMIT_S,
+            environment=environment,
+            source=checkpoint.source,
+            digest=checkpoint.digest,
+            jobs=jobs,
+        )
+
+    chosen = {job[3]: get_runner(parse_arm(job[2])) for job in jobs}
+    alone = [job for job in jobs if hasattr(chosen[job[3]], "environment")]
+    together = [job for job in jobs if chosen[job[3]].compiles and job not in alone]
+    if together:
+        compile_in_child(together, {})
+    compile_jobs(components, [job for job in jobs if not chosen[job[3]].compiles])
+    for job in alone:
+        place = Path(job[3])
+        try:
+            compile_in_child([job], chosen[job[3]].environment())
+        except BadInput:
+            raise
+        except BlipkitError as error:
+            kept = set_aside(place.with_name(place.name + ".part"))
+            left = f"; the compiler's files: {kept}" if kept.is_dir() else ""
+            failed[job[3]] = f"{explain(str(error))}{left}"
+    return failed
 
 
 def compile_from_source(source: str, digest: str, jobs: list) -> None:
@@ -121,18 +182,20 @@ def compile_from_source(source: str, digest: str, jobs: list) -> None:
 
 
 def compile_jobs(components: Components, jobs: list) -> None:
-    """Compile each job, [component name, bucket's sizes, arm, folder]."""
-    for name, sizes, text, place in jobs:
+    """Compile each job, [component name, bucket's sizes, arm, folder, compiler flags]."""
+    for name, sizes, text, place, compiler_flags in jobs:
         component, bucket, arm = components[name], Bucket(**sizes), parse_arm(text)
         chosen = get_runner(arm)
         if chosen.compiles:
             print(f"compiling {name} for {arm}, bucket {bucket}", flush=True)  # the last line names a crash
 
-        def compile_into(path, component=component, bucket=bucket, arm=arm, chosen=chosen):
-            with refused_by_name(component, arm):
-                return chosen.compile(component.module, component.example_inputs(bucket), arm.dtype, arm.device, path)
+        about = describe(component, arm, bucket, compiler_flags)
 
-        write_artifact(Path(place), describe(component, arm, bucket), compile_into)
+        def compile_into(path, component=component, bucket=bucket, arm=arm, chosen=chosen, about=about):
+            with refused_by_name(component, arm):
+                return chosen.compile(path, about, component.module, component.example_inputs(bucket))
+
+        write_artifact(Path(place), about, compile_into)
 
 
 @contextlib.contextmanager
@@ -174,12 +237,17 @@ class Loaded:
         return self.run(*inputs)
 
 
-def load_artifact(artifact: Artifact, component: Component) -> Loaded:
-    """Load a compiled component; it must have been compiled from this very component."""
+def check_weights(artifact: Artifact, component: Component) -> None:
+    """Refuse an artifact that was not compiled from this very component."""
     if artifact.manifest["weights_digest"] != component.digest:
         raise BlipkitError(
             f"artifact {artifact.folder.name} was compiled from weights {artifact.manifest['weights_digest']}, "
             f"the checkpoint's {component.name} has {component.digest}; run 02_trace for this checkpoint"
         )
+
+
+def load_artifact(artifact: Artifact, component: Component) -> Loaded:
+    """Load a compiled component into this process."""
+    check_weights(artifact, component)
     runner = get_runner(artifact.arm)
     return Loaded(artifact, component, runner.load(artifact.path, artifact.manifest, component.module))

@@ -14,18 +14,19 @@ class Runner(Protocol):
     """Compiles a component, and loads what it compiled, in one number format.
 
     Which number formats and devices it takes stands in blipkit/arms.py. flags: what the compiler is told, part of the
-    key.
+    key; compiler_flags: a profile's own, for compilers that take any. A runner with `environment()`, the variables of
+    its compiler, has every piece compiled in a child of its own.
     """
 
     name: str
     compiles: bool  # False: nothing is compiled, so no child process is needed
 
-    def flags(self, dtype: str, device: str) -> dict: ...
+    def flags(self, dtype: str, compiler_flags: tuple[str, ...]) -> dict: ...
 
     def compile(
-        self, module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], dtype: str, device: str, path: Path
+        self, path: Path, manifest: dict, module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]
     ) -> tuple[int, ...]:
-        """Write the compiled file; the shape of the output."""
+        """Write the compiled file, as the manifest's dtype, device and flags ask; the shape of the output."""
         ...
 
     def load(self, path: Path, manifest: dict, module: torch.nn.Module):

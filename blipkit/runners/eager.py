@@ -11,15 +11,14 @@ name = "eager"
 compiles = False
 
 
-def flags(dtype: str, device: str) -> dict:
+def flags(dtype, compiler_flags):
     return {}
 
 
-def compile(module, inputs, dtype, device, path):
+def compile(path, manifest, module, inputs):
     """Nothing to compile: keep what was asked for, so that every arm has a file."""
-    about = {"dtype": dtype, "device": device}
-    output = load(path, about, module)(*inputs)
-    path.write_text(json.dumps({"runner": name, **about}) + "\n")
+    output = load(path, manifest, module)(*inputs)
+    path.write_text(json.dumps({"runner": name, "dtype": manifest["dtype"], "device": manifest["device"]}) + "\n")
     return tuple(output.shape)
 
 

@@ -61,13 +61,14 @@ def to_tf32(x: torch.Tensor) -> torch.Tensor:
 CASTS = {"bf16": to_bf16, "fp16": to_fp16, "tf32": to_tf32}
 
 
-def flags(dtype: str, device: str) -> dict:
+def flags(dtype, compiler_flags):
     mode, _, cast = dtype.partition(" ")
     return {"auto_cast": mode, **({"auto_cast_type": cast} if cast else {}), "emulated": True}
 
 
-def compile(module, inputs, dtype, device, path):
-    return torchscript.compile(emulate(export(module, inputs), dtype), inputs, "float32", device, path)
+def compile(path, manifest, module, inputs):
+    emulated = emulate(export(module, inputs), manifest["dtype"])
+    return torchscript.compile(path, {**manifest, "dtype": "float32"}, emulated, inputs)
 
 
 def load(path, manifest, module):

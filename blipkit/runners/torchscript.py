@@ -14,14 +14,15 @@ name = "torchscript"
 compiles = True
 
 
-def flags(dtype: str, device: str) -> dict:
+def flags(dtype, compiler_flags):
     return {"freeze": True}
 
 
 @torch.inference_mode()
-def compile(module, inputs, dtype, device, path):
-    module = copy.deepcopy(module).to(device=device, dtype=DTYPES[dtype])
-    inputs = tuple(cast_floats(inputs, DTYPES[dtype], device))
+def compile(path, manifest, module, inputs):
+    dtype, device = DTYPES[manifest["dtype"]], manifest["device"]
+    module = copy.deepcopy(module).to(device=device, dtype=dtype)
+    inputs = tuple(cast_floats(inputs, dtype, device))
     traced = torch.jit.freeze(torch.jit.trace(module, inputs, check_trace=False))
     output = traced(*inputs)
     torch.jit.save(traced, path)
