@@ -2,118 +2,90 @@
 
 A request is a frame's index; serving it is everything from the decoded frame to the answers of all questions. A client
 sends its next request when it has its answer. Latency is from the client's put to its get. Left out: warm-up, loading,
-and decoding image files.
+and decoding image files. What the servers share is the setting's placement.
 """
 
+import contextlib
 import queue
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from blipkit import child
 from blipkit.arms import check_timed
 from blipkit.artifacts import Artifacts
-from blipkit.buckets import parse_buckets
 from blipkit.errors import BadInput, nearest
+from blipkit.frames import load_frames
+from blipkit.neuron_errors import explained
+from blipkit.proof import LINGER_S, Watch, settle
 from blipkit.records import Gate, judge
+from blipkit.serving import CALLS, PLACEMENTS, START_S, copies_of, neuron_cores, predicted_gib
+from blipkit.workers import check_host_memory
 
-START_S, STOP_S = 120, 60  # allowance for a child to load, and to finish what it has begun
+STOP_S = 60  # allowance for a child to finish what it has begun
 
 
 def measure_setting(artifacts: Artifacts, checkpoint: str, questions: list, frames: dict, servers: int, clients: int,
-                    seconds: float, warmup_s: float, threads: int, call: str = "pipeline"):  # fmt: skip
+                    seconds: float, warmup_s: float, threads: int, call: str = "pipeline", placement: str = "threads"):  # fmt: skip
     """Run one setting in a child; its requests as a pandas frame, times in seconds from the start of measuring.
 
     frames: what `load_frames` takes. threads: torch's own threads per server. call: `pipeline`, or `generate` for
-    transformers' own loop on the plugged-in pieces, one question a call.
+    transformers' own loop on the plugged-in pieces, one question a call. placement: see PLACEMENTS. The frame's
+    attrs["executions"] hold the rows that prove what a Neuron device executed.
     """
     import pandas
 
-    if call not in CALLS:
-        raise BadInput(f"call is {call!r}; {nearest(call, CALLS)}")
+    for what, seen, known in (("call", call, CALLS), ("placement", placement, PLACEMENTS)):
+        if seen not in known:
+            raise BadInput(f"{what} is {seen!r}; {nearest(seen, known)}")
     for name, value in (("servers", servers), ("clients", clients), ("seconds", seconds), ("threads", threads)):
         if value <= 0:
             raise BadInput(f"{name} is {value}; expected more than zero")
     for artifact in artifacts:
         check_timed(artifact.arm)
-    rows = child.call(
-        "blipkit.load:serve",
-        timeout_s=START_S + warmup_s + seconds + STOP_S,
-        threads=threads,
-        folders=[str(a.folder) for a in artifacts],
-        buckets=[asdict(a.bucket) for a in artifacts],
-        checkpoint=checkpoint,
-        questions=questions,
-        frames=frames,
-        call=call,
-        servers=servers,
-        clients=clients,
-        seconds=seconds,
-        warmup_s=warmup_s,
-        torch_threads=threads,
-    )
-    return pandas.DataFrame(rows, columns=["client", "frame", "sent", "started", "finished", "right"])
+    cores = neuron_cores(artifacts)
+    copies = copies_of(placement, servers, cores)
+    forecast = {"predicted_host_gib": predicted_gib(artifacts, copies)}
+    if copies > 1:
+        check_host_memory(f"{copies} pipelines", forecast["predicted_host_gib"])
+    asked = {"checkpoint": checkpoint, "questions": questions, "frames": frames, "call": call}
+    asked |= {"folders": [str(a.folder) for a in artifacts], "buckets": [asdict(a.bucket) for a in artifacts]}
+    with explained() if cores else contextlib.nullcontext(), Watch() if cores else contextlib.nullcontext() as watch:
+        found = child.call(
+            "blipkit.load:serve",
+            timeout_s=START_S * copies + warmup_s + seconds + LINGER_S + STOP_S,
+            threads=threads,
+            environment=watch.environment if cores else {},
+            placement=placement,
+            cores=cores,
+            servers=servers,
+            clients=clients,
+            seconds=seconds,
+            warmup_s=warmup_s,
+            torch_threads=threads,
+            asked=asked,
+        )
+    requests = pandas.DataFrame(found["rows"], columns=["client", "frame", "sent", "started", "finished", "right"])
+    requests.attrs["executions"] = [{**watch.row(found["settled"]), **forecast}] if cores else []
+    return requests
 
 
-def serve(
-    folders, buckets, checkpoint, questions, frames, call, servers, clients, seconds, warmup_s, torch_threads
-) -> list:
-    """In the child: load one pipeline, learn the right answers without load, then let clients ask."""
-    import torch
-
-    from blipkit.artifacts import read_artifact
-    from blipkit.checkpoints import load_checkpoint
-    from blipkit.frames import load_frames
-    from blipkit.questions import parse_questions
-
-    torch.set_num_threads(torch_threads)
-    placed = zip(folders, parse_buckets(buckets), strict=True)
-    artifacts = Artifacts([read_artifact(Path(folder), bucket) for folder, bucket in placed])
-    ask = CALLS[call](load_checkpoint(checkpoint), artifacts, parse_questions(questions))
-    pictures = [frame.image for frame in load_frames(**frames)]  # decoded before anything is timed
-
-    def answer(index: int) -> list[str]:
-        return ask(pictures[index])
-
-    expected = [answer(index) for index in range(len(pictures))]
-    return Load(answer, expected, servers, clients).run(warmup_s, seconds)
-
-
-def by_pipeline(checkpoint, artifacts: Artifacts, questions) -> Callable:
-    """All questions about an image in one call of the pipeline."""
-    from blipkit.pipeline import assemble
-
-    pipeline = assemble(checkpoint, artifacts)
-    return lambda image: [a.text for a in pipeline.answer([image], questions)[0]]
-
-
-def by_generate(checkpoint, artifacts: Artifacts, questions) -> Callable:
-    """transformers' own `generate` on the plugged-in pieces, one question a call: the published recipe."""
-    from blipkit.wrappers import plug_in
-
-    model, processor = plug_in(checkpoint, artifacts), checkpoint.processor
-    tokens = min(b.answer_tokens for b in artifacts.buckets)
-
-    def ask(image) -> list[str]:
-        given = [processor(images=image, text=q.text, return_tensors="pt") for q in questions]
-        answers = [model.generate(**inputs, max_new_tokens=tokens)[0] for inputs in given]
-        return [processor.decode(ids, skip_special_tokens=True) for ids in answers]
-
-    return ask
-
-
-CALLS = {"pipeline": by_pipeline, "generate": by_generate}
+def serve(placement, cores, servers, clients, seconds, warmup_s, torch_threads, asked) -> dict:
+    """In the child: place the pipelines, learn the right answers without load, then let clients ask."""
+    with contextlib.ExitStack() as stack:
+        asks, executed = PLACEMENTS[placement](stack, servers, cores, {**asked, "torch_threads": torch_threads})
+        expected = [asks[0](index) for index in range(len(load_frames(**asked["frames"])))]
+        rows = Load(asks, expected, clients).run(warmup_s, seconds)
+        return {"rows": rows, "settled": settle(executed()) if cores else None}
 
 
 @dataclass
 class Load:
-    """answer(index) -> texts; expected: the texts that each index gave without load."""
+    """asks: for each server, index -> texts; expected: the texts that each index gave without load."""
 
-    answer: object
+    asks: list[Callable]
     expected: list
-    servers: int
     clients: int
 
     def run(self, warmup_s: float, seconds: float) -> list[tuple]:
@@ -122,7 +94,7 @@ class Load:
         done: list[list[tuple]] = [[] for _ in range(self.clients)]  # one list per client: no lock in the timed path
         start = time.perf_counter() + warmup_s
         end = start + seconds
-        servers = [threading.Thread(target=self._server, args=(requests,), daemon=True) for _ in range(self.servers)]
+        servers = [threading.Thread(target=self._server, args=(requests, ask), daemon=True) for ask in self.asks]
         clients = [
             threading.Thread(target=self._client, args=(requests, i, end, done[i]), daemon=True)
             for i in range(self.clients)
@@ -142,12 +114,12 @@ class Load:
             if sent >= start
         ]
 
-    def _server(self, requests: queue.Queue) -> None:
+    def _server(self, requests: queue.Queue, ask: Callable) -> None:
         while (request := requests.get()) is not None:
             index, reply = request
             started = time.perf_counter()
             try:
-                reply.put((started, self.answer(index)))
+                reply.put((started, ask(index)))
             except Exception as error:  # the client counts it as a wrong answer; the server lives on
                 reply.put((started, error))
 

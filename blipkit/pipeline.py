@@ -6,7 +6,7 @@ are greedy. The padded path hands the real question mask to the decoder, so that
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -199,8 +199,8 @@ def pad_rows(tensor: torch.Tensor, rows: int) -> torch.Tensor:
     return torch.cat([tensor, tensor[-1:].expand(missing, *tensor.shape[1:])]) if missing else tensor
 
 
-def assemble(checkpoint: Checkpoint, artifacts: Artifacts) -> Pipeline:
-    """Load artifacts of one arm into a pipeline."""
+def assemble(checkpoint: Checkpoint, artifacts: Artifacts, load: Callable = load_artifact) -> Pipeline:
+    """Load artifacts of one arm into a pipeline; `load` may put them elsewhere than in this process."""
     components = isolate(checkpoint)
     arms = {str(a.arm) for a in artifacts}
     if len(arms) != 1:
@@ -214,7 +214,7 @@ def assemble(checkpoint: Checkpoint, artifacts: Artifacts) -> Pipeline:
             raise BlipkitError(f"bucket {bucket} of {arms.pop()} lacks {', '.join(absent)}; trace all components")
         for artifact in found.values():
             if artifact.folder not in loaded:  # two buckets may share an image encoder
-                loaded[artifact.folder] = load_artifact(artifact, components[artifact.component])
+                loaded[artifact.folder] = load(artifact, components[artifact.component])
         stages[bucket] = {name: loaded[artifact.folder] for name, artifact in found.items()}
     return Pipeline(checkpoint, stages, arms.pop())
 

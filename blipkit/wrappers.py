@@ -129,11 +129,13 @@ class TextDecoderWrapper(BlipTextLMHeadModel):
         return CausalLMOutputWithCrossAttentions(logits=in_blocks(len(input_ids), capacity, block))
 
 
-def load_stages(checkpoint: Checkpoint, artifacts: Artifacts) -> dict[str, list[Loaded]]:
+def load_stages(
+    checkpoint: Checkpoint, artifacts: Artifacts, load: Callable = load_artifact
+) -> dict[str, list[Loaded]]:
     """Component name -> its compiled components in memory, one per bucket that differs."""
     components, stages = isolate(checkpoint), {}
     for artifact in {a.folder: a for a in artifacts}.values():
-        stages.setdefault(artifact.component, []).append(load_artifact(artifact, components[artifact.component]))
+        stages.setdefault(artifact.component, []).append(load(artifact, components[artifact.component]))
     return stages
 
 

@@ -25,7 +25,7 @@ def test_every_request_is_answered_once():
             answered.append(index)
         return [str(index)]
 
-    rows = Load(answer, [[str(i)] for i in range(5)], servers=2, clients=3).run(warmup_s=0.0, seconds=0.2)
+    rows = Load([answer] * 2, [[str(i)] for i in range(5)], clients=3).run(warmup_s=0.0, seconds=0.2)
     assert len(rows) == len(answered) > 3
     assert all(right for *_, right in rows)
     assert {client for client, *_ in rows} == {0, 1, 2}
@@ -33,13 +33,13 @@ def test_every_request_is_answered_once():
 
 def test_times_are_in_order_and_nothing_of_the_warm_up_is_counted():
     """sent <= started <= finished, and the first is after the warm-up."""
-    rows = Load(lambda i: time.sleep(0.002), [None] * 2, 1, 2).run(warmup_s=0.1, seconds=0.1)
+    rows = Load([lambda i: time.sleep(0.002)], [None] * 2, 2).run(warmup_s=0.1, seconds=0.1)
     assert rows and all(0 <= sent <= started <= finished for _, _, sent, started, finished, _ in rows)
 
 
 def test_a_closed_loop_holds_no_more_requests_than_clients():
     """A client waits for its answer before it asks again."""
-    rows = Load(lambda i: time.sleep(0.001), [None], 4, 3).run(0.0, 0.2)
+    rows = Load([lambda i: time.sleep(0.001)] * 4, [None], 3).run(0.0, 0.2)
     frame = pandas.DataFrame(rows, columns=["client", "frame", "sent", "started", "finished", "right"])
     for _, own in frame.groupby("client"):
         assert (own.sent.iloc[1:].values >= own.finished.iloc[:-1].values).all()
@@ -53,7 +53,7 @@ def test_wrong_answers_and_crashes_are_counted_and_the_server_lives_on():
             raise RuntimeError("poisoned")
         return ["changed" if index == 2 else "same"]
 
-    rows = Load(answer, [["same"]] * 4, 1, 1).run(0.0, 0.1)
+    rows = Load([answer], [["same"]] * 4, 1).run(0.0, 0.1)
     by_frame = {index: right for _, index, *_, right in rows}
     assert by_frame == {0: True, 1: False, 2: False, 3: True}
 
@@ -106,20 +106,6 @@ def test_a_way_to_call_that_does_not_exist_is_refused():
     """The nearest right one is shown."""
     with pytest.raises(BadInput, match="call is 'pipelin'; did you mean 'pipeline'"):
         measure_setting(None, "x", [], {}, 1, 1, 1.0, 0, 1, call="pipelin")
-
-
-def test_generate_answers_what_the_pipeline_does(artifact_root):
-    """Both ways to call the compiled pieces end in the same answers to open questions."""
-    from blipkit import Bucket, Question, isolate, load_checkpoint, trace
-    from blipkit.frames import drawn_frames
-    from blipkit.load import by_generate, by_pipeline
-
-    pets = load_checkpoint("builtin:tiny-pets")
-    artifacts = trace(isolate(pets), artifact_root, "eager", shapes=Bucket(1, 1, 8, 2, 4))
-    asked = [Question("what is the dog doing?", None)]
-    ways = [make(pets, artifacts, asked) for make in (by_pipeline, by_generate)]
-    for frame in drawn_frames(3, 5):
-        assert ways[0](frame.image) == ways[1](frame.image)
 
 
 @pytest.mark.parametrize("bad", [{"servers": 0}, {"clients": -1}, {"seconds": 0.0}, {"threads": 0}])

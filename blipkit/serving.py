@@ -1,0 +1,136 @@
+"""What answers under load: pipelines, and where they are placed. A server is a thread; what the servers share is the
+placement: one pipeline in this process, a process each, or on Neuron a process or a context for each core.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from blipkit import child
+from blipkit.arms import ON_NEURON
+from blipkit.artifacts import Artifacts, read_artifact
+from blipkit.buckets import parse_buckets
+from blipkit.checkpoints import load_checkpoint
+from blipkit.errors import BadInput
+from blipkit.frames import load_frames
+from blipkit.neuron_errors import explained
+from blipkit.pipeline import assemble
+from blipkit.questions import parse_questions
+from blipkit.runners import neuron
+from blipkit.workers import Worker
+from blipkit.wrappers import plug_in
+
+START_S = 120  # allowance for a process to load a pipeline
+LIBRARIES_GIB = 1.0  # torch, transformers and torch_neuronx in memory: an estimate
+
+
+def neuron_cores(artifacts: Artifacts) -> list[int]:
+    """Numbers of the NeuronCores that these artifacts may run on, none for other arms; the runtime is asked in a child."""
+    on_device = [artifact for artifact in artifacts if artifact.arm.runner in ON_NEURON]
+    for artifact in on_device:
+        neuron.check_loadable(artifact.manifest)
+    if not on_device:
+        return []
+    with explained():
+        return neuron.visible_cores(_count_cores())
+
+
+@cache
+def _count_cores() -> int:
+    return child.call("blipkit.runners.neuron:count_cores", timeout_s=START_S)
+
+
+def copies_of(placement: str, servers: int, cores: list[int]) -> int:
+    """How many pipelines a placement holds."""
+    if placement == "contexts" and not cores:
+        said = "placement 'contexts' puts a pipeline on each NeuronCore"
+        raise BadInput(f"{said}; for other arms take threads or processes")
+    return 1 if placement == "threads" else min(servers, len(cores) or servers)
+
+
+def predicted_gib(artifacts: Artifacts, copies: int) -> float:
+    """Host memory that `copies` pipelines in processes of their own take: libraries, the checkpoint, the compiled files."""
+    files = sum(path.stat().st_size for path in {artifact.path for artifact in artifacts})
+    return copies * (LIBRARIES_GIB + 2 * files / 2**30)  # the checkpoint's weights are about as large as the files
+
+
+def in_threads(stack, servers: int, cores: list[int], asked: dict):
+    """All servers share one pipeline; on Neuron its pieces lie on whichever core the runtime takes."""
+    return [answerer(**asked)] * servers, _executed_here
+
+
+def in_contexts(stack, servers: int, cores: list[int], asked: dict):
+    """One process with a pipeline on each core; server i asks that of core i."""
+    asks = []
+    for core in range(min(servers, len(cores))):  # counted among those that the process sees
+        with neuron.on_core(core):
+            asks.append(answerer(**asked))
+    return [asks[i % len(asks)] for i in range(servers)], _executed_here
+
+
+def in_processes(stack, servers: int, cores: list[int], asked: dict):
+    """A process with a whole pipeline for each core, so that nothing hops between cores, or else for each server."""
+    count = copies_of("processes", servers, cores)
+
+    def start(number: int) -> Worker:
+        lines = len(range(number, servers, count))
+        only = {"NEURON_RT_VISIBLE_CORES": str(cores[number])} if cores else {}
+        return Worker("blipkit.serving:answerer", lines, only, asked["torch_threads"], **asked)
+
+    with ThreadPoolExecutor(count) as pool:
+        workers = list(pool.map(start, range(count)))
+    for worker in workers:
+        stack.callback(worker.close)
+
+    def server(i: int) -> Callable:
+        worker = workers[i % count]
+        line = worker.lines[i // count]
+        return lambda index: worker.ask(line, index)
+
+    return [server(i) for i in range(servers)], lambda: [w.ask(w.lines[0], "executed") for w in workers]
+
+
+PLACEMENTS = {"threads": in_threads, "processes": in_processes, "contexts": in_contexts}
+
+
+def _executed_here() -> list[dict]:
+    return [neuron.executed()]
+
+
+def answerer(folders, buckets, checkpoint, questions, frames, call, torch_threads) -> Callable:
+    """index -> the answers about that frame, by a pipeline loaded into this process."""
+    torch.set_num_threads(torch_threads)
+    placed = zip(folders, parse_buckets(buckets), strict=True)
+    artifacts = Artifacts([read_artifact(Path(folder), bucket) for folder, bucket in placed])
+    ask = CALLS[call](load_checkpoint(checkpoint), artifacts, parse_questions(questions))
+    pictures = [frame.image for frame in load_frames(**frames)]  # decoded before anything is timed
+
+    def answer(index: int) -> list[str]:
+        return ask(pictures[index])
+
+    return answer
+
+
+def by_pipeline(checkpoint, artifacts: Artifacts, questions) -> Callable:
+    """All questions about an image in one call of the pipeline."""
+    pipeline = assemble(checkpoint, artifacts)
+    return lambda image: [a.text for a in pipeline.answer([image], questions)[0]]
+
+
+def by_generate(checkpoint, artifacts: Artifacts, questions) -> Callable:
+    """transformers' own `generate` on the plugged-in pieces, one question a call: the published recipe."""
+    model, processor = plug_in(checkpoint, artifacts), checkpoint.processor
+    tokens = min(b.answer_tokens for b in artifacts.buckets)
+
+    def ask(image) -> list[str]:
+        given = [processor(images=image, text=q.text, return_tensors="pt") for q in questions]
+        answers = [model.generate(**inputs, max_new_tokens=tokens)[0] for inputs in given]
+        return [processor.decode(ids, skip_special_tokens=True) for ids in answers]
+
+    return ask
+
+
+CALLS = {"pipeline": by_pipeline, "generate": by_generate}

@@ -1,0 +1,173 @@
+"""Compiled pieces in a process of their own. A NeuronCore stays with the process that loaded a model until it ends, so
+neither a notebook's kernel nor two pipelines share one: they ask a worker, over a socket, and end it.
+"""
+
+import contextlib
+import importlib
+import tempfile
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Client, Connection, Listener
+from pathlib import Path
+
+import torch
+
+from blipkit import child
+from blipkit.arms import ON_NEURON
+from blipkit.artifacts import Artifact, read_artifact
+from blipkit.buckets import Bucket
+from blipkit.components import Component
+from blipkit.errors import BlipkitError
+from blipkit.neuron_errors import explain
+from blipkit.proof import Watch, devices, settle
+from blipkit.runners import Loaded, check_weights, get_runner, load_artifact, neuron
+
+LIMIT_S = 24 * 3600
+
+
+class Worker:
+    """A child that answers what it is asked on `lines` connections, one for each thread that asks.
+
+    target: `module:function`; called with the arguments in the child, it returns what answers a request.
+    """
+
+    def __init__(self, target: str, lines: int = 1, environment: dict | None = None, threads: int = 0, **arguments):
+        self._folder = tempfile.TemporaryDirectory(prefix="blipkit-")
+        self._problem = "it ended"
+        address = str(Path(self._folder.name, "socket"))
+        about = {"address": address, "lines": lines, "answers": target, "arguments": arguments}
+        with Listener(address) as listener:
+            self._thread = threading.Thread(target=self._run, args=(environment or {}, threads, about), daemon=True)
+            self._thread.start()
+            self.lines: list[Connection] = [listener.accept() for _ in range(lines)]
+        self.ask(self.lines[0], "ready")  # or why not
+
+    def _run(self, environment: dict, threads: int, about: dict) -> None:
+        try:
+            child.call("blipkit.workers:work", timeout_s=LIMIT_S, threads=threads, environment=environment, **about)
+        except Exception as error:
+            self._problem = str(error)
+        for _ in range(about["lines"]):  # whoever still waits for it finds a connection that is closed
+            with contextlib.suppress(OSError):
+                Client(about["address"]).close()
+
+    def ask(self, line: Connection, *request):
+        """The child's answer; BlipkitError says why there is none."""
+        try:
+            line.send(request)
+            answered, reply = line.recv()
+        except (EOFError, OSError):
+            self._thread.join(timeout=10)
+            answered, reply = False, self._problem
+        if not answered:
+            raise BlipkitError(explain(reply) + _holders(reply))
+        return reply
+
+    def close(self) -> None:
+        """End the child; its core is free then."""
+        for line in self.lines:
+            with contextlib.suppress(OSError):
+                line.send(None)
+            line.close()
+        self._thread.join(timeout=60)
+        self._folder.cleanup()
+
+
+def check_host_memory(what: str, need_gib: float) -> None:
+    """Refuse to load more than the host has memory for, before the kernel kills somebody."""
+    import psutil
+
+    free = psutil.virtual_memory().available / 2**30
+    if need_gib > free:
+        raise BlipkitError(
+            f"{what}: about {need_gib:.1f} GiB of host memory needed, {free:.1f} GiB free; take fewer servers, arms or "
+            f"buckets, placement 'threads', or a larger instance such as inf2.8xlarge"
+        )
+
+
+def _holders(problem: str) -> str:
+    """Which processes hold cores, where that is the trouble."""
+    pids = sorted({pid for device in devices() for pid in device["pids"]}) if "not available" in problem else []
+    return f"\nneuron-ls shows on the device: pid {', '.join(map(str, pids))}" if pids else ""
+
+
+def work(address: str, lines: int, answers: str, arguments: dict) -> None:
+    """In the child: answer on every connection until it is told to end."""
+    connections = [Client(address) for _ in range(lines)]  # first, so that the parent need not wait for them
+    module, function = answers.split(":")
+    answer = getattr(importlib.import_module(module), function)(**arguments)
+    own = {"ready": lambda: None, "executed": neuron.executed}
+
+    def serve(line: Connection) -> None:
+        with contextlib.suppress(EOFError, OSError):
+            while (request := line.recv()) is not None:
+                kind, *rest = request
+                try:
+                    line.send((True, own[kind]() if kind in own else answer(kind, *rest)))
+                except Exception as error:  # the asker's to handle; the worker lives on
+                    line.send((False, f"{type(error).__name__}: {error}"))
+
+    threads = [threading.Thread(target=serve, args=(line,)) for line in connections]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+class Apart:
+    """Loads pieces where they may be: those that hold a NeuronCore in a child, all of them on one core; others here.
+
+    `close` ends the child and returns the rows that prove what it executed, none where nothing held a core.
+    """
+
+    def __init__(self):
+        self._worker: Worker | None = None
+
+    def load(self, artifact: Artifact, component: Component) -> Loaded:
+        """As `load_artifact`."""
+        if artifact.arm.runner not in ON_NEURON:
+            return load_artifact(artifact, component)
+        check_weights(artifact, component)
+        get_runner(artifact.arm).check_loadable(artifact.manifest)
+        check_host_memory(f"loading {artifact.component}", 2 * artifact.manifest["bytes"] / 2**30)  # as file, as model
+        if self._worker is None:
+            with contextlib.ExitStack() as stack:
+                self._watch = stack.enter_context(Watch())
+                only = {"NEURON_RT_VISIBLE_CORES": str(neuron.visible_cores(1)[0])}
+                self._worker = Worker("blipkit.workers:pieces", environment={**self._watch.environment, **only})
+                self._stack = stack.pop_all()  # both are there: `close` ends them
+        place = str(artifact.folder)
+        self._ask("load", place)
+        return Loaded(artifact, component, lambda *inputs: self._run(place, inputs))
+
+    def _ask(self, *request):
+        if self._worker is None:
+            raise BlipkitError("the child with the NeuronCore was ended; load the pieces again, with a new Apart()")
+        return self._worker.ask(self._worker.lines[0], *request)
+
+    def _run(self, place: str, inputs: tuple) -> torch.Tensor:
+        return torch.from_numpy(self._ask("run", place, [tensor.numpy() for tensor in inputs]))
+
+    def close(self) -> list[dict]:
+        """End the child, if there is one; a row of what was sent to the device and what its witnesses saw."""
+        if self._worker is None:
+            return []
+        with self._stack:
+            settled = settle([self._ask("executed")])
+            self._worker.close()
+            self._worker = None
+        return [self._watch.row(settled)]
+
+
+def pieces() -> Callable:
+    """In the child: load pieces, and run them on arrays."""
+    loaded: dict[str, Callable] = {}
+
+    def answer(kind: str, place: str, arrays=()):
+        if kind == "run":
+            return loaded[place](*map(torch.from_numpy, arrays)).numpy()
+        artifact = read_artifact(Path(place), Bucket())
+        loaded[place] = get_runner(artifact.arm).load(artifact.path, artifact.manifest, None)
+        return None
+
+    return answer
