@@ -1,5 +1,6 @@
 """The command line. Heavy imports wait until a command needs them."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -117,8 +118,12 @@ def doctor(
         str,
         typer.Option(metavar="PROFILE", help="lower the components of this profile as for Neuron, without a device"),
     ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="the same as JSON")] = False,
 ) -> None:
-    """Say what this machine is and which arms it can run, or whether a profile's components lower for Neuron."""
+    """Say what this machine is, whether it is right for Neuron, and which arms it can run.
+
+    Or whether a profile's components lower for Neuron. JSON has `ready`: nothing that Neuron needs is missing.
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -128,16 +133,35 @@ def doctor(
     console = Console()
     if lowering:
         raise typer.Exit(_doctor_lowering(lowering, console))
-    about = machine.describe()
-    console.print(f"{about['name']}, {about['memory_gib']} GiB, {about['system']}")
-    console.print(", ".join(f"{name} {version}" for name, version in about["versions"].items()))
-    table = Table("arm", "runs here", "why not")
+
+    from blipkit.doctor import check_parts
+    from blipkit.support import support_gate
+
+    about, parts, support, arms = machine.describe(), check_parts(), support_gate(), {}
     for text in (str(Arm(r, dtype, device)) for r in RUNNERS for device in DEVICES[r] for dtype in RUNNERS[r]):
         try:
             check_machine(parse_arm(text))
-            table.add_row(text, "yes", "")
+            arms[text] = ""
         except BadInput as error:
-            table.add_row(text, "no", str(error))
+            arms[text] = str(error).replace(f"'{text}'", "'ARM'").replace(text, "ARM")
+    if as_json:
+        ready = all(row["status"] != "FAIL" for row in parts)
+        found = {"machine": about, "ready": ready, "parts": parts, "platform_support": vars(support), "arms": arms}
+        typer.echo(json.dumps(found, indent=2))
+        return
+    console.print(f"{about['name']}, {about['memory_gib']} GiB, {about['system']}")
+    console.print(", ".join(f"{name} {version}" for name, version in about["versions"].items()))
+    table = Table("part", "seen", "expected for Neuron", "status")
+    for row in parts:
+        table.add_row(*(row[name] for name in ("part", "seen", "expected", "status")))
+    console.print(table)
+    for row in parts:
+        if row["next"]:
+            typer.echo(f"{row['status']} {row['part']}: {row['next']}")
+    typer.echo(f"{support.status} platform_support: {support.reason}; {support.next}")
+    table = Table("arms", "run here", "why not")
+    for why in dict.fromkeys(arms.values()):  # arms that one reason stops share a row
+        table.add_row(", ".join(arm for arm in arms if arms[arm] == why), "no" if why else "yes", why)
     console.print(table)
 
 
