@@ -18,7 +18,7 @@ from blipkit.verdict import number
 Judgement = Literal["better", "worse", "same", "not known"]
 Interval = tuple[float | None, float | None]
 BEST_FIRST = ("PASS", "WARN", "FAIL", "INVALID")
-SETTING = ("arm", "servers", "clients")
+SETTING = ("arm", "placement", "servers", "clients")
 PRICED_BY = ("instance", "region", "option")
 OVERHEAD = "null"  # the runner that measures the kit itself
 ENDED = {"stopped": "FAIL", "skipped": "NOT-RUN"}  # else a notebook ran to its gates
@@ -108,7 +108,10 @@ def differences_table(rows: list[dict]):
 
 def _rows(folder: Path, kind: str) -> list[dict]:
     results = Results(folder)
-    return [row for row in results.read(kind) if row["arm"].split()[0] != OVERHEAD] if results.has(kind) else []
+    rows = results.read(kind) if results.has(kind) else []
+    return [
+        {"placement": "threads", **row} for row in rows if row["arm"].split()[0] != OVERHEAD
+    ]  # once there was no other
 
 
 def _gates(*folders: Path) -> list[list[dict]]:
@@ -160,8 +163,9 @@ def _figure_change(figure: Figure, before: dict, after: dict, baseline: bool) ->
     elif judgement is None:
         judgement = judge_intervals(*intervals, figure.more_is_better)
         reason = "n too small for an interval" if judgement == "not known" else ""
-    arm, servers, clients = (row[key] for key in SETTING)
-    what = f"{arm}, servers {servers}, clients {clients}: {figure.name}"
+    arm, placement, servers, clients = (row[key] for key in SETTING)
+    placed = "" if placement == "threads" else f", {placement}"
+    what = f"{arm}{placed}, servers {servers}, clients {clients}: {figure.name}"
     what += _notes(before, after, (*PRICED_BY, "price_as_of", "evidence"))
     return Change(what, *values, *intervals, figure.unit, judgement, figure.judged, reason)
 

@@ -26,7 +26,7 @@ RUN_KEYS = {"required": list[str], "only": list[str], "cell_limit_s": int, "shar
 RUN_OWN = ("results", "profile", "replay")  # knobs that a run sets itself; no profile may
 SHARES = {"flip_limit", "accuracy_floor", "target_saving"}  # from 0 up to, not including, 1
 ZERO_IS_FINE = {"seed", "warmup"}  # every other number must be more than zero
-EMPTY_IS_FINE = {"required", "only", "beside", "replay", "neuron_stack"}
+EMPTY_IS_FINE = {"required", "only", "beside", "replay", "neuron_stack", "compiler_flags"}
 
 
 @dataclass(frozen=True)

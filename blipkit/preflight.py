@@ -4,17 +4,17 @@ import os
 import shutil
 from pathlib import Path
 
-from blipkit.arms import BYTES, EMULATED, Arm, check_machine, check_timed, parse_arm
+from blipkit.arms import BYTES, EMULATED, ON_NEURON, Arm, check_flags, check_machine, check_timed, parse_arm
 from blipkit.buckets import Bucket, choose_bucket, parse_buckets
 from blipkit.checkpoints import Checkpoint, check_source, load_checkpoint
 from blipkit.components import PIECES, check_bucket, isolate
 from blipkit.errors import BadInput, nearest
 from blipkit.frames import DRAWN, check_labels, load_frames
-from blipkit.load import CALLS
 from blipkit.lowering import MAKE_STACK, find_stack
 from blipkit.params import RUN_DEFAULTS, Profile, read_sections
 from blipkit.prices import find_price, load_prices
 from blipkit.questions import Question, parse_questions, tokenise
+from blipkit.serving import CALLS, PLACEMENTS
 
 OURS = {"checkpoint", "frames_from", "neuron_stack", *RUN_DEFAULTS}  # may differ between record and replay
 MACHINES = ("cpu", "cuda", "neuron")
@@ -65,11 +65,19 @@ def check_arms(knobs: dict) -> list[Arm]:
     if not (only := knobs["common"]["only"]) or "04_concurrency" in only:
         for arm in arms[:under_load]:
             check_timed(arm)
+            if arm.runner not in ON_NEURON and "contexts" in knobs["concurrency"]["placements"]:
+                said = f"contexts put a pipeline on each NeuronCore, and arm '{arm}' has none"
+                raise BadInput(f"concurrency.placements: {said}; take threads or processes")
     return arms
 
 
 def check_names(knobs: dict) -> None:
     """Knobs that name one of a few things."""
+    check_flags(knobs["common"]["compiler_flags"])
+    find_price(load_prices(), knobs["trace"]["compile_on"], "us-east-1")
+    for name in knobs["concurrency"]["placements"]:
+        if name not in PLACEMENTS:
+            raise BadInput(f"concurrency.placements: {name!r}; {nearest(name, PLACEMENTS)}")
     for section, name, known in (("environment", "expect", MACHINES), ("concurrency", "call", CALLS)):
         if (seen := knobs[section][name]) not in known:
             raise BadInput(f"{section}.{name} is {seen!r}; {nearest(seen, known)}")

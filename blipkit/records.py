@@ -143,10 +143,17 @@ class Results:
         rows = [{**about, "evidence": evidence_of(row.get("arm", "")), **row, **host} for row in rows]
         for row in rows:
             self._check_weights(kind, row)
-            row["evidence"] = row["evidence"].replace("measured", "recorded") if self.recorded else row["evidence"]
+            row["evidence"] = row["evidence"].replace("measured", self._measured)
         lines = [json.dumps(row, default=_plain) for row in rows]
         with self._replacing(f"records/{kind}.jsonl") as part:
             part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+    @property
+    def _measured(self) -> str:
+        """What a measured figure is called here."""
+        if self.machine["name"].startswith(machine.REHEARSAL):
+            return "rehearsal"
+        return "recorded" if self.recorded else "measured"
 
     def _check_weights(self, kind: str, row: dict) -> None:
         """In a replay: what was recorded must be of the checkpoint that the chapter shows."""

@@ -23,7 +23,9 @@ FIRST_KNOBS = (
 
 
 def machine_kind(environment: dict) -> str:
-    """`neuron`, `cuda` or `cpu`: what a record of kind `environment` was measured on."""
+    """`neuron`, `cuda` or `cpu`: what a record of kind `environment` was measured on; a `rehearsal` is neither."""
+    if environment.get("evidence") == "rehearsal":
+        return "rehearsal"
     return "neuron" if environment["neuron_devices"] else "cuda" if environment["gpus"] else "cpu"
 
 
@@ -33,7 +35,9 @@ def systems(folders: Iterable[Results]) -> list[dict]:
     for results in folders:
         kind = machine_kind(results.read("environment")[0]) if results.has("environment") else "unknown"
         costs = [row for row in results.read("cost") if row["best"]]
-        rows += [{**row, "kind": kind, "setting": f"{row['servers']}-{row['clients']}"} for row in costs]
+        for row in costs:
+            placed = "" if row.get("placement", "threads") == "threads" else f", {row['placement']}"
+            rows.append({**row, "kind": kind, "setting": f"{row['servers']}-{row['clients']}{placed}"})
     return rows
 
 

@@ -46,11 +46,24 @@ def decide(results: Results, gates: list[Gate], beside: Sequence[Path] = ()) -> 
     because = [f"gate failed: {name}" for name in failed] + [
         f"no {row['what'].removeprefix('a ')} yet" for row in missing
     ]
+    if is_rehearsal(gates):
+        because.insert(0, "a rehearsal, in which nothing ran on a Neuron device")
     if not results.has("missing"):
         because.append("nothing is priced here, as notebook 05_cost has not run")
     elif not because:
         because.append("both sides are measured; this version shows them side by side and leaves the choice to you")
     return {"answer": "not enough evidence", "because": because, "missing": missing}
+
+
+def is_rehearsal(gates: Sequence[Gate]) -> bool:
+    """Whether a device of paper stood in for a real one."""
+    return any(gate.evidence.startswith("rehearsal") for gate in gates)
+
+
+def caveat(verdict: dict) -> str:
+    """What to know before anything else of the platform that the decision is about."""
+    found = (g for g in verdict["gates"] if g["gate"] == "platform_support" and g["status"] == "WARN")
+    return next((f"First caveat: {g['reason']}. What to do: {g['next']}." for g in found), "")
 
 
 def in_words(decision: dict) -> str:
@@ -84,6 +97,7 @@ def as_markdown(verdict: dict) -> str:
     """Decision first, then what is missing, then every gate."""
     decision = verdict["decision"]
     lines = [f"# {decision['answer'].capitalize()}", "", in_words(decision), ""]
+    lines += [text for text in (caveat(verdict), "") if caveat(verdict)]
     if decision["missing"]:
         lines += ["| to get | command | about hours | about USD |", "|---|---|---|---|"]
         lines += [f"| {m['what']} | {m['command']} | {m['hours']:g} | {m['usd']:.2f} |" for m in decision["missing"]]

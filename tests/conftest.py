@@ -18,6 +18,8 @@ import pytest
 from blipkit import machine
 from blipkit.params import ROOT
 
+HERE, ENVIRONMENT = machine.describe()["name"], dict(os.environ)  # before a test pretends otherwise
+
 SHAPES = {
     "wide": {"image": 48, "patch": 16, "width": 64, "heads": 8, "vision_layers": 2, "text_layers": 2, "positions": 32},
     "shallow": {
@@ -124,7 +126,7 @@ def artifact_root(tmp_path_factory) -> Path:
 def run_smoke(results: Path, *options: str) -> Path:
     """`blipkit run smoke` into a folder; what it printed is shown where it fails."""
     command = [sys.executable, "-m", "blipkit", "run", "smoke", "--results", str(results), *options]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=ENVIRONMENT)
     print(done.stdout, done.stderr)
     return results
 
@@ -154,7 +156,7 @@ def replay_elsewhere(smoke, folder: Path) -> Path:
     """The smoke run as if recorded on another machine, replayed here."""
     far = shutil.copytree(smoke(), folder / "far", ignore=shutil.ignore_patterns("artifacts", "*.ipynb", "report"))
     for path in (*far.glob("records/*.jsonl"), far / "environment.json"):
-        path.write_text(path.read_text().replace(json.dumps(machine.describe()["name"]), '"A machine far away"'))
+        path.write_text(path.read_text().replace(json.dumps(HERE), '"A machine far away"'))
     return run_smoke(folder / "results", "--replay", str(far))
 
 

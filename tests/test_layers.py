@@ -14,9 +14,9 @@ PACKAGE = Path(blipkit.__file__).parent
 LAYERS = [
     ["preflight", "run", "__main__"],
     ["verdict", "compare", "report", "publish"],
-    ["parity", "load", "cost"],
+    ["parity", "serving", "load", "cost"],
     ["pipeline", "wrappers"],
-    ["artifacts", "runners", "recordings", "lowering"],
+    ["artifacts", "runners", "workers", "recordings", "lowering"],
     ["video", "images", "frames", "builtin", "checkpoints", "components", "tiny_pets"],
     ["buckets"],
     [
@@ -24,6 +24,9 @@ LAYERS = [
         "machine",
         "arms",
         "records",
+        "proof",
+        "support",
+        "doctor",
         "systems",
         "prices",
         "statistics",
@@ -33,7 +36,7 @@ LAYERS = [
         "child",
         "questions",
     ],
-    ["errors"],
+    ["errors", "neuron_errors"],
 ]
 
 

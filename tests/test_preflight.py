@@ -48,6 +48,14 @@ SETTINGS = [
     ("parity.flip_limit=1.5", "flip_limit is 1.5; expected a share, at least 0 and less than 1"),
     ("parity.accuracy_floor=-0.1", "accuracy_floor is -0.1; expected a share"),
     ("parity.tensor_limit={float32: 0.0001}", "parity.tensor_limit says nothing of bfloat16"),
+    ("common.compiler_flags=['--auto-cast=all']", "'--auto-cast=all' is not a profile's to say: the arm says it"),
+    ("common.compiler_flags=[--optlevel=2, --optlevel=3]", "'--optlevel=3' contradicts or repeats '--optlevel=2'"),
+    (
+        "concurrency.placements=[contexts]",
+        "contexts put a pipeline on each NeuronCore, and arm 'torchscript float32' has none",
+    ),
+    ("concurrency.placements=[proceses]", "concurrency.placements: 'proceses'; did you mean 'processes'?"),
+    ("trace.compile_on=inf3.xlarge", "did you mean 'inf2.xlarge'?"),
     ("parity.tensor_limit={float32: 0.0}", "tensor_limit.float32 is 0.0; expected more than zero"),
     ("common.seed=-1", "seed is -1; expected zero or more"),
     ("common.threads=0", "threads is 0; expected more than zero"),
@@ -182,6 +190,22 @@ def test_a_bad_argument_ends_with_2_and_one_message(said, arguments, message):
     assert status == 2 and message in error
 
 
+def test_neuron_without_device_and_wheels_names_the_image_and_the_dry_run(said, tmp_path, monkeypatch):
+    """Neither a device nor torch_neuronx: nothing runs, and the message has what does."""
+    from blipkit import machine
+
+    monkeypatch.setattr(machine, "version", lambda package: None)
+    status, error = said("run", "inf2", "--set", "common.checkpoint=builtin:tiny-pets", "--results", tmp_path / "new")
+    assert status == 2 and not (tmp_path / "new").exists() and len(error.splitlines()) == 1
+    for part in (
+        "this machine has neither",
+        "sdk2.31.0-ubuntu24.04",
+        "'.[neuron]' --extra-index-url",
+        "PROFILE=inf2-dry",
+    ):
+        assert part in error
+
+
 def test_what_must_lower_needs_its_environment_first(said, tmp_path, monkeypatch):
     """inf2-dry takes minutes; that its lowering gates cannot be measured is said before them."""
     monkeypatch.setattr("blipkit.lowering.ROOT", tmp_path)
@@ -260,5 +284,5 @@ def test_every_profile_is_one(path, tmp_path):
     except BadInput as error:
         assert any(
             lack in str(error)
-            for lack in ("needs an NVIDIA GPU", "runner 'neuron'", "hf download", "make neuron-stack")
+            for lack in ("needs an NVIDIA GPU", "needs a Neuron device", "hf download", "make neuron-stack")
         ), error
