@@ -17,13 +17,15 @@ help: ## list the targets
 setup: $(READY) ## make $(VENV) and install what is missing; a second time does nothing
 
 # An environment of our own gets the tested versions; in one that existed before, nothing installed is moved:
-# its versions become the constraints, and pip names what conflicts.
+# its versions become the constraints, and pip names what conflicts. transformers, where it is missing, is the tested one:
+# machines that are compared need the same.
 $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || { $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
 	  || { echo "blipkit needs Python 3.11, 3.12 or 3.13; $(PYTHON) is $$($(PYTHON) -V). Pass PYTHON=python3.11"; exit 1; }; \
 	  $(PYTHON) -m venv $(VENV) && touch $(VENV)/.blipkit-made; }
 	@if test -f $(VENV)/.blipkit-made; then cp constraints.txt $(VENV)/.blipkit-pins; \
-	  else $(BIN)/python -m pip list --format=freeze --exclude blipkit > $(VENV)/.blipkit-pins; fi
+	  else $(BIN)/python -m pip list --format=freeze --exclude blipkit > $(VENV)/.blipkit-pins; \
+	  grep -q '^transformers==' $(VENV)/.blipkit-pins || grep '^transformers==' constraints.txt >> $(VENV)/.blipkit-pins; fi
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(EXTRA_INDEX) -c $(VENV)/.blipkit-pins -e '.[dev]'
 	@touch $(READY)
 

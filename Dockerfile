@@ -1,0 +1,15 @@
+# The kit on AWS's own image with SDK 2.31, whose torch, torch-neuronx and compiler stay as they are:
+#   docker build -t blipkit-neuron .
+#   docker run --device=/dev/neuron0 -v "$PWD/results:/blipkit/results" blipkit-neuron run inf2
+# Without --device it compiles: docker run -v ... blipkit-neuron run inf2 --only 02_trace
+FROM public.ecr.aws/neuron/pytorch-inference-neuronx:2.9.0-neuronx-py312-sdk2.31.0-ubuntu24.04
+WORKDIR /blipkit
+COPY . .
+# what the image has installed becomes pip's constraints, so that nothing of it is moved; transformers is the tested one
+RUN python -m pip list --format=freeze --exclude blipkit > /tmp/image.txt \
+ && (grep -q '^transformers==' /tmp/image.txt || grep '^transformers==' constraints.txt) > /tmp/transformers.txt \
+ && python -m pip install --no-cache-dir -c /tmp/image.txt -c /tmp/transformers.txt -e . \
+ && python -m pip list --format=freeze --exclude blipkit | grep -E '^(torch|torch-neuronx|neuronx-cc|libneuronxla)==' > /tmp/after.txt \
+ && grep -Fxf /tmp/after.txt /tmp/image.txt | diff - /tmp/after.txt
+ENTRYPOINT ["blipkit"]
+CMD ["run", "inf2"]
