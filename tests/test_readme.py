@@ -110,3 +110,13 @@ def test_the_pythons_example_runs(tmp_path, monkeypatch):
     exec(re.search(r"```python\n(.*?)```", README, re.S)[1], namespace)
     assert namespace["answers"][0][0].text in ("yes", "no")
     assert type(namespace["model"]).__name__ == "BlipForQuestionAnswering"
+
+
+def test_the_inf2_steps_add_up():
+    """The forecast of a run is the sum of its steps, at the committed price, within an hour and a dollar."""
+    from blipkit.prices import find_price, load_prices
+
+    chapter = README.partition("## On an Inf2 instance")[2].partition("\n## ")[0]
+    minutes = sum(int(cells) for cells in re.findall(r"^\| .*? \| (\d+) \|", chapter, re.M))
+    usd = minutes / 60 * find_price(load_prices(), "inf2.xlarge", "us-east-1").usd_per_hour
+    assert f"That is {minutes} minutes, or {usd:.2f} USD" in chapter and minutes <= 60 and usd <= 1
