@@ -10,9 +10,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-# where dev and sys are looked for; a rehearsal brings a device of paper
+SYSTEM = Path(os.environ.get("BLIPKIT_SYSTEM", "/"))  # where dev and sys are looked for; a rehearsal brings its own
 REHEARSAL = "rehearsal of "  # begins the name of a machine whose torch-neuronx is one of paper
-SYSTEM = Path(os.environ.get("BLIPKIT_SYSTEM", "/"))
 LIBRARIES = (
     "torch",
     "transformers",

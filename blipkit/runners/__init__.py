@@ -32,6 +32,7 @@ from blipkit.errors import BadInput, BlipkitError
 from blipkit.neuron_errors import explain
 
 COMPILE_LIMIT_S = 3600
+COMPILED_BY = ("torch", "transformers", "torch-neuronx", "torch-xla", "libneuronxla", "neuronx-cc")
 
 
 def get_runner(arm: Arm):
@@ -68,9 +69,7 @@ def describe(component: Component, arm: Arm, bucket: Bucket, compiler_flags: Seq
         "code_digest": hashlib.sha256(code.encode()).hexdigest()[:16],
         "input_shapes": shapes,
         "flags": chosen.flags(arm.dtype, tuple(compiler_flags)),
-        "versions": {
-            n: v for n, v in machine.versions().items() if n in ("torch", "transformers", "torch-neuronx", "neuronx-cc")
-        },
+        "versions": {name: version for name, version in machine.versions().items() if name in COMPILED_BY},
     }
 
 
