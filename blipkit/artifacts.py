@@ -92,8 +92,8 @@ def write_artifact(folder: Path, about: dict, compile_into) -> None:
     compile_into(path): writes the compiled file, returns the output's shape. Kept in the manifest: key, seconds, bytes,
     SHA-256, shapes, flags, versions.
     """
-    part = folder.with_name(folder.name + ".part")
-    for old in (part, part.with_suffix(".failed")):
+    part, failed = _part_and_failed(folder)
+    for old in (part, failed):
         shutil.rmtree(old, ignore_errors=True)
     part.mkdir(parents=True)
     file = part / "compiled.pt"
@@ -101,7 +101,7 @@ def write_artifact(folder: Path, about: dict, compile_into) -> None:
     try:
         shape = compile_into(file)
     except BaseException:
-        set_aside(part)
+        set_aside(folder)
         raise
     seconds = time.perf_counter() - started
     manifest = {
@@ -119,9 +119,14 @@ def write_artifact(folder: Path, about: dict, compile_into) -> None:
     part.rename(folder)
 
 
-def set_aside(part: Path) -> Path:
+def _part_and_failed(folder: Path) -> tuple[Path, Path]:
+    """Where an artifact is while it is compiled, and where what a failed compiler left is kept."""
+    return folder.with_name(f"{folder.name}.part"), folder.with_name(f"{folder.name}.failed")
+
+
+def set_aside(folder: Path) -> Path:
     """Keep what a failed compiler left, as `*.failed`, where it left a log or more; else remove it. Where it would be."""
-    failed = part.with_suffix(".failed")
+    part, failed = _part_and_failed(folder)
     if (part / "compiler").is_dir():
         shutil.rmtree(failed, ignore_errors=True)
         part.rename(failed)

@@ -12,7 +12,7 @@ from typing import Literal
 
 from blipkit.errors import BadInput
 from blipkit.records import Gate, Results
-from blipkit.systems import check_folder, read_document
+from blipkit.systems import check_folder, placement_note, read_document
 from blipkit.verdict import number
 
 Judgement = Literal["better", "worse", "same", "not known"]
@@ -109,9 +109,8 @@ def differences_table(rows: list[dict]):
 def _rows(folder: Path, kind: str) -> list[dict]:
     results = Results(folder)
     rows = results.read(kind) if results.has(kind) else []
-    return [
-        {"placement": "threads", **row} for row in rows if row["arm"].split()[0] != OVERHEAD
-    ]  # once there was no other
+    # rows of older kits have no placement: there was one
+    return [{"placement": "threads", **row} for row in rows if row["arm"].split()[0] != OVERHEAD]
 
 
 def _gates(*folders: Path) -> list[list[dict]]:
@@ -163,9 +162,7 @@ def _figure_change(figure: Figure, before: dict, after: dict, baseline: bool) ->
     elif judgement is None:
         judgement = judge_intervals(*intervals, figure.more_is_better)
         reason = "n too small for an interval" if judgement == "not known" else ""
-    arm, placement, servers, clients = (row[key] for key in SETTING)
-    placed = "" if placement == "threads" else f", {placement}"
-    what = f"{arm}{placed}, servers {servers}, clients {clients}: {figure.name}"
+    what = f"{row['arm']}{placement_note(row)}, servers {row['servers']}, clients {row['clients']}: {figure.name}"
     what += _notes(before, after, (*PRICED_BY, "price_as_of", "evidence"))
     return Change(what, *values, *intervals, figure.unit, judgement, figure.judged, reason)
 

@@ -15,7 +15,7 @@ from blipkit.params import read_sections
 from blipkit.records import Results
 from blipkit.statistics import wilson
 from blipkit.systems import differences, systems
-from blipkit.verdict import caveat, in_words, number, write_verdict
+from blipkit.verdict import caveat, in_words, is_rehearsal, number, write_verdict
 
 TEMPLATE = Path(__file__).parent / "report.html.j2"
 SIGNS = {"PASS": "✓", "WARN": "!", "FAIL": "✗", "INVALID": "?", "NOT-RUN": "–"}
@@ -38,7 +38,7 @@ def write_report(folder: Path, beside: Sequence[Path] = ()) -> tuple[Path, dict]
         verdict=verdict,
         headline=in_words(verdict["decision"]),
         caveat=caveat(verdict),
-        rehearsal=any(gate["evidence"].startswith("rehearsal") for gate in verdict["gates"]),
+        rehearsal=is_rehearsal(Results(folder).gates()),
         run=json.loads((folder / "run.json").read_text(encoding="utf-8")),
         machine=json.loads((folder / "environment.json").read_text(encoding="utf-8")),
         numbers=three_numbers(Results(folder)),

@@ -1,5 +1,6 @@
 """What answers under load: pipelines, and where they are placed. A server is a thread; what the servers share is the
-placement: one pipeline in this process, a process each, or on Neuron a process or a context for each core.
+placement: one pipeline in this process, a process each, or on Neuron a process or a context for each core. Importing
+transformers' models takes seconds, which checking a profile should not: it waits until a pipeline is put together.
 """
 
 from collections.abc import Callable
@@ -17,11 +18,9 @@ from blipkit.checkpoints import load_checkpoint
 from blipkit.errors import BadInput
 from blipkit.frames import load_frames
 from blipkit.neuron_errors import explained
-from blipkit.pipeline import assemble
 from blipkit.questions import parse_questions
 from blipkit.runners import neuron
 from blipkit.workers import Worker
-from blipkit.wrappers import plug_in
 
 START_S = 120  # allowance for a process to load a pipeline
 LIBRARIES_GIB = 1.0  # torch, transformers and torch_neuronx in memory: an estimate
@@ -116,12 +115,16 @@ def answerer(folders, buckets, checkpoint, questions, frames, call, torch_thread
 
 def by_pipeline(checkpoint, artifacts: Artifacts, questions) -> Callable:
     """All questions about an image in one call of the pipeline."""
+    from blipkit.pipeline import assemble
+
     pipeline = assemble(checkpoint, artifacts)
     return lambda image: [a.text for a in pipeline.answer([image], questions)[0]]
 
 
 def by_generate(checkpoint, artifacts: Artifacts, questions) -> Callable:
     """transformers' own `generate` on the plugged-in pieces, one question a call: the published recipe."""
+    from blipkit.wrappers import plug_in
+
     model, processor = plug_in(checkpoint, artifacts), checkpoint.processor
     tokens = min(b.answer_tokens for b in artifacts.buckets)
 

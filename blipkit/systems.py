@@ -35,10 +35,16 @@ def systems(folders: Iterable[Results]) -> list[dict]:
     for results in folders:
         kind = machine_kind(results.read("environment")[0]) if results.has("environment") else "unknown"
         costs = [row for row in results.read("cost") if row["best"]]
-        for row in costs:
-            placed = "" if row.get("placement", "threads") == "threads" else f", {row['placement']}"
-            rows.append({**row, "kind": kind, "setting": f"{row['servers']}-{row['clients']}{placed}"})
+        rows += [
+            {**row, "kind": kind, "setting": f"{row['servers']}-{row['clients']}{placement_note(row)}"} for row in costs
+        ]
     return rows
+
+
+def placement_note(row: dict) -> str:
+    """ ", processes" for a row whose servers do not share one pipeline; once there was no other placement."""
+    placement = row.get("placement", "threads")
+    return "" if placement == "threads" else f", {placement}"
 
 
 def differences(folders: Sequence[Path]) -> list[dict]:

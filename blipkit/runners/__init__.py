@@ -156,20 +156,19 @@ def _compile_missing(components: Components, jobs: list) -> dict[str, str]:
             jobs=jobs,
         )
 
-    chosen = {job[3]: get_runner(parse_arm(job[2])) for job in jobs}
-    alone = [job for job in jobs if hasattr(chosen[job[3]], "environment")]
-    together = [job for job in jobs if chosen[job[3]].compiles and job not in alone]
-    if together:
+    chosen = [(job, get_runner(parse_arm(job[2]))) for job in jobs]
+    if together := [job for job, runner in chosen if runner.compiles and not hasattr(runner, "environment")]:
         compile_in_child(together, {})
-    compile_jobs(components, [job for job in jobs if not chosen[job[3]].compiles])
-    for job in alone:
-        place = Path(job[3])
+    compile_jobs(components, [job for job, runner in chosen if not runner.compiles])
+    for job, runner in chosen:
+        if not hasattr(runner, "environment"):
+            continue
         try:
-            compile_in_child([job], chosen[job[3]].environment())
+            compile_in_child([job], runner.environment())
         except BadInput:
             raise
         except BlipkitError as error:
-            kept = set_aside(place.with_name(place.name + ".part"))
+            kept = set_aside(Path(job[3]))
             left = f"; the compiler's files: {kept}" if kept.is_dir() else ""
             failed[job[3]] = f"{explain(str(error))}{left}"
     return failed
