@@ -173,7 +173,8 @@ def in_thread(function: Callable, *arguments, **options):
         except KeyboardInterrupt:
             for child in set(psutil.Process().children()) - set(before):  # what the function has started
                 with contextlib.suppress(psutil.Error):
-                    for process in (*child.children(recursive=True), child):
+                    # a parent first: it must not see a child end
+                    for process in (child, *child.children(recursive=True)):
                         process.kill()
             raise
 

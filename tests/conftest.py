@@ -8,17 +8,23 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test never asks a network
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # beside a run in the background, two threads wait for each other
 
+import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from blipkit import machine
 from blipkit.params import ROOT
 
 HERE, ENVIRONMENT = machine.describe()["name"], dict(os.environ)  # before a test pretends otherwise
+
+hypothesis.settings.register_profile("suite", deadline=None)  # how long an example takes depends on the machine
+hypothesis.settings.load_profile("suite")
 
 SHAPES = {
     "wide": {"image": 48, "patch": 16, "width": 64, "heads": 8, "vision_layers": 2, "text_layers": 2, "positions": 32},
@@ -50,11 +56,21 @@ def pytest_report_header(config):
 
 def pytest_collection_modifyitems(items):
     """What needs a whole run comes last: the runs go on beside the other tests."""
-    items.sort(key=lambda item: bool({"smoke", "replayed", "foreign"} & set(item.fixturenames)))
+    items.sort(key=lambda item: bool({"smoke", "replayed", "killed", "foreign"} & set(item.fixturenames)))
 
 
 def save_checkpoint(
-    folder: Path, image, patch, width, heads, vision_layers, text_layers, positions, extra_words=0, seed=0
+    folder: Path,
+    image,
+    patch,
+    width,
+    heads,
+    vision_layers,
+    text_layers,
+    positions,
+    extra_words=0,
+    seed=0,
+    activation="gelu",
 ) -> Path:
     """A BLIP with random weights and this project's tokenizer, written by save_pretrained."""
     import torch
@@ -68,12 +84,14 @@ def save_checkpoint(
         "intermediate_size": 2 * width,
         "num_attention_heads": heads,
         "num_hidden_layers": vision_layers,
+        "hidden_act": activation,
     }
     text = {
         "hidden_size": width,
         "intermediate_size": 3 * width,
         "num_attention_heads": heads,
         "num_hidden_layers": text_layers,
+        "hidden_act": activation,
     }
     text |= {
         "vocab_size": len(tokenizer) + extra_words,
@@ -149,7 +167,25 @@ def background_runs(request, tmp_path_factory):
                 runs[name] = pool.submit(run_smoke, tmp_path_factory.mktemp(name) / "results", *quick_options(folder))
         if any("replayed" in item.fixturenames for item in items):
             runs["replayed"] = pool.submit(replay_elsewhere, runs["smoke"].result, tmp_path_factory.mktemp("replayed"))
+        if any("killed" in item.fixturenames for item in items):
+            runs["killed"] = pool.submit(kill_and_run_again, tmp_path_factory.mktemp("killed"))
         yield runs
+
+
+def kill_and_run_again(results: Path) -> tuple[Path, bool, int]:
+    """02 killed while it compiles, then run again: the folder, whether it was halfway, the second run's exit status."""
+    only = ["--only", "02_trace", "--set", "common.arms=[torchscript float32]", "--results", str(results)]
+    command = [sys.executable, "-m", "blipkit", "run", "smoke", *only]
+    process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, start_new_session=True, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list(results.glob("artifacts/*torchscript*")) and time.monotonic() < deadline:
+        time.sleep(0.05)  # until compiling has begun, which 02 does
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    halfway = (results / ".stage").exists()
+    again = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
+    print(again.stdout, again.stderr)
+    return results, halfway, again.returncode
 
 
 def replay_elsewhere(smoke, folder: Path) -> Path:
@@ -175,6 +211,12 @@ def quick_options(checkpoint: Path) -> list[str]:
 def smoke(background_runs) -> Path:
     """Results of the smoke profile, run once."""
     return background_runs["smoke"].result()
+
+
+@pytest.fixture(scope="session")
+def killed(background_runs) -> tuple[Path, bool, int]:
+    """What `kill_and_run_again` says."""
+    return background_runs["killed"].result()
 
 
 @pytest.fixture(scope="session")

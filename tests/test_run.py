@@ -5,12 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from threading import Timer
 
 import nbformat
 import papermill
+import psutil
 import pytest
 
 from blipkit import machine
@@ -116,19 +116,11 @@ def test_bare_papermill_runs_a_notebook(stem, smoke, tmp_path):
     )
 
 
-def test_a_killed_run_starts_again_and_ends_as_if_it_never_was(tmp_path, smoke):
+def test_a_killed_run_starts_again_and_ends_as_if_it_never_was(killed, smoke):
     """Killed in the middle of 02, the run leaves nothing that the next one trips over."""
-    options = ["--only", "02_trace", "--set", "common.arms=[torchscript float32]", "--results", str(tmp_path)]
-    command = [sys.executable, "-m", "blipkit", "run", "smoke", *options]
-    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("artifacts/*torchscript*")) and time.monotonic() < deadline:
-        time.sleep(0.05)  # until compiling has begun, which 02 does
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    assert (tmp_path / ".stage").exists(), "it was killed in the middle"
-    assert blipkit("run", "smoke", *options).returncode == 1, "required gates of other notebooks were not measured"
-    again, whole = Results(tmp_path), Results(smoke)
+    folder, halfway, status = killed
+    assert halfway and status == 1, "required gates of other notebooks were not measured"
+    again, whole = Results(folder), Results(smoke)
     keys = ("arm", "component", "bucket", "key")
     assert [[row[k] for k in keys] for row in again.read("artifacts")] == [
         [row[k] for k in keys] for row in whole.read("artifacts") if row["arm"] == "torchscript float32"
@@ -190,6 +182,7 @@ def test_ctrl_c_stops_what_was_started():
 
     def wait():
         started.append(subprocess.Popen(["sh", "-c", "sleep 60 & wait"]))
+        started.extend(psutil.Process(started[0].pid).children())
         started[0].wait()
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
@@ -197,6 +190,7 @@ def test_ctrl_c_stops_what_was_started():
     with pytest.raises(KeyboardInterrupt):
         in_thread(wait)
     assert started[0].returncode == -signal.SIGKILL and older.poll() is None
+    assert not psutil.wait_procs(started[1:], timeout=5)[1]
     older.kill()
 
 
