@@ -71,4 +71,4 @@ report: setup ## write verdict and report of results/PROFILE again
 	$(BIN)/blipkit report results/$(PROFILE)
 
 tiny-pets: setup ## draw the scenes and train builtin:tiny-pets again (about 15 minutes)
-	$(BIN)/python -m blipkit.tiny_pets.train results/tiny-pets
+	$(BIN)/python training/tiny_pets.py results/tiny-pets

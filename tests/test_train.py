@@ -1,9 +1,14 @@
+import sys
+
 import torch
 
 from blipkit import load_checkpoint
 from blipkit.builtin import word_tokenizer
+from blipkit.params import ROOT
 from blipkit.scenes import ACTIVITIES, YES_NO
-from blipkit.tiny_pets.train import Lesson, lesson_loss, make_model, train
+
+sys.path.insert(0, str(ROOT / "training"))
+from tiny_pets import Lesson, lesson_loss, make_model, train  # noqa: E402
 
 
 def test_training_writes_a_checkpoint_that_loads(tmp_path):

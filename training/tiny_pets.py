@@ -1,4 +1,4 @@
-"""Draw the scenes and train the checkpoint `builtin:tiny-pets`: `make tiny-pets`, or python -m blipkit.tiny_pets.train DIR.
+"""Draw the scenes and train the checkpoint `builtin:tiny-pets`: `make tiny-pets`, or python training/tiny_pets.py DIR.
 
 A BlipForQuestionAnswering of 1.2 M weights learns the five questions of blipkit.scenes on frames of 64 px. Every
 question of a scene is asked on one encoding of its image: one yes/no question alone collapses to "no". What is saved
