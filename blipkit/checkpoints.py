@@ -1,10 +1,11 @@
 """A checkpoint: weights, config, tokenizer and image processor, from a built-in name, a folder or a model hub.
 
-`builtin:tiny-pets` is the project's own trained model (blipkit/tiny_pets/train.py). `builtin:random-base` has the
+`builtin:tiny-pets` is the project's own trained model (training/tiny_pets.py). `builtin:random-base` has the
 shapes of Salesforce/blip-vqa-base and seeded random weights: real times and sizes, meaningless answers.
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -45,7 +46,7 @@ class Checkpoint:
         from blipkit.frames import fixed_frame
 
         pixels = self.processor.image_processor([fixed_frame()], return_tensors="np")["pixel_values"]
-        return hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
+        return digest([pixels.tobytes()])
 
     @property
     def image_backend(self) -> str:
@@ -65,13 +66,20 @@ class Checkpoint:
 
 def weights_digest(module) -> str:
     """SHA-256 over names, dtypes, shapes and bytes of a module's state, 16 hex digits."""
+    return digest(part for name, tensor in sorted(module.state_dict().items()) for part in (f"{name} ", tensor))
+
+
+def digest(parts: Iterable) -> str:
+    """SHA-256 over texts, bytes and tensors (type, shape and bytes) in succession, 16 hex digits."""
     import torch
 
-    digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return digest.hexdigest()[:16]
+    seen = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, torch.Tensor):
+            seen.update(f"{part.dtype} {tuple(part.shape)}".encode())
+            part = part.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
+        seen.update(part.encode() if isinstance(part, str) else part)
+    return seen.hexdigest()[:16]
 
 
 def check_source(source: str) -> str:
@@ -135,7 +143,14 @@ def _load(source: str, place: str, revision: str | None):
             raise BadInput(
                 f"checkpoint {source!r} is a {config.model_type!r} model; expected 'blip' (BlipForQuestionAnswering)"
             )
-        model = BlipForQuestionAnswering.from_pretrained(place, attn_implementation="eager", **options).float()
+        model, about = BlipForQuestionAnswering.from_pretrained(
+            place, attn_implementation="eager", output_loading_info=True, **options
+        )
+        if absent := sorted(about["missing_keys"]):
+            raise BadInput(
+                f"checkpoint {source!r}: {len(absent)} weights are missing, first {absent[0]}; transformers would fill them "
+                f"with random numbers: expected all that save_pretrained writes, under the names of this version"
+            )
         processor = AutoProcessor.from_pretrained(place, **options)
     except BadInput:
         raise
@@ -146,7 +161,7 @@ def _load(source: str, place: str, revision: str | None):
             advice = f"where the hub cannot be reached, fetch it elsewhere (hf download {place}) and pass the folder"
         raise BadInput(f"checkpoint {source!r} did not load: {first}; {advice}") from None
     _check_tokenizer(source, processor.tokenizer, config.text_config.vocab_size)
-    return model.eval(), processor
+    return model.float().eval(), processor
 
 
 def _check_tokenizer(source: str, tokenizer, words: int) -> None:
