@@ -26,17 +26,30 @@ PASSED_ALREADY = {  # options that no profile sets -> who does
     "--target": "it is inf2",
     "--logfile": "it lies beside the artifact",
 }
+AUTOCAST = ("autocast bfloat16", "autocast float16")  # torch.autocast: products in the format, the rest in float32
 CPU, ANY = ("cpu",), ("cpu", "cuda")  # torch's devices, where tensors are handed over
-RUNNERS = {"eager": DTYPES, "neuron": CASTS, "neuron_emulated": CASTS, "null": ("float32",), "torchscript": DTYPES}
+RUNNERS = {
+    "eager": (*DTYPES, *AUTOCAST),
+    "neuron": CASTS,
+    "neuron_emulated": CASTS,
+    "null": ("float32",),
+    "torchscript": DTYPES,
+}
 DEVICES = {"eager": ANY, "neuron": CPU, "neuron_emulated": CPU, "null": CPU, "torchscript": ANY}  # runners/NAME.py
 ON_NEURON = ("neuron",)  # these hold a NeuronCore, so that they are loaded in a child
 WHEELS = "https://pip.repos.neuron.amazonaws.com"
 IMAGE = "public.ecr.aws/neuron/pytorch-inference-neuronx:2.9.0-neuronx-py312-sdk2.31.0-ubuntu24.04"
 EMULATED = ("neuron_emulated",)  # these imitate a device's numbers, and nothing of its times
 REFERENCE = "eager float32"  # what every other arm is compared with
+INCUMBENT = "incumbent"  # the name in records of an arm that answers today, and was recorded on another machine
 ROUNDOFF = {"float32": 2.0**-24, "bfloat16": 2.0**-8, "float16": 2.0**-11}  # of a value, at most: half of its last bit
 ROUNDS_LIKE = {"none": "float32", "bf16": "bfloat16", "fp16": "float16", "tf32": "float16"}  # as many significant bits
-BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, **dict.fromkeys(CASTS, 4)}  # of a weight, as an artifact keeps it
+BYTES = {
+    "float32": 4,
+    "bfloat16": 2,
+    "float16": 2,
+    **dict.fromkeys((*CASTS, *AUTOCAST), 4),
+}  # of a weight, as an artifact keeps it
 
 
 class Arm(NamedTuple):
@@ -52,14 +65,27 @@ class Arm(NamedTuple):
     @property
     def precision(self) -> str:
         """Which of torch's formats rounds as coarsely, so that its limits apply: bfloat16 for `matmult bf16`."""
-        return ROUNDS_LIKE.get(self.dtype.split()[-1], self.dtype)
+        last = self.dtype.split()[-1]
+        return ROUNDS_LIKE.get(last, last)
+
+
+def format_reference(arm: str) -> str | None:
+    """The arm in which torch itself, uncompiled on a CPU, computes in the same number format; None where it cannot.
+
+    It cannot in float32, which is the reference already, and in tf32.
+    """
+    mode, _, cast = parse_arm(arm).dtype.rpartition(" ")
+    dtype = {"bf16": "bfloat16", "fp16": "float16"}.get(cast, cast)
+    if dtype not in ("bfloat16", "float16"):
+        return None
+    return f"eager autocast {dtype}" if mode in ("matmult", "autocast") else f"eager {dtype}"
 
 
 def parse_arm(text: str) -> Arm:
     """`torchscript float16 cuda` -> an arm that exists; whether this machine can run it is `check_machine`'s to say."""
     runner, *rest = text.split() or [""]
     casts = RUNNERS.get(runner) == CASTS
-    size = 2 if casts and rest[:1] != ["none"] else 1  # words of the number format
+    size = 2 if rest[:1] == ["autocast"] or casts and rest[:1] != ["none"] else 1  # words of the number format
     if len(rest) not in (size, size + 1):
         examples = "'torchscript float32', 'eager float16 cuda' or 'neuron_emulated matmult bf16'"
         raise BadInput(f"arm {text!r}: expected a runner and a dtype, such as {examples}")
@@ -73,7 +99,10 @@ def parse_arm(text: str) -> Arm:
     for what, seen, taken in (("dtype", arm.dtype, RUNNERS), ("device", arm.device, DEVICES)):
         if seen not in taken[runner]:
             raise BadInput(f"arm {text!r}: {runner} takes {what} {', '.join(taken[runner])}; saw {seen!r}")
-    if (arm.dtype, arm.device) == ("float16", "cpu"):
+    if (arm.dtype, arm.device) == (
+        "float16",
+        "cpu",
+    ) and runner != "eager":  # slow there, but that is what the format does
         raise BadInput(f"arm {text!r}: float16 runs on an NVIDIA GPU: '{text} cuda'; on a CPU take float32 or bfloat16")
     return arm
 
@@ -128,6 +157,12 @@ def check_timed(arm: Arm) -> None:
         raise BadInput(f"{said}; name it after the arms that concurrency.arms_under_load counts, or lower that")
 
 
+def check_answers(arm: Arm) -> None:
+    """Refuse an incumbent that imitates a device."""
+    if arm.runner in EMULATED:
+        raise BadInput(f"arm '{arm}' imitates a device, and answers nowhere today; name the one that does")
+
+
 def casts_as_read(auto_cast: str | None = None, cast_type: str = "bf16", *, neuronx_cc: str) -> str:
     """How a compiler of this version reads --auto-cast and --auto-cast-type: "none", or a mode and a type.
 
@@ -139,5 +174,5 @@ def casts_as_read(auto_cast: str | None = None, cast_type: str = "bf16", *, neur
 
 
 def evidence_of(arm: str) -> str:
-    """Where the figures of an arm come from: measured, or emulated."""
-    return "emulated" if arm.partition(" ")[0] in EMULATED else "measured"
+    """Where the figures of an arm come from: measured, emulated, or recorded on another machine."""
+    return "emulated" if arm.partition(" ")[0] in EMULATED else "recorded" if arm == INCUMBENT else "measured"

@@ -15,6 +15,7 @@ from blipkit.arms import (
     check_machine,
     check_timed,
     evidence_of,
+    format_reference,
     parse_arm,
 )
 from blipkit.errors import BadInput
@@ -58,7 +59,12 @@ def test_every_number_format_has_its_size_and_its_rounding():
         ("torchscript", "expected a runner and a dtype"),
         ("torchscript float32 tpu", "takes device cpu, cuda; saw 'tpu'"),
         ("null float32 cuda", "takes device cpu; saw 'cuda'"),
-        ("eager float16", "'eager float16 cuda'; on a CPU take float32 or bfloat16"),
+        ("torchscript float16", "'torchscript float16 cuda'; on a CPU take float32 or bfloat16"),
+        (
+            "torchscript autocast bfloat16",
+            "torchscript takes dtype float32, bfloat16, float16; saw 'autocast bfloat16'",
+        ),
+        ("eager autocast", "expected a runner and a dtype"),
         ("neuron_emulated", "expected a runner and a dtype, such as .* or 'neuron_emulated matmult bf16'"),
         ("neuron_emulated matmult", "expected a runner and a dtype"),
         ("neuron_emulated none bf16", "a cast type with auto-cast none does nothing: write `none`, or `matmult bf16`"),
@@ -87,6 +93,28 @@ def test_an_arm_is_written_as_it_was_read(text):
     assert str(parse_arm(text)) == text
 
 
+@pytest.mark.parametrize(
+    ("arm", "known"),
+    [
+        ("eager float32", None),
+        ("torchscript bfloat16", "eager bfloat16"),
+        ("torchscript float16 cuda", "eager float16"),
+        ("eager autocast float16 cuda", "eager autocast float16"),
+        ("neuron none", None),
+        ("neuron matmult tf32", None),
+        ("neuron all tf32", None),
+        ("neuron matmult bf16", "eager autocast bfloat16"),
+        ("neuron_emulated matmult fp16", "eager autocast float16"),
+        ("neuron all fp16", "eager float16"),
+        ("neuron all bf16", "eager bfloat16"),
+    ],
+)
+def test_torch_shows_what_a_format_alone_does(arm, known):
+    """Wholly in it, or its products alone, on the CPU; torch has no tf32 there, and float32 is the reference."""
+    assert format_reference(arm) == known
+    assert known is None or parse_arm(known).precision == parse_arm(arm).precision
+
+
 def test_an_arm_that_this_machine_cannot_run_says_what_it_needs(monkeypatch):
     """It exists, so that its records can be read anywhere; running it is refused."""
     monkeypatch.setattr(machine, "describe", lambda: {"gpus": []})
@@ -99,6 +127,7 @@ def test_an_emulated_arm_is_no_measurement():
     """Its evidence says so, and nobody may time it."""
     assert evidence_of("neuron_emulated matmult bf16") == "emulated"
     assert evidence_of("torchscript float32") == evidence_of("") == "measured"
+    assert evidence_of("incumbent") == "recorded"
     with pytest.raises(BadInput, match="'neuron_emulated all bf16' imitates a device's numbers, not its speed"):
         check_timed(parse_arm("neuron_emulated all bf16"))
     check_timed(Arm("torchscript", "float32"))
