@@ -1,5 +1,7 @@
 """Percentiles and intervals, from scipy; nothing here knows what was measured."""
 
+from bisect import bisect_left
+
 import numpy as np
 from scipy import stats
 
@@ -23,6 +25,35 @@ def wilson(count: int, n: int) -> tuple[float, float]:
         return 0.0, 1.0
     interval = stats.binomtest(count, n).proportion_ci(0.95, method="wilson")
     return float(interval.low), float(interval.high)
+
+
+def trials_needed(limit: float, count: int = 0) -> int:
+    """How many trials bound a rate by `limit` (`wilson`'s upper end) where `count` of them are what is counted."""
+    return count + bisect_left(range(count, 10**9), True, key=lambda n: n > 0 and wilson(count, n)[1] <= limit)
+
+
+def mcnemar(first: int, second: int) -> float:
+    """Exact two-sided p of McNemar's test: `first` and `second` are the two counts of pairs that disagree."""
+    return float(stats.binomtest(first, first + second).pvalue) if first + second else 1.0
+
+
+def reliability(confidence, right, bins: int = 10) -> list[dict]:
+    """A row for each occupied bin of confidence (0-1, closed above): its n, mean confidence, share right and interval."""
+    confidence, right = np.asarray(confidence, dtype=float), np.asarray(right, dtype=bool)
+    places = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    rows = []
+    for place in np.unique(places):
+        inside = places == place
+        count, n = int(right[inside].sum()), int(inside.sum())
+        low, high = wilson(count, n)
+        row = {"from": place / bins, "to": (place + 1) / bins, "n": n, "confidence": float(confidence[inside].mean())}
+        rows.append({**row, "right": count / n, "low": low, "high": high})
+    return rows
+
+
+def calibration_error(rows: list[dict]) -> float:
+    """Expected calibration error of what `reliability` returned: |confidence - share right|, weighted by n."""
+    return sum(row["n"] * abs(row["confidence"] - row["right"]) for row in rows) / sum(row["n"] for row in rows)
 
 
 def rate(times, seconds: float, batches: int = 10) -> tuple[float, float, float]:
