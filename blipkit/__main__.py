@@ -90,6 +90,31 @@ def compare(
 
 
 @app.command()
+def capture(
+    profile: PROFILE,
+    arm: Annotated[str, typer.Option(help="the arm that answers today; default: the profile's first")] = "",
+    to: Annotated[Path | None, typer.Option(help="the bundle's folder; default results/<profile>-bundle")] = None,
+    with_frames: Annotated[bool, typer.Option("--with-frames", help="put the pictures in, too")] = False,
+    settings: Annotated[list[str], typer.Option("--set", help="section.key=value, value in YAML; repeatable")] = [],
+) -> None:
+    """Keep what an arm answers here, to compare with on another machine: --set parity.incumbent=FOLDER."""
+    from blipkit.params import ROOT, load_profile
+    from blipkit.preflight import check
+
+    loaded = load_profile(profile, settings)
+    folder, knobs = to or ROOT / "results" / f"{loaded.name}-bundle", loaded.resolved()
+    check(loaded, folder)
+
+    from blipkit.bundles import capture
+
+    bundle = capture(
+        knobs, arm or knobs["common"]["arms"][0], folder, ROOT / "results" / loaded.name / "artifacts", with_frames
+    )
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    typer.echo(f"{bundle}: {size / 1e6:.1f} MB; compare with it there: --set parity.incumbent={folder}")
+
+
+@app.command()
 def publish(folder: Annotated[Path, typer.Argument(help="a results folder")]) -> None:
     """Keep a run's evidence in the repository, under results/published/."""
     from blipkit.publish import publish

@@ -124,6 +124,14 @@ def _answer_inputs(config, b: Bucket):
     }
 
 
+def output_shape(component, b: Bucket) -> torch.Size:
+    """What comes out of a component in a bucket, from the config alone: the next one's input, or a word's scores."""
+    config, output = component.checkpoint.config, component.output_names[0]
+    known = {**_question_inputs(config, b), **_answer_inputs(config, b)}
+    known["logits"] = ((*known["answer_ids"][0], config.text_config.vocab_size), torch.float32)
+    return torch.Size(known[output][0])
+
+
 @dataclass(frozen=True)
 class Piece:
     """How one component is taken out: its adapter, the shapes of its inputs in a bucket, the name of its output."""

@@ -24,10 +24,11 @@ def axes(title: str, x: str, y: str, size: tuple[float, float] = (7.2, 3.6)):
     return figure, ax
 
 
-def show(figure, alt: str, rows) -> None:
+def show(figure, alt: str, rows, detail: bool = False) -> None:
     """Display a matplotlib figure as inline SVG, its data in a table folded under it, then close it.
 
-    alt: one sentence made from the data; rows: the data, as `show_table` takes it.
+    alt: one sentence made from the data; rows: the data, as `show_table` takes it; detail: for the chapter alone, not
+    for the head of the report.
     """
     import matplotlib.pyplot as plt
 
@@ -37,7 +38,8 @@ def show(figure, alt: str, rows) -> None:
     data = base64.b64encode(buffer.getvalue()).decode()
     picture = f'<img src="data:image/svg+xml;base64,{data}" alt="{html.escape(alt)}">'
     table = table_html(rows, f"The data of the figure: {figure.axes[0].get_title()}")
-    _display(f"<figure>{picture}<details><summary>the data as a table</summary>{table}</details></figure>", alt)
+    opened = '<figure class="detail">' if detail else "<figure>"
+    _display(f"{opened}{picture}<details><summary>the data as a table</summary>{table}</details></figure>", alt)
 
 
 def show_frames(images: Sequence, captions: Sequence[str], width: int = 160) -> None:

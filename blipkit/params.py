@@ -24,9 +24,14 @@ TYPES = {t.__name__: t for t in (str, int, float, bool, list, dict)}
 RUN_DEFAULTS = {"required": [], "only": [], "cell_limit_s": 3600, "share_frames": False}
 RUN_KEYS = {"required": list[str], "only": list[str], "cell_limit_s": int, "share_frames": bool}
 RUN_OWN = ("results", "profile", "replay")  # knobs that a run sets itself; no profile may
-SHARES = {"flip_limit", "accuracy_floor", "target_saving"}  # from 0 up to, not including, 1
+SHARES = {"flip_limit", "accuracy_floor", "target_saving", "overlap_floor"}  # from 0 up to, not including, 1
 ZERO_IS_FINE = {"seed", "warmup"}  # every other number must be more than zero
-EMPTY_IS_FINE = {"required", "only", "beside", "replay", "neuron_stack", "compiler_flags"}
+EMPTY_IS_FINE = {"required", "only", "beside", "replay", "neuron_stack", "compiler_flags", "incumbent"}
+
+
+def is_folder(value: str) -> bool:
+    """Whether a knob's text names a folder, where it may also name something else."""
+    return "/" in value or bool(value) and Path(value).is_dir()
 
 
 @dataclass(frozen=True)

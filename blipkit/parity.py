@@ -1,154 +1,204 @@
-"""Do two arms agree? In numbers, tensor by tensor; and in decisions, answer by answer."""
+"""Is a candidate's tensor within what its number format explains? Three ways: reference, same format, candidate.
 
-import math
+A is the reference (eager, float32, CPU). B is the same model in the candidate's format by torch's own means
+(`arms.format_reference`): what the format alone costs. The candidate may be as far from A as B is, and no further.
+"""
+
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 
+import numpy as np
 import torch
 
-from blipkit.arms import evidence_of
-from blipkit.frames import Frame
-from blipkit.pipeline import Answer
-from blipkit.questions import Question
-from blipkit.records import Gate, judge, not_run
-from blipkit.statistics import wilson
+from blipkit.arms import ROUNDOFF, evidence_of
+from blipkit.records import Gate
+
+BINS = 100  # of an error histogram, with one more at each end for what lies beyond; fewer, where a bin would
+PER_BIN = 100  # hold fewer numbers than this on average: chance alone makes two sparse histograms differ
+OUTLIER = 3.0  # times B's largest error: what a spread alone would hide
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How far a candidate's tensor is from the reference's. Relative figures are against the whole reference tensor."""
+    """How far a candidate's tensor is from the reference's; `*_ratio`, `overlap` and histograms are against B, or None.
+
+    relative_l2 and relative_max are against the whole reference tensor: per-element ratios (`*_rel`) explode near zero.
+    """
 
     compared: int  # elements
+    not_finite: int  # NaN or inf in the candidate
     max_abs: float
     mean_abs: float
+    p99_abs: float
+    max_rel: float  # element by element, where the reference is not zero
+    mean_rel: float
+    p99_rel: float
     relative_l2: float  # |candidate - reference| / |reference|
-    relative_max: float  # max |candidate - reference| / max |reference|: per-element ratios explode near zero
+    relative_max: float  # max |candidate - reference| / max |reference|
     cosine: float
-    not_finite: int  # NaN or inf in the candidate
+    snr_db: float  # 20 log10 of |reference| / |candidate - reference|
+    median_ulps: float  # errors in units of the last place that the candidate's format keeps of each element
+    p99_ulps: float
+    sigma_ratio: float | None = None  # std(candidate - A) / std(B - A)
+    l2_ratio: float | None = None  # |candidate - A| / |B - A|: sees a shift, which a standard deviation does not
+    max_ratio: float | None = None  # max |candidate - A| / max |B - A|
+    overlap: float | None = None  # Bhattacharyya coefficient of the two error histograms: 1 where they are alike
+    reach: float | None = None  # the histograms go from -reach to reach in equal bins, with one more beyond each end
+    candidate_errors: tuple[int, ...] = ()
+    format_errors: tuple[int, ...] = ()
+    problem: str = ""  # why there is nothing to judge
 
     def row(self) -> dict:
         return asdict(self)
 
 
-def compare(reference: torch.Tensor, candidate: torch.Tensor) -> Comparison:
-    """Compare in float64. A shape that differs, or nothing to compare, gives NaN figures, which pass no gate."""
-    if reference.shape != candidate.shape or reference.numel() == 0:
-        nan = float("nan")
-        return Comparison(0, nan, nan, nan, nan, nan, 0)
-    a, b = reference.detach().cpu().double().flatten(), candidate.detach().cpu().double().flatten()
-    error = (b - a).abs()
+SHAPES_DIFFER = "the shapes differ"
+NUMBERS = [name for name, of in Comparison.__annotations__.items() if of is float]
+
+
+def compare(
+    reference: torch.Tensor,
+    candidate: torch.Tensor,
+    same_format: torch.Tensor | None = None,
+    precision: str = "float32",
+) -> Comparison:
+    """Compare in float64. same_format: B's tensor; precision: the candidate's format, a key of `arms.ROUNDOFF`.
+
+    What cannot be judged has a `problem` and NaN figures, which pass no gate.
+    """
+    if problem := _problem(reference, candidate):
+        return Comparison(0, 0, **dict.fromkeys(NUMBERS, float("nan")), problem=problem)
+    a, c = (tensor.detach().cpu().double().flatten() for tensor in (reference, candidate))
+    error, size = c - a, a.abs()
+    gap, there = error.abs(), size > 0
+    relative = (gap[there] / size[there]).numpy()
+    ulps = (gap[there] / (torch.exp2(torch.frexp(size[there]).exponent.double()) * ROUNDOFF[precision])).numpy()
+    median_ulps, p99_ulps = map(float, np.quantile(ulps, [0.5, 0.99]))
+    l2 = (error.norm() / a.norm()).item()
     return Comparison(
         compared=a.numel(),
-        max_abs=error.max().item(),
-        mean_abs=error.mean().item(),
-        relative_l2=(error.norm() / a.norm()).item(),
-        relative_max=(error.max() / a.abs().max()).item(),
-        cosine=torch.nn.functional.cosine_similarity(a, b, 0).item(),
-        not_finite=int((~b.isfinite()).sum()),
+        not_finite=int((~c.isfinite()).sum()),
+        max_abs=gap.max().item(),
+        mean_abs=gap.mean().item(),
+        p99_abs=float(np.quantile(gap.numpy(), 0.99)),
+        max_rel=float(relative.max()),
+        mean_rel=float(relative.mean()),
+        p99_rel=float(np.quantile(relative, 0.99)),
+        relative_l2=l2,
+        relative_max=(gap.max() / size.max()).item(),
+        cosine=torch.nn.functional.cosine_similarity(a, c, 0).item(),
+        snr_db=float(-20 * np.log10(l2)) if l2 else float("inf"),
+        median_ulps=median_ulps,
+        p99_ulps=p99_ulps,
+        **({} if same_format is None else _against(error, same_format.detach().cpu().double().flatten() - a)),
     )
 
 
-def tensor_gate(arm: str, component: str, found: Sequence[dict], limit: float) -> Gate:
-    """PASS where the worst relative L2 error is within the limit; what was measured is also the limit that would do.
+def _problem(reference: torch.Tensor, candidate: torch.Tensor) -> str:
+    """Why two tensors cannot be compared, or nothing."""
+    if reference.shape != candidate.shape:
+        return f"{SHAPES_DIFFER}: {tuple(candidate.shape)}, expected {tuple(reference.shape)}"
+    if reference.numel() == 0:
+        return "nothing was compared: the tensors are empty"
+    if not reference.isfinite().all():
+        return "the reference itself is not finite"
+    return "the reference is constant, so that any answer looks right" if reference.min() == reference.max() else ""
 
-    found: rows of Comparison, as recorded; those of this arm and component are judged.
+
+def _against(ours: torch.Tensor, theirs: torch.Tensor) -> dict:
+    """The candidate's errors against those of B."""
+    if not (ours.isfinite().all() and theirs.isfinite().all()):
+        return {"sigma_ratio": float("nan"), "l2_ratio": float("nan"), "max_ratio": float("nan"), "overlap": 0.0}
+    reach = float(np.quantile(torch.cat([ours, theirs]).abs().numpy(), 0.999)) or 1.0
+    bins = min(BINS, max(4, len(ours) // PER_BIN))
+    ours_in, theirs_in = (_histogram(errors.numpy(), bins, reach) for errors in (ours, theirs))
+    return {
+        "sigma_ratio": _ratio(ours.std(correction=0), theirs.std(correction=0)),
+        "l2_ratio": _ratio(ours.norm(), theirs.norm()),
+        "max_ratio": _ratio(ours.abs().max(), theirs.abs().max()),
+        "overlap": float(np.sqrt(ours_in * theirs_in.astype(float)).sum() / len(ours)),
+        "reach": reach,
+        "candidate_errors": tuple(ours_in.tolist()),
+        "format_errors": tuple(theirs_in.tolist()),
+    }
+
+
+def _histogram(errors: np.ndarray, bins: int, reach: float) -> np.ndarray:
+    """Counts below -reach, in equal bins from there to reach, and above."""
+    inside = np.histogram(errors, bins, (-reach, reach))[0]
+    return np.concatenate([[(errors < -reach).sum()], inside, [(errors > reach).sum()]])
+
+
+def _ratio(ours: torch.Tensor, theirs: torch.Tensor) -> float:
+    """No error is never above another."""
+    return (ours / theirs).item() if ours else 0.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """tensor: number format -> relative L2; sigma_ratio: against B, at most; overlap: of the histograms, at least."""
+
+    tensor: dict[str, float]
+    sigma_ratio: float
+    overlap: float
+
+
+ROUTES = ("float32 limit", "sigma ratio", "overlap", "format limit")  # strictest first
+
+
+def route(row: dict, limits: Limits) -> str | None:
+    """The strictest of ROUTES by which a recorded Comparison passes: is it exact, as noisy as B, or only within bounds?"""
+    holds = {
+        "float32 limit": row["relative_l2"] <= limits.tensor["float32"],
+        "format limit": row["relative_l2"] <= limits.tensor[row["precision"]],
+    }
+    if row["sigma_ratio"] is not None and row["max_ratio"] <= OUTLIER:
+        holds["sigma ratio"] = max(row["sigma_ratio"], row["l2_ratio"]) <= limits.sigma_ratio
+        holds["overlap"] = row["overlap"] >= limits.overlap
+    return next((name for name in ROUTES if holds.get(name)), None)
+
+
+def tensor_gate(arm: str, component: str, rows: Sequence[dict], limits: Limits) -> Gate:
+    """The worst call of a component decides; measured: the relative L2 error, which is also the limit that would do.
+
+    PASS where every call is exact or within B's noise; WARN where B exists and only the format's static limit holds.
+    rows: of Comparison, as recorded, each with its arm, component, output and precision, and `same_format`, B's name.
     """
     name, evidence = f"parity {arm} {component}", evidence_of(arm)
-    found = [
-        Comparison(**{f.name: row[f.name] for f in fields(Comparison)})
-        for row in found
-        if (row["arm"], row["component"]) == (arm, component)
-    ]
-    if not found:
-        reason = "nothing was compared: no request called this component"
-        return Gate(name, "answer", "INVALID", None, limit, evidence, reason, "let the pipeline call it")
-    if any(one.compared == 0 for one in found):
-        reason = "nothing was compared: shapes differ or are empty"
-        return Gate(name, "answer", "INVALID", None, limit, evidence, reason, "run 02_trace again")
-    measured = max((one.relative_l2 for one in found), key=lambda error: math.inf if math.isnan(error) else error)
-    numbers, bad = sum(one.compared for one in found), sum(one.not_finite for one in found)
-    reason = f"worst relative L2 error; calls: {len(found)}, numbers: {numbers}, not finite: {bad}"
-    advice = "compile with a wider number format, or look for the first component that fails"
-    return judge(name, "answer", measured, limit, evidence=evidence, reason=reason, next=advice)
+    rows = [row for row in rows if (row["arm"], row["component"]) == (arm, component)]
+    problems = [row["problem"] for row in rows if row["problem"]]
+    if not rows or problems:
+        reason = f"{rows[0]['output']}: {problems[0]}" if rows else "nothing was compared: no request called it"
+        failed = any(problem.startswith(SHAPES_DIFFER) for problem in problems)
+        advice = "run 02_trace again" if failed else "let the pipeline call it, with frames that differ"
+        return Gate(name, "answer", "FAIL" if failed else "INVALID", None, None, evidence, reason, advice)
+    passed = [route(row, limits) for row in rows]
+    taken = max(passed, key=lambda one: len(ROUTES) if one is None else ROUTES.index(one))
+    there = [row for row, one in zip(rows, passed, strict=True) if one == taken]
+    worst = max(there, key=lambda row: np.nan_to_num(row["relative_l2"], nan=np.inf))
+    status = "FAIL" if taken is None else "WARN" if taken == "format limit" and worst["same_format"] else "PASS"
+    advice = "it computes something else, or in a coarser format: is it the first component that differs?"
+    measured, limit, reason = worst["relative_l2"], limits.tensor[worst["precision"]], _reason(worst, taken, rows)
+    return Gate(name, "answer", status, measured, limit, evidence, reason, advice * (status != "PASS"))
 
 
-def decisions(arm: str, frames: Sequence[Frame], questions: Sequence[Question], reference, candidate) -> list[dict]:
-    """One row per frame and question: both answers, both margins, whether the answer flipped, and the label, if any."""
-    rows = []
-    for frame, ours, theirs in zip(frames, reference, candidate, strict=True):
-        for question, a, b in zip(questions, ours, theirs, strict=True):
-            rows.append(_decision(arm, frame, question, a, b))
-    return rows
-
-
-def _decision(arm: str, frame: Frame, question: Question, reference: Answer, candidate: Answer) -> dict:
-    return {
-        "arm": arm,
-        "frame": frame.name,
-        "question": question.text,
-        "open": question.candidates is None,
-        "label": frame.answers.get(question.text),
-        "reference": reference.text,
-        "reference_margin": reference.margin,
-        "candidate": candidate.text,
-        "candidate_margin": candidate.margin,
-        "flipped": (flipped := candidate.text != reference.text),
-        "moved": abs(reference.margin + candidate.margin) if flipped else abs(reference.margin - candidate.margin),
-    }
-
-
-def summarise_decisions(rows: Sequence[dict]) -> dict:
-    """One arm's row: answers and flips, of ranked and open questions; the largest movement of a margin, nats."""
-    ranked = [row for row in rows if not row["open"]]
-    return {
-        "arm": rows[0]["arm"],
-        "ranked_answers": len(ranked),
-        "ranked_flips": sum(row["flipped"] for row in ranked),
-        "open_answers": len(rows) - len(ranked),
-        "open_flips": sum(row["flipped"] for row in rows) - sum(row["flipped"] for row in ranked),
-        "largest_movement": max((row["moved"] for row in ranked), default=None),
-    }
-
-
-def decision_gate(arm: str, rows: Sequence[dict], limit: float, excused_margin: float, drawings: bool = False) -> Gate:
-    """PASS where the upper 95 % bound of unexcused flips is within the limit; at most WARN on drawings.
-
-    drawings: the frames are drawn scenes and the checkpoint was not trained on them, so its margins there say little.
-    A flip is excused where the reference's own margin is below `excused_margin`: the format's rounding can do that.
-    Only questions with candidates are counted; an open answer has no single margin.
-    """
-    ranked = [row for row in rows if not row["open"]]
-    if not ranked:
-        return not_run(
-            f"decisions {arm}", "answer", "no question with candidates was asked", "add one to common.questions"
-        )
-    flips = [row for row in ranked if row["flipped"]]
-    unexcused = [row for row in flips if not row["reference_margin"] < excused_margin]
-    upper = wilson(len(unexcused), len(ranked))[1]
-    reason = f"upper 95 % bound of the rate of unexcused flips: {len(unexcused)} of {len(ranked)} answers; {len(flips)} flips in all"
-    advice = "look at the flips in 03_parity, or ask more frames for a tighter bound"
-    gate = judge(f"decisions {arm}", "answer", upper, limit, evidence=evidence_of(arm), reason=reason, next=advice)
-    if drawings and gate.status == "PASS":
-        gate.status, gate.reason = "WARN", f"drawings, not your cameras; {reason}"
-        gate.next = "ask about frames of your own: common.frames_from"
-    return gate
-
-
-def accuracy_gate(rows: Sequence[dict], floor: float, drawings: bool = False) -> Gate:
-    """Share of the reference's answers that are right, among labelled questions with candidates; one arm's rows.
-
-    drawings: as in `decision_gate`; the scenes' labels are then not this checkpoint's to answer.
-    """
-    if drawings:
-        reason = "the drawn scenes' labels are not this checkpoint's to answer"
-        return not_run(
-            "accuracy", "answer", reason, "ask about labelled frames of your own: common.frames_from, labels.csv"
-        )
-    right = [row["label"] == row["reference"] for row in rows if not row["open"] and isinstance(row["label"], str)]
-    if not right:
-        reason = "no labels for these frames and questions"
-        return not_run("accuracy", "answer", reason, "put labels.csv (file, question, answer) beside the images")
-    low, high = wilson(sum(right), len(right))
-    reason = f"{sum(right)} of {len(right)} right, 95 % interval {low:.3f} to {high:.3f}"
-    advice = "is this the checkpoint you meant, and are the labels right?"
-    return judge("accuracy", "answer", sum(right) / len(right), floor, at_least=True, reason=reason, next=advice)
+def _reason(worst: dict, taken: str | None, rows: Sequence[dict]) -> str:
+    """Which route was taken, and what would have passed."""
+    known = worst["same_format"]
+    said = {
+        "float32 limit": "as close as float32 has to be",
+        "sigma ratio": f"no noisier than {known}",
+        "overlap": f"its errors are spread as those of {known}",
+        "format limit": f"noisier than {known}, but within" if known else "torch has no such format, so only within",
+        None: "more than its number format explains",
+    }[taken]
+    if taken == "format limit":
+        said += f" the static limit of {worst['precision']}"
+    figures = f"required tolerance: relative L2 {worst['relative_l2']:.2e}, or absolute {worst['max_abs']:.2e}"
+    if known:
+        figures += f"; sigma ratio {worst['sigma_ratio']:.3f}, overlap {worst['overlap']:.4f}"
+    counts = [sum(row[name] for row in rows) for name in ("compared", "not_finite")]
+    return (
+        f"{worst['output']}: {said} (route: {taken or 'none'}); {figures}; "
+        f"calls: {len(rows)}, numbers: {counts[0]}, not finite: {counts[1]}"
+    )

@@ -26,7 +26,7 @@ class Answer:
 
     margin: difference of the two best candidates' log-likelihoods, in nats (open: the smallest gap between the two
     best logits on the way). What is below the number format's error can flip. scores: log-likelihood of each candidate,
-    nats; tokens: those of an open answer, its end token included.
+    nats; tokens: those of an open answer, its end token included; gaps: at each, between the two best logits.
     """
 
     text: str
@@ -34,6 +34,7 @@ class Answer:
     margin: float
     scores: tuple[float, ...] = ()
     tokens: tuple[int, ...] = ()
+    gaps: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Step:
 
     component: str
     bucket: Bucket
+    names: tuple[str, ...]  # of the inputs
     inputs: tuple[torch.Tensor, ...]
     output: torch.Tensor
 
@@ -105,7 +107,8 @@ class Pipeline:
         def watched(loaded: Loaded, bucket: Bucket):
             def call(*inputs):
                 output = loaded(*inputs)
-                steps.append(Step(loaded.component.name, bucket, inputs, output.clone()))
+                names = tuple(loaded.component.input_shapes(bucket))
+                steps.append(Step(loaded.component.name, bucket, names, inputs, output.clone()))
                 return output
 
             return call
@@ -157,7 +160,8 @@ class Pipeline:
         ids[:, 0] = self.start
         ended = torch.tensor((is_open + [False] * (q - len(is_open))) * f).logical_not()
         words: list[list[int]] = [[] for _ in range(rows)]
-        likelihood, gap = torch.zeros(rows), torch.full((rows,), math.inf)
+        gaps: list[list[float]] = [[] for _ in range(rows)]
+        likelihood = torch.zeros(rows)
         for position in range(a):
             logits = self.stages[bucket]["text_decoder"](ids.repeat_interleave(c, 0), states, mask)
             logits = logits.float().cpu().reshape(rows, c, a, -1)[:, 0, position]
@@ -165,9 +169,10 @@ class Pipeline:
             token = best.indices[:, 0]
             going = ~ended
             likelihood += going * logits.log_softmax(-1).gather(-1, token[:, None])[:, 0]
-            gap = torch.where(going, torch.minimum(gap, best.values[:, 0] - best.values[:, 1]), gap)
+            gap = best.values[:, 0] - best.values[:, 1]
             for row in going.nonzero()[:, 0].tolist():
                 words[row].append(token[row].item())
+                gaps[row].append(gap[row].item())
             ended |= token == self.end
             if ended.all() or position + 1 == a:
                 break
@@ -177,8 +182,9 @@ class Pipeline:
             Answer(
                 decode(words[row], skip_special_tokens=True),
                 likelihood[row].exp().item(),
-                gap[row].item(),
+                min(gaps[row], default=math.inf),
                 tokens=tuple(words[row]),
+                gaps=tuple(gaps[row]),
             )
             for row in range(rows)
         ]

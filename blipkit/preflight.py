@@ -1,20 +1,33 @@
 """Before the first notebook: whatever would stop one minutes later is refused here, in seconds, with nothing written."""
 
+import math
 import os
 import shutil
 from pathlib import Path
 
-from blipkit.arms import BYTES, EMULATED, ON_NEURON, Arm, check_flags, check_machine, check_timed, parse_arm
+from blipkit.arms import (
+    BYTES,
+    EMULATED,
+    ON_NEURON,
+    Arm,
+    check_answers,
+    check_flags,
+    check_machine,
+    check_timed,
+    format_reference,
+    parse_arm,
+)
 from blipkit.buckets import Bucket, choose_bucket, parse_buckets
 from blipkit.checkpoints import Checkpoint, check_source, load_checkpoint
 from blipkit.components import PIECES, check_bucket, isolate
 from blipkit.errors import BadInput, nearest
 from blipkit.frames import DRAWN, check_labels, load_frames
 from blipkit.lowering import MAKE_STACK, find_stack
-from blipkit.params import RUN_DEFAULTS, Profile, read_sections
+from blipkit.params import RUN_DEFAULTS, Profile, is_folder, read_sections
 from blipkit.prices import find_price, load_prices
 from blipkit.questions import Question, parse_questions, tokenise
 from blipkit.serving import CALLS, PLACEMENTS
+from blipkit.statistics import trials_needed, wilson
 
 OURS = {"checkpoint", "frames_from", "neuron_stack", *RUN_DEFAULTS}  # may differ between record and replay
 MACHINES = ("cpu", "cuda", "neuron")
@@ -35,11 +48,15 @@ def check(profile: Profile, folder: Path, replay: Path | None = None) -> None:
     else:
         for arm in arms:
             check_machine(arm)
+        if (today := knobs["parity"]["incumbent"]) and not is_folder(today):
+            check_today(today)
         check_stack(knobs)
-        check_frames(knobs, questions)
+        frames = check_frames(knobs, questions)
     checkpoint = load_checkpoint(knobs["common"]["checkpoint"])
     check_buckets(checkpoint, questions, buckets)
     if not replay:
+        check_count(frames, knobs, questions)
+        check_incumbent(knobs, checkpoint, questions, buckets)
         check_exports(checkpoint, arms, min(buckets))
         check_disk(folder, sum(p.numel() for p in checkpoint.model.parameters()), arms, buckets)
 
@@ -47,14 +64,14 @@ def check(profile: Profile, folder: Path, replay: Path | None = None) -> None:
 def check_arms(knobs: dict) -> list[Arm]:
     """The arms, which must exist, with limits for each number format."""
     arms = [parse_arm(arm) for arm in knobs["common"]["arms"]]
-    for name in ("tensor_limit", "excused_margin"):
-        for arm in arms:
+    for arm in arms:
+        for name in ("tensor_limit", *(() if format_reference(str(arm)) else ("excused_margin",))):
             if arm.precision not in knobs["parity"][name]:
                 said = f"parity.{name} says nothing of {arm.precision}, which judges arm '{arm}'"
                 raise BadInput(f"{said}; add {arm.precision}: LIMIT")
     for gate in knobs["common"]["required"]:
-        known = [f"decisions {arm}" for arm in arms] + [f"parity {arm} {piece}" for arm in arms for piece in PIECES]
-        known += [f"lowering {piece}" for piece in PIECES]
+        known = [f"decisions {arm}" for arm in arms] + [f"lowering {piece}" for piece in PIECES]
+        known += [f"parity {arm} {piece}" for arm in arms for piece in (*PIECES, "pipeline")]
         if gate.startswith(("decisions ", "parity ", "lowering ")) and gate not in known:
             raise BadInput(
                 f"common.required: nothing here has the gate {gate!r}; {nearest(gate, known)} Name those you need, or none: []"
@@ -91,13 +108,50 @@ def check_stack(knobs: dict) -> None:
         raise BadInput(f"{said}: {MAKE_STACK} (8 GB), or require less: --set common.required=[]")
 
 
-def check_frames(knobs: dict, questions: list[Question]) -> None:
-    """Every image that will be asked about must be one, and its labels must count."""
+def check_today(name: str) -> None:
+    """An incumbent that is no folder must be an arm that this machine can run."""
+    try:
+        check_answers(parse_arm(name))
+    except BadInput as error:
+        raise BadInput(f"parity.incumbent: no folder {name!r}, and {error}") from None
+    check_machine(parse_arm(name))
+
+
+def check_incumbent(knobs: dict, checkpoint: Checkpoint, questions: list[Question], buckets: list[Bucket]) -> None:
+    """A bundle must be of this checkpoint, these questions, shapes and frames."""
+    if not is_folder(knobs["parity"]["incumbent"]):
+        return
+    from blipkit.bundles import check_bundle, read_bundle
+
+    common, bundle = knobs["common"], read_bundle(Path(knobs["parity"]["incumbent"]))
+    check_bundle(bundle, checkpoint, questions, buckets)
+    frames = load_frames(common["frames_from"], knobs["parity"]["frames"], common["seed"], common["skip_unreadable"])
+    bundle.places(frames)
+
+
+def check_count(frames: int, knobs: dict, questions: list[Question]) -> None:
+    """So many answers must be able to bound the rate of flips: otherwise nothing that is measured could pass."""
+    asked, only = sum(question.candidates is not None for question in questions), knobs["common"]["only"]
+    if not asked or (only and "03_parity" not in only):
+        return
+    limit, answers = knobs["parity"]["flip_limit"], frames * asked
+    if answers < (needed := trials_needed(limit)):
+        raise BadInput(
+            f"parity.flip_limit is {limit}, and {answers} answers ({frames} frames, {asked} questions with candidates) cannot "
+            f"bound a rate so tightly; ask {-(-needed // asked)} frames (parity.frames), or raise the limit to "
+            f"{math.ceil(1000 * wilson(0, answers)[1]) / 1000}"
+        )
+
+
+def check_frames(knobs: dict, questions: list[Question]) -> int:
+    """Every image that will be asked about must be one, and its labels must count; how many 03 will ask about."""
     common = knobs["common"]
     if common["frames_from"] == DRAWN:
-        return
+        return knobs["parity"]["frames"]
     counts = (knobs["components"]["check_frames"], knobs["parity"]["frames"], knobs["concurrency"]["distinct_frames"])
-    check_labels(load_frames(common["frames_from"], max(counts), common["seed"], common["skip_unreadable"]), questions)
+    frames = load_frames(common["frames_from"], max(counts), common["seed"], common["skip_unreadable"])
+    check_labels(frames, questions)
+    return min(len(frames), knobs["parity"]["frames"])
 
 
 def check_buckets(checkpoint: Checkpoint, questions: list[Question], buckets: list[Bucket]) -> None:

@@ -43,7 +43,11 @@ def write_report(folder: Path, beside: Sequence[Path] = ()) -> tuple[Path, dict]
         machine=json.loads((folder / "environment.json").read_text(encoding="utf-8")),
         numbers=three_numbers(Results(folder)),
         tables=tables(verdict, folder, beside),
-        figures=[str(figure) for one in chapters for figure in one.select("figure:has(> img[src^='data:image/svg'])")],
+        figures=[
+            str(figure)
+            for one in chapters
+            for figure in one.select("figure:not(.detail):has(> img[src^='data:image/svg'])")
+        ],
         chapters=chapters,
     )
     path = folder / "report" / "index.html"

@@ -82,6 +82,9 @@ def use_absolute_folders(profile: Profile) -> None:
         common["checkpoint"] = str(Path(common["checkpoint"]).expanduser().resolve())
     if common.get("frames_from", DRAWN) != DRAWN:
         common["frames_from"] = str(Path(common["frames_from"]).expanduser().resolve())
+    parity = profile.sections.setdefault("parity", {})
+    if params.is_folder(parity.get("incumbent", "")):
+        parity["incumbent"] = str(Path(parity["incumbent"]).expanduser().resolve())
     cost = profile.sections.setdefault("cost", {})
     cost["beside"] = [str(Path(other).expanduser().resolve()) for other in cost.get("beside", [])]
 

@@ -14,10 +14,10 @@ PACKAGE = Path(blipkit.__file__).parent
 LAYERS = [
     ["preflight", "run", "__main__"],
     ["verdict", "compare", "report", "publish"],
-    ["parity", "serving", "load", "cost"],
+    ["parity", "decisions", "bundles", "serving", "load", "cost"],
     ["pipeline", "wrappers"],
     ["artifacts", "runners", "workers", "recordings", "lowering"],
-    ["video", "images", "frames", "builtin", "checkpoints", "components", "tiny_pets"],
+    ["video", "images", "frames", "builtin", "checkpoints", "components"],
     ["buckets"],
     [
         "params",

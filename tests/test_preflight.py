@@ -57,6 +57,16 @@ SETTINGS = [
     ("concurrency.placements=[proceses]", "concurrency.placements: 'proceses'; did you mean 'processes'?"),
     ("trace.compile_on=inf3.xlarge", "did you mean 'inf2.xlarge'?"),
     ("parity.tensor_limit={float32: 0.0}", "tensor_limit.float32 is 0.0; expected more than zero"),
+    ("parity.frames=100", "400 answers (100 frames, 4 questions with candidates) cannot bound a rate so"),
+    ("parity.frames=191", "ask 192 frames (parity.frames), or raise the limit to 0.006"),
+    ("parity.overlap_floor=1.5", "overlap_floor is 1.5; expected a share"),
+    ("parity.sigma_limit=0.0", "sigma_limit is 0.0; expected more than zero"),
+    ("parity.excused_margin={bfloat16: 0.1}", "parity.excused_margin says nothing of float32"),
+    ("parity.incumbent=torchscript float61", "parity.incumbent: no folder 'torchscript float61', and arm"),
+    ("parity.incumbent=eager float16 cuda", "arm 'eager float16 cuda' needs an NVIDIA GPU"),
+    ("parity.incumbent=neuron_emulated none", "imitates a device, and answers nowhere today"),
+    ("parity.incumbent=results/nowhere", "results/nowhere is no whole bundle"),
+    ("common.required=[parity torchscript float32 pipe]", "did you mean 'parity torchscript float32 pipeline'?"),
     ("common.seed=-1", "seed is -1; expected zero or more"),
     ("common.threads=0", "threads is 0; expected more than zero"),
     ("common.shared=maybe", "shared is 'maybe'; expected a valid boolean"),
@@ -286,3 +296,10 @@ def test_every_profile_is_one(path, tmp_path):
             lack in str(error)
             for lack in ("needs an NVIDIA GPU", "needs a Neuron device", "hf download", "make neuron-stack")
         ), error
+
+
+def test_answers_are_counted_only_where_they_are_asked(tmp_path):
+    """A profile without 03 may name as few frames as it likes."""
+    preflight.check(load_profile("tiny", ["parity.frames=1", "common.only=[02_trace]", "common.required=[]"]), tmp_path)
+    with pytest.raises(BadInput, match="cannot bound a rate"):
+        preflight.check(load_profile("tiny", ["parity.frames=1", "common.required=[]"]), tmp_path)

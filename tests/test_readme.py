@@ -33,7 +33,7 @@ def figures() -> str:
     bench = rows(tiny.parent / "bench", "bench")[0]
     seconds, peak = spent(run)
     flips, forecast = (
-        gates[f"decisions {arm}"]["reason"].partition("; ")[2]
+        gates[f"decisions {arm}"]["reason"].split("; ")[1]
         for arm in ("torchscript bfloat16", "neuron_emulated matmult bf16")
     )
     dry, lowered = (
