@@ -136,3 +136,8 @@ def test_compiling_again_and_again_keeps_no_weights(tmp_path):
         gc.collect()
         sizes.append(psutil.Process().memory_info().rss / 2**20)
     assert sizes[-1] - sizes[1] < 64, sizes
+
+
+def test_float32_is_float32_on_a_gpu_too():
+    """Neither products nor convolutions may fall back on tf32, which keeps 11 bits of float32's 24."""
+    assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
