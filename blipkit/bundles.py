@@ -70,9 +70,9 @@ class Bundle:
         """Where each of our frames, known by its pixels, stands in the bundle; BadInput where one is not in both."""
         known = self.digests
         ours = [known.index(seen) if (seen := frame_digest(frame)) in known else -1 for frame in frames]
-        missing = [f"{frame.name} there" for frame, place in zip(frames, ours, strict=True) if place < 0]
-        missing += [f"{self.about['frames'][place]['name']} here" for place in self.followed if place not in ours]
-        if missing:
+        absent = [f"{frame.name} there" for frame, place in zip(frames, ours, strict=True) if place < 0]
+        lacking = [f"{self.about['frames'][place]['name']} here" for place in self.followed if place not in ours]
+        if missing := absent or lacking:
             raise BadInput(
                 f"bundle {self.folder}: {len(missing)} frames are not on both machines, first: no {missing[0]}; bring the "
                 f"same ones: common.frames_from and common.seed as there, parity.frames not above it"

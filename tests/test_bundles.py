@@ -92,7 +92,7 @@ def test_frames_that_were_not_asked_there_are_refused(bundle):
     """One pixel is enough; the first of them is named, and what to bring. So is one that was followed and is not here."""
     picture = drawn_frames(1, 3)[0].image.copy()
     picture.putpixel((0, 0), (1, 2, 3))
-    with pytest.raises(BadInput, match="2 frames are not on both machines, first: no mine there; bring the same"):
+    with pytest.raises(BadInput, match="1 frames are not on both machines, first: no mine there; bring the same"):
         bundle.places([drawn_frames(1, 3)[0], Frame("mine", picture)])
     with pytest.raises(BadInput, match="1 frames are not on both machines, first: no scene 3-1 here"):
         bundle.places(drawn_frames(1, 3))
@@ -260,7 +260,7 @@ def test_a_folder_that_is_no_bundle_is_left_alone(tmp_path):
 def test_a_run_is_refused_before_it_starts(bundle, tmp_path):
     """Frames that the incumbent was not asked about are bad input."""
     for settings, message in (
-        (["common.seed=4"], "frames are not on both machines, first: no scene 4-0 there"),
+        (["common.seed=4"], "12 frames are not on both machines, first: no scene 4-0 there"),
         (["parity.frames=13"], "1 frames are not on both machines, first: no scene 3-12 there"),
         (['common.questions=["is it a?", "is it b?", "is it c?", "is it d?"]'], "questions is"),
     ):
