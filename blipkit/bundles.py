@@ -27,11 +27,10 @@ from blipkit.frames import COLUMNS, DRAWN, LABELS, Frame, images, load_frames
 from blipkit.params import is_folder
 from blipkit.pipeline import Answer, Step, assemble
 from blipkit.questions import Question, parse_questions
-from blipkit.records import Gate
+from blipkit.records import SCHEMA, Gate, check_schema
 from blipkit.runners import trace_arms
 from blipkit.workers import Apart
 
-SCHEMA = 1
 MANIFEST, TENSORS, FRAMES = "bundle.json", "tensors.safetensors", "frames"
 
 
@@ -64,7 +63,8 @@ class Bundle:
     @property
     def followed(self) -> list[int]:
         """Places of the frames that were followed through every component."""
-        return [self.digests.index(digest) for digest in self.digests[: self.about["followed"]]]
+        known = self.digests
+        return [known.index(seen) for seen in known[: self.about["followed"]]]
 
     def places(self, frames: Sequence[Frame]) -> list[int]:
         """Where each of our frames, known by its pixels, stands in the bundle; BadInput where one is not in both."""
@@ -100,10 +100,7 @@ def read_bundle(folder: Path) -> Bundle:
     """Read what `capture` wrote."""
     try:
         about = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if about["schema"] > SCHEMA:
-            raise BadInput(
-                f"bundle {folder} has schema {about['schema']}; this kit reads up to {SCHEMA}: update blipkit"
-            )
+        check_schema(about, folder / MANIFEST)
         tensors = load_file(folder / TENSORS)
         if file_digest(folder / TENSORS) != about["tensors_digest"]:
             raise ValueError(f"{TENSORS} is not the one of its manifest")

@@ -16,10 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import hypothesis
+import nbformat
 import pytest
 
 from blipkit import machine
-from blipkit.params import ROOT
+from blipkit.params import NOTEBOOKS, ROOT
 
 HERE, ENVIRONMENT = machine.describe()["name"], dict(os.environ)  # before a test pretends otherwise
 
@@ -229,6 +230,18 @@ def replayed(background_runs) -> Path:
 def foreign(request, background_runs) -> Path:
     """Results of the smoke profile on a checkpoint of another shape."""
     return background_runs[request.param].result()
+
+
+def run_chapter(stem: str, knobs: dict) -> tuple[dict, list[str]]:
+    """A notebook's names after its cells were executed here with these knobs, and the sources of those cells."""
+    notebook = nbformat.read(NOTEBOOKS / f"{stem}.ipynb", as_version=4)
+    names = {"__name__": "chapter", "__annotations__": {}}
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell in cells:
+        exec(cell.source, names)
+        if "parameters" in cell.metadata.get("tags", []):
+            names |= knobs
+    return names, [cell.source for cell in cells]
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ import json
 import shutil
 import sys
 
-import nbformat
 import pytest
 import torch
+from conftest import run_chapter
 from PIL import Image
 
 from blipkit import bundles, isolate, load_checkpoint, machine, preflight
@@ -25,7 +25,7 @@ from blipkit.bundles import (
 )
 from blipkit.errors import BadInput
 from blipkit.frames import Frame, drawn_frames, load_frames
-from blipkit.params import NOTEBOOKS, load_profile
+from blipkit.params import load_profile
 from blipkit.questions import parse_questions
 
 ARM = "eager bfloat16"
@@ -283,13 +283,9 @@ def test_an_incumbent_that_is_neither_is_refused(tmp_path):
 
 def test_the_chapter_compares_with_a_bundle(bundle, tmp_path):
     """03 on the other machine: the incumbent's rows are recorded ones, its bound is the limit, its software is judged."""
-    cells = [c for c in nbformat.read(NOTEBOOKS / "03_parity.ipynb", as_version=4).cells if c.cell_type == "code"]
-    names = {"__name__": "chapter", "__annotations__": {}}
-    for cell in cells:
-        exec(cell.source, names)
-        if "parameters" in cell.metadata.get("tags", []):
-            names |= {"arms": ["eager float32"], "frames": 12, "compared_frames": 2, "flip_limit": 0.3}
-            names |= {"incumbent": str(bundle.folder), "results": str(tmp_path / "results")}
+    own = {"arms": ["eager float32"], "frames": 12, "compared_frames": 2, "flip_limit": 0.3}
+    here = {"incumbent": str(bundle.folder), "results": str(tmp_path / "results")}
+    names, _ = run_chapter("03_parity", own | here)
     gates = {gate.gate: gate for gate in names["gates"]}
     assert gates["incumbent's software"].status == "PASS"
     assert gates["parity eager float32 text_decoder"].status == "PASS"

@@ -3,12 +3,11 @@
 import copy
 import dataclasses
 
-import nbformat
 import pytest
 import torch
+from conftest import run_chapter
 
 from blipkit import components, load_checkpoint
-from blipkit.params import NOTEBOOKS
 from blipkit.records import GateFailed
 from blipkit.runners import Loaded
 
@@ -20,13 +19,8 @@ KNOBS = {"arms": [ARM], "frames": 12, "flip_limit": 0.1, "compared_frames": 2}
 @pytest.fixture(scope="module")
 def chapter(tmp_path_factory):
     """03's names after it ran, cell by cell, on a sound candidate."""
-    cells = [c for c in nbformat.read(NOTEBOOKS / "03_parity.ipynb", as_version=4).cells if c.cell_type == "code"]
-    names = {"__name__": "chapter", "__annotations__": {}}
-    for cell in cells:
-        exec(cell.source, names)
-        if "parameters" in cell.metadata.get("tags", []):
-            names |= KNOBS | {"results": str(tmp_path_factory.mktemp("results"))}
-    names["judging"] = "\n".join(c.source for c in cells if "tensor_gate(" in c.source or "decision_gate(" in c.source)
+    names, cells = run_chapter("03_parity", KNOBS | {"results": str(tmp_path_factory.mktemp("results"))})
+    names["judging"] = "\n".join(source for source in cells if "tensor_gate(" in source or "decision_gate(" in source)
     return names
 
 
