@@ -6,15 +6,11 @@ from typing import Annotated
 
 import typer
 
+import blipkit
 from blipkit.errors import BadInput, BlipkitError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=blipkit.__doc__)
 PROFILE = Annotated[str, typer.Argument(help="a profile's name in params/, or a path to one")]
-
-
-@app.callback()
-def main() -> None:
-    """Can this BLIP model move to AWS Inferentia2 without changing its answers, and what would it cost there?"""
 
 
 @app.command()
@@ -23,39 +19,28 @@ def run(
     settings: Annotated[list[str], typer.Option("--set", help="section.key=value, value in YAML; repeatable")] = [],
     only: Annotated[list[str], typer.Option(help="a notebook, such as 03_parity; repeatable")] = [],
     results: Annotated[Path | None, typer.Option(help="results folder; default results/<profile>")] = None,
-    replay: Annotated[
-        Path | None, typer.Option(help="a results folder recorded elsewhere: show, do not measure")
-    ] = None,
+    replay: Annotated[Path | None, typer.Option(help="results recorded elsewhere: show them, do not measure")] = None,
     force: Annotated[bool, typer.Option("--force", help="compile again what is compiled")] = False,
 ) -> None:
     """Run the notebooks of a profile, then write verdict and report."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
 
     from blipkit.params import load_profile
     from blipkit.run import run_profile
 
     loaded = load_profile(profile, settings)
-    console = Console()
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
+    console = Console(highlight=False)
+    columns = (SpinnerColumn(), "{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         bar = progress.add_task("checking the profile", total=None)
-
-        def say(line: str) -> None:
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
 
         def step(stem: str, number: int, total: int) -> None:
             progress.update(bar, description=stem, completed=number - 1, total=total)
             if not console.is_terminal:
-                say(f"[{number}/{total}] {stem} ...")
+                console.out(f"[{number}/{total}] {stem} ...")
 
-        status = run_profile(loaded, results, only, force, replay, say, step)
+        status = run_profile(loaded, results, only, force, replay, console.out, step)
     raise typer.Exit(status)
 
 
@@ -107,9 +92,8 @@ def capture(
 
     from blipkit.bundles import capture
 
-    bundle = capture(
-        knobs, arm or knobs["common"]["arms"][0], folder, ROOT / "results" / loaded.name / "artifacts", with_frames
-    )
+    artifacts = ROOT / "results" / loaded.name / "artifacts"
+    bundle = capture(knobs, arm or knobs["common"]["arms"][0], folder, artifacts, with_frames)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     typer.echo(f"{bundle}: {size / 1e6:.1f} MB; compare with it there: --set parity.incumbent={folder}")
 
@@ -132,17 +116,13 @@ def frames(
     from blipkit.video import cut_video, parse_every
 
     written = cut_video(clip, folder, parse_every(every))
-    typer.echo(
-        f"{len(written)} frames in {folder}; ask about them with: blipkit run PROFILE --set common.frames_from={folder}"
-    )
+    ask = f"blipkit run PROFILE --set common.frames_from={folder}"
+    typer.echo(f"{len(written)} frames in {folder}; ask about them with: {ask}")
 
 
 @app.command()
 def doctor(
-    lowering: Annotated[
-        str,
-        typer.Option(metavar="PROFILE", help="lower the components of this profile as for Neuron, without a device"),
-    ] = "",
+    lowering: Annotated[str, typer.Option(metavar="PROFILE", help="lower its components as for Neuron, on a CPU")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="the same as JSON")] = False,
 ) -> None:
     """Say what this machine is, whether it is right for Neuron, and which arms it can run.
@@ -150,7 +130,6 @@ def doctor(
     Or whether a profile's components lower for Neuron. JSON has `ready`: nothing that Neuron needs is missing.
     """
     from rich.console import Console
-    from rich.table import Table
 
     from blipkit import machine
     from blipkit.arms import DEVICES, RUNNERS, Arm, check_machine, parse_arm
@@ -160,15 +139,18 @@ def doctor(
         raise typer.Exit(_doctor_lowering(lowering, console))
 
     from blipkit.doctor import check_parts
+    from blipkit.figures import terminal_table
     from blipkit.support import support_gate
 
-    about, parts, support, arms = machine.describe(), check_parts(), support_gate(), {}
+    about, parts, support = machine.describe(), check_parts(), support_gate()
+    arms, stopped = {}, {}
     for text in (str(Arm(r, dtype, device)) for r in RUNNERS for device in DEVICES[r] for dtype in RUNNERS[r]):
         try:
             check_machine(parse_arm(text))
             arms[text] = ""
         except BadInput as error:
-            arms[text] = str(error).replace(f"'{text}'", "'ARM'").replace(text, "ARM")
+            arms[text] = str(error).replace(text, "ARM")
+        stopped.setdefault(arms[text], []).append(text)  # arms that one reason stops share a row
     if as_json:
         ready = all(row["status"] != "FAIL" for row in parts)
         found = {"machine": about, "ready": ready, "parts": parts, "platform_support": vars(support), "arms": arms}
@@ -176,53 +158,45 @@ def doctor(
         return
     console.print(f"{about['name']}, {about['memory_gib']} GiB, {about['system']}")
     console.print(", ".join(f"{name} {version}" for name, version in about["versions"].items()))
-    table = Table("part", "seen", "expected for Neuron", "status")
-    for row in parts:
-        table.add_row(*(row[name] for name in ("part", "seen", "expected", "status")))
-    console.print(table)
+    columns = {"part": "part", "seen": "seen", "expected": "expected for Neuron", "status": "status"}
+    console.print(terminal_table(columns.values(), ([row[name] for name in columns] for row in parts)))
     for row in parts:
         if row["next"]:
             typer.echo(f"{row['status']} {row['part']}: {row['next']}")
     typer.echo(f"{support.status} platform_support: {support.reason}; {support.next}")
-    table = Table("arms", "run here", "why not")
-    for why in dict.fromkeys(arms.values()):  # arms that one reason stops share a row
-        table.add_row(", ".join(arm for arm in arms if arms[arm] == why), "no" if why else "yes", why)
-    console.print(table)
+    rows = ((", ".join(those), "no" if why else "yes", why) for why, those in stopped.items())
+    console.print(terminal_table(("arms", "run here", "why not"), rows))
 
 
 def _doctor_lowering(name: str, console) -> int:
     """Print a row for each component and bucket, and what stands in the way; 0 where every component lowers."""
-    from rich.table import Table
-
     from blipkit.params import load_profile
 
     knobs = load_profile(name).resolved()
-    stack = knobs["trace"]["neuron_stack"]
 
     from blipkit.buckets import parse_buckets
     from blipkit.checkpoints import load_checkpoint
     from blipkit.components import isolate
-    from blipkit.lowering import find_stack, lower, lowering_gate
+    from blipkit.figures import terminal_table
+    from blipkit.lowering import MAKE_STACK, find_stack, lower
 
-    find_stack(stack)  # wrong versions are said before weights are read
+    stack = knobs["trace"]["neuron_stack"]
+    if find_stack(stack) is None:  # asked before weights are read
+        typer.echo(f"NOT-RUN: there is no environment to lower it in: {MAKE_STACK}")
+        return 1
     components = isolate(load_checkpoint(knobs["common"]["checkpoint"]))
     rows = lower(components, parse_buckets(knobs["common"]["buckets"]), stack)
-    gates = [lowering_gate(component.name, rows) for component in components]
-    if gates[0].status == "NOT-RUN":
-        typer.echo(f"NOT-RUN: {gates[0].reason}: {gates[0].next}")
-        return 1
-    table = Table(
-        "component", "bucket", "lowers", "operations", "64-bit", "error", caption="64-bit: integer operations"
-    )
+    table = []
     for row in rows:
         counts = [str(sum(row[kind].values())) for kind in ("operations", "int64")]
         error = "" if row["relative_l2"] is None else f"{row['relative_l2']:.1e}"
-        table.add_row(row["component"], row["bucket"], row["status"], *counts, error)
-    console.print(table)
+        table.append((row["component"], row["bucket"], row["status"], *counts, error))
+    columns = ("component", "bucket", "lowers", "operations", "64-bit", "error")
+    console.print(terminal_table(columns, table, caption="64-bit: integer operations"))
     for row in rows:
         for found in row["findings"]:
             typer.echo(f"{found['status']}: {row['component']}: {found['what']}: {found['where']}; {found['next']}")
-    return 0 if all(gate.status in ("PASS", "WARN") for gate in gates) else 1
+    return int(any(row["status"] == "FAIL" for row in rows))
 
 
 def entry() -> None:

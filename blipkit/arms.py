@@ -1,6 +1,9 @@
 """Arms: which runner takes which number format on which device, and what it needs of the machine. No torch here."""
 
+from pathlib import Path
 from typing import NamedTuple
+
+import yaml
 
 from blipkit import machine
 from blipkit.errors import BadInput, nearest
@@ -11,21 +14,8 @@ CASTS = ("none", *(f"{mode} {cast}" for mode in CAST_MODES[1:] for cast in CAST_
 # The vendor's advice from accurate and slow to fast and coarse, and what its compiler does by default: docs/neuron.md
 VENDOR_ORDER = ("none", "matmult tf32", "all tf32", "matmult fp16", "all fp16", "matmult bf16", "all bf16")
 CASTS_BY_DEFAULT_BEFORE = (2, 22)  # neuronx-cc of SDK 2.27
-FLAGS = {  # neuronx-cc's other options that a profile may set -> their values, none for a switch
-    "--model-type": ("generic", "transformer", "unet-inference"),
-    "--optlevel": ("1", "2", "3"),
-    "--enable-saturate-infinity": (),
-    "--enable-mixed-precision-accumulation": (),
-    "--disable-mixed-precision-accumulation": (),
-    "--enable-fast-context-switch": (),
-    "--enable-fast-loading-neuron-binaries": (),
-}
-PASSED_ALREADY = {  # options that no profile sets -> who does
-    "--auto-cast": "the arm says it, as in 'neuron matmult bf16'",
-    "--auto-cast-type": "the arm says it, as in 'neuron matmult bf16'",
-    "--target": "it is inf2",
-    "--logfile": "it lies beside the artifact",
-}
+# options and operations that the compiler takes, and who passes which option already
+NEURONX_CC = yaml.safe_load(Path(__file__).with_name("neuronx_cc.yaml").read_text(encoding="utf-8"))
 AUTOCAST = ("autocast bfloat16", "autocast float16")  # torch.autocast: products in the format, the rest in float32
 CPU, ANY = ("cpu",), ("cpu", "cuda")  # torch's devices, where tensors are handed over
 RUNNERS = {
@@ -70,11 +60,11 @@ def format_reference(arm: str) -> str | None:
 
     It cannot in float32, which is the reference already, and in tf32.
     """
-    mode, _, cast = parse_arm(arm).dtype.rpartition(" ")
-    dtype = {"bf16": "bfloat16", "fp16": "float16"}.get(cast, cast)
-    if dtype not in ("bfloat16", "float16"):
+    parsed = parse_arm(arm)
+    if parsed.precision == "float32" or parsed.dtype.endswith("tf32"):
         return None
-    return f"eager autocast {dtype}" if mode in ("matmult", "autocast") else f"eager {dtype}"
+    products = parsed.dtype.startswith(("matmult", "autocast"))
+    return f"eager autocast {parsed.precision}" if products else f"eager {parsed.precision}"
 
 
 def parse_arm(text: str) -> Arm:
@@ -88,10 +78,16 @@ def parse_arm(text: str) -> Arm:
     arm = Arm(runner, " ".join(rest[:size]), *rest[size:])
     if str(arm) != text:
         raise BadInput(f"arm {text!r}: write it as '{arm}', as every record will name it")
-    if runner not in RUNNERS:
-        raise BadInput(f"arm {text!r}: runner {runner!r}; {nearest(runner, RUNNERS)}")
+    names = [("runner", runner, RUNNERS)]
     if casts:
-        _check_casts(arm)
+        mode, _, cast = arm.dtype.partition(" ")
+        if mode == "none" and arm.device in CAST_TYPES:
+            advice = f"write `none`, or `matmult {arm.device}`"
+            raise BadInput(f"arm {text!r}: a cast type with auto-cast none does nothing: {advice}")
+        names += [("auto-cast", mode, CAST_MODES), ("cast type", cast or CAST_TYPES[0], CAST_TYPES)]
+    for what, seen, known in names:
+        if seen not in known:
+            raise BadInput(f"arm {text!r}: {what} {seen!r}; {nearest(seen, known)}")
     for what, seen, taken in (("dtype", arm.dtype, RUNNERS), ("device", arm.device, DEVICES)):
         if seen not in taken[runner]:
             raise BadInput(f"arm {text!r}: {runner} takes {what} {', '.join(taken[runner])}; saw {seen!r}")
@@ -101,23 +97,11 @@ def parse_arm(text: str) -> Arm:
     return arm
 
 
-def _check_casts(arm: Arm) -> None:
-    """Refuse casts that the compiler does not know, and a type that it would not use."""
-    mode, _, cast = arm.dtype.partition(" ")
-    if mode == "none" and arm.device in CAST_TYPES:
-        advice = f"write `none`, or `matmult {arm.device}`"
-        raise BadInput(f"arm '{arm}': a cast type with auto-cast none does nothing: {advice}")
-    for what, seen, known in (("auto-cast", mode, CAST_MODES), ("cast type", cast or CAST_TYPES[0], CAST_TYPES)):
-        if seen not in known:
-            raise BadInput(f"arm '{arm}': {what} {seen!r}; {nearest(seen, known)}")
-
-
 def check_machine(arm: Arm) -> None:
     """Refuse an arm whose device this machine does not have."""
     if arm.device == "cuda" and not machine.describe()["gpus"]:
-        raise BadInput(
-            f"arm '{arm}' needs an NVIDIA GPU; this machine shows none. Run it there, or --replay its results"
-        )
+        seen = "this machine shows none"
+        raise BadInput(f"arm '{arm}' needs an NVIDIA GPU; {seen}. Run it there, or --replay its results")
     if arm.runner in ON_NEURON and not machine.version("torch-neuronx"):
         seen = "a device, but no torch-neuronx" if machine.describe()["neuron_devices"] else "neither"
         raise BadInput(
@@ -129,19 +113,19 @@ def check_machine(arm: Arm) -> None:
 
 def check_flags(flags: list[str]) -> None:
     """Refuse options that neuronx-cc does not have, that contradict each other, or that are passed already."""
-    given: dict[str, str] = {}
+    known, passed, given = NEURONX_CC["options"], NEURONX_CC["passed_already"], {}
     for flag in flags:
         option, _, value = flag.partition("=")
-        if option in PASSED_ALREADY:
-            raise BadInput(f"compiler_flags: {flag!r} is not a profile's to say: {PASSED_ALREADY[option]}")
-        if option not in FLAGS:
-            raise BadInput(f"compiler_flags: {flag!r}; {nearest(option, FLAGS)}, written --option=value")
-        if value not in (FLAGS[option] or ("",)):
-            raise BadInput(f"compiler_flags: {flag!r}; expected {', '.join(FLAGS[option]) or 'no value'}")
-        same = (option, option.replace("--disable-", "--enable-"), option.replace("--enable-", "--disable-"))
-        if clash := next((one for one in same if one in given), None):
-            raise BadInput(f"compiler_flags: {flag!r} contradicts or repeats {given[clash]!r}; keep one")
-        given[option] = flag
+        if option in passed:
+            raise BadInput(f"compiler_flags: {flag!r} is not a profile's to say: {passed[option]}")
+        if option not in known:
+            raise BadInput(f"compiler_flags: {flag!r}; {nearest(option, known)}, written --option=value")
+        if value not in (known[option] or [""]):
+            raise BadInput(f"compiler_flags: {flag!r}; expected {', '.join(known[option]) or 'no value'}")
+        setting = option.replace("--disable-", "--enable-")
+        if setting in given:
+            raise BadInput(f"compiler_flags: {flag!r} contradicts or repeats {given[setting]!r}; keep one")
+        given[setting] = flag
 
 
 def check_timed(arm: Arm) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,36 +45,21 @@ class Artifact:
 
     def row(self) -> dict:
         """What compiling it took and produced; MB are 10^6 bytes."""
+        piece = {"arm": str(self.arm), "component": self.component, "bucket": str(self.bucket)}
         taken = {"seconds": self.manifest["seconds"], "mb": self.manifest["bytes"] / 1e6, "skipped": self.skipped}
-        return {
-            "arm": str(self.arm),
-            "component": self.component,
-            "bucket": str(self.bucket),
-            **taken,
-            "flags": self.manifest["flags"],
-            "key": self.manifest["key"],
-        }
+        return {**piece, **taken, "flags": self.manifest["flags"], "key": self.manifest["key"]}
 
 
-class Artifacts:
+class Artifacts(list[Artifact]):
     """Artifacts of one arm: every component of a checkpoint, for one or more buckets."""
-
-    def __init__(self, artifacts: list[Artifact]):
-        self._all = list(artifacts)
-
-    def __iter__(self) -> Iterator[Artifact]:
-        return iter(self._all)
-
-    def __len__(self) -> int:
-        return len(self._all)
 
     @property
     def buckets(self) -> list[Bucket]:
-        return sorted({a.bucket for a in self._all})
+        return sorted({a.bucket for a in self})
 
     def of(self, bucket: Bucket) -> dict[str, Artifact]:
         """Component name -> artifact for one bucket."""
-        return {a.component: a for a in self._all if a.bucket == bucket}
+        return {a.component: a for a in self if a.bucket == bucket}
 
 
 def content_key(about: dict) -> str:
@@ -82,40 +67,38 @@ def content_key(about: dict) -> str:
     return hashlib.sha256(json.dumps({"format": FORMAT, **about}, sort_keys=True).encode()).hexdigest()[:24]
 
 
-def artifact_folder(root: Path, component: str, arm: Arm, key: str) -> Path:
-    return Path(root) / "-".join([component, *str(arm).split(), key])
+def artifact_folder(root: Path, arm: Arm, about: dict) -> Path:
+    """Where the artifact is that `about` describes, or will be."""
+    return root / "-".join([about["component"], *str(arm).split(), content_key(about)])
 
 
-def write_artifact(folder: Path, about: dict, compile_into) -> None:
+def write_artifact(folder: Path, about: dict, compile_into: Callable, module, inputs: tuple) -> None:
     """Compile into a folder beside `folder` and move it there when it is whole.
 
-    compile_into(path): writes the compiled file, returns the output's shape. Kept in the manifest: key, seconds, bytes,
-    SHA-256, shapes, flags, versions.
+    compile_into: a runner's `compile`. Kept in the manifest: key, seconds, bytes, SHA-256, shapes, flags, versions.
     """
     part, failed = _part_and_failed(folder)
-    for old in (part, failed):
-        shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(failed, ignore_errors=True)
     part.mkdir(parents=True)
     file = part / "compiled.pt"
     started = time.perf_counter()
     try:
-        shape = compile_into(file)
+        compile_into(file, about, module, inputs)
     except BaseException:
         set_aside(folder)
         raise
     seconds = time.perf_counter() - started
     manifest = {
         **about,
-        "key": folder.name.rpartition("-")[2],
+        "key": content_key(about),
         "file": file.name,
-        "output_shape": list(shape),
         "seconds": round(seconds, 3),
         "bytes": file.stat().st_size,
         "compiled_on": machine.describe()["name"],
         "sha256": file_digest(file),
     }
     (part / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
-    shutil.rmtree(folder, ignore_errors=True)  # recompiled with --force
+    shutil.rmtree(folder, ignore_errors=True)  # compiled again, with force
     part.rename(folder)
 
 
@@ -128,7 +111,6 @@ def set_aside(folder: Path) -> Path:
     """Keep what a failed compiler left, as `*.failed`, where it left a log or more; else remove it. Where it would be."""
     part, failed = _part_and_failed(folder)
     if (part / "compiler").is_dir():
-        shutil.rmtree(failed, ignore_errors=True)
         part.rename(failed)
     shutil.rmtree(part, ignore_errors=True)
     return failed
@@ -136,18 +118,16 @@ def set_aside(folder: Path) -> Path:
 
 def read_artifact(folder: Path, bucket: Bucket, skipped: bool = False) -> Artifact:
     """Read an artifact's manifest and check its file against it."""
-    advice = f"delete {folder} and run 02_trace again"
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
-        file = folder / manifest["file"]
-        seen = file_digest(file)
+        file, known = manifest["file"], manifest["sha256"]
+        seen = file_digest(folder / file)
+        if seen != known:
+            said = f"its manifest says {known[:12]}... ({manifest['bytes']} bytes)"
+            raise ValueError(f"{file} has SHA-256 {seen[:12]}..., {said}")
     except (OSError, ValueError, KeyError) as error:
+        advice = f"delete {folder} and run 02_trace again"
         raise BlipkitError(f"artifact {folder.name} is damaged: {error}; {advice}") from None
-    if seen != manifest["sha256"]:
-        raise BlipkitError(
-            f"artifact {folder.name} is damaged: {manifest['file']} has SHA-256 {seen[:12]}..., "
-            f"its manifest says {manifest['sha256'][:12]}... ({manifest['bytes']} bytes); {advice}"
-        )
     return Artifact(folder, manifest, bucket, skipped)
 
 

@@ -48,20 +48,17 @@ def choose_bucket(
 ) -> Bucket:
     """The bucket that fits with the fewest calls, then the least padding; BadInput names the one to add."""
     token_ids, options = tokenised
-    tokens = max(len(ids) for ids in token_ids)
-    candidates = max((len(o) for o in options), default=0) or 1
+    lengths = [len(ids) for ids in token_ids]
+    tokens, candidates = max(lengths), max(1, *map(len, options))
     length = max((len(ids) for o in options for ids in o), default=1)
-
-    def fits(b: Bucket) -> bool:
-        return b.tokens >= tokens and b.candidates >= candidates and b.answer_tokens >= length
 
     def effort(b: Bucket):
         calls = math.ceil(frames / b.frames) * math.ceil(len(questions) / b.questions)
         return calls, b.frames * b.questions * (b.tokens + b.candidates * b.answer_tokens)
 
-    fitting = [b for b in buckets if fits(b)]
+    fitting = [b for b in buckets if b.tokens >= tokens and b.candidates >= candidates and b.answer_tokens >= length]
     if not fitting:
-        longest = max(zip(token_ids, questions, strict=True), key=lambda pair: len(pair[0]))[1].text
+        longest = questions[lengths.index(tokens)].text
         raise BadInput(
             f"no bucket fits: the longest question ({longest!r}) has {tokens} tokens, with {candidates} candidates of up "
             f"to {length} tokens; there are {', '.join(map(str, buckets))}. Add one with tokens >= {tokens}, "

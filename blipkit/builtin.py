@@ -37,13 +37,8 @@ def _save_random_base(folder: Path) -> None:
 
     # BLIP's default vision range is 1e-10, which makes every image look the same
     vision = {"image_size": 384, "patch_size": 16, "initializer_range": 0.02}
-    text = {
-        "num_attention_heads": 12,
-        "vocab_size": 30524,
-        "bos_token_id": 30522,
-        "sep_token_id": 102,
-        "pad_token_id": 0,
-    }
+    ids = {"bos_token_id": 30522, "sep_token_id": 102, "pad_token_id": 0}
+    text = {"num_attention_heads": 12, "vocab_size": 30524, **ids}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = BlipForQuestionAnswering(BlipConfig(vision_config=vision, text_config=text))
@@ -54,12 +49,11 @@ def _save_random_base(folder: Path) -> None:
 def save_processor(tokenizer, image_size: int, folder: Path) -> None:
     """Write tokenizer and image processor beside the weights, as transformers 4 and 5 both read them."""
     from transformers import BlipProcessor
-    from transformers.models.blip import image_processing_blip
 
     try:  # transformers 5: the class that needs no torchvision
         from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil as ImageProcessor
     except ImportError:
-        ImageProcessor = image_processing_blip.BlipImageProcessor
+        from transformers.models.blip.image_processing_blip import BlipImageProcessor as ImageProcessor
     image_processor = ImageProcessor(size={"height": image_size, "width": image_size})
     BlipProcessor(image_processor, tokenizer).save_pretrained(folder)
     image_processor.save_pretrained(folder)  # transformers 4 looks for preprocessor_config.json

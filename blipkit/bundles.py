@@ -68,16 +68,16 @@ class Bundle:
 
     def places(self, frames: Sequence[Frame]) -> list[int]:
         """Where each of our frames, known by its pixels, stands in the bundle; BadInput where one is not in both."""
-        known = self.digests
-        ours = [known.index(seen) if (seen := frame_digest(frame)) in known else -1 for frame in frames]
-        absent = [f"{frame.name} there" for frame, place in zip(frames, ours, strict=True) if place < 0]
-        lacking = [f"{self.about['frames'][place]['name']} here" for place in self.followed if place not in ours]
+        known, ours = self.digests, [frame_digest(frame) for frame in frames]
+        absent = [f"{frame.name} there" for frame, seen in zip(frames, ours, strict=True) if seen not in known]
+        followed = self.about["frames"][: self.about["followed"]]
+        lacking = [f"{frame['name']} here" for frame in followed if frame["digest"] not in ours]
         if missing := absent or lacking:
             raise BadInput(
                 f"bundle {self.folder}: {len(missing)} frames are not on both machines, first: no {missing[0]}; bring the "
                 f"same ones: common.frames_from and common.seed as there, parity.frames not above it"
             )
-        return ours
+        return [known.index(seen) for seen in ours]
 
     def answers(self, places: Sequence[int]) -> list[list[Answer]]:
         """[frame][question] -> what the arm answered."""
@@ -87,13 +87,16 @@ class Bundle:
         """Refuse to compare what was not given the same as there; tensors `NUMBER.ARM` are what an arm made of each step."""
         if len(steps) != len(self.about["steps"]):
             raise BadInput(f"bundle {self.folder}: {len(self.about['steps'])} calls there, {len(steps)} here")
-        for ours, theirs in zip(map(describe_step, steps), self.about["steps"], strict=True):
-            if differs := [name for name in theirs if ours.get(name) != theirs[name]]:
-                name = differs[0]
-                raise BadInput(
-                    f"bundle {self.folder}: {theirs['component']}: {name} is {theirs[name]} there and {ours.get(name)} here; "
-                    f"compare the same frames and questions, with the same image processor and tokenizer"
-                )
+        advice = "compare the same frames and questions, with the same image processor and tokenizer"
+        for theirs, ours in zip(self.about["steps"], map(describe_step, steps), strict=True):
+            self.check_same(theirs, ours, advice, f"{theirs['component']}: ")
+
+    def check_same(self, theirs: dict, ours: dict, advice: str, where: str = "") -> None:
+        """Refuse the first thing that is not the same there and here, by its name."""
+        for name in theirs | ours:
+            there, here = theirs.get(name), ours.get(name)
+            if there != here:
+                raise BadInput(f"bundle {self.folder}: {where}{name} is {there} there and {here} here; {advice}")
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -120,13 +123,9 @@ def check_bundle(
     bundle: Bundle, checkpoint: Checkpoint, questions: Sequence[Question], buckets: Sequence[Bucket]
 ) -> None:
     """Refuse a bundle of other weights, questions, shapes or pixels, saying which."""
-    ours, theirs = _sameness(checkpoint, questions, buckets), bundle.about["same"]
-    for what, here in ours.items():
-        if (there := theirs.get(what)) != here:
-            raise BadInput(
-                f"bundle {bundle.folder}: {what} is {there} there and {here} here; it is of {bundle.about['checkpoint']!r}: "
-                f"compare the same checkpoint, questions and buckets, with the same image processor"
-            )
+    advice = "compare the same checkpoint, questions and buckets, with the same image processor"
+    said = f"it is of {bundle.about['checkpoint']!r}: {advice}"
+    bundle.check_same(bundle.about["same"], _sameness(checkpoint, questions, buckets), said)
 
 
 def _sameness(checkpoint: Checkpoint, questions: Sequence[Question], buckets: Sequence[Bucket]) -> dict:
@@ -141,9 +140,8 @@ def _sameness(checkpoint: Checkpoint, questions: Sequence[Question], buckets: Se
 
 def software_gate(row: dict) -> Gate:
     """WARN where the incumbent was recorded with other libraries: they may answer otherwise, too. row: `Bundle.software`."""
-    reason = row["differs"] or "the same libraries there and here"
     status, advice = ("WARN", "install the same versions on both machines") if row["differs"] else ("PASS", "")
-    said = f"{row['incumbent']}: {reason}"
+    said = f"{row['incumbent']}: {row['differs'] or 'the same libraries there and here'}"
     return Gate("incumbent's software", "answer", status, None, None, "recorded", said, advice)
 
 

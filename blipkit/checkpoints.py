@@ -92,16 +92,13 @@ def check_source(source: str) -> str:
     folder = Path(source).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").is_file():
-            raise BadInput(
-                f"checkpoint {source!r}: the folder has no config.json; expected what save_pretrained writes"
-            )
+            raise BadInput(f"checkpoint {source!r} has no config.json; expected a folder that save_pretrained writes")
         return "folder"
     name = source.partition("@")[0]
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise BadInput(
-            f"checkpoint {source!r}: no such folder; expected builtin:tiny-pets, builtin:random-base, a folder, "
-            f"or a hub id such as Salesforce/blip-vqa-base"
-        )
+        known = ", ".join(f"builtin:{name}" for name in BUILTIN)
+        expected = f"expected {known}, a folder, or a hub id such as Salesforce/blip-vqa-base"
+        raise BadInput(f"checkpoint {source!r}: no such folder; {expected}")
     return "hub"
 
 
@@ -110,68 +107,60 @@ def load_checkpoint(source: str) -> Checkpoint:
 
     Raises BadInput where there is no such checkpoint, or where it is not a BLIP for question answering.
     """
-    kind = check_source(source)
+    kind, place, revision = check_source(source), Path(source).expanduser(), ""
+    is_pets = source == "builtin:tiny-pets"
     if kind == "builtin":
-        folder = TINY_PETS if source == "builtin:tiny-pets" else random_base_folder()
-        return Checkpoint(source, *_load(source, str(folder), None), trained_on_scenes=folder == TINY_PETS)
-    if kind == "folder":
-        return Checkpoint(source, *_load(source, str(Path(source).expanduser()), None))
-    name, _, revision = source.partition("@")
-    model, processor = _load(source, name, revision or "main")
-    return Checkpoint(source, model, processor, revision=getattr(model.config, "_commit_hash", None))
+        place = TINY_PETS if is_pets else random_base_folder()
+    elif kind == "hub":
+        place, _, revision = source.partition("@")
+    model, processor = _load(f"checkpoint {source!r}", str(place), revision or "main")
+    commit = getattr(model.config, "_commit_hash", None) if kind == "hub" else None
+    return Checkpoint(source, model, processor, trained_on_scenes=is_pets, revision=commit)
 
 
 def load_unchanged(source: str, digest: str) -> Checkpoint:
     """In a child: load a checkpoint that must be the one the parent has."""
     loaded = load_checkpoint(source)
     if loaded.digest != digest:
-        raise BlipkitError(
-            f"checkpoint {source!r} changed while it was being compiled: weights {digest}, now {loaded.digest}; run again"
-        )
+        seen = f"weights {digest}, now {loaded.digest}"
+        raise BlipkitError(f"checkpoint {source!r} changed while it was being compiled: {seen}; run again")
     return loaded
 
 
-def _load(source: str, place: str, revision: str | None):
+def _load(checkpoint: str, place: str, revision: str):
     from transformers import AutoConfig, AutoProcessor, BlipForQuestionAnswering
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # a bar per load fills notebooks and logs
-    options = {} if revision is None else {"revision": revision}
     try:
-        config = AutoConfig.from_pretrained(place, **options)
+        config = AutoConfig.from_pretrained(place, revision=revision)
         if config.model_type != "blip":
-            raise BadInput(
-                f"checkpoint {source!r} is a {config.model_type!r} model; expected 'blip' (BlipForQuestionAnswering)"
-            )
+            raise BadInput(f"{checkpoint} is a {config.model_type!r} model; expected 'blip' (BlipForQuestionAnswering)")
         model, about = BlipForQuestionAnswering.from_pretrained(
-            place, attn_implementation="eager", output_loading_info=True, **options
+            place, attn_implementation="eager", output_loading_info=True, revision=revision
         )
         if absent := sorted(about["missing_keys"]):
-            raise BadInput(
-                f"checkpoint {source!r}: {len(absent)} weights are missing, first {absent[0]}; transformers would fill them "
-                f"with random numbers: expected all that save_pretrained writes, under the names of this version"
-            )
-        processor = AutoProcessor.from_pretrained(place, **options)
+            seen = f"{len(absent)} weights are missing, first {absent[0]}"
+            expected = "expected all that save_pretrained writes, under the names of this version"
+            raise BadInput(f"{checkpoint}: {seen}; transformers would fill them with random numbers: {expected}")
+        processor = AutoProcessor.from_pretrained(place, revision=revision)
     except BadInput:
         raise
     except Exception as error:  # what a stranger's folder makes transformers raise has no end
-        first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        first = str(error).strip().partition("\n")[0] or type(error).__name__
         advice = "a folder needs config.json, weights, tokenizer and image processor as save_pretrained writes them"
-        if revision is not None:
+        if not Path(place).is_dir():
             advice = f"where the hub cannot be reached, fetch it elsewhere (hf download {place}) and pass the folder"
-        raise BadInput(f"checkpoint {source!r} did not load: {first}; {advice}") from None
-    _check_tokenizer(source, processor.tokenizer, config.text_config.vocab_size)
+        raise BadInput(f"{checkpoint} did not load: {first}; {advice}") from None
+    _check_tokenizer(checkpoint, processor.tokenizer, config.text_config.vocab_size)
     return model.float().eval(), processor
 
 
-def _check_tokenizer(source: str, tokenizer, words: int) -> None:
+def _check_tokenizer(checkpoint: str, tokenizer, words: int) -> None:
     """A tokenizer whose vocabulary file is missing loads without a word of warning and knows five words (5.x)."""
     if tokenizer.unk_token_id in tokenizer("dog").input_ids:
-        raise BadInput(
-            f"checkpoint {source!r}: its tokenizer does not know 'dog' ({len(tokenizer)} entries); "
-            f"expected tokenizer.json or vocab.txt beside the weights, as save_pretrained writes them"
-        )
+        expected = "expected tokenizer.json or vocab.txt beside the weights, as save_pretrained writes them"
+        raise BadInput(f"{checkpoint}: its tokenizer does not know 'dog' ({len(tokenizer)} entries); {expected}")
     if len(tokenizer) > words:
-        raise BadInput(
-            f"checkpoint {source!r}: its tokenizer has {len(tokenizer)} words, the model {words}; are they of one checkpoint?"
-        )
+        seen = f"its tokenizer has {len(tokenizer)} words, the model {words}"
+        raise BadInput(f"{checkpoint}: {seen}; are they of one checkpoint?")

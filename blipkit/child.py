@@ -35,19 +35,8 @@ def call(target: str, *, timeout_s: float, threads: int = 0, python=sys.executab
         if threads:
             environment |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
         child_end, our_end = os.pipe()
-        command = [
-            str(python),
-            "-X",
-            "faulthandler",
-            "-m",
-            "blipkit.child",
-            target,
-            str(question),
-            str(answer),
-            str(child_end),
-        ]
         process = subprocess.Popen(
-            command,
+            [python, "-X", "faulthandler", "-m", "blipkit.child", target, question, answer, str(child_end)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -59,16 +48,15 @@ def call(target: str, *, timeout_s: float, threads: int = 0, python=sys.executab
         os.close(child_end)
         try:
             printed, _ = process.communicate(timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            _stop(process)
+            ended = f"died ({_how(process.returncode)})"
+        except BaseException as error:  # Ctrl-C, too: leave no orphan behind
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            if not isinstance(error, subprocess.TimeoutExpired):
+                process.wait()
+                raise
             printed, _ = process.communicate()
-            raise BlipkitError(
-                f"{target} took longer than {timeout_s:.0f} s and was stopped; its last lines:\n{_tail(printed)}"
-            ) from None
-        except BaseException:  # Ctrl-C: leave no orphan behind
-            _stop(process)
-            process.wait()
-            raise
+            ended = f"took longer than {timeout_s:.0f} s and was stopped"
         finally:
             os.close(our_end)
         if process.returncode == 0:
@@ -77,13 +65,7 @@ def call(target: str, *, timeout_s: float, threads: int = 0, python=sys.executab
             problem = json.loads(answer.read_text())
             error = BadInput if problem["bad_input"] else BlipkitError
             raise error(problem["message"])
-        raise BlipkitError(f"{target} died ({_how(process.returncode)}); its last lines:\n{_tail(printed)}")
-
-
-def _stop(process: subprocess.Popen) -> None:
-    """Kill the child and all that it started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+        raise BlipkitError(f"{target} {ended}; its last lines:\n{_tail(printed)}")
 
 
 def _how(status: int) -> str:

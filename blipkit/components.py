@@ -7,6 +7,7 @@ transformers masks with finfo(float32).min, which is -inf in half precision, and
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -43,11 +44,9 @@ class TextEncoder(nn.Module):
         self.text_encoder = model.text_encoder
 
     def forward(self, input_ids, attention_mask, image_states, image_mask):
-        times = input_ids.shape[0] // image_states.shape[0]
         hidden = self.text_encoder.embeddings(input_ids=input_ids)
-        states, states_mask = repeat_rows(image_states, times), repeat_rows(image_mask, times)
-        mask, states_mask = key_mask(attention_mask, hidden.dtype), key_mask(states_mask, hidden.dtype)
-        return run_layers(self.text_encoder.encoder, hidden, mask, states, states_mask)
+        mask = key_mask(attention_mask, hidden.dtype)
+        return run_layers(self.text_encoder.encoder, hidden, mask, image_states, image_mask)
 
 
 class TextDecoder(nn.Module):
@@ -62,20 +61,22 @@ class TextDecoder(nn.Module):
         self.text_decoder = model.text_decoder
 
     def forward(self, answer_ids, question_states, question_mask):
-        times = answer_ids.shape[0] // question_states.shape[0]
         bert = self.text_decoder.bert
         hidden = bert.embeddings(input_ids=answer_ids)
-        states, states_mask = repeat_rows(question_states, times), repeat_rows(question_mask, times)
-        mask, states_mask = causal_mask(answer_ids, hidden.dtype), key_mask(states_mask, hidden.dtype)
-        return self.text_decoder.cls(run_layers(bert.encoder, hidden, mask, states, states_mask))
+        mask = causal_mask(answer_ids, hidden.dtype)
+        return self.text_decoder.cls(run_layers(bert.encoder, hidden, mask, question_states, question_mask))
 
 
 def run_layers(encoder, hidden, mask, states, states_mask):
     """Each of the text encoder's own layers: self-attention, cross-attention, feed-forward.
 
+    states, states_mask (0/1): a row for several successive ones of `hidden`, repeated here, inside the graph.
+
     Spelled out because BlipTextAttention.forward drops the cross-attention mask before it reaches its softmax
     (transformers 4.57 and 5.23), so that padding would change answers; its inner module takes the mask and applies it.
     """
+    times = hidden.shape[0] // states.shape[0]
+    states, states_mask = repeat_rows(states, times), key_mask(repeat_rows(states_mask, times), hidden.dtype)
     for layer in encoder.layer:
         hidden = layer.attention(hidden, attention_mask=mask)[0]
         seen = layer.crossattention.self(hidden, encoder_hidden_states=states, encoder_attention_mask=states_mask)[0]
@@ -99,52 +100,42 @@ def causal_mask(ids: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return ((position[None, :] > position[:, None]).to(dtype) * MASKED)[None, None]
 
 
-def _image_inputs(config, b: Bucket):
-    side = config.vision_config.image_size
-    return {"pixel_values": ((b.frames, 3, side, side), torch.float32)}
-
-
-def _question_inputs(config, b: Bucket):
-    vision, rows = config.vision_config, b.frames * b.questions
+def tensor_shapes(config, b: Bucket) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
+    """Name -> (shape, dtype) of every tensor into or out of a component in a bucket, from the config alone."""
+    vision, text, rows = config.vision_config, config.text_config, b.frames * b.questions
     tokens = (vision.image_size // vision.patch_size) ** 2 + 1
     return {
-        "input_ids": ((rows, b.tokens), IDS),
-        "attention_mask": ((rows, b.tokens), IDS),
+        "pixel_values": ((b.frames, 3, vision.image_size, vision.image_size), torch.float32),
         "image_states": ((b.frames, tokens, vision.hidden_size), torch.float32),
         "image_mask": ((b.frames, tokens), IDS),
-    }
-
-
-def _answer_inputs(config, b: Bucket):
-    rows = b.frames * b.questions
-    return {
-        "answer_ids": ((rows * b.candidates, b.answer_tokens), IDS),
-        "question_states": ((rows, b.tokens, config.text_config.hidden_size), torch.float32),
+        "input_ids": ((rows, b.tokens), IDS),
+        "attention_mask": ((rows, b.tokens), IDS),
+        "question_states": ((rows, b.tokens, text.hidden_size), torch.float32),
         "question_mask": ((rows, b.tokens), IDS),
+        "answer_ids": ((rows * b.candidates, b.answer_tokens), IDS),
+        "logits": ((rows * b.candidates, b.answer_tokens, text.vocab_size), torch.float32),
     }
 
 
 def output_shape(component, b: Bucket) -> torch.Size:
     """What comes out of a component in a bucket, from the config alone: the next one's input, or a word's scores."""
-    config, output = component.checkpoint.config, component.output_names[0]
-    known = {**_question_inputs(config, b), **_answer_inputs(config, b)}
-    known["logits"] = ((*known["answer_ids"][0], config.text_config.vocab_size), torch.float32)
-    return torch.Size(known[output][0])
+    return torch.Size(tensor_shapes(component.checkpoint.config, b)[component.output_names[0]][0])
 
 
-@dataclass(frozen=True)
-class Piece:
-    """How one component is taken out: its adapter, the shapes of its inputs in a bucket, the name of its output."""
+class Piece(NamedTuple):
+    """How one component is taken out: its adapter, the names of its inputs in order, the name of its output."""
 
     adapter: Callable
-    inputs: Callable
+    inputs: tuple[str, ...]
     output: str
 
 
 PIECES = {
-    "image_encoder": Piece(ImageEncoder, _image_inputs, "image_states"),
-    "text_encoder": Piece(TextEncoder, _question_inputs, "question_states"),
-    "text_decoder": Piece(TextDecoder, _answer_inputs, "logits"),
+    "image_encoder": Piece(ImageEncoder, ("pixel_values",), "image_states"),
+    "text_encoder": Piece(
+        TextEncoder, ("input_ids", "attention_mask", "image_states", "image_mask"), "question_states"
+    ),
+    "text_decoder": Piece(TextDecoder, ("answer_ids", "question_states", "question_mask"), "logits"),
 }
 
 
@@ -172,7 +163,8 @@ class Component:
 
     def input_shapes(self, bucket: Bucket) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
         """Input name -> (shape, dtype) in a bucket, from the config alone."""
-        return PIECES[self.name].inputs(self.checkpoint.config, bucket)
+        shapes = tensor_shapes(self.checkpoint.config, bucket)
+        return {name: shapes[name] for name in PIECES[self.name].inputs}
 
     def example_inputs(self, shapes: Bucket | None = None, seed: int = 0) -> tuple[torch.Tensor, ...]:
         """Tensors of the right shapes and dtypes: random values, valid token ids, all-ones masks."""
@@ -199,9 +191,6 @@ class Components:
     def __iter__(self) -> Iterator[Component]:
         return iter(self._by_name.values())
 
-    def __len__(self) -> int:
-        return len(self._by_name)
-
     def __getitem__(self, name: str) -> Component:
         return self._by_name[name]
 
@@ -225,11 +214,3 @@ def check_bucket(checkpoint: Checkpoint, bucket: Bucket) -> None:
             raise BadInput(
                 f"bucket {bucket}: {name} is {getattr(bucket, name)}; the checkpoint has {longest} positions (max_position_embeddings)"
             )
-
-
-def image_encoder_flops(vision) -> int:
-    """Floating point operations of one image through the encoder, a multiply-add counted as two."""
-    n, d = (vision.image_size // vision.patch_size) ** 2 + 1, vision.hidden_size
-    layer = 4 * n * d * d + 2 * n * n * d + 2 * n * d * vision.intermediate_size
-    patches = (n - 1) * 3 * vision.patch_size**2 * d
-    return 2 * (vision.num_hidden_layers * layer + patches)

@@ -22,9 +22,9 @@ def needed_throughput_ratio(candidate: Price, incumbent: Price, target: float) -
     return candidate.usd_per_hour / incumbent.usd_per_hour / (1 - target)
 
 
-def needed_incumbent_price(candidate: Price, target: float, throughput_ratio: float = 1.0) -> float:
-    """USD per hour that the incumbent must cost for the candidate to save `target` at this throughput ratio."""
-    return candidate.usd_per_hour / throughput_ratio / (1 - target)
+def needed_incumbent_price(candidate: Price, target: float) -> float:
+    """USD per hour that the incumbent must cost for the candidate to save `target` at equal throughput."""
+    return candidate.usd_per_hour / (1 - target)
 
 
 def priced(row: dict, usd_per_hour: float) -> dict:
@@ -36,14 +36,9 @@ def priced(row: dict, usd_per_hour: float) -> dict:
 
 def missing_evidence(seen: Sequence[str], wanted: dict[str, tuple[Price, str]], hours: float) -> list[dict]:
     """What each kind of machine in `wanted` (kind -> its price, and the command) would take that no folder was measured on."""
-    return [
-        {
-            "what": f"a measured run on {price.instance}",
-            "kind": kind,
-            "command": command,
-            "hours": hours,
-            "usd": hours * price.usd_per_hour,
-        }
-        for kind, (price, command) in wanted.items()
-        if kind not in seen
-    ]
+    rows = []
+    for kind, (price, command) in wanted.items():
+        if kind not in seen:
+            about = {"what": f"a measured run on {price.instance}", "kind": kind, "command": command}
+            rows.append({**about, "hours": hours, "usd": hours * price.usd_per_hour})
+    return rows

@@ -28,25 +28,21 @@ def decisions(arm: str, frames: Sequence[Frame], questions: Sequence[Question], 
 def _decision(arm: str, frame: Frame, question: Question, reference: Answer, candidate: Answer) -> dict:
     tokens = enumerate(zip_longest(reference.tokens, candidate.tokens))
     parted = next((place for place, (a, b) in tokens if a != b), None)
-    gaps = [None if parted is None else one.gaps[parted] for one in (reference, candidate)]
-    return {
+    flipped = candidate.text != reference.text or math.isnan(candidate.margin)
+    row = {
         "arm": arm,
         "frame": frame.name,
         "question": question.text,
         "open": question.candidates is None,
         "label": frame.answers.get(question.text),
-        "reference": reference.text,
-        "reference_margin": reference.margin,
-        "reference_probability": reference.probability,
-        "candidate": candidate.text,
-        "candidate_margin": candidate.margin,
-        "candidate_probability": candidate.probability,
-        "flipped": (flipped := candidate.text != reference.text or math.isnan(candidate.margin)),
+        "flipped": flipped,
         "moved": abs(reference.margin + candidate.margin) if flipped else abs(reference.margin - candidate.margin),
         "first_divergence": parted,
-        "reference_gap": gaps[0],
-        "candidate_gap": gaps[1],
     }
+    for side, one in (("reference", reference), ("candidate", candidate)):
+        row |= {side: one.text, f"{side}_margin": one.margin, f"{side}_probability": one.probability}
+        row[f"{side}_gap"] = None if parted is None else one.gaps[parted]
+    return row
 
 
 def ranked(rows: Sequence[dict]) -> list[dict]:
@@ -88,12 +84,11 @@ def between(ours: Sequence[dict], theirs: Sequence[dict]) -> dict:
     assert all((a["frame"], a["question"]) == (b["frame"], b["question"]) for a, b in pairs)
     differ = sum(a["candidate"] != b["candidate"] for a, b in pairs)
     low, high = wilson(differ, len(pairs))
-    labelled = [(a["candidate"] == a["label"], b["candidate"] == a["label"]) for a, b in pairs if _labelled(a)]
-    alone = [sum(one and not other for one, other in labelled), sum(other and not one for one, other in labelled)]
-    counts = {"answers": len(pairs), "differ": differ, "rate_low": low, "rate_high": high}
-    return {**counts, "labelled": len(labelled), "only_first_right": alone[0], "only_second_right": alone[1]} | {
-        "mcnemar_p": mcnemar(*alone) if labelled else None
-    }
+    right = [(a["candidate"] == a["label"], b["candidate"] == a["label"]) for a, b in pairs if _labelled(a)]
+    first, second = right.count((True, False)), right.count((False, True))
+    p = mcnemar(first, second) if right else None
+    counts = {"answers": len(pairs), "differ": differ, "rate_low": low, "rate_high": high, "labelled": len(right)}
+    return {**counts, "only_first_right": first, "only_second_right": second, "mcnemar_p": p}
 
 
 def _labelled(row: dict) -> bool:
@@ -104,7 +99,7 @@ def calibration(rows: Sequence[dict], side: str = "candidate") -> list[dict]:
     """`statistics.reliability` of one side's labelled answers with candidates; empty where nothing is labelled."""
     judged = [row for row in ranked(rows) if _labelled(row)]
     right = [row[side] == row["label"] for row in judged]
-    return reliability([row[f"{side}_probability"] for row in judged], right) if judged else []
+    return reliability([row[f"{side}_probability"] for row in judged], right)
 
 
 def summarise_labels(rows: Sequence[dict], side: str = "candidate") -> dict | None:
@@ -162,9 +157,8 @@ def accuracy_gate(rows: Sequence[dict], floor: float, drawings: bool = False) ->
     """
     if drawings:
         reason = "the drawn scenes' labels are not this checkpoint's to answer"
-        return not_run(
-            "accuracy", "answer", reason, "ask about labelled frames of your own: common.frames_from, labels.csv"
-        )
+        advice = "ask about labelled frames of your own: common.frames_from, labels.csv"
+        return not_run("accuracy", "answer", reason, advice)
     if not (found := summarise_labels(rows, "reference")):
         reason = "no labels for these frames and questions"
         return not_run("accuracy", "answer", reason, "put labels.csv (file, question, answer) beside the images")

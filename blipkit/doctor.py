@@ -3,7 +3,6 @@
 import platform as host
 import re
 import shutil
-import subprocess
 
 from blipkit import machine
 from blipkit.arms import IMAGE
@@ -29,7 +28,7 @@ def check_parts() -> list[dict]:
         ("operating system*", system, "Ubuntu 24.04", "Ubuntu 24.04" in system, "take Ubuntu 24.04"),
         ("glibc", glibc, "2.35 or later", at_least(glibc, "2.35"), "take Ubuntu 24.04; Amazon Linux 2023 has 2.34"),
         ("Python", python, " or ".join(release["python"]), python in release["python"], IN_IMAGE),
-        *((name, of.get(name), release[name], same(of.get(name), release[name]), IN_IMAGE) for name in ("torch-neuronx", "neuronx-cc")),
+        *((name, of.get(name), release[name], of.get(name, "").partition("+")[0] == release[name], IN_IMAGE) for name in ("torch-neuronx", "neuronx-cc")),
         ("torch", of.get("torch"), "2.9", numbers(of.get("torch"))[:2] == (2, 9), IN_IMAGE),
         ("Neuron devices", ", ".join(about["neuron_devices"]), "neuron0", about["neuron_devices"], "rent an inf2.xlarge; in a container, pass --device=/dev/neuron0"),
         ("driver", driver, release["driver"], at_least(driver, release["driver"]), PAIR),
@@ -64,11 +63,7 @@ def driver_version() -> str | None:
 
 def package_version(name: str) -> str | None:
     """Version of a system package, by dpkg."""
-    try:
-        asked = ["dpkg-query", "-W", "-f", "${Version}", name]
-        return subprocess.run(asked, capture_output=True, text=True, timeout=20, check=True).stdout.strip() or None
-    except (OSError, subprocess.SubprocessError):
-        return None
+    return machine.output_of("dpkg-query", "-W", "-f", "${Version}", name) or None
 
 
 def are_a_pair(driver: str, runtime: str) -> bool:
@@ -78,11 +73,6 @@ def are_a_pair(driver: str, runtime: str) -> bool:
     return not too_new and not too_old
 
 
-def same(seen: str | None, expected: str) -> bool:
-    """Whether two versions are one, local labels aside."""
-    return (seen or "").partition("+")[0] == expected
-
-
 def at_least(seen: str | None, expected: str) -> bool:
     """Whether a version is there and not older."""
     return numbers(seen) >= numbers(expected)
@@ -90,4 +80,5 @@ def at_least(seen: str | None, expected: str) -> bool:
 
 def numbers(version: str | None) -> tuple[int, ...]:
     """The leading numbers of a version: (2, 9, 1) of 2.9.1+cpu, none where there is no version."""
-    return tuple(map(int, re.match(r"(?:\d+(?:\.(?=\d)|))*", version or "")[0].split("."))) if version else ()
+    leading = re.match(r"[\d.]*", version or "")[0]
+    return tuple(map(int, re.findall(r"\d+", leading)))

@@ -20,18 +20,9 @@ def explore(draw: Callable[..., None], **knobs: tuple[float, float, float]) -> N
     import ipywidgets
     from IPython.display import display
 
-    style = {"description_width": "10em"}
+    look = {"style": {"description_width": "10em"}, "layout": {"width": "32em"}, "continuous_update": False}
     sliders = {
-        name: ipywidgets.FloatSlider(
-            value=start,
-            min=least,
-            max=most,
-            step=(most - least) / 200,
-            description=name,
-            continuous_update=False,
-            style=style,
-            layout={"width": "32em"},
-        )
+        name: ipywidgets.FloatSlider(start, min=least, max=most, step=(most - least) / 200, description=name, **look)
         for name, (least, most, start) in knobs.items()
     }
     display(ipywidgets.VBox([*sliders.values(), ipywidgets.interactive_output(draw, sliders)]))

@@ -1,12 +1,12 @@
 """Pictures, frames and tables as HTML that needs nothing else: inline, with alt text, readable without colour.
 
-Shown in JupyterLab and in the report alike; where only text can be shown, the alt text is.
+Shown in JupyterLab and in the report alike; where only text can be shown, the alt text is. A terminal has rich's tables.
 """
 
 import base64
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito's, for any eyes
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -47,10 +47,10 @@ def show_frames(images: Sequence, captions: Sequence[str], width: int = 160) -> 
     parts = []
     for image, caption in zip(images, captions, strict=True):
         alt, lines = html.escape("a frame: " + caption.replace("\n", "; ")), html.escape(caption).replace("\n", "<br>")
-        source = f'src="data:image/png;base64,{_png(image, width)}"' if image is not None else ""
-        picture = (
-            f'<img class="frame" {source} width="{width}" alt="{alt}">' if source else "<p>(not on this machine)</p>"
-        )
+        picture = "<p>(not on this machine)</p>"
+        if image is not None:
+            source = f"data:image/png;base64,{_png(image, width)}"
+            picture = f'<img class="frame" src="{source}" width="{width}" alt="{alt}">'
         style = f"display:inline-block;width:{width}px;margin:6px;vertical-align:top"
         parts.append(f'<figure style="{style}">{picture}<figcaption>{lines}</figcaption></figure>')
     _display(f"<div>{''.join(parts)}</div>", "\n".join(captions))
@@ -60,20 +60,30 @@ def show_table(rows, caption: str, columns: Sequence[str] | None = None) -> None
     """Display rows (dicts or a pandas frame) as a table with a caption; floats to four significant digits."""
     import pandas
 
-    text = pandas.DataFrame(rows, columns=columns).to_string(index=False)
-    _display(table_html(rows, caption, columns), f"{caption}\n{text}")
+    frame = pandas.DataFrame(rows, columns=columns)
+    _display(table_html(frame, caption), f"{caption}\n{frame.to_string(index=False)}")
 
 
-def table_html(rows, caption: str, columns: Sequence[str] | None = None) -> str:
+def table_html(rows, caption: str) -> str:
     """The table that `show_table` displays, as HTML."""
     import pandas
 
-    frame = pandas.DataFrame(rows, columns=columns).fillna(
-        float("nan")
-    )  # a column of None alone is no number to pandas
+    # a column of None alone is no number to pandas
+    frame = pandas.DataFrame(rows).fillna(float("nan"))
     table = frame.to_html(index=False, border=0, float_format=lambda value: f"{value:.4g}", na_rep="not known")
     said = f"<caption>{html.escape(caption)}</caption><thead>"
     return table.replace("<thead>", said, 1).replace("<th>", '<th scope="col">')
+
+
+def terminal_table(columns: Sequence[str], rows: Iterable[Iterable[str]], **options):
+    """A rich table for the command line; options: as `rich.table.Table` takes them."""
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(*columns, **options)
+    for row in rows:
+        made.add_row(*map(Text, row))  # Text: what a record says is no markup
+    return made
 
 
 def _png(image, width: int) -> str:

@@ -88,10 +88,9 @@ def load_frames(source: str, count: int, seed: int, skip_unreadable: bool = Fals
     if bad:
         more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
         found = f"frames {source!r}: {len(bad)} of {len(bad) + len(frames)} images cannot be used: {'; '.join(bad[:SHOWN])}{more}"
-        if not skip_unreadable:
-            raise BadInput(f"{found}. Repair or remove them, or set common.skip_unreadable to true")
-        if not frames:
-            raise BadInput(f"{found}. Repair or remove them")
+        if not (skip_unreadable and frames):
+            advice = "" if skip_unreadable else ", or set common.skip_unreadable to true"
+            raise BadInput(f"{found}. Repair or remove them{advice}")
         print(f"{found}; skipped")
     return frames
 
@@ -119,9 +118,8 @@ def list_files(folder: Path) -> list[Path]:
 
 def read_labels(path: Path, files: set[str]) -> dict[str, dict[str, str]]:
     """File -> question -> right answer, from a table of these three; empty where there is none, BadInput by line."""
-    labels: dict[str, dict[str, str]] = {}
     if not path.is_file():
-        return labels
+        return {}
     try:
         reader = csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""), strict=True)
         rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
@@ -133,22 +131,21 @@ def read_labels(path: Path, files: set[str]) -> dict[str, dict[str, str]]:
     header = rows[0][1] if rows else []
     if header != COLUMNS:
         raise BadInput(f"{path}, line 1: saw {','.join(header)!r}; expected the header {','.join(COLUMNS)}")
+    labels: dict[str, dict[str, str]] = {}
     for line, row in rows[1:]:
+        where = f"{path}, line {line}"
         if not any(row):
             continue
         if len(row) != len(COLUMNS) or not all(row):
-            raise BadInput(
-                f"{path}, line {line}: saw {row}; expected a file, a question and an answer (a comma in a text needs quotes around it)"
-            )
+            expected = "expected a file, a question and an answer (a comma in a text needs quotes around it)"
+            raise BadInput(f"{where}: saw {row}; {expected}")
         file, question, answer = row
         if file not in files:
             known = textwrap.shorten(nearest(file, files), 200, placeholder=" ...")
-            raise BadInput(f"{path}, line {line}: no file {file!r} in the folder; {known}")
+            raise BadInput(f"{where}: no file {file!r} in the folder; {known}")
         first = labels.setdefault(file, {}).setdefault(question, answer)
         if answer != first:
-            raise BadInput(
-                f"{path}, line {line}: {file!r}, {question!r} is {answer!r} here and {first!r} above; keep one"
-            )
+            raise BadInput(f"{where}: {file!r}, {question!r} is {answer!r} here and {first!r} above; keep one")
     return labels
 
 
@@ -157,12 +154,9 @@ def check_labels(frames: Sequence[Frame], questions: Sequence[Question]) -> None
     asked = {q.text: q.candidates for q in questions}
     labels = [(f.name, q, a) for f in frames if isinstance(f.source, Path) for q, a in f.answers.items()]
     if labels and not any(question in asked for _, question, _ in labels):
-        first = labels[0][1]
-        raise BadInput(
-            f"{LABELS}: none of its questions is asked; write them as in common.questions. {first!r}: {nearest(first, asked)}"
-        )
+        first, said = labels[0][1], "none of its questions is asked; write them as in common.questions"
+        raise BadInput(f"{LABELS}: {said}. {first!r}: {nearest(first, asked)}")
     for file, question, answer in labels:
         if (candidates := asked.get(question)) and answer not in candidates:
-            raise BadInput(
-                f"{LABELS}: {file!r}, {question!r} is {answer!r}, no candidate of the question; {nearest(answer, candidates)}"
-            )
+            said = f"{file!r}, {question!r} is {answer!r}, no candidate of the question"
+            raise BadInput(f"{LABELS}: {said}; {nearest(answer, candidates)}")

@@ -2,7 +2,7 @@
 
 torch_neuronx.trace records a module with torch-xla's lazy tensors and hands the recorded HLO to the compiler. The first
 half runs on any CPU: here each component is recorded, its operations are listed and held against what the compiler's
-documents name (`recordings.NAMED`), and the program is run by XLA and compared with the module. What only the compiler knows
+documents name (neuronx_cc.yaml), and the program is run by XLA and compared with the module. What only the compiler knows
 (instruction counts, memory, an operation that no document names) is not found out here.
 
 torch-xla needs another torch than blipkit does, so all this happens in a child in an environment of its own.
@@ -19,7 +19,7 @@ from blipkit.buckets import Bucket
 from blipkit.components import Components
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.params import ROOT
-from blipkit.records import Gate, judge, not_run
+from blipkit.records import WORST_FIRST, Gate, judge, not_run
 
 STACK = ".venv-neuron-stack"
 MAKE_STACK = "make neuron-stack"
@@ -35,8 +35,7 @@ def find_stack(folder: str = STACK) -> Path | None:
     Raises BadInput where it has other versions than lowering needs, naming them and the command that mends it.
     """
     place = Path(ROOT, folder).absolute()
-    ready = place / ".blipkit-ready"  # make neuron-stack writes it last
-    if not folder or (folder == STACK and not ready.exists()):
+    if not folder or (folder == STACK and not (place / ".blipkit-ready").exists()):  # make neuron-stack writes it last
         return None
     python = place / "bin" / "python"
     if not python.exists():
@@ -53,8 +52,7 @@ def find_stack(folder: str = STACK) -> Path | None:
 def stack_versions(python: Path) -> dict[str, str]:
     """Versions of what decides about lowering in the environment of `python`, read without starting it."""
     sites = [str(site) for site in python.parent.parent.glob("lib/python3*/site-packages")]
-    found = {name: next(iter(metadata.distributions(name=name, path=sites)), None) for name in LIBRARIES}
-    return {name: one.version for name, one in found.items() if one}
+    return {name: found.version for name in LIBRARIES for found in metadata.distributions(name=name, path=sites)}
 
 
 def lower(components: Components, buckets: Sequence[Bucket], stack: str = STACK) -> list[dict]:
@@ -65,49 +63,33 @@ def lower(components: Components, buckets: Sequence[Bucket], stack: str = STACK)
     tried alone, and the row says which one died.
     """
     python, checkpoint = find_stack(stack), next(iter(components)).checkpoint
-    jobs = [[component.name, asdict(bucket)] for component in components for bucket in buckets]
+    pieces = [(component.name, bucket) for component in components for bucket in buckets]
 
     def ask(jobs: list) -> list[dict]:
-        return child.call(
-            "blipkit.recordings:lower_from_source",
-            timeout_s=LIMIT_S,
-            python=python,
-            environment=ENVIRONMENT,
-            source=checkpoint.source,
-            digest=checkpoint.digest,
-            jobs=jobs,
-        )
-
-    def ask_alone(job: list) -> dict:
+        about = {"python": python, "environment": ENVIRONMENT, "source": checkpoint.source, "digest": checkpoint.digest}
         try:
-            return ask([job])[0]
+            return child.call("blipkit.recordings:lower_from_source", timeout_s=LIMIT_S, **about, jobs=jobs)
+        except BadInput:
+            raise
         except BlipkitError as error:
+            if len(jobs) > 1:
+                return [row for job in jobs for row in ask([job])]
             died = {"status": "FAIL", "what": "recording it ended the process", "where": str(error)}
-            return {"findings": [{**died, "next": "leave out what its last lines name"}]}
+            return [{"findings": [{**died, "next": "leave out what its last lines name"}]}]
 
-    if python is None:
-        missing = {"status": "NOT-RUN", "evidence": "none", "stack": {}, "findings": []}
-        return [{**_empty(*job), **missing, "next": MAKE_STACK} for job in jobs]
-    try:
-        rows = ask(jobs)
-    except BadInput:
-        raise
-    except BlipkitError:
-        rows = [ask_alone(job) for job in jobs]
-    about = {"stack": stack_versions(python)}
+    rows = [{"status": "NOT-RUN", "evidence": "none", "stack": {}, "findings": [], "next": MAKE_STACK}] * len(pieces)
+    if python:
+        rows, versions = ask([[name, asdict(bucket)] for name, bucket in pieces]), stack_versions(python)
+        rows = [{"status": _worst(row["findings"])["status"], "stack": versions, **row} for row in rows]
+    empty = {"operations": {}, "int64": {}, "relative_l2": None, "seconds": None}
     return [
-        {**_empty(*job), "status": _worst(row["findings"]), **about, **row} for job, row in zip(jobs, rows, strict=True)
+        {"component": name, "bucket": str(bucket), **empty, **row}
+        for (name, bucket), row in zip(pieces, rows, strict=True)
     ]
 
 
-def _empty(name: str, sizes: dict) -> dict:
-    row = {"component": name, "bucket": str(Bucket(**sizes)), "operations": {}, "int64": {}}
-    return {**row, "relative_l2": None, "seconds": None}
-
-
-def _worst(findings: list[dict]) -> str:
-    seen = {finding["status"] for finding in findings}
-    return next((status for status in ("FAIL", "WARN") if status in seen), "PASS")
+def _worst(findings: list[dict]) -> dict:
+    return min(findings, key=lambda finding: WORST_FIRST.index(finding["status"]), default={"status": "PASS"})
 
 
 def lowering_gate(component: str, rows: Sequence[dict]) -> Gate:
@@ -116,14 +98,12 @@ def lowering_gate(component: str, rows: Sequence[dict]) -> Gate:
     if any(row["status"] == "NOT-RUN" for row in rows):
         return not_run(name, "answer", "there is no environment to lower it in", MAKE_STACK)
     findings = [finding for row in rows for finding in row["findings"]]
-    failed = [finding for finding in findings if finding["status"] == "FAIL"]
-    reason, advice = "what stands in the way of neuronx-cc, as far as a CPU can tell", ""
+    failed = sum(finding["status"] == "FAIL" for finding in findings)
+    gate = judge(name, "answer", failed, 0, reason="what stands in the way of neuronx-cc, as far as a CPU can tell")
     if findings:
-        first = (failed or findings)[0]
-        reason, advice = f"{reason}; {first['what']}: {first['where']}", first["next"]
-    gate = judge(name, "answer", len(failed), 0, reason=reason, next=advice)
-    if gate.status == "PASS" and findings:
-        gate.status, gate.next = "WARN", advice
+        worst = _worst(findings)
+        gate.status, gate.next = worst["status"], worst["next"]
+        gate.reason += f"; {worst['what']}: {worst['where']}"
     return gate
 
 
@@ -132,19 +112,16 @@ def changed_operations(rows: Sequence[dict], before: Sequence[dict]) -> list[dic
 
     Rows only where the stack's versions or the operations differ.
     """
+    earlier = {(row["component"], row["bucket"]): row for row in reversed(before) if row["operations"]}
     changes = []
     for row in rows:
-        same = [b for b in before if (b["component"], b["bucket"]) == (row["component"], row["bucket"])]
-        then = next((b for b in same if b["operations"] and row["operations"]), None)
-        if then is None or (then["stack"], then["operations"]) == (row["stack"], row["operations"]):
+        then = earlier.get((row["component"], row["bucket"]), row)
+        if not row["operations"] or (then["stack"], then["operations"]) == (row["stack"], row["operations"]):
             continue
+        names = sorted({name for name, _ in row["stack"].items() ^ then["stack"].items()})
+        moved = [f"{name} {then['stack'].get(name, 'none')} -> {row['stack'].get(name, 'none')}" for name in names]
+        between = ", ".join(moved) or "the same versions"
         now, past = collections.Counter(row["operations"]), collections.Counter(then["operations"])
-        changed = [n for n in {**row["stack"], **then["stack"]} if row["stack"].get(n) != then["stack"].get(n)]
-        between = [f"{n} {then['stack'].get(n, 'none')} -> {row['stack'].get(n, 'none')}" for n in changed]
-        about = {
-            "component": row["component"],
-            "bucket": row["bucket"],
-            "between": ", ".join(between) or "the same versions",
-        }
+        about = {"component": row["component"], "bucket": row["bucket"], "between": between}
         changes.append({**about, "added": dict(now - past), "removed": dict(past - now)})
     return changes

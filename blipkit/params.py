@@ -5,13 +5,15 @@ parameter, and YAML reads 1e-3 as text.
 
 import ast
 import math
-from dataclasses import dataclass, field
+import re
+from collections import Counter
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
-from pydantic import ConfigDict, ValidationError, create_model
+from pydantic import TypeAdapter, ValidationError
 
 from blipkit.errors import BadInput, nearest
 
@@ -19,13 +21,15 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 PROFILES = ROOT / "params"
 PUBLISHED = ROOT / "results" / "published"
-TYPES = {t.__name__: t for t in (str, int, float, bool, list, dict)}
-# common keys read by run and report alone; only: the notebooks of this profile, all where it is empty
-RUN_DEFAULTS = {"required": [], "only": [], "cell_limit_s": 3600, "share_frames": False}
-RUN_KEYS = {"required": list[str], "only": list[str], "cell_limit_s": int, "share_frames": bool}
 RUN_OWN = ("results", "profile", "replay")  # knobs that a run sets itself; no profile may
-SHARES = {"flip_limit", "accuracy_floor", "target_saving", "overlap_floor"}  # from 0 up to, not including, 1
-ZERO_IS_FINE = {"seed", "warmup"}  # every other number must be more than zero
+SHARES = {
+    "flip_limit",
+    "accuracy_floor",
+    "target_saving",
+    "overlap_floor",
+    "repeat_share",
+}  # from 0 up to, not including, 1
+ZERO_IS_FINE = {"seed", "warmup", "think_ms", "batch_wait_ms"}  # every other number must be more than zero
 EMPTY_IS_FINE = {"required", "only", "beside", "replay", "neuron_stack", "compiler_flags", "incumbent"}
 
 
@@ -34,14 +38,20 @@ def is_folder(value: str) -> bool:
     return "/" in value or bool(value) and Path(value).is_dir()
 
 
-@dataclass(frozen=True)
-class Knob:
+class Knob(NamedTuple):
     """One line of a parameters cell."""
 
-    name: str
     type: Any
     default: Any
     reason: str
+
+
+RUN_KEYS = {  # common keys that no notebook declares, as run and report alone read them
+    "required": Knob(list[str], [], "gates that must have been measured"),
+    "only": Knob(list[str], [], "the notebooks of this profile, all where it is empty"),
+    "cell_limit_s": Knob(int, 3600, "seconds that one cell may take"),
+    "share_frames": Knob(bool, False, "the frames of a folder may be handed on"),
+}
 
 
 def knobs_in(source: str) -> dict[str, Knob]:
@@ -50,12 +60,11 @@ def knobs_in(source: str) -> dict[str, Knob]:
     knobs = {}
     for node in ast.parse(source).body:
         if not isinstance(node, ast.AnnAssign):
-            raise BadInput(
-                f"parameters cell, line {node.lineno}: expected `name: type = default  # reason`, saw {lines[node.lineno - 1]!r}"
-            )
-        annotation = eval(ast.unparse(node.annotation), {"__builtins__": {}}, TYPES)  # our own notebooks' types
+            expected = "expected `name: type = default  # reason`"
+            raise BadInput(f"parameters cell, line {node.lineno}: {expected}, saw {lines[node.lineno - 1]!r}")
+        annotation = eval(ast.unparse(node.annotation))  # our own notebooks' types
         reason = lines[node.end_lineno - 1].partition("  # ")[2].strip()
-        knobs[node.target.id] = Knob(node.target.id, annotation, ast.literal_eval(node.value), reason)
+        knobs[node.target.id] = Knob(annotation, ast.literal_eval(node.value), reason)
     return knobs
 
 
@@ -71,10 +80,9 @@ def notebooks() -> dict[str, dict[str, Knob]]:
             raise BadInput(
                 f"{path.name}: {len(cells)} cells are tagged `parameters`; expected one, with the notebook's knobs"
             )
-        if section_of(path.stem) in {"common", *map(section_of, found)}:
-            raise BadInput(
-                f"{path.name}: the section {section_of(path.stem)!r} is taken; give the notebook another name"
-            )
+        section = section_of(path.stem)
+        if section in {"common", *map(section_of, found)}:
+            raise BadInput(f"{path.name}: the section {section!r} is taken; give the notebook another name")
         found[path.stem] = knobs_in(cells[0].source)
     return found
 
@@ -84,25 +92,21 @@ def section_of(stem: str) -> str:
     return stem.partition("_")[2]
 
 
-def check_values(values: dict, knobs: dict[str, Any], where: str) -> dict:
-    """Refuse what no knob names or types allow; `knobs` maps a name to its type."""
-    for name in values:
-        if name not in knobs:
-            raise BadInput(f"{where}: unknown key {name!r}; {nearest(name, knobs)}")
-    model = create_model(
-        "Knobs", __config__=ConfigDict(strict=True), **{n: (t, ...) for n, t in knobs.items() if n in values}
-    )
-    try:
-        model(**values)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        path, seen = ".".join(map(str, problem["loc"])), problem["input"]
-        hint = " (YAML reads 1e-3 as text; write 1.0e-3)" if isinstance(seen, str) and _is_number(seen) else ""
-        expected = problem["msg"].replace("Input should be ", "expected ")
-        raise BadInput(f"{where}: {path} is {seen!r}; {expected}{hint}") from None
+def check_values(values: dict, types: dict[str, Any], where: str) -> None:
+    """Refuse what no knob names, types or ranges allow; `types` maps the name of each knob to its type."""
     for name, value in values.items():
+        if name not in types:
+            raise BadInput(f"{where}: unknown key {name!r}; {nearest(name, types)}")
+        try:
+            TypeAdapter(types[name]).validate_python(value, strict=True)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            path, seen = ".".join(map(str, (name, *problem["loc"]))), problem["input"]
+            exponent = isinstance(seen, str) and re.fullmatch(r"[+-]?[\d.]+e[+-]?\d+", seen, re.IGNORECASE)
+            hint = " (YAML reads 1e-3 as text; write 1.0e-3)" if exponent else ""
+            expected = problem["msg"].replace("Input should be ", "expected ")
+            raise BadInput(f"{where}: {path} is {seen!r}; {expected}{hint}") from None
         _check_range(name, value, f"{where}: {name}")
-    return values
 
 
 def _check_range(name: str, value, where: str) -> None:
@@ -116,25 +120,15 @@ def _check_range(name: str, value, where: str) -> None:
         if name in SHARES and not 0 <= value < 1:
             raise BadInput(f"{where} is {value}; expected a share, at least 0 and less than 1")
         if not (math.isfinite(value) and (value > 0 or (value == 0 and name in ZERO_IS_FINE | SHARES))):
-            raise BadInput(
-                f"{where} is {value}; expected {'zero or more' if name in ZERO_IS_FINE else 'more than zero'}"
-            )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+            expected = "zero or more" if name in ZERO_IS_FINE else "more than zero"
+            raise BadInput(f"{where} is {value}; expected {expected}")
 
 
 def check_notebook(namespace: dict) -> None:
     """For a notebook's second cell: check the knobs as injected, whoever ran it (`check_notebook(globals())`)."""
-    types = namespace.get("__annotations__", {})
-    ours = {"In", "Out", "exit", "quit", "open", "get_ipython", "params"}
+    ours = ("In", "Out", "params")
     given = {n: v for n, v in namespace.items() if not n.startswith("_") and n not in ours and not callable(v)}
-    check_values(given, types, "parameters of this notebook")
+    check_values(given, namespace["__annotations__"], "parameters of this notebook")
 
 
 @dataclass
@@ -142,7 +136,7 @@ class Profile:
     """A profile as read: `name`, and the values of each section that differ from the notebooks' defaults."""
 
     name: str
-    sections: dict[str, dict] = field(default_factory=dict)
+    sections: dict[str, dict]
 
     @property
     def required(self) -> list[str]:
@@ -151,11 +145,10 @@ class Profile:
 
     def resolved(self) -> dict[str, dict]:
         """Every knob with its value: running this profile repeats the run."""
-        full = {"common": {**common_defaults(), **self.sections.get("common", {})}}
-        for stem, knobs in notebooks().items():
-            own = {n: k.default for n, k in knobs.items() if n not in common_knobs() and n not in RUN_OWN}
-            full[section_of(stem)] = {**own, **self.sections.get(section_of(stem), {})}
-        return full
+        return {
+            section: {**{name: knob.default for name, knob in knobs.items()}, **self.sections.get(section, {})}
+            for section, knobs in known_sections().items()
+        }
 
     def parameters(self, stem: str, results: str, replay: str = "") -> dict:
         """What papermill passes to the notebook `stem`."""
@@ -166,17 +159,15 @@ class Profile:
 
 
 @cache
-def common_knobs() -> dict[str, Knob]:
-    """The knobs that more than one notebook declares: the `common` section."""
-    seen: dict[str, list[Knob]] = {}
-    for knobs in notebooks().values():
-        for name, knob in knobs.items():
-            seen.setdefault(name, []).append(knob)
-    return {n: ks[0] for n, ks in seen.items() if len(ks) > 1 and n not in RUN_OWN}
-
-
-def common_defaults() -> dict:
-    return {name: knob.default for name, knob in common_knobs().items()} | RUN_DEFAULTS
+def known_sections() -> dict[str, dict[str, Knob]]:
+    """Section -> the knobs that a profile may set in it; those that more than one notebook declares are in `common`."""
+    declared = Counter(name for knobs in notebooks().values() for name in knobs if name not in RUN_OWN)
+    common = {name: knob for knobs in notebooks().values() for name, knob in knobs.items() if declared[name] > 1}
+    own = {
+        section_of(stem): {name: knob for name, knob in knobs.items() if declared[name] == 1}
+        for stem, knobs in notebooks().items()
+    }
+    return {"common": {**common, **RUN_KEYS}, **own}
 
 
 def load_profile(name: str, settings: list[str] = ()) -> Profile:
@@ -189,9 +180,8 @@ def load_profile(name: str, settings: list[str] = ()) -> Profile:
     sections = read_sections(path)
     for setting in settings:
         _apply(sections, setting)
-    profile = Profile(path.resolve().parent.name if path.name == "profile.yaml" else path.stem, sections)
-    _check(profile, str(path))
-    return profile
+    _check(sections, path)
+    return Profile(path.resolve().parent.name if path.name == "profile.yaml" else path.stem, sections)
 
 
 def read_sections(path: Path) -> dict[str, dict]:
@@ -202,12 +192,11 @@ def read_sections(path: Path) -> dict[str, dict]:
         raise BadInput(f"profile {path}: not YAML ({_first_words(error)}); compare params/tiny.yaml") from None
     except OSError as error:
         raise BadInput(f"profile {path}: {error.strerror}; expected a file that can be read") from None
+    expected = "expected sections such as `common:` and `parity:`"
     if sections is None:
-        raise BadInput(f"profile {path}: the file is empty; expected sections such as `common:` and `parity:`")
+        raise BadInput(f"profile {path}: the file is empty; {expected}")
     if not isinstance(sections, dict):
-        raise BadInput(
-            f"profile {path}: expected sections such as `common:` and `parity:`, saw {type(sections).__name__}"
-        )
+        raise BadInput(f"profile {path}: {expected}, saw {type(sections).__name__}")
     return {name: values if values is not None else {} for name, values in sections.items()}
 
 
@@ -219,9 +208,8 @@ class _StrictLoader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if key in seen:
-                raise yaml.YAMLError(
-                    f"key {key!r} stands twice, the second time in line {key_node.start_mark.line + 1}"
-                )
+                line = key_node.start_mark.line + 1
+                raise yaml.YAMLError(f"key {key!r} stands twice, the second time in line {line}")
             seen.append(key)
         return super().construct_mapping(node, deep)
 
@@ -235,8 +223,8 @@ def _first_words(error: Exception) -> str:
 
 def _apply(sections: dict, setting: str) -> None:
     key, equals, text = setting.partition("=")
-    section, dot, name = key.strip().partition(".")
-    if not (equals and dot and name):
+    section, _, name = key.strip().partition(".")
+    if not (equals and name):
         raise BadInput(f"--set {setting!r}: expected section.key=value, such as parity.frames=20")
     try:
         value = yaml.load(text, _StrictLoader)
@@ -244,19 +232,13 @@ def _apply(sections: dict, setting: str) -> None:
         raise BadInput(
             f"--set {setting!r}: the value is not YAML; quote texts, such as --set 'common.questions=[\"is the dog barking?\"]'"
         ) from None
-    if not isinstance(sections.setdefault(section, {}), dict):
-        raise BadInput(
-            f"--set {setting!r}: section {section!r} of the profile is {sections[section]!r}, not `key: value` lines"
-        )
-    sections[section][name] = value
+    if isinstance(sections.setdefault(section, {}), dict):  # else `_check` names the section
+        sections[section][name] = value
 
 
-def _check(profile: Profile, where: str) -> None:
-    common = {n: k.type for n, k in common_knobs().items()} | RUN_KEYS
-    known = {"common": common}
-    for stem, knobs in notebooks().items():
-        known[section_of(stem)] = {n: k.type for n, k in knobs.items() if n not in common and n not in RUN_OWN}
-    for section, values in profile.sections.items():
+def _check(sections: dict, where: Path) -> None:
+    known = known_sections()
+    for section, values in sections.items():
         if section not in known:
             raise BadInput(f"{where}: unknown section {section!r}; {nearest(section, known)}")
         if not isinstance(values, dict):
@@ -265,4 +247,4 @@ def _check(profile: Profile, where: str) -> None:
             homes = [home for home, knobs in known.items() if name in knobs]
             if homes and section not in homes:
                 raise BadInput(f"{where}: {section}: unknown key {name!r}; it belongs to {' or '.join(homes)}")
-        check_values(values, known[section], f"{where}: {section}")
+        check_values(values, {name: knob.type for name, knob in known[section].items()}, f"{where}: {section}")

@@ -5,7 +5,7 @@ A is the reference (eager, float32, CPU). B is the same model in the candidate's
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,8 +18,7 @@ PER_BIN = 100  # hold fewer numbers than this on average: chance alone makes two
 OUTLIER = 3.0  # times B's largest error: what a spread alone would hide
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(NamedTuple):
     """How far a candidate's tensor is from the reference's; `*_ratio`, `overlap` and histograms are against B, or None.
 
     relative_l2 and relative_max are against the whole reference tensor: per-element ratios (`*_rel`) explode near zero.
@@ -49,7 +48,7 @@ class Comparison:
     problem: str = ""  # why there is nothing to judge
 
     def row(self) -> dict:
-        return asdict(self)
+        return self._asdict()
 
 
 SHAPES_DIFFER = "the shapes differ"
@@ -73,7 +72,6 @@ def compare(
     gap, there = error.abs(), size > 0
     relative = (gap[there] / size[there]).numpy()
     ulps = (gap[there] / (torch.exp2(torch.frexp(size[there]).exponent.double()) * ROUNDOFF[precision])).numpy()
-    median_ulps, p99_ulps = map(float, np.quantile(ulps, [0.5, 0.99]))
     l2 = (error.norm() / a.norm()).item()
     return Comparison(
         compared=a.numel(),
@@ -88,8 +86,8 @@ def compare(
         relative_max=(gap.max() / size.max()).item(),
         cosine=torch.nn.functional.cosine_similarity(a, c, 0).item(),
         snr_db=float(-20 * np.log10(l2)) if l2 else float("inf"),
-        median_ulps=median_ulps,
-        p99_ulps=p99_ulps,
+        median_ulps=float(np.quantile(ulps, 0.5)),
+        p99_ulps=float(np.quantile(ulps, 0.99)),
         **({} if same_format is None else _against(error, same_format.detach().cpu().double().flatten() - a)),
     )
 
@@ -134,8 +132,7 @@ def _ratio(ours: torch.Tensor, theirs: torch.Tensor) -> float:
     return (ours / theirs).item() if ours else 0.0
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """tensor: number format -> relative L2; sigma_ratio: against B, at most; overlap: of the histograms, at least."""
 
     tensor: dict[str, float]
@@ -143,7 +140,7 @@ class Limits:
     overlap: float
 
 
-ROUTES = ("float32 limit", "sigma ratio", "overlap", "format limit")  # strictest first
+ROUTES = ("float32 limit", "sigma ratio", "overlap", "format limit", None)  # strictest first; None: by none of them
 
 
 def route(row: dict, limits: Limits) -> str | None:
@@ -151,11 +148,12 @@ def route(row: dict, limits: Limits) -> str | None:
     holds = {
         "float32 limit": row["relative_l2"] <= limits.tensor["float32"],
         "format limit": row["relative_l2"] <= limits.tensor[row["precision"]],
+        None: True,
     }
     if row["sigma_ratio"] is not None and row["max_ratio"] <= OUTLIER:
         holds["sigma ratio"] = max(row["sigma_ratio"], row["l2_ratio"]) <= limits.sigma_ratio
         holds["overlap"] = row["overlap"] >= limits.overlap
-    return next((name for name in ROUTES if holds.get(name)), None)
+    return next(name for name in ROUTES if holds.get(name))
 
 
 def tensor_gate(arm: str, component: str, rows: Sequence[dict], limits: Limits) -> Gate:
@@ -172,10 +170,8 @@ def tensor_gate(arm: str, component: str, rows: Sequence[dict], limits: Limits) 
         failed = any(problem.startswith(SHAPES_DIFFER) for problem in problems)
         advice = "run 02_trace again" if failed else "let the pipeline call it, with frames that differ"
         return Gate(name, "answer", "FAIL" if failed else "INVALID", None, None, evidence, reason, advice)
-    passed = [route(row, limits) for row in rows]
-    taken = max(passed, key=lambda one: len(ROUTES) if one is None else ROUTES.index(one))
-    there = [row for row, one in zip(rows, passed, strict=True) if one == taken]
-    worst = max(there, key=lambda row: np.nan_to_num(row["relative_l2"], nan=np.inf))
+    worst = max(rows, key=lambda row: (ROUTES.index(route(row, limits)), np.nan_to_num(row["relative_l2"], nan=np.inf)))
+    taken = route(worst, limits)
     status = "FAIL" if taken is None else "WARN" if taken == "format limit" and worst["same_format"] else "PASS"
     advice = "it computes something else, or in a coarser format: is it the first component that differs?"
     measured, limit, reason = worst["relative_l2"], limits.tensor[worst["precision"]], _reason(worst, taken, rows)
@@ -185,15 +181,14 @@ def tensor_gate(arm: str, component: str, rows: Sequence[dict], limits: Limits) 
 def _reason(worst: dict, taken: str | None, rows: Sequence[dict]) -> str:
     """Which route was taken, and what would have passed."""
     known = worst["same_format"]
+    but = f"noisier than {known}, but" if known else "torch has no such format, so only"
     said = {
         "float32 limit": "as close as float32 has to be",
         "sigma ratio": f"no noisier than {known}",
         "overlap": f"its errors are spread as those of {known}",
-        "format limit": f"noisier than {known}, but within" if known else "torch has no such format, so only within",
+        "format limit": f"{but} within the static limit of {worst['precision']}",
         None: "more than its number format explains",
     }[taken]
-    if taken == "format limit":
-        said += f" the static limit of {worst['precision']}"
     figures = f"required tolerance: relative L2 {worst['relative_l2']:.2e}, or absolute {worst['max_abs']:.2e}"
     if known:
         figures += f"; sigma ratio {worst['sigma_ratio']:.3f}, overlap {worst['overlap']:.4f}"

@@ -8,13 +8,14 @@ are greedy. The padded path hands the real question mask to the decoder, so that
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
 from blipkit.artifacts import Artifacts
 from blipkit.buckets import Bucket, choose_bucket
 from blipkit.checkpoints import Checkpoint
-from blipkit.components import IDS, isolate
+from blipkit.components import IDS, PIECES, isolate
 from blipkit.errors import BlipkitError
 from blipkit.questions import Question, tokenise
 from blipkit.runners import Loaded, load_artifact
@@ -49,10 +50,9 @@ class Step:
 
     def row(self) -> dict:
         """Shapes of what went in and came out, and the size of the latter."""
-        inputs = ", ".join(str(tuple(tensor.shape)) for tensor in self.inputs)
         return {
             "component": self.component,
-            "inputs": inputs,
+            "inputs": ", ".join(str(tuple(tensor.shape)) for tensor in self.inputs),
             "output": str(tuple(self.output.shape)),
             "output_kib": self.output.nbytes / 1024,
         }
@@ -61,8 +61,8 @@ class Step:
 class Pipeline:
     """Answers questions about frames with the artifacts of one arm."""
 
-    def __init__(self, checkpoint: Checkpoint, stages: dict[Bucket, dict[str, Loaded]], arm: str):
-        self.checkpoint, self.stages, self.arm = checkpoint, stages, arm
+    def __init__(self, checkpoint: Checkpoint, stages: dict[Bucket, dict[str, Loaded]]):
+        self.checkpoint, self.stages = checkpoint, stages
         text = checkpoint.config.text_config
         self.start, self.end, self.pad = text.bos_token_id, text.sep_token_id, text.pad_token_id
 
@@ -75,14 +75,13 @@ class Pipeline:
         candidates: what texts are answered with; None for open answers. Raises BadInput for a request that fits no
         bucket, naming the one to add.
         """
-        asked = [
-            q if isinstance(q, Question) else Question(q, tuple(candidates) if candidates else None) for q in questions
-        ]
-        if not asked or not len(frames):
-            return [[] for _ in range(len(frames))]
+        default = tuple(candidates) if candidates else None
+        asked = [q if isinstance(q, Question) else Question(q, default) for q in questions]
+        answers: list[list[Answer]] = [[] for _ in range(len(frames))]
+        if not asked or not answers:
+            return answers
         token_ids, options = tokenise(asked, self.checkpoint.processor.tokenizer, self.end)
         bucket = choose_bucket(list(self.stages), len(frames), asked, (token_ids, options))
-        answers: list[list[Answer]] = [[] for _ in range(len(frames))]
         for first in range(0, len(frames), bucket.frames):
             block = self.preprocess(frames[first : first + bucket.frames])  # a slice decodes its own images only
             states = self.stages[bucket]["image_encoder"](pad_rows(block, bucket.frames))
@@ -114,40 +113,35 @@ class Pipeline:
             return call
 
         stages = {b: {name: watched(one, b) for name, one in stage.items()} for b, stage in self.stages.items()}
-        Pipeline(self.checkpoint, stages, self.arm).answer(frames, questions)
+        Pipeline(self.checkpoint, stages).answer(frames, questions)
         return steps
 
     def _answer_block(self, bucket: Bucket, image_states, questions, token_ids, options) -> list[list[Answer]]:
         """[frame of the bucket][question] -> Answer, for at most `bucket.questions` questions."""
-        filled = token_ids + [token_ids[-1]] * (bucket.questions - len(token_ids))
-        ids = torch.full((bucket.questions, bucket.tokens), self.pad, dtype=IDS)
-        mask = torch.zeros_like(ids)
-        for row, tokens in enumerate(filled):
-            ids[row, : len(tokens)] = torch.tensor(tokens, dtype=IDS)
-            mask[row, : len(tokens)] = 1
-        ids, mask = ids.repeat(bucket.frames, 1), mask.repeat(bucket.frames, 1)  # (F*Q, T)
+        rows = pad_rows(id_rows(token_ids, bucket.tokens), bucket.questions).repeat(bucket.frames, 1)  # (F*Q, T)
+        mask = (rows >= 0).to(IDS)
         image_mask = torch.ones(image_states.shape[:2], dtype=IDS)
-        states = self.stages[bucket]["text_encoder"](ids, mask, image_states, image_mask)
+        states = self.stages[bucket]["text_encoder"](self._ids(rows), mask, image_states, image_mask)
 
         scores = self._rank(bucket, states, mask, options) if any(options) else None
-        written = (
-            self._write(bucket, states, mask, [q.candidates is None for q in questions]) if not all(options) else None
-        )
+        is_open = [not candidates for candidates in options]
+        written = self._write(bucket, states, mask, is_open) if any(is_open) else None
         return [
             [ranked_answer(q, scores[frame, i]) if q.candidates else written[frame][i] for i, q in enumerate(questions)]
             for frame in range(bucket.frames)
         ]
 
+    def _ids(self, rows: torch.Tensor) -> torch.Tensor:
+        """What `id_rows` made, as a component takes it."""
+        return rows.masked_fill(rows < 0, self.pad).to(IDS)
+
     def _rank(self, bucket: Bucket, states, mask, options) -> torch.Tensor:
         """Log-likelihoods (F, Q, C) in nats: every candidate of every question in one decoder pass."""
         f, q, c, a = bucket.frames, bucket.questions, bucket.candidates, bucket.answer_tokens
-        targets = torch.full((q, c, a), -1, dtype=torch.long)
-        for row, candidates in enumerate(options):
-            for column, tokens in enumerate(candidates):
-                targets[row, column, : len(tokens)] = torch.tensor(tokens)
-        answer_ids = torch.full((q, c, a), self.start, dtype=IDS)
-        answer_ids[..., 1:] = torch.where(targets[..., :-1] < 0, self.pad, targets[..., :-1])
-        logits = self.stages[bucket]["text_decoder"](answer_ids.repeat(f, 1, 1).reshape(f * q * c, a), states, mask)
+        filled = [candidates + [[]] * (c - len(candidates)) for candidates in options + [[]] * (q - len(options))]
+        targets = torch.stack([id_rows(candidates, a) for candidates in filled])
+        given = self._ids(torch.nn.functional.pad(targets[..., :-1], (1, 0), value=self.start))
+        logits = self.stages[bucket]["text_decoder"](given.reshape(q * c, a).repeat(f, 1), states, mask)
         logits = logits.float().cpu().reshape(f, q, c, a, -1)
         likely = logits.log_softmax(-1).gather(-1, targets.clamp(min=0).expand(f, q, c, a).unsqueeze(-1)).squeeze(-1)
         return (likely * (targets >= 0)).sum(-1)
@@ -156,38 +150,28 @@ class Pipeline:
         """Greedy answers of static length, without a cache: one decoder call per token, until every open one has ended."""
         f, q, c, a = bucket.frames, bucket.questions, bucket.candidates, bucket.answer_tokens
         rows = f * q
-        ids = torch.full((rows, a), self.pad, dtype=IDS)
+        ids = torch.full((rows, a + 1), self.pad, dtype=IDS)  # the start, and the answers so far
         ids[:, 0] = self.start
-        ended = torch.tensor((is_open + [False] * (q - len(is_open))) * f).logical_not()
-        words: list[list[int]] = [[] for _ in range(rows)]
-        gaps: list[list[float]] = [[] for _ in range(rows)]
-        likelihood = torch.zeros(rows)
+        going = torch.tensor((is_open + [False] * (q - len(is_open))) * f)
+        tokens, gaps = torch.zeros(rows, a, dtype=torch.long), torch.zeros(rows, a)
+        likelihood, lengths = torch.zeros(rows), torch.zeros(rows, dtype=torch.long)
         for position in range(a):
-            logits = self.stages[bucket]["text_decoder"](ids.repeat_interleave(c, 0), states, mask)
+            logits = self.stages[bucket]["text_decoder"](ids[:, :a].repeat_interleave(c, 0), states, mask)
             logits = logits.float().cpu().reshape(rows, c, a, -1)[:, 0, position]
-            best = logits.topk(2)
-            token = best.indices[:, 0]
-            going = ~ended
-            likelihood += going * logits.log_softmax(-1).gather(-1, token[:, None])[:, 0]
-            gap = best.values[:, 0] - best.values[:, 1]
-            for row in going.nonzero()[:, 0].tolist():
-                words[row].append(token[row].item())
-                gaps[row].append(gap[row].item())
-            ended |= token == self.end
-            if ended.all() or position + 1 == a:
+            best, places = logits.topk(2)
+            tokens[:, position], gaps[:, position] = places[:, 0], best[:, 0] - best[:, 1]
+            likelihood += going * logits.log_softmax(-1).gather(-1, places)[:, 0]
+            lengths += going
+            going &= places[:, 0] != self.end
+            if not going.any():
                 break
-            ids[:, position + 1] = torch.where(ended, self.pad, token).to(IDS)
-        decode = self.checkpoint.processor.tokenizer.decode
-        answers = [
-            Answer(
-                decode(words[row], skip_special_tokens=True),
-                likelihood[row].exp().item(),
-                min(gaps[row], default=math.inf),
-                tokens=tuple(words[row]),
-                gaps=tuple(gaps[row]),
-            )
-            for row in range(rows)
-        ]
+            ids[:, position + 1] = torch.where(going, places[:, 0], self.pad)
+        answers = []
+        for row, length in enumerate(lengths.tolist()):
+            own, gap = tokens[row, :length].tolist(), gaps[row, :length].tolist()
+            text = self.checkpoint.processor.tokenizer.decode(own, skip_special_tokens=True)
+            probability, margin = likelihood[row].exp().item(), min(gap, default=math.inf)
+            answers.append(Answer(text, probability, margin, tokens=tuple(own), gaps=tuple(gap)))
         return [answers[frame * q : (frame + 1) * q] for frame in range(f)]
 
 
@@ -199,6 +183,11 @@ def ranked_answer(question: Question, scores: torch.Tensor) -> Answer:
     return Answer(question.candidates[winner], own.softmax(0)[winner].item(), best - second, tuple(own.tolist()))
 
 
+def id_rows(several: Sequence[list[int]], width: int) -> torch.Tensor:
+    """Token ids of different lengths as (R, width), -1 where one has ended."""
+    return torch.tensor([ids + [-1] * (width - len(ids)) for ids in several])
+
+
 def pad_rows(tensor: torch.Tensor, rows: int) -> torch.Tensor:
     """Repeat the last row up to `rows`."""
     missing = rows - len(tensor)
@@ -207,38 +196,18 @@ def pad_rows(tensor: torch.Tensor, rows: int) -> torch.Tensor:
 
 def assemble(checkpoint: Checkpoint, artifacts: Artifacts, load: Callable = load_artifact) -> Pipeline:
     """Load artifacts of one arm into a pipeline; `load` may put them elsewhere than in this process."""
-    components = isolate(checkpoint)
     arms = {str(a.arm) for a in artifacts}
     if len(arms) != 1:
         raise BlipkitError(f"a pipeline needs artifacts of one arm, saw {', '.join(sorted(arms)) or 'none'}")
-    loaded = {}
-    stages = {}
     for bucket in artifacts.buckets:
-        found = artifacts.of(bucket)
-        absent = [c.name for c in components if c.name not in found]
-        if absent:
+        if absent := [name for name in PIECES if name not in artifacts.of(bucket)]:
             raise BlipkitError(f"bucket {bucket} of {arms.pop()} lacks {', '.join(absent)}; trace all components")
-        for artifact in found.values():
-            if artifact.folder not in loaded:  # two buckets may share an image encoder
-                loaded[artifact.folder] = load(artifact, components[artifact.component])
-        stages[bucket] = {name: loaded[artifact.folder] for name, artifact in found.items()}
-    return Pipeline(checkpoint, stages, arms.pop())
+    loaded = load_each(checkpoint, artifacts, load)
+    stages = {b: {name: loaded[a.folder] for name, a in artifacts.of(b).items()} for b in artifacts.buckets}
+    return Pipeline(checkpoint, stages)
 
 
-@torch.inference_mode()
-def unpadded_scores(checkpoint: Checkpoint, frame, question: Question) -> list[float]:
-    """Log-likelihood of each candidate by transformers' own forward: one frame, one question, nothing padded."""
-    model, processor = checkpoint.model, checkpoint.processor
-    pixels = processor.image_processor([frame.convert("RGB")], return_tensors="pt")["pixel_values"]
-    asked = processor.tokenizer(question.text, return_tensors="pt")
-    image = model.vision_model(pixels).last_hidden_state
-    states = model.text_encoder(
-        asked.input_ids, attention_mask=asked.attention_mask, encoder_hidden_states=image
-    ).last_hidden_state
-    text, scores = model.config.text_config, []
-    for candidate in question.candidates:
-        tokens = [*processor.tokenizer(candidate, add_special_tokens=False).input_ids, text.sep_token_id]
-        ids = torch.tensor([[text.bos_token_id, *tokens[:-1]]])
-        logits = model.text_decoder(ids, encoder_hidden_states=states, use_cache=False).logits
-        scores.append(logits.log_softmax(-1)[0].gather(-1, torch.tensor(tokens)[:, None]).sum().item())
-    return scores
+def load_each(checkpoint: Checkpoint, artifacts: Artifacts, load: Callable) -> dict[Path, Loaded]:
+    """Folder -> the compiled component in memory, once: two buckets may share an image encoder."""
+    components, one_each = isolate(checkpoint), {a.folder: a for a in artifacts}
+    return {folder: load(a, components[a.component]) for folder, a in one_each.items()}

@@ -12,11 +12,11 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from blipkit import machine
-from blipkit.records import Gate
+from blipkit.records import WORST_FIRST, Gate
 
 PERIOD_S = 1
 LINGER_S = 2.5 * PERIOD_S  # the monitor tells of a process while it lives, once a period
@@ -108,11 +108,7 @@ def _number(found):
 
 def devices() -> list[dict]:
     """`neuron-ls -j` on this machine; empty where it cannot be asked."""
-    try:
-        done = subprocess.run([tool("neuron-ls") or "neuron-ls", "-j"], capture_output=True, text=True, timeout=20)
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return parse_ls(done.stdout)
+    return parse_ls(machine.output_of(tool("neuron-ls") or "neuron-ls", "-j"))
 
 
 def counters() -> dict[str, int] | None:
@@ -128,8 +124,13 @@ def counters() -> dict[str, int] | None:
 def power_percent() -> float | None:
     """Mean power of the last minute over the devices, percent of the maximum."""
     paths = (machine.SYSTEM / "sys/devices/virtual/neuron_device").glob("neuron*/stats/power/utilization")
-    seen = [value for path in paths if (value := parse_power(path.read_text())) is not None]
-    return sum(seen) / len(seen) if seen else None
+    return _mean(parse_power(path.read_text()) for path in paths)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Of those that are known; None where none is."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def settle(executed: Sequence[dict]) -> dict:
@@ -150,12 +151,12 @@ class Watch:
 
     def __enter__(self) -> "Watch":
         self.before, self.rows, self._monitor, self.tag = counters(), [], None, f"blipkit-{uuid.uuid4()}"
-        self._folder = tempfile.TemporaryDirectory(prefix="blipkit-")
-        config = Path(self._folder.name, "monitor.json")
-        config.write_text(json.dumps(CONFIG))
         if program := tool("neuron-monitor"):
+            self._folder = tempfile.TemporaryDirectory(prefix="blipkit-")
+            config = Path(self._folder.name, "monitor.json")
+            config.write_text(json.dumps(CONFIG))
             self._monitor = subprocess.Popen(
-                [program, "-c", str(config)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+                [program, "-c", config], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
             )
             self._reader = threading.Thread(target=self._read, daemon=True)
             self._reader.start()
@@ -173,36 +174,28 @@ class Watch:
     def __exit__(self, *_) -> None:
         if self._monitor:
             self._monitor.terminate()
-            try:
-                self._monitor.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                self._monitor.kill()
             self._reader.join(timeout=10)
-        self._folder.cleanup()
+            self._monitor.kill()  # where it has not ended yet
+            self._monitor.wait()
+            self._folder.cleanup()
 
     def row(self, settled: dict) -> dict:
         """The record of what was sent and what each witness saw, once the processes have ended."""
         pids = {one["pid"] for one in settled["executed"]}
         own, after = [row for row in self.rows if row["pid"] in pids or row["tag"] == self.tag], counters()
-        told = [row for row in own if row["completed"] is not None]
-        busy = [row for row in told if row["device_s"] is not None and row["total_s"] is not None]
-        use = [percent for row in own for percent in row["utilisation"].values() if percent is not None]
-
-        def median_ms(name: str) -> float | None:
-            return 1e3 * sum(row[name] for row in busy) / len(busy) if busy else None
-
+        told = [row["completed"] for row in own if row["completed"] is not None]
+        latency = {name: _mean(row[f"{name}_s"] for row in own) for name in ("device", "total")}
         return {
             "sent": sum(one["sent"] for one in settled["executed"]),
             "processes": len(pids),
-            "monitor_completed": sum(row["completed"] for row in told) if told else None,
+            "monitor_completed": sum(told) if told else None,
             "failed": sum(row["failed"] or 0 for row in own),
             "numerical_errors": sum(row["numerical"] or 0 for row in own),
             "counter_rise": sum(after.values()) - sum(self.before.values()) if after and self.before else None,
             "only_on_device": all(one["only_on_device"] for one in settled["executed"]),
             "seen_by_neuron_ls": settled["on_device"],
-            "utilisation_percent": sum(use) / len(use) if use else None,
-            "device_ms": median_ms("device_s"),
-            "total_ms": median_ms("total_s"),
+            "utilisation_percent": _mean(percent for row in own for percent in row["utilisation"].values()),
+            **{f"{name}_ms": seconds and 1e3 * seconds for name, seconds in latency.items()},
             "device_mb": max((row["device_bytes"] or 0 for row in own), default=0) / 1e6,
             "power_percent": power_percent(),
         }
@@ -214,12 +207,11 @@ def execution_gate(name: str, rows: Sequence[dict]) -> Gate:
     FAIL where executions failed on the device. rows: those of `Watch.row`.
     """
     sent, judged = sum(row["sent"] for row in rows), [_judge(row) for row in rows] or [("INVALID", "nothing was sent")]
-    status, reason = min(judged, key=lambda one: ("FAIL", "INVALID", "PASS").index(one[0]))
+    status, reason = min(judged, key=lambda one: (WORST_FIRST.index(one[0]), not one[1]))  # weaker proof before proof
     totals = {who: sum(row[key] or 0 for row in rows) for who, key in WITNESSES.items()}
-    if status == "PASS":
-        weaker = [said for _, said in judged if said]
+    if not reason:
         told = ", ".join(f"{who} counted {count}" for who, count in totals.items() if count)
-        reason = weaker[0] if weaker else f"of {sent} executions sent, {told}"
+        reason = f"of {sent} executions sent, {told}"
     advice = {
         "FAIL": "compile with --enable-saturate-infinity, or look at the none arm",
         "INVALID": "end what else uses the device, see neuron-ls, and run again; blipkit doctor checks the tools",
@@ -238,8 +230,8 @@ def _judge(row: dict) -> tuple[str, str]:
     if any(abs(count - row["sent"]) > max(TOLERANCE * row["sent"], 1) for count in said.values()):
         told = ", ".join(f"{who} counted {count}" for who, count in said.items())
         return "INVALID", f"{row['sent']} executions were sent, {told}"
-    if not said and row["only_on_device"] and row["seen_by_neuron_ls"]:
+    if said:
+        return "PASS", ""
+    if row["only_on_device"] and row["seen_by_neuron_ls"]:
         return "PASS", "weaker proof: the graphs hold only Neuron's operations, and neuron-ls shows our processes"
-    if not said:
-        return "INVALID", "nothing shows that it ran on the device: no monitor, no counters, no process in neuron-ls"
-    return "PASS", ""
+    return "INVALID", "nothing shows that it ran on the device: no monitor, no counters, no process in neuron-ls"

@@ -18,10 +18,5 @@ def publish(folder: Path) -> Path:
     name = json.loads((folder / "environment.json").read_text())["name"]
     target = PUBLISHED / re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") / folder.resolve().name
     shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
-    for kept in KEPT:
-        if (folder / kept).is_dir():
-            shutil.copytree(folder / kept, target / kept)
-        elif (folder / kept).is_file():
-            shutil.copy(folder / kept, target / kept)
+    shutil.copytree(folder, target, ignore=lambda at, names: set(names) - set(KEPT) if Path(at) == folder else ())
     return target

@@ -31,23 +31,19 @@ def parse_questions(given: Sequence) -> list[Question]:
     for item in given:
         item = {"text": item} if isinstance(item, str) else item
         if not isinstance(item, dict) or set(item) - {"text", "candidates"} or not _is_text(item.get("text")):
-            raise BadInput(
-                f"question {item!r}: expected a text, or {{text: ..., candidates: [yes, no]}} or {{text: ..., candidates: open}}"
-            )
-        candidates = item.get("candidates", ("yes", "no"))
-        if candidates != "open" and (
-            not isinstance(candidates, list | tuple) or len(candidates) < 2 or not all(map(_is_text, candidates))
-        ):
-            raise BadInput(
-                f"question {item['text']!r}: candidates are {candidates!r}; expected two or more quoted texts, or open (YAML reads bare yes and no as true and false)"
-            )
-        if candidates != "open" and len(set(candidates)) < len(candidates):
-            raise BadInput(
-                f"question {item['text']!r}: a candidate stands twice in {candidates!r}; expected different ones"
-            )
-        if any(q.text == item["text"] for q in questions):
-            raise BadInput(f"question {item['text']!r} stands twice in common.questions; ask it once")
-        questions.append(Question(item["text"], None if candidates == "open" else tuple(candidates)))
+            expected = "a text, or {text: ..., candidates: [yes, no]} or {text: ..., candidates: open}"
+            raise BadInput(f"question {item!r}: expected {expected}")
+        text, candidates = item["text"], item.get("candidates", Question.candidates)
+        if candidates == "open":
+            candidates = None
+        elif not isinstance(candidates, list | tuple) or len(candidates) < 2 or not all(map(_is_text, candidates)):
+            expected = "two or more quoted texts, or open (YAML reads bare yes and no as true and false)"
+            raise BadInput(f"question {text!r}: candidates are {candidates!r}; expected {expected}")
+        elif len(set(candidates)) < len(candidates):
+            raise BadInput(f"question {text!r}: a candidate stands twice in {candidates!r}; expected different ones")
+        if any(q.text == text for q in questions):
+            raise BadInput(f"question {text!r} stands twice in common.questions; ask it once")
+        questions.append(Question(text, tuple(candidates) if candidates else None))
     if not questions:
         raise BadInput("questions: the list is empty; expected at least one question")
     return questions

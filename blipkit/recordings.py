@@ -9,12 +9,12 @@ import linecache
 import re
 import time
 import traceback
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
+from blipkit.arms import NEURONX_CC
 from blipkit.buckets import Bucket
 from blipkit.checkpoints import load_unchanged
 from blipkit.components import Component, isolate
@@ -22,24 +22,11 @@ from blipkit.components import Component, isolate
 ERROR_LIMIT = 1e-5  # relative L2 error of a float32 program; rounding in another order gives some 1e-7
 PADDED = (0, 2, 1)  # how many places at the end of each mask are padding, in the three sets of inputs
 
-# (an HLO instruction matches, FAIL or WARN, what it is, what to do): docs/neuron.md has the page of each
-NAMED = (
-    (r" sort\(", "FAIL", "sorting is not supported", "sort on the host, after the component"),
-    (r" fft\(", "FAIL", "Fourier transforms are not supported", "keep them outside the component"),
-    (r"\bc(64|128)\[", "FAIL", "complex numbers are not supported (NCC_EVRF004)", "compute with real tensors"),
-    (r"\bf64\[", "FAIL", "64-bit floats are not supported (NCC_ESPP004)", "use float32"),
-    (r" triangular-solve\(", "FAIL", "solvers are not supported (NCC_EVRF001)", "multiply with an inverse"),
-    (r"\[[\d,]*<=\d", "FAIL", "a shape depends on values (NCC_EMOD025)", "pad to a fixed shape and mask"),
-    (r" custom-call\(", "FAIL", "a call that the compiler does not know (NCC_EVRF015)", "write it with torch operations"),
-    (r" rng|rng-bit-generator\(", "FAIL", "random numbers in inference", "call .eval() first; take noise as an input"),
-    (r" dynamic-(update-)?slice\(", "WARN", "slices at computed places can degrade accuracy", "mask with arange instead"),
-    (r"= [su](32|64)\[\S* dot\(", "WARN", "products of integers are computed in float32 (NCC_EVRF035)", "cast to float32"),
-    (r"= [su](32|64)\[\S* scatter\(", "WARN", "integers are scattered in float32 (NCC_EVRF060)", "cast to float32"),
-)  # fmt: skip
+# (a pattern of an HLO instruction, FAIL or WARN, what it is, what to do)
+NAMED = NEURONX_CC["operations"]
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """What stands in the way: FAIL where it does not compile or computes something else, WARN where it may be coarse."""
 
     status: str
@@ -70,17 +57,16 @@ def inputs_for(component: Component, bucket: Bucket) -> list[tuple]:
 
 def lower_module(module, several: list[tuple]) -> dict:
     """Record a module twice, with other values; run the first recording on the third set of inputs, as a device would."""
-    import torch_xla
     from torch_xla.debug import metrics
 
     started = time.perf_counter()
     with torch.no_grad():
-        on_device = copy.deepcopy(module).to(torch_xla.device())
+        on_device = copy.deepcopy(module).to("xla")
         metrics.clear_all()
         try:
             first, second = (Recording(on_device, inputs) for inputs in several[:2])
         except Exception as error:  # a model can raise anything
-            return {"findings": [asdict(_stopped(error))], "seconds": time.perf_counter() - started}
+            return {"findings": [_stopped(error)._asdict()], "seconds": time.perf_counter() - started}
         findings = [*find_named(first.hlo), *compare_recordings(first, second, metrics.executed_fallback_ops())]
         found = {"operations": count_operations(first.hlo), "int64": count_operations(first.hlo, r"^\(?[su]64\[")}
         if not any(finding.status == "FAIL" for finding in findings):
@@ -91,17 +77,16 @@ def lower_module(module, several: list[tuple]) -> dict:
                 said = f"on other inputs the recorded program errs by {error:.1e}, relative L2; limit {ERROR_LIMIT:.0e}"
                 advice = "look for a Python value that changes from call to call"
                 findings.append(Finding("FAIL", said, type(module).__name__, advice))
-    return {**found, "findings": [asdict(f) for f in findings], "seconds": time.perf_counter() - started}
+    return {**found, "findings": [finding._asdict() for finding in findings], "seconds": time.perf_counter() - started}
 
 
 class Recording:
     """What torch-xla recorded of one call: the HLO, and which tensors its parameters are."""
 
     def __init__(self, module, inputs):
-        import torch_xla
         from torch_xla import _XLAC
 
-        moved = [tensor.to(torch_xla.device()) for tensor in inputs]
+        moved = [tensor.to("xla") for tensor in inputs]
         _XLAC._set_allow_execution(False)  # whoever asks for a value while recording is stopped there
         try:
             self.output = module(*moved)
@@ -116,18 +101,16 @@ class Recording:
 
     def line_of(self, parameter: int) -> str:
         """Where the model came by a parameter."""
-        own = (line for _, _, line in instructions(self.hlo) if f" parameter({parameter})" in line and _place(line)[0])
+        own = (line for line, _, _ in instructions(self.hlo) if f" parameter({parameter})" in line and _place(line)[0])
         return source_line(*_place(next(own, "")))
 
     def run(self, inputs):
-        """The compiled program on other inputs, by XLA on this CPU."""
-        import torch_xla
+        """The compiled program on other inputs, by XLA on this CPU; each input must reach the output."""
         from torch_xla import _XLAC
 
         arguments = list(self.parameters)
         for place, tensor in zip(self.given, inputs, strict=True):
-            if place is not None:
-                arguments[place] = tensor.to(torch_xla.device())
+            arguments[place] = tensor.to("xla")
         graph = _XLAC._get_graph_hash([self.output])
         _XLAC._xla_warm_up_cache([self.output], [])  # compiles it
         return _XLAC._run_cached_graph(graph, arguments)[0].cpu()
@@ -138,45 +121,40 @@ def compare_recordings(first: Recording, second: Recording, on_host: list[str]) 
 
     on_host: operations that torch-xla has no lowering for and computed itself, on values that it had.
     """
-    host, findings = f" ({', '.join(on_host)} on the host)" if on_host else "", []
+    host = f" ({', '.join(on_host)} on the host)" if on_host else ""
     fixed = "keep it in torch operations on its own device: a compiled program never computes it again"
     made = "; ".join(dict.fromkeys(map(first.line_of, first.captured))) or "the component's forward"
-    for place, parameter in enumerate(first.given):
-        if parameter is None:
-            findings.append(Finding("FAIL", f"input {place} reaches no output{host}", made, fixed))
+    found = [(f"input {n} reaches no output{host}", made) for n, place in enumerate(first.given) if place is None]
     for a, b in zip(first.captured, second.captured, strict=False):
         if not torch.equal(first.parameters[a].cpu(), second.parameters[b].cpu()):
             said = f"a value that depends on the inputs left the device and came back as a constant{host}"
-            findings.append(Finding("FAIL", said, first.line_of(a), fixed))
-    if not findings and bare(first.hlo) != bare(second.hlo):
-        known = {bare(line) for _, _, line in instructions(second.hlo)}
-        own = (line for _, op, line in instructions(first.hlo) if op != "parameter" and bare(line) not in known)
-        said = "other inputs give another program"
-        findings.append(Finding("FAIL", said, source_line(*_place(next(own, ""))), fixed))
-    return findings
+            found.append((said, first.line_of(a)))
+    if not found and bare(first.hlo) != bare(second.hlo):
+        known = {bare(line) for line, _, _ in instructions(second.hlo)}
+        own = (line for line, _, op in instructions(first.hlo) if op != "parameter" and bare(line) not in known)
+        found.append(("other inputs give another program", source_line(*_place(next(own, "")))))
+    return [Finding("FAIL", what, where, fixed) for what, where in found]
 
 
-def instructions(hlo: str) -> Iterator[tuple[str, str, str]]:
-    """(result type, operation, whole line) of each HLO instruction."""
-    for line in hlo.splitlines():
-        if found := re.match(r"\s+(?:ROOT )?%\S+ = (\(.*?\)|\S+) ([\w-]+)\(", line):
-            yield *found.groups(), line
+def instructions(hlo: str) -> list[tuple[str, str, str]]:
+    """(whole line, result type, operation) of each HLO instruction."""
+    return re.findall(r"^( +(?:ROOT )?%\S+ = (\(.*?\)|\S+) ([\w-]+)\(.*)", hlo, re.MULTILINE)
 
 
 def count_operations(hlo: str, of: str = "") -> dict[str, int]:
     """HLO operation -> how often, most frequent first; of: a pattern of the result's type."""
-    return dict(collections.Counter(op for result, op, _ in instructions(hlo) if re.search(of, result)).most_common())
+    return dict(collections.Counter(op for _, result, op in instructions(hlo) if re.search(of, result)).most_common())
 
 
 def find_named(hlo: str) -> list[Finding]:
     """What the compiler's documents name, once for each line of the model."""
-    found = {}
-    for _, _, line in instructions(hlo):
-        for pattern, status, what, advice in NAMED:
-            if re.search(pattern, bare(line)):
-                finding = Finding(status, what, source_line(*_place(line)), advice)
-                found.setdefault((what, finding.where), finding)
-    return list(found.values())
+    found = (
+        Finding(status, what, source_line(*_place(line)), advice)
+        for line, _, _ in instructions(hlo)
+        for pattern, status, what, advice in NAMED
+        if re.search(pattern, bare(line))
+    )
+    return list(dict.fromkeys(found))
 
 
 def bare(hlo: str) -> str:

@@ -5,13 +5,20 @@ a ball lies about while the dog barks, a sofa stands there that nobody chews, th
 So a model trained on them is right often but not always, and its margins reach down to zero.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 SIZE = 160  # pixels, square
-ACTIVITIES = ("barking", "playing", "chewing furniture", "sleeping")
+POSES = {  # of each activity, as often as they are likely
+    "barking": ("stand", "stand", "stand", "lie"),
+    "playing": ("bow", "bow", "bow", "stand"),
+    "chewing furniture": ("stand", "stand", "lie"),
+    "sleeping": ("lie",),
+}
+HEIGHTS = {"stand": (34, 34, 20), "bow": (26, 38, 6), "lie": (12, 11, 10)}  # chest, rear; the head above the chest
+ACTIVITIES = tuple(POSES)
 YES_NO = tuple(f"is the dog {activity}?" for activity in ACTIVITIES)
 OPEN = "what is the dog doing?"
 QUESTIONS = (*YES_NO, OPEN)
@@ -23,8 +30,7 @@ FABRICS = ("#7a3f3f", "#3f5f7a", "#4f6b4a", "#8a7a4a", "#6a4a72", "#54504c")
 BALLS = ("#d83a34", "#e0b02c", "#3a7bd8", "#43a85a", "#e07ab0")
 
 
-@dataclass(frozen=True)
-class Scene:
+class Scene(NamedTuple):
     """One frame (RGB, SIZE x SIZE) and what the dog in it is doing."""
 
     image: Image.Image
@@ -43,7 +49,6 @@ def draw_scene(seed: int, index: int) -> Scene:
     activity = ACTIVITIES[rng.integers(len(ACTIVITIES))]
     image = Image.new("RGB", (SIZE, SIZE), str(rng.choice(WALLS)))
     room = _Room(ImageDraw.Draw(image, "RGBA"), rng)
-    room.floor()
     furniture = room.furniture(activity)
     mouth, paws = room.dog(activity, furniture)
     room.ball(activity, mouth, paws)
@@ -69,12 +74,10 @@ class _Room:
         self.canvas, self.rng = canvas, rng
         self.ground = rng.uniform(118, 138)  # y where paws stand
         self.scale = rng.uniform(1.15, 1.5)
+        canvas.rectangle((0, self.ground - 14, SIZE, SIZE), fill=str(rng.choice(FLOORS)))
 
     def disc(self, x, y, rx, ry, fill):
         self.canvas.ellipse((x - rx, y - ry, x + rx, y + ry), fill=fill)
-
-    def floor(self):
-        self.canvas.rectangle((0, self.ground - 14, SIZE, SIZE), fill=str(self.rng.choice(FLOORS)))
 
     def furniture(self, activity: str) -> tuple[float, float] | None:
         """Draw a sofa, always where it is being chewed; the corner that a mouth can reach, as (x, y)."""
@@ -90,16 +93,9 @@ class _Room:
         """Draw the dog; where its mouth and its front paws are."""
         rng, k = self.rng, self.scale
         coat, dark = str(rng.choice(COATS)), "#1e1815"
-        poses = {
-            "barking": ("stand", "stand", "stand", "lie"),
-            "playing": ("bow", "bow", "bow", "stand"),
-            "chewing furniture": ("stand", "stand", "lie"),
-            "sleeping": ("lie",),
-        }
-        pose = str(rng.choice(poses[activity]))
-        drop = {"stand": 34, "bow": 26, "lie": 12}[pose] * k  # height of the chest above the ground
-        rear = {"stand": 34, "bow": 38, "lie": 11}[pose] * k
-        head_up = {"stand": 20, "bow": 6, "lie": 10}[pose] * k + rng.uniform(-4, 4)
+        pose = str(rng.choice(POSES[activity]))
+        chest, rear, head_up = (height * k for height in HEIGHTS[pose])
+        head_up += rng.uniform(-4, 4)
         if activity == "sleeping":
             head_up = rng.uniform(-6, 4) * k
         if activity == "barking":
@@ -108,15 +104,11 @@ class _Room:
         chest_x = rng.uniform(72, 92)
         if activity == "chewing furniture":
             chest_x = corner[0] - (25 + rng.uniform(-2, 5)) * k
-        chest_y = self.ground - drop
+        chest_y = self.ground - chest
         tail_x, tail_y = chest_x - 40 * k, self.ground - rear
         if pose != "lie":
-            for x, y in (
-                (tail_x + 4, tail_y),
-                (tail_x + 13 * k, tail_y),
-                (chest_x - 8 * k, chest_y),
-                (chest_x + 2, chest_y),
-            ):
+            legs = [(tail_x + 4, tail_y), (tail_x + 13 * k, tail_y), (chest_x - 8 * k, chest_y), (chest_x + 2, chest_y)]
+            for x, y in legs:
                 self.canvas.line((x, y, x + rng.uniform(-3, 3), self.ground), fill=coat, width=int(7 * k))
         self.canvas.line((tail_x, tail_y, chest_x, chest_y), fill=coat, width=int(23 * k))
         self.disc(tail_x, tail_y, 12 * k, 11.5 * k, coat)
@@ -140,8 +132,7 @@ class _Room:
         return (nose_x, nose_y), (chest_x + 8 * k, self.ground)
 
     def _eye(self, activity, x, y):
-        asleep = activity == "sleeping" or self.rng.random() < 0.12  # a blink proves nothing
-        if asleep:
+        if activity == "sleeping" or self.rng.random() < 0.12:  # a blink proves nothing
             self.canvas.line((x - 3, y, x + 3, y + 1), fill="#1e1815", width=1)
         else:
             self.disc(x, y, 2.2 * self.scale, 2.2 * self.scale, "#fbfbf5")
@@ -152,10 +143,8 @@ class _Room:
     def _mouth(self, activity, x, y):
         rng, k = self.rng, self.scale
         if activity == "barking" or (activity != "sleeping" and rng.random() < 0.3):  # panting looks like a bark
-            gape = rng.uniform(4, 8) * k
-            self.canvas.polygon(
-                ((x - 9 * k, y + 3 * k), (x + 1, y + 3 * k), (x - 2 * k, y + 3 * k + gape)), fill="#8d1f2a"
-            )
+            lip, gape = y + 3 * k, rng.uniform(4, 8) * k
+            self.canvas.polygon(((x - 9 * k, lip), (x + 1, lip), (x - 2 * k, lip + gape)), fill="#8d1f2a")
         if activity == "barking":
             strength = int(rng.uniform(110, 255))
             for radius in (10, 17, 24)[: rng.integers(2, 4)]:

@@ -36,5 +36,4 @@ def support_gate(today: date | None = None) -> Gate:
         said.insert(0, f"these facts were read {age} days ago")
         advice = "read the vendor's announcements again and bring blipkit/platform.yaml up to date"
     reason = f"{'; '.join(said)}; as read on {about['read']}"
-    status = "WARN" if said else "PASS"
-    return Gate("platform_support", "answer", status, age, OLD_DAYS, "published", reason, advice)
+    return Gate("platform_support", "answer", "WARN" if said else "PASS", age, OLD_DAYS, "published", reason, advice)

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import blipkit
-from blipkit.records import SCHEMA, Gate, Results, not_run, worst
+from blipkit.records import SCHEMA, Gate, Results, not_run, read_document, worst
 from blipkit.systems import systems
 
 
 def make_verdict(folder: Path, beside: Sequence[Path] = ()) -> dict:
     """Read the folder's gates and run.json into a verdict; what folders `beside` it measured is not missing."""
-    run = json.loads((folder / "run.json").read_text())
-    results = Results(folder)
+    run, results = read_document(folder / "run.json"), Results(folder)
     gates = [*results.gates(), *_stopped(run)]
     return {
         "schema": SCHEMA,
@@ -39,16 +38,14 @@ def _stopped(run: dict) -> list[Gate]:
 
 def decide(results: Results, gates: list[Gate], beside: Sequence[Path] = ()) -> dict:
     """move, stay, or not enough evidence; because of what; what is missing and what getting it takes."""
-    seen = {system["kind"] for system in systems(Results(folder) for folder in beside if Results(folder).has("cost"))}
-    rows = [row for row in results.read("missing") if row.get("kind") not in seen] if results.has("missing") else []
+    seen = {system["kind"] for system in systems(other for other in map(Results, beside) if other.has("cost"))}
+    priced = results.has("missing")
+    rows = [row for row in results.read("missing") if row.get("kind") not in seen] if priced else []
     missing = [{k: row[k] for k in ("what", "command", "hours", "usd")} for row in rows]
-    failed = [gate.gate for gate in gates if gate.status in ("FAIL", "INVALID")]
-    because = [f"gate failed: {name}" for name in failed] + [
-        f"no {row['what'].removeprefix('a ')} yet" for row in missing
-    ]
-    if is_rehearsal(gates):
-        because.insert(0, "a rehearsal, in which nothing ran on a Neuron device")
-    if not results.has("missing"):
+    because = ["a rehearsal, in which nothing ran on a Neuron device"] if is_rehearsal(gates) else []
+    because += [f"gate failed: {gate.gate}" for gate in gates if gate.status in ("FAIL", "INVALID")]
+    because += [f"no {row['what'].removeprefix('a ')} yet" for row in missing]
+    if not priced:
         because.append("nothing is priced here, as notebook 05_cost has not run")
     elif not because:
         because.append("both sides are measured; this version shows them side by side and leaves the choice to you")
@@ -96,22 +93,22 @@ def write_verdict(folder: Path, beside: Sequence[Path] = ()) -> dict:
 def as_markdown(verdict: dict) -> str:
     """Decision first, then what is missing, then every gate."""
     decision = verdict["decision"]
-    lines = [f"# {decision['answer'].capitalize()}", "", in_words(decision), ""]
-    lines += [text for text in (caveat(verdict), "") if caveat(verdict)]
-    if decision["missing"]:
-        lines += ["| to get | command | about hours | about USD |", "|---|---|---|---|"]
-        lines += [f"| {m['what']} | {m['command']} | {m['hours']:g} | {m['usd']:.2f} |" for m in decision["missing"]]
-        lines.append("")
-    lines += [
+    missing = [(m["what"], m["command"], f"{m['hours']:g}", f"{m['usd']:.2f}") for m in decision["missing"]]
+    gates = [(g["gate"], g["status"], number(g["measured"]), number(g["limit"]), g["reason"]) for g in verdict["gates"]]
+    parts = [
+        f"# {decision['answer'].capitalize()}",
+        in_words(decision),
+        caveat(verdict),
+        _markdown_table(("to get", "command", "about hours", "about USD"), missing) if missing else "",
         f"The kit's own status is {verdict['status']}, gates not run: {verdict['not_run']} (profile {verdict['profile']}).",
-        "",
+        _markdown_table(("gate", "status", "measured", "limit", "reason"), gates),
     ]
-    lines += ["| gate | status | measured | limit | reason |", "|---|---|---|---|---|"]
-    lines += [
-        f"| {g['gate']} | {g['status']} | {number(g['measured'])} | {number(g['limit'])} | {g['reason']} |"
-        for g in verdict["gates"]
-    ]
-    return "\n".join(lines) + "\n"
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    header, *body = [f"| {' | '.join(row)} |" for row in (columns, *rows)]
+    return "\n".join([header, "|---" * len(columns) + "|", *body])
 
 
 def number(value) -> str:

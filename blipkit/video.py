@@ -30,37 +30,34 @@ def cut_video(clip: Path, folder: Path, every_s: float) -> list[Path]:
         raise BadInput("cutting a video needs PyAV, which is not installed; run pip install 'blipkit[video]'") from None
 
     every = Fraction(str(parse_every(str(every_s))))  # exact: the float 0.1 is a little more than a tenth
+    video = f"video {str(clip)!r}"
     if not clip.is_file():
-        raise BadInput(f"video {str(clip)!r}: no such file; expected a clip such as walk.mp4")
+        raise BadInput(f"{video}: no such file; expected a clip such as walk.mp4")
     if folder.exists() and not folder.is_dir():
         raise BadInput(f"{str(folder)!r} is a file; expected a folder for the frames, or a name that is free")
     name = re.compile(re.escape(clip.stem) + r"-\d+h\d\dm\d\d\.\d{3}\.png")
     taken = sorted(path.name for path in folder.glob("*.png") if name.fullmatch(path.name))
     if taken:
-        raise BadInput(
-            f"{str(folder)!r} holds {len(taken)} frames of {clip.stem!r} already, such as {taken[0]}; "
-            f"nothing is overwritten: remove them, or name another folder"
-        )
+        seen = f"{str(folder)!r} holds {len(taken)} frames of {clip.stem!r} already, such as {taken[0]}"
+        raise BadInput(f"{seen}; nothing is overwritten: remove them, or name another folder")
     written: list[Path] = []
     try:
         for seconds, image in _pictures(av, clip, every):
             folder.mkdir(parents=True, exist_ok=True)
-            path = folder / f"{clip.stem}-{_label(seconds)}.png"
+            whole, ms = divmod(int(seconds * 1000), 1000)
+            time = f"{whole // 3600:02}h{whole // 60 % 60:02}m{whole % 60:02}.{ms:03}"  # sorts
+            path = folder / f"{clip.stem}-{time}.png"
             image.save(path)
             written.append(path)
     except (av.FFmpegError, BlipkitError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         if not written:
-            raise BadInput(f"video {str(clip)!r}: {reason}; expected a clip that plays, such as walk.mp4") from None
-        raise BlipkitError(
-            f"video {str(clip)!r}: {reason}; {len(written)} frames were written, up to {written[-1].name}. "
-            f"Use these, or remove them and cut an undamaged copy"
-        ) from None
+            raise BadInput(f"{video}: {reason}; expected a clip that plays, such as walk.mp4") from None
+        reason += f"; {len(written)} frames were written, up to {written[-1].name}"
+        raise BlipkitError(f"{video}: {reason}. Use these, or remove them and cut an undamaged copy") from None
     except OSError as error:
-        raise BlipkitError(
-            f"{str(folder)!r}: {error.strerror}; {len(written)} frames were written. "
-            f"Name a folder that can be written, with room left"
-        ) from None
+        reason = f"{error.strerror}; {len(written)} frames were written"
+        raise BlipkitError(f"{str(folder)!r}: {reason}. Name a folder that can be written, with room left") from None
     return written
 
 
@@ -89,9 +86,3 @@ def _pictures(av, clip: Path, every: Fraction):
         stated = Fraction(container.duration or 0, av.time_base)
         if end < stated - 1:  # Matroska ends without an error where a file was cut off
             raise BlipkitError(f"it ends after {float(end):.1f} of {float(stated):.1f} s")
-
-
-def _label(seconds: Fraction) -> str:
-    """00h01m02.500: sorts by time."""
-    whole, ms = divmod(int(seconds * 1000), 1000)
-    return f"{whole // 3600:02}h{whole // 60 % 60:02}m{whole % 60:02}.{ms:03}"

@@ -5,6 +5,7 @@ original pipeline expects, so that `generate` runs unchanged. Unlike Pipeline th
 """
 
 import copy
+import math
 from collections.abc import Callable
 
 import torch
@@ -14,25 +15,24 @@ from transformers.models.blip.modeling_blip_text import BlipTextLMHeadModel
 
 from blipkit.artifacts import Artifacts
 from blipkit.checkpoints import Checkpoint
-from blipkit.components import IDS, isolate
+from blipkit.components import IDS
 from blipkit.errors import BadInput
-from blipkit.pipeline import pad_rows
+from blipkit.pipeline import load_each, pad_rows
 from blipkit.runners import Loaded, load_artifact
 
 
 def pad_columns(tensor: torch.Tensor, width: int, value: float = 0) -> torch.Tensor:
     """Fill (B, T, ...) with `value` up to (B, width, ...)."""
-    missing = width - tensor.shape[1]
-    return (
-        torch.cat([tensor, tensor.new_full((tensor.shape[0], missing, *tensor.shape[2:]), value)], 1)
-        if missing
-        else tensor
-    )
+    behind = (0, 0) * (tensor.dim() - 2) + (0, width - tensor.shape[1])  # of the last dimension, and so on to T
+    return nn.functional.pad(tensor, behind, value=value)
 
 
-def in_blocks(rows: int, capacity: int, run: Callable[[slice], torch.Tensor]) -> torch.Tensor:
-    """Concatenate run(slice) over blocks of at most `capacity` rows."""
-    return torch.cat([run(slice(start, min(start + capacity, rows))) for start in range(0, rows, capacity)])
+def in_blocks(run: Callable, capacity: int, *tensors: torch.Tensor) -> torch.Tensor:
+    """Concatenate what run(*blocks) returns for `capacity` rows at a time; the last block is filled, and cut again."""
+    rows = len(tensors[0])
+    whole = math.ceil(rows / capacity) * capacity
+    blocks = zip(*(pad_rows(tensor, whole).split(capacity) for tensor in tensors), strict=True)
+    return torch.cat([run(*block) for block in blocks])[:rows]
 
 
 def smallest(loaded: tuple[Loaded, ...], **needed: int) -> Loaded:
@@ -41,9 +41,8 @@ def smallest(loaded: tuple[Loaded, ...], **needed: int) -> Loaded:
     if not fitting:
         asked = ", ".join(f"{name} {size}" for name, size in needed.items())
         have = ", ".join(str(one.bucket) for one in loaded)
-        advice = (
-            f"max_new_tokens={max(one.bucket.answer_tokens for one in loaded)} or " if "answer_tokens" in needed else ""
-        )
+        longest = max(one.bucket.answer_tokens for one in loaded)
+        advice = f"max_new_tokens={longest} or " if "answer_tokens" in needed else ""
         raise BadInput(
             f"{loaded[0].component.name}: asked for {asked}, compiled for {have}; pass {advice}a bucket that holds it to 02_trace"
         )
@@ -66,11 +65,7 @@ class ImageEncoderWrapper(nn.Module):
                 "image_encoder was compiled for one image size; interpolate_pos_encoding=True needs another bucket"
             )
         one = min(self.loaded, key=lambda each: each.bucket.frames)
-        size = one.bucket.frames
-        states = in_blocks(
-            len(pixel_values), size, lambda rows: one(pad_rows(pixel_values[rows], size))[: rows.stop - rows.start]
-        )
-        return BaseModelOutput(last_hidden_state=states)
+        return BaseModelOutput(last_hidden_state=in_blocks(one, one.bucket.frames, pixel_values))
 
 
 class TextEncoderWrapper(nn.Module):
@@ -84,17 +79,13 @@ class TextEncoderWrapper(nn.Module):
         b = one.bucket
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
 
-        def block(rows):
-            def per_question(tensor):  # one question a frame is asked; the bucket's others repeat it
-                tensor = pad_columns(pad_rows(tensor[rows], b.frames), b.tokens).to(IDS)
-                return tensor.repeat_interleave(b.questions, 0)
+        ids, mask = (pad_columns(tensor, b.tokens).to(IDS) for tensor in (input_ids, mask))
 
-            frames = pad_rows(encoder_hidden_states[rows], b.frames)
-            image_mask = pad_rows(encoder_attention_mask[rows], b.frames).to(IDS)
-            states = one(per_question(input_ids), per_question(mask), frames, image_mask)
-            return states[:: b.questions][: rows.stop - rows.start, :length]
+        def block(ids, mask, *image):  # one question a frame is asked; the bucket's others repeat it
+            ids, mask = (tensor.repeat_interleave(b.questions, 0) for tensor in (ids, mask))
+            return one(ids, mask, *image)[:: b.questions, :length]
 
-        return (in_blocks(len(input_ids), b.frames, block),)
+        return (in_blocks(block, b.frames, ids, mask, encoder_hidden_states, encoder_attention_mask.to(IDS)),)
 
 
 class TextDecoderWrapper(BlipTextLMHeadModel):
@@ -117,25 +108,24 @@ class TextDecoderWrapper(BlipTextLMHeadModel):
         length, tokens = input_ids.shape[1], encoder_hidden_states.shape[1]
         one = smallest(self.loaded, tokens=tokens, answer_tokens=length)
         b = one.bucket
-        capacity = b.frames * b.questions
+        ids = pad_columns(input_ids, b.answer_tokens, self.config.pad_token_id).to(IDS)
+        states = pad_columns(encoder_hidden_states, b.tokens)
+        mask = pad_columns(encoder_attention_mask, b.tokens).to(IDS)
 
-        def block(rows):
-            ids = pad_columns(pad_rows(input_ids[rows], capacity), b.answer_tokens, self.config.pad_token_id).to(IDS)
-            states = pad_columns(pad_rows(encoder_hidden_states[rows], capacity), b.tokens)
-            mask = pad_columns(pad_rows(encoder_attention_mask[rows], capacity), b.tokens).to(IDS)
-            logits = one(ids.repeat_interleave(b.candidates, 0), states, mask)
-            return logits[:: b.candidates][: rows.stop - rows.start, :length].float().to(input_ids.device)
+        def block(ids, states, mask):
+            return one(ids.repeat_interleave(b.candidates, 0), states, mask)[:: b.candidates, :length].float()
 
-        return CausalLMOutputWithCrossAttentions(logits=in_blocks(len(input_ids), capacity, block))
+        logits = in_blocks(block, b.frames * b.questions, ids, states, mask)
+        return CausalLMOutputWithCrossAttentions(logits=logits.to(input_ids.device))
 
 
 def load_stages(
     checkpoint: Checkpoint, artifacts: Artifacts, load: Callable = load_artifact
 ) -> dict[str, list[Loaded]]:
     """Component name -> its compiled components in memory, one per bucket that differs."""
-    components, stages = isolate(checkpoint), {}
-    for artifact in {a.folder: a for a in artifacts}.values():
-        stages.setdefault(artifact.component, []).append(load(artifact, components[artifact.component]))
+    stages = {}
+    for one in load_each(checkpoint, artifacts, load).values():
+        stages.setdefault(one.component.name, []).append(one)
     return stages
 
 

@@ -244,6 +244,24 @@ def run_chapter(stem: str, knobs: dict) -> tuple[dict, list[str]]:
     return names, [cell.source for cell in cells]
 
 
+def unpadded_scores(checkpoint, frame, question) -> list[float]:
+    """Log-likelihood of each candidate by transformers' own forward: one frame, one question, nothing padded."""
+    import torch
+
+    model, processor, text, scores = checkpoint.model, checkpoint.processor, checkpoint.config.text_config, []
+    pixels = processor.image_processor([frame.convert("RGB")], return_tensors="pt")["pixel_values"]
+    with torch.inference_mode():
+        image = model.vision_model(pixels).last_hidden_state
+        asked = processor.tokenizer(question.text, return_tensors="pt").input_ids
+        states = model.text_encoder(asked, encoder_hidden_states=image).last_hidden_state
+        for candidate in question.candidates:
+            tokens = [*processor.tokenizer(candidate, add_special_tokens=False).input_ids, text.sep_token_id]
+            ids = torch.tensor([[text.bos_token_id, *tokens[:-1]]])
+            logits = model.text_decoder(ids, encoder_hidden_states=states, use_cache=False).logits
+            scores.append(logits.log_softmax(-1)[0].gather(-1, torch.tensor(tokens)[:, None]).sum().item())
+    return scores
+
+
 @pytest.fixture(scope="session")
 def unpadded_generate():
     """(checkpoint, frame, text, new tokens) -> transformers' own greedy tokens, and its smallest gap between two best logits."""

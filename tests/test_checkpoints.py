@@ -4,14 +4,13 @@ import shutil
 
 import pytest
 import torch
-from conftest import SHAPES, save_checkpoint
+from conftest import SHAPES, save_checkpoint, unpadded_scores
 
 from blipkit import Bucket, assemble, isolate, load_checkpoint, trace
 from blipkit.builtin import word_tokenizer
 from blipkit.checkpoints import check_source, weights_digest
 from blipkit.errors import BadInput
 from blipkit.frames import fixed_frame
-from blipkit.pipeline import unpadded_scores
 from blipkit.questions import Question
 
 

@@ -50,7 +50,7 @@ def contract(runner, small, folder: Path) -> None:
         about = describe(component, MATMULT, BUCKET, ["--model-type=transformer", "--optlevel=2"])
         about["flags"] = runner.flags("matmult bf16", ("--model-type=transformer", "--optlevel=2"))
         path, inputs = folder / component.name / "compiled.pt", component.example_inputs(BUCKET)
-        shape = runner.compile(path, about, component.module, inputs)
+        runner.compile(path, about, component.module, inputs)
         assert (path.parent / "compiler" / "graph.neff").exists() and (
             path.parent / "compiler/log-neuron-cc.txt"
         ).exists()
@@ -58,7 +58,7 @@ def contract(runner, small, folder: Path) -> None:
             run = runner.load(path, about, component.module)
         given = component.example_inputs(BUCKET, seed=5)
         output = run(*given)
-        assert output.shape == shape and runner.executed()["only_on_device"]
+        assert list(output.shape) == about["output_shape"] and runner.executed()["only_on_device"]
         torch.testing.assert_close(output, component.module(*given))
         with pytest.raises(RuntimeError, match="differ from those traced"):
             run(*(x.to(torch.float64) if x.is_floating_point() else x.to(torch.int64) for x in given))

@@ -1,10 +1,11 @@
 import pytest
 import torch
+from conftest import unpadded_scores
 
 from blipkit import Bucket, Question, assemble, isolate, trace
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.frames import Images, drawn_frames, images
-from blipkit.pipeline import Pipeline, ranked_answer, unpadded_scores
+from blipkit.pipeline import Pipeline, ranked_answer
 
 BUCKETS = [Bucket(1, 1, 8, 2, 3), Bucket(2, 3, 16, 3, 6)]
 QUESTIONS = [

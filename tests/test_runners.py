@@ -46,6 +46,7 @@ def test_a_compiled_component_computes_what_the_module_does(small, by_arm, arm):
         inputs = component.example_inputs(BUCKET, seed=3)
         a, b = (load_artifact(artifact, component)(*inputs) for artifact in (eager, traced))
         assert a.dtype == b.dtype == getattr(torch, kept)
+        assert a.shape == b.shape == tuple(traced.manifest["output_shape"])
         coarse = ROUNDOFF[arm.precision] > 1e-6
         atol = 5 * ROUNDOFF[arm.precision] * float(a.abs().max()) if coarse else 1e-4
         torch.testing.assert_close(a.float(), b.float(), rtol=0, atol=atol)

@@ -8,7 +8,6 @@ import itertools
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -16,18 +15,10 @@ from filelock import FileLock
 
 from blipkit import child, machine
 from blipkit.arms import Arm, check_flags, check_machine, parse_arm
-from blipkit.artifacts import (
-    Artifact,
-    Artifacts,
-    artifact_folder,
-    content_key,
-    read_artifact,
-    set_aside,
-    write_artifact,
-)
+from blipkit.artifacts import Artifact, Artifacts, artifact_folder, read_artifact, set_aside, write_artifact
 from blipkit.buckets import Bucket
 from blipkit.checkpoints import load_unchanged
-from blipkit.components import Component, Components, check_bucket, default_bucket, isolate
+from blipkit.components import Component, Components, check_bucket, default_bucket, isolate, output_shape
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.neuron_errors import explain
 
@@ -59,15 +50,15 @@ def describe(component: Component, arm: Arm, bucket: Bucket, compiler_flags: Seq
     """
     chosen = get_runner(arm)
     code = inspect.getsource(inspect.getmodule(type(component.module))) + inspect.getsource(chosen)
-    shapes = {
-        n: [list(shape), str(of).removeprefix("torch.")] for n, (shape, of) in component.input_shapes(bucket).items()
-    }
+    inputs = component.input_shapes(bucket).items()
+    shapes = {name: [list(shape), str(dtype).removeprefix("torch.")] for name, (shape, dtype) in inputs}
     return {
         "component": component.name,
         **arm._asdict(),
         "weights_digest": component.digest,
         "code_digest": hashlib.sha256(code.encode()).hexdigest()[:16],
         "input_shapes": shapes,
+        "output_shape": list(output_shape(component, bucket)),
         "flags": chosen.flags(arm.dtype, tuple(compiler_flags)),
         "versions": {name: version for name, version in machine.versions().items() if name in COMPILED_BY},
     }
@@ -103,27 +94,21 @@ def trace_arms(
     A runner whose compiler is a program of its own, and may crash, has a child for each piece. NotCompiled names the
     pieces that failed, after all were tried. compiler_flags: for neuronx-cc, such as --optlevel=2.
     """
-    components = components if isinstance(components, Components) else Components(list(components))
     folder, wanted = Path(folder), plan(components, Path(folder), arms, shapes, compiler_flags)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
         for half in folder.glob("*.part"):  # whoever was writing it was killed
             shutil.rmtree(half)
-        if force:
-            for place in wanted.values():
-                shutil.rmtree(place, ignore_errors=True)
-        missing = {place: of for of, place in wanted.items() if not place.is_dir()}
+        missing = {place: of for of, place in wanted.items() if force or not place.is_dir()}
         jobs = [[n, asdict(b), str(a), str(place), list(compiler_flags)] for place, (n, b, a) in missing.items()]
         failed = _compile_missing(components, jobs)
-    there = {of: place for of, place in wanted.items() if str(place) not in failed}
+    there = {of: place for of, place in wanted.items() if place not in failed}
     compiled = [
-        Artifacts([read_artifact(p, b, skipped=p not in missing) for (_, b, a), p in there.items() if a == arm])
+        Artifacts(read_artifact(p, b, skipped=p not in missing) for (_, b, a), p in there.items() if a == arm)
         for arm in arms
     ]
     if failed:
-        named = [(missing[Path(place)], why) for place, why in failed.items()]
-        rows = [{"arm": str(a), "component": n, "bucket": str(b), "failed": why} for (n, b, a), why in named]
-        raise NotCompiled(rows, compiled)
+        raise NotCompiled(list(failed.values()), compiled)
     return compiled
 
 
@@ -135,42 +120,36 @@ def plan(components: Components, folder: Path, arms, shapes=None, compiler_flags
     buckets = [shapes] if isinstance(shapes, Bucket) else list(shapes)
     for bucket in buckets:
         check_bucket(checkpoint, bucket)
-    wanted = {}  # arms go innermost: runners share work between a component's arms
-    for component, bucket, arm in itertools.product(components, buckets, arms):
-        key = content_key(describe(component, arm, bucket, compiler_flags))
-        wanted[component.name, bucket, arm] = artifact_folder(folder, component.name, arm, key)
-    return wanted
+    return {  # arms go innermost: runners share work between a component's arms
+        (component.name, bucket, arm): artifact_folder(folder, arm, describe(component, arm, bucket, compiler_flags))
+        for component, bucket, arm in itertools.product(components, buckets, arms)
+    }
 
 
-def _compile_missing(components: Components, jobs: list) -> dict[str, str]:
-    """Compile each job where its runner wants it: here, in one child, or in a child of its own. Folder -> why it failed."""
+def _compile_missing(components: Components, jobs: list) -> dict[Path, dict]:
+    """Compile each job where its runner wants it: here, in one child, or in its own. Folder -> what failed, and why."""
     checkpoint, failed = next(iter(components)).checkpoint, {}
 
-    def compile_in_child(jobs: list, environment: dict) -> None:
-        child.call(
-            "blipkit.runners:compile_from_source",
-            timeout_s=COMPILE_LIMIT_S,
-            environment=environment,
-            source=checkpoint.source,
-            digest=checkpoint.digest,
-            jobs=jobs,
-        )
+    def compile_in_child(jobs: list, **environment) -> None:
+        about = {"source": checkpoint.source, "digest": checkpoint.digest, "environment": environment}
+        child.call("blipkit.runners:compile_from_source", timeout_s=COMPILE_LIMIT_S, jobs=jobs, **about)
 
     chosen = [(job, get_runner(parse_arm(job[2]))) for job in jobs]
     if together := [job for job, runner in chosen if runner.compiles and not hasattr(runner, "environment")]:
-        compile_in_child(together, {})
+        compile_in_child(together)
     compile_jobs(components, [job for job, runner in chosen if not runner.compiles])
-    for job, runner in chosen:
-        if not hasattr(runner, "environment"):
-            continue
+    alone = [(job, runner.environment()) for job, runner in chosen if hasattr(runner, "environment")]
+    for job, environment in alone:
         try:
-            compile_in_child([job], runner.environment())
+            compile_in_child([job], **environment)
         except BadInput:
             raise
         except BlipkitError as error:
-            kept = set_aside(Path(job[3]))
+            name, sizes, arm, place, _ = job
+            kept = set_aside(Path(place))
             left = f"; the compiler's files: {kept}" if kept.is_dir() else ""
-            failed[job[3]] = f"{explain(str(error))}{left}"
+            piece = {"arm": arm, "component": name, "bucket": str(Bucket(**sizes))}
+            failed[Path(place)] = {**piece, "failed": f"{explain(str(error))}{left}"}
     return failed
 
 
@@ -186,14 +165,9 @@ def compile_jobs(components: Components, jobs: list) -> None:
         chosen = get_runner(arm)
         if chosen.compiles:
             print(f"compiling {name} for {arm}, bucket {bucket}", flush=True)  # the last line names a crash
-
         about = describe(component, arm, bucket, compiler_flags)
-
-        def compile_into(path, component=component, bucket=bucket, arm=arm, chosen=chosen, about=about):
-            with refused_by_name(component, arm):
-                return chosen.compile(path, about, component.module, component.example_inputs(bucket))
-
-        write_artifact(Path(place), about, compile_into)
+        with refused_by_name(component, arm):
+            write_artifact(Path(place), about, chosen.compile, component.module, component.example_inputs(bucket))
 
 
 @contextlib.contextmanager
@@ -217,20 +191,15 @@ class Loaded:
     def bucket(self) -> Bucket:
         return self.artifact.bucket
 
-    @cached_property
-    def _shapes(self) -> list[tuple[str, tuple[int, ...]]]:
-        return [(name, tuple(shape)) for name, (shape, _) in self.artifact.manifest["input_shapes"].items()]
-
     def __call__(self, *inputs):
-        if len(inputs) != len(self._shapes):
-            raise BlipkitError(
-                f"{self.component.name}: got {len(inputs)} inputs, expected {', '.join(n for n, _ in self._shapes)}"
-            )
-        for tensor, (name, shape) in zip(inputs, self._shapes, strict=True):
-            if tensor.shape != shape:
+        shapes = self.artifact.manifest["input_shapes"]
+        if len(inputs) != len(shapes):
+            raise BlipkitError(f"{self.component.name}: got {len(inputs)} inputs, expected {', '.join(shapes)}")
+        for tensor, (name, (shape, _)) in zip(inputs, shapes.items(), strict=True):
+            if list(tensor.shape) != shape:
                 raise BlipkitError(
-                    f"{self.component.name}.{name} has shape {tuple(tensor.shape)}, the artifact was compiled for {shape}; "
-                    f"pad to it, or add a bucket for this shape and run 02_trace again"
+                    f"{self.component.name}.{name} has shape {tuple(tensor.shape)}, the artifact was compiled for "
+                    f"{tuple(shape)}; pad to it, or add a bucket for this shape and run 02_trace again"
                 )
         return self.run(*inputs)
 

@@ -1,7 +1,13 @@
-"""What a runner is: three methods and a table of what it takes."""
+"""What a runner is: a module with three functions and a switch, which compiles a component and loads what it compiled.
 
-from pathlib import Path
-from typing import Protocol
+Which number formats and devices it takes stands in blipkit/arms.py.
+- `compiles`: False where nothing is compiled, so that no child process is needed.
+- `flags(dtype, compiler_flags) -> dict`: what the compiler is told, part of the artifact's key; compiler_flags are a
+  profile's own, for compilers that take any.
+- `compile(path, manifest, module, inputs)`: writes the compiled file, as the manifest's dtype, device and flags ask.
+- `load(path, manifest, module)`: a callable from positional tensors to one tensor; module is the uncompiled component.
+- `environment() -> dict`, where its compiler needs variables: every piece then has a child of its own.
+"""
 
 import torch
 
@@ -10,30 +16,6 @@ from blipkit import arms
 # an arm in float32 is in float32: cuDNN's convolutions would otherwise keep 11 bits of every number, without being asked
 torch.backends.cudnn.allow_tf32 = False
 DTYPES = {name: getattr(torch, name) for name in arms.DTYPES}
-
-
-class Runner(Protocol):
-    """Compiles a component, and loads what it compiled, in one number format.
-
-    Which number formats and devices it takes stands in blipkit/arms.py. flags: what the compiler is told, part of the
-    key; compiler_flags: a profile's own, for compilers that take any. A runner with `environment()`, the variables of
-    its compiler, has every piece compiled in a child of its own.
-    """
-
-    name: str
-    compiles: bool  # False: nothing is compiled, so no child process is needed
-
-    def flags(self, dtype: str, compiler_flags: tuple[str, ...]) -> dict: ...
-
-    def compile(
-        self, path: Path, manifest: dict, module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]
-    ) -> tuple[int, ...]:
-        """Write the compiled file, as the manifest's dtype, device and flags ask; the shape of the output."""
-        ...
-
-    def load(self, path: Path, manifest: dict, module: torch.nn.Module):
-        """A callable from positional tensors to one tensor; `module` is the uncompiled component."""
-        ...
 
 
 def cast_floats(tensors, dtype: torch.dtype, device: str) -> list[torch.Tensor]:

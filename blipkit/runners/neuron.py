@@ -13,10 +13,8 @@ from pathlib import Path
 import torch
 
 from blipkit import machine
-from blipkit.arms import casts_as_read
 from blipkit.errors import BlipkitError, NotMeasured
 
-name = "neuron"
 compiles = True
 TARGET = "inf2"
 
@@ -24,12 +22,10 @@ _calls, _whole, _lock = 0, [], threading.Lock()
 
 
 def flags(dtype: str, compiler_flags: tuple[str, ...]) -> dict:
-    """What neuronx-cc is told, as it is passed, and how the compiler installed here reads its casts."""
+    """What neuronx-cc is told, as it is passed, and how it reads its casts: spelt out, any version reads them alike."""
     mode, _, cast = dtype.partition(" ")
     casts = ["--auto-cast", mode, *(["--auto-cast-type", cast] if cast else [])]
-    compiler = machine.version("neuronx-cc")
-    read = casts_as_read(mode, cast, neuronx_cc=compiler) if compiler else "not known: neuronx-cc is not installed"
-    return {"compiler_args": ["--target", TARGET, *casts, *compiler_flags], "casts_as_read": read}
+    return {"compiler_args": ["--target", TARGET, *casts, *compiler_flags], "casts_as_read": dtype}
 
 
 def forecast_s(weights: int) -> float:
@@ -46,7 +42,6 @@ def environment() -> dict[str, str]:
 def compile(path: Path, manifest, module, inputs):
     import torch_neuronx
 
-    shape = tuple(module(*inputs).shape)  # before tracing, which up to SDK 2.26 could leave weights on the XLA device
     work = path.parent.resolve() / "compiler"
     work.mkdir()
     arguments = [*manifest["flags"]["compiler_args"], "--logfile", str(work / "log-neuron-cc.txt")]
@@ -55,7 +50,6 @@ def compile(path: Path, manifest, module, inputs):
         copy.deepcopy(module), inputs, compiler_workdir=str(work), compiler_args=arguments, **without_device
     )
     torch.jit.save(traced, path)
-    return shape
 
 
 def check_loadable(manifest: dict) -> None:

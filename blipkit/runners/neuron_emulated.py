@@ -24,21 +24,12 @@ from blipkit.runners import torchscript
 
 warnings.filterwarnings("ignore", message=r".*treespec, LeafSpec", category=FutureWarning)  # torch.export's own
 
-name = "neuron_emulated"
 compiles = True
 
 aten = torch.ops.aten
-PRODUCTS = {  # operation -> places of what is multiplied; an added bias is not
-    aten.addmm.default: (1, 2),
-    aten.bmm.default: (0, 1),
-    aten.convolution.default: (0, 1),
-    aten.dot.default: (0, 1),
-    aten.linear.default: (0, 1),
-    aten.matmul.default: (0, 1),
-    aten.mm.default: (0, 1),
-    aten.mv.default: (0, 1),
-}
-CHECK = aten._assert_tensor_metadata.default  # torch.export's own; it computes nothing
+OF_TWO = (aten.bmm, aten.convolution, aten.dot, aten.linear, aten.matmul, aten.mm, aten.mv)
+# operation -> places of what is multiplied; an added bias is not
+PRODUCTS = {aten.addmm.default: (1, 2), **{operation.default: (0, 1) for operation in OF_TWO}}
 
 
 def to_bf16(x: torch.Tensor) -> torch.Tensor:
@@ -68,7 +59,7 @@ def flags(dtype, compiler_flags):
 
 def compile(path, manifest, module, inputs):
     emulated = emulate(export(module, inputs), manifest["dtype"])
-    return torchscript.compile(path, {**manifest, "dtype": "float32"}, emulated, inputs)
+    torchscript.compile(path, {**manifest, "dtype": "float32"}, emulated, inputs)
 
 
 def load(path, manifest, module):
@@ -98,7 +89,8 @@ def _export(module, shapes):
     table = torch.export.default_decompositions().items()
     exported = exported.run_decompositions({op: rule for op, rule in table if op not in PRODUCTS}).module()
     for node in list(exported.graph.nodes):
-        if node.op == "call_module" or node.target == CHECK:  # checks of the inputs, which a trace cannot record
+        # checks of the inputs, torch.export's own: they compute nothing, and a trace cannot record them
+        if node.op == "call_module" or node.target == aten._assert_tensor_metadata.default:
             exported.graph.erase_node(node)
     return torch.fx.GraphModule(exported, exported.graph).eval()
 
