@@ -15,6 +15,10 @@ class NotMeasured(BlipkitError):
     """What is needed was never measured; a notebook that meets it is skipped, not broken."""
 
 
+class WorkerGone(BlipkitError):
+    """A process that was to answer has ended; nothing more can be asked of it."""
+
+
 class GateFailed(BlipkitError):
     """A gate is FAIL or INVALID. Raised by a notebook's last cell, after its records were written."""
 
