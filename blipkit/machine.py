@@ -5,26 +5,14 @@ import os
 import platform
 import subprocess
 import sys
-import threading
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 SYSTEM = Path(os.environ.get("BLIPKIT_SYSTEM", "/"))  # where dev and sys are looked for; a rehearsal brings its own
 REHEARSAL = "rehearsal of "  # begins the name of a machine whose torch-neuronx is one of paper
-LIBRARIES = (
-    "torch",
-    "transformers",
-    "tokenizers",
-    "numpy",
-    "pillow",
-    "torchvision",
-    "torch-neuronx",
-    "torch-xla",
-    "neuronx-cc",
-    "libneuronxla",
-    "blipkit",
-)
+NEURON_SDK = ("torch-neuronx", "torch-xla", "neuronx-cc", "libneuronxla")
+LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", "pillow", "torchvision", *NEURON_SDK, "blipkit")
 
 
 def version(package: str) -> str | None:
@@ -42,22 +30,20 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{n: v for n, v in found.items() if v}}
 
 
-def _processor() -> str:
+def output_of(*command: str | Path) -> str:
+    """What a program prints; nothing where it is absent, fails, or takes longer than 20 s."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-def _gpus() -> list[str]:
-    command = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
-    try:
-        listed = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
     except (OSError, subprocess.SubprocessError):
-        return []
-    return [line.strip() for line in listed.splitlines() if line.strip()]
+        return ""
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def usable_cores() -> int:
@@ -70,7 +56,8 @@ def describe() -> dict:
     """The machine as one flat dict of plain values; memory in GiB."""
     import psutil
 
-    gpus = _gpus()
+    asked = ("--query-gpu=name,memory.total,driver_version", "--format=csv,noheader")
+    gpus = output_of("nvidia-smi", *asked).splitlines()
     neuron = sorted(p.name for p in (SYSTEM / "dev").glob("neuron[0-9]*"))
     cpu = _processor()
     name = "; ".join(gpus) or (f"Neuron x{len(neuron)}" if neuron else f"{cpu}, {usable_cores()} cores")
@@ -82,7 +69,9 @@ def describe() -> dict:
         "system": f"{platform.system()} {platform.release()}",
         "gpus": gpus,
         "neuron_devices": neuron,
-        "git_commit": _git_commit(),
+        # of the kit's checkout, with -dirty where files differ from it; None outside a checkout
+        "git_commit": output_of("git", "-C", Path(__file__).parent, "describe", "--always", "--dirty", "--abbrev=12")
+        or None,
         "executable": Path(sys.executable).name,
         "versions": versions(),
     }
@@ -97,48 +86,3 @@ def neuron_family() -> str | None:
 def is_rehearsal() -> bool:
     """Whether torch-neuronx here is one of paper, which its version says: whatever it gives was not measured."""
     return (version("torch-neuronx") or "").endswith("+rehearsal")
-
-
-def _git_commit() -> str | None:
-    """Commit of the kit's checkout, with -dirty where files differ from it; None outside a checkout."""
-    here = Path(__file__).resolve().parent
-    try:
-        told = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=here,
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return told.stdout.strip()
-
-
-@contextlib.contextmanager
-def watch_memory(every_s: float = 0.25):
-    """Yield a dict whose `peak_gib` becomes the largest resident memory of this process and all its descendants."""
-    import psutil
-
-    peak, done = {"peak_gib": 0.0}, threading.Event()
-
-    def resident(process) -> int:
-        try:
-            return process.memory_info().rss
-        except psutil.Error:  # it has just ended
-            return 0
-
-    def watch() -> None:
-        own = psutil.Process()
-        while not done.wait(every_s):
-            total = sum(resident(process) for process in [own, *own.children(recursive=True)])
-            peak["peak_gib"] = max(peak["peak_gib"], total / 2**30)
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield peak
-    finally:
-        done.set()
-        thread.join()

@@ -16,6 +16,7 @@ from blipkit import machine, params, preflight
 from blipkit.checkpoints import check_source
 from blipkit.errors import BadInput, BlipkitError, nearest
 from blipkit.frames import DRAWN
+from blipkit.monitor import Monitor
 from blipkit.params import NOTEBOOKS, ROOT, Profile
 from blipkit.report import write_report
 from blipkit.verdict import exit_status, unmeasured
@@ -52,7 +53,9 @@ def run_profile(
             recorded = json.loads((replay / "run.json").read_text())
             state["recorded"] = recorded.get("recorded", recorded["started"])
             about = {**json.loads((replay / "environment.json").read_text()), "replayed_on": about["name"]}
-        state["notebooks"] = _former_states(folder)
+        state["notebooks"] = {}
+        with contextlib.suppress(OSError, ValueError, KeyError):  # --only leaves as it is what was said of the others
+            state["notebooks"] = json.loads((folder / "run.json").read_text())["notebooks"]
         (folder / "profile.yaml").write_text(yaml.safe_dump(profile.resolved(), sort_keys=False), encoding="utf-8")
         (folder / "environment.json").write_text(json.dumps(about, indent=2) + "\n")
         for number, stem in enumerate(chosen, start=1):
@@ -63,9 +66,8 @@ def run_profile(
                 for half in (folder / ".stage", *(folder / "artifacts").glob("*.part")):
                     shutil.rmtree(half, ignore_errors=True)
                 rest = " ".join(f"--only {left}" for left in chosen[number - 1 :])
-                raise BlipkitError(
-                    f"interrupted in {stem}; what finished before is kept in {folder}. To go on: blipkit run {profile.name} {rest}"
-                ) from None
+                said = f"interrupted in {stem}; what finished before is kept in {folder}"
+                raise BlipkitError(f"{said}. To go on: blipkit run {profile.name} {rest}") from None
             (folder / "run.json").write_text(json.dumps(state, indent=2) + "\n")
             say(f"{stem}: {one['seconds']:.0f} s{', ' + one['error'] if one['error'] else ''}")
         page, verdict = write_report(folder)
@@ -98,32 +100,23 @@ def choose(only: list[str]) -> list[str]:
     return [stem for stem in known if not only or stem in only]
 
 
-def _former_states(folder: Path) -> dict:
-    """What an earlier run said of each notebook; `--only` leaves the others' as it is."""
-    try:
-        return json.loads((folder / "run.json").read_text())["notebooks"]
-    except (OSError, ValueError, KeyError):
-        return {}
-
-
 @contextlib.contextmanager
 def in_use(folder: Path):
     """Hold the results folder; BadInput names the process that holds it already."""
     from filelock import FileLock, Timeout
 
     holder = folder / "run.pid"
-    lock = FileLock(folder / ".lock")
     try:
-        lock.acquire(timeout=0)
+        lock = FileLock(folder / ".lock").acquire(timeout=0)
     except Timeout:
         pid = holder.read_text().strip() if holder.is_file() else "unknown"
         raise BadInput(f"{folder} is in use by a run with pid {pid}; wait for it, or pass another --results") from None
-    try:
+    with lock:
         holder.write_text(f"{os.getpid()}\n")
-        yield
-    finally:
-        holder.unlink(missing_ok=True)
-        lock.release()
+        try:
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
 
 
 def run_notebook(profile: Profile, stem: str, folder: Path, replay: Path | None) -> dict:
@@ -135,11 +128,10 @@ def run_notebook(profile: Profile, stem: str, folder: Path, replay: Path | None)
     os.environ["BLIPKIT_STAGE"] = str(stage.resolve())
     limit = profile.resolved()["common"]["cell_limit_s"]
     started = time.monotonic()
-    state = {"status": "ran", "error": None}
-    memory: dict = {}
+    status, said = "ran", None
     from_notebooks = [os.path.relpath(path.resolve(), NOTEBOOKS) if path else "" for path in (folder, replay)]
     try:
-        with machine.watch_memory() as memory:
+        with Monitor() as monitor:
             in_thread(
                 papermill.execute_notebook,
                 NOTEBOOKS / f"{stem}.ipynb",
@@ -153,15 +145,14 @@ def run_notebook(profile: Profile, stem: str, folder: Path, replay: Path | None)
             )
     except papermill.PapermillExecutionError as error:
         status = {"GateFailed": "gate", "NotMeasured": "skipped"}.get(error.ename, "stopped")
-        state = {"status": status, "error": f"cell {error.exec_count}: {error.ename}: {error.evalue}"}
+        said = f"cell {error.exec_count}: {error.ename}: {error.evalue}"
     except Exception as error:  # a kernel that died, a cell over its time limit
-        state = {"status": "stopped", "error": how_it_ended(error, stage / f"{stem}.ipynb", limit, memory)}
+        status, said = "stopped", how_it_ended(error, stage / f"{stem}.ipynb", limit, monitor.peak_gib)
     finally:
         del os.environ["BLIPKIT_STAGE"]
     put_in_place(stage, folder, stem)
-    state["seconds"] = round(time.monotonic() - started, 1)
-    state["peak_memory_gib"] = round(memory.get("peak_gib", 0.0), 2)
-    return state
+    seconds, peak = round(time.monotonic() - started, 1), round(monitor.peak_gib, 2)
+    return {"status": status, "error": said, "seconds": seconds, "peak_memory_gib": peak}
 
 
 def in_thread(function: Callable, *arguments, **options):
@@ -182,7 +173,7 @@ def in_thread(function: Callable, *arguments, **options):
             raise
 
 
-def how_it_ended(error: Exception, path: Path, limit: int, memory: dict) -> str:
+def how_it_ended(error: Exception, path: Path, limit: int, peak_gib: float) -> str:
     """What a notebook without a kernel can still tell: the cell, why, the memory, the last lines it had printed."""
     import nbformat
 
@@ -194,22 +185,21 @@ def how_it_ended(error: Exception, path: Path, limit: int, memory: dict) -> str:
         "DeadKernelError": "its kernel died, perhaps out of memory",
         "CellTimeoutError": f"took longer than {limit} s; raise common.cell_limit_s",
     }.get(type(error).__name__, f"{type(error).__name__}: {error}")
+    used = f"peak memory {peak_gib:.1f} of {machine.describe()['memory_gib']} GiB"
     tail = "; last lines:\n" + "\n".join(printed[-LAST_LINES:]) if printed else ""
-    return f"cell {number + 1}: {why}; peak memory {memory.get('peak_gib', 0):.1f} of {machine.describe()['memory_gib']} GiB{tail}"
+    return f"cell {number + 1}: {why}; {used}{tail}"
 
 
 def put_in_place(stage: Path, folder: Path, stem: str) -> None:
     """Move a notebook's new outputs into the folder; the old ones go to previous/."""
     listing = folder / ".outputs.json"
     owned = json.loads(listing.read_text()) if listing.is_file() else {}
-    for name in owned.get(stem, []):
-        if (folder / name).is_file():
-            (folder / "previous" / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).replace(folder / "previous" / name)
-    new = [str(path.relative_to(stage)) for path in stage.rglob("*") if path.is_file()]
-    for name in new:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (stage / name).replace(folder / name)
-    owned[stem] = sorted(new)
+    new = sorted(str(path.relative_to(stage)) for path in stage.rglob("*") if path.is_file())
+    old = [name for name in owned.get(stem, []) if (folder / name).is_file()]
+    moves = [(folder / name, folder / "previous" / name) for name in old]
+    for source, target in moves + [(stage / name, folder / name) for name in new]:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.replace(target)
+    owned[stem] = new
     listing.write_text(json.dumps(owned, indent=2) + "\n")
     shutil.rmtree(stage)

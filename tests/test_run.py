@@ -72,11 +72,12 @@ def test_what_a_run_leaves(smoke):
         "verdict.md",
         "gates.xml",
         "report/index.html",
-        "samples/requests.parquet",
+        "samples/machine.parquet",
     ):
         assert (smoke / name).is_file(), name
     kinds = {path.stem for path in (smoke / "records").glob("*.jsonl")}
-    assert {"environment", "components", "artifacts", "parity", "decisions", "concurrency", "cost"} <= kinds
+    assert {"environment", "components", "artifacts", "parity", "decisions", "runs", "concurrency", "cost"} <= kinds
+    assert len(list((smoke / "samples/requests").glob("*.parquet"))) == 5  # two of overhead, two settings, one limited
     assert not (smoke / ".stage").exists() and not (smoke / "run.pid").exists()
 
 
