@@ -1,47 +1,60 @@
-"""Load: S server threads answer what C closed-loop clients ask, in a child process per setting.
+"""Load: S servers answer what C closed-loop clients ask, measured in a fresh group of child processes for every setting.
 
-A request is a frame's index; serving it is everything from the decoded frame to the answers of all questions. A client
-sends its next request when it has its answer. Latency is from the client's put to its get. Left out: warm-up, loading,
-and decoding image files. What the servers share is the setting's placement.
+A request is a frame's index; serving it is everything from the decoded frame to the answers of all questions. Latency
+is from when a client meant to send to when it has its answer, so that whoever delays a request is charged for it. Left out:
+loading, decoding image files, and the warm-up, which is recorded with times below zero.
 """
 
+import collections
 import contextlib
-import queue
-import threading
+import json
+import os
+import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
 
 from blipkit import child
 from blipkit.arms import check_timed
 from blipkit.artifacts import Artifacts
-from blipkit.errors import BadInput, nearest
+from blipkit.clients import FIELDS, FORMATS, STATUSES, TRIES, WARMUP_ROUNDS
+from blipkit.dispatch import Dispatcher
+from blipkit.errors import BadInput, BlipkitError, nearest
 from blipkit.frames import load_frames
+from blipkit.monitor import EVERY_S, Monitor, share
 from blipkit.neuron_errors import explained
 from blipkit.proof import LINGER_S, Watch, settle
-from blipkit.records import Gate, judge
-from blipkit.serving import CALLS, PLACEMENTS, START_S, copies_of, neuron_cores, predicted_gib
+from blipkit.server import COUNTED, Server, digest
+from blipkit.serving import CALLS, NOTHING, PLACEMENTS, START_S, copies_of, neuron_cores, predicted_gib
 from blipkit.workers import check_host_memory
 
+Measured = collections.namedtuple("Measured", "requests counts samples executions")  # see measure_setting
+PATIENCE_S = 120  # that a request may take, after which its worker is given up
 STOP_S = 60  # allowance for a child to finish what it has begun
 
 
 def measure_setting(artifacts: Artifacts, checkpoint: str, questions: list, frames: dict, servers: int, clients: int,
-                    seconds: float, warmup_s: float, threads: int, call: str = "pipeline", placement: str = "threads"):  # fmt: skip
-    """Run one setting in a child; its requests as a pandas frame, times in seconds from the start of measuring.
+                    seconds: float, warmup_s: float, threads: int, call: str = "pipeline", placement: str = "threads",
+                    limit: int = 0, batch: int = 1, batch_wait_s: float = 0.0, **asking) -> Measured:  # fmt: skip
+    """Start the servers in one child and the clients in another, and let these ask for `seconds`.
 
-    frames: what `load_frames` takes. threads: torch's own threads per server. call: `pipeline`, or `generate` for
-    transformers' own loop on the plugged-in pieces, one question a call. placement: see PLACEMENTS. The frame's
-    attrs["executions"] hold the rows that prove what a Neuron device executed.
+    frames: what `load_frames` takes. threads: torch's own, of each server. call: see CALLS, or NOTHING for the harness
+    alone; placement: see PLACEMENTS. limit: requests inside at most, more are refused; 0 for no limit. batch: requests
+    served at once, which wait at most batch_wait_s for each other. asking: think_s, repeat_share and seed of `Clients`. A
+    server or client that dies is a `problem` of the run; what cannot even start raises.
+
+    Measured.requests: a pandas frame, FIELDS of each request, times in s from the start of measuring, status in words.
+    counts: what clients and server counted, shares of the CPU, `problem`: what went wrong, in words. samples: the machine's,
+    `at` on the requests' clock. executions: what proves that a Neuron device executed it; none elsewhere.
     """
-    import pandas
-
-    for what, seen, known in (("call", call, CALLS), ("placement", placement, PLACEMENTS)):
+    for what, seen, known in (("call", call, (*CALLS, NOTHING)), ("placement", placement, PLACEMENTS)):
         if seen not in known:
             raise BadInput(f"{what} is {seen!r}; {nearest(seen, known)}")
-    for name, value in (("servers", servers), ("clients", clients), ("seconds", seconds), ("threads", threads)):
-        if value <= 0:
-            raise BadInput(f"{name} is {value}; expected more than zero")
+    if (least := min(servers, clients, seconds, threads, batch)) <= 0:
+        raise BadInput(f"servers, clients, seconds, threads or batch is {least}; expected more than zero")
     for artifact in artifacts:
         check_timed(artifact.arm)
     cores = neuron_cores(artifacts)
@@ -49,152 +62,67 @@ def measure_setting(artifacts: Artifacts, checkpoint: str, questions: list, fram
     forecast = {"predicted_host_gib": predicted_gib(artifacts, copies)}
     if copies > 1:
         check_host_memory(f"{copies} pipelines", forecast["predicted_host_gib"])
-    asked = {"checkpoint": checkpoint, "questions": questions, "frames": frames, "call": call}
+    most_s = WARMUP_ROUNDS * warmup_s + TRIES * seconds + PATIENCE_S + STOP_S
+    asked = {"checkpoint": checkpoint, "questions": questions, "frames": frames, "call": call, "torch_threads": threads}
     asked |= {"folders": [str(a.folder) for a in artifacts], "buckets": [asdict(a.bucket) for a in artifacts]}
-    with explained() if cores else contextlib.nullcontext(), Watch() if cores else contextlib.nullcontext() as watch:
-        found = child.call(
-            "blipkit.load:serve",
-            timeout_s=START_S * copies + warmup_s + seconds + LINGER_S + STOP_S,
-            threads=threads,
-            environment=watch.environment if cores else {},
-            placement=placement,
-            cores=cores,
-            servers=servers,
-            clients=clients,
-            seconds=seconds,
-            warmup_s=warmup_s,
-            torch_threads=threads,
-            asked=asked,
-        )
-    requests = pandas.DataFrame(found["rows"], columns=["client", "frame", "sent", "started", "finished", "right"])
-    requests.attrs["executions"] = [{**watch.row(found["settled"]), **forecast}] if cores else []
-    return requests
-
-
-def serve(placement, cores, servers, clients, seconds, warmup_s, torch_threads, asked) -> dict:
-    """In the child: place the pipelines, learn the right answers without load, then let clients ask."""
+    dispatch = {"limit": limit or clients, "batch": batch, "wait_s": batch_wait_s, "overdue_s": PATIENCE_S}
+    placed = {"placement": placement, "cores": cores, "servers": servers, "clients": clients, "dispatch": dispatch}
+    asking |= {"count": clients, "warmup_s": warmup_s, "seconds": seconds, "patience_s": PATIENCE_S + 1}
+    told, found, problems = {}, {}, []
     with contextlib.ExitStack() as stack:
-        asks, executed = PLACEMENTS[placement](stack, servers, cores, {**asked, "torch_threads": torch_threads})
-        expected = [asks[0](index) for index in range(len(load_frames(**asked["frames"])))]
-        rows = Load(asks, expected, clients).run(warmup_s, seconds)
-        return {"rows": rows, "settled": settle(executed()) if cores else None}
-
-
-@dataclass
-class Load:
-    """asks: for each server, index -> texts; expected: the texts that each index gave without load."""
-
-    asks: list[Callable]
-    expected: list
-    clients: int
-
-    def run(self, warmup_s: float, seconds: float) -> list[tuple]:
-        """[(client, frame, sent, started, finished, right)] of requests sent in the measured time."""
-        requests: queue.Queue = queue.Queue(maxsize=4 * self.clients)
-        done: list[list[tuple]] = [[] for _ in range(self.clients)]  # one list per client: no lock in the timed path
-        start = time.perf_counter() + warmup_s
-        end = start + seconds
-        servers = [threading.Thread(target=self._server, args=(requests, ask), daemon=True) for ask in self.asks]
-        clients = [
-            threading.Thread(target=self._client, args=(requests, i, end, done[i]), daemon=True)
-            for i in range(self.clients)
-        ]
-        for thread in (*servers, *clients):
-            thread.start()
-        for thread in clients:
-            thread.join()
-        for _ in servers:
-            requests.put(None)
-        for thread in servers:  # a thread inside torch while the interpreter ends would abort the process
-            thread.join()
-        rows = sorted((row for rows in done for row in rows), key=lambda row: row[2])
-        return [
-            (c, f, sent - start, began - start, ended - start, ok)
-            for c, f, sent, began, ended, ok in rows
-            if sent >= start
-        ]
-
-    def _server(self, requests: queue.Queue, ask: Callable) -> None:
-        while (request := requests.get()) is not None:
-            index, reply = request
-            started = time.perf_counter()
-            try:
-                reply.put((started, ask(index)))
-            except Exception as error:  # the client counts it as a wrong answer; the server lives on
-                reply.put((started, error))
-
-    def _client(self, requests: queue.Queue, number: int, end: float, rows: list) -> None:
-        reply: queue.Queue = queue.Queue()
-        count = len(self.expected)
-        index = number * count // self.clients  # clients ask about different frames at a time
-        while (sent := time.perf_counter()) < end:
-            requests.put((index, reply))
-            started, answers = reply.get()
-            finished = time.perf_counter()
-            rows.append((number, index, sent, started, finished, answers == self.expected[index]))
-            index = (index + 1) % count
-
-
-def summarise(requests, seconds: float, questions: int) -> dict:
-    """A setting's row: requests and answers per second, latency percentiles in ms, with their 95 % intervals."""
-    from blipkit.statistics import percentile, rate
-
-    latency = (requests.finished - requests.sent) * 1e3
-    per_second = rate(requests.finished, seconds)
-    row = {"requests": len(requests), "requests_per_s": per_second[0]}
-    row |= {f"answers_per_s{end}": questions * r for end, r in zip(("", "_low", "_high"), per_second, strict=True)}
-    for q in (50, 90, 99):
-        value, low, high = percentile(latency, q) if len(latency) else (float("nan"),) * 3
-        row |= {f"p{q}_ms": value, f"p{q}_low_ms": _finite(low), f"p{q}_high_ms": _finite(high)}
-    return row | {
-        "queued_ms": ((requests.started - requests.sent) * 1e3).mean(),
-        "wrong": int((~requests.right.astype(bool)).sum()),
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="blipkit-")))
+        watch = stack.enter_context(Watch()) if cores else None
+        stack.enter_context(explained() if cores else contextlib.nullcontext())
+        monitor, pool = stack.enter_context(Monitor()), stack.enter_context(ThreadPoolExecutor(1))
+        placed |= {"threads": threads, "timeout_s": START_S * copies + LINGER_S + most_s, "folder": str(folder)}
+        placed["environment"] = watch.environment if watch else {}
+        serving = pool.submit(child.call, "blipkit.load:serve", asked=asked, **placed)
+        while not (folder / "ready.json").exists():
+            if serving.done():
+                serving.result()  # raises what kept it from starting
+            time.sleep(0.01)
+        asking |= {"address": str(folder / "socket"), "record": str(folder / "requests")}
+        asking["expected"] = json.loads((folder / "ready.json").read_text())
+        try:
+            told = child.call("blipkit.clients:ask", timeout_s=most_s, **asking)
+        except BlipkitError as error:
+            problems.append(f"the clients: {error}")
+        try:
+            found = serving.result()
+        except BlipkitError as error:
+            problems.append(f"the servers: {error}")
+        requests, start = read_requests(folder / "requests", told.get("start"))
+        executions = [{**watch.row(found["settled"]), **forecast}] if watch and found else []
+    samples = [{**row, "at": row["at"] - start} for row in monitor.rows]
+    within = [row for row in samples if -EVERY_S <= row["at"] <= seconds + EVERY_S]
+    counted = {
+        name: told.get(name, 0) for name in (*STATUSES, "sent", "twice", "warmup_rounds", "tries", "clients_cpu_s")
     }
+    counted |= {f"server_{name}": found.get(name, 0) for name in COUNTED}
+    counted |= {"seconds": seconds, "cores": os.cpu_count(), "problem": "; ".join(problems + found.get("problems", []))}
+    return Measured(requests, counted | share(within, os.cpu_count()), samples, executions)
 
 
-def _finite(value: float) -> float | None:
-    """None where n is too small to bound the percentile."""
-    return value if value not in (float("inf"), float("-inf")) else None
+def read_requests(path: Path, start: float | None):
+    """What the clients wrote, as a pandas frame with times from `start`, or from the first request where that is lost."""
+    import pandas
+
+    path.touch()
+    requests = pandas.DataFrame(np.fromfile(path, FORMATS))
+    start = requests.scheduled.min() if start is None and len(requests) else start or 0.0
+    requests[[name for name, code in FIELDS.items() if code == "d"]] -= start
+    return requests.assign(status=[STATUSES[status] for status in requests.status]), start
 
 
-def best_cell(rows: list[dict], p99_limit_ms: float) -> dict | None:
-    """The row with the most answers per second whose p99 is within the limit."""
-    return max(
-        (row for row in rows if row["p99_ms"] <= p99_limit_ms), key=lambda row: row["answers_per_s"], default=None
-    )
-
-
-def load_gates(rows: list[dict], p99_limit_ms: float, shared: bool) -> list[Gate]:
-    """Answers under load equal those without (answer); some setting holds the latency target (timing)."""
-    wrong, asked = sum(row["wrong"] for row in rows), sum(row["requests"] for row in rows)
-    if asked == 0:
-        return [
-            Gate(
-                "answers under load",
-                "answer",
-                "INVALID",
-                0,
-                None,
-                reason="no request finished in the measured time",
-                next="raise concurrency.seconds",
-            )
-        ]
-    same = judge(
-        "answers under load",
-        "answer",
-        wrong,
-        0,
-        reason=f"requests of {asked} whose answers differ from those given without load",
-        next="look at samples/requests.parquet",
-    )
-    fastest = min(row["p99_ms"] for row in rows)
-    target = judge(
-        "latency target",
-        "timing",
-        fastest,
-        p99_limit_ms,
-        shared=shared,
-        reason="p99 of the fastest setting, ms",
-        next=f"not reachable here; the fastest setting has p99 {fastest:.0f} ms",
-    )
-    return [same, target]
+def serve(placement, cores, servers, clients, dispatch, folder, asked) -> dict:
+    """In the child: place the pipelines, learn the right answers without load, then serve until the clients have left."""
+    with contextlib.ExitStack() as stack:
+        asks, executed = PLACEMENTS[placement](stack, servers, cores, asked)
+        count = len(load_frames(**asked["frames"]))
+        expected = [digest(texts) for index in range(count) for texts in asks[0]([index])]
+        server = Server(asks, Dispatcher(servers, **dispatch), f"{folder}/socket", clients)
+        part = Path(folder, "ready.part")
+        part.write_text(json.dumps(expected))
+        part.rename(Path(folder, "ready.json"))  # whole, or not there
+        told = server.run()
+        return {**told, "settled": settle(executed()) if cores else None}

@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -39,27 +39,20 @@ class Gate:
     next: str = ""
 
 
-def judge(
-    gate: str,
-    kind: str,
-    measured: float,
-    limit: float,
-    *,
-    evidence="measured",
-    at_least=False,
-    shared=False,
-    reason="",
-    next="",
-) -> Gate:
+def judge(gate: str, kind: str, measured: float, limit: float, *, at_least=False, shared=False, **about) -> Gate:
     """PASS where `measured` is within `limit`; a NaN never is.
 
-    On a shared machine a timing gate that does not hold is WARN: the machine was not ours alone.
+    On a shared machine a timing gate that does not hold is WARN: the machine was not ours alone. about: the gate's
+    evidence, reason and next; what to do next is left out where it holds.
     """
     holds = measured >= limit if at_least else measured <= limit
     status = "PASS" if holds else "WARN" if kind == "timing" and shared else "FAIL"
+    found = Gate(gate, kind, status, measured, limit, **about)
+    if holds:
+        found.next = ""
     if status == "WARN":
-        reason = f"{reason}; the machine is shared" if reason else "the machine is shared"
-    return Gate(gate, kind, status, measured, limit, evidence, reason, "" if holds else next)
+        found.reason = "; ".join(filter(None, [found.reason, "the machine is shared"]))
+    return found
 
 
 def not_run(gate: str, kind: str, reason: str, next: str = "") -> Gate:
@@ -69,8 +62,7 @@ def not_run(gate: str, kind: str, reason: str, next: str = "") -> Gate:
 
 def worst(gates: Iterable[Gate]) -> Status:
     """The worst status among the gates; NOT-RUN only where nothing was measured."""
-    seen = {gate.status for gate in gates}
-    return next((status for status in WORST_FIRST if status in seen), "NOT-RUN")
+    return min((gate.status for gate in gates), key=WORST_FIRST.index, default="NOT-RUN")
 
 
 class Results:
@@ -89,21 +81,13 @@ class Results:
         self.provenance = {"notebook": notebook, "profile": profile, **provenance}
         self.recorded = Results((NOTEBOOKS / replay).resolve()) if replay else None
         if self.recorded:
-            print(f"{self.recorded.origin()}. What this chapter measures is read from there.")
+            begun = read_document(self.recorded.folder / "run.json")["started"]
+            print(f"Recorded on {self.machine['name']}, {begun}. What this chapter measures is read from there.")
 
     @cached_property
     def machine(self) -> dict:
         """The machine that the figures belong to: this one, or the one that a replay was recorded on."""
-        if self.recorded is None:
-            return machine.describe()
-        return json.loads((self.recorded.folder / "environment.json").read_text(encoding="utf-8"))
-
-    def origin(self) -> str:
-        """Where and when this folder's run was made, in words."""
-        about, run = (
-            json.loads((self.folder / name).read_text(encoding="utf-8")) for name in ("environment.json", "run.json")
-        )
-        return f"Recorded on {about['name']}, {run['started']}"
+        return read_document(self.recorded.folder / "environment.json") if self.recorded else machine.describe()
 
     def measure(self, kind: str, measure: Callable[[], list[dict]]) -> list[dict]:
         """The rows that measure() returns, kept as the records of `kind`; in a replay the rows recorded elsewhere."""
@@ -118,9 +102,16 @@ class Results:
         return [{k: v for k, v in row.items() if k not in added} for row in self.read(kind)]
 
     def measure_samples(self, name: str, measure: Callable):
-        """The pandas frame that measure() returns, kept as parquet; in a replay the one recorded elsewhere."""
-        self.write_samples(name, self.recorded.read_samples(name) if self.recorded else measure())
-        return self.read_samples(name)
+        """The pandas frame that measure() returns, kept as parquet; in a replay the one recorded elsewhere.
+
+        Where the disk takes no more, what was measured is not lost with it: attrs["not_kept"] says why it is not on disk.
+        """
+        frame = self.recorded.read_samples(name) if self.recorded else measure()
+        try:
+            self.write_samples(name, frame)
+        except OSError as error:
+            frame.attrs["not_kept"] = f"samples/{name}.parquet was not kept: {error.strerror or error}"
+        return frame
 
     @property
     def artifacts(self) -> Path:
@@ -140,36 +131,25 @@ class Results:
             raise BadInput(
                 f"records of {kind!r} are {owner[0]['notebook']}'s; a kind has one notebook: choose another name"
             )
+        measured = "recorded" if self.recorded else "measured"
+        if self.machine["name"].startswith(machine.REHEARSAL):
+            measured = "rehearsal"
         rows = [{**about, "evidence": evidence_of(row.get("arm", "")), **row, **host} for row in rows]
         for row in rows:
-            self._check_weights(kind, row)
-            row["evidence"] = row["evidence"].replace("measured", self._measured)
-        lines = [json.dumps(row, default=_plain) for row in rows]
+            row["evidence"] = row["evidence"].replace("measured", measured)
+            ours, theirs = (one.get("weights_digest") for one in (about, row))
+            if ours != theirs:  # in a replay: what was recorded must be of the checkpoint that the chapter shows
+                raise BadInput(
+                    f"replay: {kind} was recorded with weights {theirs}, this checkpoint has {ours}; "
+                    f"pass the one that was recorded: --set common.checkpoint=..."
+                )
+        text = "".join(json.dumps(row, default=_plain) + "\n" for row in rows)
         with self._replacing(f"records/{kind}.jsonl") as part:
-            part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-
-    @property
-    def _measured(self) -> str:
-        """What a measured figure is called here."""
-        if self.machine["name"].startswith(machine.REHEARSAL):
-            return "rehearsal"
-        return "recorded" if self.recorded else "measured"
-
-    def _check_weights(self, kind: str, row: dict) -> None:
-        """In a replay: what was recorded must be of the checkpoint that the chapter shows."""
-        ours, theirs = self.provenance.get("weights_digest"), row.get("weights_digest")
-        if ours != theirs:
-            raise BadInput(
-                f"replay: {kind} was recorded with weights {theirs}, this checkpoint has {ours}; "
-                f"pass the one that was recorded: --set common.checkpoint=..."
-            )
+            part.write_text(text, encoding="utf-8")
 
     def read(self, kind: str) -> list[dict]:
         """The records of `kind`; NotMeasured where there are none."""
-        path = self._find(f"records/{kind}.jsonl")
-        if path is None:
-            raise NotMeasured(f"no records of {kind!r} in {self.folder}; run the notebook that writes them first")
-        return _rows(path)
+        return _rows(self._written(f"records/{kind}.jsonl", f"records of {kind!r}"))
 
     def has(self, kind: str) -> bool:
         """Whether any notebook wrote records of `kind`."""
@@ -177,10 +157,9 @@ class Results:
 
     def earlier(self, kind: str) -> list[dict]:
         """Records of `kind` from before this run, of this profile and checkpoint: the published first, then this folder's."""
-        ours = ("profile", "checkpoint")
         paths = [*sorted(PUBLISHED.glob(f"*/*/records/{kind}.jsonl")), self.folder / "records" / f"{kind}.jsonl"]
         rows = [row for path in paths if path.is_file() for row in _rows(path)]
-        return [row for row in rows if all(row[name] == self.provenance[name] for name in ours)]
+        return [row for row in rows if all(row[name] == self.provenance[name] for name in ("profile", "checkpoint"))]
 
     def write_samples(self, name: str, frame) -> None:
         """Keep a pandas frame of raw samples as parquet."""
@@ -191,10 +170,7 @@ class Results:
         """The pandas frame that `write_samples` kept."""
         import pandas
 
-        path = self._find(f"samples/{name}.parquet")
-        if path is None:
-            raise NotMeasured(f"no samples {name!r} in {self.folder}; run the notebook that writes them first")
-        return pandas.read_parquet(path)
+        return pandas.read_parquet(self._written(f"samples/{name}.parquet", f"samples {name!r}"))
 
     def write_gates(self, gates: list[Gate]) -> None:
         """Record what was judged. Call `raise_for` in a later cell, so that a failed gate leaves its evidence."""
@@ -202,12 +178,17 @@ class Results:
 
     def gates(self) -> list[Gate]:
         """Every gate in the folder, in the notebooks' order."""
-        names = [f.name for f in Gate.__dataclass_fields__.values()]
-        paths = sorted((self.folder / "records").glob("gates_*.jsonl"))
-        return [Gate(**{n: row[n] for n in names}) for path in paths for row in _rows(path)]
+        rows = [row for path in sorted((self.folder / "records").glob("gates_*.jsonl")) for row in _rows(path)]
+        return [Gate(**{field.name: row[field.name] for field in fields(Gate)}) for row in rows]
 
     def _find(self, name: str) -> Path | None:
         return next((base / name for base in (self.target, self.folder) if (base / name).is_file()), None)
+
+    def _written(self, name: str, what: str) -> Path:
+        path = self._find(name)
+        if path is None:
+            raise NotMeasured(f"no {what} in {self.folder}; run the notebook that writes them first")
+        return path
 
     @contextlib.contextmanager
     def _replacing(self, name: str):
@@ -220,6 +201,17 @@ class Results:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def read_document(path: Path) -> dict:
+    """A results folder's JSON file."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        raise BadInput(f"{path} is missing or damaged; expected what a run writes there: run the profile again")
+    return found
 
 
 def check_schema(row: dict, path: Path) -> None:
@@ -256,8 +248,6 @@ def _plain(value):
 def raise_for(gates: list[Gate]) -> None:
     """Raise GateFailed, naming each gate that is FAIL or INVALID."""
     bad = [g for g in gates if g.status in ("FAIL", "INVALID")]
-    if bad:
-        lines = [
-            f"{g.gate}: {g.status}, measured {g.measured}, limit {g.limit}. {g.reason} {g.next}".strip() for g in bad
-        ]
-        raise GateFailed("\n".join(lines))
+    said = [f"{g.gate}: {g.status}, measured {g.measured}, limit {g.limit}. {g.reason} {g.next}".strip() for g in bad]
+    if said:
+        raise GateFailed("\n".join(said))

@@ -3,6 +3,7 @@ placement: one pipeline in this process, a process each, or on Neuron a process 
 transformers' models takes seconds, which checking a profile should not: it waits until a pipeline is put together.
 """
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -23,6 +24,7 @@ from blipkit.runners import neuron
 from blipkit.workers import Worker
 
 START_S = 120  # allowance for a process to load a pipeline
+NOTHING = "nothing"  # a call that answers without a model: what it takes is the harness's own
 LIBRARIES_GIB = 1.0  # torch, transformers and torch_neuronx in memory: an estimate
 
 
@@ -31,10 +33,8 @@ def neuron_cores(artifacts: Artifacts) -> list[int]:
     on_device = [artifact for artifact in artifacts if artifact.arm.runner in ON_NEURON]
     for artifact in on_device:
         neuron.check_loadable(artifact.manifest)
-    if not on_device:
-        return []
     with explained():
-        return neuron.visible_cores(_count_cores())
+        return neuron.visible_cores(_count_cores()) if on_device else []
 
 
 @cache
@@ -58,7 +58,7 @@ def predicted_gib(artifacts: Artifacts, copies: int) -> float:
 
 def in_threads(stack, servers: int, cores: list[int], asked: dict):
     """All servers share one pipeline; on Neuron its pieces lie on whichever core the runtime takes."""
-    return [answerer(**asked)] * servers, _executed_here
+    return [answerer(**asked)] * servers, lambda: [neuron.executed()]
 
 
 def in_contexts(stack, servers: int, cores: list[int], asked: dict):
@@ -67,17 +67,19 @@ def in_contexts(stack, servers: int, cores: list[int], asked: dict):
     for core in range(min(servers, len(cores))):  # counted among those that the process sees
         with neuron.on_core(core):
             asks.append(answerer(**asked))
-    return [asks[i % len(asks)] for i in range(servers)], _executed_here
+    return [asks[i % len(asks)] for i in range(servers)], lambda: [neuron.executed()]
 
 
 def in_processes(stack, servers: int, cores: list[int], asked: dict):
-    """A process with a whole pipeline for each core, so that nothing hops between cores, or else for each server."""
+    """A process with a whole pipeline for each NeuronCore, or else for each server, on CPU cores of its own."""
     count = copies_of("processes", servers, cores)
 
     def start(number: int) -> Worker:
         lines = len(range(number, servers, count))
         only = {"NEURON_RT_VISIBLE_CORES": str(cores[number])} if cores else {}
-        return Worker("blipkit.serving:answerer", lines, only, asked["torch_threads"], **asked)
+        threads, here = asked["torch_threads"], sorted(getattr(os, "sched_getaffinity", lambda _: [])(0))
+        own = [here[(number * threads + i) % len(here)] for i in range(threads)] if here and not cores else []
+        return Worker("blipkit.serving:answerer", lines, only, threads, cpus=own, **asked)
 
     with ThreadPoolExecutor(count) as pool:
         workers = list(pool.map(start, range(count)))
@@ -87,7 +89,7 @@ def in_processes(stack, servers: int, cores: list[int], asked: dict):
     def server(i: int) -> Callable:
         worker = workers[i % count]
         line = worker.lines[i // count]
-        return lambda index: worker.ask(line, index)
+        return lambda frames: worker.ask(line, tuple(frames))
 
     return [server(i) for i in range(servers)], lambda: [w.ask(w.lines[0], "executed") for w in workers]
 
@@ -95,30 +97,27 @@ def in_processes(stack, servers: int, cores: list[int], asked: dict):
 PLACEMENTS = {"threads": in_threads, "processes": in_processes, "contexts": in_contexts}
 
 
-def _executed_here() -> list[dict]:
-    return [neuron.executed()]
-
-
-def answerer(folders, buckets, checkpoint, questions, frames, call, torch_threads) -> Callable:
-    """index -> the answers about that frame, by a pipeline loaded into this process."""
+def answerer(folders, buckets, checkpoint, questions, frames, call, torch_threads, cpus=()) -> Callable:
+    """Indices of frames -> the answers about each, by a pipeline loaded into this process, which keeps to `cpus`."""
+    if cpus:
+        os.sched_setaffinity(0, cpus)
+    if call == NOTHING:
+        return lambda frames: [[]] * len(frames)
     torch.set_num_threads(torch_threads)
     placed = zip(folders, parse_buckets(buckets), strict=True)
     artifacts = Artifacts([read_artifact(Path(folder), bucket) for folder, bucket in placed])
     ask = CALLS[call](load_checkpoint(checkpoint), artifacts, parse_questions(questions))
     pictures = [frame.image for frame in load_frames(**frames)]  # decoded before anything is timed
 
-    def answer(index: int) -> list[str]:
-        return ask(pictures[index])
-
-    return answer
+    return lambda frames: ask([pictures[index] for index in frames])
 
 
 def by_pipeline(checkpoint, artifacts: Artifacts, questions) -> Callable:
-    """All questions about an image in one call of the pipeline."""
+    """All questions about all images in one call of the pipeline."""
     from blipkit.pipeline import assemble
 
     pipeline = assemble(checkpoint, artifacts)
-    return lambda image: [a.text for a in pipeline.answer([image], questions)[0]]
+    return lambda images: [[a.text for a in row] for row in pipeline.answer(images, questions)]
 
 
 def by_generate(checkpoint, artifacts: Artifacts, questions) -> Callable:
@@ -133,7 +132,7 @@ def by_generate(checkpoint, artifacts: Artifacts, questions) -> Callable:
         answers = [model.generate(**inputs, max_new_tokens=tokens)[0] for inputs in given]
         return [processor.decode(ids, skip_special_tokens=True) for ids in answers]
 
-    return ask
+    return lambda images: [ask(image) for image in images]
 
 
 CALLS = {"pipeline": by_pipeline, "generate": by_generate}

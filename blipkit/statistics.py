@@ -19,6 +19,21 @@ def percentile(samples, q: float) -> tuple[float, float, float]:
     return float(np.percentile(ordered, q, method="inverted_cdf")), float(lower), float(upper)
 
 
+def samples_needed(q: float, confidence: float = 0.99) -> int:
+    """How many samples show, with this confidence, that a q-th percentile holds, if none of them is beyond the limit: 459 for p99.
+
+    The least n of MLPerf's early stopping: confidence that fewer than 1 - q of all are beyond. More are needed if some are.
+    """
+    return int(np.ceil(np.log(1 - confidence) / np.log(q / 100)))
+
+
+def mean_interval(values) -> tuple[float, float, float]:
+    """Mean and its 95 % t-interval, which ends at zero; at least two values, none of them negative."""
+    values = np.asarray(values, dtype=float)
+    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return float(values.mean()), max(float(values.mean() - half), 0.0), float(values.mean() + half)
+
+
 def wilson(count: int, n: int) -> tuple[float, float]:
     """95 % Wilson interval of a rate; (0, 1) where nothing was counted."""
     if n == 0:
@@ -62,6 +77,4 @@ def rate(times, seconds: float, batches: int = 10) -> tuple[float, float, float]
     Batch means; Law, Simulation Modeling and Analysis, section 9.5.3.
     """
     counts, _ = np.histogram(np.asarray(times, dtype=float), bins=batches, range=(0, seconds))
-    per_second = counts * batches / seconds
-    mean, half = per_second.mean(), stats.t.ppf(0.975, batches - 1) * per_second.std(ddof=1) / np.sqrt(batches)
-    return float(mean), float(max(mean - half, 0)), float(mean + half)
+    return mean_interval(counts * batches / seconds)

@@ -7,6 +7,7 @@ import importlib
 import tempfile
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from blipkit.arms import ON_NEURON
 from blipkit.artifacts import Artifact, read_artifact
 from blipkit.buckets import Bucket
 from blipkit.components import Component
-from blipkit.errors import BlipkitError
+from blipkit.errors import BlipkitError, WorkerGone
 from blipkit.neuron_errors import explain
 from blipkit.proof import Watch, devices, settle
 from blipkit.runners import Loaded, check_weights, get_runner, load_artifact, neuron
@@ -31,36 +32,36 @@ class Worker:
     target: `module:function`; called with the arguments in the child, it returns what answers a request.
     """
 
-    def __init__(self, target: str, lines: int = 1, environment: dict | None = None, threads: int = 0, **arguments):
+    def __init__(self, target: str, lines: int = 1, environment: dict = {}, threads: int = 0, **arguments):
         self._folder = tempfile.TemporaryDirectory(prefix="blipkit-")
         self._problem = "it ended"
         address = str(Path(self._folder.name, "socket"))
-        about = {"address": address, "lines": lines, "answers": target, "arguments": arguments}
+        about = {"environment": environment, "threads": threads, "answers": target, "arguments": arguments}
+        self._thread = threading.Thread(target=self._run, args=(address, lines), kwargs=about, daemon=True)
         with Listener(address) as listener:
-            self._thread = threading.Thread(target=self._run, args=(environment or {}, threads, about), daemon=True)
             self._thread.start()
             self.lines: list[Connection] = [listener.accept() for _ in range(lines)]
         self.ask(self.lines[0], "ready")  # or why not
 
-    def _run(self, environment: dict, threads: int, about: dict) -> None:
+    def _run(self, address: str, lines: int, **about) -> None:
         try:
-            child.call("blipkit.workers:work", timeout_s=LIMIT_S, threads=threads, environment=environment, **about)
+            child.call("blipkit.workers:work", timeout_s=LIMIT_S, address=address, lines=lines, **about)
         except Exception as error:
             self._problem = str(error)
-        for _ in range(about["lines"]):  # whoever still waits for it finds a connection that is closed
+        for _ in range(lines):  # whoever still waits for it finds a connection that is closed
             with contextlib.suppress(OSError):
-                Client(about["address"]).close()
+                Client(address).close()
 
     def ask(self, line: Connection, *request):
-        """The child's answer; BlipkitError says why there is none."""
+        """The child's answer; BlipkitError says why there is none, WorkerGone that there will be none any more."""
         try:
             line.send(request)
             answered, reply = line.recv()
         except (EOFError, OSError):
             self._thread.join(timeout=10)
-            answered, reply = False, self._problem
+            raise WorkerGone(_explained(self._problem)) from None
         if not answered:
-            raise BlipkitError(explain(reply) + _holders(reply))
+            raise BlipkitError(_explained(reply))
         return reply
 
     def close(self) -> None:
@@ -85,10 +86,10 @@ def check_host_memory(what: str, need_gib: float) -> None:
         )
 
 
-def _holders(problem: str) -> str:
-    """Which processes hold cores, where that is the trouble."""
+def _explained(problem: str) -> str:
+    """With the processes that hold cores, where that is the trouble."""
     pids = sorted({pid for device in devices() for pid in device["pids"]}) if "not available" in problem else []
-    return f"\nneuron-ls shows on the device: pid {', '.join(map(str, pids))}" if pids else ""
+    return explain(problem) + (f"\nneuron-ls shows on the device: pid {', '.join(map(str, pids))}" if pids else "")
 
 
 def work(address: str, lines: int, answers: str, arguments: dict) -> None:
@@ -107,11 +108,8 @@ def work(address: str, lines: int, answers: str, arguments: dict) -> None:
                 except Exception as error:  # the asker's to handle; the worker lives on
                     line.send((False, f"{type(error).__name__}: {error}"))
 
-    threads = [threading.Thread(target=serve, args=(line,)) for line in connections]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(lines) as pool:
+        list(pool.map(serve, connections))
 
 
 class Apart:

@@ -1,97 +1,111 @@
+"""One setting in a fresh group of child processes: its requests, what was counted, and what goes wrong in it."""
+
+import contextlib
+import re
 import threading
 import time
 
-import pandas
+import psutil
 import pytest
 
 from blipkit.artifacts import Artifact, Artifacts
 from blipkit.buckets import Bucket
-from blipkit.errors import BadInput
-from blipkit.load import Load, best_cell, load_gates, measure_setting, summarise
+from blipkit.errors import BadInput, BlipkitError
+from blipkit.load import measure_setting
+from blipkit.rows import INVALID, SETTLED, UNSETTLED, summarise, unaccounted
 
-ROWS = [
-    {"servers": 1, "clients": 1, "p99_ms": 10.0, "answers_per_s": 100.0, "wrong": 0, "requests": 50},
-    {"servers": 1, "clients": 4, "p99_ms": 60.0, "answers_per_s": 300.0, "wrong": 0, "requests": 50},
-    {"servers": 2, "clients": 8, "p99_ms": 300.0, "answers_per_s": 400.0, "wrong": 0, "requests": 50},
-]
+FRAMES = {"source": "drawn", "count": 4, "seed": 3}
 
 
-def test_every_request_is_answered_once():
-    """What clients sent is what servers answered, each with its own frame's answer."""
-    answered, lock = [], threading.Lock()
-
-    def answer(index):
-        with lock:
-            answered.append(index)
-        return [str(index)]
-
-    rows = Load([answer] * 2, [[str(i)] for i in range(5)], clients=3).run(warmup_s=0.0, seconds=0.2)
-    assert len(rows) == len(answered) > 3
-    assert all(right for *_, right in rows)
-    assert {client for client, *_ in rows} == {0, 1, 2}
+def measure(servers=1, clients=1, seconds=0.3, warmup_s=0.1, **options):
+    """The harness alone: everything but a model."""
+    return measure_setting(Artifacts([]), "x", [], FRAMES, servers, clients, seconds, warmup_s, 1, "nothing", **options)
 
 
-def test_times_are_in_order_and_nothing_of_the_warm_up_is_counted():
-    """sent <= started <= finished, and the first is after the warm-up."""
-    rows = Load([lambda i: time.sleep(0.002)], [None] * 2, 2).run(warmup_s=0.1, seconds=0.1)
-    assert rows and all(0 <= sent <= started <= finished for _, _, sent, started, finished, _ in rows)
+def process_of(what: str, parent: psutil.Process | None = None) -> psutil.Process:
+    """The child whose command line has `what` in it, as soon as it is there; not those of a run in the background."""
+    for _ in range(1200):
+        for one in (parent or psutil.Process()).children():
+            with contextlib.suppress(psutil.Error):
+                if what in one.cmdline():
+                    return one
+        time.sleep(0.05)
+    raise AssertionError(f"no child {what}")
 
 
-def test_a_closed_loop_holds_no_more_requests_than_clients():
-    """A client waits for its answer before it asks again."""
-    rows = Load([lambda i: time.sleep(0.001)] * 4, [None], 3).run(0.0, 0.2)
-    frame = pandas.DataFrame(rows, columns=["client", "frame", "sent", "started", "finished", "right"])
-    for _, own in frame.groupby("client"):
-        assert (own.sent.iloc[1:].values >= own.finished.iloc[:-1].values).all()
+def kill_when_it_serves(*path: str) -> list[int]:
+    """Kill the last of `path`, each a child of the one before, when clients have asked for a while; its CPU cores."""
+    cores = []
+
+    def run() -> None:
+        process_of("blipkit.clients:ask")  # they come last: from here on it serves
+        time.sleep(0.8)
+        process = None
+        for what in path:
+            process = process_of(what, process)
+        cores.extend(process.cpu_affinity())
+        process.kill()
+
+    threading.Thread(target=run, daemon=True).start()
+    return cores
 
 
-def test_wrong_answers_and_crashes_are_counted_and_the_server_lives_on():
-    """A request that fails is a wrong answer; the next one is served."""
-
-    def answer(index):
-        if index == 1:
-            raise RuntimeError("poisoned")
-        return ["changed" if index == 2 else "same"]
-
-    rows = Load([answer], [["same"]] * 4, 1).run(0.0, 0.1)
-    by_frame = {index: right for _, index, *_, right in rows}
-    assert by_frame == {0: True, 1: False, 2: False, 3: True}
-
-
-def test_the_summary_is_the_samples():
-    """Counts, rates and percentiles follow from the raw latencies; an unknown end of an interval is None."""
-    sent = [i * 0.01 for i in range(100)]
-    frame = pandas.DataFrame(
-        {"sent": sent, "started": sent, "finished": [s + 0.005 for s in sent], "right": [True] * 99 + [False]}
-    )
-    row = summarise(frame, seconds=1.0, questions=4)
-    assert row["requests"] == 100 and row["answers_per_s"] == 400 and row["wrong"] == 1
-    assert row["p50_ms"] == pytest.approx(5) and row["p99_high_ms"] is None and row["p50_high_ms"] == pytest.approx(5)
+def test_a_setting_is_measured_and_every_request_counted():
+    """Four clients on two servers: both sides count the same, frames come in passes, the machine is in the picture."""
+    found = measure(2, 4, seed=7)
+    requests, counts = found.requests, found.counts
+    assert counts["answered"] == counts["sent"] == len(requests) > 100 and unaccounted(counts) == 0
+    assert set(requests.client) == {0, 1, 2, 3} and set(requests.status) == {"answered"}
+    passes = requests.sort_values("number").frame[: 4 * (len(requests) // 4)].to_numpy().reshape(-1, 4)
+    assert (abs(passes.sum(axis=1) - 6) == 0).all(), "each frame once per pass"
+    assert (requests.scheduled < 0).any() and requests.scheduled.max() < 0.3
+    assert counts["problem"] == "" and 0 < counts["host_percent"] <= 100 and found.executions == []
+    assert {"at", "ours", "memory_gib"} <= set(found.samples[0])
+    assert summarise(requests.assign(run=0), [counts], 1, 4, 90)["state"] in (SETTLED, UNSETTLED)
 
 
-def test_requests_that_end_after_the_time_add_no_throughput():
-    """An answer that comes late is in the latencies and not in the rate."""
-    frame = pandas.DataFrame({"sent": [0.0, 0.5], "started": [0.0, 0.9], "finished": [0.5, 1.5], "right": [True, True]})
-    assert summarise(frame, 1.0, 1)["requests_per_s"] == 1
+def test_a_limit_refuses_what_is_beyond_and_batches_are_served_together():
+    """Six clients, three requests inside, which wait for a fourth: the others are refused, and every one is counted."""
+    found = measure(1, 6, limit=3, batch=4, batch_wait_s=0.02)
+    counts = found.counts
+    assert counts["refused"] > 0 and counts["sent"] == counts["answered"] + counts["refused"]
+    assert unaccounted(counts) == 0 and found.requests["size"].max() == 3
 
 
-def test_the_best_cell_is_the_fastest_within_the_target():
-    """More answers do not help where p99 is beyond the target; none may be left."""
-    assert best_cell(ROWS, 250)["clients"] == 4
-    assert best_cell(ROWS, 5) is None
+@pytest.mark.parametrize(
+    ("killed", "told"),
+    [("blipkit.load:serve", "the servers: .* died .SIGKILL"), ("blipkit.clients:ask", "the clients: .* died .SIGKILL")],
+)
+def test_what_dies_marks_the_row_and_loses_nothing_uncounted(killed, told):
+    """A server or the clients killed mid-load: what was answered before is kept, the row is INVALID and says why."""
+    kill_when_it_serves(killed)
+    found = measure(1, 2, seconds=20.0, warmup_s=0.0)
+    assert re.search(told, found.counts["problem"]) and len(found.requests) > 100
+    if "serve" in killed:
+        assert found.counts["sent"] == found.counts["answered"] + found.counts["lost"] and found.counts["lost"] <= 2
+    row = summarise(found.requests.assign(run=0), [found.counts], 1, 2, 90)
+    assert row["state"] == INVALID and found.counts["problem"].partition(" ")[0] in row["reason"]
 
 
-def test_a_wrong_answer_fails_and_a_late_one_warns_on_a_shared_machine():
-    """Answer gates hold everywhere; timing gates warn where the machine is shared."""
-    wrong = [{**ROWS[0], "wrong": 1}]
-    assert [g.status for g in load_gates(wrong, 250, shared=True)] == ["FAIL", "PASS"]
-    assert [g.status for g in load_gates(ROWS, 5, shared=True)] == ["PASS", "WARN"]
-    assert [g.status for g in load_gates(ROWS, 5, shared=False)] == ["PASS", "FAIL"]
+def test_a_worker_process_killed_mid_load_leaves_the_others():
+    """Two processes serve, each its own requests, one is killed: its request fails, the rest is answered, and it is told."""
+    cores = kill_when_it_serves("blipkit.load:serve", "blipkit.workers:work")
+    found = measure(2, 2, seconds=2.5, placement="processes")
+    counts = found.counts
+    assert len(cores) == 1, "each keeps to a core of its own"
+    assert counts["failed"] == 1 and "was given up" in counts["problem"] and unaccounted(counts) == 0
+    assert set(found.requests.worker) == {0, 1} and set(found.requests.status) == {"answered", "failed"}
+    lost_at = found.requests[found.requests.status == "failed"].received.iloc[0]
+    assert (found.requests[found.requests.status == "answered"].received > lost_at).sum() > 3
 
 
-def test_no_request_at_all_is_invalid():
-    """An empty measurement proves nothing."""
-    assert [g.status for g in load_gates([{**ROWS[0], "requests": 0}], 250, False)] == ["INVALID"]
+def test_what_cannot_start_raises(tmp_path):
+    """A setting that never served is no row: the notebook stops with what kept it from starting."""
+    (tmp_path / "compiled.pt").write_bytes(b"")
+    manifest = {"runner": "eager", "dtype": "float32", "device": "cpu", "file": "compiled.pt"}
+    artifacts = Artifacts([Artifact(tmp_path, manifest, Bucket())])
+    with pytest.raises(BlipkitError, match=f"artifact {tmp_path.name} is damaged: .*manifest.json"):
+        measure_setting(artifacts, "builtin:tiny-pets", ["x"], FRAMES, 1, 1, 0.2, 0.0, 1)
 
 
 def test_an_emulated_arm_is_never_timed(tmp_path):
@@ -108,9 +122,11 @@ def test_a_way_to_call_that_does_not_exist_is_refused():
         measure_setting(None, "x", [], {}, 1, 1, 1.0, 0, 1, call="pipelin")
 
 
-@pytest.mark.parametrize("bad", [{"servers": 0}, {"clients": -1}, {"seconds": 0.0}, {"threads": 0}])
+@pytest.mark.parametrize("bad", [{"servers": 0}, {"clients": -1}, {"seconds": 0.0}, {"threads": 0}, {"batch": 0}])
 def test_counts_of_nothing_are_refused(bad):
     """Zero servers or clients cannot be measured, and no child is started to find out."""
     setting = {"servers": 1, "clients": 1, "seconds": 1.0, "threads": 1, **bad}
-    with pytest.raises(BadInput, match=next(iter(bad))):
+    with pytest.raises(
+        BadInput, match=r"servers, clients, seconds, threads or batch is (0|-1|0.0); expected more than zero"
+    ):
         measure_setting(None, "x", [], {}, warmup_s=0, **setting)

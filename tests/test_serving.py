@@ -19,19 +19,16 @@ def test_generate_answers_what_the_pipeline_does(artifact_root):
     asked = [Question("what is the dog doing?", None)]
     ways = [make(pets, artifacts, asked) for make in (by_pipeline, by_generate)]
     for frame in drawn_frames(3, 5):
-        assert ways[0](frame.image) == ways[1](frame.image)
+        assert ways[0]([frame.image]) == ways[1]([frame.image])
 
 
-@pytest.mark.parametrize("placement", ["threads", "processes"])
-def test_a_placement_answers_as_without_load(small, artifact_root, placement):
-    """Threads share a pipeline, processes have one each; either answers every request as it did alone."""
+def test_servers_that_share_a_pipeline_answer_as_without_load(small, artifact_root):
+    """Two threads, two clients: every request is answered as it was alone; test_load has processes."""
     artifacts = trace(isolate(small), artifact_root, "torchscript", shapes=Bucket(1, 1, 8, 2, 3))
     frames = {"source": "drawn", "count": 3, "seed": 3}
-    requests = measure_setting(
-        artifacts, small.source, ["is the dog barking?"], frames, 2, 2, 0.3, 0.0, 1, placement=placement
-    )
-    assert len(requests) > 2 and requests.right.all() and set(requests.client) == {0, 1}
-    assert requests.attrs["executions"] == []
+    found = measure_setting(artifacts, small.source, ["is the dog barking?"], frames, 2, 2, 0.3, 0.0, 1)
+    assert len(found.requests) > 2 and set(found.requests.status) == {"answered"} and found.executions == []
+    assert set(found.requests.client) == {0, 1} and set(found.requests.worker) == {0, 1}
 
 
 def test_a_placement_that_cannot_be_is_refused(small, artifact_root):
