@@ -5,48 +5,48 @@ blipkit/systems.py, without which a change means little.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from blipkit.errors import BadInput
-from blipkit.records import Gate, Results
-from blipkit.systems import check_folder, placement_note, read_document
+from blipkit.figures import terminal_table
+from blipkit.records import Gate, Results, read_document
+from blipkit.systems import check_folder, placement_note
 from blipkit.verdict import number
 
 Judgement = Literal["better", "worse", "same", "not known"]
 Interval = tuple[float | None, float | None]
-BEST_FIRST = ("PASS", "WARN", "FAIL", "INVALID")
+RANK = {"PASS": 0, "WARN": 1, "FAIL": 2, "INVALID": 3}  # the less the better; what is not here was not measured
 SETTING = ("arm", "placement", "servers", "clients")
 PRICED_BY = ("instance", "region", "option")
 OVERHEAD = "null"  # the runner that measures the kit itself
 ENDED = {"stopped": "FAIL", "skipped": "NOT-RUN"}  # else a notebook ran to its gates
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A figure of a record: its key, those of its 95 % interval, and whether its change counts in the exit status."""
+class Figure(NamedTuple):
+    """A figure of a record, and whether its change counts in the exit status.
+
+    key: with {} where the ends of its 95 % interval have _low and _high.
+    """
 
     name: str
     key: str
-    low: str
-    high: str
     unit: str
     more_is_better: bool = False
     judged: bool = True
 
 
 LOAD = (
-    Figure("p50", "p50_ms", "p50_low_ms", "p50_high_ms", "ms", judged=False),
-    Figure("p99", "p99_ms", "p99_low_ms", "p99_high_ms", "ms"),
-    Figure("throughput", "answers_per_s", "answers_per_s_low", "answers_per_s_high", "answers/s", True, judged=False),
+    Figure("p50", "p50{}_ms", "ms", judged=False),
+    Figure("p90", "p90{}_ms", "ms"),
+    Figure("p99", "p99{}_ms", "ms"),
+    Figure("throughput", "answers_per_s{}", "answers/s", more_is_better=True, judged=False),
 )
-COST = (Figure("cost", "usd_per_million", "usd_per_million_low", "usd_per_million_high", "USD per million answers"),)
+COST = (Figure("cost", "usd_per_million{}", "USD per million answers"),)
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """One thing in A (before) and in B (after).
 
     An interval's end is None where n cannot bound it. judged: whether "worse" makes the exit status 1. reason: why
@@ -98,12 +98,12 @@ def judge_intervals(before: Interval, after: Interval, more_is_better: bool = Fa
 
 def table(changes: Iterable[Change]):
     """The changes as a rich table."""
-    return _rich_table(("what", "A", "B", "change", "judgement"), map(_cells, changes))
+    return terminal_table(("what", "A", "B", "change", "judgement"), map(_cells, changes))
 
 
 def differences_table(rows: list[dict]):
     """The rows of `differences` as a rich table."""
-    return _rich_table(tuple(rows[0]) if rows else ("what",), (row.values() for row in rows))
+    return terminal_table(tuple(rows[0]) if rows else ("what",), (row.values() for row in rows))
 
 
 def _rows(folder: Path, kind: str) -> list[dict]:
@@ -124,67 +124,49 @@ def _gates(*folders: Path) -> list[list[dict]]:
     return found
 
 
-def _pairs(before: list[dict], after: list[dict], keys: Sequence[str]) -> Iterator[tuple[dict, dict]]:
+def _pairs(before: list[dict], after: list[dict], keys: Sequence[str]) -> list[tuple[dict, dict]]:
     """Rows that agree in `keys`, in the order of `before`, then what is left of `after`; {} where there is no other."""
-    left = list(after)
-    for row in before:
-        other = next((one for one in left if all(one[key] == row[key] for key in keys)), {})
-        if other:
-            left.remove(other)
-        yield row, other
-    yield from (({}, other) for other in left)
+    a, b = ({tuple(row[key] for key in keys): row for row in rows} for rows in (before, after))
+    return [(a.get(place, {}), b.get(place, {})) for place in a | b]
 
 
 def _gate_change(before: dict, after: dict, baseline: bool) -> Change:
-    gate = before or after
     answer = "timing" not in (before.get("kind"), after.get("kind"))
-    was, now = (BEST_FIRST.index(g["status"]) if g.get("status") in BEST_FIRST else None for g in (before, after))
-    judgement, reason = _unmeasured(was, now, baseline and answer)
-    if judgement is None and was == now:
-        judgement = "same"
-    elif judgement is None and answer:
-        judgement = "worse" if now > was else "better"
-    elif judgement is None:
-        judgement, reason = "not known", "times are judged by their intervals"
-    what = gate["gate"] + _notes(before, after, ("limit", "evidence"))
+    ranks = [RANK.get(one.get("status")) for one in (before, after)]
+    unlike = "" if answer or ranks[0] == ranks[1] else "times are judged by their intervals"
+    judgement, reason = _judge(ranks, [(rank, rank) for rank in ranks], baseline and answer, unlike=unlike)
+    what = (before or after)["gate"] + _notes(before, after, ("limit", "evidence"))
     return Change(what, _status(before), _status(after), judgement=judgement, judged=answer, reason=reason)
 
 
 def _figure_change(figure: Figure, before: dict, after: dict, baseline: bool) -> Change:
     row = before or after
-    values = [_known(one.get(figure.key)) for one in (before, after)]
+    values = [_known(one.get(figure.key.format(""))) for one in (before, after)]
     intervals = [_interval(one, figure) for one in (before, after)]
-    judgement, reason = _unmeasured(*values, baseline and figure.judged)
-    if judgement is None and any(before.get(key) != after.get(key) for key in PRICED_BY):
-        judgement, reason = "not known", "priced otherwise"
-    elif judgement is None and None in intervals:
-        judgement, reason = "not known", "no interval"
-    elif judgement is None:
-        judgement = judge_intervals(*intervals, figure.more_is_better)
-        reason = "n too small for an interval" if judgement == "not known" else ""
+    unlike = "priced otherwise" if any(before.get(key) != after.get(key) for key in PRICED_BY) else ""
+    judgement, reason = _judge(values, intervals, baseline and figure.judged, figure.more_is_better, unlike)
     what = f"{row['arm']}{placement_note(row)}, servers {row['servers']}, clients {row['clients']}: {figure.name}"
     what += _notes(before, after, (*PRICED_BY, "price_as_of", "evidence"))
     return Change(what, *values, *intervals, figure.unit, judgement, figure.judged, reason)
 
 
-def _unmeasured(before, after, must_be_there: bool) -> tuple[Judgement | None, str]:
-    """The judgement where A or B measured nothing, and why; None where both did."""
-    missing = [name for name, value in (("A", before), ("B", after)) if value is None]
-    if not missing:
-        return None, ""
-    judgement = "worse" if must_be_there and missing == ["B"] else "not known"
-    return judgement, f"not measured in {' and '.join(missing)}"
+def _judge(values, intervals, must_be_there: bool, more_is_better=False, unlike="") -> tuple[Judgement, str]:
+    """The judgement on A and B, and why it is not known; unlike: what they do not share, so that neither is better."""
+    missing = [name for name, value in zip("AB", values, strict=True) if value is None]
+    if missing:
+        judgement = "worse" if must_be_there and missing == ["B"] else "not known"
+        return judgement, f"not measured in {' and '.join(missing)}"
+    if unlike or None in intervals:
+        return "not known", unlike or "no interval"
+    judgement = judge_intervals(*intervals, more_is_better)
+    return judgement, "n too small for an interval" if judgement == "not known" else ""
 
 
 def _notes(before: dict, after: dict, keys: Sequence[str]) -> str:
     """What both rows say of how they were judged or priced, where they disagree."""
     words = {"instance": "priced as", "price_as_of": "prices of"}
-    shared = [key for key in keys if before.get(key) is not None and after.get(key) is not None]
-    notes = [
-        f"{words.get(key, key)} {number(before[key])} in A, {number(after[key])} in B"
-        for key in shared
-        if before[key] != after[key]
-    ]
+    differs = [key for key in keys if None not in (before.get(key), after.get(key)) and before[key] != after[key]]
+    notes = [f"{words.get(key, key)} {number(before[key])} in A, {number(after[key])} in B" for key in differs]
     return f" ({'; '.join(notes)})" if notes else ""
 
 
@@ -201,14 +183,13 @@ def _known(value) -> float | None:
 
 def _interval(row: dict, figure: Figure) -> Interval | None:
     """The figure's interval; None where the row has none at all."""
-    keys = (figure.low, figure.high)
+    keys = [figure.key.format(end) for end in ("_low", "_high")]
     return tuple(_known(row.get(key)) for key in keys) if any(key in row for key in keys) else None
 
 
 def _cells(change: Change) -> tuple[str, ...]:
-    relative = ""
-    if all(isinstance(value, (int, float)) for value in (change.before, change.after)) and change.before:
-        relative = f"{change.after / change.before - 1:+.1%}"
+    is_ratio = change.unit and change.before and change.after is not None  # a gate has no unit
+    relative = f"{change.after / change.before - 1:+.1%}" if is_ratio else ""
     judgement = change.judgement
     if not change.judged and judgement in ("better", "worse"):
         judgement += ", shown only"
@@ -226,13 +207,3 @@ def _with_interval(value: float | str | None, interval: Interval | None) -> str:
         return number(value)
     low, high = ("?" if end is None else number(end) for end in interval)
     return f"{number(value)} ({low} to {high})"
-
-
-def _rich_table(columns: Sequence[str], rows: Iterable[Iterable[str]]):
-    from rich.table import Table
-    from rich.text import Text
-
-    made = Table(*columns)
-    for row in rows:
-        made.add_row(*map(Text, row))  # Text: what a record says is no markup
-    return made

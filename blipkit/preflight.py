@@ -5,6 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
+from blipkit import machine
 from blipkit.arms import (
     BYTES,
     EMULATED,
@@ -23,14 +24,15 @@ from blipkit.components import PIECES, check_bucket, isolate
 from blipkit.errors import BadInput, nearest
 from blipkit.frames import DRAWN, check_labels, load_frames
 from blipkit.lowering import MAKE_STACK, find_stack
-from blipkit.params import RUN_DEFAULTS, Profile, is_folder, read_sections
+from blipkit.params import RUN_KEYS, Profile, is_folder, read_sections
 from blipkit.prices import find_price, load_prices
 from blipkit.questions import Question, parse_questions, tokenise
 from blipkit.serving import CALLS, PLACEMENTS
 from blipkit.statistics import trials_needed, wilson
 
-OURS = {"checkpoint", "frames_from", "neuron_stack", *RUN_DEFAULTS}  # may differ between record and replay
+OURS = {"checkpoint", "frames_from", "neuron_stack", *RUN_KEYS}  # may differ between record and replay
 MACHINES = ("cpu", "cuda", "neuron")
+SETTING_S = 10  # to start a setting's processes and end them, by experience
 SPARE_BYTES = 200e6  # notebooks, records and report beside the artifacts
 
 
@@ -51,6 +53,7 @@ def check(profile: Profile, folder: Path, replay: Path | None = None) -> None:
         if (today := knobs["parity"]["incumbent"]) and not is_folder(today):
             check_today(today)
         check_stack(knobs)
+        check_load(knobs)
         frames = check_frames(knobs, questions)
     checkpoint = load_checkpoint(knobs["common"]["checkpoint"])
     check_buckets(checkpoint, questions, buckets)
@@ -69,13 +72,12 @@ def check_arms(knobs: dict) -> list[Arm]:
             if arm.precision not in knobs["parity"][name]:
                 said = f"parity.{name} says nothing of {arm.precision}, which judges arm '{arm}'"
                 raise BadInput(f"{said}; add {arm.precision}: LIMIT")
+    known = [f"decisions {arm}" for arm in arms] + [f"lowering {piece}" for piece in PIECES]
+    known += [f"parity {arm} {piece}" for arm in arms for piece in (*PIECES, "pipeline")]
     for gate in knobs["common"]["required"]:
-        known = [f"decisions {arm}" for arm in arms] + [f"lowering {piece}" for piece in PIECES]
-        known += [f"parity {arm} {piece}" for arm in arms for piece in (*PIECES, "pipeline")]
         if gate.startswith(("decisions ", "parity ", "lowering ")) and gate not in known:
-            raise BadInput(
-                f"common.required: nothing here has the gate {gate!r}; {nearest(gate, known)} Name those you need, or none: []"
-            )
+            advice = f"{nearest(gate, known)} Name those you need, or none: []"
+            raise BadInput(f"common.required: nothing here has the gate {gate!r}; {advice}")
     under_load = knobs["concurrency"]["arms_under_load"]
     if under_load > len(arms):
         raise BadInput(f"concurrency.arms_under_load is {under_load}; common.arms has {len(arms)}")
@@ -92,12 +94,34 @@ def check_names(knobs: dict) -> None:
     """Knobs that name one of a few things."""
     check_flags(knobs["common"]["compiler_flags"])
     find_price(load_prices(), knobs["trace"]["compile_on"], "us-east-1")
-    for name in knobs["concurrency"]["placements"]:
-        if name not in PLACEMENTS:
-            raise BadInput(f"concurrency.placements: {name!r}; {nearest(name, PLACEMENTS)}")
-    for section, name, known in (("environment", "expect", MACHINES), ("concurrency", "call", CALLS)):
-        if (seen := knobs[section][name]) not in known:
-            raise BadInput(f"{section}.{name} is {seen!r}; {nearest(seen, known)}")
+    load = knobs["concurrency"]
+    named = [
+        ("environment.expect", knobs["environment"]["expect"], MACHINES),
+        ("concurrency.call", load["call"], CALLS),
+    ]
+    for knob, seen, known in (*named, *(("concurrency.placements", name, PLACEMENTS) for name in load["placements"])):
+        if seen not in known:
+            raise BadInput(f"{knob} is {seen!r}; {nearest(seen, known)}")
+
+
+def check_load(knobs: dict) -> None:
+    """A percentile that is one, servers that do not wait for each other's cores, a grid that ends before its cell's limit."""
+    load, limit_s, only = knobs["concurrency"], knobs["common"]["cell_limit_s"], knobs["common"]["only"]
+    if only and "04_concurrency" not in only:
+        return
+    if load["percentile"] >= 100:
+        raise BadInput(f"concurrency.percentile is {load['percentile']}; expected less than 100, such as 90 or 99")
+    most, cores = max(load["servers"]), machine.usable_cores()
+    if most > cores and not load["oversubscribe"]:
+        said = f"{most} servers on {cores} cores take turns instead of serving"
+        raise BadInput(f"concurrency.servers: {said}; name fewer, or say concurrency.oversubscribe: true")
+    grid = load["arms_under_load"] * math.prod(len(load[name]) for name in ("placements", "servers", "clients"))
+    runs, once_s = (grid + 2) * load["repeats"], SETTING_S + load["warmup"] + load["seconds"]
+    if runs * once_s > limit_s:
+        left = math.floor(limit_s / runs - SETTING_S - load["warmup"])
+        advice = f"take concurrency.seconds={left}" if left >= 1 else "name fewer servers or clients, or fewer repeats"
+        took = f"{runs} runs of about {once_s:g} s take {runs * once_s / 60:.0f} minutes, a cell may take {limit_s / 60:.0f}"
+        raise BadInput(f"concurrency: {took}; {advice}, or raise common.cell_limit_s")
 
 
 def check_stack(knobs: dict) -> None:
@@ -119,14 +143,12 @@ def check_today(name: str) -> None:
 
 def check_incumbent(knobs: dict, checkpoint: Checkpoint, questions: list[Question], buckets: list[Bucket]) -> None:
     """A bundle must be of this checkpoint, these questions, shapes and frames."""
-    if not is_folder(knobs["parity"]["incumbent"]):
-        return
-    from blipkit.bundles import check_bundle, read_bundle
+    from blipkit.bundles import check_bundle, find_bundle
 
-    common, bundle = knobs["common"], read_bundle(Path(knobs["parity"]["incumbent"]))
-    check_bundle(bundle, checkpoint, questions, buckets)
-    frames = load_frames(common["frames_from"], knobs["parity"]["frames"], common["seed"], common["skip_unreadable"])
-    bundle.places(frames)
+    if bundle := find_bundle(knobs["parity"]["incumbent"]):
+        check_bundle(bundle, checkpoint, questions, buckets)
+        common, count = knobs["common"], knobs["parity"]["frames"]
+        bundle.places(load_frames(common["frames_from"], count, common["seed"], common["skip_unreadable"]))
 
 
 def check_count(frames: int, knobs: dict, questions: list[Question]) -> None:
@@ -136,11 +158,10 @@ def check_count(frames: int, knobs: dict, questions: list[Question]) -> None:
         return
     limit, answers = knobs["parity"]["flip_limit"], frames * asked
     if answers < (needed := trials_needed(limit)):
-        raise BadInput(
-            f"parity.flip_limit is {limit}, and {answers} answers ({frames} frames, {asked} questions with candidates) cannot "
-            f"bound a rate so tightly; ask {-(-needed // asked)} frames (parity.frames), or raise the limit to "
-            f"{math.ceil(1000 * wilson(0, answers)[1]) / 1000}"
-        )
+        said = f"{answers} answers ({frames} frames, {asked} questions with candidates) cannot bound a rate so tightly"
+        bound = math.ceil(1000 * wilson(0, answers)[1]) / 1000
+        advice = f"ask {math.ceil(needed / asked)} frames (parity.frames), or raise the limit to {bound}"
+        raise BadInput(f"parity.flip_limit is {limit}, and {said}; {advice}")
 
 
 def check_frames(knobs: dict, questions: list[Question]) -> int:
@@ -177,7 +198,7 @@ def check_exports(checkpoint: Checkpoint, arms: list[Arm], bucket: Bucket) -> No
 
 def check_folder(folder: Path) -> None:
     """The results folder must be one, or one that can be made."""
-    if folder.exists() and not folder.is_dir():
+    if folder.is_file():
         raise BadInput(f"--results {folder} is a file; expected a folder, existing or not")
     first = _existing(folder)
     if not first.is_dir() or not os.access(first, os.W_OK):
@@ -189,8 +210,8 @@ def check_prices(knobs: dict) -> None:
     table = load_prices()
     for instance in (knobs["candidate"], *knobs["incumbents"], knobs["priced_as"]):
         find_price(table, instance, knobs["region"], knobs["option"])
-    for other in map(Path, knobs["beside"]):
-        if not (other / "records" / "cost.jsonl").is_file():
+    for other in knobs["beside"]:
+        if not Path(other, "records/cost.jsonl").is_file():
             expected = "expected results folders in which 05_cost has run"
             raise BadInput(f"cost.beside: {other} has no records/cost.jsonl; {expected}")
 
@@ -198,22 +219,19 @@ def check_prices(knobs: dict) -> None:
 def check_replay(knobs: dict, folder: Path, replay: Path) -> None:
     """A replay shows what was recorded, so the profile must ask for the same; prices alone may be other ones."""
     if not (replay / "profile.yaml").is_file() or not (replay / "run.json").is_file():
-        raise BadInput(
-            f"--replay {replay} is not a results folder (no profile.yaml and run.json); expected one that a run left"
-        )
+        seen = "is not a results folder (no profile.yaml and run.json)"
+        raise BadInput(f"--replay {replay} {seen}; expected one that a run left")
     if folder.resolve() == replay.resolve():
-        raise BadInput(
-            f"--replay {replay} is also the results folder; pass another --results, so that nothing recorded is lost"
-        )
+        advice = "pass another --results, so that nothing recorded is lost"
+        raise BadInput(f"--replay {replay} is also the results folder; {advice}")
     recorded = read_sections(replay / "profile.yaml")
     for section, values in knobs.items():
         for name, value in values.items():
             before = recorded.get(section, {}).get(name, value)
             if before != value and section != "cost" and name not in OURS:
-                raise BadInput(
-                    f"--replay {replay}: {section}.{name} was {before!r}, the profile says {value!r}; "
-                    f"replay what was recorded: blipkit run {replay / 'profile.yaml'} --replay {replay}"
-                )
+                advice = f"replay what was recorded: blipkit run {replay / 'profile.yaml'} --replay {replay}"
+                seen = f"{section}.{name} was {before!r}, the profile says {value!r}"
+                raise BadInput(f"--replay {replay}: {seen}; {advice}")
 
 
 def check_disk(folder: Path, weights: int, arms, buckets) -> None:
@@ -222,10 +240,8 @@ def check_disk(folder: Path, weights: int, arms, buckets) -> None:
     need -= sum(path.stat().st_size for path in (folder / "artifacts").rglob("*") if path.is_file())
     free = shutil.disk_usage(_existing(folder)).free
     if free < need:
-        raise BadInput(
-            f"{folder}: the disk has {free / 1e9:.1f} GB free, the artifacts need about {need / 1e9:.1f} GB; "
-            f"free some, or pass --results on another disk"
-        )
+        seen = f"the disk has {free / 1e9:.1f} GB free, the artifacts need about {need / 1e9:.1f} GB"
+        raise BadInput(f"{folder}: {seen}; free some, or pass --results on another disk")
 
 
 def _existing(path: Path) -> Path:

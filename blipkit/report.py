@@ -3,21 +3,24 @@
 Code is folded behind one switch. Frames from a user's folder stay out unless the profile says share_frames.
 """
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+
+from bs4 import BeautifulSoup
+from jinja2 import Environment
 
 from blipkit.errors import BadInput
 from blipkit.figures import table_html
 from blipkit.frames import DRAWN
 from blipkit.params import read_sections
-from blipkit.records import Results
+from blipkit.records import Results, read_document
 from blipkit.statistics import wilson
-from blipkit.systems import differences, systems
+from blipkit.systems import differences, latency_note, systems
 from blipkit.verdict import caveat, in_words, is_rehearsal, number, write_verdict
 
 TEMPLATE = Path(__file__).parent / "report.html.j2"
+FIGURES = "figure:not(.detail):has(> img[src^='data:image/svg'])"  # those at the head of the report
 SIGNS = {"PASS": "✓", "WARN": "!", "FAIL": "✗", "INVALID": "?", "NOT-RUN": "–"}
 
 
@@ -26,10 +29,8 @@ def write_report(folder: Path, beside: Sequence[Path] = ()) -> tuple[Path, dict]
     for one in (*beside, folder):
         if not (one / "run.json").is_file():
             raise BadInput(f"{one} is not a results folder (no run.json); make one with: blipkit run tiny")
-    from bs4 import BeautifulSoup
-    from jinja2 import Environment
-
-    verdict = write_verdict(folder, beside)
+    verdict, results = write_verdict(folder, beside), Results(folder)
+    run, machine = (read_document(folder / name) for name in ("run.json", "environment.json"))
     common = read_sections(folder / "profile.yaml")["common"]
     private = common.get("frames_from", DRAWN) != DRAWN and not common.get("share_frames")
     chapters = [chapter(path, private) for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))]
@@ -38,16 +39,12 @@ def write_report(folder: Path, beside: Sequence[Path] = ()) -> tuple[Path, dict]
         verdict=verdict,
         headline=in_words(verdict["decision"]),
         caveat=caveat(verdict),
-        rehearsal=is_rehearsal(Results(folder).gates()),
-        run=json.loads((folder / "run.json").read_text(encoding="utf-8")),
-        machine=json.loads((folder / "environment.json").read_text(encoding="utf-8")),
-        numbers=three_numbers(Results(folder)),
-        tables=tables(verdict, folder, beside),
-        figures=[
-            str(figure)
-            for one in chapters
-            for figure in one.select("figure:not(.detail):has(> img[src^='data:image/svg'])")
-        ],
+        rehearsal=is_rehearsal(results.gates()),
+        run=run,
+        machine=machine,
+        numbers=three_numbers(results),
+        tables=tables(verdict, machine, [*beside, folder]),
+        figures=[figure for one in chapters for figure in one.select(FIGURES)],
         chapters=chapters,
     )
     path = folder / "report" / "index.html"
@@ -59,7 +56,6 @@ def write_report(folder: Path, beside: Sequence[Path] = ()) -> tuple[Path, dict]
 def chapter(path: Path, private: bool):
     """An executed notebook as HTML (a bs4 section): text, outputs and folded code, headings one level down."""
     import nbformat
-    from bs4 import BeautifulSoup
     from nbconvert import HTMLExporter
 
     notebook = nbformat.read(path, as_version=4)
@@ -87,70 +83,47 @@ def three_numbers(results: Results) -> list[dict]:
     same, load, cost = ({"title": title} for title in ("Same answers?", "How much load?", "At what cost?"))
     if parity:
         low, high = wilson(parity["ranked_flips"], parity["ranked_answers"])
-        same |= {
-            "value": f"{parity['ranked_flips']} of {parity['ranked_answers']}",
-            "interval": f"{low:.2%} to {high:.2%}",
-        }
-        same |= {"unit": "answers differ from the reference's", "about": parity["arm"]}
-        same |= {"evidence": parity["evidence"], "machine": parity["machine"]}
+        same |= parity | {"value": f"{parity['ranked_flips']} of {parity['ranked_answers']}", "about": parity["arm"]}
+        same |= {"unit": "answers differ from the reference's", "interval": f"{low:.2%} to {high:.2%}"}
     if best:
-        setting = f"{best['arm']}, servers {best['servers']}, clients {best['clients']}, p99 {best['p99_ms']:.0f} ms"
-        load |= _figure(best, "answers_per_s", "answers/s", setting, best["evidence"].partition(",")[0])
+        setting = f"{best['arm']}, servers {best['servers']}, clients {best['clients']}, {latency_note(best)}"
+        load |= _figure(best, "answers_per_s", "answers/s", setting)
+        load["evidence"] = best["evidence"].partition(",")[0]  # without what is said of the prices
         priced = f"priced as {best['instance']}, {best['option']}, {best['region']}, prices of {best['price_as_of']}"
-        cost |= _figure(best, "usd_per_million", "USD per million answers", priced, best["evidence"])
+        cost |= _figure(best, "usd_per_million", "USD per million answers", priced)
     return [same, load, cost]
 
 
-def _figure(row: dict, key: str, unit: str, about: str, evidence: str) -> dict:
-    """One number of a record, with the interval that stands beside it, if any."""
+def _figure(row: dict, key: str, unit: str, about: str) -> dict:
+    """A record, its evidence and machine in it, with what is shown of one figure, and its interval, if any."""
     ends = [row.get(f"{key}{end}") for end in ("_low", "_high")]
-    interval = f"{number(ends[0])} to {number(ends[1])}" if None not in ends else ""
-    return {
-        "value": number(row[key]),
-        "unit": unit,
-        "interval": interval,
-        "about": about,
-        "evidence": evidence,
-        "machine": row["machine"],
-    }
+    interval = "" if None in ends else " to ".join(map(number, ends))
+    return row | {"value": number(row[key]), "unit": unit, "interval": interval, "about": about}
 
 
-def tables(verdict: dict, folder: Path, beside: Sequence[Path]) -> dict[str, str]:
+def tables(verdict: dict, machine: dict, folders: Sequence[Path]) -> dict[str, str]:
     """The report's own tables as HTML, by name."""
-    gates = [
-        {
-            "gate": g["gate"],
-            "status": f"{SIGNS[g['status']]} {g['status']}",
-            "measured": number(g["measured"]),
-            "limit": number(g["limit"]),
-            "evidence": g["evidence"],
-            "reason": g["reason"],
-            "what to do next": g["next"],
-        }
-        for g in verdict["gates"]
-    ]
+    gates, columns = [], ("gate", "status", "measured", "limit", "evidence", "reason", "what to do next")
+    for gate in verdict["gates"]:
+        words = {"status": f"{SIGNS[gate['status']]} {gate['status']}", "what to do next": gate["next"]}
+        row = gate | words | {name: number(gate[name]) for name in ("measured", "limit")}
+        gates.append({name: row[name] for name in columns})
     missing = [
         {"what": m["what"], "command": m["command"], "about hours": m["hours"], "about USD": m["usd"]}
         for m in verdict["decision"]["missing"]
     ]
-    seen = systems(r for r in map(Results, (*beside, folder)) if r.has("cost"))
-    shown = {
-        "machine": "machine",
-        "arm": "arm",
-        "setting": "servers-clients",
-        "answers_per_s": "answers/s",
-        "p99_ms": "p99, ms",
-    }
-    shown |= {"instance": "priced as", "usd_per_million": "USD per million answers", "evidence": "evidence"}
-    seen = [{title: row[key] for key, title in shown.items()} for row in seen]
-    machine = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
-    facts = [{"what": k, "seen": str(v)} for k, v in machine.items() if k != "versions"]
-    facts += [{"what": k, "seen": v} for k, v in machine["versions"].items()]
+    shown = {"machine": "machine", "arm": "arm", "setting": "servers-clients", "answers_per_s": "answers/s"}
+    shown |= {"latency": "latency", "instance": "priced as"}
+    shown |= {"usd_per_million": "USD per million answers", "evidence": "evidence"}
+    priced = systems(results for results in map(Results, folders) if results.has("cost"))
+    priced = [{title: row[key] for key, title in shown.items()} for row in priced]
+    known = machine | machine["versions"]
+    facts = [{"what": what, "seen": str(value)} for what, value in known.items() if what != "versions"]
     return {
         "gates": table_html(gates, "Every check with its limit"),
         "missing": table_html(missing, "To get the missing evidence") if missing else "",
-        "systems": table_html(seen, "Each system at its best setting within the latency target") if seen else "",
-        "differences": table_html(differences([*beside, folder]), "What differs between the systems") if beside else "",
+        "systems": table_html(priced, "Each system at its best setting within the latency target") if priced else "",
+        "differences": table_html(differences(folders), "What differs between the systems") if len(folders) > 1 else "",
         "machine": table_html(facts, "The machine and its libraries"),
     }
 
@@ -159,9 +132,8 @@ def scrollable(page):
     """Wide tables and code scroll in a box of their own, which a keyboard can reach; statuses can be styled."""
     for table in page.find_all("table"):
         label = table.caption.get_text(strip=True) if table.caption else "table"
-        table.wrap(
-            page.new_tag("div", attrs={"class": "scroll", "tabindex": "0", "role": "region", "aria-label": label})
-        )
+        box = {"class": "scroll", "tabindex": "0", "role": "region", "aria-label": label}
+        table.wrap(page.new_tag("div", attrs=box))
     for pre in page.find_all("pre"):
         pre["tabindex"] = "0"
     for cell in page.find_all("td", string=re.compile(r"^. (PASS|WARN|FAIL|INVALID|NOT-RUN)$")):

@@ -4,22 +4,12 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import yaml
-
 from blipkit.errors import BadInput
-from blipkit.records import Results
+from blipkit.params import read_sections
+from blipkit.records import Results, read_document
 
-FIRST_KNOBS = (
-    "checkpoint",
-    "questions",
-    "frames_from",
-    "frames",
-    "distinct_frames",
-    "seed",
-    "threads",
-    "p99_limit_ms",
-    "target_saving",
-)
+ASKED = ("checkpoint", "questions", "frames_from", "frames", "distinct_frames", "seed")  # knobs
+JUDGED_BY = ("threads", "latency_limit_ms", "target_saving")
 
 
 def machine_kind(environment: dict) -> str:
@@ -34,11 +24,16 @@ def systems(folders: Iterable[Results]) -> list[dict]:
     rows = []
     for results in folders:
         kind = machine_kind(results.read("environment")[0]) if results.has("environment") else "unknown"
-        costs = [row for row in results.read("cost") if row["best"]]
-        rows += [
-            {**row, "kind": kind, "setting": f"{row['servers']}-{row['clients']}{placement_note(row)}"} for row in costs
-        ]
+        for row in (row for row in results.read("cost") if row["best"]):
+            setting = f"{row['servers']}-{row['clients']}{placement_note(row)}"
+            rows.append({**row, "kind": kind, "setting": setting, "latency": latency_note(row)})
     return rows
+
+
+def latency_note(row: dict) -> str:
+    """ "p90 16 ms": of the percentile that the target is about; once that was p99."""
+    value = row.get("latency_ms", row.get("p99_ms"))
+    return f"p{row.get('percentile', 99):g} " + ("not known" if value is None else f"{value:.0f} ms")
 
 
 def placement_note(row: dict) -> str:
@@ -52,13 +47,13 @@ def differences(folders: Sequence[Path]) -> list[dict]:
 
     Labels are those of `labels`. A dash stands where a folder does not say.
     """
-    systems, names = [_facts(folder) for folder in folders], labels(folders)
+    systems, names = [_facts(folder) for folder in folders], ["what", *labels(folders)]
     found = []
     for groups in zip(*systems, strict=True):
         for what in dict.fromkeys(name for group in groups for name in group):
             values = [group.get(what) for group in groups]
             if any(value != values[0] for value in values):
-                found.append({"what": what, **dict(zip(names, map(_text, values), strict=True))})
+                found.append(dict(zip(names, [what, *map(_text, values)], strict=True)))
     return found
 
 
@@ -66,10 +61,8 @@ def labels(folders: Sequence[Path]) -> list[str]:
     """A name for each folder, "<profile> on <machine>", numbered from the second of the same name on."""
     names = []
     for folder in folders:
-        check_folder(folder)
-        name = (
-            f"{read_document(folder / 'run.json')['profile']} on {read_document(folder / 'environment.json')['name']}"
-        )
+        run, machine = (read_document(folder / name) for name in ("run.json", "environment.json"))
+        name = f"{run['profile']} on {machine['name']}"
         numbered = (f"{name} ({i})" for i in range(2, len(folders) + 2))
         names.append(next(one for one in (name, *numbered) if one not in names))
     return names
@@ -83,43 +76,22 @@ def check_folder(folder: Path) -> None:
         raise BadInput(f"{folder} is not a results folder (no run.json); make one with: blipkit run tiny")
 
 
-def read_document(path: Path) -> dict:
-    """A results folder's JSON or YAML file."""
-    try:
-        read = json.loads if path.suffix == ".json" else yaml.safe_load
-        found = read(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        found = None
-    if not isinstance(found, dict):
-        raise BadInput(f"{path} is missing or damaged; expected what a run writes there: run the profile again")
-    return found
-
-
 def _facts(folder: Path) -> list[dict]:
     """What a reader must know of a system: groups of facts, most important first."""
     check_folder(folder)
-    results, machine = Results(folder), read_document(folder / "environment.json")
-    records = [row for path in sorted((folder / "records").glob("*.jsonl")) for row in results.read(path.stem)]
-    sections = read_document(folder / "profile.yaml")
-    knobs = {f"{name}.{knob}": value for name, own in sections.items() for knob, value in (own or {}).items()}
-    first = sorted((k for k in knobs if k.partition(".")[2] in FIRST_KNOBS), key=_rank)
+    run, machine = (read_document(folder / name) for name in ("run.json", "environment.json"))
+    records = [row for path in (folder / "records").glob("*.jsonl") for row in Results(folder).read(path.stem)]
+    sections = read_sections(folder / "profile.yaml")
+    knobs = {f"{name}.{knob}": value for name, own in sections.items() for knob, value in own.items()}
     libraries = dict(machine["versions"])
-    kit = {
-        "profile": read_document(folder / "run.json")["profile"],
-        "blipkit": libraries.pop("blipkit", None),
-        "git commit": machine.get("git_commit"),
-    }
+    kit = {"profile": run["profile"], "blipkit": libraries.pop("blipkit", None), "git commit": machine["git_commit"]}
     return [
         {name.replace("_", " "): _seen(records, name) for name in ("weights_digest", "pixel_digest", "image_backend")},
-        {name: knobs.pop(name) for name in first},
+        {name: knobs.pop(name) for knob in (*ASKED, *JUDGED_BY) for name in list(knobs) if name.endswith(f".{knob}")},
         {"machine": machine["name"]},
         libraries,
         kit | knobs,
     ]
-
-
-def _rank(knob: str) -> int:
-    return FIRST_KNOBS.index(knob.partition(".")[2])
 
 
 def _seen(records: list[dict], key: str) -> str | None:

@@ -106,6 +106,7 @@ def test_a_baselines_settings_must_have_been_measured(tmp_path):
     found = changes_of(tmp_path, a, {}, baseline=True)
     assert {name: change.judgement for name, change in found.items()} == {
         "p50": "not known",
+        "p90": "not known",
         "p99": "worse",
         "throughput": "not known",
         "cost": "worse",
@@ -232,6 +233,7 @@ def test_the_table_shows_intervals_and_relative_change(tmp_path):
     about = "torchscript float32, servers 2, clients 4"
     assert rows == [
         [f"{about}: p50, ms", "2 (1 to 3)", "5 (4 to 6)", "+150.0%", "worse, shown only"],
+        [f"{about}: p90, ms", "-", "-", "", "not known: not measured in A and B"],
         [f"{about}: p99, ms", "12.3 (11.9 to 12.8)", "24.6 (13 to ?)", "+100.0%", "worse"],
         [f"{about}: throughput, answers/s", "-", "-", "", "not known: not measured in A and B"],
     ]

@@ -14,7 +14,7 @@ PACKAGE = Path(blipkit.__file__).parent
 LAYERS = [
     ["preflight", "run", "__main__"],
     ["verdict", "compare", "report", "publish"],
-    ["parity", "decisions", "bundles", "serving", "load", "cost"],
+    ["parity", "decisions", "bundles", "serving", "load", "rows", "knee", "cost"],
     ["pipeline", "wrappers"],
     ["artifacts", "runners", "workers", "recordings", "lowering"],
     ["video", "images", "frames", "builtin", "checkpoints", "components"],
@@ -35,6 +35,11 @@ LAYERS = [
         "scenes",
         "child",
         "questions",
+        "steady",
+        "clients",
+        "dispatch",
+        "server",
+        "monitor",
     ],
     ["errors", "neuron_errors"],
 ]

@@ -59,7 +59,10 @@ def test_gpu_and_inf2_ask_the_same():
         for section, keys in load_profile(name).sections.items()
         for key in keys
     }
-    compared = {("parity", "frames"), *(("concurrency", k) for k in ("servers", "clients", "seconds", "p99_limit_ms"))}
+    compared = {
+        ("parity", "frames"),
+        *(("concurrency", k) for k in ("servers", "clients", "seconds", "latency_limit_ms")),
+    }
     assert compared | {("common", "seed"), ("common", "frames_from")} <= written
 
 

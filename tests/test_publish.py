@@ -10,7 +10,7 @@ def test_publishing_keeps_evidence_and_leaves_the_rest(smoke, monkeypatch, tmp_p
     kept = {str(p.relative_to(publish(smoke))) for p in publish(smoke).rglob("*")}
     assert {
         "records/parity.jsonl",
-        "samples/requests.parquet",
+        "samples/requests/torchscript-float32-pipeline-threads-1-1-0.parquet",
         "verdict.json",
         "environment.json",
         "profile.yaml",

@@ -112,7 +112,7 @@ def test_code_is_there_and_folded(page, smoke):
 def test_figures_stand_before_the_chapters(page):
     """The pictures of 03, 04 and 05 come once before the notebooks, where a reader in a hurry sees them."""
     before = page.find("section", class_="chapter").find_all_previous("figure")
-    assert len(before) == 3
+    assert len(before) == 4
 
 
 def test_a_replayed_report_says_so_at_its_head(replayed):
