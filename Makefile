@@ -64,7 +64,7 @@ lint: setup ## formatting, lint, and the size of the package
 lab: setup ## open the notebooks in JupyterLab
 	cd notebooks && $(abspath $(BIN))/jupyter lab
 
-bench: setup ## what the kit itself costs: start-up and overhead per call
+bench: setup ## what the kit itself costs: start-up, a call, a request under load; theory on the real clock
 	$(BIN)/python tests/bench.py
 
 report: setup ## write verdict and report of results/PROFILE again

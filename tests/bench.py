@@ -1,17 +1,28 @@
-"""What the kit itself costs on this machine: `make bench`. Writes results/bench/records/bench.jsonl."""
+"""What the kit itself costs on this machine: `make bench`. Writes records to results/bench/."""
 
 import json
+import random
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from statistics import median
 
-from blipkit import Bucket, isolate, load_checkpoint, machine, trace
+import numpy as np
+from virtual import closed
+
+from blipkit import Bucket, child, isolate, load_checkpoint, machine, trace
+from blipkit.artifacts import Artifacts
+from blipkit.dispatch import Dispatcher
+from blipkit.load import measure_setting, read_requests
 from blipkit.params import ROOT
 from blipkit.records import Results
 from blipkit.runners import load_artifact
+from blipkit.server import Server
+from blipkit.statistics import mean_interval, rate
 
 
 def help_seconds(times: int = 7) -> float:
@@ -38,9 +49,99 @@ def null_call_us(calls: int = 20_000) -> float:
     return median(taken) * 1e6
 
 
+def null_load(servers: int, clients: int, placement: str = "threads", seconds: float = 3.0) -> dict:
+    """The harness alone under load: requests per second, latency in us, CPU of servers and clients a request in us."""
+    frames = {"source": "drawn", "count": 16, "seed": 3}
+    counts = (servers, clients, seconds, 0.2, 1)
+    found = measure_setting(Artifacts([]), "none", [], frames, *counts, call="nothing", placement=placement)
+    requests, cores = found.requests[found.requests.scheduled >= 0], found.counts["cores"]
+    latency = 1e6 * (requests.received - requests.scheduled)
+    cpu_us = 1e4 * found.counts["host_percent"] * cores * seconds / len(requests)
+    row = {"servers": servers, "clients": clients, "placement": placement, "requests_per_s": len(requests) / seconds}
+    row |= {"p50_us": latency.quantile(0.5), "p99_us": latency.quantile(0.99), "cpu_us": cpu_us}
+    return {name: round(float(value), 1) if isinstance(value, float) else value for name, value in row.items()}
+
+
+ECHO = """
+import socket, sys
+line = socket.socket(fileno=int(sys.argv[1]))
+while told := line.recv(64):
+    line.send(told)
+"""
+
+
+def echo_us(times: int = 20_000) -> float:
+    """Median time of a bare echo between two processes over such a socket: the least that a request can take."""
+    here, there = socket.socketpair()
+    process = subprocess.Popen([sys.executable, "-c", ECHO, str(there.fileno())], pass_fds=[there.fileno()])
+    there.close()
+    taken = []
+    for _ in range(times):
+        start = time.perf_counter()
+        here.send(b"a request")
+        here.recv(64)
+        taken.append(time.perf_counter() - start)
+    here.close()
+    process.wait()
+    return median(taken) * 1e6
+
+
+def memory_growth_mib(requests: int = 1_000_000) -> dict:
+    """A million null requests: resident memory of all processes after a tenth of them, and at the end."""
+    frames, seconds = {"source": "drawn", "count": 16, "seed": 3}, requests / null_load(1, 8)["requests_per_s"]
+    kept = measure_setting(Artifacts([]), "none", [], frames, 1, 8, seconds, 0.2, 1, call="nothing")
+    memory = [1024 * row["memory_gib"] for row in kept.samples if 0 <= row["at"] <= seconds]
+    tenth = len(memory) // 10
+    row = {"requests": len(kept.requests), "mib_after_a_tenth": memory[tenth], "mib_at_the_end": memory[-1]}
+    return {name: round(value) for name, value in row.items()}
+
+
+def closed_system(clients: int = 6, workers: int = 2, think_s: float = 0.02, service_s: float = 0.01) -> dict:
+    """Servers that sleep exponential times on the real clock, against the closed interactive system's formula.
+
+    Theory is fed the service time that was measured. Intervals by batch means; Law, section 9.5.3.
+    """
+    chance = random.Random(3)
+
+    def ask(frames):
+        time.sleep(chance.expovariate(1 / service_s))
+        return [[]] * len(frames)
+
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server([ask] * workers, Dispatcher(workers, clients, overdue_s=60), f"{folder}/socket", clients)
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        asking = {"record": f"{folder}/requests", "address": f"{folder}/socket", "count": clients, "expected": [0] * 16}
+        told = child.call("blipkit.clients:ask", timeout_s=120, warmup_s=0.0, seconds=30.0, patience_s=5.0, think_s=think_s, **asking)  # fmt: skip
+        thread.join()
+        requests, _ = read_requests(Path(folder, "requests"), told["start"])
+    done = requests[(requests.received >= 1) & (requests.received < 30)].sort_values(
+        "received"
+    )  # the first second: warm-up
+    measured_s = float((done.finished - done.started).mean() + (done.started - done.dequeued).mean())
+    throughput, latency = closed(workers, clients, think_s, measured_s)
+    seen, low, high = rate(done.received - 1, 29)
+    means = [part.mean() for part in np.array_split((done.received - done.scheduled).to_numpy(), 10)]
+    mean, mean_low, mean_high = mean_interval(means)
+    row = {"service_ms": 1e3 * measured_s, "requests_per_s": seen, "theory_requests_per_s": throughput}
+    row |= {"latency_ms": 1e3 * mean, "theory_latency_ms": 1e3 * latency}
+    agrees = {"throughput_agrees": low <= throughput <= high, "latency_agrees": mean_low <= latency <= mean_high}
+    return {name: round(value, 3) for name, value in row.items()} | agrees
+
+
 if __name__ == "__main__":
     folder = ROOT / "results" / "bench"
     row = {"help_seconds": round(help_seconds(), 3), "null_call_us": round(null_call_us(), 2)}
-    Results(folder, profile="bench").write("bench", [row])
+    settings = ((1, 1), (1, 8), (2, 8))
+    load = [null_load(*one) for one in settings] + [null_load(2, 8, "processes")]
+    results = Results(folder, profile="bench")
+    for kind, rows in (
+        ("bench", [row]),
+        ("echo", [{"echo_us": round(echo_us(), 1)}]),
+        ("load", load),
+        ("memory", [memory_growth_mib()]),
+        ("theory", [closed_system()]),
+    ):
+        results.write(kind, rows)
+        print(kind, *rows, sep="\n  ")
     (Path(folder) / "environment.json").write_text(json.dumps(machine.describe(), indent=2) + "\n")
-    print(row)

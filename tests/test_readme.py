@@ -31,6 +31,8 @@ def figures() -> str:
     best = next(row for row in rows(tiny, "concurrency") if row["best"])
     cost = next(row for row in rows(tiny, "cost") if row["best"])
     bench = rows(tiny.parent / "bench", "bench")[0]
+    one, eight = rows(tiny.parent / "bench", "load")[:2]
+    echo = rows(tiny.parent / "bench", "echo")[0]
     seconds, peak = spent(run)
     flips, forecast = (
         gates[f"decisions {arm}"]["reason"].split("; ")[1]
@@ -63,7 +65,7 @@ def figures() -> str:
         ),
         (
             "best setting under load",
-            f"{best['servers']} servers, {best['clients']} clients: {best['answers_per_s']:.0f} answers/s, p99 {best['p99_ms']:.0f} ms",
+            f"{best['servers']} servers, {best['clients']} clients: {best['answers_per_s']:.0f} answers/s, p{best['percentile']:g} {best['latency_ms']:.0f} ms",
         ),
         (
             f"a million answers, priced as {cost['instance']}",
@@ -72,6 +74,10 @@ def figures() -> str:
         (
             "`blipkit --help`; a call through the harness",
             f"{bench['help_seconds']:.2f} s; {bench['null_call_us']:.0f} µs",
+        ),
+        (
+            "a request through queue and sockets alone",
+            f"{one['p50_us']:.0f} µs with one client (a bare echo: {echo['echo_us']:.0f} µs); {eight['requests_per_s']:.0f} requests/s with eight, {eight['cpu_us']:.0f} µs of CPU each",
         ),
     ]
     table = "".join(f"| {what} | {seen} |\n" for what, seen in lines)
