@@ -22,6 +22,8 @@ SETTINGS = [
     "concurrency.clients=[2]",
     "concurrency.seconds=0.5",
     "concurrency.warmup=0.2",
+    "concurrency.percentile=50.0",
+    "common.shared=true",
     'trace.neuron_stack=""',
 ]
 
