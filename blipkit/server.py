@@ -16,6 +16,7 @@ from blipkit.errors import WorkerGone
 
 COUNTED = ("received", "answered", "failed", "refused", "dropped", "late", "undelivered")
 JOIN_S = 30  # a client that has not come by then will not
+LOOK_S = 0.1  # a thread that waits looks so often what the others have begun, and whether it is overdue
 END_S = 1  # for threads to end; one that hangs in a worker is left
 
 
@@ -70,7 +71,7 @@ class Server:
 
     def _hear(self, pause: float) -> Request | None:
         """Wait for one thing that happens; a request, if it is one. What else is there, the next one to wait will hear."""
-        for key, _ in self.selector.select(min(max(pause, 0), JOIN_S))[:1]:
+        for key, _ in self.selector.select(min(max(pause, 0), LOOK_S))[:1]:
             try:
                 if key.data == -1:
                     with self.lock:
@@ -97,8 +98,9 @@ class Server:
                 if not self.dispatcher.offer(request, now):
                     self.counts["refused"] += 1
                     ended.append((request, REFUSED))
-            batches, why = self.dispatcher.assign(now), f"no answer in {self.dispatcher.overdue_s:g} s"
+            batches = self.dispatcher.assign(now)
             for worker in self.dispatcher.overdue(now):
+                why = f"no answer in {self.dispatcher.overdue_s:g} s"
                 ended += [(lost, FAILED) for lost in self._lose(worker, why)]
             pause = self.dispatcher.due(now) - now
             if not self.lines and (self.joined == self.clients or now > self.latest):
