@@ -77,10 +77,10 @@ class Clients:
 
     def _round(self, seconds: float) -> tuple[float, bool]:
         """Ask for so long; when that began, and whether its thirds agree, as the record of it says."""
-        start = time.perf_counter()
+        start, begun = time.perf_counter(), self.record.tell()
         self._ask_until(start + seconds)
         self.record.flush()
-        kept = np.fromfile(self.record.name, FORMATS)
+        kept = np.fromfile(self.record.name, FORMATS, offset=begun)
         kept = kept[kept["received"] >= start]
         return start, not uneven(kept["received"], kept["received"] - kept["scheduled"])
 

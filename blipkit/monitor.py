@@ -12,9 +12,8 @@ EVERY_S = 0.25
 STEAL, NEIGHBOURS = 2.0, 5.0  # percent of all cores' time: more disturbs a measurement
 NOT_BUSY = ("idle", "iowait", "steal", "guest", "guest_nice")  # of psutil.cpu_times; guests' are in user and nice, too
 CLOCK = 0.9  # of the highest clock that was seen
-SLOWING = (
-    0x8 | 0x20 | 0x40 | 0x80
-)  # NVML's ClocksThrottleReasons: slowdown by hardware, heat (software, hardware), power brake
+# NVML's ClocksThrottleReasons: slowdown by hardware, heat (seen by software, by hardware), power brake
+SLOWING = 0x8 | 0x20 | 0x40 | 0x80
 
 
 class Monitor:
@@ -51,10 +50,8 @@ class Monitor:
                 memory += process.memory_info().rss
                 self._cpu[process.pid] = sum(process.cpu_times()[:2])  # one that ends keeps what it had used
         busy = sum(seconds for name, seconds in whole.items() if name not in NOT_BUSY)
-        row, clock = (
-            {"busy": busy, "steal": whole.get("steal", 0.0), "ours": sum(self._cpu.values())},
-            psutil.cpu_freq(),
-        )
+        clock = psutil.cpu_freq()
+        row = {"busy": busy, "steal": whole.get("steal", 0.0), "ours": sum(self._cpu.values())}
         row |= {"at": time.perf_counter(), "memory_gib": memory / 2**30, "mhz": clock.current if clock else None}
         self.rows.append(row | self._gpu())
 

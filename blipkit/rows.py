@@ -77,9 +77,8 @@ def _state(row: dict, asked, in_time: list, runs: list[dict], clients: int, thin
     if row["lag_ms"] > allowed:
         return INVALID, f"the clients sent up to {row['lag_ms']:.2g} ms late (p99), limit {allowed:.2g} ms"
     thought = think_s / (mean_s + think_s)
-    may_miss = max(LITTLE, clients * row["runs"] / n) + 3 * thought / math.sqrt(
-        n
-    )  # edges, and chance in what was thought
+    # the requests that the edges of a run cut, and chance in what was thought
+    may_miss = max(LITTLE, clients * row["runs"] / n) + 3 * thought / math.sqrt(n)
     if not row["refused"] and abs(row["little"] - 1) > may_miss:
         return INVALID, f"throughput times latency is {row['little']:.2f} times the {clients} clients (Little's law)"
     reasons = [unsettled(own.received, own.received - own.scheduled) for own in in_time]

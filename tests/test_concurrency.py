@@ -114,6 +114,20 @@ def test_a_run_that_goes_wrong_marks_its_row_and_the_grid_goes_on(run):
     assert rows[2, 2]["best"] and len(rows) == 6 and gates["steady load"].status == "WARN"
 
 
+def test_a_setting_without_one_answer_is_a_row_too(run):
+    """Its servers died at once: INVALID, no figures, and the rest of the grid is recommended from, and drawn."""
+    machine = Machine(problem={(2, 1): "the servers: died"})
+
+    def measure(artifacts, servers, clients, **options):
+        found = machine(artifacts, servers, clients, **options)
+        empty = dict.fromkeys(("sent", "answered", "server_received", "server_answered"), 0)
+        return found if (servers, clients) != (2, 1) else found._replace(requests=found.requests[:0], counts=found.counts | empty)  # fmt: skip
+
+    rows, gates, _ = run(measure)
+    assert rows[2, 1]["state"] == "INVALID" and rows[2, 1]["mean_ms"] is None and rows[2, 4]["best"]
+    assert gates["steady load"].status == "WARN" and gates["latency target"].status == "PASS"
+
+
 def test_a_full_disk_marks_the_row_and_the_grid_goes_on(run, monkeypatch):
     """What could not be written is in its row, and said there; the records are all there."""
     write = Results.write_samples

@@ -8,6 +8,7 @@ import itertools
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -191,15 +192,18 @@ class Loaded:
     def bucket(self) -> Bucket:
         return self.artifact.bucket
 
+    @cached_property
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        return {name: tuple(shape) for name, (shape, _) in self.artifact.manifest["input_shapes"].items()}
+
     def __call__(self, *inputs):
-        shapes = self.artifact.manifest["input_shapes"]
-        if len(inputs) != len(shapes):
-            raise BlipkitError(f"{self.component.name}: got {len(inputs)} inputs, expected {', '.join(shapes)}")
-        for tensor, (name, (shape, _)) in zip(inputs, shapes.items(), strict=True):
-            if list(tensor.shape) != shape:
+        if len(inputs) != len(self._shapes):
+            raise BlipkitError(f"{self.component.name}: got {len(inputs)} inputs, expected {', '.join(self._shapes)}")
+        for tensor, (name, shape) in zip(inputs, self._shapes.items(), strict=True):
+            if tensor.shape != shape:
                 raise BlipkitError(
                     f"{self.component.name}.{name} has shape {tuple(tensor.shape)}, the artifact was compiled for "
-                    f"{tuple(shape)}; pad to it, or add a bucket for this shape and run 02_trace again"
+                    f"{shape}; pad to it, or add a bucket for this shape and run 02_trace again"
                 )
         return self.run(*inputs)
 
