@@ -6,9 +6,9 @@ never written: the counters are cleared by writing, the devices reset.
 
 import contextlib
 import json
+import re
 import shutil
 import subprocess
-import tempfile
 import threading
 import time
 import uuid
@@ -18,13 +18,16 @@ from pathlib import Path
 from blipkit import machine
 from blipkit.records import WORST_FIRST, Gate
 
-PERIOD_S = 1
-LINGER_S = 2.5 * PERIOD_S  # the monitor tells of a process while it lives, once a period
-METRICS = ("neuroncore_counters", "memory_used", "execution_stats")
-CONFIG = {
-    "period": f"{PERIOD_S}s",
-    "neuron_runtimes": [{"tag_filter": ".*", "metrics": [{"type": metric} for metric in METRICS]}],
-    "system_metrics": [],
+CONFIG = Path(__file__).with_name("neuron_monitor.json")  # a report a second
+LINGER_S = 2.5  # the monitor tells of a process while it lives, once a period
+OUTCOMES, LATENCY = "report.execution_stats.execution_summary", "report.execution_stats.latency_stats"
+FIGURES = {  # a process's figure -> where its report has it
+    "pid": "pid",
+    "completed": f"{OUTCOMES}.completed",
+    "numerical": f"{OUTCOMES}.completed_with_num_err",
+    "device_s": f"{LATENCY}.device_latency.p50",
+    "total_s": f"{LATENCY}.total_latency.p50",
+    "device_bytes": "report.memory_used.neuron_runtime_used_bytes.neuron_device",
 }
 FAILURES = ("completed_with_err", "timed_out", "incorrect_input", "failed_to_queue")
 WITNESSES = {"neuron-monitor": "monitor_completed", "the driver's counters": "counter_rise"}
@@ -39,71 +42,48 @@ def tool(name: str) -> str | None:
 def parse_monitor(line: str) -> list[dict]:
     """A row for each process in one report of neuron-monitor; none where the line is no report.
 
-    completed, failed, numerical: executions in the period, None where the report does not say; utilisation: core ->
-    percent; device_s and total_s: median latency on the device and with the host's part, seconds; host_bytes,
-    device_bytes; tag, that the process was given.
+    completed, numerical: executions in the period; failed: those that the report counts as FAILURES; utilisation: percent
+    of each core; device_s and total_s: median latency on the device and with the host's part, seconds; device_bytes; tag,
+    that the process was given. None where the report does not say.
     """
     rows = []
-    for process in _list(_at(_json(line), "neuron_runtime_data")):
-        report = _at(process, "report")
-        stats, outcomes = _at(report, "execution_stats"), _at(report, "execution_stats", "execution_summary")
-        cores = _at(report, "neuroncore_counters", "neuroncores_in_use")
-        failed = [_number(_at(outcomes, kind)) for kind in FAILURES]
-        paths = {
-            "pid": (process, "pid"),
-            "completed": (outcomes, "completed"),
-            "numerical": (outcomes, "completed_with_num_err"),
-            "device_s": (stats, "latency_stats", "device_latency", "p50"),
-            "total_s": (stats, "latency_stats", "total_latency", "p50"),
-            "host_bytes": (report, "memory_used", "neuron_runtime_used_bytes", "host"),
-            "device_bytes": (report, "memory_used", "neuron_runtime_used_bytes", "neuron_device"),
-        }
-        row = {name: _number(_at(*path)) for name, path in paths.items()}
-        row["failed"] = None if None in failed else sum(failed)
-        used = cores.items() if isinstance(cores, dict) else ()
-        row["utilisation"] = {core: _number(_at(about, "neuroncore_utilization")) for core, about in used}
-        rows.append({**row, "tag": _at(process, "neuron_runtime_tag")})
+    for process in _at(_json(line, dict), "neuron_runtime_data", list) or []:
+        row = {name: _at(process, path, int | float) for name, path in FIGURES.items()}
+        row["failed"] = sum(_at(process, f"{OUTCOMES}.{kind}", int | float) or 0 for kind in FAILURES)
+        cores = _at(process, "report.neuroncore_counters.neuroncores_in_use", dict) or {}
+        row["utilisation"] = [_at(core, "neuroncore_utilization", int | float) for core in cores.values()]
+        rows.append({**row, "tag": _at(process, "neuron_runtime_tag", str)})
     return rows
 
 
 def parse_ls(text: str) -> list[dict]:
-    """What `neuron-ls -j` prints: a row for each device, with its cores' numbers and the processes on it."""
+    """What `neuron-ls -j` prints: a row for each device, with the processes on it."""
     rows = []
-    for device in _list(_json(text)):
-        cores = [core for core in _list(_at(device, "neuroncore_ids")) if isinstance(core, int)]
-        pids = [_number(_at(process, "pid")) for process in _list(_at(device, "neuron_processes"))]
-        about = {"device": _number(_at(device, "neuron_device")), "cores": cores}
-        rows.append({**about, "pids": [pid for pid in pids if pid is not None]})
+    for device in _json(text, list):
+        pids = [_at(process, "pid", int) for process in _at(device, "neuron_processes", list) or []]
+        rows.append({"pids": [pid for pid in pids if pid is not None]})
     return rows
 
 
 def parse_power(text: str) -> float | None:
     """Mean power of the last minute in percent of the maximum, from the driver's line; None where it has none."""
-    status, *fields = text.strip().split(",")
-    with contextlib.suppress(ValueError, IndexError):
-        return float(fields[3]) if status == "POWER_STATUS_VALID" and 0 <= float(fields[3]) <= 100 else None
-    return None
+    found = re.match(r"POWER_STATUS_VALID(?:,[^,]*){3},(\d+\.?\d*)\s*(?:,|$)", text.strip())
+    return float(found[1]) if found and float(found[1]) <= 100 else None
 
 
-def _json(text: str):
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+def _json(text: str, kind: type):
+    """The dict or list that a text holds, an empty one where it holds anything else."""
+    with contextlib.suppress(ValueError, RecursionError):
+        if isinstance(found := json.loads(text), kind):
+            return found
+    return kind()
 
 
-def _at(tree, *path):
-    for name in path:
+def _at(tree, path: str, kind: type):
+    """What stands at a dotted path in a tree of dicts, where it is of that kind; else None."""
+    for name in path.split("."):
         tree = tree.get(name) if isinstance(tree, dict) else None
-    return tree
-
-
-def _list(found) -> list:
-    return found if isinstance(found, list) else []
-
-
-def _number(found):
-    return found if isinstance(found, int | float) and not isinstance(found, bool) else None
+    return tree if isinstance(tree, kind) and not isinstance(tree, bool) else None
 
 
 def devices() -> list[dict]:
@@ -152,11 +132,8 @@ class Watch:
     def __enter__(self) -> "Watch":
         self.before, self.rows, self._monitor, self.tag = counters(), [], None, f"blipkit-{uuid.uuid4()}"
         if program := tool("neuron-monitor"):
-            self._folder = tempfile.TemporaryDirectory(prefix="blipkit-")
-            config = Path(self._folder.name, "monitor.json")
-            config.write_text(json.dumps(CONFIG))
             self._monitor = subprocess.Popen(
-                [program, "-c", config], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+                [program, "-c", CONFIG], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
             )
             self._reader = threading.Thread(target=self._read, daemon=True)
             self._reader.start()
@@ -177,7 +154,6 @@ class Watch:
             self._reader.join(timeout=10)
             self._monitor.kill()  # where it has not ended yet
             self._monitor.wait()
-            self._folder.cleanup()
 
     def row(self, settled: dict) -> dict:
         """The record of what was sent and what each witness saw, once the processes have ended."""
@@ -189,12 +165,12 @@ class Watch:
             "sent": sum(one["sent"] for one in settled["executed"]),
             "processes": len(pids),
             "monitor_completed": sum(told) if told else None,
-            "failed": sum(row["failed"] or 0 for row in own),
+            "failed": sum(row["failed"] for row in own),
             "numerical_errors": sum(row["numerical"] or 0 for row in own),
             "counter_rise": sum(after.values()) - sum(self.before.values()) if after and self.before else None,
             "only_on_device": all(one["only_on_device"] for one in settled["executed"]),
             "seen_by_neuron_ls": settled["on_device"],
-            "utilisation_percent": _mean(percent for row in own for percent in row["utilisation"].values()),
+            "utilisation_percent": _mean(percent for row in own for percent in row["utilisation"]),
             **{f"{name}_ms": seconds and 1e3 * seconds for name, seconds in latency.items()},
             "device_mb": max((row["device_bytes"] or 0 for row in own), default=0) / 1e6,
             "power_percent": power_percent(),
