@@ -9,8 +9,8 @@ from blipkit import machine
 from blipkit.errors import BadInput, nearest
 
 DTYPES = ("float32", "bfloat16", "float16")
-CAST_MODES, CAST_TYPES = ("none", "matmult", "all"), ("bf16", "fp16", "tf32")  # neuronx-cc: --auto-cast and its type
-CASTS = ("none", *(f"{mode} {cast}" for mode in CAST_MODES[1:] for cast in CAST_TYPES))
+# neuronx-cc: --auto-cast and --auto-cast-type
+CASTS = ("none", *(f"{mode} {cast}" for mode in ("matmult", "all") for cast in ("bf16", "fp16", "tf32")))
 # The vendor's advice from accurate and slow to fast and coarse, and what its compiler does by default: docs/neuron.md
 VENDOR_ORDER = ("none", "matmult tf32", "all tf32", "matmult fp16", "all fp16", "matmult bf16", "all bf16")
 CASTS_BY_DEFAULT_BEFORE = (2, 22)  # neuronx-cc of SDK 2.27
@@ -69,28 +69,19 @@ def format_reference(arm: str) -> str | None:
 
 def parse_arm(text: str) -> Arm:
     """`torchscript float16 cuda` -> an arm that exists; whether this machine can run it is `check_machine`'s to say."""
-    runner, *rest = text.split() or [""]
-    casts = RUNNERS.get(runner) == CASTS
-    size = 2 if rest[:1] == ["autocast"] or casts and rest[:1] != ["none"] else 1  # words of the number format
-    if len(rest) not in (size, size + 1):
+    runner, *words = text.split() or [""]
+    if not words:
         examples = "'torchscript float32', 'eager float16 cuda' or 'neuron_emulated matmult bf16'"
         raise BadInput(f"arm {text!r}: expected a runner and a dtype, such as {examples}")
-    arm = Arm(runner, " ".join(rest[:size]), *rest[size:])
+    if runner not in RUNNERS:
+        raise BadInput(f"arm {text!r}: runner {runner!r}; {nearest(runner, RUNNERS)}")
+    device = words.pop() if words[-1] in ANY else "cpu"
+    arm = Arm(runner, " ".join(words), device)
+    if arm.dtype not in RUNNERS[runner] or device not in DEVICES[runner]:
+        takes = f"{runner} takes dtype {', '.join(RUNNERS[runner])} on device {', '.join(DEVICES[runner])}"
+        raise BadInput(f"arm {text!r}: {takes}; saw {arm.dtype!r} on {device!r}")
     if str(arm) != text:
         raise BadInput(f"arm {text!r}: write it as '{arm}', as every record will name it")
-    names = [("runner", runner, RUNNERS)]
-    if casts:
-        mode, _, cast = arm.dtype.partition(" ")
-        if mode == "none" and arm.device in CAST_TYPES:
-            advice = f"write `none`, or `matmult {arm.device}`"
-            raise BadInput(f"arm {text!r}: a cast type with auto-cast none does nothing: {advice}")
-        names += [("auto-cast", mode, CAST_MODES), ("cast type", cast or CAST_TYPES[0], CAST_TYPES)]
-    for what, seen, known in names:
-        if seen not in known:
-            raise BadInput(f"arm {text!r}: {what} {seen!r}; {nearest(seen, known)}")
-    for what, seen, taken in (("dtype", arm.dtype, RUNNERS), ("device", arm.device, DEVICES)):
-        if seen not in taken[runner]:
-            raise BadInput(f"arm {text!r}: {runner} takes {what} {', '.join(taken[runner])}; saw {seen!r}")
     # eager alone is let through: slow there, but it shows what the format does
     if (arm.dtype, arm.device) == ("float16", "cpu") and runner != "eager":
         raise BadInput(f"arm {text!r}: float16 runs on an NVIDIA GPU: '{text} cuda'; on a CPU take float32 or bfloat16")
