@@ -60,13 +60,6 @@ def test_a_second_trace_compiles_nothing(small, compiled):
     assert [a.folder for a in first] == [a.folder for a in again]
 
 
-def test_force_compiles_again(small, compiled):
-    """--force leaves the key and makes the file anew."""
-    root, first = compiled
-    again = trace(isolate(small), root, "torchscript", shapes=BUCKET, force=True)
-    assert not any(a.skipped for a in again) and [a.folder for a in again] == [a.folder for a in first]
-
-
 def test_the_key_holds_everything_that_matters(small, checkpoint_folders):
     """Other weights, shapes, number formats, flags, versions or code are other artifacts."""
     component = isolate(small)["image_encoder"]

@@ -60,7 +60,7 @@ def describe(component: Component, arm: Arm, bucket: Bucket, compiler_flags: Seq
         "code_digest": hashlib.sha256(code.encode()).hexdigest()[:16],
         "input_shapes": shapes,
         "output_shape": list(output_shape(component, bucket)),
-        "flags": chosen.flags(arm.dtype, tuple(compiler_flags)),
+        "flags": chosen.flags(arm.dtype, tuple(compiler_flags)) if hasattr(chosen, "flags") else {},
         "versions": {name: version for name, version in machine.versions().items() if name in COMPILED_BY},
     }
 
@@ -72,14 +72,13 @@ def trace(
     dtype: str = "float32",
     device: str = "cpu",
     shapes: Bucket | Sequence[Bucket] | None = None,
-    force: bool = False,
     compiler_flags: Sequence[str] = (),
 ) -> Artifacts:
     """Compile every component for every bucket into `folder`, in a child process; skip what is there under the same key.
 
     Safe when two processes ask for the same artifacts: the second waits and finds them compiled.
     """
-    return trace_arms(components, folder, [Arm(runner, dtype, device)], shapes, force, compiler_flags)[0]
+    return trace_arms(components, folder, [Arm(runner, dtype, device)], shapes, compiler_flags)[0]
 
 
 def trace_arms(
@@ -87,7 +86,6 @@ def trace_arms(
     folder: str | Path,
     arms: Sequence[Arm],
     shapes: Bucket | Sequence[Bucket] | None = None,
-    force: bool = False,
     compiler_flags: Sequence[str] = (),
 ) -> list[Artifacts]:
     """`trace` for several arms, in one child: importing torch and loading the checkpoint cost more than most pieces.
@@ -100,7 +98,7 @@ def trace_arms(
     with FileLock(folder / ".lock"):
         for half in folder.glob("*.part"):  # whoever was writing it was killed
             shutil.rmtree(half)
-        missing = {place: of for of, place in wanted.items() if force or not place.is_dir()}
+        missing = {place: of for of, place in wanted.items() if not place.is_dir()}
         jobs = [[n, asdict(b), str(a), str(place), list(compiler_flags)] for place, (n, b, a) in missing.items()]
         failed = _compile_missing(components, jobs)
     there = {of: place for of, place in wanted.items() if place not in failed}
@@ -136,10 +134,11 @@ def _compile_missing(components: Components, jobs: list) -> dict[Path, dict]:
         child.call("blipkit.runners:compile_from_source", timeout_s=COMPILE_LIMIT_S, jobs=jobs, **about)
 
     chosen = [(job, get_runner(parse_arm(job[2]))) for job in jobs]
-    if together := [job for job, runner in chosen if runner.compiles and not hasattr(runner, "environment")]:
-        compile_in_child(together)
-    compile_jobs(components, [job for job, runner in chosen if not runner.compiles])
     alone = [(job, runner.environment()) for job, runner in chosen if hasattr(runner, "environment")]
+    together = [job for job, runner in chosen if hasattr(runner, "compile") and not hasattr(runner, "environment")]
+    if together:
+        compile_in_child(together)
+    compile_jobs(components, [job for job, runner in chosen if not hasattr(runner, "compile")])
     for job, environment in alone:
         try:
             compile_in_child([job], **environment)
@@ -164,11 +163,17 @@ def compile_jobs(components: Components, jobs: list) -> None:
     for name, sizes, text, place, compiler_flags in jobs:
         component, bucket, arm = components[name], Bucket(**sizes), parse_arm(text)
         chosen = get_runner(arm)
-        if chosen.compiles:
+        if hasattr(chosen, "compile"):
             print(f"compiling {name} for {arm}, bucket {bucket}", flush=True)  # the last line names a crash
         about = describe(component, arm, bucket, compiler_flags)
         with refused_by_name(component, arm):
-            write_artifact(Path(place), about, chosen.compile, component.module, component.example_inputs(bucket))
+            compiler = getattr(chosen, "compile", compile_nothing)
+            write_artifact(Path(place), about, compiler, component.module, component.example_inputs(bucket))
+
+
+def compile_nothing(path: Path, manifest, module, inputs) -> None:
+    """Say that there is nothing to compile, in order that every arm has a file."""
+    path.write_text("nothing to compile: the component runs as it is, or returns zeros\n")
 
 
 @contextlib.contextmanager

@@ -1,11 +1,11 @@
-"""What a runner is: a module with three functions and a switch, which compiles a component and loads what it compiled.
+"""What a runner is: a module that loads a component, and compiles it first where it compiles at all.
 
 Which number formats and devices it takes stands in blipkit/arms.py.
-- `compiles`: False where nothing is compiled, so that no child process is needed.
+- `load(path, manifest, module)`: a callable from positional tensors to one tensor; module is the uncompiled component.
+- `compile(path, manifest, module, inputs)`: writes the compiled file, as the manifest's dtype, device and flags ask; left
+  out where nothing is compiled, so that no child process is needed.
 - `flags(dtype, compiler_flags) -> dict`: what the compiler is told, part of the artifact's key; compiler_flags are a
   profile's own, for compilers that take any.
-- `compile(path, manifest, module, inputs)`: writes the compiled file, as the manifest's dtype, device and flags ask.
-- `load(path, manifest, module)`: a callable from positional tensors to one tensor; module is the uncompiled component.
 - `environment() -> dict`, where its compiler needs variables: every piece then has a child of its own.
 """
 

@@ -6,17 +6,6 @@ import torch
 
 from blipkit.runners.base import DTYPES, cast_floats
 
-compiles = False
-
-
-def flags(dtype, compiler_flags):
-    return {}
-
-
-def compile(path, manifest, module, inputs):
-    """Nothing to compile: say so, in order that every arm has a file."""
-    path.write_text("nothing to compile: the component runs as it is\n")
-
 
 def load(path, manifest, module):
     mode, _, last = manifest["dtype"].rpartition(" ")

@@ -24,8 +24,6 @@ from blipkit.runners import torchscript
 
 warnings.filterwarnings("ignore", message=r".*treespec, LeafSpec", category=FutureWarning)  # torch.export's own
 
-compiles = True
-
 aten = torch.ops.aten
 OF_TWO = (aten.bmm, aten.convolution, aten.dot, aten.linear, aten.matmul, aten.mm, aten.mv)
 # operation -> places of what is multiplied; an added bias is not

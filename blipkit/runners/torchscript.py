@@ -10,8 +10,6 @@ from blipkit.runners.base import DTYPES, cast_floats
 # torch calls TorchScript deprecated; torch_neuronx.trace makes nothing else, and this runner stands in for it
 warnings.filterwarnings("ignore", message=r"`torch\.jit\.", category=DeprecationWarning)
 
-compiles = True
-
 
 def flags(dtype, compiler_flags):
     return {"freeze": True}
