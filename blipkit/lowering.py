@@ -19,7 +19,7 @@ from blipkit.buckets import Bucket
 from blipkit.components import Components
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.params import ROOT
-from blipkit.records import WORST_FIRST, Gate, judge, not_run
+from blipkit.records import WORST_FIRST, Gate, not_run
 
 STACK = ".venv-neuron-stack"
 MAKE_STACK = "make neuron-stack"
@@ -89,7 +89,8 @@ def lower(components: Components, buckets: Sequence[Bucket], stack: str = STACK)
 
 
 def _worst(findings: list[dict]) -> dict:
-    return min(findings, key=lambda finding: WORST_FIRST.index(finding["status"]), default={"status": "PASS"})
+    """The finding that decides, or what stands for none."""
+    return min(findings, key=lambda found: WORST_FIRST.index(found["status"]), default={"status": "PASS", "next": ""})
 
 
 def lowering_gate(component: str, rows: Sequence[dict]) -> Gate:
@@ -98,13 +99,11 @@ def lowering_gate(component: str, rows: Sequence[dict]) -> Gate:
     if any(row["status"] == "NOT-RUN" for row in rows):
         return not_run(name, "answer", "there is no environment to lower it in", MAKE_STACK)
     findings = [finding for row in rows for finding in row["findings"]]
-    failed = sum(finding["status"] == "FAIL" for finding in findings)
-    gate = judge(name, "answer", failed, 0, reason="what stands in the way of neuronx-cc, as far as a CPU can tell")
+    worst, failed = _worst(findings), sum(finding["status"] == "FAIL" for finding in findings)
+    reason = "what stands in the way of neuronx-cc, as far as a CPU can tell"
     if findings:
-        worst = _worst(findings)
-        gate.status, gate.next = worst["status"], worst["next"]
-        gate.reason += f"; {worst['what']}: {worst['where']}"
-    return gate
+        reason += f"; {worst['what']}: {worst['where']}"
+    return Gate(name, "answer", worst["status"], failed, 0, reason=reason, next=worst["next"])
 
 
 def changed_operations(rows: Sequence[dict], before: Sequence[dict]) -> list[dict]:

@@ -101,8 +101,7 @@ class Recording:
 
     def line_of(self, parameter: int) -> str:
         """Where the model came by a parameter."""
-        own = (line for line, _, _ in instructions(self.hlo) if f" parameter({parameter})" in line and _place(line)[0])
-        return source_line(*_place(next(own, "")))
+        return place_in(self.hlo, rf" parameter\({parameter}\)")
 
     def run(self, inputs):
         """The compiled program on other inputs, by XLA on this CPU; each input must reach the output."""
@@ -132,7 +131,7 @@ def compare_recordings(first: Recording, second: Recording, on_host: list[str]) 
     if not found and bare(first.hlo) != bare(second.hlo):
         known = {bare(line) for line, _, _ in instructions(second.hlo)}
         own = (line for line, _, op in instructions(first.hlo) if op != "parameter" and bare(line) not in known)
-        found.append(("other inputs give another program", source_line(*_place(next(own, "")))))
+        found.append(("other inputs give another program", place_in(next(own, ""))))
     return [Finding("FAIL", what, where, fixed) for what, where in found]
 
 
@@ -149,7 +148,7 @@ def count_operations(hlo: str, of: str = "") -> dict[str, int]:
 def find_named(hlo: str) -> list[Finding]:
     """What the compiler's documents name, once for each line of the model."""
     found = (
-        Finding(status, what, source_line(*_place(line)), advice)
+        Finding(status, what, place_in(line), advice)
         for line, _, _ in instructions(hlo)
         for pattern, status, what, advice in NAMED
         if re.search(pattern, bare(line))
@@ -177,11 +176,12 @@ def _stopped(error: Exception) -> Finding:
     return Finding("FAIL", f"recording it raised {type(error).__name__}: {first}", where, "mend that line")
 
 
-def _place(line: str) -> tuple[str, int]:
-    found = re.search(r'source_file="(.*?)" source_line=(\d+)', line)
-    return (found[1], int(found[2])) if found else ("", 0)
+def place_in(hlo: str, what: str = "") -> str:
+    """`modeling_blip.py:312: the code there`, which made the first instruction that `what` matches."""
+    found = re.search(rf'{what}.*source_file="([^"]+)" source_line=(\d+)', hlo)
+    return source_line(found[1], int(found[2])) if found else "no line known"
 
 
 def source_line(file: str, number: int) -> str:
     """`modeling_blip.py:312: the code there`."""
-    return f"{Path(file).name}:{number}: {linecache.getline(file, number).strip()}" if file else "no line known"
+    return f"{Path(file).name}:{number}: {linecache.getline(file, number).strip()}"

@@ -8,14 +8,13 @@ import yaml
 
 from blipkit.records import Gate
 
-FACTS = Path(__file__).parent / "platform.yaml"
 OLD_DAYS = 180  # facts that were read longer ago are a caveat themselves
 
 
 @cache
 def platform() -> dict:
     """read, a date; facts: what, since, source; pinned; releases of the SDK that have torch-neuronx, newest first."""
-    return yaml.safe_load(FACTS.read_text(encoding="utf-8"))
+    return yaml.safe_load(Path(__file__).with_name("platform.yaml").read_text(encoding="utf-8"))
 
 
 def release_of(torch_neuronx: str | None) -> dict:
