@@ -5,7 +5,6 @@ and a Jupyter kernel has threads of its own. Starting costs 2-3 s, the import of
 a child gets a checkpoint's name and digest, never pickled weights.
 """
 
-import contextlib
 import importlib
 import json
 import os
@@ -17,8 +16,6 @@ import threading
 from pathlib import Path
 
 from blipkit.errors import BadInput, BlipkitError
-
-FAILED = 70  # the child's exit status when our function raised; anything else is the interpreter's end
 
 
 def call(target: str, *, timeout_s: float, threads: int = 0, python=sys.executable, environment={}, **arguments):
@@ -49,23 +46,21 @@ def call(target: str, *, timeout_s: float, threads: int = 0, python=sys.executab
         try:
             printed, _ = process.communicate(timeout=timeout_s)
             ended = f"died ({_how(process.returncode)})"
-        except BaseException as error:  # Ctrl-C, too: leave no orphan behind
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            if not isinstance(error, subprocess.TimeoutExpired):
-                process.wait()
-                raise
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
             printed, _ = process.communicate()
             ended = f"took longer than {timeout_s:.0f} s and was stopped"
         finally:
+            if process.poll() is None:  # Ctrl-C: leave no orphan behind
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
             os.close(our_end)
-        if process.returncode == 0:
-            return json.loads(answer.read_text())
-        if process.returncode == FAILED:
-            problem = json.loads(answer.read_text())
-            error = BadInput if problem["bad_input"] else BlipkitError
-            raise error(problem["message"])
-        raise BlipkitError(f"{target} {ended}; its last lines:\n{_tail(printed)}")
+        if process.returncode:
+            raise BlipkitError(f"{target} {ended}; its last lines:\n{_tail(printed)}")
+        told = json.loads(answer.read_text())
+        if "problem" in told:
+            raise (BadInput if told["bad_input"] else BlipkitError)(told["problem"])
+        return told["returned"]
 
 
 def _how(status: int) -> str:
@@ -95,15 +90,11 @@ def main() -> None:
     module, function = target.split(":")
     arguments = json.loads(Path(question).read_text())
     try:
-        result = getattr(importlib.import_module(module), function)(**arguments)
+        told = {"returned": getattr(importlib.import_module(module), function)(**arguments)}
     except Exception as error:
-        import traceback
-
-        traceback.print_exc()
         said = str(error) if isinstance(error, BlipkitError) else f"{target}: {type(error).__name__}: {error}"
-        Path(answer).write_text(json.dumps({"message": said, "bad_input": isinstance(error, BadInput)}))
-        sys.exit(FAILED)
-    Path(answer).write_text(json.dumps(result))
+        told = {"problem": said, "bad_input": isinstance(error, BadInput)}
+    Path(answer).write_text(json.dumps(told))
 
 
 if __name__ == "__main__":

@@ -24,27 +24,26 @@ def check_parts() -> list[dict]:
     tools = [name for name in ("neuron-monitor", "neuron-ls") if tool(name)]
     held = ", ".join(sorted({str(pid) for device in devices() for pid in device["pids"]}))
     cores = f"held by pid {held}" if held else "free" if about["neuron_devices"] else ""
-    found = [  # part, what is seen, what is expected, whether it holds, what to do; * where it only warns
-        ("operating system*", system, "Ubuntu 24.04", "Ubuntu 24.04" in system, "take Ubuntu 24.04"),
-        ("glibc", glibc, "2.35 or later", at_least(glibc, "2.35"), "take Ubuntu 24.04; Amazon Linux 2023 has 2.34"),
-        ("Python", python, " or ".join(release["python"]), python in release["python"], IN_IMAGE),
-        *((name, of.get(name), release[name], of.get(name, "").partition("+")[0] == release[name], IN_IMAGE) for name in ("torch-neuronx", "neuronx-cc")),
-        ("torch", of.get("torch"), "2.9", numbers(of.get("torch"))[:2] == (2, 9), IN_IMAGE),
-        ("Neuron devices", ", ".join(about["neuron_devices"]), "neuron0", about["neuron_devices"], "rent an inf2.xlarge; in a container, pass --device=/dev/neuron0"),
-        ("driver", driver, release["driver"], at_least(driver, release["driver"]), PAIR),
-        ("runtime", runtime, release["runtime"], at_least(runtime, release["runtime"]), PAIR),
-        *([("driver and runtime", f"{driver}, {runtime}", "a pair", are_a_pair(driver, runtime), PAIR)] if driver and runtime else []),
-        ("cores", cores, "free", cores == "free", "end those processes, such as other notebooks' kernels" if held else "rent an inf2.xlarge"),
-        ("tools*", ", ".join(tools), "neuron-monitor, neuron-ls", len(tools) == 2, "install aws-neuronx-tools, else the proof of execution is weaker"),
-        ("host memory", f"{about['memory_gib']} GiB", f"{MEMORY_GIB} GiB", about["memory_gib"] >= MEMORY_GIB, "take a larger instance"),
-        ("disk", f"{free_gb:.0f} GB free", f"{DISK_GB} GB", free_gb >= DISK_GB, "free some, or take a larger volume"),
+    return [
+        _part("operating system", system, "Ubuntu 24.04", "Ubuntu 24.04" in system, "take Ubuntu 24.04", "WARN"),
+        _part("glibc", glibc, "2.35 or later", at_least(glibc, "2.35"), "take Ubuntu 24.04; Amazon Linux 2023 has 2.34"),
+        _part("Python", python, " or ".join(release["python"]), python in release["python"], IN_IMAGE),
+        *(_part(name, of.get(name), release[name], of.get(name, "").partition("+")[0] == release[name], IN_IMAGE) for name in ("torch-neuronx", "neuronx-cc")),
+        _part("torch", of.get("torch"), "2.9", numbers(of.get("torch"))[:2] == (2, 9), IN_IMAGE),
+        _part("Neuron devices", ", ".join(about["neuron_devices"]), "neuron0", about["neuron_devices"], "rent an inf2.xlarge; in a container, pass --device=/dev/neuron0"),
+        _part("driver", driver, release["driver"], at_least(driver, release["driver"]), PAIR),
+        _part("runtime", runtime, release["runtime"], at_least(runtime, release["runtime"]), PAIR),
+        *([_part("driver and runtime", f"{driver}, {runtime}", "a pair", are_a_pair(driver, runtime), PAIR)] if driver and runtime else []),
+        _part("cores", cores, "free", cores == "free", "end those processes, such as other notebooks' kernels" if held else "rent an inf2.xlarge"),
+        _part("tools", ", ".join(tools), "neuron-monitor, neuron-ls", len(tools) == 2, "install aws-neuronx-tools, else the proof of execution is weaker", "WARN"),
+        _part("host memory", f"{about['memory_gib']} GiB", f"{MEMORY_GIB} GiB", about["memory_gib"] >= MEMORY_GIB, "take a larger instance"),
+        _part("disk", f"{free_gb:.0f} GB free", f"{DISK_GB} GB", free_gb >= DISK_GB, "free some, or take a larger volume"),
     ]  # fmt: skip
-    rows = []
-    for part, seen, expected, holds, advice in found:
-        status = "PASS" if holds else "WARN" if part.endswith("*") else "FAIL"
-        row = {"part": part.rstrip("*"), "seen": seen or "none", "expected": expected, "status": status}
-        rows.append({**row, "next": "" if holds else advice})
-    return rows
+
+
+def _part(part: str, seen: str | None, expected: str, holds, advice: str, otherwise: str = "FAIL") -> dict:
+    row = {"part": part, "seen": seen or "none", "expected": expected}
+    return {**row, "status": "PASS" if holds else otherwise, "next": "" if holds else advice}
 
 
 def operating_system() -> str:

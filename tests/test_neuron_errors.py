@@ -2,7 +2,7 @@
 
 import pytest
 
-from blipkit.neuron_errors import explain, known
+from blipkit.neuron_errors import KNOWN, explain
 
 SAID = [
     ("RuntimeError: Bad StatusOr access: INVALID_ARGUMENT: PJRT_Client_Create: error condition !(num_devices > 0)", "there is no Neuron device here"),
@@ -46,5 +46,5 @@ def test_every_entry_is_tested():
     import re
 
     texts = [text for text, _ in SAID]
-    assert all(any(re.search(trouble["seen"], text) for text in texts) for trouble in known()["troubles"])
-    assert all(len(entry) == 2 for entry in known()["codes"].values())
+    assert all(any(re.search(trouble["seen"], text) for text in texts) for trouble in KNOWN["troubles"])
+    assert all(len(entry) == 2 for entry in KNOWN["codes"].values())

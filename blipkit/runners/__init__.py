@@ -115,8 +115,7 @@ def plan(components: Components, folder: Path, arms, shapes=None, compiler_flags
     """(component name, bucket, arm) -> the folder that its artifact has, or will have, in `folder`."""
     check_flags(compiler_flags)
     checkpoint = next(iter(components)).checkpoint
-    shapes = default_bucket(checkpoint) if shapes is None else shapes
-    buckets = [shapes] if isinstance(shapes, Bucket) else list(shapes)
+    buckets = [shapes or default_bucket(checkpoint)] if isinstance(shapes, Bucket | None) else list(shapes)
     for bucket in buckets:
         check_bucket(checkpoint, bucket)
     return {  # arms go innermost: runners share work between a component's arms
