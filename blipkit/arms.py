@@ -95,11 +95,10 @@ def check_machine(arm: Arm) -> None:
         raise BadInput(f"arm '{arm}' needs an NVIDIA GPU; {seen}. Run it there, or --replay its results")
     if arm.runner in ON_NEURON and not machine.version("torch-neuronx"):
         seen = "a device, but no torch-neuronx" if machine.describe()["neuron_devices"] else "neither"
-        raise BadInput(
-            f"arm '{arm}' needs a Neuron device and torch-neuronx, which alone can compile for one; this machine has "
-            f"{seen}. Use the image {IMAGE}, or pip install -e '.[neuron]' --extra-index-url {WHEELS}; what can be known "
-            f"without: make run PROFILE=inf2-dry"
-        )
+        needs = "needs a Neuron device and torch-neuronx, which alone can compile for one"
+        advice = f"Use the image {IMAGE}, or pip install -e '.[neuron]' --extra-index-url {WHEELS}"
+        without = "what can be known without: make run PROFILE=inf2-dry"
+        raise BadInput(f"arm '{arm}' {needs}; this machine has {seen}. {advice}; {without}")
 
 
 def check_flags(flags: list[str]) -> None:

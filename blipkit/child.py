@@ -5,9 +5,9 @@ and a Jupyter kernel has threads of its own. Starting costs 2-3 s, the import of
 a child gets a checkpoint's name and digest, never pickled weights.
 """
 
-import importlib
 import json
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
@@ -87,10 +87,9 @@ def _end_with_parent(pipe: int) -> None:
 def main() -> None:
     target, question, answer, pipe = sys.argv[1:]
     threading.Thread(target=_end_with_parent, args=(int(pipe),), daemon=True).start()
-    module, function = target.split(":")
     arguments = json.loads(Path(question).read_text())
     try:
-        told = {"returned": getattr(importlib.import_module(module), function)(**arguments)}
+        told = {"returned": pkgutil.resolve_name(target)(**arguments)}
     except Exception as error:
         said = str(error) if isinstance(error, BlipkitError) else f"{target}: {type(error).__name__}: {error}"
         told = {"problem": said, "bad_input": isinstance(error, BadInput)}

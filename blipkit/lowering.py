@@ -34,10 +34,10 @@ def find_stack(folder: str = STACK) -> Path | None:
 
     Raises BadInput where it has other versions than lowering needs, naming them and the command that mends it.
     """
-    place = Path(ROOT, folder).absolute()
-    if not folder or (folder == STACK and not (place / ".blipkit-ready").exists()):  # make neuron-stack writes it last
+    ready = Path(ROOT, folder, ".blipkit-ready")  # make neuron-stack writes it last
+    if not folder or (folder == STACK and not ready.exists()):
         return None
-    python = place / "bin" / "python"
+    python = Path(ROOT, folder, "bin/python").absolute()
     if not python.exists():
         raise BadInput(f"neuron_stack {folder}: no bin/python there; expected an environment: {MAKE_STACK}")
     found, wanted = stack_versions(python), {**RELEASES, "transformers": machine.version("transformers")}

@@ -8,12 +8,12 @@ import contextlib
 import json
 import re
 import shutil
-import subprocess
 import threading
 import time
 import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen
 
 from blipkit import machine
 from blipkit.records import WORST_FIRST, Gate
@@ -132,9 +132,7 @@ class Watch:
     def __enter__(self) -> "Watch":
         self.before, self.rows, self._monitor, self.tag = counters(), [], None, f"blipkit-{uuid.uuid4()}"
         if program := tool("neuron-monitor"):
-            self._monitor = subprocess.Popen(
-                [program, "-c", CONFIG], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-            )
+            self._monitor = Popen([program, "-c", CONFIG], stdout=PIPE, stderr=DEVNULL, text=True)
             self._reader = threading.Thread(target=self._read, daemon=True)
             self._reader.start()
         return self

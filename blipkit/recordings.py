@@ -10,7 +10,6 @@ import re
 import time
 import traceback
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
@@ -22,17 +21,11 @@ from blipkit.components import Component, isolate
 ERROR_LIMIT = 1e-5  # relative L2 error of a float32 program; rounding in another order gives some 1e-7
 PADDED = (0, 2, 1)  # how many places at the end of each mask are padding, in the three sets of inputs
 
+# What stands in the way. status: FAIL where it does not compile or computes something else, WARN where it may be coarse;
+# where: file:line of the model and its text
+Finding = collections.namedtuple("Finding", "status what where next")
 # (a pattern of an HLO instruction, FAIL or WARN, what it is, what to do)
 NAMED = NEURONX_CC["operations"]
-
-
-class Finding(NamedTuple):
-    """What stands in the way: FAIL where it does not compile or computes something else, WARN where it may be coarse."""
-
-    status: str
-    what: str
-    where: str  # file:line of the model and its text
-    next: str
 
 
 def lower_from_source(source: str, digest: str, jobs: list) -> list[dict]:

@@ -66,19 +66,14 @@ def describe(component: Component, arm: Arm, bucket: Bucket, compiler_flags: Seq
 
 
 def trace(
-    components: Components,
-    folder: str | Path,
-    runner: str = "torchscript",
-    dtype: str = "float32",
-    device: str = "cpu",
-    shapes: Bucket | Sequence[Bucket] | None = None,
-    compiler_flags: Sequence[str] = (),
+    components: Components, folder: str | Path, runner="torchscript", dtype="float32", device="cpu", **how
 ) -> Artifacts:
     """Compile every component for every bucket into `folder`, in a child process; skip what is there under the same key.
 
-    Safe when two processes ask for the same artifacts: the second waits and finds them compiled.
+    Safe when two processes ask for the same artifacts: the second waits and finds them compiled. how: the shapes and
+    compiler_flags of `trace_arms`.
     """
-    return trace_arms(components, folder, [Arm(runner, dtype, device)], shapes, compiler_flags)[0]
+    return trace_arms(components, folder, [Arm(runner, dtype, device)], **how)[0]
 
 
 def trace_arms(
@@ -91,7 +86,8 @@ def trace_arms(
     """`trace` for several arms, in one child: importing torch and loading the checkpoint cost more than most pieces.
 
     A runner whose compiler is a program of its own, and may crash, has a child for each piece. NotCompiled names the
-    pieces that failed, after all were tried. compiler_flags: for neuronx-cc, such as --optlevel=2.
+    pieces that failed, after all were tried. shapes: a bucket or several, else the checkpoint's default one;
+    compiler_flags: for neuronx-cc, such as --optlevel=2.
     """
     folder, wanted = Path(folder), plan(components, Path(folder), arms, shapes, compiler_flags)
     folder.mkdir(parents=True, exist_ok=True)
@@ -205,20 +201,18 @@ class Loaded:
             raise BlipkitError(f"{self.component.name}: got {len(inputs)} inputs, expected {', '.join(self._shapes)}")
         for tensor, (name, shape) in zip(inputs, self._shapes.items(), strict=True):
             if tensor.shape != shape:
-                raise BlipkitError(
-                    f"{self.component.name}.{name} has shape {tuple(tensor.shape)}, the artifact was compiled for "
-                    f"{shape}; pad to it, or add a bucket for this shape and run 02_trace again"
-                )
+                seen = f"{self.component.name}.{name} has shape {tuple(tensor.shape)}"
+                advice = "pad to it, or add a bucket for this shape and run 02_trace again"
+                raise BlipkitError(f"{seen}, the artifact was compiled for {shape}; {advice}")
         return self.run(*inputs)
 
 
 def check_weights(artifact: Artifact, component: Component) -> None:
     """Refuse an artifact that was not compiled from this very component."""
     if artifact.manifest["weights_digest"] != component.digest:
-        raise BlipkitError(
-            f"artifact {artifact.folder.name} was compiled from weights {artifact.manifest['weights_digest']}, "
-            f"the checkpoint's {component.name} has {component.digest}; run 02_trace for this checkpoint"
-        )
+        seen = f"artifact {artifact.folder.name} was compiled from weights {artifact.manifest['weights_digest']}"
+        expected = f"the checkpoint's {component.name} has {component.digest}"
+        raise BlipkitError(f"{seen}, {expected}; run 02_trace for this checkpoint")
 
 
 def load_artifact(artifact: Artifact, component: Component) -> Loaded:

@@ -55,17 +55,15 @@ def check_loadable(manifest: dict) -> None:
     """Refuse what this machine cannot run, before it is loaded: no device, or compiled for another SDK or target."""
     about = machine.describe()
     if not about["neuron_devices"]:
-        raise NotMeasured(
-            "no Neuron device here (no /dev/neuron0): copy the results folder's artifacts/ to an Inf2 instance with the "
-            "same image, and run the profile there"
+        advice = (
+            "copy the results folder's artifacts/ to an Inf2 instance with the same image, and run the profile there"
         )
+        raise NotMeasured(f"no Neuron device here (no /dev/neuron0): {advice}")
     for library in ("torch-neuronx", "neuronx-cc"):
         built, here = manifest["versions"].get(library), about["versions"].get(library)
         if built != here:
-            raise BlipkitError(
-                f"{manifest['component']} was compiled with {library} {built}, here is {here or 'none'}; "
-                f"run 02_trace again, or use the image that compiled it"
-            )
+            seen = f"{manifest['component']} was compiled with {library} {built}, here is {here or 'none'}"
+            raise BlipkitError(f"{seen}; run 02_trace again, or use the image that compiled it")
     target, seen = manifest["flags"]["compiler_args"][1], machine.neuron_family()
     if seen and seen != target:
         raise BlipkitError(f"{manifest['component']} was compiled for {target}, this is {seen}; run on {target}")
