@@ -34,8 +34,8 @@ def find_stack(folder: str = STACK) -> Path | None:
 
     Raises BadInput where it has other versions than lowering needs, naming them and the command that mends it.
     """
-    ready = Path(ROOT, folder, ".blipkit-ready")  # make neuron-stack writes it last
-    if not folder or (folder == STACK and not ready.exists()):
+    # make neuron-stack writes .blipkit-ready last
+    if not folder or (folder == STACK and not Path(ROOT, folder, ".blipkit-ready").exists()):
         return None
     python = Path(ROOT, folder, "bin/python").absolute()
     if not python.exists():

@@ -47,7 +47,7 @@ def parse_monitor(line: str) -> list[dict]:
     that the process was given. None where the report does not say.
     """
     rows = []
-    for process in _at(_json(line, dict), "neuron_runtime_data", list) or []:
+    for process in _at(_json(line), "neuron_runtime_data", list) or []:
         row = {name: _at(process, path, int | float) for name, path in FIGURES.items()}
         row["failed"] = sum(_at(process, f"{OUTCOMES}.{kind}", int | float) or 0 for kind in FAILURES)
         cores = _at(process, "report.neuroncore_counters.neuroncores_in_use", dict) or {}
@@ -59,7 +59,7 @@ def parse_monitor(line: str) -> list[dict]:
 def parse_ls(text: str) -> list[dict]:
     """What `neuron-ls -j` prints: a row for each device, with the processes on it."""
     rows = []
-    for device in _json(text, list):
+    for device in _at(_json(text), "", list) or []:
         pids = [_at(process, "pid", int) for process in _at(device, "neuron_processes", list) or []]
         rows.append({"pids": [pid for pid in pids if pid is not None]})
     return rows
@@ -71,17 +71,15 @@ def parse_power(text: str) -> float | None:
     return float(found[1]) if found and float(found[1]) <= 100 else None
 
 
-def _json(text: str, kind: type):
-    """The dict or list that a text holds, an empty one where it holds anything else."""
+def _json(text: str):
+    """What a text holds as JSON; None where it holds none."""
     with contextlib.suppress(ValueError, RecursionError):
-        if isinstance(found := json.loads(text), kind):
-            return found
-    return kind()
+        return json.loads(text)
 
 
 def _at(tree, path: str, kind: type):
-    """What stands at a dotted path in a tree of dicts, where it is of that kind; else None."""
-    for name in path.split("."):
+    """What stands at a dotted path in a tree of dicts, at its root where the path is empty; None if of another kind."""
+    for name in filter(None, path.split(".")):
         tree = tree.get(name) if isinstance(tree, dict) else None
     return tree if isinstance(tree, kind) and not isinstance(tree, bool) else None
 
