@@ -27,13 +27,16 @@ class Dispatcher:
         self.idle: deque[int] = deque(range(workers))
         self.waiting: deque[tuple[float, Request]] = deque()  # with the time since when
         self.serving: dict[int, tuple[float, list[Request]]] = {}  # worker -> since when, and what
-        self.inside = 0
+
+    @property
+    def inside(self) -> int:
+        """Requests that wait or are being served."""
+        return len(self.waiting) + sum(len(batch) for _, batch in self.serving.values())
 
     def offer(self, request: Request, now: float) -> bool:
         """Admit a request; False where it is refused: the limit is reached, or no worker is left."""
         if self.inside >= self.limit or not (self.idle or self.serving):
             return False
-        self.inside += 1
         self.waiting.append((now, request))
         return True
 
@@ -51,35 +54,30 @@ class Dispatcher:
 
     def finish(self, worker: int) -> bool:
         """A worker has served its batch and is idle; False where it was given up before."""
-        if worker not in self.serving:
+        if self.serving.pop(worker, None) is None:
             return False
-        self.inside -= len(self.serving.pop(worker)[1])
         self.idle.append(worker)
         return True
 
     def lose(self, worker: int) -> list[Request]:
         """A worker is gone: what it was serving, and all that wait if it was the last one, which nobody will serve."""
-        lost = self.serving.pop(worker, (0.0, []))[1]
+        _, lost = self.serving.pop(worker, (0.0, []))
         if not (self.idle or self.serving):
             lost = lost + [request for _, request in self.waiting]
             self.waiting.clear()
-        self.inside -= len(lost)
         return lost
 
     def leave(self, client: int) -> int:
         """A client is gone: how many requests of it waited and will not be served."""
-        kept = deque(one for one in self.waiting if one[1].client != client)
-        dropped = len(self.waiting) - len(kept)
-        self.waiting, self.inside = kept, self.inside - dropped
-        return dropped
+        before = len(self.waiting)
+        self.waiting = deque(one for one in self.waiting if one[1].client != client)
+        return before - len(self.waiting)
 
     def overdue(self, now: float) -> list[int]:
         """Workers that take too long."""
         return [worker for worker, (since, _) in self.serving.items() if now >= since + self.overdue_s]
 
     def due(self, now: float) -> float:
-        """When to ask `assign` and `overdue` again if nothing happens before; inf where nothing can become due."""
-        times = [since + self.overdue_s for since, _ in self.serving.values()]
-        if self.waiting and self.waiting[0][0] + self.wait_s > now:
-            times.append(self.waiting[0][0] + self.wait_s)
-        return min(times, default=math.inf)
+        """When to ask `assign` again if nothing happens before; inf where no batch will have waited long enough."""
+        waited = self.waiting[0][0] + self.wait_s if self.waiting else math.inf
+        return waited if waited > now else math.inf
