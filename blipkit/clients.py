@@ -6,6 +6,7 @@ answered, so that a million of them take no memory. No library beside numpy is i
 
 import contextlib
 import heapq
+import itertools
 import math
 import random
 import selectors
@@ -61,39 +62,40 @@ class Clients:
     def run(self, warmup_s: float, seconds: float, patience_s: float) -> dict:
         """Warm up until it is steady, measure for `seconds`, wait for what is open; counts, and when was measured."""
         self.due = [(time.perf_counter(), client) for client in self.lines]
-        rounds, tries, steady = 0, 0, not warmup_s
-        while not steady and rounds < WARMUP_ROUNDS:
-            rounds, (_, steady) = rounds + 1, self._round(warmup_s)
-        steady = False
-        while not steady and tries < TRIES:
-            cpu = time.process_time()
-            tries, (start, steady) = tries + 1, self._round(seconds)
-            cpu = time.process_time() - cpu
-        self.due = []
-        self._ask_until(time.perf_counter() + patience_s, while_open=True)
+        rounds = self._until_steady(warmup_s, WARMUP_ROUNDS)[0] if warmup_s else 0
+        tries, start, cpu = self._until_steady(seconds, TRIES)
+        end = time.perf_counter() + patience_s
+        while self.open and (left := end - time.perf_counter()) > 0:
+            self._hear(left)
         for client in list(self.lines):
             self._leave(client)
         return {**self.counts, "start": start, "warmup_rounds": rounds, "tries": tries, "clients_cpu_s": cpu}
 
-    def _round(self, seconds: float) -> tuple[float, bool]:
-        """Ask for so long; when that began, and whether its thirds agree, as the record of it says."""
-        start, begun = time.perf_counter(), self.record.tell()
-        self._ask_until(start + seconds)
-        self.record.flush()
-        kept = np.fromfile(self.record.name, FORMATS, offset=begun)
-        kept = kept[kept["received"] >= start]
-        return start, not uneven(kept["received"], kept["received"] - kept["scheduled"])
+    def _until_steady(self, seconds: float, most: int) -> tuple[int, float, float]:
+        """Ask in rounds of so long until the thirds of one agree, at most so many; how many it took, the last one's start
+        and the CPU time of asking in it, s.
+        """
+        for count in itertools.count(1):
+            start, cpu, begun = time.perf_counter(), time.process_time(), self.record.tell()
+            self._ask_until(start + seconds)
+            cpu = time.process_time() - cpu
+            self.record.flush()
+            kept = np.fromfile(self.record.name, FORMATS, offset=begun)
+            kept = kept[kept["received"] >= start]
+            if count == most or not uneven(kept["received"], kept["received"] - kept["scheduled"]):
+                return count, start, cpu
 
-    def _ask_until(self, end: float, while_open: bool = False) -> None:
-        """Send and receive until a time, while any line is there, and, where asked, while an answer is open."""
-        while (now := time.perf_counter()) < end and self.lines and (self.open or not while_open):
-            while self.due and self.due[0][0] <= now:
+    def _ask_until(self, end: float) -> None:
+        """Send what is due and hear what comes until a time, while any line is there."""
+        while self.lines and (now := time.perf_counter()) < end:
+            if self.due and self.due[0][0] <= now:
                 self._send(*heapq.heappop(self.due))
-            if not self.lines:  # the server has hung up
-                return
-            pause = min(end, self.due[0][0] if self.due else math.inf) - time.perf_counter()
-            for key, _ in self.selector.select(max(pause, 0)):
-                self._receive(key.data, key.fileobj, now < end and not while_open)
+            else:
+                self._hear(min(end, self.due[0][0] if self.due else end) - now)
+
+    def _hear(self, pause: float) -> None:
+        for key, _ in self.selector.select(pause):
+            self._receive(key.data, key.fileobj)
 
     def _send(self, scheduled: float, client: int) -> None:
         frame, number = next(self.frames), self.counts["sent"]
@@ -105,7 +107,7 @@ class Clients:
         except OSError:
             self._leave(client)
 
-    def _receive(self, client: int, line: socket.socket, again: bool) -> None:
+    def _receive(self, client: int, line: socket.socket) -> None:
         told = b""
         with contextlib.suppress(OSError):
             told = line.recv(REPLY.size)
@@ -120,9 +122,8 @@ class Clients:
         if status == ANSWERED and digest != self.expected[self.open[client][1]]:
             status = WRONG
         self._keep(client, status, served, received)
-        if again:
-            pause = self.chance.expovariate(1 / self.think_s) if self.think_s else 0.0
-            heapq.heappush(self.due, (received + pause + (RETRY_S if status == REFUSED else 0.0), client))
+        pause = self.chance.expovariate(1 / self.think_s) if self.think_s else 0.0
+        heapq.heappush(self.due, (received + pause + (RETRY_S if status == REFUSED else 0.0), client))
 
     def _keep(self, client: int, status: int, served=NOT_SERVED, received: float = math.nan) -> None:
         number, frame, scheduled, sent = self.open.pop(client)
