@@ -56,12 +56,13 @@ class Clients:
             line.connect(address)
             self.selector.register(line, selectors.EVENT_READ, client)
         self.open: dict[int, tuple] = {}  # client -> number, frame, scheduled and sent of what it waits for
-        self.due: list[tuple[float, int]] = []  # (when, client) of those that think
         self.counts = dict.fromkeys((*STATUSES, "sent", "twice"), 0)
 
     def run(self, warmup_s: float, seconds: float, patience_s: float) -> dict:
         """Warm up until it is steady, measure for `seconds`, wait for what is open; counts, and when was measured."""
-        self.due = [(time.perf_counter(), client) for client in self.lines]
+        self.due = [
+            (time.perf_counter(), client) for client in self.lines
+        ]  # when each of those that think sends, a heap
         rounds = self._until_steady(warmup_s, WARMUP_ROUNDS)[0] if warmup_s else 0
         tries, start, cpu = self._until_steady(seconds, TRIES)
         end = time.perf_counter() + patience_s

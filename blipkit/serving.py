@@ -79,7 +79,7 @@ def in_processes(stack, servers: int, cores: list[int], asked: dict):
         only = {"NEURON_RT_VISIBLE_CORES": str(cores[number])} if cores else {}
         threads, here = asked["torch_threads"], sorted(getattr(os, "sched_getaffinity", lambda _: [])(0))
         own = [here[(number * threads + i) % len(here)] for i in range(threads)] if here and not cores else []
-        return Worker("blipkit.serving:answerer", lines, only, threads, cpus=own, **asked)
+        return Worker("blipkit.serving:answerer", lines, environment=only, threads=threads, cpus=own, **asked)
 
     with ThreadPoolExecutor(count) as pool:
         workers = list(pool.map(start, range(count)))

@@ -29,23 +29,25 @@ LIMIT_S = 24 * 3600
 class Worker:
     """A child that answers what it is asked on `lines` connections, one for each thread that asks.
 
-    target: `module:function`; called with the arguments in the child, it returns what answers a request.
+    target: `module:function`; called with the arguments in the child, it returns what answers a request. about: these
+    arguments, and of `child.call` environment and threads. WorkerGone says why it did not start.
     """
 
-    def __init__(self, target: str, lines: int = 1, environment: dict = {}, threads: int = 0, **arguments):
+    def __init__(self, target: str, lines: int = 1, **about):
         self._folder = tempfile.TemporaryDirectory(prefix="blipkit-")
-        self._problem = "it ended"
-        address = str(Path(self._folder.name, "socket"))
-        about = {"environment": environment, "threads": threads, "answers": target, "arguments": arguments}
-        self._thread = threading.Thread(target=self._run, args=(address, lines), kwargs=about, daemon=True)
-        with Listener(address) as listener:
+        self._problem = ""
+        about |= {"address": str(Path(self._folder.name, "socket")), "lines": lines, "answers": target}
+        self._thread = threading.Thread(target=self._run, kwargs=about, daemon=True)
+        with Listener(about["address"]) as listener:
             self._thread.start()
             self.lines: list[Connection] = [listener.accept() for _ in range(lines)]
-        self.ask(self.lines[0], "ready")  # or why not
+        if self._problem:
+            raise WorkerGone(_explained(self._problem))
 
     def _run(self, address: str, lines: int, **about) -> None:
         try:
             child.call("blipkit.workers:work", timeout_s=LIMIT_S, address=address, lines=lines, **about)
+            self._problem = "it ended"
         except Exception as error:
             self._problem = str(error)
         for _ in range(lines):  # whoever still waits for it finds a connection that is closed
@@ -92,24 +94,21 @@ def _explained(problem: str) -> str:
     return explain(problem) + (f"\nneuron-ls shows on the device: pid {', '.join(map(str, pids))}" if pids else "")
 
 
-def work(address: str, lines: int, answers: str, arguments: dict) -> None:
-    """In the child: answer on every connection until it is told to end."""
-    connections = [Client(address) for _ in range(lines)]  # first, so that the parent need not wait for them
+def work(address: str, lines: int, answers: str, **arguments) -> None:
+    """In the child: answer on every connection until it is told to end. That it connects says that it is ready."""
     module, function = answers.split(":")
     answer = getattr(importlib.import_module(module), function)(**arguments)
-    own = {"ready": lambda: None, "executed": neuron.executed}
 
     def serve(line: Connection) -> None:
         with contextlib.suppress(EOFError, OSError):
             while (request := line.recv()) is not None:
-                kind, *rest = request
                 try:
-                    line.send((True, own[kind]() if kind in own else answer(kind, *rest)))
+                    line.send((True, neuron.executed() if request == ("executed",) else answer(*request)))
                 except Exception as error:  # the asker's to handle; the worker lives on
                     line.send((False, f"{type(error).__name__}: {error}"))
 
     with ThreadPoolExecutor(lines) as pool:
-        list(pool.map(serve, connections))
+        list(pool.map(serve, [Client(address) for _ in range(lines)]))
 
 
 class Apart:
