@@ -6,7 +6,7 @@ transformers' models takes seconds, which checking a profile should not: it wait
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -86,12 +86,8 @@ def in_processes(stack, servers: int, cores: list[int], asked: dict):
     for worker in workers:
         stack.callback(worker.close)
 
-    def server(i: int) -> Callable:
-        worker = workers[i % count]
-        line = worker.lines[i // count]
-        return lambda frames: worker.ask(line, tuple(frames))
-
-    return [server(i) for i in range(servers)], lambda: [w.ask(w.lines[0], "executed") for w in workers]
+    asks = [partial(workers[i % count].ask, line=i // count) for i in range(servers)]
+    return asks, lambda: [worker.ask("executed") for worker in workers]
 
 
 PLACEMENTS = {"threads": in_threads, "processes": in_processes, "contexts": in_contexts}

@@ -4,7 +4,6 @@ neither a notebook's kernel nor two pipelines share one: they ask a worker, over
 
 import contextlib
 import importlib
-import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -34,13 +33,12 @@ class Worker:
     """
 
     def __init__(self, target: str, lines: int = 1, **about):
-        self._folder = tempfile.TemporaryDirectory(prefix="blipkit-")
         self._problem = ""
-        about |= {"address": str(Path(self._folder.name, "socket")), "lines": lines, "answers": target}
-        self._thread = threading.Thread(target=self._run, kwargs=about, daemon=True)
-        with Listener(about["address"]) as listener:
+        with Listener() as listener:
+            about |= {"address": listener.address, "lines": lines, "answers": target}
+            self._thread = threading.Thread(target=self._run, kwargs=about, daemon=True)
             self._thread.start()
-            self.lines: list[Connection] = [listener.accept() for _ in range(lines)]
+            self._lines: list[Connection] = [listener.accept() for _ in range(lines)]
         if self._problem:
             raise WorkerGone(_explained(self._problem))
 
@@ -54,11 +52,11 @@ class Worker:
             with contextlib.suppress(OSError):
                 Client(address).close()
 
-    def ask(self, line: Connection, *request):
+    def ask(self, *request, line: int = 0):
         """The child's answer; BlipkitError says why there is none, WorkerGone that there will be none any more."""
         try:
-            line.send(request)
-            answered, reply = line.recv()
+            self._lines[line].send(request)
+            answered, reply = self._lines[line].recv()
         except (EOFError, OSError):
             self._thread.join(timeout=10)
             raise WorkerGone(_explained(self._problem)) from None
@@ -68,12 +66,9 @@ class Worker:
 
     def close(self) -> None:
         """End the child; its core is free then."""
-        for line in self.lines:
-            with contextlib.suppress(OSError):
-                line.send(None)
+        for line in self._lines:
             line.close()
         self._thread.join(timeout=60)
-        self._folder.cleanup()
 
 
 def check_host_memory(what: str, need_gib: float) -> None:
@@ -95,13 +90,13 @@ def _explained(problem: str) -> str:
 
 
 def work(address: str, lines: int, answers: str, **arguments) -> None:
-    """In the child: answer on every connection until it is told to end. That it connects says that it is ready."""
+    """In the child: answer on every connection until it is closed. That it connects says that it is ready."""
     module, function = answers.split(":")
     answer = getattr(importlib.import_module(module), function)(**arguments)
 
     def serve(line: Connection) -> None:
         with contextlib.suppress(EOFError, OSError):
-            while (request := line.recv()) is not None:
+            while request := line.recv():
                 try:
                     line.send((True, neuron.executed() if request == ("executed",) else answer(*request)))
                 except Exception as error:  # the asker's to handle; the worker lives on
@@ -118,7 +113,7 @@ class Apart:
     """
 
     def __init__(self):
-        self._worker: Worker | None = None
+        self._stack, self._worker = contextlib.ExitStack(), None
 
     def load(self, artifact: Artifact, component: Component) -> Loaded:
         """As `load_artifact`."""
@@ -128,11 +123,10 @@ class Apart:
         get_runner(artifact.arm).check_loadable(artifact.manifest)
         check_host_memory(f"loading {artifact.component}", 2 * artifact.manifest["bytes"] / 2**30)  # as file, as model
         if self._worker is None:
-            with contextlib.ExitStack() as stack:
-                self._watch = stack.enter_context(Watch())
-                only = {"NEURON_RT_VISIBLE_CORES": str(neuron.visible_cores(1)[0])}
-                self._worker = Worker("blipkit.workers:pieces", environment={**self._watch.environment, **only})
-                self._stack = stack.pop_all()  # both are there: `close` ends them
+            self._watch = self._stack.enter_context(Watch())
+            only = {"NEURON_RT_VISIBLE_CORES": str(neuron.visible_cores(1)[0])}
+            self._worker = Worker("blipkit.workers:pieces", environment={**self._watch.environment, **only})
+            self._stack.callback(self._worker.close)
         place = str(artifact.folder)
         self._ask("load", place)
         return Loaded(artifact, component, lambda *inputs: self._run(place, inputs))
@@ -140,20 +134,17 @@ class Apart:
     def _ask(self, *request):
         if self._worker is None:
             raise BlipkitError("the child with the NeuronCore was ended; load the pieces again, with a new Apart()")
-        return self._worker.ask(self._worker.lines[0], *request)
+        return self._worker.ask(*request)
 
     def _run(self, place: str, inputs: tuple) -> torch.Tensor:
         return torch.from_numpy(self._ask("run", place, [tensor.numpy() for tensor in inputs]))
 
     def close(self) -> list[dict]:
         """End the child, if there is one; a row of what was sent to the device and what its witnesses saw."""
-        if self._worker is None:
-            return []
         with self._stack:
-            settled = settle([self._ask("executed")])
-            self._worker.close()
+            settled = settle([self._ask("executed")]) if self._worker else None
             self._worker = None
-        return [self._watch.row(settled)]
+        return [self._watch.row(settled)] if settled else []
 
 
 def pieces() -> Callable:

@@ -42,8 +42,8 @@ def here(monkeypatch):
 def test_a_worker_answers_on_every_line_and_ends(here):
     """Two threads may ask it at once; when it is closed its process is gone."""
     worker = Worker("test_workers:doubling", lines=2)
-    pid = worker.ask(worker.lines[0], "executed")["pid"]
-    assert [worker.ask(line, 21) for line in worker.lines] == [42, 42] and psutil.pid_exists(pid)
+    pid = worker.ask("executed")["pid"]
+    assert [worker.ask(21, line=line) for line in range(2)] == [42, 42] and psutil.pid_exists(pid)
     worker.close()
     assert not psutil.pid_exists(pid)
 
@@ -52,15 +52,15 @@ def test_what_goes_wrong_in_a_worker_is_told(here, monkeypatch):
     """An error comes back and the worker lives on; a core that is taken is named with its holder; a death says how."""
     worker = Worker("test_workers:doubling")
     with pytest.raises(BlipkitError, match="ValueError: not seven"):
-        worker.ask(worker.lines[0], 7)
+        worker.ask(7)
     monkeypatch.setattr("blipkit.workers.devices", lambda: [{"device": 0, "cores": [0, 1], "pids": [4242]}])
     with pytest.raises(
         BlipkitError, match=r"another process holds the core.*\nneuron-ls shows on the device: pid 4242"
     ):
-        worker.ask(worker.lines[0], 9)
-    assert worker.ask(worker.lines[0], 1) == 2
+        worker.ask(9)
+    assert worker.ask(1) == 2
     with pytest.raises(WorkerGone, match=r"blipkit.workers:work died \(exit status 3\)"):
-        worker.ask(worker.lines[0], 13)
+        worker.ask(13)
     worker.close()
 
 
