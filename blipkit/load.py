@@ -64,15 +64,14 @@ def measure_setting(artifacts: Artifacts, checkpoint: str, questions: list, fram
         check_host_memory(f"{copies} pipelines", forecast["predicted_host_gib"])
     most_s = WARMUP_ROUNDS * warmup_s + TRIES * seconds + PATIENCE_S + STOP_S
     asked = {"checkpoint": checkpoint, "questions": questions, "frames": frames, "call": call, "torch_threads": threads}
-    asked |= {"folders": [str(a.folder) for a in artifacts], "buckets": [asdict(a.bucket) for a in artifacts]}
+    asked["pieces"] = [(str(artifact.folder), asdict(artifact.bucket)) for artifact in artifacts]
     dispatch = {"limit": limit or clients, "batch": batch, "wait_s": batch_wait_s, "overdue_s": PATIENCE_S}
     placed = {"placement": placement, "cores": cores, "servers": servers, "clients": clients, "dispatch": dispatch}
     asking |= {"count": clients, "warmup_s": warmup_s, "seconds": seconds, "patience_s": PATIENCE_S + 1}
     told, found, problems = {}, {}, []
-    with contextlib.ExitStack() as stack:
+    with explained(), contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="blipkit-")))
         watch = stack.enter_context(Watch()) if cores else None
-        stack.enter_context(explained() if cores else contextlib.nullcontext())
         monitor, pool = stack.enter_context(Monitor()), stack.enter_context(ThreadPoolExecutor(1))
         placed |= {"threads": threads, "timeout_s": START_S * copies + LINGER_S + most_s, "folder": str(folder)}
         placed["environment"] = watch.environment if watch else {}
@@ -91,16 +90,14 @@ def measure_setting(artifacts: Artifacts, checkpoint: str, questions: list, fram
             found = serving.result()
         except BlipkitError as error:
             problems.append(f"the servers: {error}")
-        requests, start = read_requests(folder / "requests", told.get("start"))
+        requests, start = read_requests(folder / "requests", told.pop("start", None))
         executions = [{**watch.row(found["settled"]), **forecast}] if watch and found else []
     samples = [{**row, "at": row["at"] - start} for row in monitor.rows]
     within = [row for row in samples if -EVERY_S <= row["at"] <= seconds + EVERY_S]
-    counted = {
-        name: told.get(name, 0) for name in (*STATUSES, "sent", "twice", "warmup_rounds", "tries", "clients_cpu_s")
-    }
-    counted |= {f"server_{name}": found.get(name, 0) for name in COUNTED}
-    counted |= {"seconds": seconds, "cores": os.cpu_count(), "problem": "; ".join(problems + found.get("problems", []))}
-    return Measured(requests, counted | share(within, os.cpu_count()), samples, executions)
+    counts = dict.fromkeys((*STATUSES, "sent", "twice", "warmup_rounds", "tries", "clients_cpu_s"), 0) | told
+    counts |= {f"server_{name}": found.get(name, 0) for name in COUNTED}
+    counts |= {"seconds": seconds, "cores": os.cpu_count(), "problem": "; ".join(problems + found.get("problems", []))}
+    return Measured(requests, counts | share(within, os.cpu_count()), samples, executions)
 
 
 def read_requests(path: Path, start: float | None):

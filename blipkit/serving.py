@@ -14,7 +14,7 @@ import torch
 from blipkit import child
 from blipkit.arms import ON_NEURON
 from blipkit.artifacts import Artifacts, read_artifact
-from blipkit.buckets import parse_buckets
+from blipkit.buckets import Bucket
 from blipkit.checkpoints import load_checkpoint
 from blipkit.errors import BadInput
 from blipkit.frames import load_frames
@@ -93,15 +93,14 @@ def in_processes(stack, servers: int, cores: list[int], asked: dict):
 PLACEMENTS = {"threads": in_threads, "processes": in_processes, "contexts": in_contexts}
 
 
-def answerer(folders, buckets, checkpoint, questions, frames, call, torch_threads, cpus=()) -> Callable:
+def answerer(pieces, checkpoint, questions, frames, call, torch_threads, cpus=()) -> Callable:
     """Indices of frames -> the answers about each, by a pipeline loaded into this process, which keeps to `cpus`."""
     if cpus:
         os.sched_setaffinity(0, cpus)
     if call == NOTHING:
         return lambda frames: [[]] * len(frames)
     torch.set_num_threads(torch_threads)
-    placed = zip(folders, parse_buckets(buckets), strict=True)
-    artifacts = Artifacts([read_artifact(Path(folder), bucket) for folder, bucket in placed])
+    artifacts = Artifacts([read_artifact(Path(folder), Bucket(**sizes)) for folder, sizes in pieces])
     ask = CALLS[call](load_checkpoint(checkpoint), artifacts, parse_questions(questions))
     pictures = [frame.image for frame in load_frames(**frames)]  # decoded before anything is timed
 
