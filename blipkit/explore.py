@@ -25,4 +25,4 @@ def explore(draw: Callable[..., None], **knobs: tuple[float, float, float]) -> N
         name: ipywidgets.FloatSlider(start, min=least, max=most, step=(most - least) / 200, description=name, **look)
         for name, (least, most, start) in knobs.items()
     }
-    display(ipywidgets.VBox([*sliders.values(), ipywidgets.interactive_output(draw, sliders)]))
+    display(ipywidgets.interactive(draw, **sliders))

@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -77,9 +76,8 @@ def measure_setting(artifacts: Artifacts, checkpoint: str, questions: list, fram
         placed["environment"] = watch.environment if watch else {}
         serving = pool.submit(child.call, "blipkit.load:serve", asked=asked, **placed)
         while not (folder / "ready.json").exists():
-            if serving.done():
-                serving.result()  # raises what kept it from starting
-            time.sleep(0.01)
+            with contextlib.suppress(TimeoutError):
+                serving.result(timeout=0.01)  # raises what kept it from starting
         asking |= {"address": str(folder / "socket"), "record": str(folder / "requests")}
         asking["expected"] = json.loads((folder / "ready.json").read_text())
         try:

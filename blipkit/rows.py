@@ -14,6 +14,7 @@ SHARES = ["clients_percent", "host_percent", "neighbours_percent", "steal_percen
 LAG_SHARE, LAG_S = 0.1, 1e-3  # of the latency's p99, or in s, whichever is larger: what the generator may be late
 LITTLE = 0.05  # by which N = X R may miss
 ANSWERED = ("answered", "wrong")
+SPENT = {"mean": ("scheduled", "received"), "queued": ("sent", "dequeued"), "service": ("started", "finished")}
 SETTLED, UNSETTLED, INVALID = "settled", "unsettled", "INVALID"
 
 
@@ -40,9 +41,8 @@ def summarise(requests, runs: list[dict], questions: int, clients: int, percent:
     for q in sorted({*PERCENTILES, percent}):
         row |= {f"p{q:g}{end}_ms": value for end, value in zip(ENDS, _percentile(latency, by_run, q), strict=True)}
     row |= {f"latency{end}_ms": row[f"p{percent:g}{end}_ms"] for end in ENDS}
-    row |= {"percentile": percent, "mean_ms": latency.mean()}
-    row["queued_ms"] = 1e3 * (answered.dequeued - answered.sent).mean()
-    row["service_ms"] = 1e3 * (answered.finished - answered.started).mean()
+    row["percentile"] = percent
+    row |= {f"{name}_ms": 1e3 * (answered[end] - answered[begin]).mean() for name, (begin, end) in SPENT.items()}
     row["overhead_ms"] = row["mean_ms"] - row["queued_ms"] - row["service_ms"]
     row["lag_ms"] = 1e3 * (asked.sent - asked.scheduled).quantile(0.99)
     row["little"] = per_second[0] * (row["mean_ms"] / 1e3 + think_s) / clients
@@ -52,7 +52,7 @@ def summarise(requests, runs: list[dict], questions: int, clients: int, percent:
     row |= counts.reindex(columns=SHARES).astype(float).mean().to_dict()
     row["disturbed"] = "; ".join(dict.fromkeys(filter(None, counts.disturbed)))
     state, reason = _state(row, asked, in_time, runs, clients, think_s)
-    known = {name: None if value != value else value for name, value in row.items()}  # nan
+    known = {name: value if isinstance(value, str) or math.isfinite(value) else None for name, value in row.items()}
     return {**known, "state": state, "reason": reason}
 
 
@@ -81,16 +81,17 @@ def _state(row: dict, asked, in_time: list, runs: list[dict], clients: int, thin
     may_miss = max(LITTLE, clients * row["runs"] / n) + 3 * thought / math.sqrt(n)
     if not row["refused"] and abs(row["little"] - 1) > may_miss:
         return INVALID, f"throughput times latency is {row['little']:.2f} times the {clients} clients (Little's law)"
-    reasons = [unsettled(own.received, own.received - own.scheduled) for own in in_time]
-    return (UNSETTLED, next(filter(None, reasons))) if any(reasons) else (SETTLED, "")
+    reasons = (unsettled(own.received, own.received - own.scheduled) for own in in_time)
+    reason = next(filter(None, reasons), "")
+    return UNSETTLED if reason else SETTLED, reason
 
 
-def _percentile(latency, by_run: list, q: float) -> tuple[float | None, float | None, float | None]:
-    """With its interval, which holds what changes from run to run, too; None where n is too small to say."""
+def _percentile(latency, by_run: list, q: float) -> tuple[float, float, float]:
+    """With its interval, which holds what changes from run to run, too; nan where n is too small to say."""
     if len(latency) < samples_needed(q):
-        return None, None, None
+        return math.nan, math.nan, math.nan
     value, low, high = percentile(latency, q)
     if len(by_run) > 1:
         _, least, most = mean_interval([percentile(own, q)[0] for own in by_run])
         low, high = min(low, least), max(high, most)
-    return tuple(end if math.isfinite(end) else None for end in (value, low, high))
+    return value, low, high

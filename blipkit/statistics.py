@@ -11,12 +11,10 @@ def percentile(samples, q: float) -> tuple[float, float, float]:
 
     The percentile is itself a sample, not interpolated. Binomial ranks; David and Nagaraja, Order Statistics, section 7.1.
     """
-    ordered = np.sort(np.asarray(samples, dtype=float))
-    n = len(ordered)
-    low, high = stats.binom.ppf([0.025, 0.975], n, q / 100).astype(int)
-    lower = ordered[low - 1] if low >= 1 else -np.inf
-    upper = ordered[high] if high < n else np.inf
-    return float(np.percentile(ordered, q, method="inverted_cdf")), float(lower), float(upper)
+    samples = np.asarray(samples, dtype=float)
+    low, high = stats.quantile_test(samples, p=q / 100).confidence_interval(0.95)
+    value = np.percentile(samples, q, method="inverted_cdf")
+    return float(value), float(np.nan_to_num(low, nan=-np.inf)), float(np.nan_to_num(high, nan=np.inf))
 
 
 def samples_needed(q: float, confidence: float = 0.99) -> int:
