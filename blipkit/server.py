@@ -12,7 +12,7 @@ import time
 import zlib
 from collections.abc import Callable, Sequence
 
-from blipkit.clients import ANSWERED, FAILED, NOT_SERVED, REFUSED, REPLY, REQUEST
+from blipkit.clients import ANSWERED, FAILED, NOT_SERVED, REFUSED, REPLY, REQUEST, STATUSES
 from blipkit.dispatch import Dispatcher, Request
 from blipkit.errors import WorkerGone
 
@@ -69,11 +69,11 @@ class Server:
         return {"problems": [*self.problems.values(), *absent], **self.counts}
 
     def _serve(self) -> None:
-        pause = 0.0
+        batches, pause = [], 0.0
         while self.lines:
-            batches, pause = self._turn(self._hear(pause))
-            while batches:
-                batches += self._answer(*batches.pop(0))
+            batches, pause = self._turn(None if batches else self._hear(pause))
+            for batch in batches:
+                self._answer(*batch)
 
     def _hear(self, pause: float) -> Request | None:
         """Wait for one thing that happens; a request, if it is one. What else is there, the next one to wait will hear."""
@@ -92,37 +92,32 @@ class Server:
         """Offer what came and assign what is to be served: that, and in how many seconds to look again."""
         with self.lock:
             now = time.perf_counter()
-            refused = request is not None and not self.dispatcher.offer(request, now)
             self.counts["received"] += request is not None
-            self.counts["refused"] += refused
+            refused = request is not None and not self.dispatcher.offer(request, now)
             batches, pause = self.dispatcher.assign(now), self.dispatcher.due(now) - now
         if refused:
             self._reply(request, REFUSED)
         return batches, pause
 
-    def _answer(self, worker: int, dequeued: float, batch: list[Request]) -> list[tuple]:
-        """Serve a batch; what is to be served next."""
+    def _answer(self, worker: int, dequeued: float, batch: list[Request]) -> None:
         started = time.perf_counter()
         try:
             digests = answers(self.asks[worker], batch)
         except WorkerGone as error:
             self._lose(worker, str(error))
-            return []
+            return
         finished = time.perf_counter()
         with self.lock:
             if not self.dispatcher.finish(worker):  # its requests were answered as failed
                 self.counts["late"] += len(batch)
-                return []
-            failed = digests.count(None)
-            self.counts["failed"] += failed
-            self.counts["answered"] += len(batch) - failed
-            batches = self.dispatcher.assign(finished)
+                return
         served = worker, next(self.numbers), len(batch), dequeued, started, finished
         for request, found in zip(batch, digests, strict=True):
             self._reply(request, FAILED if found is None else ANSWERED, found or 0, served)
-        return batches
 
     def _reply(self, request: Request, status: int, found: int = 0, served=NOT_SERVED) -> None:
+        with self.lock:
+            self.counts[STATUSES[status]] += 1
         try:
             self.lines[request.client].send(REPLY.pack(request.number, status, found, *served))
         except (KeyError, OSError):  # the client is gone
@@ -134,7 +129,6 @@ class Server:
         with self.lock:
             self.problems[worker] = f"worker {worker} was given up: {why}"
             for request in self.dispatcher.lose(worker):
-                self.counts["failed"] += 1
                 self._reply(request, FAILED)
 
     def _leave(self, client: int) -> None:
