@@ -71,7 +71,7 @@ def load_gates(rows: list[dict], limit_ms: float, shared: bool) -> list[Gate]:
     twice = f"requests of {sent} that clients and servers count differently, or that were answered twice"
     doubted = [f"{name_of(row)} is {row['state']}: {row['reason']}" for row in rows if row["state"] != SETTLED]
     disturbed = [f"{name_of(row)}: {row['disturbed']}" for row in rows if row["disturbed"]]
-    feeding = max((row["feeding_percent"] for row in rows), default=0.0)
+    feeding = max(row["feeding_percent"] for row in rows)
     fed, apart = "percent of the host's CPU for clients and preprocessing", "preprocess elsewhere, or take more vCPUs"
     steady = _noted("steady load", len(doubted), 0, "; ".join(doubted[:3]) or "every setting settled", LONGER)
     if len(doubted) == len(rows) and not shared:

@@ -119,5 +119,4 @@ def serve(placement, cores, servers, clients, dispatch, folder, asked) -> dict:
         part = Path(folder, "ready.part")
         part.write_text(json.dumps(expected))
         part.rename(Path(folder, "ready.json"))  # whole, or not there
-        told = server.run()
-        return {**told, "settled": settle(executed()) if cores else None}
+        return {**server.run(), "settled": settle(executed()) if cores else None}
