@@ -70,7 +70,7 @@ class Server:
 
     def _serve(self) -> None:
         batches, pause = [], 0.0
-        while self.lines:
+        while self.lines or batches:  # what was heard as its client left is served, too
             batches, pause = self._turn(None if batches else self._hear(pause))
             for batch in batches:
                 self._answer(*batch)
