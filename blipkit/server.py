@@ -69,11 +69,11 @@ class Server:
         return {"problems": [*self.problems.values(), *absent], **self.counts}
 
     def _serve(self) -> None:
-        batches, pause = [], 0.0
-        while self.lines or batches:  # what was heard as its client left is served, too
-            batches, pause = self._turn(None if batches else self._hear(pause))
-            for batch in batches:
-                self._answer(*batch)
+        pause = 0.0
+        while self.lines:
+            batches, pause = self._turn(self._hear(pause))
+            while batches:
+                batches += self._answer(*batches.pop(0))
 
     def _hear(self, pause: float) -> Request | None:
         """Wait for one thing that happens; a request, if it is one. What else is there, the next one to wait will hear."""
@@ -99,21 +99,24 @@ class Server:
             self._reply(request, REFUSED)
         return batches, pause
 
-    def _answer(self, worker: int, dequeued: float, batch: list[Request]) -> None:
+    def _answer(self, worker: int, dequeued: float, batch: list[Request]) -> list[tuple]:
+        """Serve a batch; what is to be served next."""
         started = time.perf_counter()
         try:
             digests = answers(self.asks[worker], batch)
         except WorkerGone as error:
             self._lose(worker, str(error))
-            return
+            return []
         finished = time.perf_counter()
         with self.lock:
             if not self.dispatcher.finish(worker):  # its requests were answered as failed
                 self.counts["late"] += len(batch)
-                return
+                return []
+            batches = self.dispatcher.assign(finished)
         served = worker, next(self.numbers), len(batch), dequeued, started, finished
         for request, found in zip(batch, digests, strict=True):
             self._reply(request, FAILED if found is None else ANSWERED, found or 0, served)
+        return batches
 
     def _reply(self, request: Request, status: int, found: int = 0, served=NOT_SERVED) -> None:
         with self.lock:
