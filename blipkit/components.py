@@ -5,9 +5,8 @@ submodule's own `.embeddings`, layers and `.cls` with additive masks that stay f
 transformers masks with finfo(float32).min, which is -inf in half precision, and 0 * -inf is NaN.
 """
 
-from collections.abc import Callable, Iterator
+import inspect
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -22,6 +21,8 @@ IDS = torch.int32  # Inferentia2 turns 64-bit integers into 32-bit ones anyway
 
 class ImageEncoder(nn.Module):
     """pixel_values (F, 3, H, W) -> image_states (F, N, D)."""
+
+    output = "image_states"
 
     def __init__(self, model):
         super().__init__()
@@ -39,6 +40,8 @@ class TextEncoder(nn.Module):
     A frame's states enter once and are repeated for its questions inside the graph.
     """
 
+    output = "question_states"
+
     def __init__(self, model):
         super().__init__()
         self.text_encoder = model.text_encoder
@@ -55,6 +58,8 @@ class TextDecoder(nn.Module):
     Position i of the logits predicts answer token i + 1. There is no cache: answers are short, and a stateless
     artifact may be called from many threads.
     """
+
+    output = "logits"
 
     def __init__(self, model):
         super().__init__()
@@ -122,21 +127,7 @@ def output_shape(component, b: Bucket) -> torch.Size:
     return torch.Size(tensor_shapes(component.checkpoint.config, b)[component.output_names[0]][0])
 
 
-class Piece(NamedTuple):
-    """How one component is taken out: its adapter, the names of its inputs in order, the name of its output."""
-
-    adapter: Callable
-    inputs: tuple[str, ...]
-    output: str
-
-
-PIECES = {
-    "image_encoder": Piece(ImageEncoder, ("pixel_values",), "image_states"),
-    "text_encoder": Piece(
-        TextEncoder, ("input_ids", "attention_mask", "image_states", "image_mask"), "question_states"
-    ),
-    "text_decoder": Piece(TextDecoder, ("answer_ids", "question_states", "question_mask"), "logits"),
-}
+PIECES = {"image_encoder": ImageEncoder, "text_encoder": TextEncoder, "text_decoder": TextDecoder}  # in data's order
 
 
 @dataclass(frozen=True)
@@ -162,11 +153,12 @@ class Component:
         return self.checkpoint.digest_of(self.module, self.name)
 
     def input_shapes(self, bucket: Bucket) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
-        """Input name -> (shape, dtype) in a bucket, from the config alone."""
+        """Input name -> (shape, dtype) in a bucket, in the order of the adapter's forward, from the config alone."""
+        _, *names = inspect.signature(PIECES[self.name].forward).parameters  # but self
         shapes = tensor_shapes(self.checkpoint.config, bucket)
-        return {name: shapes[name] for name in PIECES[self.name].inputs}
+        return {name: shapes[name] for name in names}
 
-    def example_inputs(self, shapes: Bucket | None = None, seed: int = 0) -> tuple[torch.Tensor, ...]:
+    def example_inputs(self, bucket: Bucket, seed: int = 0) -> tuple[torch.Tensor, ...]:
         """Tensors of the right shapes and dtypes: random values, valid token ids, all-ones masks."""
         generator = torch.Generator().manual_seed(seed)
         vocabulary = self.checkpoint.config.text_config.vocab_size
@@ -178,26 +170,19 @@ class Component:
                 return torch.randint(0, vocabulary, shape, generator=generator, dtype=dtype)
             return torch.randn(shape, generator=generator).to(dtype)
 
-        bucket = shapes or default_bucket(self.checkpoint)
-        return tuple(example(n, *of) for n, of in self.input_shapes(bucket).items())
+        return tuple(example(name, *of) for name, of in self.input_shapes(bucket).items())
 
 
-class Components:
-    """The components of one checkpoint, in the order that data takes."""
-
-    def __init__(self, components: list[Component]):
-        self._by_name = {c.name: c for c in components}
-
-    def __iter__(self) -> Iterator[Component]:
-        return iter(self._by_name.values())
+class Components(tuple[Component, ...]):
+    """The components of one checkpoint, in the order that data takes; `components["text_encoder"]` is that one."""
 
     def __getitem__(self, name: str) -> Component:
-        return self._by_name[name]
+        return {component.name: component for component in self}[name]
 
 
 def isolate(checkpoint: Checkpoint) -> Components:
     """Take a checkpoint apart; the submodules stay shared with `checkpoint.model`, nothing is copied or patched."""
-    return Components([Component(n, piece.adapter(checkpoint.model).eval(), checkpoint) for n, piece in PIECES.items()])
+    return Components(Component(n, adapter(checkpoint.model).eval(), checkpoint) for n, adapter in PIECES.items())
 
 
 def default_bucket(checkpoint: Checkpoint) -> Bucket:

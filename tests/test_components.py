@@ -14,7 +14,8 @@ def test_blip_base_inputs_come_from_its_config():
     bucket = default_bucket(checkpoint)
     component = Component("text_encoder", torch.nn.Identity(), checkpoint)
     shapes = {
-        name: tuple(t.shape) for name, t in zip(component.input_shapes(bucket), component.example_inputs(), strict=True)
+        name: tuple(t.shape)
+        for name, t in zip(component.input_shapes(bucket), component.example_inputs(bucket), strict=True)
     }
     assert shapes == {
         "input_ids": (1, 8),
