@@ -5,7 +5,6 @@ original pipeline expects, so that `generate` runs unchanged. Unlike Pipeline th
 """
 
 import copy
-import math
 from collections.abc import Callable
 
 import torch
@@ -15,24 +14,28 @@ from transformers.models.blip.modeling_blip_text import BlipTextLMHeadModel
 
 from blipkit.artifacts import Artifacts
 from blipkit.checkpoints import Checkpoint
-from blipkit.components import IDS
+from blipkit.components import PIECES
 from blipkit.errors import BadInput
-from blipkit.pipeline import load_each, pad_rows
+from blipkit.pipeline import load_each
 from blipkit.runners import Loaded, load_artifact
 
 
-def pad_columns(tensor: torch.Tensor, width: int, value: float = 0) -> torch.Tensor:
-    """Fill (B, T, ...) with `value` up to (B, width, ...)."""
-    behind = (0, 0) * (tensor.dim() - 2) + (0, width - tensor.shape[1])  # of the last dimension, and so on to T
-    return nn.functional.pad(tensor, behind, value=value)
+def fill_and_run(one: Loaded, *tensors: torch.Tensor) -> torch.Tensor:
+    """What a compiled component makes of any number of rows, as many columns as its bucket has.
 
-
-def in_blocks(run: Callable, capacity: int, *tensors: torch.Tensor) -> torch.Tensor:
-    """Concatenate what run(*blocks) returns for `capacity` rows at a time; the last block is filled, and cut again."""
-    rows = len(tensors[0])
-    whole = math.ceil(rows / capacity) * capacity
-    blocks = zip(*(pad_rows(tensor, whole).split(capacity) for tensor in tensors), strict=True)
-    return torch.cat([run(*block) for block in blocks])[:rows]
+    Behind the caller's rows and columns are zeros, also in the masks. A row is asked once: where the bucket has several
+    places for it (questions of a frame, candidates of a question), they repeat it.
+    """
+    wanted = one.component.input_shapes(one.bucket).values()
+    rows, capacity = len(tensors[0]), min(shape[0] for shape, _ in wanted)
+    missing, inputs = -rows % capacity, []
+    for tensor, (shape, dtype) in zip(tensors, wanted, strict=True):
+        columns = max(0, shape[1] - tensor.shape[1])
+        behind = (0, 0) * (tensor.dim() - 2) + (0, columns, 0, missing)  # of the last dimension, and so on to the first
+        repeated = nn.functional.pad(tensor, behind).repeat_interleave(shape[0] // capacity, 0)
+        inputs.append(repeated.to(dtype).split(shape[0]))
+    made = torch.cat([one(*block) for block in zip(*inputs, strict=True)])
+    return made[:: len(made) // (rows + missing)][:rows]
 
 
 def smallest(loaded: tuple[Loaded, ...], **needed: int) -> Loaded:
@@ -49,43 +52,36 @@ def smallest(loaded: tuple[Loaded, ...], **needed: int) -> Loaded:
     return min(fitting, key=lambda one: tuple(getattr(one.bucket, name) for name in needed))
 
 
-class ImageEncoderWrapper(nn.Module):
-    """Stands in for `model.vision_model`."""
+class EncoderWrapper(nn.Module):
+    """Stands in for an encoder."""
 
     @classmethod
-    def from_model(cls, *loaded: Loaded) -> "ImageEncoderWrapper":
+    def from_model(cls, *loaded: Loaded) -> "EncoderWrapper":
         """From one compiled component, or one per bucket."""
         wrapper = cls()
         wrapper.loaded = loaded
         return wrapper
+
+
+class ImageEncoderWrapper(EncoderWrapper):
+    """Stands in for `model.vision_model`."""
 
     def forward(self, pixel_values, interpolate_pos_encoding=False, **_):
         if interpolate_pos_encoding:
             raise BadInput(
                 "image_encoder was compiled for one image size; interpolate_pos_encoding=True needs another bucket"
             )
-        one = min(self.loaded, key=lambda each: each.bucket.frames)
-        return BaseModelOutput(last_hidden_state=in_blocks(one, one.bucket.frames, pixel_values))
+        return BaseModelOutput(last_hidden_state=fill_and_run(smallest(self.loaded, frames=1), pixel_values))
 
 
-class TextEncoderWrapper(nn.Module):
+class TextEncoderWrapper(EncoderWrapper):
     """Stands in for `model.text_encoder`; what comes out has the caller's length again."""
-
-    from_model = classmethod(ImageEncoderWrapper.from_model.__func__)
 
     def forward(self, input_ids, attention_mask=None, encoder_hidden_states=None, encoder_attention_mask=None, **_):
         length = input_ids.shape[1]
-        one = smallest(self.loaded, tokens=length)
-        b = one.bucket
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
-
-        ids, mask = (pad_columns(tensor, b.tokens).to(IDS) for tensor in (input_ids, mask))
-
-        def block(ids, mask, *image):  # one question a frame is asked; the bucket's others repeat it
-            ids, mask = (tensor.repeat_interleave(b.questions, 0) for tensor in (ids, mask))
-            return one(ids, mask, *image)[:: b.questions, :length]
-
-        return (in_blocks(block, b.frames, ids, mask, encoder_hidden_states, encoder_attention_mask.to(IDS)),)
+        one = smallest(self.loaded, tokens=length)
+        return (fill_and_run(one, input_ids, mask, encoder_hidden_states, encoder_attention_mask)[:, :length],)
 
 
 class TextDecoderWrapper(BlipTextLMHeadModel):
@@ -107,26 +103,16 @@ class TextDecoderWrapper(BlipTextLMHeadModel):
     ):
         length, tokens = input_ids.shape[1], encoder_hidden_states.shape[1]
         one = smallest(self.loaded, tokens=tokens, answer_tokens=length)
-        b = one.bucket
-        ids = pad_columns(input_ids, b.answer_tokens, self.config.pad_token_id).to(IDS)
-        states = pad_columns(encoder_hidden_states, b.tokens)
-        mask = pad_columns(encoder_attention_mask, b.tokens).to(IDS)
-
-        def block(ids, states, mask):
-            return one(ids.repeat_interleave(b.candidates, 0), states, mask)[:: b.candidates, :length].float()
-
-        logits = in_blocks(block, b.frames * b.questions, ids, states, mask)
-        return CausalLMOutputWithCrossAttentions(logits=logits.to(input_ids.device))
+        logits = fill_and_run(one, input_ids, encoder_hidden_states, encoder_attention_mask)[:, :length]
+        return CausalLMOutputWithCrossAttentions(logits=logits.float().to(input_ids.device))
 
 
 def load_stages(
     checkpoint: Checkpoint, artifacts: Artifacts, load: Callable = load_artifact
 ) -> dict[str, list[Loaded]]:
     """Component name -> its compiled components in memory, one per bucket that differs."""
-    stages = {}
-    for one in load_each(checkpoint, artifacts, load).values():
-        stages.setdefault(one.component.name, []).append(one)
-    return stages
+    loaded = load_each(checkpoint, artifacts, load).values()
+    return {name: [one for one in loaded if one.component.name == name] for name in PIECES}
 
 
 def shallow_copy(model):
