@@ -67,16 +67,12 @@ class Pipeline:
         self.start, self.end, self.pad = text.bos_token_id, text.sep_token_id, text.pad_token_id
 
     @torch.inference_mode()
-    def answer(
-        self, frames: Sequence, questions: Sequence, candidates: Sequence[str] | None = ("yes", "no")
-    ) -> list[list[Answer]]:
-        """[frame][question] -> Answer, for PIL images, or what `preprocess` made of them, and texts or Questions.
+    def answer(self, frames: Sequence, questions: Sequence) -> list[list[Answer]]:
+        """[frame][question] -> Answer, for PIL images, or what `preprocess` made of them, and Questions or texts.
 
-        candidates: what texts are answered with; None for open answers. Raises BadInput for a request that fits no
-        bucket, naming the one to add.
+        A text is answered yes or no. Raises BadInput for a request that fits no bucket, naming the one to add.
         """
-        default = tuple(candidates) if candidates else None
-        asked = [q if isinstance(q, Question) else Question(q, default) for q in questions]
+        asked = [q if isinstance(q, Question) else Question(q) for q in questions]
         answers: list[list[Answer]] = [[] for _ in range(len(frames))]
         if not asked or not answers:
             return answers
@@ -149,29 +145,26 @@ class Pipeline:
     def _write(self, bucket: Bucket, states, mask, is_open: list[bool]) -> list[list[Answer]]:
         """Greedy answers of static length, without a cache: one decoder call per token, until every open one has ended."""
         f, q, c, a = bucket.frames, bucket.questions, bucket.candidates, bucket.answer_tokens
-        rows = f * q
-        ids = torch.full((rows, a + 1), self.pad, dtype=IDS)  # the start, and the answers so far
+        ids = torch.full((f * q, a + 1), self.pad, dtype=IDS)  # the start, and the answers so far
         ids[:, 0] = self.start
-        going = torch.tensor((is_open + [False] * (q - len(is_open))) * f)
-        tokens, gaps = torch.zeros(rows, a, dtype=torch.long), torch.zeros(rows, a)
-        likelihood, lengths = torch.zeros(rows), torch.zeros(rows, dtype=torch.long)
+        going, steps = torch.tensor((is_open + [False] * (q - len(is_open))) * f), []
         for position in range(a):
             logits = self.stages[bucket]["text_decoder"](ids[:, :a].repeat_interleave(c, 0), states, mask)
-            logits = logits.float().cpu().reshape(rows, c, a, -1)[:, 0, position]
+            logits = logits.float().cpu().reshape(f * q, c, a, -1)[:, 0, position]
             best, places = logits.topk(2)
-            tokens[:, position], gaps[:, position] = places[:, 0], best[:, 0] - best[:, 1]
-            likelihood += going * logits.log_softmax(-1).gather(-1, places)[:, 0]
-            lengths += going
-            going &= places[:, 0] != self.end
+            likely = logits.log_softmax(-1).gather(-1, places)
+            steps.append((going, places[:, 0], likely[:, 0], best[:, 0] - best[:, 1]))
+            going = going & (places[:, 0] != self.end)
             if not going.any():
                 break
             ids[:, position + 1] = torch.where(going, places[:, 0], self.pad)
+        written, tokens, likely, gaps = (torch.stack(column, 1) for column in zip(*steps, strict=True))  # (F*Q, A)
         answers = []
-        for row, length in enumerate(lengths.tolist()):
-            own, gap = tokens[row, :length].tolist(), gaps[row, :length].tolist()
-            text = self.checkpoint.processor.tokenizer.decode(own, skip_special_tokens=True)
-            probability, margin = likelihood[row].exp().item(), min(gap, default=math.inf)
-            answers.append(Answer(text, probability, margin, tokens=tuple(own), gaps=tuple(gap)))
+        for row, own in enumerate(written):
+            said, gap = tokens[row, own].tolist(), gaps[row, own].tolist()
+            text = self.checkpoint.processor.tokenizer.decode(said, skip_special_tokens=True)
+            probability, margin = likely[row, own].sum().exp().item(), min(gap, default=math.inf)
+            answers.append(Answer(text, probability, margin, tokens=tuple(said), gaps=tuple(gap)))
         return [answers[frame * q : (frame + 1) * q] for frame in range(f)]
 
 

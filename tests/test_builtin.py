@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from blipkit import Bucket, assemble, isolate, load_checkpoint, trace
+from blipkit import Bucket, Question, assemble, isolate, load_checkpoint, trace
 from blipkit.builtin import TINY_PETS, word_tokenizer
 from blipkit.frames import drawn_frames, images
 from blipkit.scenes import ACTIVITIES, OPEN, QUESTIONS, YES_NO
@@ -58,7 +58,7 @@ def test_it_answers_drawn_scenes_as_its_training_said(pets, artifact_root):
         for q, a in zip(YES_NO, row, strict=True)
     ]
     assert sum(right) / len(right) > 0.90
-    said = [row[0].text for row in pipeline.answer(images(frames[:20]), [OPEN], candidates=None)]
+    said = [row[0].text for row in pipeline.answer(images(frames[:20]), [Question(OPEN, None)])]
     assert set(said) <= set(ACTIVITIES)
 
 
