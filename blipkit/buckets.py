@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 
-from blipkit.errors import BadInput, nearest
+from blipkit.errors import BadInput
+from blipkit.params import check_values
 from blipkit.questions import Question, Tokenised
 
 
@@ -19,9 +20,7 @@ class Bucket:
     answer_tokens: int = 20
 
     def __post_init__(self):
-        for name, value in asdict(self).items():
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise BadInput(f"bucket: {name} is {value!r}; expected a whole number of 1 or more")
+        check_values(asdict(self), Bucket.__annotations__, "bucket")
 
     def __str__(self) -> str:
         return f"{self.frames}f-{self.questions}q-{self.tokens}t-{self.candidates}c-{self.answer_tokens}a"
@@ -29,17 +28,8 @@ class Bucket:
 
 def parse_buckets(given: Sequence[dict]) -> list[Bucket]:
     """Buckets as a profile writes them, one mapping of sizes each; sizes not named keep their defaults."""
-    known = [field.name for field in fields(Bucket)]
-    if not given:
-        raise BadInput(
-            "buckets: the list is empty; expected at least one, such as {frames: 1, questions: 5, tokens: 8}"
-        )
     for sizes in given:
-        if not isinstance(sizes, dict):
-            raise BadInput(f"bucket {sizes!r}: expected sizes such as {{frames: 1, tokens: 8}}")
-        for name in sizes:
-            if name not in known:
-                raise BadInput(f"bucket {sizes!r}: unknown size {name!r}; {nearest(name, known)}")
+        check_values(sizes, Bucket.__annotations__, f"bucket {sizes!r}")
     return [Bucket(**sizes) for sizes in given]
 
 

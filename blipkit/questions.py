@@ -26,17 +26,17 @@ def tokenise(questions: Sequence[Question], tokenizer, end: int) -> Tokenised:
 
 
 def parse_questions(given: Sequence) -> list[Question]:
-    """Questions as a profile writes them: a text, or {text, candidates: [...] | open}."""
+    """Questions as a profile writes them: a text, or {text, candidates: [...] | open}; `params` refused empty ones."""
     questions = []
     for item in given:
         item = {"text": item} if isinstance(item, str) else item
-        if not isinstance(item, dict) or set(item) - {"text", "candidates"} or not _is_text(item.get("text")):
+        if not isinstance(item, dict) or set(item) - {"text", "candidates"} or not isinstance(item.get("text"), str):
             expected = "a text, or {text: ..., candidates: [yes, no]} or {text: ..., candidates: open}"
             raise BadInput(f"question {item!r}: expected {expected}")
-        text, candidates = item["text"], item.get("candidates", Question.candidates)
+        text, candidates = item["text"], item.get("candidates", list(Question.candidates))
         if candidates == "open":
             candidates = None
-        elif not isinstance(candidates, list | tuple) or len(candidates) < 2 or not all(map(_is_text, candidates)):
+        elif not (isinstance(candidates, list) and len(candidates) > 1 and all(isinstance(c, str) for c in candidates)):
             expected = "two or more quoted texts, or open (YAML reads bare yes and no as true and false)"
             raise BadInput(f"question {text!r}: candidates are {candidates!r}; expected {expected}")
         elif len(set(candidates)) < len(candidates):
@@ -44,10 +44,4 @@ def parse_questions(given: Sequence) -> list[Question]:
         if any(q.text == text for q in questions):
             raise BadInput(f"question {text!r} stands twice in common.questions; ask it once")
         questions.append(Question(text, tuple(candidates) if candidates else None))
-    if not questions:
-        raise BadInput("questions: the list is empty; expected at least one question")
     return questions
-
-
-def _is_text(value) -> bool:
-    return isinstance(value, str) and bool(value.strip())
