@@ -64,7 +64,7 @@ def word_tokenizer(bert_ids: bool = False):
 
     bert_ids: put [SEP] and [DEC] at the ids that BLIP-base uses (102 and 30522).
     """
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+    from tokenizers import BertWordPieceTokenizer, Tokenizer
     from transformers import BertTokenizerFast
 
     words = sorted({w for text in (*QUESTIONS, *ACTIVITIES, "yes no") for w in text.replace("?", " ").split()})
@@ -75,10 +75,5 @@ def word_tokenizer(bert_ids: bool = False):
         entries = ["[PAD]", *(f"[unused{i}]" for i in range(99)), "[UNK]", "[CLS]", "[SEP]", "[MASK]", *rest]
         entries += [f"[unused{i}]" for i in range(len(entries), 30522)] + ["[DEC]", "[ENC]"]
     vocabulary = {token: i for i, token in enumerate(entries)}
-    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    special = [(t, vocabulary[t]) for t in ("[CLS]", "[SEP]")]
-    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=special)
-    tokenizer.decoder = decoders.WordPiece()
+    tokenizer = Tokenizer.from_str(BertWordPieceTokenizer(vocabulary).to_str())  # as BERT's own splits and joins words
     return BertTokenizerFast(tokenizer_object=tokenizer, bos_token="[DEC]", model_max_length=512 if bert_ids else 64)
