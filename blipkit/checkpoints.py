@@ -131,27 +131,26 @@ def _load(checkpoint: str, place: str, revision: str):
     from transformers import AutoConfig, AutoProcessor, BlipForQuestionAnswering
     from transformers.utils import logging
 
+    def load(what, **options):
+        try:
+            return what.from_pretrained(place, revision=revision, **options)
+        except Exception as error:  # what a stranger's folder makes transformers raise has no end
+            first = str(error).strip().partition("\n")[0] or type(error).__name__
+            advice = "a folder needs config.json, weights, tokenizer and image processor as save_pretrained writes them"
+            if not Path(place).is_dir():
+                advice = f"where the hub cannot be reached, run hf download {place} elsewhere and pass the folder"
+            raise BadInput(f"{checkpoint} did not load: {first}; {advice}") from None
+
     logging.disable_progress_bar()  # a bar per load fills notebooks and logs
-    try:
-        config = AutoConfig.from_pretrained(place, revision=revision)
-        if config.model_type != "blip":
-            raise BadInput(f"{checkpoint} is a {config.model_type!r} model; expected 'blip' (BlipForQuestionAnswering)")
-        model, about = BlipForQuestionAnswering.from_pretrained(
-            place, attn_implementation="eager", output_loading_info=True, revision=revision
-        )
-        if absent := sorted(about["missing_keys"]):
-            seen = f"{len(absent)} weights are missing, first {absent[0]}"
-            expected = "expected all that save_pretrained writes, under the names of this version"
-            raise BadInput(f"{checkpoint}: {seen}; transformers would fill them with random numbers: {expected}")
-        processor = AutoProcessor.from_pretrained(place, revision=revision)
-    except BadInput:
-        raise
-    except Exception as error:  # what a stranger's folder makes transformers raise has no end
-        first = str(error).strip().partition("\n")[0] or type(error).__name__
-        advice = "a folder needs config.json, weights, tokenizer and image processor as save_pretrained writes them"
-        if not Path(place).is_dir():
-            advice = f"where the hub cannot be reached, fetch it elsewhere (hf download {place}) and pass the folder"
-        raise BadInput(f"{checkpoint} did not load: {first}; {advice}") from None
+    config = load(AutoConfig)
+    if config.model_type != "blip":
+        raise BadInput(f"{checkpoint} is a {config.model_type!r} model; expected 'blip' (BlipForQuestionAnswering)")
+    model, about = load(BlipForQuestionAnswering, attn_implementation="eager", output_loading_info=True)
+    if absent := sorted(about["missing_keys"]):
+        seen = f"{len(absent)} weights are missing, first {absent[0]}"
+        expected = "expected all that save_pretrained writes, under the names of this version"
+        raise BadInput(f"{checkpoint}: {seen}; transformers would fill them with random numbers: {expected}")
+    processor = load(AutoProcessor)
     _check_tokenizer(checkpoint, processor.tokenizer, config.text_config.vocab_size)
     return model.float().eval(), processor
 
