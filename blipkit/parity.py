@@ -4,7 +4,9 @@ A is the reference (eager, float32, CPU). B is the same model in the candidate's
 (`arms.format_reference`): what the format alone costs. The candidate may be as far from A as B is, and no further.
 """
 
+import math
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,43 +18,17 @@ from blipkit.records import Gate
 BINS = 100  # of an error histogram, with one more at each end for what lies beyond; fewer, where a bin would
 PER_BIN = 100  # hold fewer numbers than this on average: chance alone makes two sparse histograms differ
 OUTLIER = 3.0  # times B's largest error: what a spread alone would hide
+SHAPES_DIFFER = "the shapes differ"
+# what `_against` gives, where there is no B
+NO_FORMAT = dict.fromkeys(("sigma_ratio", "l2_ratio", "max_ratio", "overlap", "reach"))
+NO_FORMAT |= {"candidate_errors": (), "format_errors": ()}
 
 
-class Comparison(NamedTuple):
-    """How far a candidate's tensor is from the reference's; `*_ratio`, `overlap` and histograms are against B, or None.
-
-    relative_l2 and relative_max are against the whole reference tensor: per-element ratios (`*_rel`) explode near zero.
-    """
-
-    compared: int  # elements
-    not_finite: int  # NaN or inf in the candidate
-    max_abs: float
-    mean_abs: float
-    p99_abs: float
-    max_rel: float  # element by element, where the reference is not zero
-    mean_rel: float
-    p99_rel: float
-    relative_l2: float  # |candidate - reference| / |reference|
-    relative_max: float  # max |candidate - reference| / max |reference|
-    cosine: float
-    snr_db: float  # 20 log10 of |reference| / |candidate - reference|
-    median_ulps: float  # errors in units of the last place that the candidate's format keeps of each element
-    p99_ulps: float
-    sigma_ratio: float | None = None  # std(candidate - A) / std(B - A)
-    l2_ratio: float | None = None  # |candidate - A| / |B - A|: sees a shift, which a standard deviation does not
-    max_ratio: float | None = None  # max |candidate - A| / max |B - A|
-    overlap: float | None = None  # Bhattacharyya coefficient of the two error histograms: 1 where they are alike
-    reach: float | None = None  # the histograms go from -reach to reach in equal bins, with one more beyond each end
-    candidate_errors: tuple[int, ...] = ()
-    format_errors: tuple[int, ...] = ()
-    problem: str = ""  # why there is nothing to judge
+class Comparison(SimpleNamespace):
+    """How far a candidate's tensor is from the reference's, and from B, or None: the figures of `compare`."""
 
     def row(self) -> dict:
-        return self._asdict()
-
-
-SHAPES_DIFFER = "the shapes differ"
-NUMBERS = [name for name, of in Comparison.__annotations__.items() if of is float]
+        return vars(self)
 
 
 def compare(
@@ -63,19 +39,24 @@ def compare(
 ) -> Comparison:
     """Compare in float64. same_format: B's tensor; precision: the candidate's format, a key of `arms.ROUNDOFF`.
 
+    relative_l2 and relative_max are against the whole reference tensor: per-element ratios (`*_rel`) explode near zero.
     What cannot be judged has a `problem` and NaN figures, which pass no gate.
     """
     if problem := _problem(reference, candidate):
-        return Comparison(0, 0, **dict.fromkeys(NUMBERS, float("nan")), problem=problem)
+        reference = candidate = torch.full((1,), math.nan)
+        same_format = None
     a, c = (tensor.detach().cpu().double().flatten() for tensor in (reference, candidate))
     error, size = c - a, a.abs()
-    gap, there = error.abs(), size > 0
-    relative = (gap[there] / size[there]).numpy()
+    gap, there = error.abs(), size != 0
+    relative = (gap[there] / size[there]).numpy()  # element by element, where the reference is not zero
+    # in units of the last place that the candidate's format keeps of each element
     ulps = (gap[there] / (torch.exp2(torch.frexp(size[there]).exponent.double()) * ROUNDOFF[precision])).numpy()
-    l2 = (error.norm() / a.norm()).item()
+    l2, against = (error.norm() / a.norm()).item(), NO_FORMAT
+    if same_format is not None:
+        against = NO_FORMAT | _against(error, same_format.detach().cpu().double().flatten() - a)
     return Comparison(
-        compared=a.numel(),
-        not_finite=int((~c.isfinite()).sum()),
+        compared=0 if problem else a.numel(),  # elements
+        not_finite=0 if problem else int((~c.isfinite()).sum()),  # NaN or inf in the candidate
         max_abs=gap.max().item(),
         mean_abs=gap.mean().item(),
         p99_abs=float(np.quantile(gap.numpy(), 0.99)),
@@ -85,10 +66,11 @@ def compare(
         relative_l2=l2,
         relative_max=(gap.max() / size.max()).item(),
         cosine=torch.nn.functional.cosine_similarity(a, c, 0).item(),
-        snr_db=float(-20 * np.log10(l2)) if l2 else float("inf"),
+        snr_db=float(-20 * np.log10(l2)) if l2 else math.inf,
         median_ulps=float(np.quantile(ulps, 0.5)),
         p99_ulps=float(np.quantile(ulps, 0.99)),
-        **({} if same_format is None else _against(error, same_format.detach().cpu().double().flatten() - a)),
+        **against,
+        problem=problem,  # why there is nothing to judge
     )
 
 
@@ -104,18 +86,19 @@ def _problem(reference: torch.Tensor, candidate: torch.Tensor) -> str:
 
 
 def _against(ours: torch.Tensor, theirs: torch.Tensor) -> dict:
-    """The candidate's errors against those of B."""
+    """The candidate's errors (ours, candidate - A) against those of B (theirs, B - A)."""
     if not (ours.isfinite().all() and theirs.isfinite().all()):
-        return {"sigma_ratio": float("nan"), "l2_ratio": float("nan"), "max_ratio": float("nan"), "overlap": 0.0}
+        return {"sigma_ratio": math.nan, "l2_ratio": math.nan, "max_ratio": math.nan, "overlap": 0.0}
     reach = float(np.quantile(torch.cat([ours, theirs]).abs().numpy(), 0.999)) or 1.0
     bins = min(BINS, max(4, len(ours) // PER_BIN))
     ours_in, theirs_in = (_histogram(errors.numpy(), bins, reach) for errors in (ours, theirs))
     return {
         "sigma_ratio": _ratio(ours.std(correction=0), theirs.std(correction=0)),
-        "l2_ratio": _ratio(ours.norm(), theirs.norm()),
+        "l2_ratio": _ratio(ours.norm(), theirs.norm()),  # sees a shift, which a standard deviation does not
         "max_ratio": _ratio(ours.abs().max(), theirs.abs().max()),
+        # Bhattacharyya coefficient of the two error histograms: 1 where they are alike
         "overlap": float(np.sqrt(ours_in * theirs_in.astype(float)).sum() / len(ours)),
-        "reach": reach,
+        "reach": reach,  # the histograms go from -reach to reach in equal bins, with one more beyond each end
         "candidate_errors": tuple(ours_in.tolist()),
         "format_errors": tuple(theirs_in.tolist()),
     }

@@ -13,7 +13,7 @@ from torchmetrics.functional.audio import signal_noise_ratio
 
 from blipkit import Bucket, isolate, load_checkpoint
 from blipkit.arms import CASTS, REFERENCE, ROUNDOFF, format_reference, parse_arm
-from blipkit.parity import NUMBERS, ROUTES, Limits, compare, route, tensor_gate
+from blipkit.parity import ROUTES, Limits, compare, route, tensor_gate
 from blipkit.runners import eager
 from blipkit.runners.neuron_emulated import emulate, export
 
@@ -109,7 +109,9 @@ def test_order_does_not_matter(seed, random):
     random.shuffle(order)
     a, c, b = three(seed, 200)
     before, after = compare(a, c, b), compare(a[order], c[order], b[order])
-    for name in [*NUMBERS, "sigma_ratio", "l2_ratio", "max_ratio", "overlap"]:
+    numbers = [name for name, of in vars(before).items() if isinstance(of, float)]
+    assert {"p99_rel", "relative_max", "snr_db", "p99_ulps", "l2_ratio", "max_ratio", "overlap"} < set(numbers)
+    for name in numbers:
         assert getattr(after, name) == pytest.approx(getattr(before, name), rel=1e-9), name
 
 
@@ -161,7 +163,10 @@ def test_shapes_that_differ_fail():
 )
 def test_what_proves_nothing_is_invalid(reference, said):
     """Empty, constant and broken references are no evidence, however well the candidate agrees."""
-    gate = judged(compare(reference, reference.clone()))
+    found = compare(reference, reference.clone(), reference.clone())
+    assert found.compared == found.not_finite == 0 and math.isnan(found.relative_l2) and found.sigma_ratio is None
+    assert list(found.row()) == list(compare(torch.arange(4.0), torch.arange(4.0)).row())
+    gate = judged(found)
     assert gate.status == "INVALID" and said in gate.reason and gate.next
 
 
