@@ -85,9 +85,8 @@ class Bundle:
 
     def check_inputs(self, steps: Sequence[Step]) -> None:
         """Refuse to compare what was not given the same as there; tensors `NUMBER.ARM` are what an arm made of each step."""
-        if len(steps) != len(self.about["steps"]):
-            raise BadInput(f"bundle {self.folder}: {len(self.about['steps'])} calls there, {len(steps)} here")
         advice = "compare the same frames and questions, with the same image processor and tokenizer"
+        self.check_same({"number of calls": len(self.about["steps"])}, {"number of calls": len(steps)}, advice)
         for theirs, ours in zip(self.about["steps"], map(describe_step, steps), strict=True):
             self.check_same(theirs, ours, advice, f"{theirs['component']}: ")
 

@@ -194,8 +194,7 @@ def default_bucket(checkpoint: Checkpoint) -> Bucket:
 def check_bucket(checkpoint: Checkpoint, bucket: Bucket) -> None:
     """Refuse a bucket that the checkpoint has no positions for."""
     longest = checkpoint.config.text_config.max_position_embeddings
-    for name in ("tokens", "answer_tokens"):
-        if getattr(bucket, name) > longest:
-            raise BadInput(
-                f"bucket {bucket}: {name} is {getattr(bucket, name)}; the checkpoint has {longest} positions (max_position_embeddings)"
-            )
+    for name, size in (("tokens", bucket.tokens), ("answer_tokens", bucket.answer_tokens)):
+        if size > longest:
+            most = f"the checkpoint has {longest} positions (max_position_embeddings)"
+            raise BadInput(f"bucket {bucket}: {name} is {size}; {most}")

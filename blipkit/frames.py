@@ -122,20 +122,18 @@ def read_labels(path: Path, files: set[str]) -> dict[str, dict[str, str]]:
         return {}
     try:
         reader = csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""), strict=True)
-        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+        rows = [(reader.line_num, cells) for row in reader if any(cells := [cell.strip() for cell in row])]
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise BadInput(f"{path}, line {line}: is not UTF-8; expected comma-separated values, saved as UTF-8") from None
     except csv.Error as error:
         raise BadInput(f"{path}, line {reader.line_num}: {error}; expected comma-separated values") from None
-    header = rows[0][1] if rows else []
+    line, header = rows[0] if rows else (1, [])
     if header != COLUMNS:
-        raise BadInput(f"{path}, line 1: saw {','.join(header)!r}; expected the header {','.join(COLUMNS)}")
+        raise BadInput(f"{path}, line {line}: saw {','.join(header)!r}; expected the header {','.join(COLUMNS)}")
     labels: dict[str, dict[str, str]] = {}
     for line, row in rows[1:]:
         where = f"{path}, line {line}"
-        if not any(row):
-            continue
         if len(row) != len(COLUMNS) or not all(row):
             expected = "expected a file, a question and an answer (a comma in a text needs quotes around it)"
             raise BadInput(f"{where}: saw {row}; {expected}")

@@ -43,12 +43,10 @@ def smallest(loaded: tuple[Loaded, ...], **needed: int) -> Loaded:
     fitting = [one for one in loaded if all(getattr(one.bucket, name) >= size for name, size in needed.items())]
     if not fitting:
         asked = ", ".join(f"{name} {size}" for name, size in needed.items())
-        have = ", ".join(str(one.bucket) for one in loaded)
+        seen = f"asked for {asked}, compiled for {', '.join(str(one.bucket) for one in loaded)}"
         longest = max(one.bucket.answer_tokens for one in loaded)
         advice = f"max_new_tokens={longest} or " if "answer_tokens" in needed else ""
-        raise BadInput(
-            f"{loaded[0].component.name}: asked for {asked}, compiled for {have}; pass {advice}a bucket that holds it to 02_trace"
-        )
+        raise BadInput(f"{loaded[0].component.name}: {seen}; pass {advice}a bucket that holds it to 02_trace")
     return min(fitting, key=lambda one: tuple(getattr(one.bucket, name) for name in needed))
 
 
@@ -68,9 +66,7 @@ class ImageEncoderWrapper(EncoderWrapper):
 
     def forward(self, pixel_values, interpolate_pos_encoding=False, **_):
         if interpolate_pos_encoding:
-            raise BadInput(
-                "image_encoder was compiled for one image size; interpolate_pos_encoding=True needs another bucket"
-            )
+            raise BadInput("image_encoder has one image size; interpolate_pos_encoding=True needs another bucket")
         return BaseModelOutput(last_hidden_state=fill_and_run(smallest(self.loaded, frames=1), pixel_values))
 
 

@@ -170,7 +170,7 @@ def test_inputs_that_differ_are_refused(bundle, steps):
         changed = [*steps[:place], dataclasses.replace(steps[place], inputs=inputs), *steps[place + 1 :]]
         with pytest.raises(BadInput, match=rf"{name} is \w{{16}} there and \w{{16}} here; compare the same frames"):
             bundle.check_inputs(changed)
-    with pytest.raises(BadInput, match=rf"{len(steps)} calls there, 1 here"):
+    with pytest.raises(BadInput, match=rf"number of calls is {len(steps)} there and 1 here; compare the same frames"):
         bundle.check_inputs(steps[:1])
     other = dataclasses.replace(steps[0], output=steps[0].output[:1])
     with pytest.raises(BadInput, match=r"image_encoder: output is \(8, .* there and \(1, "):

@@ -193,6 +193,7 @@ def test_labels_become_answers(tmp_path, encoding, newline):
         ("", r"line 1: saw ''; expected the header file,question,answer"),
         ("file;question;answer\n", r"line 1: saw 'file;question;answer'; expected the header"),
         ("a.png,q?,yes\n", r"line 1: saw 'a.png,q\?,yes'; expected the header"),
+        ("\na.png,q?,yes\n", r"line 2: saw 'a.png,q\?,yes'; expected the header"),
         (HEADER + "a.png,q?,\n", r"line 2: saw \['a.png', 'q\?', ''\]; expected a file, a question and an answer"),
         (HEADER + "a.png,q?\n", r"line 2: saw \['a.png', 'q\?'\]; expected"),
         (HEADER + "a.png,q, or?,yes\n", r"line 2: .* \(a comma in a text needs quotes around it\)"),
