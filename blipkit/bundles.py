@@ -21,7 +21,7 @@ from blipkit.arms import REFERENCE, check_answers, parse_arm
 from blipkit.artifacts import file_digest
 from blipkit.buckets import Bucket, parse_buckets
 from blipkit.checkpoints import Checkpoint, digest, load_checkpoint
-from blipkit.components import isolate, output_shape
+from blipkit.components import isolate
 from blipkit.errors import BadInput
 from blipkit.frames import COLUMNS, DRAWN, LABELS, Frame, images, load_frames
 from blipkit.params import is_folder
@@ -159,15 +159,6 @@ def describe_step(step: Step) -> dict:
     return {"component": step.component, "bucket": str(step.bucket), **inputs, "output": str(tuple(step.output.shape))}
 
 
-def predicted_bytes(checkpoint: Checkpoint, bucket: Bucket, questions: Sequence[Question], followed: int) -> int:
-    """Each component's outputs, of the arm and of the reference, in float32; less where open answers end early."""
-    requests = -(-followed // bucket.frames)
-    blocks = requests * -(-len(questions) // bucket.questions)
-    decoded = any(q.candidates for q in questions) + any(not q.candidates for q in questions) * bucket.answer_tokens
-    calls = {"image_encoder": requests, "text_encoder": blocks, "text_decoder": blocks * decoded}
-    return sum(2 * 4 * calls[c.name] * output_shape(c, bucket).numel() for c in isolate(checkpoint))
-
-
 def capture(
     knobs: dict, arm: str, folder: Path, artifacts: Path, with_frames: bool = False, say: Callable[[str], None] = print
 ) -> Bundle:
@@ -183,20 +174,19 @@ def capture(
     buckets = parse_buckets(common["buckets"])
     frames = load_frames(common["frames_from"], parity["frames"], common["seed"], common["skip_unreadable"])
     followed = min(parity["compared_frames"], len(frames))
-    pictures = sum(3 * f.image.width * f.image.height for f in frames) if with_frames else 0
-    most = predicted_bytes(loaded, max(buckets), questions, followed) + pictures
-    kept = "with frames" if with_frames else "without frames"
-    say(f"{folder}: about {most / 1e6:.1f} MB, {kept}; asking {arm} about {len(frames)}")
 
     arms, apart = [parse_arm(name) for name in dict.fromkeys((REFERENCE, arm))], Apart()
     compiled = trace_arms(isolate(loaded), artifacts, arms, buckets, compiler_flags=common["compiler_flags"])
     reference, asked = (assemble(loaded, pieces, apart.load) for pieces in (compiled[0], compiled[-1]))
     steps = reference.walk(images(frames[:followed]), questions)
     outputs = [asked.stages[step.bucket][step.component](*step.inputs) for step in steps]
-    answers = asked.answer(images(frames), questions)
-    apart.close()
     tensors = {f"{number:03}.{REFERENCE}": step.output for number, step in enumerate(steps)}
     tensors |= {f"{number:03}.{arm}": output.detach().cpu() for number, output in enumerate(outputs)}
+    pictures = sum(3 * f.image.width * f.image.height for f in frames) if with_frames else 0
+    size, kept = sum(tensor.nbytes for tensor in tensors.values()) + pictures, "with" if with_frames else "without"
+    say(f"{folder}: about {size / 1e6:.1f} MB, {kept} frames; asking {arm} about {len(frames)}")
+    answers = asked.answer(images(frames), questions)
+    apart.close()
 
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
