@@ -5,29 +5,20 @@ a ball lies about while the dog barks, a sofa stands there that nobody chews, th
 So a model trained on them is right often but not always, and its margins reach down to zero.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import yaml
 from PIL import Image, ImageDraw, ImageFilter
 
 SIZE = 160  # pixels, square
-POSES = {  # of each activity, as often as they are likely
-    "barking": ("stand", "stand", "stand", "lie"),
-    "playing": ("bow", "bow", "bow", "stand"),
-    "chewing furniture": ("stand", "stand", "lie"),
-    "sleeping": ("lie",),
-}
-HEIGHTS = {"stand": (34, 34, 20), "bow": (26, 38, 6), "lie": (12, 11, 10)}  # chest, rear; the head above the chest
+DRAWN_WITH = yaml.safe_load(Path(__file__).with_name("scenes.yaml").read_text(encoding="utf-8"))
+POSES, HEIGHTS, COLOURS = (DRAWN_WITH[name] for name in ("poses", "heights", "colours"))
 ACTIVITIES = tuple(POSES)
 YES_NO = tuple(f"is the dog {activity}?" for activity in ACTIVITIES)
 OPEN = "what is the dog doing?"
 QUESTIONS = (*YES_NO, OPEN)
-
-COATS = ("#8a5a2b", "#c99a5b", "#3b3230", "#d9c9a8", "#6e6259", "#a8703c", "#efe6d8")
-WALLS = ("#d8d2c4", "#b9c6cf", "#cfd8c3", "#e3cfc4", "#a9a39b", "#c7bdd2")
-FLOORS = ("#9b7653", "#7f7468", "#b49a78", "#6d7f75", "#8d8d94")
-FABRICS = ("#7a3f3f", "#3f5f7a", "#4f6b4a", "#8a7a4a", "#6a4a72", "#54504c")
-BALLS = ("#d83a34", "#e0b02c", "#3a7bd8", "#43a85a", "#e07ab0")
 
 
 class Scene(NamedTuple):
@@ -47,7 +38,7 @@ def draw_scene(seed: int, index: int) -> Scene:
     """Scene number `index` of the series `seed`; the same two numbers always give the same scene."""
     rng = np.random.default_rng([seed, index])
     activity = ACTIVITIES[rng.integers(len(ACTIVITIES))]
-    image = Image.new("RGB", (SIZE, SIZE), str(rng.choice(WALLS)))
+    image = Image.new("RGB", (SIZE, SIZE), str(rng.choice(COLOURS["wall"])))
     room = _Room(ImageDraw.Draw(image, "RGBA"), rng)
     furniture = room.furniture(activity)
     mouth, paws = room.dog(activity, furniture)
@@ -74,7 +65,7 @@ class _Room:
         self.canvas, self.rng = canvas, rng
         self.ground = rng.uniform(118, 138)  # y where paws stand
         self.scale = rng.uniform(1.15, 1.5)
-        canvas.rectangle((0, self.ground - 14, SIZE, SIZE), fill=str(rng.choice(FLOORS)))
+        canvas.rectangle((0, self.ground - 14, SIZE, SIZE), fill=str(rng.choice(COLOURS["floor"])))
 
     def disc(self, x, y, rx, ry, fill):
         self.canvas.ellipse((x - rx, y - ry, x + rx, y + ry), fill=fill)
@@ -84,7 +75,7 @@ class _Room:
         if activity != "chewing furniture" and self.rng.random() < 0.35:
             return None
         left, top = self.rng.uniform(100, 116), self.ground - self.rng.uniform(38, 50)
-        fabric = str(self.rng.choice(FABRICS))
+        fabric = str(self.rng.choice(COLOURS["fabric"]))
         self.canvas.rounded_rectangle((left + 6, top - 20, SIZE + 30, self.ground - 8), 8, fill=fabric)
         self.canvas.rounded_rectangle((left, top, left + 16, self.ground), 6, fill=fabric, outline="#00000060")
         return left, top
@@ -92,7 +83,7 @@ class _Room:
     def dog(self, activity: str, corner) -> tuple[tuple[float, float], tuple[float, float]]:
         """Draw the dog; where its mouth and its front paws are."""
         rng, k = self.rng, self.scale
-        coat, dark = str(rng.choice(COATS)), "#1e1815"
+        coat, dark = str(rng.choice(COLOURS["coat"])), "#1e1815"
         pose = str(rng.choice(POSES[activity]))
         chest, rear, head_up = (height * k for height in HEIGHTS[pose])
         head_up += rng.uniform(-4, 4)
@@ -165,7 +156,7 @@ class _Room:
             x, y = rng.uniform(6, 154), self.ground + rng.uniform(4, 16)
         else:
             return
-        self.disc(x, y, radius, radius, str(rng.choice(BALLS)))
+        self.disc(x, y, radius, radius, str(rng.choice(COLOURS["ball"])))
         self.disc(x - radius / 3, y - radius / 3, radius / 4, radius / 4, "#ffffffa0")
 
     def occluder(self):
