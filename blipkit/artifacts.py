@@ -87,12 +87,11 @@ def write_artifact(folder: Path, about: dict, compile_into: Callable, module, in
     except BaseException:
         set_aside(folder)
         raise
-    seconds = time.perf_counter() - started
     manifest = {
         **about,
         "key": content_key(about),
         "file": file.name,
-        "seconds": round(seconds, 3),
+        "seconds": round(time.perf_counter() - started, 3),
         "bytes": file.stat().st_size,
         "compiled_on": machine.describe()["name"],
         "sha256": file_digest(file),

@@ -49,9 +49,8 @@ def choose_bucket(
     fitting = [b for b in buckets if b.tokens >= tokens and b.candidates >= candidates and b.answer_tokens >= length]
     if not fitting:
         longest = questions[lengths.index(tokens)].text
-        raise BadInput(
-            f"no bucket fits: the longest question ({longest!r}) has {tokens} tokens, with {candidates} candidates of up "
-            f"to {length} tokens; there are {', '.join(map(str, buckets))}. Add one with tokens >= {tokens}, "
-            f"candidates >= {candidates}, answer_tokens >= {length} to common.buckets and run 02_trace again"
-        )
+        seen = f"the longest question ({longest!r}) has {tokens} tokens, with {candidates} candidates of up to {length}"
+        needed = f"tokens >= {tokens}, candidates >= {candidates}, answer_tokens >= {length}"
+        advice = f"Add one with {needed} to common.buckets and run 02_trace again"
+        raise BadInput(f"no bucket fits: {seen} tokens; there are {', '.join(map(str, buckets))}. {advice}")
     return min(fitting, key=effort)

@@ -24,9 +24,8 @@ def random_base_folder() -> Path:
             try:
                 _save_random_base(part)
             except OSError as error:
-                raise BlipkitError(
-                    f"builtin:random-base needs 1.5 GB in {cache}: {error}; free some, or set XDG_CACHE_HOME"
-                ) from None
+                seen = f"builtin:random-base needs 1.5 GB in {cache}: {error}"
+                raise BlipkitError(f"{seen}; free some, or set XDG_CACHE_HOME") from None
             part.rename(folder)
     return folder
 

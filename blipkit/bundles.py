@@ -73,10 +73,9 @@ class Bundle:
         followed = self.about["frames"][: self.about["followed"]]
         lacking = [f"{frame['name']} here" for frame in followed if frame["digest"] not in ours]
         if missing := absent or lacking:
-            raise BadInput(
-                f"bundle {self.folder}: {len(missing)} frames are not on both machines, first: no {missing[0]}; bring the "
-                f"same ones: common.frames_from and common.seed as there, parity.frames not above it"
-            )
+            seen = f"{len(missing)} frames are not on both machines, first: no {missing[0]}"
+            advice = "bring the same ones: common.frames_from and common.seed as there, parity.frames not above it"
+            raise BadInput(f"bundle {self.folder}: {seen}; {advice}")
         return [known.index(seen) for seen in ours]
 
     def answers(self, places: Sequence[int]) -> list[list[Answer]]:

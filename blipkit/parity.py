@@ -175,8 +175,6 @@ def _reason(worst: dict, taken: str | None, rows: Sequence[dict]) -> str:
     figures = f"required tolerance: relative L2 {worst['relative_l2']:.2e}, or absolute {worst['max_abs']:.2e}"
     if known:
         figures += f"; sigma ratio {worst['sigma_ratio']:.3f}, overlap {worst['overlap']:.4f}"
-    counts = [sum(row[name] for row in rows) for name in ("compared", "not_finite")]
-    return (
-        f"{worst['output']}: {said} (route: {taken or 'none'}); {figures}; "
-        f"calls: {len(rows)}, numbers: {counts[0]}, not finite: {counts[1]}"
-    )
+    compared, not_finite = (sum(row[name] for row in rows) for name in ("compared", "not_finite"))
+    counts = f"calls: {len(rows)}, numbers: {compared}, not finite: {not_finite}"
+    return f"{worst['output']}: {said} (route: {taken or 'none'}); {figures}; {counts}"

@@ -8,6 +8,7 @@ are greedy. The padded path hands the real question mask to the decoder, so that
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -99,16 +100,12 @@ class Pipeline:
         """Answer a request and return every component call that it took, with its tensors."""
         steps: list[Step] = []
 
-        def watched(loaded: Loaded, bucket: Bucket):
-            def call(*inputs):
-                output = loaded(*inputs)
-                names = tuple(loaded.component.input_shapes(bucket))
-                steps.append(Step(loaded.component.name, bucket, names, inputs, output.clone()))
-                return output
+        def watched(bucket: Bucket, loaded: Loaded, *inputs):
+            output, names = loaded(*inputs), tuple(loaded.component.input_shapes(bucket))
+            steps.append(Step(loaded.component.name, bucket, names, inputs, output.clone()))
+            return output
 
-            return call
-
-        stages = {b: {name: watched(one, b) for name, one in stage.items()} for b, stage in self.stages.items()}
+        stages = {b: {n: partial(watched, b, one) for n, one in stage.items()} for b, stage in self.stages.items()}
         Pipeline(self.checkpoint, stages).answer(frames, questions)
         return steps
 
