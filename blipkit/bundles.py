@@ -8,7 +8,7 @@ brings its own frames; what is not the same there is refused by name.
 import csv
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -158,9 +158,7 @@ def describe_step(step: Step) -> dict:
     return {"component": step.component, "bucket": str(step.bucket), **inputs, "output": str(tuple(step.output.shape))}
 
 
-def capture(
-    knobs: dict, arm: str, folder: Path, artifacts: Path, with_frames: bool = False, say: Callable[[str], None] = print
-) -> Bundle:
+def capture(knobs: dict, arm: str, folder: Path, artifacts: Path, with_frames: bool = False) -> Bundle:
     """Ask one arm what 03_parity asks, and write the bundle. knobs: a resolved profile; artifacts: where pieces are kept."""
     common, parity = knobs["common"], knobs["parity"]
     check_answers(parse_arm(arm))
@@ -183,7 +181,7 @@ def capture(
     tensors |= {f"{number:03}.{arm}": output.detach().cpu() for number, output in enumerate(outputs)}
     pictures = sum(3 * f.image.width * f.image.height for f in frames) if with_frames else 0
     size, kept = sum(tensor.nbytes for tensor in tensors.values()) + pictures, "with" if with_frames else "without"
-    say(f"{folder}: about {size / 1e6:.1f} MB, {kept} frames; asking {arm} about {len(frames)}")
+    print(f"{folder}: about {size / 1e6:.1f} MB, {kept} frames; asking {arm} about {len(frames)}")
     answers = asked.answer(images(frames), questions)
     apart.close()
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from blipkit.arms import ROUNDOFF, evidence_of
 from blipkit.records import Gate
@@ -32,10 +33,7 @@ class Comparison(SimpleNamespace):
 
 
 def compare(
-    reference: torch.Tensor,
-    candidate: torch.Tensor,
-    same_format: torch.Tensor | None = None,
-    precision: str = "float32",
+    reference: Tensor, candidate: Tensor, same_format: Tensor | None = None, precision: str = "float32"
 ) -> Comparison:
     """Compare in float64. same_format: B's tensor; precision: the candidate's format, a key of `arms.ROUNDOFF`.
 
@@ -74,7 +72,7 @@ def compare(
     )
 
 
-def _problem(reference: torch.Tensor, candidate: torch.Tensor) -> str:
+def _problem(reference: Tensor, candidate: Tensor) -> str:
     """Why two tensors cannot be compared, or nothing."""
     if reference.shape != candidate.shape:
         return f"{SHAPES_DIFFER}: {tuple(candidate.shape)}, expected {tuple(reference.shape)}"
@@ -85,7 +83,7 @@ def _problem(reference: torch.Tensor, candidate: torch.Tensor) -> str:
     return "the reference is constant, so that any answer looks right" if reference.min() == reference.max() else ""
 
 
-def _against(ours: torch.Tensor, theirs: torch.Tensor) -> dict:
+def _against(ours: Tensor, theirs: Tensor) -> dict:
     """The candidate's errors (ours, candidate - A) against those of B (theirs, B - A)."""
     if not (ours.isfinite().all() and theirs.isfinite().all()):
         return {"sigma_ratio": math.nan, "l2_ratio": math.nan, "max_ratio": math.nan, "overlap": 0.0}
@@ -110,7 +108,7 @@ def _histogram(errors: np.ndarray, bins: int, reach: float) -> np.ndarray:
     return np.concatenate([[(errors < -reach).sum()], inside, [(errors > reach).sum()]])
 
 
-def _ratio(ours: torch.Tensor, theirs: torch.Tensor) -> float:
+def _ratio(ours: Tensor, theirs: Tensor) -> float:
     """No error is never above another."""
     return (ours / theirs).item() if ours else 0.0
 

@@ -1,6 +1,8 @@
 """What one machine recorded and another compares with: kept whole, refused by name where it is of something else."""
 
+import contextlib
 import dataclasses
+import io
 import json
 import shutil
 import sys
@@ -37,15 +39,16 @@ def knobs(*settings: str) -> dict:
 
 
 @pytest.fixture(scope="module")
-def said() -> list[str]:
-    return []
+def said() -> io.StringIO:
+    return io.StringIO()
 
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory, said):
     """What a machine in bfloat16 answered about 12 frames."""
     root = tmp_path_factory.mktemp("there")
-    capture(knobs(), ARM, root / "bundle", root / "artifacts", say=said.append)
+    with contextlib.redirect_stdout(said):
+        capture(knobs(), ARM, root / "bundle", root / "artifacts")
     return read_bundle(root / "bundle")
 
 
@@ -63,7 +66,7 @@ def change(folder, **changes) -> None:
 def test_a_bundle_says_whose_answers_it_holds(bundle, said):
     """Arm, machine, time; the size was said before anything was written, and was right."""
     assert str(bundle).startswith(f"{ARM}, recorded on {machine.describe()['name']}, 20")
-    (line,) = said
+    (line,) = said.getvalue().splitlines()
     size = float(line.partition("about ")[2].split()[0]) * 1e6
     assert "without frames; asking eager bfloat16 about 12" in line and not (bundle.folder / "frames").exists()
     assert (bundle.folder / TENSORS).stat().st_size == pytest.approx(size, abs=6e4)  # said to 0.1 MB; names besides
@@ -222,7 +225,7 @@ def test_other_libraries_there_are_a_warning(copied):
 
 def test_pictures_go_along_only_when_asked_to(tmp_path):
     """They are then frames to ask about on the other machine, labels and all."""
-    capture(knobs(), ARM, tmp_path / "bundle", tmp_path / "artifacts", with_frames=True, say=lambda line: None)
+    capture(knobs(), ARM, tmp_path / "bundle", tmp_path / "artifacts", with_frames=True)
     bundle = read_bundle(tmp_path / "bundle")
     brought = load_frames(str(bundle.folder / "frames"), 12, seed=9)
     assert sorted(map(frame_digest, brought)) == sorted(map(frame_digest, drawn_frames(12, 3)))
