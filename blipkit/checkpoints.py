@@ -89,10 +89,7 @@ def check_source(source: str) -> str:
         if name not in BUILTIN:
             raise BadInput(f"checkpoint {source!r}: {nearest(name, BUILTIN)}")
         return "builtin"
-    folder = Path(source).expanduser()
-    if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise BadInput(f"checkpoint {source!r} has no config.json; expected a folder that save_pretrained writes")
+    if Path(source).expanduser().is_dir():
         return "folder"
     name = source.partition("@")[0]
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
