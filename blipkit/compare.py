@@ -5,7 +5,7 @@ blipkit/systems.py, without which a change means little.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -18,8 +18,9 @@ from blipkit.verdict import number
 Judgement = Literal["better", "worse", "same", "not known"]
 Interval = tuple[float | None, float | None]
 RANK = {"PASS": 0, "WARN": 1, "FAIL": 2, "INVALID": 3}  # the less the better; what is not here was not measured
-SETTING = ("arm", "placement", "servers", "clients")
-PRICED_BY = ("instance", "region", "option")
+PRICED_BY = {"instance", "region", "option"}
+NOTED = {"limit": "limit", "instance": "priced as", "region": "region", "option": "option"}  # what a row says of itself
+NOTED |= {"price_as_of": "prices of", "evidence": "evidence"}
 OVERHEAD = "null"  # the runner that measures the kit itself
 ENDED = {"stopped": "FAIL", "skipped": "NOT-RUN"}  # else a notebook ran to its gates
 
@@ -37,31 +38,40 @@ class Figure(NamedTuple):
     judged: bool = True
 
 
-LOAD = (
-    Figure("p50", "p50{}_ms", "ms", judged=False),
-    Figure("p90", "p90{}_ms", "ms"),
-    Figure("p99", "p99{}_ms", "ms"),
-    Figure("throughput", "answers_per_s{}", "answers/s", more_is_better=True, judged=False),
-)
-COST = (Figure("cost", "usd_per_million{}", "USD per million answers"),)
+GATE, TIMING_GATE = Figure("gate", "", ""), Figure("gate", "", "", judged=False)
+FIGURES = {
+    "concurrency": (
+        Figure("p50", "p50{}_ms", "ms", judged=False),
+        Figure("p90", "p90{}_ms", "ms"),
+        Figure("p99", "p99{}_ms", "ms"),
+        Figure("throughput", "answers_per_s{}", "answers/s", more_is_better=True, judged=False),
+    ),
+    "cost": (Figure("cost", "usd_per_million{}", "USD per million answers"),),
+}
+
+
+class Side(NamedTuple):
+    """A figure in one of the folders, as it is shown; `about`: what its row says of itself.
+
+    value: None where it was not measured. interval: None where there is none, one end where n cannot bound it.
+    """
+
+    figure: Figure | None = None
+    shown: str = "-"
+    value: float | None = None
+    interval: Interval | None = None
+    about: dict = {}
 
 
 class Change(NamedTuple):
-    """One thing in A (before) and in B (after).
-
-    An interval's end is None where n cannot bound it. judged: whether "worse" makes the exit status 1. reason: why
-    the judgement is not known.
-    """
+    """One thing in A (before) and in B (after). reason: why the judgement is not known."""
 
     what: str
-    before: float | str | None
-    after: float | str | None
-    before_interval: Interval | None = None
-    after_interval: Interval | None = None
-    unit: str = ""
-    judgement: Judgement = "not known"
-    judged: bool = True
-    reason: str = ""
+    figure: Figure
+    before: Side
+    after: Side
+    judgement: Judgement
+    reason: str
 
 
 def compare_folders(a: Path, b: Path, baseline: bool = False) -> list[Change]:
@@ -72,27 +82,27 @@ def compare_folders(a: Path, b: Path, baseline: bool = False) -> list[Change]:
     """
     for folder in (a, b):
         check_folder(folder)
-    changes = [_gate_change(*pair, baseline) for pair in _pairs(*_gates(a, b), ["gate"])]
-    for kind, figures in (("concurrency", LOAD), ("cost", COST)):
-        for before, after in _pairs(_rows(a, kind), _rows(b, kind), SETTING):
-            changes += [_figure_change(figure, before, after, baseline) for figure in figures]
-    if not changes:
+    runs = [read_document(folder / "run.json").get("notebooks", {}) for folder in (a, b)]
+    broken = {stem for run in runs for stem, one in run.items() if one["status"] in ENDED}
+    ends = [{stem: ENDED.get(run[stem]["status"], "PASS") for stem in run if stem in broken} for run in runs]
+    before, after = (_sides(Results(folder), own) for folder, own in zip((a, b), ends, strict=True))
+    if not before | after:
         raise BadInput(f"nothing to compare: no gates in {a} or {b}; run a profile into each: blipkit run tiny")
-    return changes
+    return [_change(what, before.get(what, Side()), after.get(what, Side()), baseline) for what in before | after]
 
 
 def exit_status(changes: Iterable[Change]) -> int:
     """1 where something judged is worse, else 0."""
-    return int(any(change.judged and change.judgement == "worse" for change in changes))
+    return int(any(change.figure.judged and change.judgement == "worse" for change in changes))
 
 
 def judge_intervals(before: Interval, after: Interval, more_is_better: bool = False) -> Judgement:
     """Whether a figure moved beyond both intervals; not known where an end is missing that could have told."""
     (a_low, a_high), (b_low, b_high) = before, after
-    if a_high is not None and b_low is not None and b_low > a_high:
-        return "better" if more_is_better else "worse"
-    if a_low is not None and b_high is not None and b_high < a_low:
-        return "worse" if more_is_better else "better"
+    rose = None not in (a_high, b_low) and b_low > a_high
+    fell = None not in (a_low, b_high) and b_high < a_low
+    if rose or fell:
+        return "better" if rose == more_is_better else "worse"
     return "not known" if None in (*before, *after) else "same"
 
 
@@ -106,104 +116,63 @@ def differences_table(rows: list[dict]):
     return terminal_table(tuple(rows[0]) if rows else ("what",), (row.values() for row in rows))
 
 
-def _rows(folder: Path, kind: str) -> list[dict]:
-    results = Results(folder)
-    rows = results.read(kind) if results.has(kind) else []
-    # rows of older kits have no placement: there was one
-    return [{"placement": "threads", **row} for row in rows if row["arm"].split()[0] != OVERHEAD]
+def _sides(results: Results, ends: dict[str, str]) -> dict[str, Side]:
+    """Every gate and figure of a folder by its name; ends: how those notebooks ended that are shown as gates."""
+    gates = [*results.gates(), *(Gate(stem, "answer", status) for stem, status in ends.items())]
+    sides = {gate.gate: _gate_side(gate) for gate in gates}
+    for kind, figures in FIGURES.items():
+        for row in results.read(kind) if results.has(kind) else ():
+            setting = f"{row['arm']}{placement_note(row)}, servers {row['servers']}, clients {row['clients']}"
+            if row["arm"].split()[0] != OVERHEAD:
+                sides |= {f"{setting}: {figure.name}": _figure_side(figure, row) for figure in figures}
+    return sides
 
 
-def _gates(*folders: Path) -> list[list[dict]]:
-    """The gates of each folder; a notebook that one of them did not get through is a gate in all."""
-    runs = [read_document(folder / "run.json").get("notebooks", {}) for folder in folders]
-    broken = {stem for run in runs for stem, one in run.items() if one["status"] in ENDED}
-    found = []
-    for folder, run in zip(folders, runs, strict=True):
-        ends = [Gate(stem, "answer", ENDED.get(run[stem]["status"], "PASS")) for stem in run if stem in broken]
-        found.append([vars(gate) for gate in (*Results(folder).gates(), *ends)])
-    return found
+def _gate_side(gate: Gate) -> Side:
+    """A gate's status with what it measured."""
+    rank = RANK.get(gate.status)
+    shown = gate.status if gate.measured is None else f"{gate.status} ({number(gate.measured)})"
+    return Side(TIMING_GATE if gate.kind == "timing" else GATE, shown, rank, (rank, rank), vars(gate))
 
 
-def _pairs(before: list[dict], after: list[dict], keys: Sequence[str]) -> list[tuple[dict, dict]]:
-    """Rows that agree in `keys`, in the order of `before`, then what is left of `after`; {} where there is no other."""
-    a, b = ({tuple(row[key] for key in keys): row for row in rows} for rows in (before, after))
-    return [(a.get(place, {}), b.get(place, {})) for place in a | b]
+def _figure_side(figure: Figure, row: dict) -> Side:
+    """A figure with its interval, a question mark where an end is not known."""
+    found = [row.get(figure.key.format(end)) for end in ("", "_low", "_high")]
+    value, *ends = (one if one is not None and math.isfinite(one) else None for one in found)
+    if ends == [None, None]:
+        return Side(figure, number(value), value, None, row)
+    low, high = ("?" if end is None else number(end) for end in ends)
+    return Side(figure, f"{number(value)} ({low} to {high})", value, tuple(ends), row)
 
 
-def _gate_change(before: dict, after: dict, baseline: bool) -> Change:
-    answer = "timing" not in (before.get("kind"), after.get("kind"))
-    ranks = [RANK.get(one.get("status")) for one in (before, after)]
-    unlike = "" if answer or ranks[0] == ranks[1] else "times are judged by their intervals"
-    judgement, reason = _judge(ranks, [(rank, rank) for rank in ranks], baseline and answer, unlike=unlike)
-    what = (before or after)["gate"] + _notes(before, after, ("limit", "evidence"))
-    return Change(what, _status(before), _status(after), judgement=judgement, judged=answer, reason=reason)
+def _change(what: str, before: Side, after: Side, baseline: bool) -> Change:
+    figure, a, b = before.figure or after.figure, before.about, after.about
+    differs = [key for key in NOTED if None not in (a.get(key), b.get(key)) and a[key] != b[key]]
+    notes = [f"{NOTED[key]} {number(a[key])} in A, {number(b[key])} in B" for key in differs]
+    what += f" ({'; '.join(notes)})" if notes else ""
+    unlike = "priced otherwise" if PRICED_BY & set(differs) else ""
+    if TIMING_GATE in (before.figure, after.figure) and before.value != after.value:
+        figure, unlike = TIMING_GATE, "times are judged by their intervals"
+    return Change(what, figure, before, after, *_judge(figure, before, after, unlike, baseline))
 
 
-def _figure_change(figure: Figure, before: dict, after: dict, baseline: bool) -> Change:
-    row = before or after
-    values = [_known(one.get(figure.key.format(""))) for one in (before, after)]
-    intervals = [_interval(one, figure) for one in (before, after)]
-    unlike = "priced otherwise" if any(before.get(key) != after.get(key) for key in PRICED_BY) else ""
-    judgement, reason = _judge(values, intervals, baseline and figure.judged, figure.more_is_better, unlike)
-    what = f"{row['arm']}{placement_note(row)}, servers {row['servers']}, clients {row['clients']}: {figure.name}"
-    what += _notes(before, after, (*PRICED_BY, "price_as_of", "evidence"))
-    return Change(what, *values, *intervals, figure.unit, judgement, figure.judged, reason)
-
-
-def _judge(values, intervals, must_be_there: bool, more_is_better=False, unlike="") -> tuple[Judgement, str]:
+def _judge(figure: Figure, before: Side, after: Side, unlike: str, baseline: bool) -> tuple[Judgement, str]:
     """The judgement on A and B, and why it is not known; unlike: what they do not share, so that neither is better."""
-    missing = [name for name, value in zip("AB", values, strict=True) if value is None]
+    missing = [name for name, side in (("A", before), ("B", after)) if side.value is None]
     if missing:
-        judgement = "worse" if must_be_there and missing == ["B"] else "not known"
+        judgement = "worse" if baseline and figure.judged and missing == ["B"] else "not known"
         return judgement, f"not measured in {' and '.join(missing)}"
-    if unlike or None in intervals:
+    if unlike or None in (before.interval, after.interval):
         return "not known", unlike or "no interval"
-    judgement = judge_intervals(*intervals, more_is_better)
+    judgement = judge_intervals(before.interval, after.interval, figure.more_is_better)
     return judgement, "n too small for an interval" if judgement == "not known" else ""
 
 
-def _notes(before: dict, after: dict, keys: Sequence[str]) -> str:
-    """What both rows say of how they were judged or priced, where they disagree."""
-    words = {"instance": "priced as", "price_as_of": "prices of"}
-    differs = [key for key in keys if None not in (before.get(key), after.get(key)) and before[key] != after[key]]
-    notes = [f"{words.get(key, key)} {number(before[key])} in A, {number(after[key])} in B" for key in differs]
-    return f" ({'; '.join(notes)})" if notes else ""
-
-
-def _status(gate: dict) -> str | None:
-    """A gate's status with what it measured; None where there is no gate."""
-    measured = "" if gate.get("measured") is None else f" ({number(gate['measured'])})"
-    return gate["status"] + measured if gate else None
-
-
-def _known(value) -> float | None:
-    """A finite number, or None."""
-    return value if isinstance(value, (int, float)) and math.isfinite(value) else None
-
-
-def _interval(row: dict, figure: Figure) -> Interval | None:
-    """The figure's interval; None where the row has none at all."""
-    keys = [figure.key.format(end) for end in ("_low", "_high")]
-    return tuple(_known(row.get(key)) for key in keys) if any(key in row for key in keys) else None
-
-
 def _cells(change: Change) -> tuple[str, ...]:
-    is_ratio = change.unit and change.before and change.after is not None  # a gate has no unit
-    relative = f"{change.after / change.before - 1:+.1%}" if is_ratio else ""
-    judgement = change.judgement
-    if not change.judged and judgement in ("better", "worse"):
+    what, figure, before, after, judgement, reason = change
+    is_ratio = figure.unit and before.value and after.value is not None  # a gate has no unit
+    relative = f"{after.value / before.value - 1:+.1%}" if is_ratio else ""
+    if not figure.judged and judgement in ("better", "worse"):
         judgement += ", shown only"
-    return (
-        f"{change.what}, {change.unit}" if change.unit else change.what,
-        _with_interval(change.before, change.before_interval),
-        _with_interval(change.after, change.after_interval),
-        relative,
-        f"{judgement}: {change.reason}" if change.reason else judgement,
-    )
-
-
-def _with_interval(value: float | str | None, interval: Interval | None) -> str:
-    if interval is None:
-        return number(value)
-    low, high = ("?" if end is None else number(end) for end in interval)
-    return f"{number(value)} ({low} to {high})"
+    what = f"{what}, {figure.unit}" if figure.unit else what
+    return what, before.shown, after.shown, relative, f"{judgement}: {reason}" if reason else judgement
