@@ -21,14 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 PROFILES = ROOT / "params"
 PUBLISHED = ROOT / "results" / "published"
-RUN_OWN = ("results", "profile", "replay")  # knobs that a run sets itself; no profile may
-SHARES = {
-    "flip_limit",
-    "accuracy_floor",
-    "target_saving",
-    "overlap_floor",
-    "repeat_share",
-}  # from 0 up to, not including, 1
+RUN_OWN = {"results", "profile", "replay"}  # knobs that a run sets itself; no profile may
+SHARES = {"flip_limit", "accuracy_floor", "target_saving", "overlap_floor", "repeat_share"}  # 0 or more, less than 1
 ZERO_IS_FINE = {"seed", "warmup", "think_ms", "batch_wait_ms"}  # every other number must be more than zero
 EMPTY_IS_FINE = {"required", "only", "beside", "replay", "neuron_stack", "compiler_flags", "incumbent"}
 
@@ -39,32 +33,29 @@ def is_folder(value: str) -> bool:
 
 
 class Knob(NamedTuple):
-    """One line of a parameters cell."""
+    """One line of a parameters cell; its reason is the comment there."""
 
     type: Any
     default: Any
-    reason: str
 
 
 RUN_KEYS = {  # common keys that no notebook declares, as run and report alone read them
-    "required": Knob(list[str], [], "gates that must have been measured"),
-    "only": Knob(list[str], [], "the notebooks of this profile, all where it is empty"),
-    "cell_limit_s": Knob(int, 3600, "seconds that one cell may take"),
-    "share_frames": Knob(bool, False, "the frames of a folder may be handed on"),
+    "required": Knob(list[str], []),  # gates that must have been measured
+    "only": Knob(list[str], []),  # the notebooks of this profile, all where it is empty
+    "cell_limit_s": Knob(int, 3600),  # seconds that one cell may take
+    "share_frames": Knob(bool, False),  # the frames of a folder may be handed on
 }
 
 
 def knobs_in(source: str) -> dict[str, Knob]:
     """The knobs declared in the source of a parameters cell."""
-    lines = source.splitlines()
     knobs = {}
     for node in ast.parse(source).body:
         if not isinstance(node, ast.AnnAssign):
             expected = "expected `name: type = default  # reason`"
-            raise BadInput(f"parameters cell, line {node.lineno}: {expected}, saw {lines[node.lineno - 1]!r}")
+            raise BadInput(f"parameters cell, line {node.lineno}: {expected}, saw {ast.unparse(node)!r}")
         annotation = eval(ast.unparse(node.annotation))  # our own notebooks' types
-        reason = lines[node.end_lineno - 1].partition("  # ")[2].strip()
-        knobs[node.target.id] = Knob(annotation, ast.literal_eval(node.value), reason)
+        knobs[node.target.id] = Knob(annotation, ast.literal_eval(node.value))
     return knobs
 
 
@@ -77,9 +68,8 @@ def notebooks() -> dict[str, dict[str, Knob]]:
     for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
         cells = [c for c in nbformat.read(path, as_version=4).cells if "parameters" in c.metadata.get("tags", [])]
         if len(cells) != 1:
-            raise BadInput(
-                f"{path.name}: {len(cells)} cells are tagged `parameters`; expected one, with the notebook's knobs"
-            )
+            expected = "expected one, with the notebook's knobs"
+            raise BadInput(f"{path.name}: {len(cells)} cells are tagged `parameters`; {expected}")
         section = section_of(path.stem)
         if section in {"common", *map(section_of, found)}:
             raise BadInput(f"{path.name}: the section {section!r} is taken; give the notebook another name")
@@ -153,7 +143,7 @@ class Profile:
     def parameters(self, stem: str, results: str, replay: str = "") -> dict:
         """What papermill passes to the notebook `stem`."""
         resolved = self.resolved()
-        own = dict(zip(RUN_OWN, (results, self.name, replay), strict=True))
+        own = {"results": results, "profile": self.name, "replay": replay}
         values = {**resolved["common"], **resolved[section_of(stem)], **own}
         return {n: values[n] for n in notebooks()[stem]}
 
@@ -192,11 +182,9 @@ def read_sections(path: Path) -> dict[str, dict]:
         raise BadInput(f"profile {path}: not YAML ({_first_words(error)}); compare params/tiny.yaml") from None
     except OSError as error:
         raise BadInput(f"profile {path}: {error.strerror}; expected a file that can be read") from None
-    expected = "expected sections such as `common:` and `parity:`"
-    if sections is None:
-        raise BadInput(f"profile {path}: the file is empty; {expected}")
     if not isinstance(sections, dict):
-        raise BadInput(f"profile {path}: {expected}, saw {type(sections).__name__}")
+        seen = "an empty file" if sections is None else type(sections).__name__
+        raise BadInput(f"profile {path}: expected sections such as `common:` and `parity:`, saw {seen}")
     return {name: values if values is not None else {} for name, values in sections.items()}
 
 
@@ -208,8 +196,8 @@ class _StrictLoader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if key in seen:
-                line = key_node.start_mark.line + 1
-                raise yaml.YAMLError(f"key {key!r} stands twice, the second time in line {line}")
+                said = f"key {key!r} stands twice, the second time"
+                raise yaml.MarkedYAMLError(problem=said, problem_mark=key_node.start_mark)
             seen.append(key)
         return super().construct_mapping(node, deep)
 
@@ -218,7 +206,7 @@ def _first_words(error: Exception) -> str:
     """What a parser complains of, with the line, on one line."""
     mark = getattr(error, "problem_mark", None)
     said = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return f"{said}, line {mark.line + 1}" if mark else said
+    return f"{said} in line {mark.line + 1}" if mark else said
 
 
 def _apply(sections: dict, setting: str) -> None:
@@ -229,9 +217,8 @@ def _apply(sections: dict, setting: str) -> None:
     try:
         value = yaml.load(text, _StrictLoader)
     except yaml.YAMLError:
-        raise BadInput(
-            f"--set {setting!r}: the value is not YAML; quote texts, such as --set 'common.questions=[\"is the dog barking?\"]'"
-        ) from None
+        advice = "quote texts, such as --set 'common.questions=[\"is the dog barking?\"]'"
+        raise BadInput(f"--set {setting!r}: the value is not YAML; {advice}") from None
     if isinstance(sections.setdefault(section, {}), dict):  # else `_check` names the section
         sections[section][name] = value
 

@@ -175,7 +175,7 @@ def test_a_bad_setting_ends_with_2_and_one_message(said, tmp_path, setting, mess
 
 
 FILES = [
-    (b"", "the file is empty; expected sections"),
+    (b"", "expected sections such as `common:` and `parity:`, saw an empty file"),
     (b"- a\n- b\n", "expected sections such as `common:` and `parity:`, saw list"),
     (b"tiny", "saw str"),
     (b"parity: 3\n", "section 'parity' should be `key: value` lines, saw 3"),
