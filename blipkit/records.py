@@ -93,13 +93,20 @@ class Results:
         """The rows that measure() returns, kept as the records of `kind`; in a replay the rows recorded elsewhere."""
         added = {"schema", "kind", "machine", "versions", "replayed_on", *self.provenance}
         rows = self.recorded.read(kind) if self.recorded else measure()
-        if not self.recorded and (not isinstance(rows, list) or any(added & set(row) for row in rows)):
-            raise BadInput(
-                f"{kind}: expected a list of rows without {', '.join(sorted(added))}, which every record has already"
-            )
+        if self.recorded:
+            self._check_weights(kind, rows)
+        elif not isinstance(rows, list) or any(added & set(row) for row in rows):
+            expected = f"expected a list of rows without {', '.join(sorted(added))}"
+            raise BadInput(f"{kind}: {expected}, which every record has already")
         self.write(kind, rows)
-        added.add("evidence")
-        return [{k: v for k, v in row.items() if k not in added} for row in self.read(kind)]
+        return [{k: v for k, v in row.items() if k not in added | {"evidence"}} for row in self.read(kind)]
+
+    def _check_weights(self, kind: str, rows: list[dict]) -> None:
+        """In a replay, what was recorded must be of the checkpoint that the chapter shows."""
+        ours = self.provenance.get("weights_digest")
+        for theirs in {row.get("weights_digest") for row in rows} - {ours}:
+            seen = f"{kind} was recorded with weights {theirs}, this checkpoint has {ours}"
+            raise BadInput(f"replay: {seen}; pass the one that was recorded: --set common.checkpoint=...")
 
     def measure_samples(self, name: str, measure: Callable):
         """The pandas frame that measure() returns, kept as parquet; in a replay the one recorded elsewhere.
@@ -128,21 +135,14 @@ class Results:
         if self.recorded:
             host["replayed_on"] = machine.describe()["name"]
         if self.has(kind) and (owner := self.read(kind)[:1]) and owner[0].get("notebook") != self.notebook:
-            raise BadInput(
-                f"records of {kind!r} are {owner[0]['notebook']}'s; a kind has one notebook: choose another name"
-            )
+            said = f"records of {kind!r} are {owner[0]['notebook']}'s"
+            raise BadInput(f"{said}; a kind has one notebook: choose another name")
         measured = "recorded" if self.recorded else "measured"
         if self.machine["name"].startswith(machine.REHEARSAL):
             measured = "rehearsal"
         rows = [{**about, "evidence": evidence_of(row.get("arm", "")), **row, **host} for row in rows]
         for row in rows:
             row["evidence"] = row["evidence"].replace("measured", measured)
-            ours, theirs = (one.get("weights_digest") for one in (about, row))
-            if ours != theirs:  # in a replay: what was recorded must be of the checkpoint that the chapter shows
-                raise BadInput(
-                    f"replay: {kind} was recorded with weights {theirs}, this checkpoint has {ours}; "
-                    f"pass the one that was recorded: --set common.checkpoint=..."
-                )
         text = "".join(json.dumps(row, default=_plain) + "\n" for row in rows)
         with self._replacing(f"records/{kind}.jsonl") as part:
             part.write_text(text, encoding="utf-8")
@@ -205,13 +205,16 @@ class Results:
 
 def read_document(path: Path) -> dict:
     """A results folder's JSON file."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = None
-    if not isinstance(found, dict):
-        raise BadInput(f"{path} is missing or damaged; expected what a run writes there: run the profile again")
-    return found
+    text = path.read_bytes() if path.is_file() else b""
+    return _parsed(text, f"{path} is missing or damaged; expected what a run writes there: run the profile again")
+
+
+def _parsed(text: bytes, otherwise: str) -> dict:
+    """A JSON object; where it is none, BadInput says `otherwise`."""
+    with contextlib.suppress(ValueError):
+        if isinstance(found := json.loads(text), dict):
+            return found
+    raise BadInput(otherwise)
 
 
 def check_schema(row: dict, path: Path) -> None:
@@ -227,16 +230,9 @@ def _rows(path: Path) -> list[dict]:
     """The records in a file; BadInput names the line that is not one."""
     rows = []
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
-        try:
-            row = json.loads(line)
-        except ValueError:
-            row = None
-        if not isinstance(row, dict):
-            raise BadInput(
-                f"{path}, line {number} is damaged; expected one JSON record: run the notebook that writes it again"
-            )
-        check_schema(row, path)
-        rows.append(row)
+        seen, advice = f"{path}, line {number} is damaged", "run the notebook that writes it again"
+        rows.append(_parsed(line, f"{seen}; expected one JSON record: {advice}"))
+        check_schema(rows[-1], path)
     return rows
 
 
