@@ -1,36 +1,36 @@
 """The command line. Heavy imports wait until a command needs them."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 import blipkit
 from blipkit.errors import BadInput, BlipkitError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=blipkit.__doc__)
+console = Console(highlight=False)
 PROFILE = Annotated[str, typer.Argument(help="a profile's name in params/, or a path to one")]
+SETTINGS = Annotated[list[str], typer.Option("--set", help="section.key=value, value in YAML; repeatable")]
 
 
 @app.command()
 def run(
     profile: PROFILE,
-    settings: Annotated[list[str], typer.Option("--set", help="section.key=value, value in YAML; repeatable")] = [],
+    settings: SETTINGS = [],
     only: Annotated[list[str], typer.Option(help="a notebook, such as 03_parity; repeatable")] = [],
     results: Annotated[Path | None, typer.Option(help="results folder; default results/<profile>")] = None,
     replay: Annotated[Path | None, typer.Option(help="results recorded elsewhere: show them, do not measure")] = None,
     force: Annotated[bool, typer.Option("--force", help="compile again what is compiled")] = False,
 ) -> None:
     """Run the notebooks of a profile, then write verdict and report."""
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
 
     from blipkit.params import load_profile
     from blipkit.run import run_profile
 
     loaded = load_profile(profile, settings)
-    console = Console(highlight=False)
     columns = (SpinnerColumn(), "{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         bar = progress.add_task("checking the profile", total=None)
@@ -62,12 +62,10 @@ def compare(
     baseline: Annotated[bool, typer.Option("--baseline", help="what A measured and B did not counts as worse")] = False,
 ) -> None:
     """What changed from A to B; exit 1 where an answer gate got worse, or p99 or $ rose beyond its interval."""
-    from rich.console import Console
-
     from blipkit.compare import compare_folders, differences_table, exit_status, table
     from blipkit.systems import differences
 
-    changes, console = compare_folders(before, after, baseline), Console()
+    changes = compare_folders(before, after, baseline)
     if different := differences([before, after]):
         console.print(differences_table(different))
     console.print(table(changes))
@@ -80,7 +78,7 @@ def capture(
     arm: Annotated[str, typer.Option(help="the arm that answers today; default: the profile's first")] = "",
     to: Annotated[Path | None, typer.Option(help="the bundle's folder; default results/<profile>-bundle")] = None,
     with_frames: Annotated[bool, typer.Option("--with-frames", help="put the pictures in, too")] = False,
-    settings: Annotated[list[str], typer.Option("--set", help="section.key=value, value in YAML; repeatable")] = [],
+    settings: SETTINGS = [],
 ) -> None:
     """Keep what an arm answers here, to compare with on another machine: --set parity.incumbent=FOLDER."""
     from blipkit.params import ROOT, load_profile
@@ -129,46 +127,41 @@ def doctor(
 
     Or whether a profile's components lower for Neuron. JSON has `ready`: nothing that Neuron needs is missing.
     """
-    from rich.console import Console
+    if lowering:
+        raise typer.Exit(_doctor_lowering(lowering))
 
     from blipkit import machine
     from blipkit.arms import DEVICES, RUNNERS, Arm, check_machine, parse_arm
-
-    console = Console()
-    if lowering:
-        raise typer.Exit(_doctor_lowering(lowering, console))
-
     from blipkit.doctor import check_parts
     from blipkit.figures import terminal_table
     from blipkit.support import support_gate
 
     about, parts, support = machine.describe(), check_parts(), support_gate()
-    arms, stopped = {}, {}
-    for text in (str(Arm(r, dtype, device)) for r in RUNNERS for device in DEVICES[r] for dtype in RUNNERS[r]):
+    arms = {str(Arm(r, dtype, device)): "" for r in RUNNERS for device in DEVICES[r] for dtype in RUNNERS[r]}
+    for text in arms:
         try:
             check_machine(parse_arm(text))
-            arms[text] = ""
         except BadInput as error:
-            arms[text] = str(error).replace(text, "ARM")
-        stopped.setdefault(arms[text], []).append(text)  # arms that one reason stops share a row
+            arms[text] = str(error).replace(text, "ARM")  # arms that one reason stops share a row
     if as_json:
         ready = all(row["status"] != "FAIL" for row in parts)
         found = {"machine": about, "ready": ready, "parts": parts, "platform_support": vars(support), "arms": arms}
-        typer.echo(json.dumps(found, indent=2))
+        console.print_json(data=found)
         return
     console.print(f"{about['name']}, {about['memory_gib']} GiB, {about['system']}")
     console.print(", ".join(f"{name} {version}" for name, version in about["versions"].items()))
-    columns = {"part": "part", "seen": "seen", "expected": "expected for Neuron", "status": "status"}
-    console.print(terminal_table(columns.values(), ([row[name] for name in columns] for row in parts)))
+    rows = ([row[name] for name in ("part", "seen", "expected", "status")] for row in parts)
+    console.print(terminal_table(("part", "seen", "expected for Neuron", "status"), rows))
     for row in parts:
         if row["next"]:
             typer.echo(f"{row['status']} {row['part']}: {row['next']}")
     typer.echo(f"{support.status} platform_support: {support.reason}; {support.next}")
-    rows = ((", ".join(those), "no" if why else "yes", why) for why, those in stopped.items())
+    reasons = {why: ", ".join(arm for arm in arms if arms[arm] == why) for why in arms.values()}
+    rows = ((those, "no" if why else "yes", why) for why, those in reasons.items())
     console.print(terminal_table(("arms", "run here", "why not"), rows))
 
 
-def _doctor_lowering(name: str, console) -> int:
+def _doctor_lowering(name: str) -> int:
     """Print a row for each component and bucket, and what stands in the way; 0 where every component lowers."""
     from blipkit.params import load_profile
 

@@ -1,21 +1,20 @@
 """Keep a run's evidence in the repository: records, samples, verdict, machine and profile, under results/published/."""
 
-import json
 import re
 import shutil
 from pathlib import Path
 
-from blipkit.errors import BadInput
 from blipkit.params import PUBLISHED
+from blipkit.records import read_document
+from blipkit.systems import check_folder
 
 KEPT = ("records", "samples", "environment.json", "profile.yaml", "run.json", "verdict.json", "verdict.md")
 
 
 def publish(folder: Path) -> Path:
     """Copy what a results folder proves and a replay needs, without notebooks and artifacts; where it went."""
-    if not (folder / "environment.json").is_file():
-        raise BadInput(f"{folder} is not a results folder (no environment.json); make one with: blipkit run tiny")
-    name = json.loads((folder / "environment.json").read_text())["name"]
+    check_folder(folder)
+    name = read_document(folder / "environment.json")["name"]
     target = PUBLISHED / re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") / folder.resolve().name
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(folder, target, ignore=lambda at, names: set(names) - set(KEPT) if Path(at) == folder else ())

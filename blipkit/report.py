@@ -10,13 +10,12 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 from jinja2 import Environment
 
-from blipkit.errors import BadInput
 from blipkit.figures import table_html
 from blipkit.frames import DRAWN
 from blipkit.params import read_sections
 from blipkit.records import Results, read_document
 from blipkit.statistics import wilson
-from blipkit.systems import differences, latency_note, systems
+from blipkit.systems import check_folder, differences, latency_note, systems
 from blipkit.verdict import caveat, in_words, is_rehearsal, number, write_verdict
 
 TEMPLATE = Path(__file__).parent / "report.html.j2"
@@ -27,8 +26,7 @@ SIGNS = {"PASS": "✓", "WARN": "!", "FAIL": "✗", "INVALID": "?", "NOT-RUN": "
 def write_report(folder: Path, beside: Sequence[Path] = ()) -> tuple[Path, dict]:
     """Write verdict and report of a results folder, `beside` others' systems; the report's path and the verdict."""
     for one in (*beside, folder):
-        if not (one / "run.json").is_file():
-            raise BadInput(f"{one} is not a results folder (no run.json); make one with: blipkit run tiny")
+        check_folder(one)
     verdict, results = write_verdict(folder, beside), Results(folder)
     run, machine = (read_document(folder / name) for name in ("run.json", "environment.json"))
     common = read_sections(folder / "profile.yaml")["common"]
