@@ -5,19 +5,8 @@ import os
 import shutil
 from pathlib import Path
 
-from blipkit import machine
-from blipkit.arms import (
-    BYTES,
-    EMULATED,
-    ON_NEURON,
-    Arm,
-    check_answers,
-    check_flags,
-    check_machine,
-    check_timed,
-    format_reference,
-    parse_arm,
-)
+from blipkit import arms, machine, systems
+from blipkit.arms import Arm
 from blipkit.buckets import Bucket, choose_bucket, parse_buckets
 from blipkit.checkpoints import Checkpoint, check_source, load_checkpoint
 from blipkit.components import PIECES, check_bucket, isolate
@@ -41,74 +30,73 @@ def check(profile: Profile, folder: Path, replay: Path | None = None) -> None:
     knobs = profile.resolved()
     check_folder(folder)
     check_source(knobs["common"]["checkpoint"])
-    arms = check_arms(knobs)
+    named = check_arms(knobs)
     questions, buckets = parse_questions(knobs["common"]["questions"]), parse_buckets(knobs["common"]["buckets"])
     check_names(knobs)
     check_prices(knobs["cost"])
     if replay:
         check_replay(knobs, folder, replay)
     else:
-        for arm in arms:
-            check_machine(arm)
+        for arm in named:
+            arms.check_machine(arm)
         if (today := knobs["parity"]["incumbent"]) and not is_folder(today):
             check_today(today)
         check_stack(knobs)
-        check_load(knobs)
+        check_load(knobs, named)
         frames = check_frames(knobs, questions)
     checkpoint = load_checkpoint(knobs["common"]["checkpoint"])
     check_buckets(checkpoint, questions, buckets)
     if not replay:
         check_count(frames, knobs, questions)
         check_incumbent(knobs, checkpoint, questions, buckets)
-        check_exports(checkpoint, arms, min(buckets))
-        check_disk(folder, sum(p.numel() for p in checkpoint.model.parameters()), arms, buckets)
+        check_exports(checkpoint, named, min(buckets))
+        check_disk(folder, sum(p.numel() for p in checkpoint.model.parameters()), named, buckets)
 
 
 def check_arms(knobs: dict) -> list[Arm]:
-    """The arms, which must exist, with limits for each number format."""
-    arms = [parse_arm(arm) for arm in knobs["common"]["arms"]]
-    for arm in arms:
-        for name in ("tensor_limit", *(() if format_reference(str(arm)) else ("excused_margin",))):
+    """The arms, which must exist, with limits for each number format; what is required of them must be a gate."""
+    named = [arms.parse_arm(arm) for arm in knobs["common"]["arms"]]
+    for arm in named:
+        for name in ("tensor_limit",) if arms.format_reference(str(arm)) else ("tensor_limit", "excused_margin"):
             if arm.precision not in knobs["parity"][name]:
                 said = f"parity.{name} says nothing of {arm.precision}, which judges arm '{arm}'"
                 raise BadInput(f"{said}; add {arm.precision}: LIMIT")
-    known = [f"decisions {arm}" for arm in arms] + [f"lowering {piece}" for piece in PIECES]
-    known += [f"parity {arm} {piece}" for arm in arms for piece in (*PIECES, "pipeline")]
+    known = [f"decisions {arm}" for arm in named] + [f"lowering {piece}" for piece in PIECES]
+    known += [f"parity {arm} {piece}" for arm in named for piece in (*PIECES, "pipeline")]
     for gate in knobs["common"]["required"]:
         if gate.startswith(("decisions ", "parity ", "lowering ")) and gate not in known:
             advice = f"{nearest(gate, known)} Name those you need, or none: []"
             raise BadInput(f"common.required: nothing here has the gate {gate!r}; {advice}")
-    under_load = knobs["concurrency"]["arms_under_load"]
-    if under_load > len(arms):
-        raise BadInput(f"concurrency.arms_under_load is {under_load}; common.arms has {len(arms)}")
-    if not (only := knobs["common"]["only"]) or "04_concurrency" in only:
-        for arm in arms[:under_load]:
-            check_timed(arm)
-            if arm.runner not in ON_NEURON and "contexts" in knobs["concurrency"]["placements"]:
-                said = f"contexts put a pipeline on each NeuronCore, and arm '{arm}' has none"
-                raise BadInput(f"concurrency.placements: {said}; take threads or processes")
-    return arms
+    return named
 
 
 def check_names(knobs: dict) -> None:
     """Knobs that name one of a few things."""
-    check_flags(knobs["common"]["compiler_flags"])
+    arms.check_flags(knobs["common"]["compiler_flags"])
     find_price(load_prices(), knobs["trace"]["compile_on"], "us-east-1")
     load = knobs["concurrency"]
     named = [
         ("environment.expect", knobs["environment"]["expect"], MACHINES),
         ("concurrency.call", load["call"], CALLS),
     ]
-    for knob, seen, known in (*named, *(("concurrency.placements", name, PLACEMENTS) for name in load["placements"])):
+    named += [("concurrency.placements", name, PLACEMENTS) for name in load["placements"]]
+    for knob, seen, known in named:
         if seen not in known:
             raise BadInput(f"{knob} is {seen!r}; {nearest(seen, known)}")
 
 
-def check_load(knobs: dict) -> None:
-    """A percentile that is one, servers that do not wait for each other's cores, a grid that ends before its cell's limit."""
+def check_load(knobs: dict, named: list[Arm]) -> None:
+    """What 04 puts under load: arms that can be, a percentile, servers with cores of their own, a grid within its cell's limit."""
     load, limit_s, only = knobs["concurrency"], knobs["common"]["cell_limit_s"], knobs["common"]["only"]
+    if load["arms_under_load"] > len(named):
+        raise BadInput(f"concurrency.arms_under_load is {load['arms_under_load']}; common.arms has {len(named)}")
     if only and "04_concurrency" not in only:
         return
+    for arm in named[: load["arms_under_load"]]:
+        arms.check_timed(arm)
+        if arm.runner not in arms.ON_NEURON and "contexts" in load["placements"]:
+            said = f"contexts put a pipeline on each NeuronCore, and arm '{arm}' has none"
+            raise BadInput(f"concurrency.placements: {said}; take threads or processes")
     if load["percentile"] >= 100:
         raise BadInput(f"concurrency.percentile is {load['percentile']}; expected less than 100, such as 90 or 99")
     most, cores = max(load["servers"]), machine.usable_cores()
@@ -135,10 +123,10 @@ def check_stack(knobs: dict) -> None:
 def check_today(name: str) -> None:
     """An incumbent that is no folder must be an arm that this machine can run."""
     try:
-        check_answers(parse_arm(name))
+        arms.check_answers(arms.parse_arm(name))
     except BadInput as error:
         raise BadInput(f"parity.incumbent: no folder {name!r}, and {error}") from None
-    check_machine(parse_arm(name))
+    arms.check_machine(arms.parse_arm(name))
 
 
 def check_incumbent(knobs: dict, checkpoint: Checkpoint, questions: list[Question], buckets: list[Bucket]) -> None:
@@ -183,9 +171,9 @@ def check_buckets(checkpoint: Checkpoint, questions: list[Question], buckets: li
         check_bucket(checkpoint, bucket)
 
 
-def check_exports(checkpoint: Checkpoint, arms: list[Arm], bucket: Bucket) -> None:
+def check_exports(checkpoint: Checkpoint, named: list[Arm], bucket: Bucket) -> None:
     """An emulated arm starts from what torch.export makes of a component; the built-in checkpoints are known to export."""
-    emulated = next((arm for arm in arms if arm.runner in EMULATED), None)
+    emulated = next((arm for arm in named if arm.runner in arms.EMULATED), None)
     if emulated is None or checkpoint.source.startswith("builtin:"):
         return
     from blipkit.runners import refused_by_name
@@ -218,9 +206,7 @@ def check_prices(knobs: dict) -> None:
 
 def check_replay(knobs: dict, folder: Path, replay: Path) -> None:
     """A replay shows what was recorded, so the profile must ask for the same; prices alone may be other ones."""
-    if not (replay / "profile.yaml").is_file() or not (replay / "run.json").is_file():
-        seen = "is not a results folder (no profile.yaml and run.json)"
-        raise BadInput(f"--replay {replay} {seen}; expected one that a run left")
+    systems.check_folder(replay)
     if folder.resolve() == replay.resolve():
         advice = "pass another --results, so that nothing recorded is lost"
         raise BadInput(f"--replay {replay} is also the results folder; {advice}")
@@ -234,9 +220,9 @@ def check_replay(knobs: dict, folder: Path, replay: Path) -> None:
                 raise BadInput(f"--replay {replay}: {seen}; {advice}")
 
 
-def check_disk(folder: Path, weights: int, arms, buckets) -> None:
+def check_disk(folder: Path, weights: int, named: list[Arm], buckets: list[Bucket]) -> None:
     """What the compiled pieces take: their weights in their format, once a bucket, less what is compiled already."""
-    need = sum(BYTES[arm.dtype] for arm in arms if arm.runner != "eager") * weights * len(buckets) + SPARE_BYTES
+    need = sum(arms.BYTES[arm.dtype] for arm in named if arm.runner != "eager") * weights * len(buckets) + SPARE_BYTES
     need -= sum(path.stat().st_size for path in (folder / "artifacts").rglob("*") if path.is_file())
     free = shutil.disk_usage(_existing(folder)).free
     if free < need:
