@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bs4 import BeautifulSoup
-from jinja2 import Environment
 
 from blipkit.figures import table_html
 from blipkit.frames import DRAWN
@@ -16,9 +15,8 @@ from blipkit.params import read_sections
 from blipkit.records import Results, read_document
 from blipkit.statistics import wilson
 from blipkit.systems import check_folder, differences, latency_note, systems
-from blipkit.verdict import caveat, in_words, is_rehearsal, number, write_verdict
+from blipkit.verdict import is_rehearsal, number, render, write_verdict
 
-TEMPLATE = Path(__file__).parent / "report.html.j2"
 FIGURES = "figure:not(.detail):has(> img[src^='data:image/svg'])"  # those at the head of the report
 SIGNS = {"PASS": "✓", "WARN": "!", "FAIL": "✗", "INVALID": "?", "NOT-RUN": "–"}
 
@@ -32,11 +30,9 @@ def write_report(folder: Path, beside: Sequence[Path] = ()) -> tuple[Path, dict]
     common = read_sections(folder / "profile.yaml")["common"]
     private = common.get("frames_from", DRAWN) != DRAWN and not common.get("share_frames")
     chapters = [chapter(path, private) for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))]
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    page = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        verdict=verdict,
-        headline=in_words(verdict["decision"]),
-        caveat=caveat(verdict),
+    page = render(
+        "report.html.j2",
+        verdict,
         rehearsal=is_rehearsal(results.gates()),
         run=run,
         machine=machine,

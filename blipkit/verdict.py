@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+
 import blipkit
 from blipkit.records import SCHEMA, Gate, Results, not_run, read_document, worst
 from blipkit.systems import systems
@@ -92,23 +94,16 @@ def write_verdict(folder: Path, beside: Sequence[Path] = ()) -> dict:
 
 def as_markdown(verdict: dict) -> str:
     """Decision first, then what is missing, then every gate."""
-    decision = verdict["decision"]
-    missing = [(m["what"], m["command"], f"{m['hours']:g}", f"{m['usd']:.2f}") for m in decision["missing"]]
-    gates = [(g["gate"], g["status"], number(g["measured"]), number(g["limit"]), g["reason"]) for g in verdict["gates"]]
-    parts = [
-        f"# {decision['answer'].capitalize()}",
-        in_words(decision),
-        caveat(verdict),
-        _markdown_table(("to get", "command", "about hours", "about USD"), missing) if missing else "",
-        f"The kit's own status is {verdict['status']}, gates not run: {verdict['not_run']} (profile {verdict['profile']}).",
-        _markdown_table(("gate", "status", "measured", "limit", "reason"), gates),
-    ]
-    return "\n\n".join(filter(None, parts)) + "\n"
+    return render("verdict.md.j2", verdict)
 
 
-def _markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    header, *body = [f"| {' | '.join(row)} |" for row in (columns, *rows)]
-    return "\n".join([header, "|---" * len(columns) + "|", *body])
+def render(template: str, verdict: dict, **more) -> str:
+    """A template of this package with a verdict and what its words are; `number` is a filter there."""
+    loader, escaped = FileSystemLoader(Path(__file__).parent), select_autoescape(["html.j2"])
+    environment = Environment(loader=loader, autoescape=escaped, trim_blocks=True, keep_trailing_newline=True)
+    environment.filters["number"] = number
+    words = {"headline": in_words(verdict["decision"]), "caveat": caveat(verdict)}
+    return environment.get_template(template).render(verdict=verdict, **words, **more)
 
 
 def number(value) -> str:
