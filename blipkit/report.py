@@ -31,7 +31,7 @@ def write_report(folder: Path, beside: Sequence[Path] = ()) -> tuple[Path, dict]
     private = common.get("frames_from", DRAWN) != DRAWN and not common.get("share_frames")
     chapters = [chapter(path, private) for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))]
     page = render(
-        "report.html.j2",
+        "report.html",
         verdict,
         rehearsal=is_rehearsal(results.gates()),
         run=run,

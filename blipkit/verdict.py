@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, select_autoescape
+from jinja2 import Environment, FileSystemLoader
 
 import blipkit
 from blipkit.records import SCHEMA, Gate, Results, not_run, read_document, worst
@@ -84,46 +84,23 @@ def unmeasured(verdict: dict, required: list[str]) -> list[str]:
 
 
 def write_verdict(folder: Path, beside: Sequence[Path] = ()) -> dict:
-    """Write verdict.json, verdict.md and gates.xml (JUnit)."""
+    """Write verdict.json, verdict.md (decision first, then what is missing, then every gate) and gates.xml (JUnit)."""
     verdict = make_verdict(folder, beside)
     (folder / "verdict.json").write_text(json.dumps(verdict, indent=2) + "\n", encoding="utf-8")
-    (folder / "verdict.md").write_text(as_markdown(verdict), encoding="utf-8")
-    _write_junit(verdict, folder / "gates.xml")
+    for name in ("verdict.md", "gates.xml"):
+        (folder / name).write_text(render(name, verdict), encoding="utf-8")
     return verdict
 
 
-def as_markdown(verdict: dict) -> str:
-    """Decision first, then what is missing, then every gate."""
-    return render("verdict.md.j2", verdict)
-
-
-def render(template: str, verdict: dict, **more) -> str:
-    """A template of this package with a verdict and what its words are; `number` is a filter there."""
-    loader, escaped = FileSystemLoader(Path(__file__).parent), select_autoescape(["html.j2"])
-    environment = Environment(loader=loader, autoescape=escaped, trim_blocks=True, keep_trailing_newline=True)
+def render(name: str, verdict: dict, **more) -> str:
+    """The template NAME.j2 of this package, filled in with a verdict and its words; `number` is a filter there."""
+    loader, is_markup = FileSystemLoader(Path(__file__).parent), name.endswith((".html", ".xml"))
+    environment = Environment(loader=loader, autoescape=is_markup, trim_blocks=True, keep_trailing_newline=True)
     environment.filters["number"] = number
     words = {"headline": in_words(verdict["decision"]), "caveat": caveat(verdict)}
-    return environment.get_template(template).render(verdict=verdict, **words, **more)
+    return environment.get_template(f"{name}.j2").render(verdict=verdict, **words, **more)
 
 
 def number(value) -> str:
     """A figure to four significant digits; a dash where there is none."""
     return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _write_junit(verdict: dict, path: Path) -> None:
-    from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
-
-    outcomes = {"FAIL": Failure, "INVALID": Error, "NOT-RUN": Skipped}
-    suite = TestSuite(f"blipkit {verdict['profile']}")
-    for gate in verdict["gates"]:
-        case = TestCase(gate["gate"], classname=f"{verdict['profile']}.{gate['kind']}")
-        said = f"{gate['status']}: measured {number(gate['measured'])}, limit {number(gate['limit'])}. {gate['reason']} {gate['next']}".strip()
-        if gate["status"] in outcomes:
-            case.result = [outcomes[gate["status"]](said)]
-        else:
-            case.system_out = said
-        suite.add_testcase(case)
-    xml = JUnitXml()
-    xml.add_testsuite(suite)
-    xml.write(str(path), pretty=True)

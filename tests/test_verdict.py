@@ -1,9 +1,10 @@
 import json
+from xml.etree import ElementTree
 
 import pytest
 
 from blipkit.records import Gate, Results, worst
-from blipkit.verdict import exit_status, in_words, make_verdict
+from blipkit.verdict import exit_status, in_words, make_verdict, write_verdict
 
 
 def test_a_stopped_notebook_fails_the_run(tmp_path):
@@ -17,6 +18,18 @@ def test_a_stopped_notebook_fails_the_run(tmp_path):
         and verdict["gates"][0]["gate"] == "03_parity"
         and "KeyError" in verdict["gates"][0]["reason"]
     )
+
+
+def test_what_was_said_comes_through_in_xml(tmp_path):
+    """Quotes, brackets and the lines of an error are in gates.xml as they were."""
+    error = 'cell 4: it said <no> & "never"; last lines:\nstep 1\nstep 2'
+    run = {"profile": "p", "notebooks": {"03_parity": {"status": "stopped", "error": error}}}
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    write_verdict(tmp_path)
+    (suite,) = ElementTree.parse(tmp_path / "gates.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("1", "1", "0")
+    assert f"FAIL: measured -, limit -. stopped: {error} read" in suite.find("testcase/failure").get("message")
+    assert f"| 03_parity | FAIL | - | - | stopped: {error} |" in (tmp_path / "verdict.md").read_text()
 
 
 @pytest.mark.parametrize(
