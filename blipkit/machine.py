@@ -26,8 +26,7 @@ def version(package: str) -> str | None:
 @cache
 def versions() -> dict[str, str]:
     """Versions of the libraries that can change an answer or a time; those absent are left out."""
-    found = {name: version(name) for name in LIBRARIES}
-    return {"python": platform.python_version(), **{n: v for n, v in found.items() if v}}
+    return {"python": platform.python_version(), **{name: seen for name in LIBRARIES if (seen := version(name))}}
 
 
 def output_of(*command: str | Path) -> str:
@@ -56,8 +55,7 @@ def describe() -> dict:
     """The machine as one flat dict of plain values; memory in GiB."""
     import psutil
 
-    asked = ("--query-gpu=name,memory.total,driver_version", "--format=csv,noheader")
-    gpus = output_of("nvidia-smi", *asked).splitlines()
+    gpus = output_of("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader").splitlines()
     neuron = sorted(p.name for p in (SYSTEM / "dev").glob("neuron[0-9]*"))
     cpu = _processor()
     name = "; ".join(gpus) or (f"Neuron x{len(neuron)}" if neuron else f"{cpu}, {usable_cores()} cores")

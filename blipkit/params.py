@@ -86,7 +86,9 @@ def check_values(values: dict, types: dict[str, Any], where: str) -> None:
     """Refuse what no knob names, types or ranges allow; `types` maps the name of each knob to its type."""
     for name, value in values.items():
         if name not in types:
-            raise BadInput(f"{where}: unknown key {name!r}; {nearest(name, types)}")
+            homes = [section for section, knobs in known_sections().items() if name in knobs]
+            advice = f"it belongs to {' or '.join(homes)}" if homes else nearest(name, types)
+            raise BadInput(f"{where}: unknown key {name!r}; {advice}")
         try:
             TypeAdapter(types[name]).validate_python(value, strict=True)
         except ValidationError as error:
@@ -230,8 +232,4 @@ def _check(sections: dict, where: Path) -> None:
             raise BadInput(f"{where}: unknown section {section!r}; {nearest(section, known)}")
         if not isinstance(values, dict):
             raise BadInput(f"{where}: section {section!r} should be `key: value` lines, saw {values!r}")
-        for name in values:
-            homes = [home for home, knobs in known.items() if name in knobs]
-            if homes and section not in homes:
-                raise BadInput(f"{where}: {section}: unknown key {name!r}; it belongs to {' or '.join(homes)}")
         check_values(values, {name: knob.type for name, knob in known[section].items()}, f"{where}: {section}")

@@ -18,6 +18,7 @@ from blipkit.errors import BadInput, BlipkitError, nearest
 from blipkit.frames import DRAWN
 from blipkit.monitor import Monitor
 from blipkit.params import NOTEBOOKS, ROOT, Profile
+from blipkit.records import read_document
 from blipkit.report import write_report
 from blipkit.verdict import exit_status, unmeasured
 
@@ -47,15 +48,14 @@ def run_profile(
         shutil.rmtree(folder / ".stage", ignore_errors=True)  # left by a run that was killed
         if force:
             shutil.rmtree(folder / "artifacts", ignore_errors=True)
-        state = {"profile": profile.name, "started": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")}
-        about = machine.describe()
+        started, about = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), machine.describe()
+        state = {"profile": profile.name, "started": started, "notebooks": {}}
         if replay:
-            recorded = json.loads((replay / "run.json").read_text())
+            recorded = read_document(replay / "run.json")
             state["recorded"] = recorded.get("recorded", recorded["started"])
-            about = {**json.loads((replay / "environment.json").read_text()), "replayed_on": about["name"]}
-        state["notebooks"] = {}
-        with contextlib.suppress(OSError, ValueError, KeyError):  # --only leaves as it is what was said of the others
-            state["notebooks"] = json.loads((folder / "run.json").read_text())["notebooks"]
+            about = {**read_document(replay / "environment.json"), "replayed_on": about["name"]}
+        with contextlib.suppress(BadInput, KeyError):  # --only leaves as it is what was said of the others
+            state["notebooks"] = read_document(folder / "run.json")["notebooks"]
         (folder / "profile.yaml").write_text(yaml.safe_dump(profile.resolved(), sort_keys=False), encoding="utf-8")
         (folder / "environment.json").write_text(json.dumps(about, indent=2) + "\n")
         for number, stem in enumerate(chosen, start=1):
