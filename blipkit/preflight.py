@@ -21,6 +21,7 @@ from blipkit.statistics import trials_needed, wilson
 
 OURS = {"checkpoint", "frames_from", "neuron_stack", *RUN_KEYS}  # may differ between record and replay
 MACHINES = ("cpu", "cuda", "neuron")
+CHOICES = {"environment.expect": MACHINES, "concurrency.call": CALLS, "concurrency.placements": PLACEMENTS}
 SETTING_S = 10  # to start a setting's processes and end them, by experience
 SPARE_BYTES = 200e6  # notebooks, records and report beside the artifacts
 
@@ -74,19 +75,16 @@ def check_names(knobs: dict) -> None:
     """Knobs that name one of a few things."""
     arms.check_flags(knobs["common"]["compiler_flags"])
     find_price(load_prices(), knobs["trace"]["compile_on"], "us-east-1")
-    load = knobs["concurrency"]
-    named = [
-        ("environment.expect", knobs["environment"]["expect"], MACHINES),
-        ("concurrency.call", load["call"], CALLS),
-    ]
-    named += [("concurrency.placements", name, PLACEMENTS) for name in load["placements"]]
-    for knob, seen, known in named:
-        if seen not in known:
-            raise BadInput(f"{knob} is {seen!r}; {nearest(seen, known)}")
+    for knob, known in CHOICES.items():
+        section, name = knob.split(".")
+        given = knobs[section][name]
+        for seen in given if isinstance(given, list) else [given]:
+            if seen not in known:
+                raise BadInput(f"{knob} is {seen!r}; {nearest(seen, known)}")
 
 
 def check_load(knobs: dict, named: list[Arm]) -> None:
-    """What 04 puts under load: arms that can be, a percentile, servers with cores of their own, a grid within its cell's limit."""
+    """What 04 measures: arms that have a speed, a percentile, servers with cores of their own, a grid within the limit."""
     load, limit_s, only = knobs["concurrency"], knobs["common"]["cell_limit_s"], knobs["common"]["only"]
     if load["arms_under_load"] > len(named):
         raise BadInput(f"concurrency.arms_under_load is {load['arms_under_load']}; common.arms has {len(named)}")

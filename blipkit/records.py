@@ -47,12 +47,11 @@ def judge(gate: str, kind: str, measured: float, limit: float, *, at_least=False
     """
     holds = measured >= limit if at_least else measured <= limit
     status = "PASS" if holds else "WARN" if kind == "timing" and shared else "FAIL"
-    found = Gate(gate, kind, status, measured, limit, **about)
     if holds:
-        found.next = ""
+        about["next"] = ""
     if status == "WARN":
-        found.reason = "; ".join(filter(None, [found.reason, "the machine is shared"]))
-    return found
+        about["reason"] = "; ".join(filter(None, [about.get("reason"), "the machine is shared"]))
+    return Gate(gate, kind, status, measured, limit, **about)
 
 
 def not_run(gate: str, kind: str, reason: str, next: str = "") -> Gate:

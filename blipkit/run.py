@@ -111,12 +111,10 @@ def in_use(folder: Path):
     except Timeout:
         pid = holder.read_text().strip() if holder.is_file() else "unknown"
         raise BadInput(f"{folder} is in use by a run with pid {pid}; wait for it, or pass another --results") from None
-    with lock:
+    with lock, contextlib.ExitStack() as stack:
+        stack.callback(holder.unlink, missing_ok=True)
         holder.write_text(f"{os.getpid()}\n")
-        try:
-            yield
-        finally:
-            holder.unlink(missing_ok=True)
+        yield
 
 
 def run_notebook(profile: Profile, stem: str, folder: Path, replay: Path | None) -> dict:
