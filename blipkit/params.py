@@ -130,11 +130,6 @@ class Profile:
     name: str
     sections: dict[str, dict]
 
-    @property
-    def required(self) -> list[str]:
-        """Names of the gates that must have been measured."""
-        return self.sections.get("common", {}).get("required", [])
-
     def resolved(self) -> dict[str, dict]:
         """Every knob with its value: running this profile repeats the run."""
         return {

@@ -40,7 +40,8 @@ def run_profile(
     called before each notebook. Raises BadInput before anything ran or was written.
     """
     folder = results or ROOT / "results" / (f"{profile.name}-replayed" if replay else profile.name)
-    chosen = choose(only or profile.resolved()["common"]["only"])
+    common = profile.resolved()["common"]
+    chosen, required = choose(only or common["only"]), common["required"]
     use_absolute_folders(profile)
     preflight.check(profile, folder, replay)
     folder.mkdir(parents=True, exist_ok=True)
@@ -72,9 +73,9 @@ def run_profile(
             say(f"{stem}: {one['seconds']:.0f} s{', ' + one['error'] if one['error'] else ''}")
         page, verdict = write_report(folder)
         say(f"status {verdict['status']}; decision: {verdict['decision']['answer']}; report: {page}")
-        if absent := unmeasured(verdict, profile.required):
+        if absent := unmeasured(verdict, required):
             say(f"required by the profile and not measured: {', '.join(absent)}")
-        return exit_status(verdict, profile.required)
+        return exit_status(verdict, required)
 
 
 def use_absolute_folders(profile: Profile) -> None:
@@ -176,16 +177,15 @@ def how_it_ended(error: Exception, path: Path, limit: int, peak_gib: float) -> s
     import nbformat
 
     cells = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"] if path.is_file() else []
-    ended = [c.metadata.get("papermill", {}).get("status") == "completed" for c in cells]
-    number = ended.index(False) if False in ended else len(ended) - 1
-    printed = [line for c in cells[: number + 1] for o in c.outputs for line in o.get("text", "").splitlines()]
+    done = sum(c.metadata.get("papermill", {}).get("status") == "completed" for c in cells)
+    printed = [line for c in cells[: done + 1] for o in c.outputs for line in o.get("text", "").splitlines()]
     why = {
         "DeadKernelError": "its kernel died, perhaps out of memory",
         "CellTimeoutError": f"took longer than {limit} s; raise common.cell_limit_s",
     }.get(type(error).__name__, f"{type(error).__name__}: {error}")
     used = f"peak memory {peak_gib:.1f} of {machine.describe()['memory_gib']} GiB"
     tail = "; last lines:\n" + "\n".join(printed[-LAST_LINES:]) if printed else ""
-    return f"cell {number + 1}: {why}; {used}{tail}"
+    return f"cell {min(done + 1, len(cells))}: {why}; {used}{tail}"
 
 
 def put_in_place(stage: Path, folder: Path, stem: str) -> None:

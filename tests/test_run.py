@@ -51,7 +51,7 @@ def test_the_answer_gates_of_smoke_hold(smoke):
         if g["kind"] == "answer" and g["status"] not in ("PASS", "NOT-RUN")
     } == {"platform_support": "WARN"}
     assert verdict["status"] in ("PASS", "WARN")
-    assert exit_status(verdict, load_profile("smoke").required) == 0
+    assert exit_status(verdict, load_profile("smoke").resolved()["common"]["required"]) == 0
 
 
 def test_the_verdict_has_its_shape(smoke):
