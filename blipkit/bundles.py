@@ -5,6 +5,7 @@ went in, what came out of each component and at the end, and no picture unless i
 brings its own frames; what is not the same there is refused by name.
 """
 
+import contextlib
 import csv
 import json
 import shutil
@@ -172,18 +173,18 @@ def capture(knobs: dict, arm: str, folder: Path, artifacts: Path, with_frames: b
     frames = load_frames(common["frames_from"], parity["frames"], common["seed"], common["skip_unreadable"])
     followed = min(parity["compared_frames"], len(frames))
 
-    arms, apart = [parse_arm(name) for name in dict.fromkeys((REFERENCE, arm))], Apart()
+    arms = [parse_arm(name) for name in dict.fromkeys((REFERENCE, arm))]
     compiled = trace_arms(isolate(loaded), artifacts, arms, buckets, compiler_flags=common["compiler_flags"])
-    reference, asked = (assemble(loaded, pieces, apart.load) for pieces in (compiled[0], compiled[-1]))
-    steps = reference.walk(images(frames[:followed]), questions)
-    outputs = [asked.stages[step.bucket][step.component](*step.inputs) for step in steps]
-    tensors = {f"{number:03}.{REFERENCE}": step.output for number, step in enumerate(steps)}
-    tensors |= {f"{number:03}.{arm}": output.detach().cpu() for number, output in enumerate(outputs)}
-    pictures = sum(3 * f.image.width * f.image.height for f in frames) if with_frames else 0
-    size, kept = sum(tensor.nbytes for tensor in tensors.values()) + pictures, "with" if with_frames else "without"
-    print(f"{folder}: about {size / 1e6:.1f} MB, {kept} frames; asking {arm} about {len(frames)}")
-    answers = asked.answer(images(frames), questions)
-    apart.close()
+    with contextlib.closing(Apart()) as apart:
+        reference, asked = (assemble(loaded, pieces, apart.load) for pieces in (compiled[0], compiled[-1]))
+        steps = reference.walk(images(frames[:followed]), questions)
+        outputs = [asked.stages[step.bucket][step.component](*step.inputs) for step in steps]
+        tensors = {f"{number:03}.{REFERENCE}": step.output for number, step in enumerate(steps)}
+        tensors |= {f"{number:03}.{arm}": output.detach().cpu() for number, output in enumerate(outputs)}
+        pictures = sum(3 * f.image.width * f.image.height for f in frames) if with_frames else 0
+        size, kept = sum(tensor.nbytes for tensor in tensors.values()) + pictures, "with" if with_frames else "without"
+        print(f"{folder}: about {size / 1e6:.1f} MB, {kept} frames; asking {arm} about {len(frames)}")
+        answers = asked.answer(images(frames), questions)
 
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)

@@ -38,6 +38,7 @@ def call(target: str, *, timeout_s: float, threads: int = 0, python=sys.executab
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            errors="replace",  # whatever it prints, it is told
             env=environment,
             pass_fds=[child_end],
             start_new_session=True,  # so that a compiler which the child started can be stopped with it

@@ -68,12 +68,14 @@ class Pipeline:
         self.start, self.end, self.pad = text.bos_token_id, text.sep_token_id, text.pad_token_id
 
     @torch.inference_mode()
-    def answer(self, frames: Sequence, questions: Sequence) -> list[list[Answer]]:
+    def answer(self, frames: Sequence, questions: Sequence, candidates=Question.candidates) -> list[list[Answer]]:
         """[frame][question] -> Answer, for PIL images, or what `preprocess` made of them, and Questions or texts.
 
-        A text is answered yes or no. Raises BadInput for a request that fits no bucket, naming the one to add.
+        candidates: what texts are answered with; None for open answers. Raises BadInput for a request that fits no
+        bucket, naming the one to add.
         """
-        asked = [q if isinstance(q, Question) else Question(q) for q in questions]
+        default = tuple(candidates) if candidates else None
+        asked = [q if isinstance(q, Question) else Question(q, default) for q in questions]
         answers: list[list[Answer]] = [[] for _ in range(len(frames))]
         if not asked or not answers:
             return answers

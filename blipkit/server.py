@@ -64,7 +64,7 @@ class Server:
                 for worker in self.dispatcher.overdue(time.perf_counter()):
                     self._lose(worker, f"no answer in {self.dispatcher.overdue_s:g} s")
         for thread in threads:  # one inside torch while the interpreter ends would abort the process
-            thread.join(END_S if self.problems else None)
+            thread.join(END_S if self.problems else min(self.dispatcher.overdue_s, threading.TIMEOUT_MAX))
         absent = [f"{missing} of {self.clients} clients never came"] if missing else []
         return {"problems": [*self.problems.values(), *absent], **self.counts}
 

@@ -66,7 +66,9 @@ class ImageEncoderWrapper(EncoderWrapper):
 
     def forward(self, pixel_values, interpolate_pos_encoding=False, **_):
         if interpolate_pos_encoding:
-            raise BadInput("image_encoder has one image size; interpolate_pos_encoding=True needs another bucket")
+            raise BadInput(
+                "image_encoder has one image size; without interpolate_pos_encoding, pass what its processor makes"
+            )
         return BaseModelOutput(last_hidden_state=fill_and_run(smallest(self.loaded, frames=1), pixel_values))
 
 

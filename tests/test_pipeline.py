@@ -41,7 +41,7 @@ def test_ranked_answers_are_the_unpadded_argmax(checkpoint, pipeline, batch):
 def test_open_answers_are_unpadded_generate(checkpoint, pipeline, unpadded_generate, batch, text):
     """An open answer has the very tokens of unpadded `generate`, unless the reference itself is undecided."""
     frames = images(drawn_frames(batch, seed=6))
-    for frame, (answer,) in zip(frames, pipeline.answer(frames, [Question(text, None)]), strict=True):
+    for frame, (answer,) in zip(frames, pipeline.answer(frames, [text], candidates=None), strict=True):
         bucket = 0 if len(checkpoint.processor.tokenizer(text).input_ids) <= 8 and batch == 1 else 1
         tokens, gap = unpadded_generate(checkpoint, frame, text, BUCKETS[bucket].answer_tokens)
         assert list(answer.tokens) == tokens or gap < SURE
