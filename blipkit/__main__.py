@@ -10,6 +10,8 @@ import blipkit
 from blipkit.errors import BadInput, BlipkitError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=blipkit.__doc__)
+prices = typer.Typer(no_args_is_help=True, help="The price table, params/prices.csv.")
+app.add_typer(prices, name="prices")
 console = Console(highlight=False)
 PROFILE = Annotated[str, typer.Argument(help="a profile's name in params/, or a path to one")]
 SETTINGS = Annotated[list[str], typer.Option("--set", help="section.key=value, value in YAML; repeatable")]
@@ -102,6 +104,21 @@ def publish(folder: Annotated[Path, typer.Argument(help="a results folder")]) ->
     from blipkit.publish import publish
 
     typer.echo(publish(folder))
+
+
+@prices.command()
+def refresh() -> None:
+    """Ask AWS's price list for every on-demand price in params/prices.csv; needs the extra aws, and credentials."""
+    from rich.console import Console
+
+    from blipkit.figures import terminal_table
+    from blipkit.price_list import refresh
+
+    rows = refresh()
+    moved = [row for row in rows if row["before"] != row["after"]]
+    if moved:
+        Console().print(terminal_table(moved[0], ([str(value) for value in row.values()] for row in moved)))
+    typer.echo(f"{len(rows)} prices asked for, {len(moved)} of them changed; params/prices.csv is of today")
 
 
 @app.command()

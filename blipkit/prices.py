@@ -1,45 +1,89 @@
 """The price table, params/prices.csv: USD per hour by instance, region and purchase option, each with source and date."""
 
 import csv
-from dataclasses import dataclass
+from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    FiniteFloat,
+    NonNegativeFloat,
+    PositiveInt,
+    StringConstraints,
+    ValidationError,
+)
 
 from blipkit.errors import BadInput, nearest
 from blipkit.params import PROFILES
+from blipkit.records import Gate
 
 TABLE = PROFILES / "prices.csv"
+OLD_DAYS = 180  # a price from longer ago is a caveat
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Positive = Annotated[FiniteFloat, Field(gt=0)]
 
 
-@dataclass(frozen=True)
-class Price:
+def _dates(text: str) -> str:
+    """Refuse what is no date, nor two with a slash between them."""
+    for day in text.split("/"):
+        date.fromisoformat(day)
+    return text
+
+
+class Price(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     """One row. usd_per_hour: as published; as_of: date, or first/last date, of the source's data."""
 
-    instance: str
-    region: str
-    option: str
-    usd_per_hour: float
+    instance: Text = Field(alias="instance_type")
+    region: Text
+    option: Text = Field(alias="purchase_option")
+    usd_per_hour: Positive
+    vcpu: PositiveInt
+    memory_gib: Positive
     accelerator: str
-    source: str
-    as_of: str
+    accelerator_count: NonNegativeFloat  # a quarter, where a GPU is shared
+    accelerator_memory_gib: NonNegativeFloat  # of all of them
+    source: Text
+    as_of: Annotated[str, AfterValidator(_dates)]
+    currency: Literal["USD"] = "USD"
+
+    def age(self, today: date) -> int:
+        """Days since the older of its dates."""
+        return max((today - date.fromisoformat(day)).days for day in self.as_of.split("/"))
 
 
-def load_prices(path: Path = TABLE) -> list[Price]:
-    """Every row of the table; a price of zero or less, or a key given twice, is refused with its line."""
+def load_prices(own: str | Path = "", table: Path = TABLE) -> list[Price]:
+    """Every row of the table, and of a file of one's `own` with such columns; BadInput names the line that is no price."""
     prices, seen = [], {}
-    with open(path, newline="", encoding="utf-8") as file:
-        for line, row in enumerate(csv.DictReader(file), start=2):
-            where, usd_per_hour = f"{path}, line {line}", row.get("usd_per_hour")
+    for path in filter(None, (table, own)):
+        for line, row in read_rows(Path(path)):
+            where = f"{path}, line {line}"
             try:
-                usd = float(usd_per_hour)
-            except (TypeError, ValueError):  # TypeError: no such column, or a line that ends before it
-                raise BadInput(f"{where}: usd_per_hour is {usd_per_hour!r}; expected a number") from None
-            if not 0 < usd < float("inf"):
-                raise BadInput(f"{where}: usd_per_hour is {usd}; expected more than zero")
-            key = (row["instance_type"], row["region"], row["purchase_option"])
-            if seen.setdefault(key, line) != line:
-                raise BadInput(f"{where}: {' '.join(key)} stands on line {seen[key]} already; keep one")
-            prices.append(Price(*key, usd, row["accelerator"], row["source"], row["as_of"]))
+                price = Price.model_validate(row)
+            except ValidationError as error:
+                problem = error.errors()[0]
+                name, expected = problem["loc"][0], problem["msg"].replace("Input should be", "expected")
+                value = row.get(name, "missing")
+                raise BadInput(f"{where}: {name} is {value!r}; {expected}") from None
+            key = (price.instance, price.region, price.option)
+            if seen.setdefault(key, where) != where:
+                raise BadInput(f"{where}: {' '.join(key)} stands in {seen[key]} already; keep one")
+            prices.append(price)
     return prices
+
+
+def read_rows(path: Path) -> list[tuple[int, dict]]:
+    """(line, row) of a price file, its cells as texts."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restkey="more cells than columns")
+            return [(reader.line_num, row) for row in reader]
+    except (OSError, UnicodeDecodeError) as error:
+        seen = getattr(error, "strerror", None) or error
+        raise BadInput(f"{path}: {seen}; expected a CSV file with the columns of params/prices.csv") from None
 
 
 def find_price(prices: list[Price], instance: str, region: str, option: str = "on_demand") -> Price:
@@ -51,3 +95,12 @@ def find_price(prices: list[Price], instance: str, region: str, option: str = "o
         if not prices:
             raise BadInput(f"no price for {' '.join(wanted.values())}: {name} {value!r}; {nearest(value, known)}")
     return prices[0]
+
+
+def age_gate(prices: Iterable[Price], today: date | None = None) -> Gate:
+    """WARN where a price that is used is old; measured: the oldest one's days."""
+    oldest = max(prices, key=lambda price: price.age(today or date.today()))
+    days = oldest.age(today or date.today())
+    said = f"{oldest.instance}, {oldest.region}, {oldest.option}: as of {oldest.as_of}, {days} days ago"
+    old, advice = days > OLD_DAYS, "blipkit prices refresh, or bring that line of params/prices.csv up to date"
+    return Gate("price age", "answer", "WARN" if old else "PASS", days, OLD_DAYS, "published", said, advice * old)

@@ -14,7 +14,7 @@ PACKAGE = Path(blipkit.__file__).parent
 LAYERS = [
     ["preflight", "run", "__main__"],
     ["verdict", "compare", "report", "publish"],
-    ["parity", "decisions", "bundles", "serving", "load", "rows", "knee", "cost"],
+    ["parity", "decisions", "bundles", "serving", "load", "rows", "knee", "cost", "systems", "decision"],
     ["pipeline", "wrappers"],
     ["artifacts", "runners", "workers", "recordings", "lowering"],
     ["video", "images", "frames", "builtin", "checkpoints", "components"],
@@ -27,8 +27,8 @@ LAYERS = [
         "proof",
         "support",
         "doctor",
-        "systems",
         "prices",
+        "price_list",
         "statistics",
         "figures",
         "explore",
