@@ -18,11 +18,14 @@ SPENT = {"mean": ("scheduled", "received"), "queued": ("sent", "dequeued"), "ser
 SETTLED, UNSETTLED, INVALID = "settled", "unsettled", "INVALID"
 
 
-def summarise(requests, runs: list[dict], questions: int, clients: int, percent: float, think_s: float = 0.0) -> dict:
+def summarise(
+    requests, runs: list[dict], questions: int, clients: int, percent: float, think_s=0.0, limit_ms=math.inf
+) -> dict:
     """requests: the pandas frame of all runs, with a column `run`; runs: what was counted in each, `Measured.counts`.
 
     Throughput in requests and answers per second with 95 % intervals, over runs where there are several; latency
-    percentiles in ms with theirs, None where n is too small for one; latency_ms: that one which the target is about.
+    percentiles in ms with theirs, None where n is too small for one; latency_ms: that one which the target is about;
+    within_target: the share of those answered that came within limit_ms, and right.
     """
     import pandas
 
@@ -31,7 +34,7 @@ def summarise(requests, runs: list[dict], questions: int, clients: int, percent:
     answered = asked[asked.status.isin(ANSWERED)]
     in_time = requests[requests.status.isin(ANSWERED) & requests.received.between(0, seconds)]
     in_time = [own for _, own in in_time.groupby("run")] or [in_time]
-    several = [len(own) / seconds for own in in_time]
+    several = [len(own) / seconds for own in in_time] + [0.0] * (len(runs) - len(in_time))  # a run may have none
     per_second = mean_interval(several) if len(runs) > 1 else rate(in_time[0].received, seconds)
     row = {"requests": len(answered), "runs": len(runs)}
     row |= {f"requests_per_s{end}": r for end, r in zip(ENDS, per_second, strict=True)}
@@ -42,6 +45,7 @@ def summarise(requests, runs: list[dict], questions: int, clients: int, percent:
         row |= {f"p{q:g}{end}_ms": value for end, value in zip(ENDS, _percentile(latency, by_run, q), strict=True)}
     row |= {f"latency{end}_ms": row[f"p{percent:g}{end}_ms"] for end in ENDS}
     row["percentile"] = percent
+    row["within_target"] = ((latency <= limit_ms) & (answered.status == "answered")).mean()
     row |= {f"{name}_ms": 1e3 * (answered[end] - answered[begin]).mean() for name, (begin, end) in SPENT.items()}
     row["overhead_ms"] = row["mean_ms"] - row["queued_ms"] - row["service_ms"]
     row["lag_ms"] = 1e3 * (asked.sent - asked.scheduled).quantile(0.99)

@@ -144,3 +144,22 @@ def test_the_order_of_the_rows_does_not_matter(order):
     """Clients write as answers come; the row is the same in any order, but for the last bits of a sum."""
     frame, counts = run_of(noisy(60))
     assert summarise(frame.iloc[order], [counts], 1, 2, 90) == pytest.approx(summarise(frame, [counts], 1, 2, 90))
+
+
+def test_a_run_without_an_answer_is_a_throughput_of_zero():
+    """Of two runs one answered nothing in time: the mean is half of the other's, and the interval reaches zero."""
+    frame, counts = run_of(noisy(600))
+    row = summarise(frame, [counts, counts], 1, 2, 99)
+    alone = summarise(frame, [counts], 1, 2, 99)
+    assert (
+        row["requests_per_s"] == pytest.approx(alone["requests_per_s"] / 2, rel=0.02) and row["requests_per_s_low"] == 0
+    )
+
+
+def test_only_right_answers_within_the_target_are_good():
+    """Half of the latencies are within the limit, and one of those answers was another one than without load."""
+    frame, counts = run_of([0.010] * 300 + [0.020] * 300)
+    assert summarise(frame, [counts], 1, 2, 90, limit_ms=15)["within_target"] == pytest.approx(0.5)
+    frame.loc[frame.index[0], "status"] = "wrong"
+    assert summarise(frame, [counts], 1, 2, 90, limit_ms=15)["within_target"] == pytest.approx(0.5 - 1 / 600)
+    assert summarise(frame, [counts], 1, 2, 90)["within_target"] == pytest.approx(1 - 1 / 600)
