@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from blipkit.errors import BadInput
-from blipkit.figures import terminal_table
+from blipkit.figures import number, terminal_table
 from blipkit.records import Gate, Results, read_document
 from blipkit.systems import check_folder, placement_note
-from blipkit.verdict import number
 
 Judgement = Literal["better", "worse", "same", "not known"]
 Interval = tuple[float | None, float | None]
@@ -46,7 +45,7 @@ FIGURES = {
         Figure("p99", "p99{}_ms", "ms"),
         Figure("throughput", "answers_per_s{}", "answers/s", more_is_better=True, judged=False),
     ),
-    "cost": (Figure("cost", "usd_per_million{}", "USD per million answers"),),
+    "cost": (Figure("cost", "usd_per_million{}", "USD per million good answers"),),
 }
 
 

@@ -57,7 +57,7 @@ def show_frames(images: Sequence, captions: Sequence[str], width: int = 160) -> 
 
 
 def show_table(rows, caption: str, columns: Sequence[str] | None = None) -> None:
-    """Display rows (dicts or a pandas frame) as a table with a caption; floats to four significant digits."""
+    """Display rows (dicts or a pandas frame) as a table with a caption; floats as `number` has them."""
     import pandas
 
     frame = pandas.DataFrame(rows, columns=columns)
@@ -70,9 +70,16 @@ def table_html(rows, caption: str) -> str:
 
     # a column of None alone is no number to pandas
     frame = pandas.DataFrame(rows).fillna(float("nan"))
-    table = frame.to_html(index=False, border=0, float_format=lambda value: f"{value:.4g}", na_rep="not known")
+    table = frame.to_html(index=False, border=0, float_format=number, na_rep="not known")
     said = f"<caption>{html.escape(caption)}</caption><thead>"
     return table.replace("<thead>", said, 1).replace("<th>", '<th scope="col">')
+
+
+def number(value) -> str:
+    """A figure to four significant digits, its whole part entire; a dash where there is none."""
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
+    return "-" if value is None else str(value)
 
 
 def terminal_table(columns: Sequence[str], rows: Iterable[Iterable[str]], **options):

@@ -23,8 +23,10 @@ PROFILES = ROOT / "params"
 PUBLISHED = ROOT / "results" / "published"
 RUN_OWN = {"results", "profile", "replay"}  # knobs that a run sets itself; no profile may
 SHARES = {"flip_limit", "accuracy_floor", "target_saving", "overlap_floor", "repeat_share"}  # 0 or more, less than 1
-ZERO_IS_FINE = {"seed", "warmup", "think_ms", "batch_wait_ms"}  # every other number must be more than zero
-EMPTY_IS_FINE = {"required", "only", "beside", "replay", "neuron_stack", "compiler_flags", "incumbent"}
+BUSY = {"utilisation", "incumbent_utilisation"}  # more than 0, and 1 at most
+ZERO_IS_FINE = {"seed", "warmup", "think_ms", "batch_wait_ms", "one_off"}  # every other number must be more than zero
+EMPTY_IS_FINE = {"required", "only", "beside", "replay", "neuron_stack", "compiler_flags", "incumbent", "one_off"}
+EMPTY_IS_FINE |= {"own_prices"}
 
 
 def is_folder(value: str) -> bool:
@@ -111,6 +113,8 @@ def _check_range(name: str, value, where: str) -> None:
     elif isinstance(value, int | float) and not isinstance(value, bool):
         if name in SHARES and not 0 <= value < 1:
             raise BadInput(f"{where} is {value}; expected a share, at least 0 and less than 1")
+        if name in BUSY and not 0 < value <= 1:
+            raise BadInput(f"{where} is {value}; expected a share of the time, more than 0 and at most 1")
         if not (math.isfinite(value) and (value > 0 or (value == 0 and name in ZERO_IS_FINE | SHARES))):
             expected = "zero or more" if name in ZERO_IS_FINE else "more than zero"
             raise BadInput(f"{where} is {value}; expected {expected}")

@@ -10,6 +10,7 @@ from blipkit.arms import Arm
 from blipkit.buckets import Bucket, choose_bucket, parse_buckets
 from blipkit.checkpoints import Checkpoint, check_source, load_checkpoint
 from blipkit.components import PIECES, check_bucket, isolate
+from blipkit.cost import ONE_OFF
 from blipkit.errors import BadInput, nearest
 from blipkit.frames import DRAWN, check_labels, load_frames
 from blipkit.lowering import MAKE_STACK, find_stack
@@ -18,6 +19,7 @@ from blipkit.prices import find_price, load_prices
 from blipkit.questions import Question, parse_questions, tokenise
 from blipkit.serving import CALLS, PLACEMENTS
 from blipkit.statistics import trials_needed, wilson
+from blipkit.systems import find_results
 
 OURS = {"checkpoint", "frames_from", "neuron_stack", *RUN_KEYS}  # may differ between record and replay
 MACHINES = ("cpu", "cuda", "neuron")
@@ -193,13 +195,14 @@ def check_folder(folder: Path) -> None:
 
 def check_prices(knobs: dict) -> None:
     """Each instance that 05 names must have a price, each folder beside it records."""
-    table = load_prices()
+    table = load_prices(knobs["own_prices"])
     for instance in (knobs["candidate"], *knobs["incumbents"], knobs["priced_as"]):
         find_price(table, instance, knobs["region"], knobs["option"])
+    for name in knobs["one_off"]:
+        if name not in ONE_OFF:
+            raise BadInput(f"cost.one_off: unknown {name!r}; {nearest(name, ONE_OFF)}")
     for other in knobs["beside"]:
-        if not Path(other, "records/cost.jsonl").is_file():
-            expected = "expected results folders in which 05_cost has run"
-            raise BadInput(f"cost.beside: {other} has no records/cost.jsonl; {expected}")
+        find_results(other)
 
 
 def check_replay(knobs: dict, folder: Path, replay: Path) -> None:

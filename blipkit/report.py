@@ -9,15 +9,16 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup
 
-from blipkit.figures import table_html
+from blipkit.figures import number, table_html
 from blipkit.frames import DRAWN
-from blipkit.params import read_sections
+from blipkit.params import Profile, read_sections
 from blipkit.records import Results, read_document
 from blipkit.statistics import wilson
 from blipkit.systems import check_folder, differences, latency_note, systems
-from blipkit.verdict import is_rehearsal, number, render, write_verdict
+from blipkit.verdict import is_rehearsal, render, write_verdict
 
 FIGURES = "figure:not(.detail):has(> img[src^='data:image/svg'])"  # those at the head of the report
+MONEY = ("points", "fleet", "savings", "baselines", "payback")  # records of 05 that the summary is made of
 SIGNS = {"PASS": "✓", "WARN": "!", "FAIL": "✗", "INVALID": "?", "NOT-RUN": "–"}
 
 
@@ -25,10 +26,12 @@ def write_report(folder: Path, beside: Sequence[Path] = ()) -> tuple[Path, dict]
     """Write verdict and report of a results folder, `beside` others' systems; the report's path and the verdict."""
     for one in (*beside, folder):
         check_folder(one)
+    knobs = Profile("", read_sections(folder / "profile.yaml")).resolved()
+    named = [Path(other) for other in knobs["cost"]["beside"] if Path(other, "run.json").is_file()]
+    beside, common = list(dict.fromkeys([*beside, *named])), knobs["common"]
     verdict, results = write_verdict(folder, beside), Results(folder)
     run, machine = (read_document(folder / name) for name in ("run.json", "environment.json"))
-    common = read_sections(folder / "profile.yaml")["common"]
-    private = common.get("frames_from", DRAWN) != DRAWN and not common.get("share_frames")
+    private = common["frames_from"] != DRAWN and not common["share_frames"]
     chapters = [chapter(path, private) for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))]
     page = render(
         "report.html",
@@ -37,6 +40,8 @@ def write_report(folder: Path, beside: Sequence[Path] = ()) -> tuple[Path, dict]
         run=run,
         machine=machine,
         numbers=three_numbers(results),
+        money={kind: results.read(kind) if results.has(kind) else [] for kind in MONEY},
+        asked=knobs["cost"],
         tables=tables(verdict, machine, [*beside, folder]),
         figures=[figure for one in chapters for figure in one.select(FIGURES)],
         chapters=chapters,
@@ -84,7 +89,7 @@ def three_numbers(results: Results) -> list[dict]:
         load |= _figure(best, "answers_per_s", "answers/s", setting)
         load["evidence"] = best["evidence"].partition(",")[0]  # without what is said of the prices
         priced = f"priced as {best['instance']}, {best['option']}, {best['region']}, prices of {best['price_as_of']}"
-        cost |= _figure(best, "usd_per_million", "USD per million answers", priced)
+        cost |= _figure(best, "usd_per_million", "USD per million good answers", priced)
     return [same, load, cost]
 
 
@@ -107,8 +112,12 @@ def tables(verdict: dict, machine: dict, folders: Sequence[Path]) -> dict[str, s
         for m in verdict["decision"]["missing"]
     ]
     shown = {"machine": "machine", "arm": "arm", "setting": "servers-clients", "answers_per_s": "answers/s"}
-    shown |= {"latency": "latency", "instance": "priced as"}
-    shown |= {"usd_per_million": "USD per million answers", "evidence": "evidence"}
+    shown |= {"latency": "latency", "instance": "priced as", "region": "region", "price_as_of": "prices of"}
+    shown |= {
+        "usd_per_million": "USD per million good answers",
+        "evidence": "evidence",
+        "gap": "why it may not be compared",
+    }
     priced = systems(results for results in map(Results, folders) if results.has("cost"))
     priced = [{title: row[key] for key, title in shown.items()} for row in priced]
     known = machine | machine["versions"]

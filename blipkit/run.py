@@ -20,6 +20,7 @@ from blipkit.monitor import Monitor
 from blipkit.params import NOTEBOOKS, ROOT, Profile
 from blipkit.records import read_document
 from blipkit.report import write_report
+from blipkit.systems import find_results
 from blipkit.verdict import exit_status, unmeasured
 
 LAST_LINES = 5  # of a notebook that stopped
@@ -89,7 +90,9 @@ def use_absolute_folders(profile: Profile) -> None:
     if params.is_folder(parity.get("incumbent", "")):
         parity["incumbent"] = str(Path(parity["incumbent"]).expanduser().resolve())
     cost = profile.sections.setdefault("cost", {})
-    cost["beside"] = [str(Path(other).expanduser().resolve()) for other in cost.get("beside", [])]
+    cost["beside"] = [str(find_results(other)) for other in cost.get("beside", [])]
+    if cost.get("own_prices"):
+        cost["own_prices"] = str(Path(cost["own_prices"]).expanduser().resolve())
 
 
 def choose(only: list[str]) -> list[str]:

@@ -1,15 +1,29 @@
 """The systems that results folders describe: what each does at its best setting, and what differs between them."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from blipkit.errors import BadInput
-from blipkit.params import read_sections
-from blipkit.records import Results, read_document
+from blipkit.errors import BadInput, nearest
+from blipkit.params import PUBLISHED, ROOT, read_sections
+from blipkit.prices import Price
+from blipkit.records import Gate, Results, not_run, read_document
+from blipkit.rows import SETTLED
 
 ASKED = ("checkpoint", "questions", "frames_from", "frames", "distinct_frames", "seed")  # knobs
 JUDGED_BY = ("threads", "latency_limit_ms", "target_saving")
+
+# what 04 must have asked of two systems alike, and in which section a profile says so; nowhere: the machine gives it
+LIKE = dict.fromkeys(("weights_digest", "pixel_digest", "frames_digest", "transformers"), "")
+LIKE |= dict.fromkeys(("questions", "buckets", "threads"), "common")
+LIKE |= dict.fromkeys(("call", "batch", "batch_wait_ms", "think_ms", "repeat_share"), "concurrency")
+LIKE |= dict.fromkeys(("percentile", "latency_limit_ms"), "concurrency")
+# gates of a system that must pass, and who judges them
+NEEDED = dict.fromkeys(("parity {arm} pipeline", "decisions {arm}"), "03_parity")
+NEEDED |= dict.fromkeys(("answers under load", "requests conserved", "latency target"), "04_concurrency")
+ON_NEURON = {"execution parity": "03_parity", "execution load": "04_concurrency"}
+ON_NEURON |= {"platform_support": "00_environment"}  # shown, whatever it says
 
 
 def machine_kind(environment: dict) -> str:
@@ -19,15 +33,71 @@ def machine_kind(environment: dict) -> str:
     return "neuron" if environment["neuron_devices"] else "cuda" if environment["gpus"] else "cpu"
 
 
+def is_instance(machine: dict, price: Price) -> bool:
+    """Whether a machine, as `machine.describe` has it, shows the vCPUs and accelerators of what it is priced as."""
+    seen = machine["neuron_devices"] or machine["gpus"]
+    named = all(re.search(rf"\b{re.escape(price.accelerator)}\b", gpu.lower()) for gpu in machine["gpus"])
+    alike = (len(seen), machine["cores"]) == (price.accelerator_count, price.vcpu)
+    return bool(seen) and named and alike
+
+
+def find_results(name: str) -> Path:
+    """A results folder by its path, its name in results/, or its <machine>/<profile> in results/published/."""
+    results, kept = ROOT / "results", "records/cost.jsonl"
+    places = (Path(name).expanduser(), results / name, PUBLISHED / name)
+    found = next((place for place in places if (place / kept).is_file()), None)
+    if found is None:
+        known = [path.relative_to(results).parents[1] for path in results.glob(f"*/{kept}")]
+        known += [path.relative_to(PUBLISHED).parents[1] for path in PUBLISHED.glob(f"*/*/{kept}")]
+        raise BadInput(f"no results of 05_cost in {name}; {nearest(name, known)}")
+    return found.resolve()
+
+
 def systems(folders: Iterable[Results]) -> list[dict]:
-    """One row per results folder and arm: the setting with the most answers within the latency target, priced."""
+    """One row per results folder and arm: its record of kind `cost` at the operating point, and whether it may be compared.
+
+    gaps: what keeps it out of a verdict, each with the notebook that would settle it.
+    """
     rows = []
     for results in folders:
         kind = machine_kind(results.read("environment")[0]) if results.has("environment") else "unknown"
+        gates = results.gates()
         for row in (row for row in results.read("cost") if row["best"]):
             setting = f"{row['servers']}-{row['clients']}{placement_note(row)}"
-            rows.append({**row, "kind": kind, "setting": setting, "latency": latency_note(row)})
+            about = {"kind": kind, "setting": setting, "latency": latency_note(row), "folder": str(results.folder)}
+            own = gaps(row, kind, gates)
+            rows.append({**row, **about, "gaps": own, "gap": own[0][0] if own else ""})
     return rows
+
+
+def gaps(row: dict, kind: str, gates: list[Gate]) -> list[tuple[str, str]]:
+    """What keeps a record of kind `cost` out of a verdict, and the notebook that would settle it; "" where several may."""
+    arm, needed = row["arm"], NEEDED | (ON_NEURON if kind == "neuron" else {})
+    needed = {name.format(arm=arm): notebook for name, notebook in needed.items()}
+    status = {gate.gate: gate for gate in gates if not _of_other_arm(gate.gate, arm)}
+    status |= {name: not_run(name, "answer", "") for name in needed if name not in status}
+    found = []
+    for name, gate in status.items():
+        held = ("PASS", "WARN") if name == "platform_support" else ("PASS",)
+        if gate.status not in (held if name in needed else ("PASS", "WARN", "NOT-RUN")):
+            said = ". ".join(filter(None, [f"{name} is {gate.status}", gate.reason, gate.next]))
+            found.append((said, needed.get(name, "")))
+    if row.get("state") != SETTLED:
+        found.append((f"the throughput of {arm} is {row.get('state', 'of an older kit')}", "04_concurrency"))
+    if row["evidence"] not in ("measured", "recorded"):
+        found.append((f"{row['machine']} is priced as {row['instance']}: {row['evidence']}", "05_cost"))
+    return found
+
+
+def _of_other_arm(gate: str, arm: str) -> bool:
+    """Whether a gate, "decisions ARM" or "parity ARM COMPONENT", judges another arm than this one."""
+    own = gate == f"decisions {arm}" or gate.rpartition(" ")[0] in (f"parity {arm}", "parity every arm")
+    return gate.startswith(("parity ", "decisions ")) and not own
+
+
+def unlike(a: dict, b: dict) -> dict:
+    """What two records of kind `cost` were not asked alike, so that they may not be compared: name -> its value in `a`."""
+    return {name: a["like"].get(name) for name in LIKE if a["like"].get(name) != b["like"].get(name)}
 
 
 def latency_note(row: dict) -> str:

@@ -7,8 +7,10 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader
 
 import blipkit
+from blipkit.decision import NOT_ENOUGH, decide
+from blipkit.figures import number
+from blipkit.params import Profile, read_sections
 from blipkit.records import SCHEMA, Gate, Results, not_run, read_document, worst
-from blipkit.systems import systems
 
 
 def make_verdict(folder: Path, beside: Sequence[Path] = ()) -> dict:
@@ -21,7 +23,7 @@ def make_verdict(folder: Path, beside: Sequence[Path] = ()) -> dict:
         "profile": run["profile"],
         "status": worst(gates),
         "not_run": sum(gate.status == "NOT-RUN" for gate in gates),
-        "decision": decide(results, gates, beside),
+        "decision": decision_of(folder, gates, beside),
         "gates": [vars(gate) for gate in gates],
     }
 
@@ -38,20 +40,16 @@ def _stopped(run: dict) -> list[Gate]:
     return gates
 
 
-def decide(results: Results, gates: list[Gate], beside: Sequence[Path] = ()) -> dict:
-    """move, stay, or not enough evidence; because of what; what is missing and what getting it takes."""
-    seen = {system["kind"] for system in systems(other for other in map(Results, beside) if other.has("cost"))}
-    priced = results.has("missing")
-    rows = [row for row in results.read("missing") if row.get("kind") not in seen] if priced else []
-    missing = [{k: row[k] for k in ("what", "command", "hours", "usd")} for row in rows]
+def decision_of(folder: Path, gates: list[Gate], beside: Sequence[Path] = ()) -> dict:
+    """What `decide` says of a folder and those beside it, its profile's own among them; a failed gate here is named, too."""
     because = ["a rehearsal, in which nothing ran on a Neuron device"] if is_rehearsal(gates) else []
     because += [f"gate failed: {gate.gate}" for gate in gates if gate.status in ("FAIL", "INVALID")]
-    because += [f"no {row['what'].removeprefix('a ')} yet" for row in missing]
-    if not priced:
+    if not Results(folder).has("cost"):
         because.append("nothing is priced here, as notebook 05_cost has not run")
-    elif not because:
-        because.append("both sides are measured; this version shows them side by side and leaves the choice to you")
-    return {"answer": "not enough evidence", "because": because, "missing": missing}
+        return {"answer": NOT_ENOUGH, "because": because, "missing": []}
+    knobs = Profile("", read_sections(folder / "profile.yaml")).resolved()["cost"]
+    found = decide([results for results in map(Results, (folder, *beside)) if results.has("cost")], knobs)
+    return {"answer": found["answer"], "because": because + found["because"], "missing": found["missing"]}
 
 
 def is_rehearsal(gates: Sequence[Gate]) -> bool:
@@ -68,7 +66,7 @@ def caveat(verdict: dict) -> str:
 def in_words(decision: dict) -> str:
     """The decision as a sentence: what it is, because of what, and what the missing evidence takes."""
     text = f"{decision['answer'].capitalize()}: {'; '.join(decision['because'])}."
-    steps = [f"{m['what']}: {m['command']}, about {m['hours']:g} h, {m['usd']:.2f} USD" for m in decision["missing"]]
+    steps = [f"{m['what']}: {m['command']}, about {m['hours']:.2g} h, {m['usd']:.2f} USD" for m in decision["missing"]]
     return f"{text} To get it: {'; '.join(steps)}." if steps else text
 
 
@@ -99,8 +97,3 @@ def render(name: str, verdict: dict, **more) -> str:
     environment.filters["number"] = number
     words = {"headline": in_words(verdict["decision"]), "caveat": caveat(verdict)}
     return environment.get_template(f"{name}.j2").render(verdict=verdict, **words, **more)
-
-
-def number(value) -> str:
-    """A figure to four significant digits; a dash where there is none."""
-    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

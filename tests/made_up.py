@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from blipkit.cost import priced
 from blipkit.records import Gate
 
 
@@ -22,3 +23,30 @@ def make(
     (folder / "environment.json").write_text(json.dumps(about))
     (folder / "profile.yaml").write_text(yaml.safe_dump(sections))
     return folder
+
+
+def priced_row(
+    answers: float, usd: float, low=None, high=None, requests=None, within_target=1.0, seconds=10.0, **more
+) -> dict:
+    """A record of kind `cost`, as 05 makes it of a row of 04, at so many USD an hour; without an interval, unless given one."""
+    row = {"within_target": within_target, "seconds": seconds, "runs": 1}
+    for end, rate in (("", answers), ("_low", low), ("_high", high)):
+        row[f"answers_per_s{end}"] = answers if rate is None else rate
+        row[f"requests_per_s{end}"] = row[f"answers_per_s{end}"] if requests is None else requests
+    return {**row, **priced(row, usd), **more}
+
+
+def system(kind: str, answers: float = 300.0, wide: float = 0.02, gaps=(), like=None, usd=None, **more) -> dict:
+    """A row of `systems`: an Inf2 or a GPU machine at its best setting, with an interval so many times as wide as it."""
+    instance, usual, profile = {"neuron": ("inf2.xlarge", 0.7582, "inf2"), "cuda": ("g5.xlarge", 1.006, "gpu")}[kind]
+    about = {
+        "kind": kind,
+        "instance": instance,
+        "machine": f"{kind} machine",
+        "arm": f"arm of {kind}",
+        "profile": profile,
+    }
+    about |= {"folder": f"results/{profile}", "gaps": list(gaps), "like": like or {}, "setting": "2-4"}
+    about |= {"placement": "threads", "servers": 2, "clients": 4}
+    ends = {"low": answers * (1 - wide), "high": answers * (1 + wide)}
+    return priced_row(answers, usd or usual, **ends, **{**about, **more})

@@ -156,7 +156,18 @@ SETTINGS = [
     ("cost.option=ondemand", "option 'ondemand'; did you mean 'on_demand'?"),
     ("cost.incumbents=[]", "incumbents is empty; expected at least one entry"),
     ("cost.target_saving=1.0", "target_saving is 1.0; expected a share"),
-    ("cost.beside=[nowhere]", "has no records/cost.jsonl; expected results folders in which 05_cost has run"),
+    ("cost.beside=[nowhere]", "no results of 05_cost in nowhere; "),
+    ("cost.cameras=0", "cameras is 0; expected more than zero"),
+    ("cost.cameras=1.5", "cameras is 1.5; expected a valid integer"),
+    ("cost.events_per_day=-1.0", "events_per_day is -1.0; expected more than zero"),
+    ("cost.utilisation=0.0", "utilisation is 0.0; expected a share of the time, more than 0 and at most 1"),
+    ("cost.incumbent_utilisation=1.01", "incumbent_utilisation is 1.01; expected a share of the time"),
+    (
+        "cost.own_prices=nowhere.csv",
+        "nowhere.csv: No such file or directory; expected a CSV file with the columns of params/prices.csv",
+    ),
+    ("cost.one_off={engineer_day: 3.0}", "unknown 'engineer_day'; did you mean 'engineer_days'"),
+    ("cost.one_off={compile_hours: -3.0}", "one_off.compile_hours is -3.0; expected zero or more"),
 ]
 
 

@@ -4,9 +4,9 @@ import json
 import re
 from pathlib import Path
 
+from blipkit.figures import number
 from blipkit.params import PROFILES, notebooks
 from blipkit.publish import PUBLISHED
-from blipkit.verdict import number
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -68,7 +68,7 @@ def figures() -> str:
             f"{best['servers']} servers, {best['clients']} clients: {best['answers_per_s']:.0f} answers/s, p{best['percentile']:g} {best['latency_ms']:.0f} ms",
         ),
         (
-            f"a million answers, priced as {cost['instance']}",
+            f"a million good answers, priced as {cost['instance']}",
             f"{cost['usd_per_million']:.3f} USD (prices of {cost['price_as_of']})",
         ),
         (

@@ -10,11 +10,10 @@ import pytest
 from bs4 import BeautifulSoup
 from page_lint import problems
 
-from blipkit.figures import show_frames, table_html
+from blipkit.figures import number, show_frames, table_html
 from blipkit.publish import PUBLISHED
 from blipkit.records import Results
 from blipkit.report import chapter, three_numbers, write_report
-from blipkit.verdict import number
 
 GOOD = """<html lang="en"><title>t</title><main id="m"><h1>a</h1><h2>b</h2><img src="data:," alt="words">
 <a href="#m">up</a><table><caption>c</caption><tr><th scope="col">x</th></tr><tr><td class="status">+ PASS</td></tr></table>
@@ -70,7 +69,7 @@ def test_three_numbers_follow_with_their_source(page):
     for item in page.select("ul.numbers li"):
         assert re.search(r"\d", item.strong.text) and "95 % interval" in item.text
         assert "Measured" in item.text and "AMD" in item.text or "on " in item.text
-    assert "USD per million answers" in page.select("ul.numbers li")[2].text
+    assert "USD per million good answers" in page.select("ul.numbers li")[2].text
 
 
 def test_numbers_that_nobody_measured_are_not_run(tmp_path):
@@ -83,7 +82,7 @@ def test_a_published_folder_has_a_report(published, tmp_path):
     """Records of earlier code are read: what they lack is left out."""
     path, _ = write_report(shutil.copytree(published.parent, tmp_path / "p"))
     priced = "05_cost" in json.loads(published.read_text())["notebooks"]
-    assert problems(path.read_text()) == [] and ("USD per million answers" in path.read_text()) == priced
+    assert problems(path.read_text()) == [] and ("USD per million good answers" in path.read_text()) == priced
 
 
 def test_a_run_that_stopped_early_has_a_report(tmp_path):
@@ -112,7 +111,7 @@ def test_code_is_there_and_folded(page, smoke):
 def test_figures_stand_before_the_chapters(page):
     """The pictures of 03, 04 and 05 come once before the notebooks, where a reader in a hurry sees them."""
     before = page.find("section", class_="chapter").find_all_previous("figure")
-    assert len(before) == 4
+    assert len(before) == 6
 
 
 def test_a_replayed_report_says_so_at_its_head(replayed):
@@ -147,6 +146,8 @@ def test_two_machines_stand_side_by_side(smoke, replayed, tmp_path):
     gpu = shutil.copytree(replayed, tmp_path / "gpu", ignore=shutil.ignore_patterns("artifacts"))
     record = gpu / "records/environment.jsonl"
     record.write_text(record.read_text().replace('"gpus": []', '"gpus": ["NVIDIA A10G"]'))
+    record = gpu / "records/cost.jsonl"
+    record.write_text(record.read_text().replace('"instance": "m7i.large"', '"instance": "g5.xlarge"'))
     cpu = shutil.copytree(smoke, tmp_path / "cpu", ignore=shutil.ignore_patterns("artifacts"))
     path, verdict = write_report(cpu, [gpu])
     page = BeautifulSoup(path.read_text(), "html.parser")
@@ -156,7 +157,9 @@ def test_two_machines_stand_side_by_side(smoke, replayed, tmp_path):
         and "A machine far away" in systems.text
         and "A machine far away" in differences.text
     )
-    assert [m["what"] for m in verdict["decision"]["missing"]] == ["a measured run on inf2.xlarge"]
+    missing = [m["what"] for m in verdict["decision"]["missing"]]
+    assert missing[0] == "a measured run on inf2.xlarge" and "a measured run on g5.xlarge" not in missing
+    assert any("A machine far away is priced as g5.xlarge" in what for what in missing)
     assert problems(path.read_text()) == []
 
 
