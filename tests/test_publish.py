@@ -22,3 +22,12 @@ def test_publishing_needs_a_results_folder(tmp_path):
     """Another folder is refused."""
     with pytest.raises(BadInput, match="not a results folder"):
         publish(tmp_path)
+
+
+def test_a_benchmark_is_published_too(tmp_path, monkeypatch):
+    """Its folder has records and a machine, and no run."""
+    monkeypatch.setattr("blipkit.publish.PUBLISHED", tmp_path / "published")
+    (tmp_path / "bench/records").mkdir(parents=True)
+    (tmp_path / "bench/records/bench.jsonl").write_text("{}")
+    (tmp_path / "bench/environment.json").write_text('{"name": "A machine, 2 cores"}')
+    assert (publish(tmp_path / "bench") / "records/bench.jsonl").is_file()
