@@ -90,7 +90,9 @@ class Clients:
         """Send what is due and hear what comes until a time, while any line is there."""
         while self.lines and (now := time.perf_counter()) < end:
             if self.due and self.due[0][0] <= now:
-                self._send(*heapq.heappop(self.due))
+                scheduled, client = heapq.heappop(self.due)
+                if client in self.lines:  # else the server hung up on it while it thought
+                    self._send(scheduled, client)
             else:
                 self._hear(min(end, self.due[0][0] if self.due else end) - now)
 

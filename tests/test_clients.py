@@ -30,22 +30,23 @@ def test_a_repeat_share_asks_again_about_the_frame_before():
 
 
 class Echo:
-    """Answers every request with one status on one line, then hangs up after so many."""
+    """Answers every request with one status, on as many lines as `replies` has, and hangs up after so many on each."""
 
-    def __init__(self, path, status=ANSWERED, replies=10**9, twice=False):
+    def __init__(self, path, status=ANSWERED, replies=(10**9,), twice=False):
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(str(path))
         self.listener.listen()
-        self.status, self.replies, self.twice = status, replies, twice
-        threading.Thread(target=self.run, daemon=True).start()
+        self.status, self.twice = status, twice
+        for count in replies:
+            threading.Thread(target=self.run, args=[count], daemon=True).start()
 
-    def run(self):
+    def run(self, count):
         with contextlib.suppress(OSError):
-            self.answer()
+            self.answer(count)
 
-    def answer(self):
+    def answer(self, count):
         line = self.listener.accept()[0]
-        for _ in range(self.replies):
+        for _ in range(count):
             if not (told := line.recv(REQUEST.size)):
                 return
             number, _ = REQUEST.unpack(told)
@@ -77,9 +78,17 @@ def test_who_is_refused_waits_before_asking_again(tmp_path):
 
 def test_a_server_that_hangs_up_leaves_a_request_lost(tmp_path):
     """The client ends early, and counts what it waited for."""
-    Echo(tmp_path / "socket", replies=3)
+    Echo(tmp_path / "socket", replies=[3])
     told = ask(tmp_path, 30.0)
     assert (told["answered"], told["lost"], told["sent"]) == (3, 1, 4)
+
+
+def test_a_line_that_closes_while_its_client_thinks_ends_that_client_alone(tmp_path):
+    """Another client goes on; nothing is lost, as nothing was asked."""
+    Echo(tmp_path / "socket", replies=[1, 10**9])
+    with open(tmp_path / "record", "wb") as record:
+        told = Clients(str(tmp_path / "socket"), 2, [0, 0], record, think_s=0.02).run(0.0, 0.5, 1.0)
+    assert told["lost"] == 0 and told["answered"] == told["sent"] > 5
 
 
 def test_an_answer_that_comes_twice_is_counted(tmp_path):
