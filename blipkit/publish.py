@@ -4,9 +4,9 @@ import re
 import shutil
 from pathlib import Path
 
-from blipkit.errors import BadInput
 from blipkit.params import PUBLISHED
 from blipkit.records import read_document
+from blipkit.systems import check_folder
 
 KEPT = ("records", "samples", "environment.json", "profile.yaml", "run.json", "verdict.json", "verdict.md")
 
@@ -14,7 +14,7 @@ KEPT = ("records", "samples", "environment.json", "profile.yaml", "run.json", "v
 def publish(folder: Path) -> Path:
     """Copy what a results folder proves and a replay needs, without notebooks and artifacts; where it went."""
     if not (folder / "environment.json").is_file():  # a benchmark's folder has one, too, and no run.json
-        raise BadInput(f"{folder} is not a results folder (no environment.json); make one with: blipkit run tiny")
+        check_folder(folder)
     name = read_document(folder / "environment.json")["name"]
     target = PUBLISHED / re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") / folder.resolve().name
     shutil.rmtree(target, ignore_errors=True)
