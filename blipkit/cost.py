@@ -27,7 +27,7 @@ def priced(row: dict, usd_per_hour: float, utilisation: float = 1.0) -> dict:
     """
     found = {"usd_per_hour": usd_per_hour, "utilisation": utilisation}
     for end, other in TURNED.items():
-        found[f"good_per_s{end}"] = good = row[f"answers_per_s{end}"] * row["within_target"]
+        found[f"good_per_s{end}"] = good = row[f"answers_per_s{end}"] * (row["within_target"] or 0)  # None: none at all
         found[f"usd_per_million{other}"] = usd_per_million(usd_per_hour, good, utilisation) if good > 0 else None
     rate, low, high = (row[f"answers_per_s{end}"] for end in TURNED)
     half = (high - low) / 2 / rate if rate else None

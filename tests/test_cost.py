@@ -52,7 +52,8 @@ def test_only_good_answers_count():
     """Where one in five comes too late, a good one costs five quarters; where all do, it has no cost."""
     assert priced_row(100.0, 3.6, within_target=0.8)["usd_per_million"] == pytest.approx(12.5)
     assert priced_row(100.0, 3.6, within_target=0.0)["usd_per_million"] is None
-    assert priced_row(0.0, 3.6)["half_width"] is None
+    nothing = priced_row(0.0, 3.6, within_target=None)
+    assert nothing["half_width"] is nothing["usd_per_million"] is None and nothing["good_per_s"] == 0
 
 
 def test_a_wide_interval_says_how_much_longer():

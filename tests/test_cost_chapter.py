@@ -53,12 +53,12 @@ def rows_of(arm: str, rate: float, wide: float, best: bool, **more) -> list[dict
 def run(tmp_path, monkeypatch):
     """run("inf2", rates=..., wide=..., **knobs): what 05 makes of that machine's records; its Results."""
 
-    def run(name: str, rates=None, wide=0.02, best=True, failed=(), work=(), **knobs) -> Results:
+    def run(name: str, rates=None, wide=0.02, best=True, failed=(), work=(), rows=None, **knobs) -> Results:
         monkeypatch.setattr("blipkit.figures.show", lambda figure, *_: plt.close(figure))  # drawing takes a second
         monkeypatch.setattr(machine, "describe", lambda: {**MACHINES[name], "versions": {"transformers": "5.23.0"}})
         folder, rates = tmp_path / name, rates or ARMS[name]
-        rows = [row for arm, rate in rates.items() for row in rows_of(arm, rate, wide, best, **dict(work))]
-        Results(folder, "04_concurrency", name).write("concurrency", rows)
+        made = [row for arm, rate in rates.items() for row in rows_of(arm, rate, wide, best, **dict(work))]
+        Results(folder, "04_concurrency", name).write("concurrency", rows or made)
         names = [*GATES, *(f"decisions {arm}" for arm in rates), *(f"parity {arm} pipeline" for arm in rates)]
         gates = [Gate(gate, "answer", "FAIL" if gate in failed else "PASS") for gate in names]
         Results(folder, "03_parity", name).write_gates(gates)
@@ -89,6 +89,28 @@ def test_both_sides_measured_give_a_verdict_and_its_effects(run):
     assert cost["evidence"] == "measured" and cost["usd_per_million"] == pytest.approx(
         0.7582 / 3600 / (500 * 0.995) * 1e6
     )
+
+
+def test_purchase_options_and_regions_are_never_mixed(run):
+    """A GPU that was priced in Tokyo is compared at this run's region; its own record stays as it was."""
+    gpu = run("gpu", region="ap-northeast-1", incumbents=["g5.xlarge"])
+    inf2 = run("inf2", beside=[str(gpu.folder)])
+    assert {row["usd_per_hour"] for row in gpu.read("cost")} == {1.459}
+    assert {row["price_effect"] for row in inf2.read("savings")} == {0.7582 / 1.006}
+    assert gate_of(inf2, "saving of inf2.xlarge").measured == pytest.approx(1 - 0.7582 / 1.006 / 2)
+
+
+def test_a_setting_without_one_answer_is_priced_at_nothing(run):
+    """Its servers died: no cost, and the rest of the chapter stands."""
+    dead = {"requests_per_s": 0.0, "answers_per_s": 0.0, "within_target": None, "latency_ms": None}
+    rows = run(
+        "inf2",
+        rows=[
+            rows_of("neuron matmult bf16", 500.0, 0.02, True)[1],
+            {**rows_of("neuron matmult bf16", 500.0, 0.02, False)[0], **dead},
+        ],
+    ).read("cost")
+    assert [row["usd_per_million"] is None for row in rows] == [False, True]
 
 
 def test_the_fleet_and_the_payback_follow_the_knobs(run):
