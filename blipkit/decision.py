@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from blipkit.cost import minutes_more, priced, savings
+from blipkit.errors import BadInput
 from blipkit.prices import Price, find_price, load_prices
-from blipkit.records import Results
+from blipkit.records import Results, read_document
 from blipkit.systems import LIKE, systems, unlike
 
 NOT_ENOUGH = "not enough evidence"
@@ -27,10 +28,18 @@ def decide(folders: Sequence[Results], knobs: dict) -> dict:
         return find_price(table, name, knobs["region"], knobs["option"])
 
     prices = {"candidate": [price(knobs["candidate"])], "incumbent": [price(name) for name in knobs["incumbents"]]}
-    hourly = {price.instance: price.usd_per_hour for price in (*prices["candidate"], *prices["incumbent"])}
-    found = [row for row in systems(folders) if row["instance"] in hourly and "within_target" in row]
-    found = [row | priced(row, hourly[row["instance"]]) for row in found]
+    found = priced_alike(systems(folders), [*prices["candidate"], *prices["incumbent"]])
     return weigh(found, prices, lambda folder, stems: hours_taken(folder, stems) or knobs["rental_hours"])
+
+
+def priced_alike(found: list[dict], prices: Sequence[Price]) -> list[dict]:
+    """The rows of `systems` that are of these instances, at these prices, whatever their folders were priced at.
+
+    Rows of older kits, which did not say what was asked, are left out.
+    """
+    hourly = {price.instance: price.usd_per_hour for price in prices}
+    found = [row for row in found if row["instance"] in hourly and "like" in row]
+    return [row | priced(row, hourly[row["instance"]]) for row in found]
 
 
 def weigh(found: list[dict], prices: dict[str, list[Price]], hours: Callable) -> dict:
@@ -81,8 +90,8 @@ def weigh(found: list[dict], prices: dict[str, list[Price]], hours: Callable) ->
 
 def hours_taken(folder: str | None, stems: Sequence[str]) -> float | None:
     """Hours that notebooks, or all, took when they ran into a results folder; None where it does not say."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        run = json.loads(Path(folder, "run.json").read_text(encoding="utf-8"))["notebooks"]
+    with contextlib.suppress(BadInput, KeyError, TypeError):  # TypeError: no folder
+        run = read_document(Path(folder, "run.json"))["notebooks"]
         return sum(run[stem]["seconds"] for stem in stems or run) / 3600
 
 
