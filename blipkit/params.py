@@ -175,6 +175,11 @@ def load_profile(name: str, settings: list[str] = ()) -> Profile:
     return Profile(path.resolve().parent.name if path.name == "profile.yaml" else path.stem, sections)
 
 
+def knobs_of(folder: Path) -> dict[str, dict]:
+    """Every knob of the run that left a results folder, by section; those that are newer than it have their defaults."""
+    return Profile("", read_sections(folder / "profile.yaml")).resolved()
+
+
 def read_sections(path: Path) -> dict[str, dict]:
     """The sections of a profile as they stand in the file, their keys and values not checked."""
     try:

@@ -133,7 +133,7 @@ class Results:
         host = {"machine": self.machine["name"], "versions": self.machine["versions"]}
         if self.recorded:
             host["replayed_on"] = machine.describe()["name"]
-        if self.has(kind) and (owner := self.read(kind)[:1]) and owner[0].get("notebook") != self.notebook:
+        if (owner := self.rows(kind)[:1]) and owner[0].get("notebook") != self.notebook:
             said = f"records of {kind!r} are {owner[0]['notebook']}'s"
             raise BadInput(f"{said}; a kind has one notebook: choose another name")
         measured = "recorded" if self.recorded else "measured"
@@ -149,6 +149,10 @@ class Results:
     def read(self, kind: str) -> list[dict]:
         """The records of `kind`; NotMeasured where there are none."""
         return _rows(self._written(f"records/{kind}.jsonl", f"records of {kind!r}"))
+
+    def rows(self, kind: str) -> list[dict]:
+        """The records of `kind`, none where nobody wrote any."""
+        return self.read(kind) if self.has(kind) else []
 
     def has(self, kind: str) -> bool:
         """Whether any notebook wrote records of `kind`."""

@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 
 from blipkit.figures import number, table_html
 from blipkit.frames import DRAWN
-from blipkit.params import Profile, read_sections
+from blipkit.params import knobs_of
 from blipkit.records import Results, read_document
 from blipkit.statistics import wilson
 from blipkit.systems import check_folder, differences, latency_note, systems
@@ -26,7 +26,7 @@ def write_report(folder: Path, beside: Sequence[Path] = ()) -> tuple[Path, dict]
     """Write verdict and report of a results folder, `beside` others' systems; the report's path and the verdict."""
     for one in (*beside, folder):
         check_folder(one)
-    knobs = Profile("", read_sections(folder / "profile.yaml")).resolved()
+    knobs = knobs_of(folder)
     named = [Path(other) for other in knobs["cost"]["beside"] if Path(other, "run.json").is_file()]
     beside, common = list(dict.fromkeys([*beside, *named])), knobs["common"]
     verdict, results = write_verdict(folder, beside), Results(folder)
@@ -40,7 +40,7 @@ def write_report(folder: Path, beside: Sequence[Path] = ()) -> tuple[Path, dict]
         run=run,
         machine=machine,
         numbers=three_numbers(results),
-        money={kind: results.read(kind) if results.has(kind) else [] for kind in MONEY},
+        money={kind: results.rows(kind) for kind in MONEY},
         asked=knobs["cost"],
         tables=tables(verdict, machine, [*beside, folder]),
         figures=[figure for one in chapters for figure in one.select(FIGURES)],
@@ -75,9 +75,9 @@ def chapter(path: Path, private: bool):
 
 def three_numbers(results: Results) -> list[dict]:
     """Answers that flip, throughput and cost, of the setting that 05 priced: value, unit, interval, evidence, machine."""
-    costs = [row for row in results.read("cost") if row["best"]] if results.has("cost") else []
+    costs = [row for row in results.rows("cost") if row["best"]]
     best = max(costs, key=lambda row: row["answers_per_s"], default=None)
-    flips = [row for row in results.read("decisions") if row["ranked_answers"]] if results.has("decisions") else []
+    flips = [row for row in results.rows("decisions") if row["ranked_answers"]]
     parity = next((row for row in flips if best is None or row["arm"] == best["arm"]), None)
     same, load, cost = ({"title": title} for title in ("Same answers?", "How much load?", "At what cost?"))
     if parity:
@@ -113,12 +113,9 @@ def tables(verdict: dict, machine: dict, folders: Sequence[Path]) -> dict[str, s
     ]
     shown = {"machine": "machine", "arm": "arm", "setting": "servers-clients", "answers_per_s": "answers/s"}
     shown |= {"latency": "latency", "instance": "priced as", "region": "region", "price_as_of": "prices of"}
-    shown |= {
-        "usd_per_million": "USD per million good answers",
-        "evidence": "evidence",
-        "gap": "why it may not be compared",
-    }
-    priced = systems(results for results in map(Results, folders) if results.has("cost"))
+    shown |= {"usd_per_million": "USD per million good answers", "evidence": "evidence"}
+    shown |= {"gap": "why it may not be compared"}
+    priced = systems(map(Results, folders))
     priced = [{title: row[key] for key, title in shown.items()} for row in priced]
     known = machine | machine["versions"]
     facts = [{"what": what, "seen": str(value)} for what, value in known.items() if what != "versions"]

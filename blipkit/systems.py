@@ -60,9 +60,9 @@ def systems(folders: Iterable[Results]) -> list[dict]:
     """
     rows = []
     for results in folders:
-        kind = machine_kind(results.read("environment")[0]) if results.has("environment") else "unknown"
-        gates = results.gates()
-        for row in (row for row in results.read("cost") if row["best"]):
+        kinds, gates = [machine_kind(row) for row in results.rows("environment")], results.gates()
+        kind = kinds[0] if kinds else "unknown"
+        for row in (row for row in results.rows("cost") if row["best"]):
             setting = f"{row['servers']}-{row['clients']}{placement_note(row)}"
             about = {"kind": kind, "setting": setting, "latency": latency_note(row), "folder": str(results.folder)}
             own = gaps(row, kind, gates)

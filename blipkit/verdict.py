@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader
 import blipkit
 from blipkit.decision import NOT_ENOUGH, decide
 from blipkit.figures import number
-from blipkit.params import Profile, read_sections
+from blipkit.params import knobs_of
 from blipkit.records import SCHEMA, Gate, Results, not_run, read_document, worst
 
 
@@ -41,14 +41,13 @@ def _stopped(run: dict) -> list[Gate]:
 
 
 def decision_of(folder: Path, gates: list[Gate], beside: Sequence[Path] = ()) -> dict:
-    """What `decide` says of a folder and those beside it, its profile's own among them; a failed gate here is named, too."""
+    """What `decide` says of a folder and those beside it; a failed gate here is named, too."""
     because = ["a rehearsal, in which nothing ran on a Neuron device"] if is_rehearsal(gates) else []
     because += [f"gate failed: {gate.gate}" for gate in gates if gate.status in ("FAIL", "INVALID")]
     if not Results(folder).has("cost"):
         because.append("nothing is priced here, as notebook 05_cost has not run")
         return {"answer": NOT_ENOUGH, "because": because, "missing": []}
-    knobs = Profile("", read_sections(folder / "profile.yaml")).resolved()["cost"]
-    found = decide([results for results in map(Results, (folder, *beside)) if results.has("cost")], knobs)
+    found = decide([Results(one) for one in (folder, *beside)], knobs_of(folder)["cost"])
     return {"answer": found["answer"], "because": because + found["because"], "missing": found["missing"]}
 
 
@@ -91,9 +90,9 @@ def write_verdict(folder: Path, beside: Sequence[Path] = ()) -> dict:
 
 
 def render(name: str, verdict: dict, **more) -> str:
-    """The template NAME.j2 of this package, filled in with a verdict and its words; `number` is a filter there."""
+    """The template NAME.j2 of this package, filled in with a verdict and its words; `number` and `percent` are filters there."""
     loader, is_markup = FileSystemLoader(Path(__file__).parent), name.endswith((".html", ".xml"))
     environment = Environment(loader=loader, autoescape=is_markup, trim_blocks=True, keep_trailing_newline=True)
-    environment.filters["number"] = number
+    environment.filters |= {"number": number, "percent": lambda share: f"{100 * share:.0f}"}
     words = {"headline": in_words(verdict["decision"]), "caveat": caveat(verdict)}
     return environment.get_template(f"{name}.j2").render(verdict=verdict, **words, **more)
