@@ -109,15 +109,13 @@ def publish(folder: Annotated[Path, typer.Argument(help="a results folder")]) ->
 @prices.command()
 def refresh() -> None:
     """Ask AWS's price list for every on-demand price in params/prices.csv; needs the extra aws, and credentials."""
-    from rich.console import Console
-
     from blipkit.figures import terminal_table
     from blipkit.price_list import refresh
 
     rows = refresh()
     moved = [row for row in rows if row["before"] != row["after"]]
     if moved:
-        Console().print(terminal_table(moved[0], ([str(value) for value in row.values()] for row in moved)))
+        console.print(terminal_table(moved[0], ([str(value) for value in row.values()] for row in moved)))
     typer.echo(f"{len(rows)} prices asked for, {len(moved)} of them changed; params/prices.csv is of today")
 
 

@@ -97,7 +97,6 @@ def write_artifact(folder: Path, about: dict, compile_into: Callable, module, in
         "sha256": file_digest(file),
     }
     (part / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
-    shutil.rmtree(folder, ignore_errors=True)  # compiled again
     part.rename(folder)
 
 

@@ -60,9 +60,8 @@ class Clients:
 
     def run(self, warmup_s: float, seconds: float, patience_s: float) -> dict:
         """Warm up until it is steady, measure for `seconds`, wait for what is open; counts, and when was measured."""
-        self.due = [
-            (time.perf_counter(), client) for client in self.lines
-        ]  # when each of those that think sends, a heap
+        # when each of those that think sends, a heap
+        self.due = [(time.perf_counter(), client) for client in self.lines]
         rounds = self._until_steady(warmup_s, WARMUP_ROUNDS)[0] if warmup_s else 0
         tries, start, cpu = self._until_steady(seconds, TRIES)
         end = time.perf_counter() + patience_s

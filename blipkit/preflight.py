@@ -19,7 +19,6 @@ from blipkit.prices import find_price, load_prices
 from blipkit.questions import Question, parse_questions, tokenise
 from blipkit.serving import CALLS, PLACEMENTS
 from blipkit.statistics import trials_needed, wilson
-from blipkit.systems import find_results
 
 OURS = {"checkpoint", "frames_from", "neuron_stack", *RUN_KEYS}  # may differ between record and replay
 MACHINES = ("cpu", "cuda", "neuron")
@@ -202,7 +201,7 @@ def check_prices(knobs: dict) -> None:
         if name not in ONE_OFF:
             raise BadInput(f"cost.one_off: unknown {name!r}; {nearest(name, ONE_OFF)}")
     for other in knobs["beside"]:
-        find_results(other)
+        systems.find_results(other)
 
 
 def check_replay(knobs: dict, folder: Path, replay: Path) -> None:

@@ -99,8 +99,9 @@ def find_price(prices: list[Price], instance: str, region: str, option: str = "o
 
 def age_gate(prices: Iterable[Price], today: date | None = None) -> Gate:
     """WARN where a price that is used is old; measured: the oldest one's days."""
-    oldest = max(prices, key=lambda price: price.age(today or date.today()))
-    days = oldest.age(today or date.today())
+    today = today or date.today()
+    oldest = max(prices, key=lambda price: price.age(today))
+    days = oldest.age(today)
     said = f"{oldest.instance}, {oldest.region}, {oldest.option}: as of {oldest.as_of}, {days} days ago"
     old, advice = days > OLD_DAYS, "blipkit prices refresh, or bring that line of params/prices.csv up to date"
     return Gate("price age", "answer", "WARN" if old else "PASS", days, OLD_DAYS, "published", said, advice * old)

@@ -81,18 +81,19 @@ def run_profile(
 
 def use_absolute_folders(profile: Profile) -> None:
     """A notebook runs in its own folder, so a folder that the user named must be found from there."""
-    common = profile.sections.setdefault("common", {})
+    common, parity, cost = (profile.sections.setdefault(name, {}) for name in ("common", "parity", "cost"))
+    named = []  # section and knob of each path that the user named
     if "checkpoint" in common and check_source(common["checkpoint"]) == "folder":
-        common["checkpoint"] = str(Path(common["checkpoint"]).expanduser().resolve())
+        named.append((common, "checkpoint"))
     if common.get("frames_from", DRAWN) != DRAWN:
-        common["frames_from"] = str(Path(common["frames_from"]).expanduser().resolve())
-    parity = profile.sections.setdefault("parity", {})
+        named.append((common, "frames_from"))
     if params.is_folder(parity.get("incumbent", "")):
-        parity["incumbent"] = str(Path(parity["incumbent"]).expanduser().resolve())
-    cost = profile.sections.setdefault("cost", {})
-    cost["beside"] = [str(find_results(other)) for other in cost.get("beside", [])]
+        named.append((parity, "incumbent"))
     if cost.get("own_prices"):
-        cost["own_prices"] = str(Path(cost["own_prices"]).expanduser().resolve())
+        named.append((cost, "own_prices"))
+    for section, knob in named:
+        section[knob] = str(Path(section[knob]).expanduser().resolve())
+    cost["beside"] = [str(find_results(other)) for other in cost.get("beside", [])]
 
 
 def choose(only: list[str]) -> list[str]:
@@ -115,10 +116,12 @@ def in_use(folder: Path):
     except Timeout:
         pid = holder.read_text().strip() if holder.is_file() else "unknown"
         raise BadInput(f"{folder} is in use by a run with pid {pid}; wait for it, or pass another --results") from None
-    with lock, contextlib.ExitStack() as stack:
-        stack.callback(holder.unlink, missing_ok=True)
+    with lock:
         holder.write_text(f"{os.getpid()}\n")
-        yield
+        try:
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
 
 
 def run_notebook(profile: Profile, stem: str, folder: Path, replay: Path | None) -> dict:
