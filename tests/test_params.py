@@ -125,6 +125,24 @@ def test_a_bad_setting_is_refused(setting):
         load_profile("tiny", [setting])
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("buckets=[]", "common: buckets is empty; expected at least one entry"),
+        ("buckets=[3]", "common: buckets.0 is 3; expected a valid dictionary"),
+        ("buckets=[{tokens: 0}]", "common: buckets.0.tokens is 0; expected more than zero"),
+        ("questions=[]", "questions is empty; expected at least one entry"),
+        ("questions=[' ']", "questions.0 is empty; expected a text"),
+        ("questions=[{text: ''}]", "questions.0.text is empty; expected a text"),
+        ("questions=[{text: dog, candidates: [a, '']}]", "questions.0.candidates.1 is empty; expected a text"),
+    ],
+)
+def test_what_is_empty_or_no_size_is_refused_where_the_profile_is_read(setting, message):
+    """However deep it stands, by its place; parse_buckets and parse_questions need not look again."""
+    with pytest.raises(BadInput, match=message):
+        load_profile("tiny", [f"common.{setting}"])
+
+
 def test_binary_noise_is_no_profile(tmp_path):
     """A file that is not text is named."""
     path = tmp_path / "noise.yaml"

@@ -2,7 +2,6 @@ import pytest
 
 from blipkit import Question
 from blipkit.errors import BadInput
-from blipkit.params import load_profile
 from blipkit.questions import parse_questions
 
 
@@ -33,18 +32,3 @@ def test_bad_questions_are_named(given, message):
     """A question that cannot be asked is refused with what was seen."""
     with pytest.raises(BadInput, match=message):
         parse_questions(given)
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ("[]", "questions is empty; expected at least one entry"),
-        ("[' ']", "questions.0 is empty; expected a text"),
-        ("[{text: ''}]", "questions.0.text is empty; expected a text"),
-        ("[{text: dog, candidates: [a, '']}]", "questions.0.candidates.1 is empty; expected a text"),
-    ],
-)
-def test_a_profile_has_questions(given, message):
-    """What is empty is refused where the profile is read."""
-    with pytest.raises(BadInput, match=message):
-        load_profile("tiny", [f"common.questions={given}"])
