@@ -14,14 +14,15 @@ from statistics import median
 import numpy as np
 from virtual import closed
 
-from blipkit import Bucket, child, isolate, load_checkpoint, machine, trace
-from blipkit.artifacts import Artifacts
-from blipkit.dispatch import Dispatcher
-from blipkit.load import measure_setting, read_requests
-from blipkit.params import ROOT
-from blipkit.records import Results
-from blipkit.runners import load_artifact
-from blipkit.server import Server
+from blipkit import Bucket, isolate, load_checkpoint, trace
+from blipkit.machine import child, host
+from blipkit.runners.artifacts import Artifacts
+from blipkit.serving.scheduler import Dispatcher
+from blipkit.load.measure import measure_setting, read_requests
+from blipkit.paths import ROOT
+from blipkit.records.results import Results
+from blipkit.runners.assemble import load_artifact
+from blipkit.serving.server import Server
 from blipkit.statistics import mean_interval, rate
 
 
@@ -112,7 +113,7 @@ def closed_system(clients: int = 6, workers: int = 2, think_s: float = 0.02, ser
         thread = threading.Thread(target=server.run)
         thread.start()
         asking = {"record": f"{folder}/requests", "address": f"{folder}/socket", "count": clients, "expected": [0] * 16}
-        told = child.call("blipkit.clients:ask", timeout_s=120, warmup_s=0.0, seconds=30.0, patience_s=5.0, think_s=think_s, **asking)  # fmt: skip
+        told = child.call("blipkit.load.clients:ask", timeout_s=120, warmup_s=0.0, seconds=30.0, patience_s=5.0, think_s=think_s, **asking)  # fmt: skip
         thread.join()
         requests, _ = read_requests(Path(folder, "requests"), told["start"])
     done = requests[(requests.received >= 1) & (requests.received < 30)].sort_values(
@@ -144,4 +145,4 @@ if __name__ == "__main__":
     ):
         results.write(kind, rows)
         print(kind, *rows, sep="\n  ")
-    (Path(folder) / "environment.json").write_text(json.dumps(machine.describe(), indent=2) + "\n")
+    (Path(folder) / "environment.json").write_text(json.dumps(host.describe(), indent=2) + "\n")

@@ -19,10 +19,10 @@ import hypothesis
 import nbformat
 import pytest
 
-from blipkit import machine
-from blipkit.params import NOTEBOOKS, ROOT
+from blipkit.machine import host
+from blipkit.paths import NOTEBOOKS, ROOT
 
-HERE, ENVIRONMENT = machine.describe()["name"], dict(os.environ)  # before a test pretends otherwise
+HERE, ENVIRONMENT = host.describe()["name"], dict(os.environ)  # before a test pretends otherwise
 
 hypothesis.settings.register_profile("suite", deadline=None)  # how long an example takes depends on the machine
 hypothesis.settings.load_profile("suite")
@@ -52,7 +52,7 @@ SHAPES = {
 
 
 def pytest_report_header(config):
-    return f"machine: {machine.describe()['name']}; " + ", ".join(f"{n} {v}" for n, v in machine.versions().items())
+    return f"machine: {host.describe()['name']}; " + ", ".join(f"{n} {v}" for n, v in host.versions().items())
 
 
 def pytest_collection_modifyitems(items):
@@ -77,7 +77,7 @@ def save_checkpoint(
     import torch
     from transformers import BlipConfig, BlipForQuestionAnswering
 
-    from blipkit.builtin import save_processor, word_tokenizer
+    from blipkit.model.builtin import save_processor, word_tokenizer
 
     tokenizer = word_tokenizer()
     vision = {

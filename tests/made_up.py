@@ -5,8 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from blipkit.cost import priced
-from blipkit.records import Gate
+from blipkit.cost.dollars import priced
+from blipkit.records.gates import Gate
 
 
 def make(

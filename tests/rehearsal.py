@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from blipkit import machine
+from blipkit.machine import host
 
 PAPER = Path(__file__).parent / "paper"
 
@@ -49,7 +49,7 @@ def enter(monkeypatch, system: Path) -> None:
     for name, value in environment(system).items():
         monkeypatch.setenv(name, value)
     monkeypatch.syspath_prepend(str(PAPER))
-    monkeypatch.setattr(machine, "SYSTEM", system)
+    monkeypatch.setattr(host, "SYSTEM", system)
     forget()
     import_again()
 
@@ -62,5 +62,5 @@ def import_again() -> None:
 
 def forget() -> None:
     """What was read once of the machine is read again."""
-    machine.describe.cache_clear()
-    machine.versions.cache_clear()
+    host.describe.cache_clear()
+    host.versions.cache_clear()

@@ -4,9 +4,10 @@ import json
 import re
 from pathlib import Path
 
-from blipkit.figures import number
-from blipkit.params import PROFILES, notebooks
-from blipkit.publish import PUBLISHED
+from blipkit.display.tables import number
+from blipkit.paths import PROFILES
+from blipkit.profiles.profile import notebooks
+from blipkit.run.publish import PUBLISHED
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -120,7 +121,7 @@ def test_the_pythons_example_runs(tmp_path, monkeypatch):
 
 def test_the_inf2_steps_add_up():
     """The forecast of a run is the sum of its steps, at the committed price, within an hour and a dollar."""
-    from blipkit.prices import find_price, load_prices
+    from blipkit.cost.prices import find_price, load_prices
 
     chapter = README.partition("## On an Inf2 instance")[2].partition("\n## ")[0]
     minutes = sum(int(cells) for cells in re.findall(r"^\| .*? \| (\d+) \|", chapter, re.M))

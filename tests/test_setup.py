@@ -81,8 +81,8 @@ def test_citation_agrees_with_the_project():
 
 def test_the_neuron_set_is_the_same_everywhere():
     """Extra, conda environment, Dockerfile and messages name the release that the kit is pinned to."""
-    from blipkit.arms import IMAGE
-    from blipkit.support import platform, release_of
+    from blipkit.runners.neuron.options import IMAGE
+    from blipkit.runners.neuron.support import platform, release_of
 
     pinned = release_of(None)
     environment = yaml.safe_load((ROOT / "environment-neuron.yml").read_text())

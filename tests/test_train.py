@@ -3,9 +3,9 @@ import sys
 import torch
 
 from blipkit import load_checkpoint
-from blipkit.builtin import word_tokenizer
-from blipkit.params import ROOT
-from blipkit.scenes import ACTIVITIES, YES_NO
+from blipkit.model.builtin import word_tokenizer
+from blipkit.paths import ROOT
+from blipkit.frames.scenes import ACTIVITIES, YES_NO
 
 sys.path.insert(0, str(ROOT / "training"))
 from tiny_pets import Lesson, lesson_loss, make_model, train  # noqa: E402

@@ -4,7 +4,7 @@ import heapq
 import itertools
 import math
 
-from blipkit.dispatch import Dispatcher, Request
+from blipkit.serving.scheduler import Dispatcher, Request
 
 
 def drive(dispatcher: Dispatcher, first: list[float], service, again=None, until=10**9, end_s=math.inf) -> list[dict]:

@@ -1,6 +1,6 @@
 """Draw the scenes and train the checkpoint `builtin:tiny-pets`: `make tiny-pets`, or python training/tiny_pets.py DIR.
 
-A BlipForQuestionAnswering of 1.2 M weights learns the five questions of blipkit.scenes on frames of 64 px. Every
+A BlipForQuestionAnswering of 1.2 M weights learns the five questions of blipkit.frames.scenes on frames of 64 px. Every
 question of a scene is asked on one encoding of its image: one yes/no question alone collapses to "no". What is saved
 is the plain transformers layout; nothing of ours is needed to load it.
 """
@@ -17,8 +17,8 @@ from torch.nn.functional import cross_entropy
 from transformers import BertTokenizerFast, BlipConfig, BlipForQuestionAnswering
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
-from blipkit.builtin import save_processor, word_tokenizer
-from blipkit.scenes import ACTIVITIES, QUESTIONS, YES_NO, draw_scene
+from blipkit.model.builtin import save_processor, word_tokenizer
+from blipkit.frames.scenes import ACTIVITIES, QUESTIONS, YES_NO, draw_scene
 
 IMAGE_SIZE = 64
 SCENES, HELD_OUT = 48_000, 2_000

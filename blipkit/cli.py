@@ -1,0 +1,222 @@
+"""The command line. Heavy imports wait until a command needs them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+import blipkit
+from blipkit.errors import BadInput, BlipkitError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=blipkit.__doc__)
+prices = typer.Typer(no_args_is_help=True, help="The price table, params/prices.csv.")
+app.add_typer(prices, name="prices")
+console = Console(highlight=False)
+PROFILE = Annotated[str, typer.Argument(help="a profile's name in params/, or a path to one")]
+SETTINGS = Annotated[list[str], typer.Option("--set", help="section.key=value, value in YAML; repeatable")]
+
+
+@app.command()
+def run(
+    profile: PROFILE,
+    settings: SETTINGS = [],
+    only: Annotated[list[str], typer.Option(help="a notebook, such as 03_parity; repeatable")] = [],
+    results: Annotated[Path | None, typer.Option(help="results folder; default results/<profile>")] = None,
+    replay: Annotated[Path | None, typer.Option(help="results recorded elsewhere: show them, do not measure")] = None,
+    force: Annotated[bool, typer.Option("--force", help="compile again what is compiled")] = False,
+) -> None:
+    """Run the notebooks of a profile, then write verdict and report."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
+
+    from blipkit.profiles.profile import load_profile
+    from blipkit.run.notebooks import run_profile
+
+    loaded = load_profile(profile, settings)
+    columns = (SpinnerColumn(), "{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        bar = progress.add_task("checking the profile", total=None)
+
+        def step(stem: str, number: int, total: int) -> None:
+            progress.update(bar, description=stem, completed=number - 1, total=total)
+            if not console.is_terminal:
+                console.out(f"[{number}/{total}] {stem} ...")
+
+        status = run_profile(loaded, results, only, force, replay, console.out, step)
+    raise typer.Exit(status)
+
+
+@app.command()
+def report(
+    folders: Annotated[list[Path], typer.Argument(help="results folders; the last one's report shows all")],
+) -> None:
+    """Write verdict and report again from what runs recorded; with several folders, put their systems side by side."""
+    from blipkit.report.page import write_report
+
+    page, verdict = write_report(folders[-1], folders[:-1])
+    typer.echo(f"{folders[-1]}: {verdict['status']}, {verdict['decision']['answer']}: {page}")
+
+
+@app.command()
+def compare(
+    before: Annotated[Path, typer.Argument(help="a results folder", metavar="A")],
+    after: Annotated[Path, typer.Argument(help="another one", metavar="B")],
+    baseline: Annotated[bool, typer.Option("--baseline", help="what A measured and B did not counts as worse")] = False,
+) -> None:
+    """What changed from A to B; exit 1 where an answer gate got worse, or p99 or $ rose beyond its interval."""
+    from blipkit.cost.systems import differences
+    from blipkit.report.compare import compare_folders, differences_table, exit_status, table
+
+    changes = compare_folders(before, after, baseline)
+    if different := differences([before, after]):
+        console.print(differences_table(different))
+    console.print(table(changes))
+    raise typer.Exit(exit_status(changes))
+
+
+@app.command()
+def capture(
+    profile: PROFILE,
+    arm: Annotated[str, typer.Option(help="the arm that answers today; default: the profile's first")] = "",
+    to: Annotated[Path | None, typer.Option(help="the bundle's folder; default results/<profile>-bundle")] = None,
+    with_frames: Annotated[bool, typer.Option("--with-frames", help="put the pictures in, too")] = False,
+    settings: SETTINGS = [],
+) -> None:
+    """Keep what an arm answers here, to compare with on another machine: --set parity.incumbent=FOLDER."""
+    from blipkit.paths import ROOT
+    from blipkit.profiles.profile import load_profile
+    from blipkit.run.preflight import check
+
+    loaded = load_profile(profile, settings)
+    folder = to or ROOT / "results" / f"{loaded.name}-bundle"
+    check(loaded, folder)
+
+    from blipkit.parity.golden import capture
+
+    artifacts = ROOT / "results" / loaded.name / "artifacts"
+    bundle = capture(loaded, arm or loaded.common.arms[0], folder, artifacts, with_frames)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    typer.echo(f"{bundle}: {size / 1e6:.1f} MB; compare with it there: --set parity.incumbent={folder}")
+
+
+@app.command()
+def publish(folder: Annotated[Path, typer.Argument(help="a results folder")]) -> None:
+    """Keep a run's evidence in the repository, under results/published/."""
+    from blipkit.run.publish import publish
+
+    typer.echo(publish(folder))
+
+
+@prices.command()
+def refresh() -> None:
+    """Ask AWS's price list for every on-demand price in params/prices.csv; needs the extra aws, and credentials."""
+    from blipkit.cost.price_list import refresh
+    from blipkit.display.tables import terminal_table
+
+    rows = refresh()
+    moved = [row for row in rows if row["before"] != row["after"]]
+    if moved:
+        console.print(terminal_table(moved[0], ([str(value) for value in row.values()] for row in moved)))
+    typer.echo(f"{len(rows)} prices asked for, {len(moved)} of them changed; params/prices.csv is of today")
+
+
+@app.command()
+def frames(
+    clip: Annotated[Path, typer.Argument(help="a video file")],
+    folder: Annotated[Path, typer.Argument(help="where the frames go")],
+    every: Annotated[str, typer.Option(help="one frame per this much of the video: 2s, 500ms, 1m")] = "2s",
+) -> None:
+    """Cut a video into frames to ask about: --set common.frames_from=FOLDER."""
+    from blipkit.frames.video import cut_video, parse_every
+
+    written = cut_video(clip, folder, parse_every(every))
+    ask = f"blipkit run PROFILE --set common.frames_from={folder}"
+    typer.echo(f"{len(written)} frames in {folder}; ask about them with: {ask}")
+
+
+@app.command()
+def doctor(
+    lowering: Annotated[str, typer.Option(metavar="PROFILE", help="lower its components as for Neuron, on a CPU")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="the same as JSON")] = False,
+) -> None:
+    """Say what this machine is, whether it is right for Neuron, and which arms it can run.
+
+    Or whether a profile's components lower for Neuron. JSON has `ready`: nothing that Neuron needs is missing.
+    """
+    if lowering:
+        raise typer.Exit(_doctor_lowering(lowering))
+
+    from blipkit.display.tables import terminal_table
+    from blipkit.machine import host
+    from blipkit.runners.arms import all_arms, check_machine
+    from blipkit.runners.neuron.doctor import check_parts
+    from blipkit.runners.neuron.support import support_gate
+
+    about, parts, support = host.describe(), check_parts(), support_gate()
+    arms = {}
+    for arm in all_arms():
+        try:
+            check_machine(arm)
+            arms[str(arm)] = ""
+        except BadInput as error:
+            arms[str(arm)] = str(error).replace(str(arm), "ARM")  # arms that one reason stops share a row
+    if as_json:
+        ready = all(row["status"] != "FAIL" for row in parts)
+        found = {"machine": about, "ready": ready, "parts": parts, "platform_support": vars(support), "arms": arms}
+        console.print_json(data=found)
+        return
+    console.print(f"{about['name']}, {about['memory_gib']} GiB, {about['system']}")
+    console.print(", ".join(f"{name} {version}" for name, version in about["versions"].items()))
+    rows = ([row[name] for name in ("part", "seen", "expected", "status")] for row in parts)
+    console.print(terminal_table(("part", "seen", "expected for Neuron", "status"), rows))
+    for row in parts:
+        if row["next"]:
+            typer.echo(f"{row['status']} {row['part']}: {row['next']}")
+    typer.echo(f"{support.status} platform_support: {support.reason}; {support.next}")
+    reasons = {why: ", ".join(arm for arm in arms if arms[arm] == why) for why in arms.values()}
+    rows = ((those, "no" if why else "yes", why) for why, those in reasons.items())
+    console.print(terminal_table(("arms", "run here", "why not"), rows))
+
+
+def _doctor_lowering(name: str) -> int:
+    """Print a row for each component and bucket, and what stands in the way; 0 where every component lowers."""
+    from blipkit.profiles.profile import load_profile
+
+    profile = load_profile(name)
+
+    from blipkit.display.tables import terminal_table
+    from blipkit.model.buckets import parse_buckets
+    from blipkit.model.checkpoints import load_checkpoint
+    from blipkit.model.components import isolate
+    from blipkit.runners.neuron.lowering import MAKE_STACK, find_stack, lower
+
+    stack = profile.section("trace").neuron_stack
+    if find_stack(stack) is None:  # asked before weights are read
+        typer.echo(f"NOT-RUN: there is no environment to lower it in: {MAKE_STACK}")
+        return 1
+    components = isolate(load_checkpoint(profile.common.checkpoint))
+    rows = lower(components, parse_buckets(profile.common.buckets), stack)
+    table = []
+    for row in rows:
+        counts = [str(sum(row[kind].values())) for kind in ("operations", "int64")]
+        error = "" if row["relative_l2"] is None else f"{row['relative_l2']:.1e}"
+        table.append((row["component"], row["bucket"], row["status"], *counts, error))
+    columns = ("component", "bucket", "lowers", "operations", "64-bit", "error")
+    console.print(terminal_table(columns, table, caption="64-bit: integer operations"))
+    for row in rows:
+        for found in row["findings"]:
+            typer.echo(f"{found['status']}: {row['component']}: {found['what']}: {found['where']}; {found['next']}")
+    return int(any(row["status"] == "FAIL" for row in rows))
+
+
+def entry() -> None:
+    """Errors become one message and an exit status: 2 for bad input, 1 for the rest."""
+    try:
+        app()
+    except BlipkitError as error:
+        typer.echo(f"blipkit: {error}", err=True)
+        raise SystemExit(2 if isinstance(error, BadInput) else 1) from None
+
+
+if __name__ == "__main__":
+    entry()

@@ -1,0 +1,26 @@
+"""What refuses knobs of 05_cost before anything runs: values that alone are right and cannot be, here or together."""
+
+
+
+from blipkit.cost.dollars import ONE_OFF
+from blipkit.cost.knobs import Cost
+from blipkit.cost.prices import find_price, load_prices
+from blipkit.cost.systems import find_results
+from blipkit.errors import BadInput, nearest
+
+
+def check_prices(knobs: Cost) -> None:
+    """Each instance that 05 names must have a price, each folder beside it records."""
+    table = load_prices(knobs.own_prices)
+    for instance in (knobs.candidate, *knobs.incumbents, knobs.priced_as):
+        find_price(table, instance, knobs.region, knobs.option)
+    for name in knobs.one_off:
+        if name not in ONE_OFF:
+            raise BadInput(f"cost.one_off: unknown {name!r}; {nearest(name, ONE_OFF)}")
+    for other in knobs.beside:
+        find_results(other)
+
+
+def check_instance(instance: str) -> None:
+    """An instance that is only priced, as trace.compile_on, must have a price where most things have one."""
+    find_price(load_prices(), instance, "us-east-1")

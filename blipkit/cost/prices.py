@@ -1,0 +1,107 @@
+"""The price table, params/prices.csv: USD per hour by instance, region and purchase option, each with source and date."""
+
+import csv
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    FiniteFloat,
+    NonNegativeFloat,
+    PositiveInt,
+    StringConstraints,
+    ValidationError,
+)
+
+from blipkit.errors import BadInput, nearest
+from blipkit.paths import PROFILES
+from blipkit.records.gates import Gate
+
+TABLE = PROFILES / "prices.csv"
+OLD_DAYS = 180  # a price from longer ago is a caveat
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Positive = Annotated[FiniteFloat, Field(gt=0)]
+
+
+def _dates(text: str) -> str:
+    """Refuse what is no date, nor two with a slash between them."""
+    for day in text.split("/"):
+        date.fromisoformat(day)
+    return text
+
+
+class Price(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
+    """One row. usd_per_hour: as published; as_of: date, or first/last date, of the source's data."""
+
+    instance: Text = Field(alias="instance_type")
+    region: Text
+    option: Text = Field(alias="purchase_option")
+    usd_per_hour: Positive
+    vcpu: PositiveInt
+    memory_gib: Positive
+    accelerator: str
+    accelerator_count: NonNegativeFloat  # a quarter, where a GPU is shared
+    accelerator_memory_gib: NonNegativeFloat  # of all of them
+    source: Text
+    as_of: Annotated[str, AfterValidator(_dates)]
+    currency: Literal["USD"] = "USD"
+
+    def age(self, today: date) -> int:
+        """Days since the older of its dates."""
+        return max((today - date.fromisoformat(day)).days for day in self.as_of.split("/"))
+
+
+def load_prices(own: str | Path = "", table: Path = TABLE) -> list[Price]:
+    """Every row of the table, and of a file of one's `own` with such columns; BadInput names the line that is no price."""
+    prices, seen = [], {}
+    for path in filter(None, (table, own)):
+        for line, row in read_rows(Path(path)):
+            where = f"{path}, line {line}"
+            try:
+                price = Price.model_validate(row)
+            except ValidationError as error:
+                problem = error.errors()[0]
+                name, expected = problem["loc"][0], problem["msg"].replace("Input should be", "expected")
+                value = row.get(name, "missing")
+                raise BadInput(f"{where}: {name} is {value!r}; {expected}") from None
+            key = (price.instance, price.region, price.option)
+            if seen.setdefault(key, where) != where:
+                raise BadInput(f"{where}: {' '.join(key)} stands in {seen[key]} already; keep one")
+            prices.append(price)
+    return prices
+
+
+def read_rows(path: Path) -> list[tuple[int, dict]]:
+    """(line, row) of a price file, its cells as texts."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restkey="more cells than columns")
+            return [(reader.line_num, row) for row in reader]
+    except (OSError, UnicodeDecodeError) as error:
+        seen = getattr(error, "strerror", None) or error
+        raise BadInput(f"{path}: {seen}; expected a CSV file with the columns of params/prices.csv") from None
+
+
+def find_price(prices: list[Price], instance: str, region: str, option: str = "on_demand") -> Price:
+    """The one price asked for, or an error that shows the nearest name."""
+    wanted = {"instance": instance, "region": region, "option": option}
+    for name, value in wanted.items():
+        known = {getattr(price, name) for price in prices}
+        prices = [price for price in prices if getattr(price, name) == value]
+        if not prices:
+            raise BadInput(f"no price for {' '.join(wanted.values())}: {name} {value!r}; {nearest(value, known)}")
+    return prices[0]
+
+
+def age_gate(prices: Iterable[Price], today: date | None = None) -> Gate:
+    """WARN where a price that is used is old; measured: the oldest one's days."""
+    today = today or date.today()
+    oldest = max(prices, key=lambda price: price.age(today))
+    days = oldest.age(today)
+    said = f"{oldest.instance}, {oldest.region}, {oldest.option}: as of {oldest.as_of}, {days} days ago"
+    old, advice = days > OLD_DAYS, "blipkit prices refresh, or bring that line of params/prices.csv up to date"
+    return Gate("price age", "answer", "WARN" if old else "PASS", days, OLD_DAYS, "published", said, advice * old)

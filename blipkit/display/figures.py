@@ -1,0 +1,79 @@
+"""Pictures, frames and tables as HTML that needs nothing else: inline, with alt text, readable without colour.
+
+Shown in JupyterLab and in the report alike; where only text can be shown, the alt text is. A terminal has rich's tables.
+"""
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+
+from blipkit.display.html import display_html
+from blipkit.display.tables import table_html
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito's, for any eyes
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+STYLES = ("--", ":", "-.", (0, (7, 2)), (0, (3, 1, 1, 1, 1, 1)))  # lines that differ without colour
+
+
+def axes(title: str, x: str, y: str, size: tuple[float, float] = (7.2, 3.6)):
+    """(figure, axes) in the kit's style; `y` and `x` carry units."""
+    import matplotlib.pyplot as plt
+    import seaborn
+
+    seaborn.set_theme(style="whitegrid", palette=COLOURS)
+    figure, ax = plt.subplots(figsize=size, layout="constrained")
+    ax.set(title=title, xlabel=x, ylabel=y)
+    return figure, ax
+
+
+def show(figure, caption: str, rows, detail: bool = False) -> None:
+    """Display a matplotlib figure as inline SVG, its caption and, folded, its data as a table under it, then close it.
+
+    caption: a sentence or two made from the data, also the alt text; rows: the data, as `show_table` takes it; detail: for the chapter alone, not
+    for the head of the report.
+    """
+    import matplotlib.pyplot as plt
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    plt.close(figure)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    picture = f'<img src="data:image/svg+xml;base64,{data}" alt="{html.escape(caption)}">'
+    table = table_html(rows, f"The data of the figure: {figure.axes[0].get_title()}")
+    opened = '<figure class="detail">' if detail else "<figure>"
+    under = f"<figcaption>{html.escape(caption)}</figcaption>"
+    display_html(f"{opened}{picture}{under}<details><summary>the data as a table</summary>{table}</details></figure>", caption)
+
+
+def show_frames(images: Sequence, captions: Sequence[str], width: int = 160) -> None:
+    """Display PIL images in a row, each with its caption under it; None, a frame that is not on this machine."""
+    parts = []
+    for image, caption in zip(images, captions, strict=True):
+        alt, lines = html.escape("a frame: " + caption.replace("\n", "; ")), html.escape(caption).replace("\n", "<br>")
+        picture = "<p>(not on this machine)</p>"
+        if image is not None:
+            source = f"data:image/png;base64,{_png(image, width)}"
+            picture = f'<img class="frame" src="{source}" width="{width}" alt="{alt}">'
+        style = f"display:inline-block;width:{width}px;margin:6px;vertical-align:top"
+        parts.append(f'<figure style="{style}">{picture}<figcaption>{lines}</figcaption></figure>')
+    display_html(f"<div>{''.join(parts)}</div>", "\n".join(captions))
+
+
+
+
+
+
+
+
+
+
+def _png(image, width: int) -> str:
+    """A frame at twice the width it is shown at, for sharp screens: a report must not weigh what a camera's frames do."""
+    image = image.copy()
+    image.thumbnail((2 * width, 4 * width))
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+

@@ -1,0 +1,43 @@
+"""Tables with a caption, in a notebook, in the report and on a terminal, and how a figure is written as text."""
+
+import html
+from collections.abc import Iterable, Sequence
+
+from blipkit.display.html import display_html
+
+
+def show_table(rows, caption: str, columns: Sequence[str] | None = None) -> None:
+    """Display rows (dicts or a pandas frame) as a table with a caption; floats as `number` has them."""
+    import pandas
+
+    frame = pandas.DataFrame(rows, columns=columns)
+    display_html(table_html(frame, caption), f"{caption}\n{frame.to_string(index=False)}")
+
+
+def table_html(rows, caption: str) -> str:
+    """The table that `show_table` displays, as HTML."""
+    import pandas
+
+    # a column of None alone is no number to pandas
+    frame = pandas.DataFrame(rows).fillna(float("nan"))
+    table = frame.to_html(index=False, border=0, float_format=number, na_rep="not known")
+    said = f"<caption>{html.escape(caption)}</caption><thead>"
+    return table.replace("<thead>", said, 1).replace("<th>", '<th scope="col">')
+
+
+def number(value) -> str:
+    """A figure to four significant digits, its whole part entire; a dash where there is none."""
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
+    return "-" if value is None else str(value)
+
+
+def terminal_table(columns: Sequence[str], rows: Iterable[Iterable[str]], **options):
+    """A rich table for the command line; options: as `rich.table.Table` takes them."""
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(*columns, **options)
+    for row in rows:
+        made.add_row(*map(Text, row))  # Text: what a record says is no markup
+    return made

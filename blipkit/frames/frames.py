@@ -1,0 +1,160 @@
+"""Frames to ask about: drawn scenes with their right answers, or the images of a folder."""
+
+import csv
+import io
+import random
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from blipkit.errors import BadInput, nearest
+from blipkit.frames.images import read_image
+from blipkit.frames.questions import Question
+from blipkit.frames.scenes import draw_scene
+
+DRAWN = "drawn"  # the source of frames that is no folder
+LABELS = "labels.csv"
+COLUMNS = ["file", "question", "answer"]
+SHOWN = 5  # bad files in one message
+
+
+@dataclass(frozen=True)
+class Frame:
+    """name; source: the picture, or the file it is in; answers: question -> right answer, empty where nobody labelled it."""
+
+    name: str
+    source: Image.Image | Path | None
+    answers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def image(self) -> Image.Image:
+        """PIL, RGB. A file is decoded at each call: a folder's images together may be larger than the memory."""
+        return read_image(self.source) if isinstance(self.source, Path) else self.source
+
+
+class Images(Sequence):
+    """Pictures that are decoded when they are asked for; a slice is a list."""
+
+    def __init__(self, frames: Sequence[Frame]):
+        self.frames = frames
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index):
+        return [f.image for f in self.frames[index]] if isinstance(index, slice) else self.frames[index].image
+
+
+def images(frames: Sequence[Frame]) -> Sequence[Image.Image]:
+    """The pictures alone, as a pipeline takes them: a list of drawn ones, `Images` of a folder's."""
+    return Images(frames) if any(isinstance(f.source, Path) for f in frames) else [f.image for f in frames]
+
+
+def drawn_frames(count: int, seed: int) -> list[Frame]:
+    """`count` scenes of the series `seed`; seeds 1 and 2 are what tiny-pets was trained and judged on."""
+    scenes = [draw_scene(seed, index) for index in range(count)]
+    return [Frame(f"scene {seed}-{index}", s.image, s.answers) for index, s in enumerate(scenes)]
+
+
+def fixed_frame() -> Image.Image:
+    """The same frame everywhere, so that what is computed of it can be compared."""
+    return draw_scene(7, 0).image
+
+
+def load_frames(source: str, count: int, seed: int, skip_unreadable: bool = False) -> list[Frame]:
+    """At most `count` frames by `seed`: drawn scenes, or images of the folder `source`; more begin with the same ones.
+
+    BadInput names the images that cannot be read; `skip_unreadable` prints them and takes others instead.
+    """
+    if source == DRAWN:
+        return drawn_frames(count, seed)
+    folder = Path(source).expanduser()
+    files = list_files(folder)
+    labels = read_labels(folder / LABELS, {path.name for path in files})
+    random.Random(seed).shuffle(files)
+    frames, bad = [], []
+    for path in files if skip_unreadable else files[:count]:
+        if len(frames) == count:
+            break
+        try:
+            read_image(path)
+        except BadInput as error:
+            bad.append(str(error))
+        else:
+            frames.append(Frame(path.name, path, labels.get(path.name, {})))
+    if bad:
+        more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+        found = f"frames {source!r}: {len(bad)} of {len(bad) + len(frames)} images cannot be used: {'; '.join(bad[:SHOWN])}{more}"
+        if not (skip_unreadable and frames):
+            advice = "" if skip_unreadable else ", or set common.skip_unreadable to true"
+            raise BadInput(f"{found}. Repair or remove them{advice}")
+        print(f"{found}; skipped")
+    return frames
+
+
+def here(source: str, replay: str) -> str:
+    """The source itself; the drawn scenes where a replay's folder of images is not on this machine."""
+    if replay and source != DRAWN and not Path(source).expanduser().is_dir():
+        print(f"{source} is not on this machine: drawn scenes are shown in its place")
+        return DRAWN
+    return source
+
+
+def list_files(folder: Path) -> list[Path]:
+    """A folder's images, sorted by name: every file but hidden ones, Thumbs.db and labels.csv."""
+    if not folder.is_dir():
+        seen = "is a file" if folder.exists() else "does not exist"
+        raise BadInput(f"frames {str(folder)!r} {seen}; expected 'drawn' or a folder of images")
+    inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    files = [path for path in inside if path.name not in ("Thumbs.db", LABELS) and not path.is_dir()]
+    if not files:
+        only = "holds only folders" if any(path.is_dir() for path in inside) else "holds no images"
+        raise BadInput(f"frames {str(folder)!r} {only}; expected images directly in it")
+    return sorted(files, key=lambda path: path.name)
+
+
+def read_labels(path: Path, files: set[str]) -> dict[str, dict[str, str]]:
+    """File -> question -> right answer, from a table of these three; empty where there is none, BadInput by line."""
+    if not path.is_file():
+        return {}
+    try:
+        reader = csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""), strict=True)
+        rows = [(reader.line_num, cells) for row in reader if any(cells := [cell.strip() for cell in row])]
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise BadInput(f"{path}, line {line}: is not UTF-8; expected comma-separated values, saved as UTF-8") from None
+    except csv.Error as error:
+        raise BadInput(f"{path}, line {reader.line_num}: {error}; expected comma-separated values") from None
+    line, header = rows[0] if rows else (1, [])
+    if header != COLUMNS:
+        raise BadInput(f"{path}, line {line}: saw {','.join(header)!r}; expected the header {','.join(COLUMNS)}")
+    labels: dict[str, dict[str, str]] = {}
+    for line, row in rows[1:]:
+        where = f"{path}, line {line}"
+        if len(row) != len(COLUMNS) or not all(row):
+            expected = "expected a file, a question and an answer (a comma in a text needs quotes around it)"
+            raise BadInput(f"{where}: saw {row}; {expected}")
+        file, question, answer = row
+        if file not in files:
+            known = textwrap.shorten(nearest(file, files), 200, placeholder=" ...")
+            raise BadInput(f"{where}: no file {file!r} in the folder; {known}")
+        first = labels.setdefault(file, {}).setdefault(question, answer)
+        if answer != first:
+            raise BadInput(f"{where}: {file!r}, {question!r} is {answer!r} here and {first!r} above; keep one")
+    return labels
+
+
+def check_labels(frames: Sequence[Frame], questions: Sequence[Question]) -> None:
+    """Refuse a folder's labels that can count for nothing: none for a question that is asked, or no candidate of it."""
+    asked = {q.text: q.candidates for q in questions}
+    labels = [(f.name, q, a) for f in frames if isinstance(f.source, Path) for q, a in f.answers.items()]
+    if labels and not any(question in asked for _, question, _ in labels):
+        first, said = labels[0][1], "none of its questions is asked; write them as in common.questions"
+        raise BadInput(f"{LABELS}: {said}. {first!r}: {nearest(first, asked)}")
+    for file, question, answer in labels:
+        if (candidates := asked.get(question)) and answer not in candidates:
+            said = f"{file!r}, {question!r} is {answer!r}, no candidate of the question"
+            raise BadInput(f"{LABELS}: {said}; {nearest(answer, candidates)}")

@@ -1,0 +1,53 @@
+"""What refuses knobs of 04_concurrency before anything runs: values that alone are right and cannot be, here or together."""
+
+
+import math
+from collections.abc import Sequence
+
+from blipkit.errors import BadInput
+from blipkit.load.knobs import Concurrency
+from blipkit.machine import host
+from blipkit.runners.arms import Arm, check_timed
+
+SETTING_S = 10  # to start a setting's processes and end them, by experience
+
+
+def check_arms_under_load(knobs: Concurrency, arms: Sequence[Arm]) -> None:
+    """Only arms that there are, that have a speed, and that have a core where a placement needs one, are put under load."""
+    for arm in arms[: knobs.arms_under_load]:
+        check_timed(arm)
+        if not arm.spec.holds_core and "contexts" in knobs.placements:
+            said = f"contexts put a pipeline on each NeuronCore, and arm '{arm}' has none"
+            raise BadInput(f"concurrency.placements: {said}; take threads or processes")
+
+
+def check_number_of_arms(knobs: Concurrency, arms: Sequence[Arm]) -> None:
+    """As many arms under load as there are, at most."""
+    if knobs.arms_under_load > len(arms):
+        raise BadInput(f"concurrency.arms_under_load is {knobs.arms_under_load}; common.arms has {len(arms)}")
+
+
+def check_percentile(knobs: Concurrency) -> None:
+    """A percentile that a latency can have."""
+    if knobs.percentile >= 100:
+        raise BadInput(f"concurrency.percentile is {knobs.percentile}; expected less than 100, such as 90 or 99")
+
+
+def check_servers(knobs: Concurrency) -> None:
+    """Servers have cores of their own, unless the profile says that they need not."""
+    most, cores = max(knobs.servers), host.usable_cores()
+    if most > cores and not knobs.oversubscribe:
+        said = f"{most} servers on {cores} cores take turns instead of serving"
+        raise BadInput(f"concurrency.servers: {said}; name fewer, or say concurrency.oversubscribe: true")
+
+
+def check_grid_time(knobs: Concurrency, limit_s: int) -> None:
+    """All settings together take no longer than a cell may."""
+    settings = knobs.arms_under_load * len(knobs.placements) * len(knobs.servers) * len(knobs.clients)
+    runs, once_s = (settings + 2) * knobs.repeats, SETTING_S + knobs.warmup + knobs.seconds
+    if runs * once_s <= limit_s:
+        return
+    left = math.floor(limit_s / runs - SETTING_S - knobs.warmup)
+    advice = f"take concurrency.seconds={left}" if left >= 1 else "name fewer servers or clients, or fewer repeats"
+    took = f"{runs} runs of about {once_s:g} s take {runs * once_s / 60:.0f} minutes, a cell may take {limit_s / 60:.0f}"
+    raise BadInput(f"concurrency: {took}; {advice}, or raise common.cell_limit_s")

@@ -1,0 +1,101 @@
+"""Run one function of ours in a fresh Python process and take back what it returns.
+
+Compiling and load tests run this way: a Neuron core stays with its process until exit, its runtime is not fork-safe,
+and a Jupyter kernel has threads of its own. Starting costs 2-3 s, the import of torch. Arguments and result are JSON:
+a child gets a checkpoint's name and digest, never pickled weights.
+"""
+
+import json
+import os
+import pkgutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from blipkit.errors import BadInput, BlipkitError
+
+
+def call(target: str, *, timeout_s: float, threads: int = 0, python=sys.executable, environment={}, **arguments):
+    """Return `module:function`(**arguments), run in a child.
+
+    threads: torch's threads in the child; 0 leaves torch's choice. python: another environment's; environment: variables
+    that it gets besides ours. Raises BlipkitError with the child's last lines when it dies or takes longer than
+    `timeout_s`.
+    """
+    with tempfile.TemporaryDirectory(prefix="blipkit-") as folder:
+        question, answer = Path(folder, "question.json"), Path(folder, "answer.json")
+        question.write_text(json.dumps(arguments))
+        environment = {**os.environ, **environment}
+        if threads:
+            environment |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+        child_end, our_end = os.pipe()
+        process = subprocess.Popen(
+            [python, "-X", "faulthandler", "-m", "blipkit.machine.child", target, question, answer, str(child_end)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",  # whatever it prints, it is told
+            env=environment,
+            pass_fds=[child_end],
+            start_new_session=True,  # so that a compiler which the child started can be stopped with it
+        )
+        os.close(child_end)
+        try:
+            printed, _ = process.communicate(timeout=timeout_s)
+            ended = f"died ({_how(process.returncode)})"
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            printed, _ = process.communicate()
+            ended = f"took longer than {timeout_s:.0f} s and was stopped"
+        finally:
+            if process.poll() is None:  # Ctrl-C: leave no orphan behind
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            os.close(our_end)
+        if process.returncode:
+            raise BlipkitError(f"{target} {ended}; its last lines:\n{_tail(printed)}")
+        told = json.loads(answer.read_text())
+        if "problem" in told:
+            raise (BadInput if told["bad_input"] else BlipkitError)(told["problem"])
+        return told["returned"]
+
+
+def _how(status: int) -> str:
+    if status >= 0:
+        return f"exit status {status}"
+    name = signal.Signals(-status).name
+    return f"{name}, perhaps out of memory" if name == "SIGKILL" else name
+
+
+def _tail(text: str, lines: int = 15) -> str:
+    """The last lines, or faulthandler's first ones, which name the place; its list of extension modules says nothing."""
+    told = [line for line in text.strip().splitlines() if line and not line.startswith("Extension modules:")]
+    if crash := next((i for i, line in enumerate(told) if line.startswith("Fatal Python error")), 0):
+        told = told[: crash + lines - 2]
+    return "\n".join(told[-lines:]) or "(it printed nothing)"
+
+
+def _end_with_parent(pipe: int) -> None:
+    """Wait until the parent's end of the pipe is closed, which its death does too; then end with all we started."""
+    os.read(pipe, 1)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def main() -> None:
+    target, question, answer, pipe = sys.argv[1:]
+    threading.Thread(target=_end_with_parent, args=(int(pipe),), daemon=True).start()
+    arguments = json.loads(Path(question).read_text())
+    try:
+        told = {"returned": pkgutil.resolve_name(target)(**arguments)}
+    except Exception as error:
+        said = str(error) if isinstance(error, BlipkitError) else f"{target}: {type(error).__name__}: {error}"
+        told = {"problem": said, "bad_input": isinstance(error, BadInput)}
+    Path(answer).write_text(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()

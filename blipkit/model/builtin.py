@@ -1,0 +1,78 @@
+"""The checkpoints that the kit brings or makes: the trained `tiny-pets`, and `random-base`, made on first use."""
+
+import os
+from pathlib import Path
+
+from blipkit.errors import BlipkitError
+from blipkit.frames.scenes import ACTIVITIES, QUESTIONS
+
+BUILTIN = ("tiny-pets", "random-base")
+TINY_PETS = Path(__file__).parent / "tiny_pets" / "checkpoint"
+RANDOM_BASE = "random-base-1"  # folder name in the cache; the number changes when its recipe does
+
+
+def random_base_folder() -> Path:
+    """Folder of `builtin:random-base`, made on first use in the user's cache (1.5 GB)."""
+    from filelock import FileLock
+
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "blipkit"
+    folder = cache / RANDOM_BASE
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / f"{RANDOM_BASE}.lock"):
+        if not folder.is_dir():
+            part = folder.with_suffix(".part")
+            try:
+                _save_random_base(part)
+            except OSError as error:
+                seen = f"builtin:random-base needs 1.5 GB in {cache}: {error}"
+                raise BlipkitError(f"{seen}; free some, or set XDG_CACHE_HOME") from None
+            part.rename(folder)
+    return folder
+
+
+def _save_random_base(folder: Path) -> None:
+    import torch
+    from transformers import BlipConfig, BlipForQuestionAnswering
+
+    # BLIP's default vision range is 1e-10, which makes every image look the same
+    vision = {"image_size": 384, "patch_size": 16, "initializer_range": 0.02}
+    ids = {"bos_token_id": 30522, "sep_token_id": 102, "pad_token_id": 0}
+    text = {"num_attention_heads": 12, "vocab_size": 30524, **ids}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = BlipForQuestionAnswering(BlipConfig(vision_config=vision, text_config=text))
+    model.save_pretrained(folder)
+    save_processor(word_tokenizer(bert_ids=True), 384, folder)
+
+
+def save_processor(tokenizer, image_size: int, folder: Path) -> None:
+    """Write tokenizer and image processor beside the weights, as transformers 4 and 5 both read them."""
+    from transformers import BlipProcessor
+
+    try:  # transformers 5: the class that needs no torchvision
+        from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil as ImageProcessor
+    except ImportError:
+        from transformers.models.blip.image_processing_blip import BlipImageProcessor as ImageProcessor
+    image_processor = ImageProcessor(size={"height": image_size, "width": image_size})
+    BlipProcessor(image_processor, tokenizer).save_pretrained(folder)
+    image_processor.save_pretrained(folder)  # transformers 4 looks for preprocessor_config.json
+
+
+def word_tokenizer(bert_ids: bool = False):
+    """WordPiece over the words of the built-in questions and answers, with single letters so that no word is unknown.
+
+    bert_ids: put [SEP] and [DEC] at the ids that BLIP-base uses (102 and 30522).
+    """
+    from tokenizers import BertWordPieceTokenizer, Tokenizer
+    from transformers import BertTokenizerFast
+
+    words = sorted({w for text in (*QUESTIONS, *ACTIVITIES, "yes no") for w in text.replace("?", " ").split()})
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+    rest = list(dict.fromkeys([*".,?!'-", *letters, *(f"##{c}" for c in letters), *words]))
+    entries = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]", *rest]
+    if bert_ids:
+        entries = ["[PAD]", *(f"[unused{i}]" for i in range(99)), "[UNK]", "[CLS]", "[SEP]", "[MASK]", *rest]
+        entries += [f"[unused{i}]" for i in range(len(entries), 30522)] + ["[DEC]", "[ENC]"]
+    vocabulary = {token: i for i, token in enumerate(entries)}
+    tokenizer = Tokenizer.from_str(BertWordPieceTokenizer(vocabulary).to_str())  # as BERT's own splits and joins words
+    return BertTokenizerFast(tokenizer_object=tokenizer, bos_token="[DEC]", model_max_length=512 if bert_ids else 64)

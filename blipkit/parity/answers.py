@@ -1,0 +1,167 @@
+"""Does any answer change? Answer by answer, a candidate against the reference, and against what answers today."""
+
+import math
+from collections.abc import Sequence
+from itertools import zip_longest
+
+from blipkit.frames.frames import Frame
+from blipkit.frames.questions import Question
+from blipkit.model.pipeline import Answer
+from blipkit.records.gates import Gate, judge, not_run
+from blipkit.runners.arms import evidence_of
+from blipkit.statistics import calibration_error, mcnemar, reliability, trials_needed, wilson
+
+
+def decisions(arm: str, frames: Sequence[Frame], questions: Sequence[Question], reference, candidate) -> list[dict]:
+    """One row per frame and question: both answers with margin and probability, whether it flipped, the label, if any.
+
+    moved: how far the margin went, nats, through zero where the answer flipped. Open answers that differ have the
+    first token that does, and on each side the gap there between the two best logits.
+    """
+    rows = []
+    for frame, ours, theirs in zip(frames, reference, candidate, strict=True):
+        for question, a, b in zip(questions, ours, theirs, strict=True):
+            rows.append(_decision(arm, frame, question, a, b))
+    return rows
+
+
+def _decision(arm: str, frame: Frame, question: Question, reference: Answer, candidate: Answer) -> dict:
+    tokens = enumerate(zip_longest(reference.tokens, candidate.tokens))
+    parted = next((place for place, (a, b) in tokens if a != b), None)
+    flipped = candidate.text != reference.text or math.isnan(candidate.margin)
+    row = {
+        "arm": arm,
+        "frame": frame.name,
+        "question": question.text,
+        "open": question.candidates is None,
+        "label": frame.answers.get(question.text),
+        "flipped": flipped,
+        "moved": abs(reference.margin + candidate.margin) if flipped else abs(reference.margin - candidate.margin),
+        "first_divergence": parted,
+    }
+    for side, one in (("reference", reference), ("candidate", candidate)):
+        row |= {side: one.text, f"{side}_margin": one.margin, f"{side}_probability": one.probability}
+        row[f"{side}_gap"] = None if parted is None else one.gaps[parted]
+    return row
+
+
+def ranked(rows: Sequence[dict]) -> list[dict]:
+    """Answers to questions with candidates: an open answer has no single margin, so only these can be judged."""
+    return [row for row in rows if not row["open"]]
+
+
+def unexcused(rows: Sequence[dict], noise: float) -> list[dict]:
+    """Flips at a margin of the reference that is wider than `noise`, nats: rounding does not reach that far.
+
+    Nor is an answer that is not a number rounding.
+    """
+    flips = [row for row in ranked(rows) if row["flipped"]]
+    return [r for r in flips if not r["reference_margin"] < noise or math.isnan(r["candidate_margin"])]
+
+
+def summarise_decisions(rows: Sequence[dict], noise: float) -> dict:
+    """One arm's row: flips of ranked answers and their rate (95 % Wilson), those beyond `noise`, open answers that differ."""
+    judged, opened = ranked(rows), [row for row in rows if row["open"]]
+    flips = sum(row["flipped"] for row in judged)
+    low, high = wilson(flips, len(judged))
+    return {
+        "arm": rows[0]["arm"],
+        "ranked_answers": len(judged),
+        "ranked_flips": flips,
+        "flip_rate_low": low,
+        "flip_rate_high": high,
+        "unexcused_flips": len(unexcused(rows, noise)),
+        "noise": noise,  # nats
+        "open_answers": len(opened),
+        "open_flips": sum(row["flipped"] for row in opened),
+        "largest_movement": max((row["moved"] for row in judged), default=None),
+    }
+
+
+def between(ours: Sequence[dict], theirs: Sequence[dict]) -> dict:
+    """Two arms' rows about the same answers: how often they differ, and against labels who is right alone (McNemar)."""
+    pairs = list(zip(ranked(ours), ranked(theirs), strict=True))
+    assert all((a["frame"], a["question"]) == (b["frame"], b["question"]) for a, b in pairs)
+    differ = sum(a["candidate"] != b["candidate"] for a, b in pairs)
+    low, high = wilson(differ, len(pairs))
+    right = [(a["candidate"] == a["label"], b["candidate"] == a["label"]) for a, b in pairs if _labelled(a)]
+    first, second = right.count((True, False)), right.count((False, True))
+    p = mcnemar(first, second) if right else None
+    counts = {"answers": len(pairs), "differ": differ, "rate_low": low, "rate_high": high, "labelled": len(right)}
+    return {**counts, "only_first_right": first, "only_second_right": second, "mcnemar_p": p}
+
+
+def _labelled(row: dict) -> bool:
+    return isinstance(row["label"], str)  # parquet gives NaN for none
+
+
+def calibration(rows: Sequence[dict], side: str = "candidate") -> list[dict]:
+    """`statistics.reliability` of one side's labelled answers with candidates; empty where nothing is labelled."""
+    judged = [row for row in ranked(rows) if _labelled(row)]
+    right = [row[side] == row["label"] for row in judged]
+    return reliability([row[f"{side}_probability"] for row in judged], right)
+
+
+def summarise_labels(rows: Sequence[dict], side: str = "candidate") -> dict | None:
+    """Right answers, their share with its 95 % interval, and the expected calibration error; None without labels."""
+    if not (bins := calibration(rows, side)):
+        return None
+    n = sum(row["n"] for row in bins)
+    right = round(sum(row["n"] * row["right"] for row in bins))
+    low, high = wilson(right, n)
+    found = {"labelled": n, "right": right, "accuracy": right / n, "low": low, "high": high}
+    return {**found, "calibration_error": calibration_error(bins)}
+
+
+def decision_gate(
+    arm: str, rows: Sequence[dict], limit: float, noise: float, incumbent: float | None = None, drawings: bool = False
+) -> Gate:
+    """PASS where the upper 95 % bound of unexcused flips is within the limit, and not above the incumbent's.
+
+    noise: nats, what the format explains; incumbent: the same bound of what answers today. drawings: the frames are
+    drawn scenes and the checkpoint was not trained on them, so that its margins there say little: at most WARN.
+    """
+    judged, name = ranked(rows), f"decisions {arm}"
+    if not judged:
+        return not_run(name, "answer", "no question with candidates was asked", "add one to common.questions")
+    beyond, flips = len(unexcused(rows, noise)), sum(row["flipped"] for row in judged)
+    upper, bound = flip_bound(rows, noise), limit if incumbent is None else min(limit, incumbent)
+    reason = f"upper 95 % bound of the rate of unexcused flips: {beyond} of {len(judged)} answers; {flips} flips in all"
+    reason += f"; a flip at a margin below {noise:.2g} nats is its format's rounding"
+    if incumbent is not None:
+        reason += f"; the incumbent's bound is {incumbent:.2g}"
+    advice = "look at the flips in 03_parity: at such margins it is no rounding"
+    if not beyond:
+        advice = f"ask more frames: {trials_needed(bound)} answers without such a flip bound the rate by {bound:.2g}"
+    gate = judge(name, "answer", upper, bound, evidence=evidence_of(arm), reason=reason, next=advice)
+    if drawings and gate.status == "PASS":
+        gate.status, gate.reason = "WARN", f"drawings, not your cameras; {reason}"
+        gate.next = "ask about frames of your own: common.frames_from"
+    return gate
+
+
+def flip_bound(rows: Sequence[dict], noise: float) -> float:
+    """Upper 95 % bound of the rate of unexcused flips."""
+    return wilson(len(unexcused(rows, noise)), len(ranked(rows)))[1]
+
+
+def format_noise(rows: Sequence[dict]) -> float:
+    """How far B, the model in the candidate's format, moved some margin of the reference, nats: what rounding can flip."""
+    return max((row["moved"] for row in ranked(rows) if math.isfinite(row["moved"])), default=math.nan)
+
+
+def accuracy_gate(rows: Sequence[dict], floor: float, drawings: bool = False) -> Gate:
+    """Share of the reference's answers that are right, among labelled questions with candidates; one arm's rows.
+
+    drawings: as in `decision_gate`; the scenes' labels are then not this checkpoint's to answer.
+    """
+    if drawings:
+        reason = "the drawn scenes' labels are not this checkpoint's to answer"
+        advice = "ask about labelled frames of your own: common.frames_from, labels.csv"
+        return not_run("accuracy", "answer", reason, advice)
+    if not (found := summarise_labels(rows, "reference")):
+        reason = "no labels for these frames and questions"
+        return not_run("accuracy", "answer", reason, "put labels.csv (file, question, answer) beside the images")
+    reason = f"{found['right']} of {found['labelled']} right, 95 % interval {found['low']:.3f} to {found['high']:.3f}"
+    advice = "is this the checkpoint you meant, and are the labels right?"
+    return judge("accuracy", "answer", found["accuracy"], floor, at_least=True, reason=reason, next=advice)

@@ -1,0 +1,68 @@
+"""What refuses knobs of 03_parity before anything runs: values that alone are right and cannot be, here or together."""
+
+
+import math
+from collections.abc import Sequence
+
+from blipkit.errors import BadInput, nearest
+from blipkit.frames.frames import load_frames
+from blipkit.frames.questions import Question
+from blipkit.parity.knobs import Parity
+from blipkit.paths import is_folder
+from blipkit.profiles.profile import Profile
+from blipkit.runners.arms import Arm, check_answers, check_machine, parse_arm
+from blipkit.statistics import trials_needed, wilson
+
+
+def check_limits(knobs: Parity, arms: Sequence[Arm]) -> None:
+    """Refuse limits that say nothing of a number format that some arm computes in."""
+    for arm in arms:
+        needed = ["tensor_limit"] if arm.format.same_format else ["tensor_limit", "excused_margin"]
+        for name in needed:
+            if arm.precision not in getattr(knobs, name):
+                said = f"parity.{name} says nothing of {arm.precision}, which judges arm '{arm}'"
+                raise BadInput(f"{said}; add {arm.precision}: LIMIT")
+
+
+def check_required(required: Sequence[str], arms: Sequence[Arm]) -> None:
+    """Refuse gates that are required of an arm or a component, and that nothing here has."""
+    from blipkit.model.components import PIECES
+
+    known = [f"decisions {arm}" for arm in arms] + [f"lowering {component}" for component in PIECES]
+    known += [f"parity {arm} {component}" for arm in arms for component in (*PIECES, "pipeline")]
+    for gate in required:
+        if gate.startswith(("decisions ", "parity ", "lowering ")) and gate not in known:
+            advice = f"{nearest(gate, known)} Name those you need, or none: []"
+            raise BadInput(f"common.required: nothing here has the gate {gate!r}; {advice}")
+
+
+def check_incumbent_arm(name: str) -> None:
+    """An incumbent that is no folder must be an arm that this machine can run."""
+    if not name or is_folder(name):
+        return
+    try:
+        check_answers(parse_arm(name))
+    except BadInput as error:
+        raise BadInput(f"parity.incumbent: no folder {name!r}, and {error}") from None
+    check_machine(parse_arm(name))
+
+
+def check_incumbent_bundle(profile: Profile, checkpoint, questions: Sequence[Question], buckets: Sequence) -> None:
+    """A bundle must be of this checkpoint, these questions, shapes and frames."""
+    from blipkit.parity.golden import check_bundle, find_bundle
+
+    common, knobs = profile.common, profile.section("parity")
+    if bundle := find_bundle(knobs.incumbent):
+        check_bundle(bundle, checkpoint, questions, buckets)
+        bundle.places(load_frames(common.frames_from, knobs.frames, common.seed, common.skip_unreadable))
+
+
+def check_count(frames: int, knobs: Parity, questions: Sequence[Question]) -> None:
+    """So many answers must be able to bound the rate of flips: otherwise nothing that is measured could pass."""
+    asked = sum(question.candidates is not None for question in questions)
+    answers, needed = frames * asked, trials_needed(knobs.flip_limit)
+    if asked and answers < needed:
+        said = f"{answers} answers ({frames} frames, {asked} questions with candidates) cannot bound a rate so tightly"
+        bound = math.ceil(1000 * wilson(0, answers)[1]) / 1000
+        advice = f"ask {math.ceil(needed / asked)} frames (parity.frames), or raise the limit to {bound}"
+        raise BadInput(f"parity.flip_limit is {knobs.flip_limit}, and {said}; {advice}")

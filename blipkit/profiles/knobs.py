@@ -1,0 +1,106 @@
+"""A knob: a typed field with its default, unit and meaning, and the values that it can mean."""
+
+import copy
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, Field, field, fields
+from functools import cache
+from typing import Any, ClassVar, NamedTuple, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from blipkit.errors import BadInput, nearest
+
+
+class Range(NamedTuple):
+    """Which numbers a knob can mean, in words and as a test."""
+
+    words: str
+    holds: Callable[[float], bool]
+
+
+POSITIVE = Range("more than zero", lambda value: value > 0)
+ZERO_OR_MORE = Range("zero or more", lambda value: value >= 0)
+SHARE = Range("a share, at least 0 and less than 1", lambda value: 0 <= value < 1)
+BUSY = Range("a share of the time, more than 0 and at most 1", lambda value: 0 < value <= 1)
+
+
+class Section:
+    """Base of a profile's sections, frozen dataclasses of knobs. name: the section's, as profiles write it."""
+
+    name: ClassVar[str]
+
+
+def knob(
+    default: Any,
+    meaning: str,
+    unit: str = "",
+    *,
+    within: Range = POSITIVE,
+    one_of: Sequence[str] = (),
+    may_be_empty: bool = False,
+) -> Any:
+    """A field of a Section. meaning: what it says and why; within: for every number in it; one_of: the texts it can be."""
+    about = {"meaning": meaning, "unit": unit, "within": within, "one_of": one_of, "may_be_empty": may_be_empty}
+    if isinstance(default, list | dict):
+        return field(default_factory=lambda: copy.deepcopy(default), metadata=about)
+    return field(default=default, metadata=about)
+
+
+def default_of(one: Field) -> Any:
+    """A field's default."""
+    return one.default if one.default is not MISSING else one.default_factory()
+
+
+@cache
+def types_of(cls: type) -> dict[str, Any]:
+    """Name -> type of each field of a dataclass."""
+    hints = get_type_hints(cls)
+    return {one.name: hints[one.name] for one in fields(cls)}
+
+
+def check_fields(cls: type, values: dict, where: str) -> None:
+    """Refuse what no field of a dataclass names, types or ranges allow. where: how the message begins."""
+    known = {one.name: one for one in fields(cls)}
+    for name, value in values.items():
+        if name not in known:
+            raise BadInput(f"{where}: unknown key {name!r}; {nearest(name, known)}")
+        check_value(known[name], types_of(cls)[name], value, where)
+
+
+def check_value(one: Field, kind: Any, value: Any, where: str) -> None:
+    """Refuse a value that a field's type or range does not allow."""
+    try:
+        TypeAdapter(kind).validate_python(value, strict=True)
+    except ValidationError as error:
+        raise BadInput(f"{where}: {_in_words(one.name, error)}") from None
+    _check_range(one, value, f"{where}: {one.name}")
+    known = one.metadata.get("one_of")
+    for seen in value if isinstance(value, list) else [value]:
+        if known and seen not in known:
+            raise BadInput(f"{where}: {one.name} is {seen!r}; {nearest(seen, known)}")
+
+
+def _in_words(name: str, error: ValidationError) -> str:
+    """What was seen and expected, where pydantic refused a value."""
+    problem = error.errors()[0]
+    path, seen = ".".join(map(str, (name, *problem["loc"]))), problem["input"]
+    exponent = isinstance(seen, str) and re.fullmatch(r"[+-]?[\d.]+e[+-]?\d+", seen, re.IGNORECASE)
+    hint = " (YAML reads 1e-3 as text; write 1.0e-3)" if exponent else ""
+    expected = problem["msg"].replace("Input should be ", "expected ")
+    return f"{path} is {seen!r}; {expected}{hint}"
+
+
+def _check_range(one: Field, value: Any, where: str) -> None:
+    """Refuse numbers that a knob cannot mean, and what is empty."""
+    is_empty = value in ([], {}) or (isinstance(value, str) and not value.strip())
+    if is_empty and not one.metadata.get("may_be_empty"):
+        raise BadInput(f"{where} is empty; expected {'a text' if isinstance(value, str) else 'at least one entry'}")
+    if isinstance(value, list | dict):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            _check_range(one, item, f"{where}.{key}")
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        within = one.metadata.get("within", POSITIVE)
+        if not (math.isfinite(value) and within.holds(value)):
+            raise BadInput(f"{where} is {value}; expected {within.words}")

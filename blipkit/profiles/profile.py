@@ -1,0 +1,176 @@
+"""A profile: which knobs differ from their defaults, as read from a file, and what it resolves to."""
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from blipkit.errors import BadInput, nearest
+from blipkit.paths import NOTEBOOKS, PROFILES, ROOT
+from blipkit.profiles.common import Common
+from blipkit.profiles.knobs import Section, check_value, default_of, types_of
+from blipkit.profiles.sections import homes_of, section_class, section_of, sections
+
+# Keys of older kits, as recorded profiles have them: section.key -> what it is called now.
+RENAMED = {"concurrency.p99_limit_ms": "concurrency.latency_limit_ms"}
+# Values that an older kit's knob implied, where the new name alone would mean something else.
+IMPLIED = {"concurrency.p99_limit_ms": {"concurrency.percentile": 99.0}}
+
+
+@dataclass
+class Profile:
+    """A profile as read: `name`, and the values of each section that differ from the defaults.
+
+    settings: the `section.key` of each --set, in order.
+    """
+
+    name: str
+    sections: dict[str, dict[str, Any]]
+    settings: list[str] = field(default_factory=list)
+
+    def section(self, name: str) -> Section:
+        """One section's knobs, typed, those not named at their defaults."""
+        return section_class(name)(**self.sections.get(name, {}))
+
+    @property
+    def common(self) -> Common:
+        return self.section("common")
+
+    def resolved(self) -> dict[str, dict[str, Any]]:
+        """Every knob with its value: running this profile repeats the run."""
+        return {name: values_of(self.section(name)) for name in sections()}
+
+    def parameters(self, stem: str, results: str, replay: str = "") -> dict[str, Any]:
+        """What papermill passes to the notebook `stem`: where it works, and the chapter's own knobs."""
+        own = values_of(self.section(section_of(stem)))
+        return {"results": results, "profile": self.name, "replay": replay, **own}
+
+    def origin(self, section: str, name: str, value: Any) -> str:
+        """Where a knob's value came from: default, profile, --set, or a notebook's own cell."""
+        stated = self.sections.get(section, {})
+        if name in stated and stated[name] == value:
+            return "--set" if f"{section}.{name}" in self.settings else "profile"
+        default = next(default_of(one) for one in fields(section_class(section)) if one.name == name)
+        return "default" if value == default else "cell"
+
+
+def values_of(section: Section) -> dict[str, Any]:
+    """Name -> value of every knob of a section."""
+    return {one.name: getattr(section, one.name) for one in fields(section)}
+
+
+def load_profile(name: str, settings: list[str] = ()) -> Profile:
+    """Read `name` (a profile in params/, or a path), apply `section.key=value` settings, refuse what nobody reads."""
+    if not NOTEBOOKS.is_dir():
+        raise BadInput(f"no notebooks in {ROOT}: blipkit runs from a checkout of its repository (pip install -e .)")
+    path = Path(name) if name.endswith((".yaml", ".yml")) or "/" in name else PROFILES / f"{name}.yaml"
+    if not path.is_file():
+        raise BadInput(f"profile {name!r}: no file {path}; {nearest(name, [p.stem for p in PROFILES.glob('*.yaml')])}")
+    raw = read_sections(path)
+    is_recorded = path.with_name("run.json").is_file()
+    if is_recorded:
+        raw = translated(raw)
+    stated = [_apply(raw, setting) for setting in settings]
+    check_sections(raw, path)
+    return Profile(path.resolve().parent.name if path.name == "profile.yaml" else path.stem, raw, stated)
+
+
+def read_profile(folder: Path) -> Profile:
+    """The profile of the run that left a results folder; knobs that are newer than it have their defaults."""
+    return Profile(folder.name, translated(read_sections(folder / "profile.yaml")))
+
+
+def section_in(folder: Path, name: str) -> Section:
+    """One section's knobs of the run that left a results folder."""
+    known = {one.name for one in fields(section_class(name))}
+    values = read_profile(folder).sections.get(name, {})
+    return section_class(name)(**{key: value for key, value in values.items() if key in known})
+
+
+def translated(raw: dict[str, dict]) -> dict[str, dict]:
+    """A recorded profile's sections with the names of today."""
+    made = {section: dict(values) if isinstance(values, dict) else values for section, values in raw.items()}
+    for old, new in RENAMED.items():
+        (old_section, old_key), (new_section, new_key) = old.split("."), new.split(".")
+        if old_key not in made.get(old_section, {}):
+            continue
+        made.setdefault(new_section, {}).setdefault(new_key, made[old_section].pop(old_key))
+        for implied, value in IMPLIED.get(old, {}).items():
+            section, key = implied.split(".")
+            made.setdefault(section, {}).setdefault(key, value)
+    return made
+
+
+def read_sections(path: Path) -> dict[str, dict]:
+    """The sections of a profile as they stand in the file, their keys and values not checked."""
+    try:
+        found = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(f"profile {path}: not YAML ({_first_words(error)}); compare params/tiny.yaml") from None
+    except OSError as error:
+        raise BadInput(f"profile {path}: {error.strerror}; expected a file that can be read") from None
+    if not isinstance(found, dict):
+        seen = "an empty file" if found is None else type(found).__name__
+        raise BadInput(f"profile {path}: expected sections such as `common:` and `parity:`, saw {seen}")
+    return {name: values if values is not None else {} for name, values in found.items()}
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error: otherwise the first one is lost without a word."""
+
+    def construct_mapping(self, node, deep=False):
+        seen = []
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                said = f"key {key!r} stands twice, the second time"
+                raise yaml.MarkedYAMLError(problem=said, problem_mark=key_node.start_mark)
+            seen.append(key)
+        return super().construct_mapping(node, deep)
+
+
+def _first_words(error: Exception) -> str:
+    """What a parser complains of, with the line, on one line."""
+    mark = getattr(error, "problem_mark", None)
+    said = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return f"{said} in line {mark.line + 1}" if mark else said
+
+
+def _apply(raw: dict, setting: str) -> str:
+    """Put the value of one --set into its section; its `section.key`."""
+    key, equals, text = setting.partition("=")
+    section, _, name = key.strip().partition(".")
+    if not (equals and name):
+        raise BadInput(f"--set {setting!r}: expected section.key=value, such as parity.frames=20")
+    try:
+        value = yaml.load(text, _StrictLoader)
+    except yaml.YAMLError:
+        advice = "quote texts, such as --set 'common.questions=[\"is the dog barking?\"]'"
+        raise BadInput(f"--set {setting!r}: the value is not YAML; {advice}") from None
+    if isinstance(raw.setdefault(section, {}), dict):  # else `check_sections` names the section
+        raw[section][name] = value
+    return f"{section}.{name}"
+
+
+def check_sections(raw: dict, where: Path) -> None:
+    """Refuse sections and keys that nobody reads, and values that no knob can mean."""
+    for section, values in raw.items():
+        if section not in sections():
+            raise BadInput(f"{where}: unknown section {section!r}; {nearest(section, sections())}")
+        if not isinstance(values, dict):
+            raise BadInput(f"{where}: section {section!r} should be `key: value` lines, saw {values!r}")
+        known = {one.name: one for one in fields(section_class(section))}
+        for name, value in values.items():
+            if name not in known:
+                raise BadInput(f"{where}: {section}: unknown key {name!r}; {_advice(section, name)}")
+            check_value(known[name], types_of(section_class(section))[name], value, f"{where}: {section}")
+
+
+def _advice(section: str, name: Any) -> str:
+    """What an unknown key is called now, where it belongs, or the nearest right one."""
+    if new := RENAMED.get(f"{section}.{name}"):
+        return f"it is {new} now"
+    if homes := homes_of(name):
+        return f"it belongs to {' or '.join(homes)}"
+    return nearest(name, [one.name for one in fields(section_class(section))])

@@ -1,0 +1,52 @@
+"""Which sections a profile has, and where each one's knobs stand: beside the code that uses them."""
+
+import pkgutil
+from dataclasses import fields
+from functools import cache
+
+from blipkit.errors import BadInput
+from blipkit.paths import NOTEBOOKS
+from blipkit.profiles.knobs import Section
+
+# A section is looked up by name when a profile is read: a chapter's code lies above this folder.
+HOMES = {
+    "common": "blipkit.profiles.common:Common",
+    "environment": "blipkit.machine.knobs:Environment",
+    "components": "blipkit.model.knobs:Components",
+    "trace": "blipkit.runners.knobs:Trace",
+    "parity": "blipkit.parity.knobs:Parity",
+    "concurrency": "blipkit.load.knobs:Concurrency",
+    "cost": "blipkit.cost.knobs:Cost",
+}
+
+
+@cache
+def sections() -> dict[str, type[Section]]:
+    """Name of each section -> its class."""
+    return {name: pkgutil.resolve_name(place) for name, place in HOMES.items()}
+
+
+def section_class(name: str) -> type[Section]:
+    """The class of one section's knobs."""
+    return sections()[name]
+
+
+def section_of(stem: str) -> str:
+    """Profile section of a chapter: `parity` for 03_parity."""
+    return stem.partition("_")[2]
+
+
+@cache
+def chapters() -> tuple[str, ...]:
+    """Stems of the notebooks in running order; each has a section of its own."""
+    stems = tuple(sorted(path.stem for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")))
+    for stem in stems:
+        if section_of(stem) not in HOMES:
+            expected = "expected a line in blipkit/profiles/sections.py that names its knobs"
+            raise BadInput(f"{stem}.ipynb has no section {section_of(stem)!r}; {expected}")
+    return stems
+
+
+def homes_of(knob: str) -> list[str]:
+    """The sections that have a knob of this name."""
+    return [name for name, cls in sections().items() if knob in {one.name for one in fields(cls)}]

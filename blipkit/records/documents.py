@@ -1,0 +1,55 @@
+"""JSON documents and records as a results folder holds them: read whole, or refused by name and line."""
+
+import contextlib
+import json
+from pathlib import Path
+
+from blipkit.errors import BadInput
+
+SCHEMA = 1
+
+
+def read_document(path: Path) -> dict:
+    """A results folder's JSON file."""
+    text = path.read_bytes() if path.is_file() else b""
+    return _parsed(text, f"{path} is missing or damaged; expected what a run writes there: run the profile again")
+
+
+def _parsed(text: bytes, otherwise: str) -> dict:
+    """A JSON object; where it is none, BadInput says `otherwise`."""
+    with contextlib.suppress(ValueError):
+        if isinstance(found := json.loads(text), dict):
+            return found
+    raise BadInput(otherwise)
+
+
+def check_schema(row: dict, path: Path) -> None:
+    """Refuse a record that a newer kit wrote: its keys may mean something else there."""
+    schema = row.get("schema")
+    if type(schema) is not int or schema < 1:
+        raise BadInput(f"{path} has schema {schema!r}; expected a whole number from 1 on: blipkit did not write it")
+    if schema > SCHEMA:
+        raise BadInput(f"{path} has schema {schema}; this kit reads up to {SCHEMA}: update blipkit")
+
+
+def rows_in(path: Path) -> list[dict]:
+    """The records in a file; BadInput names the line that is not one."""
+    rows = []
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        seen, advice = f"{path}, line {number} is damaged", "run the notebook that writes it again"
+        rows.append(_parsed(line, f"{seen}; expected one JSON record: {advice}"))
+        check_schema(rows[-1], path)
+    return rows
+
+
+def plain_value(value):
+    """numpy and torch scalars, paths and tuples as JSON can hold them."""
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+def check_results_folder(folder: Path) -> None:
+    """Refuse what no run has left."""
+    if not folder.is_dir():
+        raise BadInput(f"no folder {folder}; expected a results folder, such as results/tiny")
+    if not (folder / "run.json").is_file():
+        raise BadInput(f"{folder} is not a results folder (no run.json); make one with: blipkit run tiny")

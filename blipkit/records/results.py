@@ -1,0 +1,210 @@
+"""The results folder: records, samples and gates that notebooks write, and the one place where gates are judged.
+
+A record is one measured row that explains itself a year later. Notebooks share data only through this folder. During
+`blipkit run` a notebook writes into a stage (the environment variable BLIPKIT_STAGE) that replaces its old outputs
+together when it ends; opened by hand, it writes straight into the folder. In a replay, whatever a notebook would measure
+is read from a folder that was recorded elsewhere, and every row says so.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, fields
+from functools import cached_property
+from pathlib import Path
+
+from blipkit.errors import BadInput, NotMeasured
+from blipkit.machine import host
+from blipkit.paths import NOTEBOOKS, PUBLISHED
+from blipkit.records.documents import SCHEMA, plain_value, read_document, rows_in
+from blipkit.records.gates import Gate
+
+
+class Results:
+    """A results folder, seen from one notebook (or from none, for reading)."""
+
+    def __init__(self, folder: str | Path, notebook: str = "", profile: str = "", replay: str = "", **provenance):
+        """provenance: what every record of this notebook carries, such as seed, checkpoint and threads.
+
+        replay: a results folder that was recorded elsewhere; with one, nothing is measured here. A notebook's relative
+        folders are taken from notebooks/, wherever papermill was started.
+        """
+        self.folder = (NOTEBOOKS / folder).resolve() if notebook else Path(folder)
+        stage = os.environ.get("BLIPKIT_STAGE")
+        self.target = Path(stage) if stage and notebook else self.folder
+        self.notebook = notebook
+        self.provenance = {"notebook": notebook, "profile": profile, **provenance}
+        self.recorded = Results((NOTEBOOKS / replay).resolve()) if replay else None
+        self.lacking: set[str] = set()  # kinds that a replay was asked for, and that its folder has not
+        if self.recorded:
+            begun = read_document(self.recorded.folder / "run.json")["started"]
+            print(f"Recorded on {self.machine['name']}, {begun}. What this chapter measures is read from there.")
+
+    @cached_property
+    def machine(self) -> dict:
+        """The machine that the figures belong to: this one, or the one that a replay was recorded on."""
+        return read_document(self.recorded.folder / "environment.json") if self.recorded else host.describe()
+
+    def measure(self, kind: str, measure: Callable[[], list[dict]], needs: Sequence[str] = ()) -> list[dict]:
+        """The rows that measure() returns, kept as the records of `kind`; in a replay the rows recorded elsewhere.
+
+        Where a replay's folder has none of this kind, or an older kit's without the keys that `needs` names, there are no
+        rows: what rests on them is NOT-RUN.
+        """
+        added = {"schema", "kind", "machine", "versions", "replayed_on", *self.provenance}
+        if self.recorded:
+            rows = self._recorded_rows(kind, needs)
+            if not rows:
+                return []
+        else:
+            rows = measure()
+            if not isinstance(rows, list) or any(added & set(row) for row in rows):
+                expected = f"expected a list of rows without {', '.join(sorted(added))}"
+                raise BadInput(f"{kind}: {expected}, which every record has already")
+        self.write(kind, rows)
+        return [{k: v for k, v in row.items() if k not in added | {"evidence"}} for row in self.read(kind)]
+
+    def _recorded_rows(self, kind: str, needs: Sequence[str]) -> list[dict]:
+        """The rows of a replay's folder; none, and a line that says so, where it has none that can be read."""
+        if not self.recorded.has(kind):
+            return self._lacks(kind, f"no records of {kind!r} were kept there")
+        rows = self.recorded.read(kind)
+        if absent := sorted({name for row in rows for name in needs if name not in row}):
+            return self._lacks(kind, f"records of {kind!r} are of an older kit, without {', '.join(absent)}")
+        self._check_weights(kind, rows)
+        if not rows:  # measured, and nothing was found
+            self.write(kind, rows)
+        return rows
+
+    def _lacks(self, kind: str, why: str) -> list:
+        """No rows, and a line that says why."""
+        self.lacking.add(kind)
+        print(f"{why}: what rests on them is NOT-RUN")
+        return []
+
+    def _check_weights(self, kind: str, rows: list[dict]) -> None:
+        """In a replay, what was recorded must be of the checkpoint that the chapter shows."""
+        ours = self.provenance.get("weights_digest")
+        for theirs in {row.get("weights_digest") for row in rows} - {ours}:
+            seen = f"{kind} was recorded with weights {theirs}, this checkpoint has {ours}"
+            raise BadInput(f"replay: {seen}; pass the one that was recorded: --set common.checkpoint=...")
+
+    def measure_samples(self, name: str, measure: Callable):
+        """The pandas frame that measure() returns, kept as parquet; in a replay the one recorded elsewhere.
+
+        An empty frame where a replay's folder has none. Where the disk takes no more, what was measured is not lost with
+        it: attrs["not_kept"] says why it is not on disk.
+        """
+        if self.recorded and not self.recorded.has_samples(name):
+            import pandas
+
+            return pandas.DataFrame(self._lacks(name, f"no samples {name!r} were kept there"))
+        frame = self.recorded.read_samples(name) if self.recorded else measure()
+        try:
+            self.write_samples(name, frame)
+        except OSError as error:
+            frame.attrs["not_kept"] = f"samples/{name}.parquet was not kept: {error.strerror or error}"
+        return frame
+
+    @property
+    def artifacts(self) -> Path:
+        """Where compiled components live; shared by all notebooks, never staged."""
+        return self.folder / "artifacts"
+
+    def write(self, kind: str, rows: Iterable[dict]) -> None:
+        """Replace the records of `kind` by `rows`, each with machine, versions and provenance beside its figures.
+
+        evidence: measured, where a row does not say otherwise.
+        """
+        about = {"schema": SCHEMA, "kind": kind, **self.provenance}
+        where = {"machine": self.machine["name"], "versions": self.machine["versions"]}
+        if self.recorded:
+            where["replayed_on"] = host.describe()["name"]
+        if (owner := self.rows(kind)[:1]) and owner[0].get("notebook") != self.notebook:
+            said = f"records of {kind!r} are {owner[0]['notebook']}'s"
+            raise BadInput(f"{said}; a kind has one notebook: choose another name")
+        measured = "recorded" if self.recorded else "measured"
+        if self.machine["name"].startswith(host.REHEARSAL):
+            measured = "rehearsal"
+        rows = [{**about, "evidence": "measured", **row, **where} for row in rows]
+        for row in rows:
+            row["evidence"] = row["evidence"].replace("measured", measured)
+        text = "".join(json.dumps(row, default=plain_value) + "\n" for row in rows)
+        with self._replacing(f"records/{kind}.jsonl") as part:
+            part.write_text(text, encoding="utf-8")
+
+    def read(self, kind: str) -> list[dict]:
+        """The records of `kind`; NotMeasured where there are none."""
+        return rows_in(self._written(f"records/{kind}.jsonl", f"records of {kind!r}"))
+
+    def rows(self, kind: str) -> list[dict]:
+        """The records of `kind`, none where nobody wrote any."""
+        return self.read(kind) if self.has(kind) else []
+
+    def has(self, kind: str) -> bool:
+        """Whether any notebook wrote records of `kind`."""
+        return self._find(f"records/{kind}.jsonl") is not None
+
+    def earlier(self, kind: str) -> list[dict]:
+        """Records of `kind` from before this run, of this profile and checkpoint: the published first, then this folder's."""
+        paths = [*sorted(PUBLISHED.glob(f"*/*/records/{kind}.jsonl")), self.folder / "records" / f"{kind}.jsonl"]
+        rows = [row for path in paths if path.is_file() for row in rows_in(path)]
+        return [row for row in rows if all(row[name] == self.provenance[name] for name in ("profile", "checkpoint"))]
+
+    def write_samples(self, name: str, frame) -> None:
+        """Keep a pandas frame of raw samples as parquet."""
+        with self._replacing(f"samples/{name}.parquet") as part:
+            frame.to_parquet(part, index=False)
+
+    def has_samples(self, name: str) -> bool:
+        """Whether samples of this name were kept."""
+        return self._find(f"samples/{name}.parquet") is not None
+
+    def read_samples(self, name: str):
+        """The pandas frame that `write_samples` kept."""
+        import pandas
+
+        return pandas.read_parquet(self._written(f"samples/{name}.parquet", f"samples {name!r}"))
+
+    def write_gates(self, gates: list[Gate]) -> None:
+        """Record what was judged. Call `raise_for` in a later cell, so that a failed gate leaves its evidence."""
+        self.write(f"gates_{self.notebook}", [asdict(gate) for gate in gates])
+
+    def gates(self) -> list[Gate]:
+        """Every gate in the folder, in the notebooks' order."""
+        rows = [row for path in sorted((self.folder / "records").glob("gates_*.jsonl")) for row in rows_in(path)]
+        return [Gate(**{field.name: row[field.name] for field in fields(Gate)}) for row in rows]
+
+    def _find(self, name: str) -> Path | None:
+        return next((base / name for base in (self.target, self.folder) if (base / name).is_file()), None)
+
+    def _written(self, name: str, what: str) -> Path:
+        path = self._find(name)
+        if path is None:
+            raise NotMeasured(f"no {what} in {self.folder}; run the notebook that writes them first")
+        return path
+
+    @contextlib.contextmanager
+    def _replacing(self, name: str):
+        """A path to write to, which becomes `name` when it is whole."""
+        path = self.target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(path.name + ".part")
+        try:
+            yield part
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+
+
+
+
+
+
+
+
+
+

@@ -1,0 +1,100 @@
+"""The verdict of a results folder: every gate, the decision in words, and the exit status."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader
+
+import blipkit
+from blipkit.cost.decision import NOT_ENOUGH, decide
+from blipkit.display.tables import number
+from blipkit.profiles.profile import section_in
+from blipkit.records.documents import SCHEMA, read_document
+from blipkit.records.gates import Gate, not_run, worst
+from blipkit.records.results import Results
+
+
+def make_verdict(folder: Path, beside: Sequence[Path] = ()) -> dict:
+    """Read the folder's gates and run.json into a verdict; what folders `beside` it measured is not missing."""
+    run, results = read_document(folder / "run.json"), Results(folder)
+    gates = [*results.gates(), *_stopped(run)]
+    return {
+        "schema": SCHEMA,
+        "kit_version": blipkit.__version__,
+        "profile": run["profile"],
+        "status": worst(gates),
+        "not_run": sum(gate.status == "NOT-RUN" for gate in gates),
+        "decision": decision_of(folder, gates, beside),
+        "gates": [vars(gate) for gate in gates],
+    }
+
+
+def _stopped(run: dict) -> list[Gate]:
+    """A notebook that stopped for another reason than its gates is itself a failed gate; one that was skipped, NOT-RUN."""
+    gates = []
+    for stem, one in run["notebooks"].items():
+        if one["status"] == "stopped":
+            advice = f"read that cell in {stem}.ipynb beside this verdict"
+            gates.append(Gate(stem, "answer", "FAIL", reason=f"stopped: {one['error']}", next=advice))
+        elif one["status"] == "skipped":
+            gates.append(not_run(stem, "answer", f"skipped: {one['error']}", "run the notebook that it depends on"))
+    return gates
+
+
+def decision_of(folder: Path, gates: list[Gate], beside: Sequence[Path] = ()) -> dict:
+    """What `decide` says of a folder and those beside it; a failed gate here is named, too."""
+    because = ["a rehearsal, in which nothing ran on a Neuron device"] if is_rehearsal(gates) else []
+    because += [f"gate failed: {gate.gate}" for gate in gates if gate.status in ("FAIL", "INVALID")]
+    if not Results(folder).has("cost"):
+        because.append("nothing is priced here, as notebook 05_cost has not run")
+        return {"answer": NOT_ENOUGH, "because": because, "missing": []}
+    found = decide([Results(one) for one in (folder, *beside)], section_in(folder, "cost"))
+    return {"answer": found["answer"], "because": because + found["because"], "missing": found["missing"]}
+
+
+def is_rehearsal(gates: Sequence[Gate]) -> bool:
+    """Whether a device of paper stood in for a real one."""
+    return any(gate.evidence.startswith("rehearsal") for gate in gates)
+
+
+def caveat(verdict: dict) -> str:
+    """What to know before anything else of the platform that the decision is about."""
+    found = (g for g in verdict["gates"] if g["gate"] == "platform_support" and g["status"] == "WARN")
+    return next((f"First caveat: {g['reason']}. What to do: {g['next']}." for g in found), "")
+
+
+def in_words(decision: dict) -> str:
+    """The decision as a sentence: what it is, because of what, and what the missing evidence takes."""
+    text = f"{decision['answer'].capitalize()}: {'; '.join(decision['because'])}."
+    steps = [f"{m['what']}: {m['command']}, about {m['hours']:.2g} h, {m['usd']:.2f} USD" for m in decision["missing"]]
+    return f"{text} To get it: {'; '.join(steps)}." if steps else text
+
+
+def exit_status(verdict: dict, required: list[str]) -> int:
+    """0 where nothing failed, something held, and every required gate was measured; else 1."""
+    return 0 if not unmeasured(verdict, required) and verdict["status"] in ("PASS", "WARN") else 1
+
+
+def unmeasured(verdict: dict, required: list[str]) -> list[str]:
+    """The required gates that are NOT-RUN or that no notebook judged."""
+    statuses = {gate["gate"]: gate["status"] for gate in verdict["gates"]}
+    return [name for name in required if statuses.get(name, "NOT-RUN") == "NOT-RUN"]
+
+
+def write_verdict(folder: Path, beside: Sequence[Path] = ()) -> dict:
+    """Write verdict.json, verdict.md (decision first, then what is missing, then every gate) and gates.xml (JUnit)."""
+    verdict = make_verdict(folder, beside)
+    (folder / "verdict.json").write_text(json.dumps(verdict, indent=2) + "\n", encoding="utf-8")
+    for name in ("verdict.md", "gates.xml"):
+        (folder / name).write_text(render(name, verdict), encoding="utf-8")
+    return verdict
+
+
+def render(name: str, verdict: dict, **more) -> str:
+    """The template NAME.j2 of this package, filled in with a verdict and its words; `number` and `percent` are filters there."""
+    loader, is_markup = FileSystemLoader(Path(__file__).parent / "templates"), name.endswith((".html", ".xml"))
+    environment = Environment(loader=loader, autoescape=is_markup, trim_blocks=True, keep_trailing_newline=True)
+    environment.filters |= {"number": number, "percent": lambda share: f"{100 * share:.0f}"}
+    words = {"headline": in_words(verdict["decision"]), "caveat": caveat(verdict)}
+    return environment.get_template(f"{name}.j2").render(verdict=verdict, **words, **more)

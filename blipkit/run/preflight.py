@@ -1,0 +1,100 @@
+"""Before the first chapter: whatever would stop one minutes later is refused here, in seconds, with nothing written.
+
+The checks stand beside the knobs that they guard; here they are called in order, what is quick to see first.
+"""
+
+import os
+from pathlib import Path
+
+from blipkit.cost import checks as cost
+from blipkit.errors import BadInput
+from blipkit.frames.frames import DRAWN, check_labels, load_frames
+from blipkit.frames.questions import Question, parse_questions
+from blipkit.load import checks as load
+from blipkit.model import checks as model
+from blipkit.model.buckets import parse_buckets
+from blipkit.model.checkpoints import check_source, load_checkpoint
+from blipkit.parity import checks as parity
+from blipkit.paths import nearest_existing
+from blipkit.profiles.profile import Profile
+from blipkit.records.documents import check_results_folder
+from blipkit.runners import checks as runners
+from blipkit.runners.arms import check_machine, parse_arm
+from blipkit.runners.neuron.options import check_flags
+
+
+def check(profile: Profile, folder: Path, replay: Path | None = None) -> None:
+    """Refuse a profile that cannot run into `folder` on this machine; replay: a folder that is read instead of measuring."""
+    common = profile.common
+    check_folder(folder)
+    check_source(common.checkpoint)
+    arms = [parse_arm(arm) for arm in common.arms]
+    parity.check_limits(profile.section("parity"), arms)
+    parity.check_required(common.required, arms)
+    questions, buckets = parse_questions(common.questions), parse_buckets(common.buckets)
+    check_flags(common.compiler_flags)
+    cost.check_instance(profile.section("trace").compile_on)
+    cost.check_prices(profile.section("cost"))
+    if replay:
+        check_replay(folder, replay)
+        model.check_buckets(load_checkpoint(common.checkpoint), questions, buckets)
+        return
+
+    for arm in arms:
+        check_machine(arm)
+    parity.check_incumbent_arm(profile.section("parity").incumbent)
+    runners.check_stack(profile.section("trace"), common.required)
+    check_load(profile, arms)
+    frames = check_frames(profile, questions)
+    checkpoint = load_checkpoint(common.checkpoint)
+    model.check_buckets(checkpoint, questions, buckets)
+    if runs(profile, "03_parity"):
+        parity.check_count(frames, profile.section("parity"), questions)
+    parity.check_incumbent_bundle(profile, checkpoint, questions, buckets)
+    runners.check_exports(checkpoint, arms, min(buckets))
+    weights = sum(weight.numel() for weight in checkpoint.model.parameters())
+    runners.check_disk(folder, weights, arms, buckets)
+
+
+def runs(profile: Profile, stem: str) -> bool:
+    """Whether the profile's chapters hold this one."""
+    return not profile.common.only or stem in profile.common.only
+
+
+def check_load(profile: Profile, arms: list) -> None:
+    """What 04 measures: arms that have a speed, a percentile, servers with cores of their own, a grid within the limit."""
+    knobs = profile.section("concurrency")
+    load.check_number_of_arms(knobs, arms)
+    if runs(profile, "04_concurrency"):
+        load.check_arms_under_load(knobs, arms)
+        load.check_percentile(knobs)
+        load.check_servers(knobs)
+        load.check_grid_time(knobs, profile.common.cell_limit_s)
+
+
+def check_frames(profile: Profile, questions: list[Question]) -> int:
+    """Every image that will be asked about must be one, and its labels must count; how many 03 will ask about."""
+    common, asked = profile.common, profile.section("parity").frames
+    if common.frames_from == DRAWN:
+        return asked
+    most = max(profile.section("components").check_frames, asked, profile.section("concurrency").distinct_frames)
+    frames = load_frames(common.frames_from, most, common.seed, common.skip_unreadable)
+    check_labels(frames, questions)
+    return min(len(frames), asked)
+
+
+def check_folder(folder: Path) -> None:
+    """The results folder must be one, or one that can be made."""
+    if folder.is_file():
+        raise BadInput(f"--results {folder} is a file; expected a folder, existing or not")
+    first = nearest_existing(folder)
+    if not first.is_dir() or not os.access(first, os.W_OK):
+        raise BadInput(f"--results {folder}: {first} cannot be written to; pass a folder of yours")
+
+
+def check_replay(folder: Path, replay: Path) -> None:
+    """What is replayed must be a results folder, and another one than is written to."""
+    check_results_folder(replay)
+    if folder.resolve() == replay.resolve():
+        advice = "pass another --results, so that nothing recorded is lost"
+        raise BadInput(f"--replay {replay} is also the results folder; {advice}")

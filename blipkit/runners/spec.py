@@ -1,0 +1,89 @@
+"""What a runner says about itself, all of it in its own file: `runners/kinds/NAME.py` has a SPEC and what compiles and loads.
+
+A runner's file has
+- `SPEC`: a RunnerSpec. It is read to check a profile, so torch and the like are imported within functions;
+- `load(path, manifest, module)`: a callable from positional tensors to one tensor; module is the uncompiled component;
+- `compile(path, manifest, module, inputs)`, where anything is compiled: writes the compiled file, as the manifest's dtype,
+  device and flags ask;
+- `flags(dtype, compiler_flags) -> dict`, where a compiler is told anything: part of the artifact's key; compiler_flags are
+  a profile's own;
+- `environment() -> dict`, where its compiler is a program of its own that needs variables: every component then has a
+  child process of its own.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+
+from blipkit.errors import BadInput, nearest
+
+CPU, ANY = ("cpu",), ("cpu", "cuda")  # torch's devices, where tensors are handed over
+
+
+@dataclass(frozen=True)
+class Format:
+    """A number format that a runner takes.
+
+    rounds_like: which of torch's formats keeps as many significant bits, so that its limits apply. weight_bytes: of a
+    weight in an artifact. same_format: the arm in which torch itself, uncompiled on a CPU, computes in this format; None
+    where it cannot (tf32), or where that is the reference (float32).
+    """
+
+    rounds_like: str
+    weight_bytes: int
+    same_format: str | None = None
+
+
+# torch's own formats, the whole model in one of them
+TORCH_FORMATS = {
+    "float32": Format("float32", 4),
+    "bfloat16": Format("bfloat16", 2, "eager bfloat16"),
+    "float16": Format("float16", 2, "eager float16"),
+}
+
+
+@dataclass(frozen=True)
+class RunnerSpec:
+    """formats: the number formats by their names in an arm; devices: torch's, where tensors are handed over.
+
+    emulated: it imitates a device's numbers and nothing of its times, so it is never put under load. holds_core: what it
+    loads keeps a NeuronCore until the process ends, so it is loaded in a child. needs: refuses, by BadInput, a machine
+    that lacks what an arm (its text) takes. code: modules beside the runner's own that decide what is compiled. half_on_cpu:
+    float16 is let through on a CPU, though it is slow there.
+    """
+
+    formats: Mapping[str, Format]
+    devices: tuple[str, ...] = CPU
+    emulated: bool = False
+    holds_core: bool = False
+    half_on_cpu: bool = False
+    needs: Callable[[str], None] = lambda arm: None
+    code: tuple[str, ...] = ()
+
+    @property
+    def evidence(self) -> str:
+        """Where the figures of its arms come from."""
+        return "emulated" if self.emulated else "measured"
+
+
+@cache
+def runner_names() -> tuple[str, ...]:
+    """Every runner there is: the files of `blipkit/runners/kinds/`."""
+    from blipkit.runners import kinds
+
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(kinds.__path__)))
+
+
+def runner_module(name: str) -> ModuleType:
+    """The file that implements a runner; BadInput with the nearest name where there is none."""
+    if name not in runner_names():
+        raise BadInput(f"runner {name!r}; {nearest(name, runner_names())}")
+    return importlib.import_module(f"blipkit.runners.kinds.{name}")
+
+
+def spec_of(name: str) -> RunnerSpec:
+    """What a runner says about itself."""
+    return runner_module(name).SPEC

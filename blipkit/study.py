@@ -1,0 +1,201 @@
+"""A study: a profile applied to a results folder, which is what a chapter opens.
+
+A chapter's first lines are `study = open_study("03_parity", globals())`. The study knows the knobs and where each came
+from, the checkpoint and what it is asked, and the results folder, or the recorded one that a replay reads.
+"""
+
+import html
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from blipkit.display.html import display_html
+from blipkit.display.tables import show_table, table_html
+from blipkit.errors import BadInput
+from blipkit.frames.frames import Frame, here, load_frames
+from blipkit.frames.questions import Question, parse_questions
+from blipkit.model.buckets import Bucket, parse_buckets
+from blipkit.model.checkpoints import Checkpoint, load_checkpoint
+from blipkit.paths import NOTEBOOKS, is_folder
+from blipkit.profiles.common import Common
+from blipkit.profiles.knobs import Section, check_fields
+from blipkit.profiles.profile import Profile, load_profile, read_profile, values_of
+from blipkit.profiles.sections import section_class, section_of
+from blipkit.records.documents import read_document
+from blipkit.records.gates import Gate, raise_for
+from blipkit.records.results import Results
+
+# sections whose chapter loads no checkpoint: they read what others recorded
+WITHOUT_CHECKPOINT = ("cost",)
+# knobs that may differ between a record and its replay: what this machine has, and what only a run reads
+OURS = ("checkpoint", "frames_from", "neuron_stack", "required", "only", "cell_limit_s", "share_frames")
+RUN_OWN = ("results", "profile", "replay")  # knobs that a run sets itself; no profile may
+
+
+@dataclass(frozen=True)
+class Study:
+    """stem: the chapter; common: knobs that chapters share; knobs: the chapter's own; results: where its records go.
+
+    replay: a results folder recorded elsewhere, "" where this machine measures. checkpoint: the model that is asked, None
+    for a chapter that only reads records. profile: what the knobs came from.
+    """
+
+    stem: str
+    common: Common
+    knobs: Section
+    results: Results
+    replay: str
+    checkpoint: Checkpoint | None
+    profile: Profile
+
+    @cached_property
+    def components(self):
+        """The checkpoint taken apart, in the order that data takes."""
+        from blipkit.model.components import isolate
+
+        return isolate(self.checkpoint)
+
+    @cached_property
+    def buckets(self) -> list[Bucket]:
+        """The static shapes to compile for."""
+        return parse_buckets(self.common.buckets)
+
+    @cached_property
+    def questions(self) -> list[Question]:
+        """What is asked about each frame."""
+        return parse_questions(self.common.questions)
+
+    @property
+    def artifacts(self) -> Path:
+        """Where compiled components live."""
+        return self.results.artifacts
+
+    def frames(self, count: int) -> list[Frame]:
+        """The first `count` frames; drawn ones where a replay's folder of images is not on this machine."""
+        source = here(self.common.frames_from, self.replay)
+        return load_frames(source, count, self.common.seed, self.common.skip_unreadable)
+
+    def knob_rows(self) -> list[dict[str, str]]:
+        """Every knob of this chapter, and those it shares: value, unit, meaning, and where the value came from."""
+        rows = []
+        for section in (self.knobs, self.common):
+            for one in fields(section):
+                value = getattr(section, one.name)
+                rows.append(
+                    {
+                        "knob": f"{section.name}.{one.name}",
+                        "value": value if isinstance(value, str) else json.dumps(value),
+                        "unit": one.metadata["unit"],
+                        "meaning": one.metadata["meaning"],
+                        "from": self.profile.origin(section.name, one.name, value),
+                    }
+                )
+        return rows
+
+    def show_knobs(self) -> None:
+        """The knobs as a table that can be unfolded; as text, those that are not at their default."""
+        rows = self.knob_rows()
+        changed = [row for row in rows if row["from"] != "default"]
+        words = [f"{row['knob']} = {row['value']} ({row['from']})" for row in changed]
+        head = f"{len(rows)} knobs, {len(changed)} not at their default: {'; '.join(words) or 'none'}"
+        table = table_html(rows, "The knobs of this chapter, and those that chapters share")
+        display_html(f"<details><summary>{html.escape(head)}</summary>{table}</details>", head)
+
+    def conclude(self, gates: Sequence[Gate]) -> None:
+        """Show the chapter's gates and record them; then raise GateFailed where one is FAIL or INVALID."""
+        columns = ("gate", "status", "measured", "limit", "reason", "next")
+        show_table([{name: getattr(gate, name) for name in columns} for gate in gates], "Gates")
+        self.results.write_gates(list(gates))
+        raise_for(list(gates))
+
+
+def open_study(stem: str, namespace: dict[str, Any]) -> Study:
+    """Open the chapter `stem`, whoever runs it; namespace: the notebook's `globals()`, after its parameters cell.
+
+    Its knobs are checked here, because papermill only logs an unknown parameter. Those that chapters share come from the
+    profile that the cell names; in a run, from the profile that the run has resolved.
+    """
+    given = _given(stem, namespace)
+    results, profile_name, replay = (given.pop(name) for name in RUN_OWN)
+    profile = _profile(results, profile_name)
+    section = section_of(stem)
+    if replay:
+        recorded = (NOTEBOOKS / replay).resolve()
+        profile, notes = replayed(profile, recorded)
+        if notes and section != "cost":
+            print(f"Recorded with other knobs, which are taken: {'; '.join(notes)}")
+        if section != "cost":  # prices alone may be other ones
+            given = {name: value for name, value in values_of(profile.section(section)).items() if name not in OURS} | {
+                name: value for name, value in given.items() if name in OURS
+            }
+    knobs, common = section_class(section)(**given), profile.common
+    checkpoint, provenance = None, {}
+    if section not in WITHOUT_CHECKPOINT:
+        checkpoint = load_checkpoint(_from_notebooks(common.checkpoint))
+        provenance = {"seed": common.seed, "threads": common.threads, **checkpoint.provenance()}
+    out = Results(results, stem, profile_name, replay, **provenance)
+    return Study(stem, common, knobs, out, replay, checkpoint, profile)
+
+
+def replayed(profile: Profile, folder: Path) -> tuple[Profile, list[str]]:
+    """The profile with the knobs that a results folder was recorded with, and what differed, in words.
+
+    What belongs to this machine stays the profile's, and so do prices.
+    """
+    recorded, resolved, notes = read_profile(folder), profile.resolved(), []
+    sections = {name: dict(values) for name, values in profile.sections.items()}
+    for section, values in recorded.sections.items():
+        for name, value in values.items():
+            if section == "cost" or name in OURS or name not in resolved.get(section, {}):
+                continue
+            sections.setdefault(section, {})[name] = value
+            if resolved[section][name] != value:
+                notes.append(f"{section}.{name} was {value!r}, the profile says {resolved[section][name]!r}")
+    return Profile(profile.name, sections, profile.settings), notes
+
+
+def _given(stem: str, namespace: dict[str, Any]) -> dict[str, Any]:
+    """The plain values that a notebook has set; BadInput where one is no knob of it, or cannot mean what it says."""
+    known = (*RUN_OWN, *(one.name for one in fields(section_class(section_of(stem)))))
+    values = {
+        name: value
+        for name, value in namespace.items()
+        if not name.startswith("_") and name not in ("In", "Out") and not callable(value)
+        if not isinstance(value, ModuleType)
+    }
+    where = "parameters of this notebook"
+    own = {name: value for name, value in values.items() if name not in RUN_OWN}
+    check_fields(section_class(section_of(stem)), own, where)
+    for name in RUN_OWN:
+        if not isinstance(values.get(name), str):
+            raise BadInput(f"{where}: {name} is {values.get(name)!r}; expected a text")
+    if missing := [name for name in known if name not in values]:
+        raise BadInput(f"{where}: no {missing[0]}; expected {', '.join(known)}")
+    return values
+
+
+def _profile(results: str, name: str) -> Profile:
+    """The profile of the run in progress; opened by hand, the one of that name, or the one that made the folder."""
+    folder = (NOTEBOOKS / results).resolve()
+    if "BLIPKIT_STAGE" not in os.environ:
+        return load_profile(name)
+    run = read_document(folder / "run.json")
+    stated, resolved = run["stated"], read_profile(folder)
+    # stated: what the profile's file and --set said, so that a knob's origin can be told; values are those resolved
+    sections = {
+        section: {key: resolved.sections[section][key] for key in keys} for section, keys in stated["keys"].items()
+    }
+    return Profile(name, sections, stated["settings"])
+
+
+def _from_notebooks(checkpoint: str) -> str:
+    """A checkpoint's folder as found from notebooks/, wherever papermill was started."""
+    if checkpoint.startswith("builtin:") or not is_folder(checkpoint):
+        return checkpoint
+    folder = (NOTEBOOKS / Path(checkpoint).expanduser()).resolve()
+    return str(folder) if folder.is_dir() else checkpoint

@@ -1,0 +1,171 @@
+"""Chapter 05 on made-up records: its own cells, with both machines measured, one of them, or none that holds its target."""
+
+import matplotlib.pyplot as plt
+import pytest
+from conftest import run_chapter
+
+from blipkit.machine import host
+from blipkit.records.gates import Gate
+from blipkit.records.results import Results
+
+MACHINES = {
+    "gpu": {"name": "NVIDIA A10G", "gpus": ["NVIDIA A10G"], "neuron_devices": [], "cores": 4},
+    "inf2": {"name": "Neuron x1", "gpus": [], "neuron_devices": ["neuron0"], "cores": 4},
+}
+ARMS = {"gpu": {"eager float32 cuda": 60.0, "torchscript float16 cuda": 250.0}, "inf2": {"neuron matmult bf16": 500.0}}
+PRICED_AS = {"gpu": "g5.xlarge", "inf2": "inf2.xlarge"}
+GATES = [
+    "answers under load",
+    "requests conserved",
+    "latency target",
+    "execution parity",
+    "execution load",
+    "platform_support",
+]
+
+
+def rows_of(arm: str, rate: float, wide: float, best: bool, **more) -> list[dict]:
+    """One client on one server, and four on two, as 04 records them; answers of four questions a request."""
+    rows = []
+    for servers, clients, times, chosen in ((1, 1, 0.4, False), (2, 4, 1.0, best)):
+        row = {
+            "arm": arm,
+            "placement": "threads",
+            "servers": servers,
+            "clients": clients,
+            "setting": f"{servers}-{clients}",
+        }
+        row |= {
+            "state": "settled",
+            "best": chosen,
+            "seconds": 15.0,
+            "runs": 1,
+            "within_target": 0.995,
+            "percentile": 99.0,
+        }
+        for end, factor in (("", 1), ("_low", 1 - wide), ("_high", 1 + wide)):
+            row |= {f"answers_per_s{end}": rate * times * factor, f"requests_per_s{end}": rate * times * factor / 4}
+            row[f"latency{end}_ms"] = 40.0 * factor
+        rows.append({**row, "latency_limit_ms": 250.0, "shared": False, "threads": 1, **more})
+    return rows
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """run("inf2", rates=..., wide=..., **knobs): what 05 makes of that machine's records; its Results."""
+
+    def run(name: str, rates=None, wide=0.02, best=True, failed=(), work=(), rows=None, **knobs) -> Results:
+        monkeypatch.setattr("blipkit.display.figures.show", lambda figure, *_: plt.close(figure))  # drawing takes a second
+        monkeypatch.setattr(host, "describe", lambda: {**MACHINES[name], "versions": {"transformers": "5.23.0"}})
+        folder, rates = tmp_path / name, rates or ARMS[name]
+        made = [row for arm, rate in rates.items() for row in rows_of(arm, rate, wide, best, **dict(work))]
+        Results(folder, "04_concurrency", name).write("concurrency", rows or made)
+        names = [*GATES, *(f"decisions {arm}" for arm in rates), *(f"parity {arm} pipeline" for arm in rates)]
+        gates = [Gate(gate, "answer", "FAIL" if gate in failed else "PASS") for gate in names]
+        Results(folder, "03_parity", name).write_gates(gates)
+        Results(folder, "00_environment", name).write("environment", [MACHINES[name]])
+        knobs |= {"priced_as": PRICED_AS[name], "results": str(folder), "profile": name}
+        run_chapter("05_cost", knobs)
+        return Results(folder)
+
+    return run
+
+
+def gate_of(results: Results, name: str) -> Gate:
+    return next(gate for gate in results.gates() if gate.gate == name)
+
+
+def test_both_sides_measured_give_a_verdict_and_its_effects(run):
+    """Inf2 against the GPU as people leave it and as it could be: 91 % and 62 %; the verdict is on the better one."""
+    gpu = run("gpu")
+    inf2 = run("inf2", beside=[str(gpu.folder)], incumbent_utilisation=0.165)
+    eager, compiled = inf2.read("savings")
+    assert eager["throughput_effect"] == pytest.approx(60 / 500) and compiled["throughput_effect"] == pytest.approx(0.5)
+    assert compiled["price_effect"] == pytest.approx(0.7582 / 1.006) and compiled["utilisation_effect"] == 0.5
+    assert eager["comparable"] and compiled["comparable"]
+    saving = gate_of(inf2, "saving of inf2.xlarge")
+    assert saving.status == "PASS" and saving.measured == pytest.approx(1 - 0.7582 / 1.006 / 2)
+    assert "torchscript float16 cuda" in saving.reason and inf2.read("missing") == []
+    cost = next(row for row in inf2.read("cost") if row["best"])
+    assert cost["evidence"] == "measured" and cost["usd_per_million"] == pytest.approx(
+        0.7582 / 3600 / (500 * 0.995) * 1e6
+    )
+
+
+def test_purchase_options_and_regions_are_never_mixed(run):
+    """A GPU that was priced in Tokyo is compared at this run's region; its own record stays as it was."""
+    gpu = run("gpu", region="ap-northeast-1", incumbents=["g5.xlarge"])
+    inf2 = run("inf2", beside=[str(gpu.folder)])
+    assert {row["usd_per_hour"] for row in gpu.read("cost")} == {1.459}
+    assert {row["price_effect"] for row in inf2.read("savings")} == {0.7582 / 1.006}
+    assert gate_of(inf2, "saving of inf2.xlarge").measured == pytest.approx(1 - 0.7582 / 1.006 / 2)
+
+
+def test_a_setting_without_one_answer_is_priced_at_nothing(run):
+    """Its servers died: no cost, and the rest of the chapter stands."""
+    dead = {"requests_per_s": 0.0, "answers_per_s": 0.0, "within_target": None, "latency_ms": None}
+    rows = run(
+        "inf2",
+        rows=[
+            rows_of("neuron matmult bf16", 500.0, 0.02, True)[1],
+            {**rows_of("neuron matmult bf16", 500.0, 0.02, False)[0], **dead},
+        ],
+    ).read("cost")
+    assert [row["usd_per_million"] is None for row in rows] == [False, True]
+
+
+def test_the_fleet_and_the_payback_follow_the_knobs(run):
+    """Twice the cameras, twice the machines; with all one-off costs stated there are months, without them a reason."""
+    gpu = run("gpu", cameras=200_000)
+    (eager, compiled), beside = gpu.read("fleet"), [str(gpu.folder)]
+    events = 200_000 * 96 / 86400
+    assert compiled["machines"] == -(-events // (250 / 4 * 0.33)) and eager["machines"] > 4 * compiled["machines"] - 4
+    assert gpu.read("payback")[0]["reason"].startswith("NOT-RUN")
+    assert run("inf2", beside=beside).read("payback")[0]["reason"].startswith("not stated: engineer_days")
+    spent = {"engineer_days": 5.0, "usd_per_engineer_day": 1000.0, "parallel_days": 7.0, "compile_hours": 1.0}
+    paid = run("inf2", beside=beside, one_off=spent).read("payback")
+    assert all(row["one_off_usd"] > 5000 and row["months"] > 0 for row in paid)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"failed": ["decisions neuron matmult bf16"]}, "decisions neuron matmult bf16 is FAIL"),
+        ({"work": {"threads": 2}}, "both machines differ in threads"),
+        ({"wide": 0.9}, "holds zero"),
+        ({"best": False}, "no measured run on inf2.xlarge"),
+    ],
+)
+def test_what_is_not_comparable_gets_no_verdict(run, change, said):
+    """A failed parity, other threads, an interval that holds zero, no setting within the target: NOT-RUN, with the reason."""
+    inf2 = run("inf2", beside=[str(run("gpu").folder)], **change)
+    gate = gate_of(inf2, "saving of inf2.xlarge")
+    assert gate.status == "NOT-RUN" and said in gate.reason and inf2.read("missing")
+    if change == {"best": False}:
+        assert gate_of(inf2, "dollars per million answers").status == "NOT-RUN"
+
+
+def test_a_wide_interval_is_a_warning_with_the_minutes(run):
+    """Half the interval's width above 10 % of the figure: WARN, and how much more load."""
+    narrow, wide = (gate_of(run("gpu", wide=wide), "cost interval") for wide in (0.05, 0.2))
+    assert (narrow.status, wide.status) == ("PASS", "WARN") and narrow.measured == pytest.approx(0.05)
+    assert wide.next.startswith("run 0.8 more minutes of load")
+
+
+def test_published_figures_never_stand_in_a_verdict(run):
+    """The anchors and the mixes of purchase options are records of their own kind, with their evidence."""
+    gpu = run("gpu")
+    assert {row["evidence"] for row in gpu.read("anchors")} == {"published"}
+    assert {row["evidence"] for row in gpu.read("mixes")} == {"mixed options"}
+    a100 = next(row for row in gpu.read("anchors") if row["instance"] == "p4d.24xlarge" and row["answers_per_s"] == 729)
+    assert a100["usd_per_million"] == pytest.approx(21.957642 / 8 / 3600 / 729 * 1e6)
+
+
+def test_the_sensitivity_holds_the_measured_interval_and_the_regions(run):
+    """Each knob from end to end: the camera's cost at both ends, the widest swing first."""
+    rows = {row["what"]: row for row in run("gpu").read("sensitivity")}
+    assert set(rows) == {"requests_per_s", "usd_per_hour", "utilisation", "events_per_day"}
+    assert (rows["usd_per_hour"]["from"], rows["usd_per_hour"]["to"]) == (1.006, 1.459)
+    assert rows["events_per_day"]["at_to"] == pytest.approx(4 * rows["events_per_day"]["at_from"])
+    swings = [row["swing"] for row in rows.values()]
+    assert swings == sorted(swings, reverse=True)

@@ -1,0 +1,157 @@
+"""Chapter 04 on a virtual clock: its own cells, with settings that a simulated machine answers, and faults planted there."""
+
+import random
+
+import pandas
+import pytest
+from conftest import run_chapter
+from virtual import drive
+
+from blipkit.runners.artifacts import Artifacts
+from blipkit.serving.scheduler import Dispatcher
+from blipkit.load.measure import Measured
+from blipkit.records.gates import GateFailed
+from blipkit.records.results import Results
+from blipkit.serving.server import COUNTED
+
+SERVICE_S, THINK_S = 0.01, 0.001
+KNOBS = {"arms": ["torchscript float32"], "servers": [1, 2], "clients": [1, 2, 4], "seconds": 6.0, "shared": False}
+KNOBS |= {"think_ms": 1e3 * THINK_S, "percentile": 99.0, "latency_limit_ms": 30.0}
+
+
+class Machine:
+    """Stands in for `measure_setting`: exact service times on a virtual clock, two processors, and what goes wrong."""
+
+    def __init__(self, drift: float = 0.0, problem: dict | None = None):
+        self.drift, self.problem, self.asked = drift, problem or {}, []
+
+    def __call__(self, artifacts, servers, clients, seconds, call, limit=0, seed=0, **_) -> Measured:
+        self.asked.append((call, servers, clients, limit, seed))
+        chance, begun = random.Random(seed), []
+
+        def service() -> float:
+            begun.append(1)
+            each = 1e-4 if call == "nothing" else SERVICE_S
+            return each * chance.uniform(0.95, 1.05) * (1 + self.drift * len(begun) / 600)
+
+        def again() -> float:
+            return chance.expovariate(1 / THINK_S)
+
+        dispatcher = Dispatcher(servers, limit or clients)
+        rows = drive(dispatcher, [0.0] * clients, service, again, end_s=seconds)
+        names = {"arrived": "scheduled", "finished": "received"}
+        requests = pandas.DataFrame(rows).rename(columns=names).assign(worker=0, batch=0, frame=0)
+        requests["number"], requests["sent"], requests["dequeued"] = (
+            range(len(rows)),
+            requests.scheduled,
+            requests.started,
+        )
+        requests["finished"] = requests.received
+        requests["status"] = ["refused" if start != start else "answered" for start in requests.started.astype(float)]
+        ended = requests.status.value_counts().to_dict()
+        counts = {"sent": len(rows), **dict.fromkeys(("wrong", "failed", "lost", "twice"), 0)}
+        counts |= {"answered": ended.get("answered", 0), "refused": ended.get("refused", 0), "warmup_rounds": 1}
+        counts |= {f"server_{name}": counts.get(name, 0) for name in COUNTED} | {"server_received": len(rows)}
+        counts |= {"seconds": seconds, "cores": 2, "clients_cpu_s": 0.1, "host_percent": 2.0, "disturbed": ""}
+        counts["problem"] = self.problem.get((servers, clients), "")
+        samples = [{"at": at, "ours": at, "busy": at, "steal": 0.0, "memory_gib": 1.0} for at in (0.0, seconds)]
+        return Measured(requests, counts, samples, [])
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run the chapter on a machine; its rows by (servers, clients), and its gates by name."""
+
+    def run(machine: Machine, **knobs):
+        monkeypatch.setattr("blipkit.load.measure.measure_setting", machine)
+        monkeypatch.setattr("blipkit.runners.compile.trace", lambda *_, **__: Artifacts([]))
+        monkeypatch.setattr("blipkit.trace", lambda *_, **__: Artifacts([]), raising=False)
+        try:
+            run_chapter("04_concurrency", {**KNOBS, "results": str(tmp_path), **knobs})
+        except GateFailed as error:
+            assert "FAIL" in str(error) or "INVALID" in str(error)
+        results = Results(tmp_path)
+        rows = {(r["servers"], r["clients"]): r for r in results.read("concurrency")[2:]}
+        return rows, {gate.gate: gate for gate in results.gates()}, results
+
+    return run
+
+
+def test_a_sound_machine_gets_a_recommendation_that_another_seed_confirms(run):
+    """Two servers for four clients: 200 requests a second at 20 ms; again on another seed the p99 target holds."""
+    rows, gates, results = run(Machine())
+    assert {gate.status for gate in gates.values()} == {"PASS"}, gates
+    best = next(cell for cell, row in rows.items() if row["best"])
+    assert best == (2, 4) and rows[best]["requests_per_s"] == pytest.approx(2 / SERVICE_S, rel=0.05)
+    assert rows[1, 1]["mean_ms"] == pytest.approx(10, rel=0.02) and rows[1, 4]["ratio"] == pytest.approx(1, abs=0.05)
+    admitted = results.read("admission")[0]
+    assert admitted["clients"] == 8 and admitted["limit"] == 4 and admitted["refused"] > 100
+    again, gates, _ = run(Machine(), seed=99)
+    assert again[best]["best"] and again[best]["p99_ms"] <= KNOBS["latency_limit_ms"]
+
+
+def test_a_target_below_the_service_time_is_a_finding(run):
+    """Not reachable; fastest is so and so: the gate fails, and nothing is limited."""
+    rows, gates, results = run(Machine(), latency_limit_ms=5.0)
+    assert (
+        gates["latency target"].status == "FAIL" and "not reachable here; fastest is 1" in gates["latency target"].next
+    )
+    assert gates["admission control"].status == "NOT-RUN" and not any(row["best"] for row in rows.values())
+    assert results.read("admission") == []
+
+
+def test_an_unstable_machine_is_refused_a_verdict(run):
+    """Service that grows from request to request: no setting settles, and the reason is told."""
+    rows, gates, _ = run(Machine(drift=1.0))
+    assert {row["state"] for row in rows.values()} == {"unsettled"}
+    assert gates["latency target"].status == gates["steady load"].status == "INVALID"
+    assert "differs by a factor of" in gates["latency target"].reason and not any(r["best"] for r in rows.values())
+
+
+def test_a_run_that_goes_wrong_marks_its_row_and_the_grid_goes_on(run):
+    """A server died in 2-4: that row is INVALID with the reason, the best of the others is recommended."""
+    rows, gates, _ = run(Machine(problem={(2, 4): "worker 0 was given up: died (SIGKILL)"}))
+    assert rows[2, 4]["state"] == "INVALID" and rows[2, 4]["reason"] == "worker 0 was given up: died (SIGKILL)"
+    assert rows[2, 2]["best"] and len(rows) == 6 and gates["steady load"].status == "WARN"
+
+
+def test_a_setting_without_one_answer_is_a_row_too(run):
+    """Its servers died at once: INVALID, no figures, and the rest of the grid is recommended from, and drawn."""
+    machine = Machine(problem={(2, 1): "the servers: died"})
+
+    def measure(artifacts, servers, clients, **options):
+        found = machine(artifacts, servers, clients, **options)
+        empty = dict.fromkeys(("sent", "answered", "server_received", "server_answered"), 0)
+        return found if (servers, clients) != (2, 1) else found._replace(requests=found.requests[:0], counts=found.counts | empty)  # fmt: skip
+
+    rows, gates, _ = run(measure)
+    assert rows[2, 1]["state"] == "INVALID" and rows[2, 1]["mean_ms"] is None and rows[2, 4]["best"]
+    assert gates["steady load"].status == "WARN" and gates["latency target"].status == "PASS"
+
+
+def test_a_full_disk_marks_the_row_and_the_grid_goes_on(run, monkeypatch):
+    """What could not be written is in its row, and said there; the records are all there."""
+    write = Results.write_samples
+
+    def full(self, name, frame):
+        if name.endswith("1-2-0"):
+            raise OSError(28, "No space left on device")
+        write(self, name, frame)
+
+    monkeypatch.setattr(Results, "write_samples", full)
+    rows, gates, _ = run(Machine())
+    assert rows[1, 2]["state"] == "INVALID" and "was not kept: No space left on device" in rows[1, 2]["reason"]
+    assert rows[1, 2]["requests"] > 500 and rows[2, 4]["best"] and gates["latency target"].status == "PASS"
+
+
+def test_repeats_measure_the_whole_grid_again_on_other_seeds(run):
+    """Three passes: each setting three times, a grid between two of them, and the interval is that of three."""
+    machine = Machine()
+    rows, _, _ = run(machine, repeats=3, servers=[1], clients=[1, 2])
+    grid = [one for one in machine.asked if one[0] == "pipeline"]
+    assert [(s, c) for _, s, c, _, _ in grid[:3]] == [(1, 1), (1, 1), (1, 2)] and {seed for *_, seed in grid} == {
+        3,
+        4,
+        5,
+    }
+    assert rows[1, 2]["runs"] == 3

@@ -1,0 +1,128 @@
+"""Clients ask each frame once per pass, think as long as they should, and bring few libraries with them."""
+
+import contextlib
+import itertools
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blipkit.load.clients import RETRY_S, Clients, frames_in_turn
+from blipkit.serving.protocol import ANSWERED, NOT_SERVED, REFUSED, REPLY, REQUEST
+
+
+@given(st.integers(1, 20), st.integers(0, 99))
+def test_each_frame_is_asked_once_per_pass(count, seed):
+    """In an order of its own for each pass and seed."""
+    turn = frames_in_turn(count, 0.0, seed)
+    for _ in range(3):
+        assert sorted(itertools.islice(turn, count)) == list(range(count))
+
+
+def test_a_repeat_share_asks_again_about_the_frame_before():
+    """So that a cache, if there is one, shows: about half of 10,000 requests repeat at a share of one half."""
+    asked = list(itertools.islice(frames_in_turn(100, 0.5, 3), 10_000))
+    repeats = sum(a == b for a, b in itertools.pairwise(asked))
+    assert repeats / len(asked) == pytest.approx(0.5, abs=0.03)
+
+
+class Echo:
+    """Answers every request with one status, on as many lines as `replies` has, and hangs up after so many on each."""
+
+    def __init__(self, path, status=ANSWERED, replies=(10**9,), twice=False):
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen()
+        self.status, self.twice = status, twice
+        for count in replies:
+            threading.Thread(target=self.run, args=[count], daemon=True).start()
+
+    def run(self, count):
+        with contextlib.suppress(OSError):
+            self.answer(count)
+
+    def answer(self, count):
+        line = self.listener.accept()[0]
+        for _ in range(count):
+            if not (told := line.recv(REQUEST.size)):
+                return
+            number, _ = REQUEST.unpack(told)
+            reply = REPLY.pack(number, self.status, 0, *NOT_SERVED)
+            line.send(reply)
+            if self.twice:
+                line.send(reply)
+        line.close()
+
+
+def ask(tmp_path, seconds=0.3, **options) -> dict:
+    with open(tmp_path / "record", "wb") as record:
+        return Clients(str(tmp_path / "socket"), 1, [0, 0], record, **options).run(0.0, seconds, 1.0)
+
+
+def test_a_client_thinks_before_it_asks_again(tmp_path):
+    """20 ms on average: half a second holds about 25 requests."""
+    Echo(tmp_path / "socket")
+    told = ask(tmp_path, 0.5, think_s=0.02)
+    assert 10 < told["sent"] / told["tries"] < 45
+
+
+def test_who_is_refused_waits_before_asking_again(tmp_path):
+    """Nobody hammers a server that is full."""
+    Echo(tmp_path / "socket", REFUSED)
+    told = ask(tmp_path)
+    assert told["refused"] == told["sent"] <= told["tries"] * (0.3 / RETRY_S + 1)
+
+
+def test_a_server_that_hangs_up_leaves_a_request_lost(tmp_path):
+    """The client ends early, and counts what it waited for."""
+    Echo(tmp_path / "socket", replies=[3])
+    told = ask(tmp_path, 30.0)
+    assert (told["answered"], told["lost"], told["sent"]) == (3, 1, 4)
+
+
+def test_a_line_that_closes_while_its_client_thinks_ends_that_client_alone(tmp_path):
+    """Another client goes on; nothing is lost, as nothing was asked."""
+    Echo(tmp_path / "socket", replies=[1, 10**9])
+    with open(tmp_path / "record", "wb") as record:
+        told = Clients(str(tmp_path / "socket"), 2, [0, 0], record, think_s=0.02).run(0.0, 0.5, 1.0)
+    assert told["lost"] == 0 and told["answered"] == told["sent"] > 5
+
+
+def test_an_answer_that_comes_twice_is_counted(tmp_path):
+    """It belongs to no open request."""
+    Echo(tmp_path / "socket", twice=True)
+    assert ask(tmp_path)["twice"] > 0
+
+
+def test_warm_up_lasts_until_it_is_steady_and_no_longer_than_five_rounds(tmp_path):
+    """What is sent in it has times below zero."""
+    Echo(tmp_path / "socket")
+    with open(tmp_path / "record", "wb") as record:
+        told = Clients(str(tmp_path / "socket"), 1, [0, 0], record).run(0.05, 0.1, 1.0)
+    from blipkit.load.measure import read_requests
+
+    requests, _ = read_requests(tmp_path / "record", told["start"])
+    assert 1 <= told["warmup_rounds"] <= 5 and (requests.scheduled < 0).any() and len(requests) == told["sent"]
+
+
+def test_what_is_uneven_is_measured_again_and_the_last_try_counts(tmp_path, monkeypatch):
+    """At most three times; requests of the tries before have times below zero."""
+    doubts = iter(["uneven", ""])
+    monkeypatch.setattr("blipkit.load.clients.uneven", lambda *_: next(doubts))
+    Echo(tmp_path / "socket")
+    told = ask(tmp_path, 0.1)
+    from blipkit.load.measure import read_requests
+
+    requests, _ = read_requests(tmp_path / "record", told["start"])
+    assert told["tries"] == 2 and requests.scheduled.min() < -0.05 and requests.scheduled.max() > 0.05
+
+
+def test_clients_need_neither_torch_nor_pandas():
+    """Their process starts fast, and takes no memory from what is measured."""
+    code = "import sys, blipkit.load.clients; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "pandas", "scipy", "transformers"} & set(loaded)

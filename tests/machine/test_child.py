@@ -1,0 +1,66 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from blipkit.machine import child
+from blipkit.errors import BadInput, BlipkitError
+
+
+def test_a_child_returns_what_its_function_does():
+    """Arguments go in as JSON, the result comes back."""
+    assert child.call("os:getcwd", timeout_s=60) == os.getcwd()
+
+
+def test_a_child_gets_its_threads():
+    """Torch's thread count is set before anything is imported."""
+    assert child.call("os:getenv", timeout_s=60, threads=3, key="OMP_NUM_THREADS") == "3"
+
+
+def test_a_child_that_dies_is_reported_with_its_end():
+    """A crash in a compiler is a message with the signal, not a hang or a lost parent."""
+    with pytest.raises(BlipkitError, match=r"os:abort died \(SIGABRT\)"):
+        child.call("os:abort", timeout_s=60)
+
+
+def test_a_child_that_hangs_is_stopped():
+    """A time limit ends it."""
+    with pytest.raises(BlipkitError, match="took longer than 1 s"):
+        child.call("subprocess:check_call", timeout_s=1, args=["sleep", "60"])
+
+
+def test_a_childs_error_comes_back_in_its_own_words(small, tmp_path):
+    """The parent shows what the child said, and bad input stays bad input."""
+    with pytest.raises(BlipkitError, match="changed while it was being compiled"):
+        child.call(
+            "blipkit.runners.compile:compile_from_source",
+            timeout_s=120,
+            source=small.source,
+            digest="0",
+            jobs=[],
+        )
+    with pytest.raises(BadInput, match="did you mean 'null'"):
+        child.call("blipkit.runners.arms:parse_arm", timeout_s=120, text="nul float32")
+
+
+def test_a_child_ends_with_its_parent():
+    """When the parent is killed, neither the child nor what it started lives on."""
+    code = "from blipkit import child; child.call('subprocess:check_call', timeout_s=60, args=['sleep', '61.25'])"
+    parent = subprocess.Popen([sys.executable, "-c", code])
+
+    def sleepers():
+        return [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "61.25"]]
+
+    deadline = time.monotonic() + 30
+    while not sleepers() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert sleepers()
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    while sleepers() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not sleepers()

@@ -1,0 +1,90 @@
+"""The machine is sampled from outside, and what disturbs a measurement is told."""
+
+import subprocess
+import sys
+import time
+import types
+
+import pytest
+
+from blipkit.machine.monitor import Monitor, gpu_reader, share
+
+BUSY = "import time; end = time.time() + {}; \nwhile time.time() < end: pass"
+
+
+def sample(at, busy=0.0, ours=0.0, steal=0.0, mhz=None, **more) -> dict:
+    return {"at": at, "busy": busy, "ours": ours, "steal": steal, "mhz": mhz, "memory_gib": 1.0 + at, **more}
+
+
+def test_memory_of_children_counts():
+    """A block that this process takes shows in the peak; samples are in order."""
+    with Monitor(every_s=0.01) as before:
+        pass
+    with Monitor(every_s=0.01) as monitor:
+        block = bytearray(b"x") * 200_000_000
+        time.sleep(0.2)
+    assert monitor.peak_gib > before.peak_gib + 0.15 and len(block)
+    assert [row["at"] for row in monitor.rows] == sorted(row["at"] for row in monitor.rows)
+
+
+def test_a_child_that_computes_is_ours():
+    """Its CPU time is found in ours, not among the neighbours'."""
+    with Monitor(every_s=0.05) as monitor:
+        subprocess.run([sys.executable, "-c", BUSY.format(0.6)], check=True)
+    assert monitor.rows[-1]["ours"] - monitor.rows[0]["ours"] > 0.3
+
+
+def test_shares_are_of_all_cores():
+    """Two of four CPU seconds were ours, half a second somebody else's."""
+    found = share([sample(0.0), sample(2.0, busy=2.1, ours=2.0)], cores=2)
+    assert found["host_percent"] == 50 and found["neighbours_percent"] == pytest.approx(2.5)
+    assert found["memory_gib"] == 3.0 and found["disturbed"] == "" and found["gpu_percent"] is None
+
+
+@pytest.mark.parametrize(
+    ("last", "told"),
+    [
+        (sample(1.0, busy=1.0, ours=1.0, steal=0.1), "the hypervisor took 5 % of the CPU"),
+        (sample(1.0, busy=1.0, ours=0.6), "other processes took 20 % of the CPU"),
+        (sample(1.0, busy=1.0, ours=1.0, mhz=2000.0), "the CPU's clock fell"),
+        (sample(1.0, gpu_percent=90, gpu_slowed=True), "heat or power slowed the GPU"),
+    ],
+)
+def test_what_disturbs_is_told(last, told):
+    """Steal time, a neighbour, a clock that falls, a hot GPU."""
+    assert share([sample(0.0, mhz=3000.0 if last["mhz"] else None), last], cores=2)["disturbed"] == told
+
+
+def test_one_sample_says_nothing():
+    """A run shorter than two samples has no shares."""
+    assert share([sample(0.0)], 2) == {"disturbed": ""}
+
+
+def test_without_a_gpu_nothing_is_said_of_one():
+    """On this machine."""
+    assert gpu_reader()() == {}
+
+
+def test_a_gpu_is_read_by_nvml(monkeypatch):
+    """Utilisation, and whether a slowdown is among the reasons of its clock (0x40: heat); a MIG part says neither."""
+
+    class NVMLError(Exception):
+        pass
+
+    nvml = types.SimpleNamespace(
+        NVMLError=NVMLError,
+        nvmlInit=lambda: None,
+        nvmlDeviceGetHandleByIndex=lambda index: index,
+        nvmlDeviceGetUtilizationRates=lambda device: types.SimpleNamespace(gpu=87),
+        nvmlDeviceGetCurrentClocksThrottleReasons=lambda device: 0x40 | 0x1,
+    )
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    assert gpu_reader()() == {"gpu_percent": 87, "gpu_slowed": True}
+    nvml.nvmlDeviceGetCurrentClocksThrottleReasons = lambda device: 0x1  # idle
+    assert gpu_reader()()["gpu_slowed"] is False
+
+    def refuses(device):
+        raise NVMLError("not supported")
+
+    nvml.nvmlDeviceGetUtilizationRates = refuses
+    assert gpu_reader()() == {}

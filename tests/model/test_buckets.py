@@ -1,0 +1,30 @@
+import pytest
+
+from blipkit import Bucket
+from blipkit.model.buckets import parse_buckets
+from blipkit.errors import BadInput
+
+
+def test_sizes_that_are_not_named_keep_their_defaults():
+    """A profile names what differs."""
+    assert parse_buckets([{"frames": 4}, {}]) == [Bucket(frames=4), Bucket()]
+
+
+@pytest.mark.parametrize("sizes", [{"frames": 0}, {"tokens": -1}, {"questions": 1.5}, {"candidates": True}])
+def test_a_bucket_has_whole_positive_sizes(sizes):
+    """Zero, negative and fractional sizes are refused by name."""
+    with pytest.raises(BadInput, match=next(iter(sizes))):
+        Bucket(**sizes)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([{"frame": 1}], "did you mean 'frames'"),
+        ([{"tokens": 0}], "tokens is 0"),
+    ],
+)
+def test_bad_buckets_are_named(given, message):
+    """A bucket that cannot be is refused with what was seen."""
+    with pytest.raises(BadInput, match=message):
+        parse_buckets(given)

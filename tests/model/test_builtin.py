@@ -1,0 +1,82 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from blipkit import Bucket, Question, assemble, isolate, load_checkpoint, trace
+from blipkit.model.builtin import TINY_PETS, word_tokenizer
+from blipkit.frames.frames import drawn_frames, images
+from blipkit.frames.scenes import ACTIVITIES, OPEN, QUESTIONS, YES_NO
+
+
+@pytest.fixture(scope="module")
+def pets():
+    return load_checkpoint("builtin:tiny-pets")
+
+
+def test_tiny_pets_needs_no_code_of_ours():
+    """Plain transformers loads it from its folder and answers."""
+    code = f"""
+import sys
+from transformers import AutoProcessor, BlipForQuestionAnswering
+from PIL import Image
+model = BlipForQuestionAnswering.from_pretrained({str(TINY_PETS)!r})
+processor = AutoProcessor.from_pretrained({str(TINY_PETS)!r})
+inputs = processor(images=Image.new("RGB", (160, 160)), text="is the dog barking?", return_tensors="pt")
+print(processor.decode(model.generate(**inputs)[0], skip_special_tokens=True))
+assert "blipkit" not in sys.modules
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd="/", check=True
+    ).stdout.strip()
+    assert said in ("yes", "no")
+
+
+def test_tiny_pets_is_small():
+    """Weights, config, tokenizer and image processor take at most 6 MB."""
+    assert sum(file.stat().st_size for file in TINY_PETS.iterdir()) <= 6e6
+    assert "model.safetensors" in {file.name for file in TINY_PETS.iterdir()}
+
+
+def test_its_training_says_what_it_reached():
+    """The figures beside the weights: 92-99 % over 2,000 scenes it never saw, 88 % on each question, margins near zero."""
+    said = json.loads((TINY_PETS / "training.json").read_text())
+    assert said["held_out_scenes"] == 2000 and 0.92 <= said["accuracy"] <= 0.99
+    assert min(said["accuracy_by_question"].values()) >= 0.88 and said["margins_below_0.1"] > 0
+
+
+def test_it_answers_drawn_scenes_as_its_training_said(pets, artifact_root):
+    """On 200 scenes of a third series, through the pipeline, it is right within the interval that its figure allows."""
+    bucket = Bucket(20, 5, 8, 2, 4)
+    pipeline = assemble(pets, trace(isolate(pets), artifact_root, "eager", shapes=bucket))
+    frames = drawn_frames(200, seed=11)
+    answers = pipeline.answer(images(frames), YES_NO)
+    right = [
+        frame.answers[q] == a.text
+        for frame, row in zip(frames, answers, strict=True)
+        for q, a in zip(YES_NO, row, strict=True)
+    ]
+    assert sum(right) / len(right) > 0.90
+    said = [row[0].text for row in pipeline.answer(images(frames[:20]), [Question(OPEN, None)])]
+    assert set(said) <= set(ACTIVITIES)
+
+
+def test_no_built_in_question_has_an_unknown_word(pets):
+    """A tokenizer that lost its vocabulary would turn every word into [UNK] without a warning."""
+    for tokenizer in (pets.processor.tokenizer, word_tokenizer(), word_tokenizer(bert_ids=True)):
+        for text in (*QUESTIONS, *ACTIVITIES, "yes", "no", "zebra 7"):
+            ids = tokenizer(text).input_ids
+            assert tokenizer.unk_token_id not in ids
+            assert tokenizer.decode(ids, skip_special_tokens=True).replace(" ", "") == text.replace(" ", "")
+
+
+def test_random_base_has_blips_token_ids():
+    """[SEP] and [DEC] stand where BLIP-base has them."""
+    tokenizer = word_tokenizer(bert_ids=True)
+    assert (tokenizer.sep_token_id, tokenizer.bos_token_id, tokenizer.pad_token_id, len(tokenizer)) == (
+        102,
+        30522,
+        0,
+        30524,
+    )

@@ -1,0 +1,166 @@
+"""Faults planted into a candidate, judged by 03_parity's own cells: each fails a gate that names component and output."""
+
+import copy
+import dataclasses
+
+import pytest
+import torch
+from conftest import run_chapter
+
+from blipkit import load_checkpoint
+from blipkit.model import components
+from blipkit.records.gates import GateFailed
+from blipkit.runners.assemble import Loaded
+
+ARM = "torchscript float32"
+OUTPUTS = {"image_encoder": "image_states", "text_encoder": "question_states", "text_decoder": "logits"}
+KNOBS = {"arms": [ARM], "frames": 12, "flip_limit": 0.1, "compared_frames": 2}
+
+
+@pytest.fixture(scope="module")
+def chapter(tmp_path_factory):
+    """03's names after it ran, cell by cell, on a sound candidate."""
+    names, cells = run_chapter("03_parity", KNOBS | {"results": str(tmp_path_factory.mktemp("results"))})
+    names["judging"] = "\n".join(source for source in cells if "tensor_gate(" in source or "decision_gate(" in source)
+    return names
+
+
+def judge_again(chapter) -> dict:
+    """Gate -> status and reason, after the candidate was changed: what is compared, and judged, by the chapter's cells."""
+    names = dict(chapter)
+    names["numbers"] = [*names["compare_calls"](), *chapter["ends"]]
+    exec(names["judging"], names)
+    with pytest.raises(GateFailed):
+        names["raise_for"](names["gates"])
+    return {gate.gate: (gate.status, gate.reason) for gate in names["gates"]}
+
+
+@pytest.fixture
+def plant(chapter, monkeypatch):
+    """Put a changed copy of a component's module in the candidate's place."""
+
+    def change(component: str, fault):
+        module = copy.deepcopy(chapter["components"][component].module)
+        with torch.no_grad():
+            run = torch.inference_mode()((fault(module) or module).__call__)
+        for stages in chapter["pipelines"]()[ARM].stages.values():
+            sound = stages[component]
+            monkeypatch.setitem(stages, component, Loaded(sound.artifact, sound.component, run))
+
+    return change
+
+
+def layers(module):
+    """The blocks of whichever component this is."""
+    for name in ("vision_model.encoder.layers", "text_encoder.encoder.layer", "text_decoder.bert.encoder.layer"):
+        if hasattr(module, name.partition(".")[0]):
+            return module.get_submodule(name)
+
+
+def louder(module):
+    """One block's weights times 1.01."""
+    for weight in layers(module)[1].parameters():
+        weight *= 1.01
+
+
+def queries(module):
+    """The weight that makes the first block's queries, (heads * size, width)."""
+    first = layers(module)[0]
+    if hasattr(first, "attention"):
+        return first.attention.self.query.weight
+    return first.self_attn.qkv.weight[: first.self_attn.embed_dim]
+
+
+def heads_swapped(module):
+    """The first block's queries of two heads change places."""
+    weight = queries(module)
+    size = len(weight) // 4  # tiny-pets has four heads
+    weight[: 2 * size] = torch.cat([weight[size : 2 * size], weight[:size]])
+
+
+def transposed(module):
+    """The projection behind the first block's attention, the wrong way round."""
+    first = layers(module)[0]
+    last = first.attention.output.dense if hasattr(first, "attention") else first.self_attn.projection
+    last.weight.copy_(last.weight.T.clone())
+
+
+def positions_off_by_one(module):
+    """Every position gets its neighbour's embedding."""
+    for name, weight in module.named_parameters():
+        if "position_embedding" in name:
+            weight.copy_(weight.roll(1, dims=-2))
+
+
+@pytest.mark.parametrize("fault", [louder, heads_swapped, transposed, positions_off_by_one])
+@pytest.mark.parametrize("component", OUTPUTS)
+def test_a_fault_in_a_component_fails_its_gate(chapter, plant, component, fault):
+    """The gate names component and output; the others, fed the reference's own tensors, still pass."""
+    plant(component, fault)
+    gates = judge_again(chapter)
+    status, reason = gates[f"parity {ARM} {component}"]
+    assert status == "FAIL" and reason.startswith(f"{OUTPUTS[component]}: more than its number format explains")
+    assert {gates[f"parity {ARM} {other}"][0] for other in OUTPUTS if other != component} == {"PASS"}
+
+
+def padding_seen(module):
+    """The question's padding is taken for words; the inputs' places are those of the masks."""
+    place = 1 if hasattr(module, "text_encoder") else 2
+    return lambda *inputs: module(*(torch.ones_like(x) if i == place else x for i, x in enumerate(inputs)))
+
+
+@pytest.mark.parametrize("component", ["text_encoder", "text_decoder"])
+def test_a_wrong_mask_fails_the_gate_of_its_component(chapter, plant, component):
+    """Padding that is not masked changes what the component says, in the words that are there."""
+    plant(component, padding_seen)
+    status, reason = judge_again(chapter)[f"parity {ARM} {component}"]
+    assert status == "FAIL" and reason.startswith(OUTPUTS[component])
+
+
+def test_a_decoder_that_sees_what_comes_fails(chapter, plant, monkeypatch):
+    """The causal mask is one, too."""
+
+    def seeing(module):
+        def run(*inputs):
+            with monkeypatch.context() as patch:
+                patch.setattr(components, "causal_mask", lambda ids, dtype: torch.zeros(1, 1, 1, 1, dtype=dtype))
+                return module(*inputs)
+
+        return run
+
+    plant("text_decoder", seeing)
+    assert judge_again(chapter)[f"parity {ARM} text_decoder"][0] == "FAIL"
+
+
+def test_another_image_processor_fails(chapter, monkeypatch):
+    """A candidate that prepares frames otherwise is named before any component is blamed."""
+    pipeline = chapter["pipelines"]()[ARM]
+    other = load_checkpoint("builtin:tiny-pets").processor
+    other.image_processor.image_mean = [0.5, 0.5, 0.5]
+    monkeypatch.setattr(pipeline, "checkpoint", dataclasses.replace(pipeline.checkpoint, processor=other))
+    gates = judge_again(chapter)
+    status, reason = gates["parity every arm image_processor"]
+    assert status == "FAIL" and reason.startswith("pixel_values: more than")
+    assert {gates[f"parity {ARM} {name}"][0] for name in OUTPUTS} == {"PASS"}
+
+
+def test_the_pipeline_shows_what_its_pieces_do(chapter, plant, monkeypatch):
+    """End to end the fault is in the scores, and at wide margins it is in the answers."""
+    plant("text_decoder", transposed)
+    chapter["answers"].cache_clear()
+    names = dict(chapter)
+    (row,) = names["compare_scores"]()
+    names["numbers"] = [*chapter["numbers"], row]
+    names["rows"] = {ARM: chapter["decide"](ARM)}
+    chapter["answers"].cache_clear()
+    exec(names["judging"], names)
+    found = {gate.gate: gate for gate in names["gates"]}
+    assert row["component"] == "pipeline" and row["output"] == "scores" and row["relative_l2"] > 1e-2
+    assert found[f"decisions {ARM}"].status == "FAIL"
+
+
+def test_a_sound_candidate_passes_all_of_it(chapter):
+    """What the faults are planted in, as the chapter left it."""
+    assert {g.status for g in chapter["gates"]} <= {"PASS", "WARN"}
+    routes = [g.reason for g in chapter["gates"] if g.gate.startswith("parity ")]
+    assert len(routes) == 5 and all("(route: float32 limit)" in reason for reason in routes)

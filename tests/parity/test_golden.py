@@ -1,0 +1,316 @@
+"""What one machine recorded and another compares with: kept whole, refused by name where it is of something else."""
+
+import contextlib
+import dataclasses
+import io
+import json
+import shutil
+import sys
+
+import pytest
+import torch
+from conftest import run_chapter
+from PIL import Image
+
+from blipkit import isolate, load_checkpoint
+from blipkit.machine import host
+from blipkit.parity import golden
+from blipkit.run import preflight
+from blipkit.cli import entry
+from blipkit.model.buckets import parse_buckets
+from blipkit.parity.golden import MANIFEST, TENSORS, capture, check_bundle, find_bundle, frame_digest, read_bundle, software_gate
+from blipkit.errors import BadInput
+from blipkit.frames.frames import Frame, drawn_frames, load_frames
+from blipkit.profiles.profile import load_profile
+from blipkit.frames.questions import parse_questions
+
+ARM = "eager bfloat16"
+SETTINGS = ["parity.frames=12", "parity.compared_frames=2", f"common.arms=[{ARM}]", "common.required=[]"]
+
+
+def knobs(*settings: str) -> dict:
+    return load_profile("smoke", [*SETTINGS, *settings]).resolved()
+
+
+@pytest.fixture(scope="module")
+def said() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory, said):
+    """What a machine in bfloat16 answered about 12 frames."""
+    root = tmp_path_factory.mktemp("there")
+    with contextlib.redirect_stdout(said):
+        capture(knobs(), ARM, root / "bundle", root / "artifacts")
+    return read_bundle(root / "bundle")
+
+
+@pytest.fixture
+def copied(bundle, tmp_path):
+    """A copy of it to spoil."""
+    return shutil.copytree(bundle.folder, tmp_path / "bundle")
+
+
+def change(folder, **changes) -> None:
+    about = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps(about | changes))
+
+
+def test_a_bundle_says_whose_answers_it_holds(bundle, said):
+    """Arm, machine, time; the size was said before anything was written, and was right."""
+    assert str(bundle).startswith(f"{ARM}, recorded on {host.describe()['name']}, 20")
+    (line,) = said.getvalue().splitlines()
+    size = float(line.partition("about ")[2].split()[0]) * 1e6
+    assert "without frames; asking eager bfloat16 about 12" in line and not (bundle.folder / "frames").exists()
+    assert (bundle.folder / TENSORS).stat().st_size == pytest.approx(size, abs=6e4)  # said to 0.1 MB; names besides
+
+
+def test_answers_are_found_by_the_picture(bundle):
+    """In our order and of our choice, whatever the frames are called here."""
+    ours = [dataclasses.replace(frame, name=f"other {i}") for i, frame in enumerate(reversed(drawn_frames(12, 3)))]
+    there = bundle.answers(bundle.places(drawn_frames(12, 3)))
+    assert bundle.places(ours) == list(range(12))[::-1] and bundle.answers(bundle.places(ours)) == there[::-1]
+    assert len(there[0][0].scores) == 2 and there[0][4].tokens
+    assert bundle.followed == [0, 1] and bundle.places(ours[-2:] * 2) == [1, 0, 1, 0]
+
+
+def test_a_picture_that_stands_twice_is_one(copied):
+    """Its answers are those of the first."""
+    about = json.loads((copied / MANIFEST).read_text())
+    about["frames"][1] = about["frames"][0]
+    change(copied, **about)
+    bundle = read_bundle(copied)
+    assert bundle.followed == [0, 0] and bundle.places(drawn_frames(1, 3)) == [0]
+
+
+def test_frames_that_were_not_asked_there_are_refused(bundle):
+    """One pixel is enough; the first of them is named, and what to bring. So is one that was followed and is not here."""
+    picture = drawn_frames(1, 3)[0].image.copy()
+    picture.putpixel((0, 0), (1, 2, 3))
+    with pytest.raises(BadInput, match="1 frames are not on both machines, first: no mine there; bring the same"):
+        bundle.places([drawn_frames(1, 3)[0], Frame("mine", picture)])
+    with pytest.raises(BadInput, match="1 frames are not on both machines, first: no scene 3-1 here"):
+        bundle.places(drawn_frames(1, 3))
+
+
+def test_a_picture_is_its_pixels(tmp_path):
+    """Saved without loss under another name it is the same, cropped it is not."""
+    frame = drawn_frames(1, 3)[0]
+    frame.image.save(tmp_path / "x.png")
+    assert frame_digest(Frame("x", tmp_path / "x.png")) == frame_digest(frame)
+    assert frame_digest(Frame("x", frame.image.crop((0, 0, 8, 8)))) != frame_digest(frame)
+    flat = [Frame("a", Image.new("RGB", (2, 8))), Frame("b", Image.new("RGB", (8, 2)))]
+    assert frame_digest(flat[0]) != frame_digest(flat[1])
+
+
+OTHER = [
+    ("common.checkpoint=SMALL", r"weights of image_encoder is \w{16} there and \w{16} here"),
+    (
+        'common.questions=["is the dog barking?"]',
+        r"questions is \[\['is the dog barking\?', \['yes', 'no'\]\], \['is the dog pl",
+    ),
+    (
+        "common.buckets=[{frames: 2, questions: 5, answer_tokens: 4}]",
+        r"buckets is .* here; .*compare the same checkpoint",
+    ),
+]
+
+
+@pytest.mark.parametrize(("setting", "message"), OTHER)
+def test_a_bundle_of_something_else_is_refused(bundle, checkpoint_folders, setting, message):
+    """Other weights, questions or shapes, said by name, with both sides."""
+    given = knobs(setting.replace("SMALL", str(checkpoint_folders["shallow"])))["common"]
+    asked, shapes = parse_questions(given["questions"]), parse_buckets(given["buckets"])
+    with pytest.raises(BadInput, match=message):
+        check_bundle(bundle, load_checkpoint(given["checkpoint"]), asked, shapes)
+
+
+def test_another_image_processor_is_refused(bundle):
+    """The fixed frame's pixels are not those of the other machine."""
+    pets, given = load_checkpoint("builtin:tiny-pets"), knobs()["common"]
+    asked, shapes = parse_questions(given["questions"]), parse_buckets(given["buckets"])
+    check_bundle(bundle, pets, asked, shapes)
+    pets.processor.image_processor.image_mean = [0.5, 0.5, 0.5]
+    fresh = dataclasses.replace(pets)
+    with pytest.raises(BadInput, match=r"the fixed frame's pixel_values is \w{16} there and \w{16} here"):
+        check_bundle(bundle, fresh, asked, shapes)
+
+
+@pytest.fixture(scope="module")
+def steps(bundle, tmp_path_factory):
+    """The reference's way through the frames that were followed there."""
+    from blipkit import assemble, trace
+
+    pets, given = load_checkpoint("builtin:tiny-pets"), knobs()["common"]
+    pieces = trace(isolate(pets), tmp_path_factory.mktemp("here"), "eager", shapes=parse_buckets(given["buckets"]))
+    frames = [frame.image for frame in drawn_frames(2, 3)]
+    return assemble(pets, pieces).walk(frames, parse_questions(given["questions"]))
+
+
+def test_outputs_are_those_of_the_same_inputs(bundle, steps):
+    """Of every call, the arm's and the reference's, in their shapes; the reference's there is the reference's here."""
+    bundle.check_inputs(steps)
+    assert len(bundle.tensors) == 2 * len(steps)
+    for number, step in enumerate(steps):
+        theirs = bundle.tensors[f"{number:03}.{ARM}"]
+        assert theirs.shape == step.output.shape and theirs.dtype == torch.bfloat16
+        assert torch.equal(bundle.tensors[f"{number:03}.eager float32"], step.output)
+
+
+def test_inputs_that_differ_are_refused(bundle, steps):
+    """A token or a pixel more or less is named with its component; so is a shape, and a call too few."""
+    text = next(i for i, s in enumerate(steps) if s.component == "text_encoder")
+    for place, name in ((0, "image_encoder: pixel_values"), (text, "text_encoder: input_ids")):
+        inputs = (steps[place].inputs[0] + 1, *steps[place].inputs[1:])
+        changed = [*steps[:place], dataclasses.replace(steps[place], inputs=inputs), *steps[place + 1 :]]
+        with pytest.raises(BadInput, match=rf"{name} is \w{{16}} there and \w{{16}} here; compare the same frames"):
+            bundle.check_inputs(changed)
+    with pytest.raises(BadInput, match=rf"number of calls is {len(steps)} there and 1 here; compare the same frames"):
+        bundle.check_inputs(steps[:1])
+    other = dataclasses.replace(steps[0], output=steps[0].output[:1])
+    with pytest.raises(BadInput, match=r"image_encoder: output is \(8, .* there and \(1, "):
+        bundle.check_inputs([other, *steps[1:]])
+
+
+def spoil(folder, how: str) -> None:
+    if how == "cut off":
+        path = folder / MANIFEST
+        path.write_text(path.read_text()[:-50])
+    elif how == "other tensors":
+        path = folder / TENSORS
+        path.write_bytes(path.read_bytes()[:-1] + b"x")
+    elif how == "no tensors":
+        (folder / TENSORS).unlink()
+    elif how == "a list":
+        (folder / MANIFEST).write_text("[]")
+
+
+@pytest.mark.parametrize("how", ["cut off", "other tensors", "no tensors", "a list"])
+def test_a_damaged_bundle_is_refused(copied, how):
+    """Whatever is missing or changed, the folder is named with what was expected."""
+    spoil(copied, how)
+    with pytest.raises(BadInput, match="is no whole bundle .*; expected a folder that blipkit capture wrote"):
+        read_bundle(copied)
+
+
+def test_a_newer_kits_bundle_is_refused(copied):
+    """Its keys may mean something else."""
+    change(copied, schema=99)
+    with pytest.raises(BadInput, match="has schema 99; this kit reads up to 1: update blipkit"):
+        read_bundle(copied)
+
+
+def test_an_incumbent_is_a_folder_or_an_arm(bundle):
+    """A path is read; an arm's name, or none, is no bundle."""
+    assert find_bundle(str(bundle.folder)).arm == ARM
+    assert find_bundle("torchscript bfloat16") is None and find_bundle("") is None
+
+
+def test_other_libraries_there_are_a_warning(copied):
+    """Named with both versions; the same ones pass."""
+    bundle = read_bundle(copied)
+    assert software_gate(bundle.software()).status == "PASS"
+    change(copied, versions={**bundle.about["versions"], "torch": "1.0"})
+    gate = software_gate(read_bundle(copied).software())
+    assert gate.status == "WARN" and gate.evidence == "recorded" and gate.next
+    assert f"torch 1.0 there, {host.versions()['torch']} here" in gate.reason
+
+
+def test_pictures_go_along_only_when_asked_to(tmp_path):
+    """They are then frames to ask about on the other machine, labels and all."""
+    capture(knobs(), ARM, tmp_path / "bundle", tmp_path / "artifacts", with_frames=True)
+    bundle = read_bundle(tmp_path / "bundle")
+    brought = load_frames(str(bundle.folder / "frames"), 12, seed=9)
+    assert sorted(map(frame_digest, brought)) == sorted(map(frame_digest, drawn_frames(12, 3)))
+    assert sorted(bundle.places(brought)) == list(range(12)) and all(frame.answers for frame in brought)
+
+
+def test_frames_of_ones_own_are_not_handed_on_by_accident(tmp_path):
+    """A folder's pictures need a word of permission; nothing is written without it."""
+    own = tmp_path / "own"
+    own.mkdir()
+    for frame in drawn_frames(12, 5):
+        frame.image.save(own / f"{frame.name}.png")
+    given = knobs(f"common.frames_from={own}")
+    with pytest.raises(BadInput, match="--set common.share_frames=true"):
+        capture(given, ARM, tmp_path / "bundle", tmp_path / "artifacts", with_frames=True)
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_an_emulated_arm_answers_nowhere(tmp_path):
+    """It is no incumbent."""
+    with pytest.raises(BadInput, match="imitates a device, and answers nowhere today"):
+        capture(knobs(), "neuron_emulated all bf16", tmp_path / "bundle", tmp_path / "artifacts")
+
+
+def test_a_folder_that_is_no_bundle_is_left_alone(tmp_path):
+    """Nothing of the user's is replaced."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    with pytest.raises(BadInput, match="is there and is no bundle; pass another folder with --to"):
+        capture(knobs(), ARM, tmp_path / "mine", tmp_path / "artifacts")
+    assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
+
+
+def test_a_run_is_refused_before_it_starts(bundle, tmp_path):
+    """Frames that the incumbent was not asked about are bad input."""
+    for settings, message in (
+        (["common.seed=4"], "12 frames are not on both machines, first: no scene 4-0 there"),
+        (["parity.frames=13"], "1 frames are not on both machines, first: no scene 3-12 there"),
+        (['common.questions=["is it a?", "is it b?", "is it c?", "is it d?"]'], "questions is"),
+    ):
+        profile = load_profile("smoke", [*SETTINGS, f"parity.incumbent={bundle.folder}", *settings])
+        with pytest.raises(BadInput, match=message):
+            preflight.check(profile, tmp_path)
+    preflight.check(load_profile("smoke", [*SETTINGS, f"parity.incumbent={bundle.folder}"]), tmp_path)
+
+
+def test_an_incumbent_that_is_neither_is_refused(tmp_path):
+    """Neither a folder nor an arm."""
+    for incumbent, message in (
+        ("gpu-bundle", "expected a runner and a dtype"),
+        ("no/such", "no/such is no whole bundle"),
+    ):
+        profile = load_profile("smoke", [*SETTINGS, f"parity.incumbent={incumbent}"])
+        with pytest.raises(BadInput, match=message):
+            preflight.check(profile, tmp_path)
+
+
+def test_the_chapter_compares_with_a_bundle(bundle, tmp_path):
+    """03 on the other machine: the incumbent's rows are recorded ones, its bound is the limit, its software is judged."""
+    own = {"arms": ["eager float32"], "frames": 12, "compared_frames": 2, "flip_limit": 0.3}
+    here = {"incumbent": str(bundle.folder), "results": str(tmp_path / "results")}
+    names, _ = run_chapter("03_parity", own | here)
+    gates = {gate.gate: gate for gate in names["gates"]}
+    assert gates["incumbent's software"].status == "PASS"
+    assert gates["parity eager float32 text_decoder"].status == "PASS"
+    assert gates["decisions eager float32"].limit == names["bound"] < 0.3
+    rows = names["out"].read("parity")
+    assert {row["evidence"] for row in rows if row["arm"] == "incumbent"} == {"recorded"}
+    assert {row["same_format"] for row in rows if row["arm"] == "incumbent"} == {"eager bfloat16"}
+    assert {"arm": "eager float32", "against": "incumbent"}.items() <= names["same"][-1].items()
+    assert golden.FRAMES not in {path.name for path in bundle.folder.iterdir()}
+
+
+def test_the_command_says_size_first_and_how_to_compare_last(tmp_path, monkeypatch, capsys):
+    """`blipkit capture` takes the profile's first arm; a bad arm ends with 2 and leaves nothing."""
+    monkeypatch.setattr("blipkit.paths.ROOT", tmp_path)
+
+    def call(*arguments) -> int:
+        monkeypatch.setattr(
+            sys, "argv", ["blipkit", "capture", "smoke", *sum((["--set", s] for s in SETTINGS), []), *arguments]
+        )
+        with pytest.raises(SystemExit) as end:
+            entry()
+        return end.value.code
+
+    assert call("--arm", "eager float61") == 2 and "eager takes dtype" in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*-bundle"))
+    assert call() == 0
+    first, last = capsys.readouterr().out.splitlines()
+    folder = tmp_path / "results" / "smoke-bundle"
+    assert first.startswith(f"{folder}: about ") and last.endswith(
+        f"compare with it there: --set parity.incumbent={folder}"
+    )
+    assert read_bundle(folder).arm == ARM

@@ -1,0 +1,194 @@
+import json
+import math
+
+import pandas
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blipkit.errors import BadInput, GateFailed, NotMeasured
+from blipkit.paths import ROOT
+from blipkit.records.gates import Gate, judge, not_run, raise_for, worst
+from blipkit.records.results import Results
+
+STATUSES = ("PASS", "WARN", "FAIL", "INVALID", "NOT-RUN")
+
+
+def test_a_record_explains_itself(tmp_path):
+    """Every row carries machine, versions, profile, seed and schema beside its figures."""
+    out = Results(tmp_path, "03_parity", "mine", seed=7)
+    out.write("parity", [{"error": 0.5}])
+    (row,) = out.read("parity")
+    assert row["error"] == 0.5 and row["seed"] == 7 and row["profile"] == "mine" and row["evidence"] == "measured"
+    assert row["machine"] and row["versions"]["torch"] and row["schema"] == 1
+
+
+def test_figures_of_an_emulated_arm_say_so(tmp_path):
+    """Beside others they stay apart, unless a row says where it is from."""
+    out, emulated = Results(tmp_path, "n"), {"arm": "neuron_emulated all bf16"}
+    out.write("k", [{"arm": "torchscript float32"}, emulated, {**emulated, "evidence": "forecast"}])
+    assert [row["evidence"] for row in out.read("k")] == ["measured", "emulated", "forecast"]
+
+
+def test_writing_again_replaces(tmp_path):
+    """A second run of a notebook leaves one set of rows."""
+    out = Results(tmp_path, "n")
+    out.write("k", [{"a": 1}, {"a": 2}])
+    out.write("k", [{"a": 3}])
+    assert [r["a"] for r in out.read("k")] == [3]
+
+
+def test_a_notebooks_relative_folder_does_not_depend_on_where_it_was_started(tmp_path, monkeypatch):
+    """Bare papermill may be called from anywhere: ../results/tiny is the repository's."""
+    monkeypatch.chdir(tmp_path)
+    assert Results("../results/tiny", "00_environment").folder == ROOT / "results" / "tiny"
+
+
+def test_reading_what_nobody_wrote_names_it(tmp_path):
+    """The message says which records are missing and where."""
+    with pytest.raises(NotMeasured, match="no records of 'parity'"):
+        Results(tmp_path).read("parity")
+    with pytest.raises(NotMeasured, match="no samples 'requests'"):
+        Results(tmp_path).read_samples("requests")
+
+
+def test_earlier_records_are_of_the_same_profile_and_checkpoint(tmp_path, monkeypatch):
+    """The published ones first, then this folder's own; nothing where there are none."""
+    monkeypatch.setattr("blipkit.records.results.PUBLISHED", tmp_path / "published")
+
+    def results(folder, profile="mine", checkpoint="c"):
+        return Results(tmp_path / folder, "n", profile, checkpoint=checkpoint)
+
+    assert results("own").earlier("k") == []
+    for n, (folder, *of) in enumerate(
+        (["own"], ["published/m/mine"], ["published/m/other", "other"], ["published/m/d", "mine", "d"])
+    ):
+        results(folder, *of).write("k", [{"a": n}])
+    assert [row["a"] for row in results("own").earlier("k")] == [1, 0]
+
+
+def test_a_stage_takes_the_writes_and_shows_them_first(tmp_path, monkeypatch):
+    """During a run a notebook writes beside the folder and reads its own new rows before the old ones."""
+    Results(tmp_path, "n").write("k", [{"a": 1}])
+    monkeypatch.setenv("BLIPKIT_STAGE", str(tmp_path / "stage"))
+    staged = Results(tmp_path, "n")
+    assert [r["a"] for r in staged.read("k")] == [1]
+    staged.write("k", [{"a": 2}])
+    assert [r["a"] for r in staged.read("k")] == [2]
+    assert json.loads((tmp_path / "records/k.jsonl").read_text())["a"] == 1
+
+
+def test_samples_come_back_as_they_went(tmp_path):
+    """Raw samples survive parquet."""
+    frame = pandas.DataFrame({"sent": [0.1, 0.2], "right": [True, False]})
+    Results(tmp_path).write_samples("requests", frame)
+    assert Results(tmp_path).read_samples("requests").equals(frame)
+
+
+def test_gates_come_back_in_notebook_order(tmp_path):
+    """The verdict reads every notebook's gates."""
+    for notebook in ("02_trace", "01_components"):
+        Results(tmp_path, notebook).write_gates([Gate(notebook, "answer", "PASS")])
+    assert [g.gate for g in Results(tmp_path).gates()] == ["01_components", "02_trace"]
+
+
+@pytest.mark.parametrize(
+    ("measured", "at_least", "status"),
+    [(1.0, False, "PASS"), (1.1, False, "FAIL"), (1.0, True, "PASS"), (0.9, True, "FAIL")],
+)
+def test_a_limit_includes_itself(measured, at_least, status):
+    """A figure at its limit holds; one beyond it fails."""
+    assert judge("g", "answer", measured, 1.0, at_least=at_least).status == status
+
+
+@pytest.mark.parametrize("at_least", [True, False])
+def test_a_nan_never_passes(at_least):
+    """What is not a number is within no limit."""
+    assert judge("g", "answer", math.nan, 1.0, at_least=at_least).status == "FAIL"
+
+
+def test_only_timing_is_forgiven_on_a_shared_machine():
+    """A late answer warns where the machine is shared; a wrong one fails everywhere."""
+    assert judge("g", "timing", 2, 1, shared=True).status == "WARN"
+    assert judge("g", "timing", 2, 1, shared=False).status == "FAIL"
+    assert judge("g", "answer", 2, 1, shared=True).status == "FAIL"
+
+
+def test_a_failed_gate_raises_and_says_which():
+    """The last cell's error names gate, figure, limit and what to do."""
+    with pytest.raises(GateFailed, match=r"speed: FAIL, measured 2, limit 1.*buy another"):
+        raise_for([Gate("fine", "answer", "PASS"), judge("speed", "answer", 2, 1, next="buy another")])
+    raise_for([not_run("absent", "answer", "nobody measured"), Gate("warned", "timing", "WARN")])
+
+
+@given(st.lists(st.sampled_from(STATUSES)))
+def test_the_worst_status_wins_in_any_order(statuses):
+    """FAIL before INVALID before WARN before PASS; NOT-RUN only where nothing was measured."""
+    gates = [Gate("g", "answer", s) for s in statuses]
+    found = worst(gates)
+    assert found == worst(reversed(gates))
+    assert found == next((s for s in ("FAIL", "INVALID", "WARN", "PASS") if s in statuses), "NOT-RUN")
+
+
+def recorded(folder, digest="d1"):
+    """A results folder as another machine left it."""
+    out = Results(folder, "04_concurrency", "mine", weights_digest=digest)
+    out.write("k", [{"figure": 7.0, "evidence": "measured, priced by assumption"}])
+    out.write_samples("s", pandas.DataFrame({"sent": [0.5]}))
+    (folder / "environment.json").write_text(json.dumps({"name": "Far away", "versions": {"torch": "1"}}))
+    (folder / "run.json").write_text(json.dumps({"started": "2026-01-02 03:04 UTC"}))
+    return folder
+
+
+def never():
+    raise AssertionError("a replay measures nothing")
+
+
+def test_measuring_keeps_what_was_measured(tmp_path):
+    """The rows come back without what every record carries, and stand in the folder with it."""
+    out = Results(tmp_path, "n", seed=1)
+    assert out.measure("k", lambda: [{"a": 1, "b": (2, 3)}]) == [{"a": 1, "b": [2, 3]}]
+    assert out.read("k")[0]["seed"] == 1 and out.machine["name"] == out.read("k")[0]["machine"]
+
+
+def test_a_replay_reads_what_was_recorded_and_says_so(tmp_path, capsys):
+    """Figures are the recorded ones; evidence, machine and versions are those of the record, whoever replays it."""
+    out = Results(tmp_path / "here", "04_concurrency", "mine", str(recorded(tmp_path / "far")), weights_digest="d1")
+    assert "Recorded on Far away, 2026-01-02 03:04 UTC" in capsys.readouterr().out
+    assert out.measure("k", never)[0]["figure"] == 7.0
+    assert out.measure_samples("s", never).sent.tolist() == [0.5]
+    out.write_gates([Gate("g", "answer", "PASS")])
+    (row,), (gate,) = out.read("k"), out.gates()
+    assert (row["machine"], row["versions"]) == ("Far away", {"torch": "1"}) and row["replayed_on"]
+    assert row["evidence"] == "recorded, priced by assumption" and gate.evidence == "recorded"
+
+
+def test_a_replay_of_other_weights_is_refused(tmp_path):
+    """What was recorded must be of the checkpoint that the chapter shows."""
+    out = Results(tmp_path / "here", "n", "mine", str(recorded(tmp_path / "far", digest="d2")), weights_digest="d1")
+    with pytest.raises(BadInput, match="k was recorded with weights d2, this checkpoint has d1"):
+        out.measure("k", never)
+
+
+def test_an_interrupted_write_leaves_the_old_records(tmp_path):
+    """A row that cannot be written leaves neither half a file nor the loss of the one before."""
+    out = Results(tmp_path, "n")
+    out.write("k", [{"a": 1}])
+    with pytest.raises(KeyboardInterrupt), out._replacing("records/k.jsonl") as part:
+        part.write_text("half")
+        raise KeyboardInterrupt
+    assert out.read("k")[0]["a"] == 1 and [p.name for p in (tmp_path / "records").iterdir()] == ["k.jsonl"]
+
+
+@pytest.mark.parametrize("rows", [{"a": 1}, [{"machine": "mine"}], [{"seed": 4}]])
+def test_what_is_measured_must_be_rows_of_its_own(tmp_path, rows):
+    """A row that names what every record carries would lose it without a word."""
+    with pytest.raises(BadInput, match="k: expected a list of rows without .*machine.*seed"):
+        Results(tmp_path, "n", seed=1).measure("k", lambda: rows)
+
+
+def test_a_kind_has_one_notebook(tmp_path):
+    """A second notebook cannot replace the first one's records."""
+    Results(tmp_path, "00_environment").write("k", [{"a": 1}])
+    with pytest.raises(BadInput, match="records of 'k' are 00_environment's; a kind has one notebook"):
+        Results(tmp_path, "06_example").write("k", [{"a": 2}])

@@ -1,0 +1,335 @@
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_up import make
+from rich.console import Console
+
+from blipkit.report.compare import Change, compare_folders, differences_table, exit_status, judge_intervals, table
+from blipkit.errors import BadInput
+from blipkit.paths import ROOT
+from blipkit.records.gates import Gate
+from blipkit.records.results import Results
+from blipkit.cost.systems import differences
+
+PUBLISHED = ROOT / "results/published/amd-epyc-2-cores/tiny"
+SETTING = {"arm": "torchscript float32", "servers": 2, "clients": 4}
+PRICED = {**SETTING, "instance": "m7i.large", "region": "us-east-1", "option": "on_demand", "usd_per_million": 1.0}
+COST_KEYS = ("usd_per_million_low", "usd_per_million_high")
+
+
+def p99(value, low, high) -> dict:
+    return {**SETTING, "p99_ms": value, "p99_low_ms": low, "p99_high_ms": high}
+
+
+def priced(low, high, **more) -> dict:
+    return {**PRICED, **dict(zip(COST_KEYS, (low, high), strict=True)), **more}
+
+
+def changes_of(tmp_path, a: dict, b: dict, baseline=False) -> dict[str, Change]:
+    """What changed between two made-up folders, by the last word of `what`."""
+    found = compare_folders(make(tmp_path / "a", **a), make(tmp_path / "b", **b), baseline)
+    return {change.what.split(": ")[-1]: change for change in found}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "judgement"),
+    [
+        ("PASS", "PASS", "same"),
+        ("PASS", "WARN", "worse"),
+        ("WARN", "FAIL", "worse"),
+        ("FAIL", "INVALID", "worse"),
+        ("INVALID", "PASS", "better"),
+        ("NOT-RUN", "FAIL", "not known"),
+        ("PASS", "NOT-RUN", "not known"),
+        ("NOT-RUN", "NOT-RUN", "not known"),
+    ],
+)
+def test_an_answer_gate_is_judged_by_its_status(tmp_path, before, after, judgement):
+    """PASS, WARN, FAIL, INVALID from best to worst; what was not measured is not known."""
+    found = changes_of(tmp_path, {"gates": [("g", before)]}, {"gates": [("g", after)]})
+    assert found["g"].judgement == judgement
+    assert exit_status(found.values()) == (judgement == "worse")
+
+
+@pytest.mark.parametrize("after", ["PASS", "FAIL", "NOT-RUN"])
+def test_a_timing_gate_is_never_worse(tmp_path, after):
+    """Times are judged by their intervals, also where A is a baseline."""
+    a, b = ({"gates": [Gate("g", "timing", status)]} for status in ("PASS", after))
+    found = changes_of(tmp_path, a, b, baseline=True)
+    assert found["g"].judgement == ("same" if after == "PASS" else "not known") and not found["g"].figure.judged
+    assert exit_status(found.values()) == 0
+
+
+def test_gates_come_in_as_order_then_those_only_in_b(tmp_path):
+    """Nothing that either folder holds is left out."""
+    a, b = {"gates": [("z", "PASS"), ("y", "PASS")]}, {"gates": [("x", "PASS"), ("y", "PASS")]}
+    found = changes_of(tmp_path, a, b)
+    assert list(found) == ["z", "y", "x"]
+    assert [change.reason for change in found.values()] == ["not measured in B", "", "not measured in A"]
+
+
+@pytest.mark.parametrize("b", [{"gates": [("g", "NOT-RUN")]}, {"gates": []}])
+def test_a_baselines_gate_must_have_been_measured(tmp_path, b):
+    """What the baseline measured and B did not is worse, whether B says NOT-RUN or nothing."""
+    a = {"gates": [("g", "PASS")]}
+    assert exit_status(changes_of(tmp_path / "free", a, b).values()) == 0
+    found = changes_of(tmp_path / "held", a, b, baseline=True)
+    assert (found["g"].judgement, found["g"].reason) == ("worse", "not measured in B")
+    assert found["g"].after.shown == (b["gates"][0][1] if b["gates"] else "-")
+
+
+def test_a_baseline_does_not_ask_for_what_it_has_not(tmp_path):
+    """What only B measured is not known."""
+    found = changes_of(tmp_path, {"gates": [("g", "NOT-RUN")]}, {"gates": [("g", "FAIL")]}, baseline=True)
+    assert found["g"].judgement == "not known" and exit_status(found.values()) == 0
+
+
+def test_a_baselines_settings_must_have_been_measured(tmp_path):
+    """A setting whose p99 or cost the baseline knows and B does not is worse; a p50 alone is not."""
+    a = {"load": [{**p99(5, 4, 6), "p50_ms": 1}], "cost": [priced(1, 2)]}
+    found = changes_of(tmp_path, a, {}, baseline=True)
+    assert {name: change.judgement for name, change in found.items()} == {
+        "p50": "not known",
+        "p90": "not known",
+        "p99": "worse",
+        "throughput": "not known",
+        "cost": "worse",
+    }
+
+
+def test_a_notebook_that_stopped_is_worse_than_one_that_ended(tmp_path):
+    """Its gates are gone, so that their absence alone would not be known."""
+    found = changes_of(tmp_path, {"gates": [("g", "PASS")]}, {"ended": "stopped"})
+    assert (found["g"].judgement, found["03_parity"].judgement) == ("not known", "worse")
+    back = compare_folders(tmp_path / "b", tmp_path / "a")
+    assert [change.judgement for change in back] == ["better", "not known"]
+
+
+@pytest.mark.parametrize(("baseline", "judgement"), [(False, "not known"), (True, "worse")])
+def test_a_notebook_that_was_skipped_measured_nothing(tmp_path, baseline, judgement):
+    """It is worse only than a baseline that ran it; one that ended with a failed gate ran."""
+    found = changes_of(tmp_path, {"ended": "gate"}, {"ended": "skipped"}, baseline)
+    assert [(change.what, change.before.shown, change.judgement) for change in found.values()] == [
+        ("03_parity", "PASS", judgement)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "judgement"),
+    [
+        ((4, 6), (6.1, 8), "worse"),
+        ((4, 6), (6, 8), "same"),
+        ((4, 6), (3, 3.9), "better"),
+        ((4, 6), (3, 4), "same"),
+        ((None, 6), (6.1, None), "worse"),
+        ((4, None), (None, 3.9), "better"),
+        ((4, None), (4, None), "not known"),
+        ((4, None), (100, None), "not known"),
+        ((4, 6), (5, None), "not known"),
+        ((float("nan"), 6), (5, 7), "not known"),
+    ],
+)
+def test_p99_is_judged_by_its_interval(tmp_path, before, after, judgement):
+    """It is worse or better where the intervals do not meet, and not known where an end that could tell is missing."""
+    found = changes_of(tmp_path, {"load": [p99(5, *before)]}, {"load": [p99(5, *after)]})
+    assert found["p99"].judgement == judgement and exit_status(found.values()) == (judgement == "worse")
+    assert found["p99"].reason == ("n too small for an interval" if judgement == "not known" else "")
+
+
+def test_p50_and_throughput_are_shown_but_not_judged(tmp_path):
+    """They may be worse without a say in the exit status; more answers are better."""
+    keys = ("answers_per_s", "answers_per_s_low", "answers_per_s_high")
+    slow, fast = (dict(zip(keys, values, strict=True)) for values in ((10, 9, 11), (20, 19, 21)))
+    early, late = ({"p50_ms": v, "p50_low_ms": v - 1, "p50_high_ms": v + 1} for v in (5, 9))
+    found = changes_of(tmp_path, {"load": [SETTING | early | fast]}, {"load": [SETTING | late | slow]})
+    assert found["p50"].judgement == found["throughput"].judgement == "worse"
+    assert exit_status(found.values()) == 0
+    back = {change.what.split(": ")[-1]: change for change in compare_folders(tmp_path / "b", tmp_path / "a")}
+    assert back["p50"].judgement == back["throughput"].judgement == "better"
+
+
+def test_our_own_overhead_is_no_setting(tmp_path):
+    """The null arm measures the kit, not the model."""
+    load = [p99(5, 4, 6), {**p99(5, 4, 6), "arm": "null float32"}]
+    found = compare_folders(make(tmp_path / "a", load=load), make(tmp_path / "b", load=load))
+    assert {change.what.partition(",")[0] for change in found} == {"torchscript float32"}
+
+
+def test_settings_are_matched_by_arm_servers_and_clients(tmp_path):
+    """Another number of clients is another setting, and both are shown."""
+    a, b = {"load": [p99(5, 4, 6)]}, {"load": [{**p99(50, 40, 60), "clients": 8}]}
+    found = compare_folders(make(tmp_path / "a", **a), make(tmp_path / "b", **b), False)
+    assert [(c.what, c.judgement) for c in found if "p99" in c.what] == [
+        ("torchscript float32, servers 2, clients 4: p99", "not known"),
+        ("torchscript float32, servers 2, clients 8: p99", "not known"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "judgement"),
+    [((1, 2), (2.1, 3), "worse"), ((1, 2), (0.1, 0.9), "better"), ((1, 2), (1.5, 3), "same")],
+)
+def test_cost_is_judged_by_its_interval(tmp_path, before, after, judgement):
+    """A dearer answer is worse, a cheaper one better, beyond both intervals."""
+    found = changes_of(tmp_path, {"cost": [priced(*before)]}, {"cost": [priced(*after)]})
+    assert found["cost"].judgement == judgement and exit_status(found.values()) == (judgement == "worse")
+
+
+def test_cost_without_an_interval_is_not_known(tmp_path):
+    """A figure alone does not say whether it moved."""
+    found = changes_of(tmp_path, {"cost": [PRICED]}, {"cost": [PRICED | {"usd_per_million": 9.0}]})
+    assert (found["cost"].judgement, found["cost"].reason) == ("not known", "no interval")
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"instance": "g5.xlarge"}, "cost (priced as m7i.large in A, g5.xlarge in B)"),
+        ({"region": "eu-west-1"}, "cost (region us-east-1 in A, eu-west-1 in B)"),
+        ({"option": "spot"}, "cost (option on_demand in A, spot in B)"),
+    ],
+)
+def test_costs_at_other_prices_are_shown_not_judged(tmp_path, other, said):
+    """What is said names both prices, and the judgement is not known however far apart they are."""
+    found = changes_of(tmp_path, {"cost": [priced(1, 2)]}, {"cost": [priced(8, 9, **other)]})
+    assert list(found) == [said] and (found[said].judgement, found[said].reason) == ("not known", "priced otherwise")
+
+
+def test_another_limit_is_named(tmp_path):
+    """A gate that passes because its limit was raised says so."""
+    a, b = ({"gates": [Gate("g", "answer", "PASS", measured, limit)]} for measured, limit in ((0.01, 0.05), (0.3, 0.5)))
+    found = changes_of(tmp_path, a, b)["g (limit 0.05 in A, 0.5 in B)"]
+    assert (found.before.shown, found.after.shown, found.judgement) == ("PASS (0.01)", "PASS (0.3)", "same")
+
+
+def printed(made) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    console.print(made)
+    return console.file.getvalue()
+
+
+def test_the_table_shows_intervals_and_relative_change(tmp_path):
+    """Four significant digits, a question mark for an end that is not known, and the reason beside the judgement."""
+    load = [[p99(12.3, 11.9, 12.8) | {"p50_ms": 2, "p50_low_ms": 1, "p50_high_ms": 3}], [p99(24.6, 13, None)]]
+    load[1][0] |= {"p50_ms": 5, "p50_low_ms": 4, "p50_high_ms": 6}
+    shown = printed(table(changes_of(tmp_path, {"load": load[0]}, {"load": load[1]}).values()))
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in shown.splitlines() if "│" in line]
+    about = "torchscript float32, servers 2, clients 4"
+    assert rows == [
+        [f"{about}: p50, ms", "2 (1 to 3)", "5 (4 to 6)", "+150.0%", "worse, shown only"],
+        [f"{about}: p90, ms", "-", "-", "", "not known: not measured in A and B"],
+        [f"{about}: p99, ms", "12.3 (11.9 to 12.8)", "24.6 (13 to ?)", "+100.0%", "worse"],
+        [f"{about}: throughput, answers/s", "-", "-", "", "not known: not measured in A and B"],
+    ]
+
+
+def test_what_differs_is_shown_as_a_table_too(tmp_path):
+    """The facts that the systems do not share, by name; nothing where they share all."""
+    folders = [make(tmp_path / name, common={"seed": seed}) for seed, name in enumerate("ab")]
+    assert "common.seed" in printed(differences_table(differences(folders))) and printed(differences_table([]))
+
+
+def test_what_a_record_says_is_no_markup(tmp_path):
+    """Brackets in a gate's name or a knob are printed as they stand."""
+    found = changes_of(tmp_path, {"gates": [("g [red]", "PASS")]}, {"gates": [("g [red]", "PASS")]})
+    assert "g [red]" in printed(table(found.values()))
+    assert "[bold]" in printed(differences_table([{"what": "common.x", "a": "[bold]", "b": "2"}]))
+
+
+STATUSES = st.sampled_from(["PASS", "WARN", "FAIL", "INVALID", "NOT-RUN"])
+GATES = st.dictionaries(st.sampled_from("abcd"), st.tuples(STATUSES, st.sampled_from(["answer", "timing"])), min_size=1)
+END = st.floats(0.1, 100)
+INTERVALS = (
+    st.tuples(END, END).map(sorted).flatmap(lambda ends: st.tuples(*(st.sampled_from([end, None]) for end in ends)))
+)
+FOLDERS = st.tuples(GATES, st.dictionaries(st.sampled_from([1, 2, 4]), st.tuples(INTERVALS, INTERVALS)))
+
+
+def write_drawn(folder: Path, drawn) -> Path:
+    gates, settings = drawn
+    ends = [(SETTING | {"clients": clients}, *both) for clients, both in settings.items()]
+    return make(
+        folder,
+        [Gate(name, kind, status) for name, (status, kind) in gates.items()],
+        [{**p99(1.0, *time), **at} for at, time, _ in ends],
+        [{**priced(*usd), **at} for at, _, usd in ends],
+    )
+
+
+@given(FOLDERS, st.booleans())
+def test_a_folder_is_neither_better_nor_worse_than_itself(tmp_path_factory, drawn, baseline):
+    """Comparing a folder with itself finds nothing, whatever it holds."""
+    folder = write_drawn(tmp_path_factory.mktemp("same") / "a", drawn)
+    found = compare_folders(folder, folder, baseline)
+    assert {change.judgement for change in found} <= {"same", "not known"} and exit_status(found) == 0
+
+
+@given(FOLDERS, FOLDERS)
+def test_swapping_the_folders_swaps_better_and_worse(tmp_path_factory, drawn, other):
+    """What is better one way is worse the other way; the rest stays."""
+    root = tmp_path_factory.mktemp("swapped")
+    a, b = write_drawn(root / "a", drawn), write_drawn(root / "b", other)
+    swapped = {"better": "worse", "worse": "better"}
+    there = {change.what: swapped.get(change.judgement, change.judgement) for change in compare_folders(a, b)}
+    assert there == {change.what: change.judgement for change in compare_folders(b, a)}
+
+
+@given(INTERVALS, INTERVALS)
+def test_what_is_better_when_it_grows_is_worse_when_cost_does(before, after):
+    """The direction turns the judgement round and nothing else."""
+    turned = {"better": "worse", "worse": "better"}
+    judged = judge_intervals(before, after)
+    assert judge_intervals(before, after, more_is_better=True) == turned.get(judged, judged)
+
+
+def test_a_published_run_equals_itself():
+    """What this kit published can be compared, and nothing in it is worse or better than itself."""
+    found = compare_folders(PUBLISHED, PUBLISHED, baseline=True)
+    assert {change.judgement for change in found} <= {"same", "not known"} and exit_status(found) == 0
+    assert {"accuracy", "torchscript float32, servers 2, clients 4: p99"} <= {change.what for change in found}
+    assert differences([PUBLISHED, PUBLISHED]) == []
+
+
+def test_what_is_no_results_folder_is_refused(tmp_path):
+    """A folder that is not there, one that no run wrote, one with a damaged file, and two with nothing in them."""
+    good = make(tmp_path / "good", [("g", "PASS")])
+    with pytest.raises(BadInput, match="no folder .*missing; expected a results folder"):
+        compare_folders(good, tmp_path / "missing")
+    with pytest.raises(BadInput, match=r"is not a results folder \(no run.json\); make one with: blipkit run tiny"):
+        compare_folders(tmp_path, good)
+    empty = make(tmp_path / "empty")
+    with pytest.raises(BadInput, match="nothing to compare: no gates in .*empty"):
+        compare_folders(empty, empty)
+    (good / "environment.json").write_text('{"name": ')
+    with pytest.raises(BadInput, match="environment.json is missing or damaged; expected what a run writes there"):
+        differences([empty, good])
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        (7, "has schema 7; this kit reads up to 1: update blipkit"),
+        (None, "has schema None; expected a whole number from 1 on: blipkit did not write it"),
+        ("1", "has schema '1'; expected a whole number"),
+        (0, "has schema 0; expected a whole number"),
+    ],
+)
+@pytest.mark.parametrize("rows", [{"gates": [("g", "PASS")]}, {"load": [p99(5, 4, 6)]}, {"cost": [PRICED]}])
+def test_records_of_a_schema_that_is_not_read_are_refused(tmp_path, schema, said, rows):
+    """Gates, load and cost alike, with the file's name and what to do."""
+    good, bad = make(tmp_path / "good", [("g", "PASS")]), make(tmp_path / "bad", schema=schema, **rows)
+    with pytest.raises(BadInput, match=r"bad/records/\w+\.jsonl " + said):
+        compare_folders(good, bad)
+
+
+@pytest.mark.parametrize("line", ['{"schema": 1, "arm": "torchs', "3", "", "\udcff"])
+def test_a_damaged_line_is_named(tmp_path, line):
+    """A line cut short, one that is no record, an empty one and one that is not text: file and line number are said."""
+    folder = make(tmp_path / "a", load=[p99(5, 4, 6)])
+    path = folder / "records/concurrency.jsonl"
+    path.write_bytes(path.read_bytes() + f"{line}\n".encode(errors="surrogateescape"))
+    with pytest.raises(BadInput, match=r"concurrency\.jsonl, line 2 is damaged; expected one JSON record: run the"):
+        Results(folder).read("concurrency")

@@ -1,0 +1,201 @@
+"""The report a stakeholder opens: one file, offline, decision first, readable by a machine reader."""
+
+import json
+import re
+import shutil
+from xml.etree import ElementTree
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from page_lint import problems
+
+from blipkit.display.figures import show_frames
+from blipkit.display.tables import number, table_html
+from blipkit.run.publish import PUBLISHED
+from blipkit.records.results import Results
+from blipkit.report.page import chapter, three_numbers, write_report
+
+GOOD = """<html lang="en"><title>t</title><main id="m"><h1>a</h1><h2>b</h2><img src="data:," alt="words">
+<a href="#m">up</a><table><caption>c</caption><tr><th scope="col">x</th></tr><tr><td class="status">+ PASS</td></tr></table>
+<figure><img src="data:image/svg+xml," alt="w"><table><caption>d</caption></table></figure></main></html>"""
+BAD = {
+    "loads http": GOOD.replace('src="data:,"', 'src="http://example.org/a.png"'),
+    "loads style.css": GOOD.replace("<title>", '<link rel="stylesheet" href="style.css"><title>'),
+    "loads @import": GOOD.replace("<title>", "<style>@import 'x.css';</style><title>"),
+    "loads url": GOOD.replace("<h2>", '<h2 style="background: url(x.png)">'),
+    "has a script": GOOD.replace("<h1>", "<script>1</script><h1>"),
+    "2 h1": GOOD.replace("h2", "h1"),
+    "h4 after h1": GOOD.replace("h2", "h4"),
+    "a picture without words": GOOD.replace('alt="words"', 'alt=""'),
+    "a table without a caption": GOOD.replace("<caption>c</caption>", ""),
+    "no scope": GOOD.replace(' scope="col"', ""),
+    "a figure without its data": GOOD.replace("<table><caption>d</caption></table>", ""),
+    "no language": GOOD.replace(' lang="en"', ""),
+    "no title": GOOD.replace("<title>t</title>", ""),
+    "status": GOOD.replace("+ PASS", "fine"),
+    "id m stands twice": GOOD.replace("<h1>", '<h1 id="m">'),
+    "#m leads nowhere": GOOD.replace('id="m"', ""),
+}
+
+
+@pytest.fixture(scope="module")
+def page(smoke):
+    return BeautifulSoup((smoke / "report/index.html").read_text(), "html.parser")
+
+
+def test_the_report_has_no_fault_that_shows_without_a_browser(smoke, replayed):
+    """Offline, headings in order, words for pictures, captions and scopes, data under figures, links that lead."""
+    for folder in (smoke, replayed):
+        assert problems((folder / "report/index.html").read_text()) == []
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_each_fault_is_found(fault):
+    """The check of a page can fail, for each thing that it checks."""
+    assert problems(GOOD) == [] and [p for p in problems(BAD[fault]) if p.startswith(fault)]
+
+
+def test_the_decision_comes_first(page):
+    """The h1 is the decision, the next sentence says why, what is missing, the command, hours and dollars."""
+    assert page.h1.text == "Not enough evidence"
+    said = page.header.find_all("p")[1].text
+    assert "no measured run on inf2.xlarge yet" in said and re.search(
+        r"make run PROFILE=gpu, about 1 h, 1.01 USD", said
+    )
+
+
+def test_three_numbers_follow_with_their_source(page):
+    """Each has a value, a unit, an interval, its evidence and its machine."""
+    for item in page.select("ul.numbers li"):
+        assert re.search(r"\d", item.strong.text) and "95 % interval" in item.text
+        assert "Measured" in item.text and "AMD" in item.text or "on " in item.text
+    assert "USD per million good answers" in page.select("ul.numbers li")[2].text
+
+
+def test_numbers_that_nobody_measured_are_not_run(tmp_path):
+    """An empty folder has titles and no numbers."""
+    assert [list(one) for one in three_numbers(Results(tmp_path))] == [["title"]] * 3
+
+
+@pytest.mark.parametrize("published", sorted(PUBLISHED.glob("*/*/run.json")), ids=lambda path: path.parent.name)
+def test_a_published_folder_has_a_report(published, tmp_path):
+    """Records of earlier code are read: what they lack is left out."""
+    path, _ = write_report(shutil.copytree(published.parent, tmp_path / "p"))
+    priced = "05_cost" in json.loads(published.read_text())["notebooks"]
+    assert problems(path.read_text()) == [] and ("USD per million good answers" in path.read_text()) == priced
+
+
+def test_a_run_that_stopped_early_has_a_report(tmp_path):
+    """A notebook that stopped leaves NOT-RUN in the place of its numbers, and its cell's error among the gates."""
+    state = {"status": "stopped", "error": "cell 3: ValueError: no"}
+    (tmp_path / "run.json").write_text(
+        json.dumps({"profile": "p", "started": "now", "notebooks": {"00_environment": state}})
+    )
+    (tmp_path / "environment.json").write_text(json.dumps({"name": "m", "git_commit": None, "versions": {}}))
+    (tmp_path / "profile.yaml").write_text("common: {}\n")
+    text = write_report(tmp_path)[0].read_text()
+    assert text.count("NOT-RUN") >= 3 and "cell 3: ValueError: no" in text and problems(text) == []
+
+
+def test_code_is_there_and_folded(page, smoke):
+    """Chapters show text and outputs; their cells wait behind one switch, which needs no script."""
+    chapters = page.select("section.chapter")
+    assert len(chapters) == len(list(smoke.glob("[0-9][0-9]_*.ipynb")))
+    assert all(c.select_one("div.input") for c in chapters) and page.select_one(
+        "label > input#show-code[type=checkbox]"
+    )
+    style = page.style.text
+    assert ".input { display: none; }" in style and "body:has(#show-code:checked) .input { display: block; }" in style
+
+
+def test_figures_stand_before_the_chapters(page):
+    """The pictures of 03, 04 and 05 come once before the notebooks, where a reader in a hurry sees them."""
+    before = page.find("section", class_="chapter").find_all_previous("figure")
+    assert len(before) == 6
+
+
+def test_a_replayed_report_says_so_at_its_head(replayed):
+    """Recorded on which machine, when, and replayed where."""
+    head = BeautifulSoup((replayed / "report/index.html").read_text(), "html.parser").header.text
+    assert "Recorded on A machine far away, 20" in head and "which measured nothing" in head
+
+
+def test_frames_of_a_users_folder_stay_out_unless_shared(tmp_path):
+    """The executed notebook keeps its pictures; the report shows them only with share_frames."""
+    from PIL import Image
+
+    displayed = []
+    import blipkit.figures
+
+    original, blipkit.display.figures._display = blipkit.display.figures._display, lambda markup, text: displayed.append(markup)
+    try:
+        show_frames([Image.new("RGB", (4, 4))], ["at home"])
+    finally:
+        blipkit.display.figures._display = original
+    notebook = nbformat.v4.new_notebook()
+    shown = nbformat.v4.new_output("display_data", data={"text/html": displayed[0]})
+    notebook.cells = [nbformat.v4.new_code_cell("show", outputs=[shown])]
+    nbformat.write(notebook, tmp_path / "03_parity.ipynb")
+    assert "data:image/png" in str(chapter(tmp_path / "03_parity.ipynb", private=False))
+    kept = str(chapter(tmp_path / "03_parity.ipynb", private=True))
+    assert "data:image/png" not in kept and "stays in the results folder" in kept
+
+
+def test_two_machines_stand_side_by_side(smoke, replayed, tmp_path):
+    """The last folder's report shows both systems and what differs between them, and misses less."""
+    gpu = shutil.copytree(replayed, tmp_path / "gpu", ignore=shutil.ignore_patterns("artifacts"))
+    record = gpu / "records/environment.jsonl"
+    record.write_text(record.read_text().replace('"gpus": []', '"gpus": ["NVIDIA A10G"]'))
+    record = gpu / "records/cost.jsonl"
+    record.write_text(record.read_text().replace('"instance": "m7i.large"', '"instance": "g5.xlarge"'))
+    cpu = shutil.copytree(smoke, tmp_path / "cpu", ignore=shutil.ignore_patterns("artifacts"))
+    path, verdict = write_report(cpu, [gpu])
+    page = BeautifulSoup(path.read_text(), "html.parser")
+    systems, differences = (page.find("caption", string=re.compile(c)).parent for c in ("Each system", "What differs"))
+    assert (
+        len(systems.find_all("tr")) == 3
+        and "A machine far away" in systems.text
+        and "A machine far away" in differences.text
+    )
+    missing = [m["what"] for m in verdict["decision"]["missing"]]
+    assert missing[0] == "a measured run on inf2.xlarge" and "a measured run on g5.xlarge" not in missing
+    assert any("A machine far away is priced as g5.xlarge" in what for what in missing)
+    assert problems(path.read_text()) == []
+
+
+def test_tables_say_what_is_not_known():
+    """A figure that nobody has is a word, never NaN."""
+    for rows in ([{"a": None}, {"a": 1.0}], [{"a": None}], [{"a": None}, {"a": "x"}]):
+        assert "not known" in table_html(rows, "c") and not {"NaN", "None"} & set(
+            re.findall(r"\w+", table_html(rows, "c"))
+        )
+
+
+def test_junit_counts_as_the_verdict_does(smoke):
+    """gates.xml has one case a gate."""
+    gates = json.loads((smoke / "verdict.json").read_text())["gates"]
+    cases = list(ElementTree.parse(smoke / "gates.xml").iter("testcase"))
+    assert [c.get("name") for c in cases] == [g["gate"] for g in gates]
+    assert sum(c.find("skipped") is not None for c in cases) == sum(g["status"] == "NOT-RUN" for g in gates)
+
+
+def test_a_report_can_be_written_again(smoke):
+    """Verdict and report are made from what was recorded, with nothing run."""
+    path, verdict = write_report(smoke)
+    assert path.is_file() and verdict["profile"] == "smoke"
+
+
+def test_markdown_shows_what_is_missing(smoke):
+    """verdict.md names what to get, how, for how long and how much."""
+    write_report(smoke)
+    text = (smoke / "verdict.md").read_text()
+    assert text.startswith("# Not enough evidence") and "a measured run on inf2.xlarge" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(None, "-"), (0.123456, "0.1235"), (3, "3"), ("cpu", "cpu"), (float("nan"), "nan")]
+)
+def test_figures_are_shown_to_four_digits(value, shown):
+    """None is a dash; text stays."""
+    assert number(value) == shown

@@ -1,0 +1,272 @@
+"""Whole runs: every notebook under papermill, exit status, a run that is killed, a folder in use."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from threading import Timer
+
+import nbformat
+import papermill
+import psutil
+import pytest
+
+from blipkit.machine import host
+from blipkit.errors import BadInput, BlipkitError
+from blipkit.paths import NOTEBOOKS, ROOT
+from blipkit.profiles.profile import load_profile, notebooks
+from blipkit.records.results import Results
+from blipkit.run.notebooks import choose, in_thread, in_use, put_in_place, run_notebook, run_profile
+from blipkit.report.verdict import exit_status
+
+STEMS = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+
+
+def blipkit(*arguments, cwd=ROOT) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "blipkit", *map(str, arguments)], cwd=cwd, capture_output=True, text=True
+    )
+
+
+def verdict_of(folder: Path) -> dict:
+    return json.loads((folder / "verdict.json").read_text())
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_every_notebook_ran(smoke, stem):
+    """Each notebook in notebooks/ went through papermill with the smoke profile, to its last cell."""
+    notebook = nbformat.read(smoke / f"{stem}.ipynb", as_version=4)
+    assert [c.execution_count for c in notebook.cells if c.cell_type == "code"][-1] is not None
+    assert json.loads((smoke / "run.json").read_text())["notebooks"][stem]["status"] == "ran"
+    assert not [o for c in notebook.cells for o in c.get("outputs", []) if o.output_type == "error"]
+
+
+def test_the_answer_gates_of_smoke_hold(smoke):
+    """No gate of answers failed; those of timing may warn on a machine that is shared."""
+    verdict = verdict_of(smoke)
+    assert {
+        g["gate"]: g["status"]
+        for g in verdict["gates"]
+        if g["kind"] == "answer" and g["status"] not in ("PASS", "NOT-RUN")
+    } == {"platform_support": "WARN"}
+    assert verdict["status"] in ("PASS", "WARN")
+    assert exit_status(verdict, load_profile("smoke").resolved()["common"]["required"]) == 0
+
+
+def test_the_verdict_has_its_shape(smoke):
+    """verdict.json holds what scripts rely on; the decision without Inf2 and GPU is that evidence is missing."""
+    verdict = verdict_of(smoke)
+    assert set(verdict) >= {"schema", "kit_version", "profile", "status", "decision", "gates"}
+    assert set(verdict["gates"][0]) == {"gate", "kind", "status", "measured", "limit", "evidence", "reason", "next"}
+    assert verdict["decision"]["answer"] == "not enough evidence"
+    assert [set(m) for m in verdict["decision"]["missing"]] == [{"what", "command", "hours", "usd"}] * 2
+    assert all(m["usd"] > 0 for m in verdict["decision"]["missing"])
+
+
+def test_what_a_run_leaves(smoke):
+    """Executed notebooks, records, samples, profile, environment, verdict, JUnit and report are where people look."""
+    for name in (
+        "profile.yaml",
+        "environment.json",
+        "verdict.md",
+        "gates.xml",
+        "report/index.html",
+        "samples/machine.parquet",
+    ):
+        assert (smoke / name).is_file(), name
+    kinds = {path.stem for path in (smoke / "records").glob("*.jsonl")}
+    assert {"environment", "components", "artifacts", "parity", "decisions", "runs", "concurrency", "cost"} <= kinds
+    assert len(list((smoke / "samples/requests").glob("*.parquet"))) == 5  # two of overhead, two settings, one limited
+    assert not (smoke / ".stage").exists() and not (smoke / "run.pid").exists()
+
+
+def test_every_record_says_where_it_is_from(smoke):
+    """Machine, versions, profile, evidence and schema stand in every row."""
+    for path in (smoke / "records").glob("*.jsonl"):
+        for line in path.read_text().splitlines():
+            assert {"schema", "kind", "machine", "versions", "profile", "evidence", "notebook"} <= set(
+                json.loads(line)
+            ), path
+
+
+def test_a_foreign_checkpoint_goes_through_every_notebook(foreign):
+    """A folder of another shape stops no notebook: float32 parity passes; drawings prove little about its decisions."""
+    state = json.loads((foreign / "run.json").read_text())["notebooks"]
+    assert {stem: one["status"] for stem, one in state.items()} == dict.fromkeys(STEMS, "ran")
+    status = {g["gate"]: g["status"] for g in verdict_of(foreign)["gates"]}
+    assert {s for name, s in status.items() if name.startswith("parity torchscript float32")} == {"PASS"}
+    assert status["decisions torchscript float32"] == "WARN" and status["accuracy"] == "NOT-RUN"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stem", STEMS)
+def test_bare_papermill_runs_a_notebook(stem, smoke, tmp_path):
+    """A notebook needs nothing of ours around it: papermill alone runs it, from any folder."""
+    known = {
+        "results": str(smoke),
+        "arms": ["torchscript float32"],
+        "frames": 20,
+        "flip_limit": 0.1,
+        "servers": [1],
+        "clients": [1],
+    }
+    own = {name: value for name, value in known.items() if name in notebooks()[stem]}
+    papermill.execute_notebook(
+        NOTEBOOKS / f"{stem}.ipynb", tmp_path / "out.ipynb", own, cwd=tmp_path, progress_bar=False
+    )
+
+
+def test_a_killed_run_starts_again_and_ends_as_if_it_never_was(killed, smoke):
+    """Killed in the middle of 02, the run leaves nothing that the next one trips over."""
+    folder, halfway, status = killed
+    assert halfway and status == 1, "required gates of other notebooks were not measured"
+    again, whole = Results(folder), Results(smoke)
+    keys = ("arm", "component", "bucket", "key")
+    assert [[row[k] for k in keys] for row in again.read("artifacts")] == [
+        [row[k] for k in keys] for row in whole.read("artifacts") if row["arm"] == "torchscript float32"
+    ]
+    ours = [g for g in whole.gates() if g.gate in {a.gate for a in again.gates()}]
+    assert again.gates() == ours and len(ours) == 6
+
+
+SITUATIONS = {
+    "raises": "print('so far so good')\nraise ValueError('a knob too far')",
+    "fails_its_gate": "from blipkit.errors import GateFailed\nraise GateFailed('parity: FAIL')",
+    "needs_records": "from blipkit.records.results import Results\nResults('.').read('parity')",
+    "kernel_dies": "import os, signal, time\nprint('about to use all memory', flush=True)\ntime.sleep(1)\nos.kill(os.getpid(), signal.SIGKILL)",
+    "hangs": "import time\nprint('step 7 of 9', flush=True)\ntime.sleep(60)",
+}
+
+
+class OneCell:
+    """Stands in for a profile whose notebook has no knobs."""
+
+    def resolved(self) -> dict:
+        return {"common": {"cell_limit_s": 2}}
+
+    def parameters(self, *_) -> dict:
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("situation", "status", "messages"),
+    [
+        ("raises", "stopped", ["cell 2: ValueError: a knob too far"]),
+        ("fails_its_gate", "gate", ["cell 2: GateFailed: parity: FAIL"]),
+        ("needs_records", "skipped", ["cell 2: NotMeasured: no records of 'parity'"]),
+        (
+            "kernel_dies",
+            "stopped",
+            ["cell 2: its kernel died, perhaps out of memory; peak memory", "about to use all memory"],
+        ),
+        ("hangs", "stopped", ["cell 2: took longer than 2 s; raise common.cell_limit_s; peak memory", "step 7 of 9"]),
+    ],
+)
+def test_a_notebook_that_ends_early_says_where_and_why(tmp_path, monkeypatch, situation, status, messages):
+    """The cell, the reason, the memory and the last lines are kept, and what it had executed is in the folder."""
+    (tmp_path / "notebooks").mkdir()
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [nbformat.v4.new_code_cell(source) for source in ("1 + 1", SITUATIONS[situation])]
+    nbformat.write(notebook, tmp_path / f"notebooks/{situation}.ipynb")
+    monkeypatch.setattr("blipkit.run.notebooks.NOTEBOOKS", tmp_path / "notebooks")
+    folder = tmp_path / "results"
+    folder.mkdir()
+    state = run_notebook(OneCell(), situation, folder, None)
+    assert state["status"] == status and all(message in state["error"] for message in messages)
+    assert (folder / f"{situation}.ipynb").is_file() and not (folder / ".stage").exists()
+
+
+def test_ctrl_c_stops_what_was_started():
+    """Neither the thread nor the process that it started outlives Ctrl-C; what ran before does."""
+    started, older = [], subprocess.Popen(["sleep", "60"])
+
+    def wait():
+        started.append(subprocess.Popen(["sh", "-c", "sleep 60 & wait"]))
+        started.extend(psutil.Process(started[0].pid).children())
+        started[0].wait()
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+    Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        in_thread(wait)
+    assert started[0].returncode == -signal.SIGKILL and older.poll() is None
+    assert not psutil.wait_procs(started[1:], timeout=5)[1]
+    older.kill()
+
+
+def test_a_profile_may_name_its_notebooks(tmp_path, monkeypatch):
+    """`common.only` is what runs; the command line's --only goes before it."""
+    ran = []
+
+    def run(profile, stem, folder, replay):
+        ran.append(stem)
+        return {"status": "ran", "error": None, "seconds": 1}
+
+    monkeypatch.setattr("blipkit.run.notebooks.run_notebook", run)
+    chosen = load_profile("smoke", ["common.only=[02_trace, 00_environment]"])
+    for only in ([], ["01_components"]):
+        run_profile(chosen, tmp_path, only, say=lambda line: None)
+    assert ran == ["00_environment", "02_trace", "01_components"]
+
+
+def test_an_interrupted_run_keeps_what_finished_and_says_how_to_go_on(tmp_path, monkeypatch):
+    """Neither stage nor half-written artifact is left; the notebooks that are left are named."""
+
+    def interrupted(profile, stem, folder, replay):
+        if stem == "00_environment":
+            return {"status": "ran", "error": None, "seconds": 1}
+        (folder / ".stage").mkdir()
+        (folder / "artifacts/half.part").mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("blipkit.run.notebooks.run_notebook", interrupted)
+    with pytest.raises(
+        BlipkitError, match="interrupted in 01_components.*blipkit run smoke --only 01_components --only 02"
+    ):
+        run_profile(load_profile("smoke"), tmp_path)
+    assert list(json.loads((tmp_path / "run.json").read_text())["notebooks"]) == ["00_environment"]
+    assert not (tmp_path / ".stage").exists() and not list((tmp_path / "artifacts").iterdir())
+    with in_use(tmp_path):
+        pass
+
+
+def test_a_replay_shows_the_recorded_figures(replayed, smoke):
+    """On another machine every record and gate is the recorded one, marked so; nothing was compiled or put under load."""
+    here, far = host.describe()["name"], "A machine far away"
+    for path in (smoke / "records").glob("*.jsonl"):
+        old = [json.loads(line.replace(here, far)) for line in path.read_text().splitlines()]
+        for new, row in zip(Results(replayed).read(path.stem), old, strict=True):
+            assert (new.pop("machine"), new.pop("replayed_on")) == (row.pop("machine"), here) == (far, here)
+            assert new.pop("evidence") == row.pop("evidence").replace("measured", "recorded")
+            assert json.dumps(new) == json.dumps(row), path  # as text: NaN equals NaN
+    assert not [path for path in (replayed / "artifacts").iterdir() if "torchscript" in path.name]
+    state = json.loads((replayed / "run.json").read_text())
+    assert {one["status"] for one in state["notebooks"].values()} == {"ran"}
+    assert verdict_of(replayed)["status"] == verdict_of(smoke)["status"]
+
+
+def test_a_folder_in_use_names_the_process(tmp_path):
+    """A second run in the same folder is refused with the first one's pid."""
+    with in_use(tmp_path), pytest.raises(BadInput, match=f"in use by a run with pid {os.getpid()}"), in_use(tmp_path):
+        pass
+    with in_use(tmp_path):
+        pass
+
+
+def test_new_outputs_replace_the_old_ones_together(tmp_path):
+    """Old files of the notebook go to previous/, those of other notebooks stay."""
+    folder, stage = tmp_path / "results", tmp_path / "results/.stage"
+    for names in (("records/a.jsonl", "old.ipynb"), ("records/a.jsonl",)):
+        (stage / "records").mkdir(parents=True)
+        for name in names:
+            (stage / name).write_text(str(names))
+        put_in_place(stage, folder, "02_trace")
+    assert (folder / "records/a.jsonl").read_text() == "('records/a.jsonl',)"
+    assert (folder / "previous/old.ipynb").is_file() and not (folder / "old.ipynb").exists()
+
+
+def test_only_keeps_the_running_order():
+    """Notebooks named in any order run in their own."""
+    assert choose(["03_parity", "01_components"]) == ["01_components", "03_parity"]

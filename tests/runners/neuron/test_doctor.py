@@ -1,0 +1,102 @@
+"""Each part of a machine against its SDK release, with one step for each that does not hold."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import rehearsal
+
+from blipkit.machine import host
+from blipkit.runners.neuron import doctor
+from blipkit.runners.neuron.doctor import are_a_pair, at_least, check_parts, numbers
+
+
+def test_this_machine_lacks_what_it_lacks():
+    """A row for each part; what holds needs no step, what does not has one."""
+    rows = {row["part"]: row for row in check_parts()}
+    assert all(bool(row["next"]) == (row["status"] != "PASS") for row in rows.values())
+    assert {"glibc", "Python", "torch-neuronx", "Neuron devices", "driver", "cores", "host memory", "disk"} <= set(rows)
+    if not host.describe()["neuron_devices"]:
+        assert rows["Neuron devices"]["status"] == "FAIL" and "inf2.xlarge" in rows["Neuron devices"]["next"]
+
+
+@pytest.fixture
+def inf2(monkeypatch, tmp_path):
+    """A paper inf2.xlarge on which everything is right."""
+    rehearsal.enter(monkeypatch, rehearsal.make_system(tmp_path / "system"))
+    monkeypatch.setattr(doctor, "operating_system", lambda: "Ubuntu 24.04.3 LTS")
+    monkeypatch.setattr(doctor, "package_version", lambda name: "2.33.10.0-1a2b")
+    monkeypatch.setattr(doctor.host, "libc_ver", lambda: ("glibc", "2.39"))
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 100e9}))
+    about = {**host.versions(), "torch": "2.9.0+cpu", "python": "3.12.3"}
+    monkeypatch.setattr(host, "versions", lambda: about)
+    monkeypatch.setattr(host, "describe", lambda: {"neuron_devices": ["neuron0"], "memory_gib": 15.4})
+    yield about
+    monkeypatch.undo()
+    rehearsal.forget()
+
+
+def test_a_machine_that_is_right_has_no_next_step(inf2):
+    """Nothing to do."""
+    assert [row for row in check_parts() if row["status"] != "PASS"] == []
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "step"),
+    [
+        ("torch", {"torch": "2.10.0"}, "use the image"),
+        ("neuronx-cc", {"neuronx-cc": "2.27.5334.0"}, "use the image"),
+        ("Python", {"python": "3.10.12"}, "use the image"),
+        ("torch-neuronx", {"torch-neuronx": "2.9.1.9.9.9"}, "use the image"),
+    ],
+)
+def test_a_library_of_another_release_is_named(inf2, part, change, step):
+    """Only that part fails."""
+    inf2 |= change
+    (bad,) = [row for row in check_parts() if row["status"] != "PASS"]
+    assert (
+        bad["part"] == part
+        and step in bad["next"]
+        and bad["seen"] == next(iter(change.values())).rpartition(".")[0]
+        or part != "Python"
+    )
+
+
+def test_a_core_that_is_held_is_named_with_its_pid(inf2, monkeypatch):
+    """Whoever has it must end."""
+    monkeypatch.setattr(doctor, "devices", lambda: [{"pids": [4242]}])
+    (bad,) = [row for row in check_parts() if row["status"] != "PASS"]
+    assert bad["part"] == "cores" and bad["seen"] == "held by pid 4242" and "end those processes" in bad["next"]
+
+
+@pytest.mark.parametrize(
+    ("driver", "runtime", "pair"),
+    [
+        ("2.29.0.0", "2.33.10.0", True),
+        ("2.29.0.0", "2.32.31.0", False),
+        ("2.26.10.0", "2.32.31.0", False),
+        ("2.28.0.0", "2.32.31.0", True),
+        ("2.26.10.0", "2.30.51.0", True),
+    ],
+)
+def test_driver_and_runtime_are_a_pair_or_not(driver, runtime, pair):
+    """The two rules of the runtime's release notes."""
+    assert are_a_pair(driver, runtime) is pair
+
+
+def test_versions_are_compared_by_their_numbers():
+    """2.10 is later than 2.9; a suffix counts for nothing; none is older than any."""
+    assert numbers("2.9.1+cpu") == (2, 9, 1) and numbers("2.33.10.0-1a2b") == (2, 33, 10, 0) and numbers(None) == ()
+    assert at_least("2.10", "2.9") and not at_least("2.9", "2.10") and not at_least(None, "1")
+
+
+def test_doctor_speaks_json():
+    """`blipkit doctor --json` has the parts, whether the machine is ready, the arms, and the platform's gate."""
+    done = subprocess.run(
+        [sys.executable, "-m", "blipkit", "doctor", "--json"], capture_output=True, text=True, check=True
+    )
+    told = json.loads(done.stdout)
+    assert set(told) == {"machine", "ready", "parts", "platform_support", "arms"}
+    assert told["ready"] == all(row["status"] != "FAIL" for row in told["parts"])
+    assert told["platform_support"]["status"] == "WARN" and told["arms"]["eager float32"] == ""

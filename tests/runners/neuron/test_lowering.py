@@ -1,0 +1,144 @@
+"""The parent's side of lowering: finding the environment, keeping what the child says, judging it. No torch_xla here."""
+
+import pytest
+
+from blipkit import Bucket, isolate
+from blipkit.machine import child, host
+from blipkit.errors import BadInput, BlipkitError
+from blipkit.runners.neuron.lowering import STACK, changed_operations, find_stack, lower, lowering_gate
+
+BUCKETS = [Bucket(1, 1, 6, 2, 3), Bucket(2, 1, 6, 2, 3)]
+SORTING = {"status": "FAIL", "what": "sorting is not supported", "where": "model.py:7: x.sort()", "next": "sort later"}
+SLICING = {"status": "WARN", "what": "a slice", "where": "model.py:9: x[i:]", "next": "mask instead"}
+
+
+@pytest.fixture
+def make_stack(tmp_path):
+    """make_stack(torch="2.9.1", ...) makes a folder that looks like an environment with these versions."""
+
+    def make(**versions):
+        site = tmp_path / "stack" / "lib" / "python3.11" / "site-packages"
+        site.mkdir(parents=True)
+        (tmp_path / "stack" / "bin").mkdir()
+        (tmp_path / "stack" / "bin" / "python").touch()
+        for name, version in versions.items():
+            about = site / f"{name}-{version}.dist-info"
+            about.mkdir()
+            (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        return str(tmp_path / "stack")
+
+    return make
+
+
+@pytest.fixture
+def stack(make_stack):
+    return make_stack(torch="2.9.1", torch_xla="2.9.0", transformers=host.version("transformers"))
+
+
+def answering(monkeypatch, answer):
+    """Children answer with answer(jobs) instead of starting."""
+    asked = []
+
+    def call(target, *, jobs, **arguments):
+        asked.append(jobs)
+        return answer(jobs)
+
+    monkeypatch.setattr(child, "call", call)
+    return asked
+
+
+def test_without_an_environment_every_row_says_so(small, monkeypatch):
+    """NOT-RUN, with the command that makes one, and no child is started; likewise where a profile names none."""
+    asked = answering(monkeypatch, None)
+    monkeypatch.setattr("blipkit.runners.neuron.lowering.ROOT", "/nowhere")
+    for folder in (STACK, ""):
+        rows = lower(isolate(small), BUCKETS, folder)
+        assert [row["status"] for row in rows] == ["NOT-RUN"] * 6 and {row["next"] for row in rows} == {
+            "make neuron-stack"
+        }
+        gate = lowering_gate("image_encoder", rows)
+        assert (gate.status, gate.next, gate.evidence) == ("NOT-RUN", "make neuron-stack", "none")
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("versions", "message"),
+    [
+        ({"torch": "2.9.1", "torch_xla": "2.9.0", "transformers": "4.1.0"}, "transformers 4.1.0, expected"),
+        (
+            {"torch": "2.13.0", "torch_xla": "2.9.0"},
+            r"torch 2.13.0, expected 2.9.\*, transformers missing.*pip install 'torch",
+        ),
+        ({"torch": "2.9.1"}, "torch-xla missing, expected 2.9"),
+    ],
+)
+def test_wrong_versions_are_named_with_the_command_that_mends_them(make_stack, versions, message):
+    """One comparison has one transformers version, and torch-xla's is the one that torch-neuronx exists for."""
+    with pytest.raises(BadInput, match=message):
+        find_stack(make_stack(**versions))
+
+
+def test_a_folder_that_is_no_environment_is_refused(tmp_path):
+    """Only the default may be absent."""
+    with pytest.raises(BadInput, match="no bin/python there"):
+        find_stack(str(tmp_path))
+
+
+def test_rows_say_what_was_found_and_where(small, stack, monkeypatch):
+    """Each component and bucket has a row with the worst of its findings and the versions that it was found with."""
+    plain = {"operations": {"dot": 2}, "int64": {}, "relative_l2": 1e-7, "seconds": 1.0}
+    found = {"image_encoder": [], "text_encoder": [SLICING], "text_decoder": [SLICING, SORTING]}
+    answering(monkeypatch, lambda jobs: [{**plain, "findings": found[name]} for name, _ in jobs])
+    rows = lower(isolate(small), BUCKETS, stack)
+    assert [row["status"] for row in rows] == ["PASS", "PASS", "WARN", "WARN", "FAIL", "FAIL"]
+    assert rows[0]["stack"]["torch-xla"] == "2.9.0" and rows[1]["bucket"] == str(BUCKETS[1])
+    gates = [lowering_gate(name, rows) for name in found]
+    assert [(gate.status, gate.measured) for gate in gates] == [("PASS", 0), ("WARN", 0), ("FAIL", 2)]
+    assert "model.py:7: x.sort()" in gates[2].reason and gates[2].next == "sort later"
+    assert "model.py:9" in gates[1].reason and gates[1].next == "mask instead"
+
+
+def test_a_component_that_kills_the_child_does_not_hide_the_others(small, stack, monkeypatch):
+    """The child dies: each component is tried alone, and the row of the one that kills it says how."""
+
+    def answer(jobs):
+        if any(name == "text_encoder" for name, _ in jobs):
+            raise BlipkitError("died (SIGSEGV); its last lines: lowering text_encoder")
+        return [{"operations": {}, "int64": {}, "findings": []} for _ in jobs]
+
+    asked = answering(monkeypatch, answer)
+    rows = lower(isolate(small), BUCKETS[:1], stack)
+    assert [row["status"] for row in rows] == ["PASS", "FAIL", "PASS"] and len(asked) == 4
+    assert "SIGSEGV" in rows[1]["findings"][0]["where"] and rows[1]["component"] == "text_encoder"
+
+
+def test_a_changed_checkpoint_is_not_lowered(small, stack, monkeypatch):
+    """Bad input from the child stays bad input."""
+
+    def answer(jobs):
+        raise BadInput("no such folder")
+
+    answering(monkeypatch, answer)
+    with pytest.raises(BadInput, match="no such folder"):
+        lower(isolate(small), BUCKETS, stack)
+
+
+def row(transformers, bucket="b", **operations):
+    return {"component": "c", "bucket": bucket, "stack": {"transformers": transformers}, "operations": operations}
+
+
+def test_an_upgrade_says_which_operations_came_and_went():
+    """By count, for the same component and bucket, against the first earlier row that has any."""
+    before = [row("5.0"), row("4.57", dot=3, sort=1), row("4.56", dot=9)]
+    (change,) = changed_operations([row("5.23", dot=4, erf=1), row("5.23", bucket="new", dot=1)], before)
+    assert change["between"] == "transformers 4.57 -> 5.23"
+    assert change["added"] == {"dot": 1, "erf": 1} and change["removed"] == {"sort": 1}
+
+
+def test_nothing_changed_is_no_row():
+    """Same versions and operations: nothing; other versions and the same operations: a row that says so."""
+    assert changed_operations([row("5.23", dot=4)], [row("5.23", dot=4)]) == []
+    (change,) = changed_operations([row("5.24", dot=4)], [row("5.23", dot=4)])
+    assert (change["added"], change["removed"]) == ({}, {})
+    (change,) = changed_operations([row("5.23", dot=5)], [row("5.23", dot=4)])
+    assert change["between"] == "the same versions" and change["added"] == {"dot": 1}

@@ -1,0 +1,277 @@
+"""The neuron runner against a torch_neuronx of paper that has the documented signatures and is strict about them."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+import rehearsal
+import torch
+
+from blipkit import Bucket, isolate
+from blipkit.runners.arms import Arm
+from blipkit.runners.neuron.options import check_flags
+from blipkit.runners.artifacts import content_key
+from blipkit.errors import BadInput, BlipkitError, NotMeasured
+from blipkit.paths import ROOT
+from blipkit.runners.compile import NotCompiled, describe, trace_arms
+from blipkit.runners.kinds import neuron
+
+BUCKET = Bucket(1, 1, 6, 2, 3)
+MATMULT = Arm("neuron", "matmult bf16")
+
+
+@pytest.fixture
+def inf2(monkeypatch, tmp_path):
+    """This process on a paper machine with one device of two cores."""
+    yield enter(monkeypatch, tmp_path / "inf2", 1)
+    rehearsal.forget()
+
+
+@pytest.fixture
+def no_device(monkeypatch, tmp_path):
+    """This process on a machine with the wheels and no device."""
+    yield enter(monkeypatch, tmp_path / "cpu", 0)
+    rehearsal.forget()
+
+
+def enter(monkeypatch, folder, devices):
+    rehearsal.enter(monkeypatch, system := rehearsal.make_system(folder, devices))
+    return system
+
+
+def contract(runner, small, folder: Path) -> None:
+    """Compile every piece, load it on a core, run it: equal to the module, on inputs other than those traced."""
+    for component in isolate(small):
+        (folder / component.name).mkdir(parents=True)
+        about = describe(component, MATMULT, BUCKET, ["--model-type=transformer", "--optlevel=2"])
+        about["flags"] = runner.flags("matmult bf16", ("--model-type=transformer", "--optlevel=2"))
+        path, inputs = folder / component.name / "compiled.pt", component.example_inputs(BUCKET)
+        runner.compile(path, about, component.module, inputs)
+        assert (path.parent / "compiler" / "graph.neff").exists() and (
+            path.parent / "compiler/log-neuron-cc.txt"
+        ).exists()
+        with runner.on_core(1):
+            run = runner.load(path, about, component.module)
+        given = component.example_inputs(BUCKET, seed=5)
+        output = run(*given)
+        assert list(output.shape) == about["output_shape"] and runner.executed()["only_on_device"]
+        torch.testing.assert_close(output, component.module(*given))
+        with pytest.raises(RuntimeError, match="differ from those traced"):
+            run(*(x.to(torch.float64) if x.is_floating_point() else x.to(torch.int64) for x in given))
+
+
+def test_the_runner_keeps_the_contract_on_a_device(small, inf2, tmp_path):
+    """Documented keywords, tensors in a tuple, its own casts; what runs, runs on the core that it was placed on."""
+    before = neuron.executed()["sent"]
+    contract(neuron, small, tmp_path)
+    counts = [int(p.read_text()) for p in sorted(inf2.glob("sys/**/inference_count/total"))]
+    assert counts == [0, 3] and neuron.executed()["sent"] - before == 6  # three of them refused for their dtype
+
+
+MISTAKES = {
+    "another keyword": ("compiler_workdir=str(work)", "workdir=str(work)"),
+    "options by position": (
+        "copy.deepcopy(module), inputs, compiler_workdir=str(work),",
+        "copy.deepcopy(module), inputs, {}, str(work),",
+    ),
+    "inputs in a list": ("copy.deepcopy(module), inputs,", "copy.deepcopy(module), list(inputs),"),
+    "inputs in a dict": ("copy.deepcopy(module), inputs,", "copy.deepcopy(module), dict(enumerate(inputs)),"),
+    "64-bit inputs": ("copy.deepcopy(module), inputs,", "copy.deepcopy(module), tuple(x.double() for x in inputs),"),
+    "a misspelt cast": ('"--auto-cast", mode,', '"--auto-cast", mode.replace("matmult", "matmul"),'),
+    "an option that is none": ('"--logfile"', '"--log-file"'),
+    "no target": ('"--target", TARGET, ', ""),
+    "the device forgotten": ("{} if machine.describe()", "{} if True or machine.describe()"),
+    "the override forgotten": ('{"NEURON_PLATFORM_TARGET_OVERRIDE": TARGET}', "{}"),
+    "a module in training": ("copy.deepcopy(module), inputs,", "copy.deepcopy(module).train(), inputs,"),
+    "loaded to a device": ("torch.jit.load(path)", 'torch.jit.load(path, map_location="cpu")'),
+    "a core that is not there": ("start_nc=core", "start_nc=core + 1"),
+    "two cores for one": ("nc_count=1", "nc_count=2"),
+    "a placement that is nowhere": ("experimental.neuron_cores_context", "core_context"),
+    "inputs in another order": ("traced(*inputs)", "traced(*reversed(inputs))"),
+    "another name of the runtime's": ("get_visible_nc_count", "get_nc_count"),
+}
+WITHOUT_DEVICE = {"no target", "the device forgotten", "the override forgotten"}
+
+
+def planted(old: str, new: str) -> types.ModuleType:
+    """The runner with one mistake in it."""
+    source = Path(neuron.__file__).read_text()
+    assert old in source
+    module = types.ModuleType("planted")
+    exec(compile(source.replace(old, new), "planted", "exec"), module.__dict__)
+    return module
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_the_contract_fails_for_each_planted_mistake(small, monkeypatch, tmp_path, mistake):
+    """A keyword, container, dtype, order, cast or placement that the documents do not have is found."""
+    without = mistake in WITHOUT_DEVICE
+    system = enter(monkeypatch, tmp_path / "system", 0 if without else 1)
+    runner = planted(*MISTAKES[mistake])
+    for name, value in runner.environment().items():
+        monkeypatch.setenv(name, value)
+    rehearsal.import_again()
+    import torch_neuronx
+
+    if mistake == "a placement that is nowhere":
+        monkeypatch.delattr(torch_neuronx, "neuron_cores_context")
+        torch_neuronx.experimental = types.SimpleNamespace()
+    with pytest.raises((RuntimeError, TypeError, ValueError, IndexError, AttributeError)):
+        contract(runner, small, tmp_path)
+        runner.count_cores()
+    assert system.exists()
+    rehearsal.forget()
+
+
+def test_the_older_name_of_the_placement_is_found(small, inf2, monkeypatch, tmp_path):
+    """Before SDK 2.25 the context was experimental."""
+    import torch_neuronx
+
+    torch_neuronx.experimental = types.SimpleNamespace(neuron_cores_context=torch_neuronx.neuron_cores_context)
+    monkeypatch.delattr(torch_neuronx, "neuron_cores_context")
+    contract(neuron, small, tmp_path)
+
+
+@pytest.mark.parametrize(("devices", "cores"), [(1, 2), (12, 24)])
+def test_cores_are_counted_by_the_runtime(devices, cores, tmp_path):
+    """inf2.xlarge and 48xlarge: two cores a device; asked in a child, which gives them back."""
+    from blipkit.machine import child
+
+    environment = rehearsal.environment(rehearsal.make_system(tmp_path / "s", devices))
+    for _ in range(2 if devices == 1 else 1):
+        assert child.call("blipkit.runners.kinds.neuron:count_cores", timeout_s=60, environment=environment) == cores
+
+
+def test_visible_cores_are_those_that_the_process_was_given(monkeypatch):
+    """A share of a larger machine starts at its own first core."""
+    monkeypatch.delenv("NEURON_RT_VISIBLE_CORES", raising=False)
+    assert neuron.visible_cores(2) == [0, 1]
+    monkeypatch.setenv("NEURON_RT_VISIBLE_CORES", "4-7")
+    assert neuron.visible_cores(4) == [4, 5, 6, 7]
+
+
+def test_flags_are_spelt_out_and_kept_as_read(inf2):
+    """Both casts are passed; what the compiler makes of them stands beside."""
+    flags = neuron.flags("matmult bf16", ("--optlevel=2",))
+    assert " ".join(flags["compiler_args"]) == "--target inf2 --auto-cast matmult --auto-cast-type bf16 --optlevel=2"
+    assert flags["casts_as_read"] == "matmult bf16"
+    assert neuron.flags("none", ())["compiler_args"][2:] == ["--auto-cast", "none"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--auto-cast=all"], "the arm says it, as in 'neuron matmult bf16'"),
+        (["--target=trn1"], "is not a profile's to say: it is inf2"),
+        (["--optlevl=2"], "did you mean '--optlevel'?"),
+        (["--optlevel=4"], "expected 1, 2, 3"),
+        (["--optlevel"], "expected 1, 2, 3"),
+        (["--enable-saturate-infinity=yes"], "expected no value"),
+        (["--optlevel=2", "--optlevel=3"], "'--optlevel=3' contradicts or repeats '--optlevel=2'"),
+        (
+            ["--enable-mixed-precision-accumulation", "--disable-mixed-precision-accumulation"],
+            "contradicts or repeats '--enable-mixed-precision-accumulation'",
+        ),
+    ],
+)
+def test_flags_that_cannot_be_are_refused(flags, message):
+    """Unknown, contradicting, or said elsewhere already."""
+    with pytest.raises(BadInput, match="compiler_flags") as error:
+        check_flags(flags)
+    assert message in str(error.value)
+
+
+def test_compiled_elsewhere_the_key_is_the_same(small, monkeypatch, tmp_path):
+    """A machine without a device makes what one with a device finds; it cannot load it, and says where to go."""
+    component, found = isolate(small)["image_encoder"], []
+    for devices in (0, 1):
+        enter(monkeypatch, tmp_path / str(devices), devices)
+        found.append(describe(component, MATMULT, BUCKET, ["--optlevel=2"]))
+        if not devices:
+            with pytest.raises(
+                NotMeasured, match=r"no Neuron device here \(no /dev/neuron0\): copy .* artifacts/ to an"
+            ):
+                neuron.check_loadable(found[0])
+    neuron.check_loadable(found[1])
+    assert content_key(found[0]) == content_key(found[1])
+    assert content_key(found[0]) != content_key(describe(component, MATMULT, BUCKET, ["--optlevel=3"]))
+    rehearsal.forget()
+
+
+@pytest.mark.parametrize(
+    ("library", "target", "message"),
+    [
+        ("torch-neuronx", None, "was compiled with torch-neuronx 2.8.0.2.10.16998, here is 2.9.0"),
+        ("neuronx-cc", None, "was compiled with neuronx-cc 2.8.0.2.10.16998, here is 2.26"),
+        (None, "Trn1", "was compiled for inf2, this is trn1; run on inf2"),
+    ],
+)
+def test_another_sdk_or_target_is_refused_before_loading(small, inf2, library, target, message):
+    """The file is not touched: it does not even exist."""
+    manifest = describe(isolate(small)["text_encoder"], MATMULT, BUCKET)
+    if library:
+        manifest["versions"][library] = "2.8.0.2.10.16998"
+    else:
+        next(inf2.glob("sys/**/instance_type")).write_text(target)
+    with pytest.raises(BlipkitError, match=message):
+        neuron.load(Path("nowhere.pt"), manifest, None)
+
+
+def test_a_piece_that_cannot_be_compiled_is_named_and_the_others_go_on(small, no_device, monkeypatch, tmp_path):
+    """The text encoder, with four inputs, crashes; the decoder, with three, fails: signal, last lines and log are told."""
+    monkeypatch.setenv("REHEARSAL_CRASH", "4")
+    monkeypatch.setenv("REHEARSAL_FAIL", "3")
+    with pytest.raises(NotCompiled, match=r"text_encoder for 'neuron matmult bf16'") as error:
+        trace_arms(isolate(small), tmp_path, [MATMULT], BUCKET)
+    said = {row["component"]: row["failed"] for row in error.value.rows}
+    assert set(said) == {"text_encoder", "text_decoder"} and not list(tmp_path.glob("*.part"))
+    for part in ("died (SIGSEGV)", "tracing crashed", "Segmentation fault", 'torch_neuronx/__init__.py", line'):
+        assert part in said["text_encoder"]
+    assert "neuronx-cc failed with -9" in said["text_decoder"] and "for want of memory" in said["text_decoder"]
+    for kept in tmp_path.glob("*.failed"):
+        assert (kept / "compiler").is_dir() and any(str(kept) in text for text in said.values())
+    assert len(list(tmp_path.glob("*.failed"))) == 2
+    (whole,) = error.value.compiled[0]
+    assert whole.component == "image_encoder" and whole.manifest["compiled_on"].startswith("rehearsal of ")
+
+
+def test_nothing_else_imports_torch_neuronx():
+    """One file of the package touches the device's library."""
+    importers = set()
+    for path in (ROOT / "blipkit").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", None)]
+            if any(str(name).split(".")[0] == "torch_neuronx" for name in names):
+                importers.add(path.relative_to(ROOT / "blipkit").as_posix())
+    assert importers == {"runners/neuron.py"}
+
+
+OF_NEURON = ("torch_neuronx.", "torch.classes.neuron", "torch.jit.")
+
+
+def test_every_call_is_in_the_documents_list():
+    """docs/neuron.md has a row for each name that the runner takes from torch_neuronx or passes to it."""
+    page, used = (ROOT / "docs/neuron.md").read_text(), set()
+    for node in ast.walk(ast.parse(Path(neuron.__file__).read_text())):
+        if isinstance(node, ast.Attribute) and ast.unparse(node).startswith(OF_NEURON):
+            used.add(node.attr)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch_neuronx.trace":
+            used |= {k.arg for k in node.keywords if k.arg}
+    used |= {"cpu_backend", "neuron_cores_context", "start_nc", "nc_count", "NEURON_RT_VISIBLE_CORES"}
+    used |= {"NEURON_PLATFORM_TARGET_OVERRIDE", "get_visible_nc_count"}
+    missing = {name for name in used - {"neuron", "ScriptModule"} if not re.search(rf"[`.(, ]{name}[`.(), ]", page)}
+    assert len(used) > 10 and not missing
+
+
+def test_the_paper_is_no_part_of_the_package():
+    """What imitates a device is in tests alone, and says what it is."""
+    code = "from blipkit import machine; print(machine.is_rehearsal(), machine.describe()['name'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    assert done.stdout.startswith("False") and "rehearsal" not in done.stdout
+    assert not json.dumps([str(p) for p in (ROOT / "blipkit").rglob("*paper*")]).count("paper")

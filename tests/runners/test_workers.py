@@ -1,0 +1,120 @@
+"""Compiled pieces in a process of their own: asked over a socket, ended on request, and truthful when they cannot."""
+
+import subprocess
+import sys
+
+import psutil
+import pytest
+import rehearsal
+
+from blipkit import Bucket, assemble, isolate, trace
+from blipkit.errors import BlipkitError, WorkerGone
+from blipkit.runners.workers import Apart, Worker
+
+
+def doubling():
+    """For a worker: twice a number; it dies of 13, refuses 7, and finds no core for 9."""
+
+    def answer(number):
+        if number == 13:
+            import os
+
+            os._exit(3)
+        if number == 7:
+            raise ValueError("not seven")
+        if number == 9:
+            raise RuntimeError(
+                "NRT:nrt_allocate_neuron_cores NeuronCore(s) not available - Requested:nc1-nc1 Available:0"
+            )
+        return 2 * number
+
+    return answer
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Children find this file."""
+    from pathlib import Path
+
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+
+
+def test_a_worker_answers_on_every_line_and_ends(here):
+    """Two threads may ask it at once; when it is closed its process is gone."""
+    worker = Worker("test_workers:doubling", lines=2)
+    pid = worker.ask("executed")["pid"]
+    assert [worker.ask(21, line=line) for line in range(2)] == [42, 42] and psutil.pid_exists(pid)
+    worker.close()
+    assert not psutil.pid_exists(pid)
+
+
+def test_what_goes_wrong_in_a_worker_is_told(here, monkeypatch):
+    """An error comes back and the worker lives on; a core that is taken is named with its holder; a death says how."""
+    worker = Worker("test_workers:doubling")
+    with pytest.raises(BlipkitError, match="ValueError: not seven"):
+        worker.ask(7)
+    monkeypatch.setattr("blipkit.runners.workers.devices", lambda: [{"device": 0, "cores": [0, 1], "pids": [4242]}])
+    with pytest.raises(
+        BlipkitError, match=r"another process holds the core.*\nneuron-ls shows on the device: pid 4242"
+    ):
+        worker.ask(9)
+    assert worker.ask(1) == 2
+    with pytest.raises(WorkerGone, match=r"blipkit.runners.workers:work died \(exit status 3\)"):
+        worker.ask(13)
+    worker.close()
+
+
+def test_a_worker_that_cannot_start_says_why():
+    """Nothing waits for it for ever."""
+    with pytest.raises(BlipkitError, match="has no attribute 'nothing'"):
+        Worker("blipkit.runners.workers:nothing")
+
+
+def test_pieces_of_the_cpu_stay_here(small, artifact_root):
+    """Only what holds a NeuronCore gets a child; without one there is nothing to prove."""
+    apart = Apart()
+    artifacts = trace(isolate(small), artifact_root, "torchscript", shapes=Bucket(1, 1, 8, 2, 3))
+    assert assemble(small, artifacts, apart.load).stages
+    assert apart._worker is None and apart.close() == []
+
+
+SCRIPT = """
+import sys
+from blipkit import Bucket, assemble, isolate, load_checkpoint, trace
+from blipkit.frames.frames import drawn_frames, images
+from blipkit.runners.neuron.proof import execution_gate
+from blipkit.runners.workers import Apart
+
+checkpoint = load_checkpoint(sys.argv[1])
+artifacts = trace(isolate(checkpoint), sys.argv[2], runner="neuron", dtype="matmult bf16", shapes=Bucket(1, 1, 8, 2, 3))
+eager = trace(isolate(checkpoint), sys.argv[2], runner="eager", shapes=Bucket(1, 1, 8, 2, 3))
+frames, asked = images(drawn_frames(3, 5)), ["is the dog barking?"]
+apart = Apart()
+pipeline = assemble(checkpoint, artifacts, apart.load)
+answers, expected = pipeline.answer(frames, asked), assemble(checkpoint, eager).answer(frames, asked)
+assert "torch_neuronx" not in sys.modules, "the device's library belongs into the child"
+rows = apart.close()
+print([a[0].text for a in answers] == [a[0].text for a in expected], rows[0]["sent"], execution_gate("x", rows).status)
+again = Apart()  # the core is free again
+assemble(checkpoint, artifacts, again.load)
+try:
+    assemble(checkpoint, artifacts, Apart().load)
+except Exception as error:
+    print(error)
+"""
+
+
+@pytest.mark.slow
+def test_a_piece_on_neuron_is_asked_in_a_child_that_gives_the_core_back(small, tmp_path):
+    """Three frames take nine executions, which the witnesses counted; a second child finds the core taken, and by whom."""
+    import os
+
+    environment = {**os.environ, **rehearsal.environment(rehearsal.make_system(tmp_path / "system"))}
+    command = [sys.executable, "-c", SCRIPT, small.source, str(tmp_path / "artifacts")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    said = done.stdout.splitlines()
+    assert said[0] == "True 9 PASS", done.stderr
+    assert (
+        "another process holds the core until it ends" in done.stdout
+        and "neuron-ls shows on the device: pid" in said[-1]
+    )

@@ -1,0 +1,181 @@
+"""A dispatcher on the real clock, with what can go wrong: every request is counted once, by both sides."""
+
+import contextlib
+import socket
+import threading
+import time
+
+import pytest
+
+from blipkit.load.clients import Clients
+from blipkit.serving.protocol import ANSWERED, FAILED, REFUSED, REPLY, REQUEST
+from blipkit.serving.scheduler import Dispatcher
+from blipkit.errors import WorkerGone
+from blipkit.serving.server import Server, answers, digest
+
+
+class Running:
+    """A server in a thread, and raw lines to it."""
+
+    def __init__(self, folder, asks, clients, **options):
+        self.address = str(folder / "socket")
+        options = {"limit": 99, "overdue_s": 20.0, **options}
+        self.server = Server(asks, Dispatcher(len(asks), **options), self.address, clients)
+        self.told = {}
+        self.thread = threading.Thread(target=lambda: self.told.update(self.server.run()), daemon=True)
+        self.thread.start()
+
+    def line(self) -> socket.socket:
+        line = socket.socket(socket.AF_UNIX)
+        line.settimeout(20)
+        line.connect(self.address)
+        return line
+
+    def end(self, *lines) -> dict:
+        for line in lines:
+            line.close()
+        self.thread.join(30)
+        received = sum(self.told[name] for name in ("answered", "refused", "failed", "dropped"))
+        assert self.told["received"] == received, "each request received has one end"
+        return self.told
+
+
+def send(line, number: int, frame: int = 0) -> None:
+    line.send(REQUEST.pack(number, frame))
+
+
+def status(line) -> tuple[int, int]:
+    """Number and status of the next reply."""
+    return REPLY.unpack(line.recv(REPLY.size))[:2]
+
+
+def names(frames):
+    return [[str(frame)] for frame in frames]
+
+
+@pytest.mark.parametrize(("servers", "clients", "batch"), [(1, 1, 1), (2, 3, 1), (1, 4, 4)])
+def test_each_request_gets_its_own_answer_once(tmp_path, servers, clients, batch):
+    """What clients sent is what the server answered, with the digest of that very frame; times are in order."""
+    running = Running(tmp_path, [names] * servers, clients, batch=batch, wait_s=0.01)
+    expected = [digest([str(frame)]) for frame in range(5)]
+    with open(tmp_path / "record", "wb") as record:
+        told = Clients(running.address, clients, expected, record, seed=3).run(0.05, 0.2, 5.0)
+    counted = running.end()
+    assert told["sent"] == told["answered"] == counted["answered"] > 10 and told["twice"] == 0
+    from blipkit.load.measure import read_requests
+
+    requests, _ = read_requests(tmp_path / "record", told["start"])
+    times = requests[["scheduled", "sent", "dequeued", "started", "finished", "received"]]
+    assert (times.diff(axis=1).iloc[:, 1:] >= 0).all().all() and set(requests.client) == set(range(clients))
+    assert (requests.groupby("batch")["size"].first() == requests.groupby("batch")["size"].size()).all()
+    assert requests["size"].max() == batch if batch > 1 else True
+
+
+def test_a_changed_answer_is_wrong(tmp_path):
+    """The client compares what it gets with what was answered without load."""
+    running = Running(tmp_path, [lambda frames: [["changed"] for _ in frames]], 1)
+    with open(tmp_path / "record", "wb") as record:
+        told = Clients(running.address, 1, [digest(["same"])], record).run(0.0, 0.05, 5.0)
+    assert told["wrong"] == told["sent"] > 0 and running.end()["answered"] == told["sent"]
+
+
+def test_a_poisoned_request_fails_alone():
+    """Its batch is tried again one by one; the others are answered."""
+
+    def ask(frames):
+        if 2 in frames:
+            raise RuntimeError("poisoned")
+        return names(frames)
+
+    from blipkit.serving.scheduler import Request
+
+    found = answers(ask, [Request(0, number, number) for number in range(4)])
+    assert found == [digest(["0"]), digest(["1"]), None, digest(["3"])]
+
+
+def test_beyond_the_limit_requests_are_refused_at_once(tmp_path):
+    """While one is served and the queue is full, the next one hears so without waiting."""
+    release = threading.Event()
+    running = Running(tmp_path, [lambda frames: release.wait(20) and names(frames)], 2, limit=1)
+    first, second = running.line(), running.line()
+    send(first, 0)
+    time.sleep(0.1)
+    send(second, 1)
+    assert status(second) == (1, REFUSED)
+    release.set()
+    assert status(first) == (0, ANSWERED)
+    assert running.end(first, second)["refused"] == 1
+
+
+def test_a_server_that_hangs_is_given_up_and_its_late_answer_not_sent(tmp_path):
+    """The request fails at the limit, the other server goes on; what comes later is counted as late."""
+    release = threading.Event()
+    asks = [lambda frames: (release.wait(20), names(frames))[1], names]
+    running = Running(tmp_path, asks, 1, overdue_s=0.2)
+    line = running.line()
+    send(line, 0)
+    assert status(line) == (0, FAILED)
+    send(line, 1)
+    assert status(line) == (1, ANSWERED)
+    release.set()
+    time.sleep(0.1)
+    told = running.end(line)
+    assert told["late"] == 1 and told["problems"] == ["worker 0 was given up: no answer in 0.2 s"]
+
+
+def test_a_server_that_dies_is_given_up_and_the_rest_goes_on(tmp_path):
+    """Its request fails, the queue is served by the other; where none is left, everything is refused."""
+
+    def dies(frames):
+        raise WorkerGone("died (SIGKILL)")
+
+    running = Running(tmp_path, [dies, names], 1)
+    line = running.line()
+    send(line, 0)
+    assert status(line) == (0, FAILED)
+    for number in (1, 2):
+        send(line, number)
+        assert status(line) == (number, ANSWERED)
+    assert running.end(line)["problems"] == ["worker 0 was given up: died (SIGKILL)"]
+
+
+def test_without_any_server_left_requests_are_refused(tmp_path):
+    """Nobody waits for an answer that will not come."""
+
+    def dies(frames):
+        raise WorkerGone("died")
+
+    running = Running(tmp_path, [dies], 1)
+    line = running.line()
+    send(line, 0)
+    assert status(line) == (0, FAILED)
+    send(line, 1)
+    assert status(line) == (1, REFUSED)
+    running.end(line)
+
+
+def test_a_client_that_goes_away_is_counted_and_disturbs_nobody(tmp_path):
+    """What it waited for is dropped, what was being served for it is undelivered; the other client is answered."""
+    release = threading.Event()
+    running = Running(tmp_path, [lambda frames: release.wait(20) and names(frames)], 2)
+    leaving, staying = running.line(), running.line()
+    send(leaving, 0)
+    time.sleep(0.1)
+    send(leaving, 1)
+    send(staying, 2)
+    time.sleep(0.1)
+    leaving.close()
+    time.sleep(0.1)
+    release.set()
+    assert status(staying) == (2, ANSWERED)
+    told = running.end(staying)
+    assert (told["dropped"], told["undelivered"], told["answered"]) == (1, 1, 2)
+
+
+def test_clients_that_never_come_are_not_waited_for_for_ever(tmp_path, monkeypatch):
+    """The server ends and says how many were missing."""
+    monkeypatch.setattr("blipkit.serving.server.JOIN_S", 0.2)
+    running = Running(tmp_path, [names], 2)
+    with contextlib.closing(running.line()):
+        time.sleep(0.4)
+    assert running.end()["problems"] == ["1 of 2 clients never came"]
