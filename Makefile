@@ -56,13 +56,13 @@ test-neuron-stack: neuron-stack ## record components and planted faults with tor
 	$(STACK)/bin/python -m pytest tests/test_recordings.py tests/test_neuron.py \
 	  tests/test_components.py tests/test_neuron_emulated.py tests/test_lowering.py
 
-lint: setup ## formatting, lint, and the size of the package
+lint: setup ## formatting, lint, and the size of the package for information
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/python tests/size.py
 
-lab: setup ## open the notebooks in JupyterLab
-	cd notebooks && $(abspath $(BIN))/jupyter lab
+lab: setup ## open copies of the notebooks, with the knobs of PROFILE, in JupyterLab
+	$(BIN)/blipkit lab $(PROFILE)
 
 bench: setup ## what the kit itself costs: start-up, a call, a request under load; theory on the real clock
 	$(BIN)/python tests/bench.py

@@ -47,6 +47,26 @@ def run(
 
 
 @app.command()
+def lab(
+    profile: Annotated[str, typer.Argument(help="the profile whose knobs the copies have")] = "tiny",
+    start: Annotated[bool, typer.Option(help="open them in JupyterLab")] = True,
+) -> None:
+    """Copy the chapters into results/lab/PROFILE, to step through and to edit there, and open them in JupyterLab."""
+    import subprocess
+    import sys
+
+    from blipkit.profiles.profile import load_profile
+    from blipkit.run.lab import copy_chapters
+
+    folder, kept = copy_chapters(load_profile(profile))
+    typer.echo(f"chapters with the knobs of {profile}: {folder}")
+    if kept:
+        typer.echo(f"yours, and kept as they are: {', '.join(kept)}; remove one to get the chapter anew")
+    if start:
+        raise typer.Exit(subprocess.run([sys.executable, "-m", "jupyter", "lab"], cwd=folder).returncode)
+
+
+@app.command()
 def report(
     folders: Annotated[list[Path], typer.Argument(help="results folders; the last one's report shows all")],
 ) -> None:

@@ -138,7 +138,7 @@ def open_study(stem: str, namespace: dict[str, Any]) -> Study:
     if section not in WITHOUT_CHECKPOINT:
         checkpoint = load_checkpoint(_from_notebooks(common.checkpoint))
         provenance = {"seed": common.seed, "threads": common.threads, **checkpoint.provenance()}
-    out = Results(results, stem, profile_name, replay, **provenance)
+    out = Results(results, stem, profile.name, replay, **provenance)
     return Study(stem, common, knobs, out, replay, checkpoint, profile)
 
 
@@ -156,7 +156,7 @@ def replayed(profile: Profile, folder: Path) -> tuple[Profile, list[str]]:
             sections.setdefault(section, {})[name] = value
             if resolved[section][name] != value:
                 notes.append(f"{section}.{name} was {value!r}, the profile says {resolved[section][name]!r}")
-    return Profile(profile.name, sections, profile.settings), notes
+    return Profile(profile.name, sections, profile.settings, profile.source), notes
 
 
 def _given(stem: str, namespace: dict[str, Any]) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def _given(stem: str, namespace: dict[str, Any]) -> dict[str, Any]:
         if not name.startswith("_") and name not in ("In", "Out") and not callable(value)
         if not isinstance(value, ModuleType)
     }
-    where = "parameters of this notebook"
+    where = f"parameters of this notebook: {section_of(stem)}"
     own = {name: value for name, value in values.items() if name not in RUN_OWN}
     check_fields(section_class(section_of(stem)), own, where)
     for name in RUN_OWN:

@@ -1,4 +1,4 @@
-"""The package's layers, and what importing it does not bring along."""
+"""The package's order: a folder imports only from those that stand before it, and what importing it does not bring along."""
 
 import ast
 import subprocess
@@ -10,47 +10,25 @@ import pytest
 import blipkit
 
 PACKAGE = Path(blipkit.__file__).parent
-# A module imports from rows below its own, or from names to its left in its row.
-LAYERS = [
-    ["preflight", "run", "__main__"],
-    ["verdict", "compare", "report", "publish"],
-    ["parity", "decisions", "bundles", "serving", "load", "rows", "knee", "cost", "systems", "decision"],
-    ["pipeline", "wrappers"],
-    ["artifacts", "runners", "workers", "recordings", "lowering"],
-    ["video", "images", "frames", "builtin", "checkpoints", "components"],
-    ["buckets"],
-    [
-        "params",
-        "machine",
-        "arms",
-        "records",
-        "proof",
-        "support",
-        "doctor",
-        "prices",
-        "price_list",
-        "statistics",
-        "figures",
-        "explore",
-        "scenes",
-        "child",
-        "questions",
-        "steady",
-        "clients",
-        "dispatch",
-        "server",
-        "monitor",
-    ],
-    ["errors", "neuron_errors"],
-]
+TESTS = Path(__file__).parent
+# What is shared stands first. A folder, or a file beside the folders, imports only from those before it.
+ORDER = (
+    *("errors", "paths", "statistics"),
+    *("profiles", "machine", "records", "display", "frames", "model"),
+    "study",
+    *("runners", "parity", "serving", "load", "cost", "report", "run"),
+    *("cli", "__main__"),
+)
+FOLDERS, FILES = 14, 8  # at most, in the package: a newcomer sees in one look what there is
 
 
-def module_of(path: Path) -> str:
+def room_of(path: Path) -> str:
+    """The folder, or the file beside the folders, that a module belongs to."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def imported(path: Path) -> set[str]:
-    """Names of blipkit's modules that a file imports, anywhere in it."""
+    """Folders and files of blipkit that a file imports, anywhere in it."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "blipkit":
@@ -62,24 +40,32 @@ def imported(path: Path) -> set[str]:
 
 
 def allowed(importer: str, target: str) -> bool:
-    place = {name: (row, column) for row, names in enumerate(LAYERS) for column, name in enumerate(names)}
-    (row, column), (other_row, other_column) = place[importer], place[target]
-    return other_row > row or (other_row == row and other_column < column)
+    return ORDER.index(target) <= ORDER.index(importer)
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_a_module_imports_only_what_lies_below_it(path):
-    """Data goes one way: no module reaches up."""
-    module = module_of(path)
-    if module == "__init__":
+def test_a_module_imports_only_from_what_stands_before_it(path):
+    """Arrows go one way: no folder reaches up."""
+    room = room_of(path)
+    if room == "__init__":
         return
-    up = [name for name in imported(path) - {module} if not allowed(module, name)]
-    assert not up, f"{module} imports {up}"
+    up = [name for name in imported(path) if not allowed(room, name)]
+    assert not up, f"{path.relative_to(PACKAGE)} imports {up}"
 
 
-def test_the_layer_check_can_fail():
-    """A module that reached up would be caught."""
-    assert not allowed("pipeline", "run") and not allowed("artifacts", "runners") and allowed("runners", "artifacts")
+def test_the_order_can_be_broken():
+    """A folder that reached up would be caught."""
+    assert not allowed("model", "run") and not allowed("runners", "parity") and allowed("parity", "runners")
+
+
+def test_one_look_shows_what_there_is():
+    """At most 14 folders and 8 files; every folder has a contents page, which says in words what it holds."""
+    inside = [path for path in PACKAGE.iterdir() if path.name != "__pycache__"]
+    folders = [path for path in inside if path.is_dir()]
+    assert len(folders) <= FOLDERS and len(inside) - len(folders) <= FILES
+    assert {path.name for path in folders} <= set(ORDER)
+    for folder in folders:
+        assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text())), folder.name
 
 
 def modules_after(statement: str) -> set[str]:
@@ -93,14 +79,27 @@ def test_importing_blipkit_brings_no_heavy_module():
     assert not {"torch", "transformers", "pandas", "papermill"} & modules_after("import blipkit.cli")
 
 
+def test_reading_a_profile_or_an_arm_brings_no_heavy_module():
+    """Every section's knobs, and what each runner says about itself, are read without torch."""
+    reading = "from blipkit.profiles import load_profile; load_profile('tiny').resolved()"
+    assert not {"torch", "transformers", "scipy", "pandas"} & modules_after(reading)
+    assert not {"torch", "transformers"} & modules_after("from blipkit.runners.arms import all_arms; all_arms()")
+
+
 def test_the_import_check_can_fail():
     """The check sees a module that is loaded."""
     assert "torch" in modules_after("from blipkit import isolate")
 
 
-def test_every_module_has_its_tests():
-    """Tests mirror the package: a file of tests for each module."""
-    covered = {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")}
-    indirect = {"__init__", "__main__", "errors"}
-    modules = {path.stem for path in PACKAGE.rglob("*.py") if path.parent.name != "runners"}  # test_runners has each
-    assert modules - covered - indirect == set()
+def test_tests_mirror_the_folders():
+    """A folder of tests for each of the package, and a file of tests for each module that has its own."""
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders <= {path.name for path in TESTS.iterdir() if path.is_dir()}
+    covered = {path.stem.removeprefix("test_") for path in TESTS.rglob("test_*.py")}
+    tested = {path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py")}
+    missing = {str(path) for path in tested if path.stem not in covered | INDIRECT and path.parts[-2:-1] != ("kinds",)}
+    assert missing == set()
+
+
+# Shown elsewhere: knobs and checks by test_chapters and test_preflight, figures by the chapters, which all run.
+INDIRECT = {"__init__", "__main__", "cli", "errors", "paths", "knobs", "checks", "figures", "common", "html"}

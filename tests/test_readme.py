@@ -6,7 +6,7 @@ from pathlib import Path
 
 from blipkit.display.tables import number
 from blipkit.paths import PROFILES
-from blipkit.profiles.profile import notebooks
+from blipkit.profiles.sections import chapters
 from blipkit.run.publish import PUBLISHED
 
 ROOT = Path(__file__).parent.parent
@@ -99,7 +99,7 @@ def test_the_flip_count_is_the_records():
 
 def test_every_notebook_and_profile_has_its_line():
     """The README's tables name what is there."""
-    assert set(re.findall(r"\]\(notebooks/(\w+)\.ipynb\)", README)) == set(notebooks())
+    assert set(re.findall(r"\]\(notebooks/(\w+)\.ipynb\)", README)) == set(chapters())
     assert set(re.findall(r"^\| `([\w-]+)` \|", README, re.M)) == {path.stem for path in PROFILES.glob("*.yaml")}
 
 

@@ -79,7 +79,7 @@ def check_value(one: Field, kind: Any, value: Any, where: str) -> None:
     known = one.metadata.get("one_of")
     for seen in value if isinstance(value, list) else [value]:
         if known and seen not in known:
-            raise BadInput(f"{where}: {one.name} is {seen!r}; {nearest(seen, known)}")
+            raise BadInput(f"{where}.{one.name} is {seen!r}; {nearest(seen, known)}")
 
 
 def _in_words(name: str, error: ValidationError) -> str:

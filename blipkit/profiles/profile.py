@@ -22,12 +22,13 @@ IMPLIED = {"concurrency.p99_limit_ms": {"concurrency.percentile": 99.0}}
 class Profile:
     """A profile as read: `name`, and the values of each section that differ from the defaults.
 
-    settings: the `section.key` of each --set, in order.
+    settings: the `section.key` of each --set, in order; source: what it was loaded by, a name in params/ or a path.
     """
 
     name: str
     sections: dict[str, dict[str, Any]]
     settings: list[str] = field(default_factory=list)
+    source: str = ""
 
     def section(self, name: str) -> Section:
         """One section's knobs, typed, those not named at their defaults."""
@@ -73,7 +74,8 @@ def load_profile(name: str, settings: list[str] = ()) -> Profile:
         raw = translated(raw)
     stated = [_apply(raw, setting) for setting in settings]
     check_sections(raw, path)
-    return Profile(path.resolve().parent.name if path.name == "profile.yaml" else path.stem, raw, stated)
+    known_by = path.resolve().parent.name if path.name == "profile.yaml" else path.stem
+    return Profile(known_by, raw, stated, name if path.parent == PROFILES else str(path.resolve()))
 
 
 def read_profile(folder: Path) -> Profile:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from threading import Timer
 
@@ -13,13 +14,15 @@ import papermill
 import psutil
 import pytest
 
-from blipkit.machine import host
 from blipkit.errors import BadInput, BlipkitError
+from blipkit.machine import host
 from blipkit.paths import NOTEBOOKS, ROOT
-from blipkit.profiles.profile import load_profile, notebooks
+from blipkit.profiles.common import Common
+from blipkit.profiles.profile import load_profile
+from blipkit.profiles.sections import section_class, section_of
 from blipkit.records.results import Results
-from blipkit.run.notebooks import choose, in_thread, in_use, put_in_place, run_notebook, run_profile
 from blipkit.report.verdict import exit_status
+from blipkit.run.notebooks import choose, in_thread, in_use, put_in_place, run_notebook, run_profile
 
 STEMS = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 
@@ -104,15 +107,10 @@ def test_a_foreign_checkpoint_goes_through_every_notebook(foreign):
 @pytest.mark.parametrize("stem", STEMS)
 def test_bare_papermill_runs_a_notebook(stem, smoke, tmp_path):
     """A notebook needs nothing of ours around it: papermill alone runs it, from any folder."""
-    known = {
-        "results": str(smoke),
-        "arms": ["torchscript float32"],
-        "frames": 20,
-        "flip_limit": 0.1,
-        "servers": [1],
-        "clients": [1],
-    }
-    own = {name: value for name, value in known.items() if name in notebooks()[stem]}
+    known = {"frames": 20, "flip_limit": 0.1, "servers": [1], "clients": [1], "percentile": 50.0}
+    knobs = {one.name for one in fields(section_class(section_of(stem)))}
+    own = {name: value for name, value in known.items() if name in knobs}
+    own |= {"results": str(smoke), "profile": "smoke"}
     papermill.execute_notebook(
         NOTEBOOKS / f"{stem}.ipynb", tmp_path / "out.ipynb", own, cwd=tmp_path, progress_bar=False
     )
@@ -143,8 +141,7 @@ SITUATIONS = {
 class OneCell:
     """Stands in for a profile whose notebook has no knobs."""
 
-    def resolved(self) -> dict:
-        return {"common": {"cell_limit_s": 2}}
+    common = Common(cell_limit_s=2)
 
     def parameters(self, *_) -> dict:
         return {}

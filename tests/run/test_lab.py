@@ -1,0 +1,42 @@
+"""Stepping through chapters by hand: copies with a profile's knobs, and nothing that was done in them is lost."""
+
+import ast
+
+import nbformat
+import pytest
+
+from blipkit.paths import NOTEBOOKS
+from blipkit.profiles.profile import load_profile
+from blipkit.profiles.sections import chapters
+from blipkit.run.lab import copy_chapters
+
+
+def parameters(path) -> dict:
+    (source,) = [c.source for c in nbformat.read(path, as_version=4).cells if "parameters" in c.metadata.get("tags", [])]
+    return {node.target.id: ast.literal_eval(node.value) for node in ast.parse(source).body}
+
+
+@pytest.mark.parametrize("name", ["tiny", "inf2"])
+def test_a_copy_has_the_knobs_of_its_profile(tmp_path, name):
+    """What a run would set stands in the copy's own cell; all else is the chapter."""
+    profile = load_profile(name)
+    folder, kept = copy_chapters(profile, tmp_path)
+    assert kept == [] and sorted(p.stem for p in folder.glob("*.ipynb")) == list(chapters())
+    for stem in chapters():
+        assert parameters(folder / f"{stem}.ipynb") == profile.parameters(stem, f"../results/{name}")
+        ours, theirs = (nbformat.read(base / f"{stem}.ipynb", as_version=4).cells for base in (folder, NOTEBOOKS))
+        assert [c.source for c in ours if not c.metadata.get("tags")] == [
+            c.source for c in theirs if not c.metadata.get("tags")
+        ]
+
+
+def test_an_edited_copy_is_kept_and_changes_no_profile(tmp_path):
+    """Think time is edited in a copy of 04: the copy stays, and `tiny` and `inf2` mean what they did."""
+    before = {name: load_profile(name).resolved() for name in ("tiny", "inf2")}
+    folder, _ = copy_chapters(load_profile("tiny"), tmp_path)
+    copy = folder / "04_concurrency.ipynb"
+    copy.write_text(copy.read_text().replace("think_ms: float = 0.0", "think_ms: float = 100.0"))
+    edited = copy.read_text()
+    _, kept = copy_chapters(load_profile("tiny"), tmp_path)
+    assert kept == ["04_concurrency.ipynb"] and copy.read_text() == edited and "= 100.0" in edited
+    assert {name: load_profile(name).resolved() for name in ("tiny", "inf2")} == before
