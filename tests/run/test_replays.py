@@ -1,0 +1,72 @@
+"""What the repository has published can still be stepped through: every chapter, the recorded figures, the recorded gates."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from blipkit.machine import host
+from blipkit.paths import PUBLISHED, ROOT
+from blipkit.records.results import Results
+
+TODAY = {"price age", "platform_support"}  # what they measure is the age of something
+ADDED = {"machine", "versions", "replayed_on", "seed", "threads", "evidence"}
+
+
+def replay(recorded: Path, folder: Path) -> None:
+    """`blipkit run` of a recorded profile into a folder of its own, as README says it."""
+    options = ["--replay", str(recorded), "--results", str(folder)]
+    command = [sys.executable, "-m", "blipkit", "run", str(recorded / "profile.yaml"), *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    print(done.stdout, done.stderr)
+
+
+def folders(profile: str) -> list:
+    return [pytest.param(path, id=f"{path.parent.name}/{profile}") for path in sorted(PUBLISHED.glob(f"*/{profile}"))]
+
+
+def assert_alike(new, old, where: str) -> None:
+    """Equal, and numbers to the last few bits, which a fit or a sum may have otherwise on another processor."""
+    if isinstance(old, dict):
+        for name in old.keys() - ADDED:
+            assert_alike(new[name], old[name], f"{where}.{name}")
+    elif isinstance(old, list):
+        for place, (one, other) in enumerate(zip(new, old, strict=True)):
+            assert_alike(one, other, f"{where}[{place}]")
+    else:
+        assert new == (pytest.approx(old, rel=1e-9, nan_ok=True) if isinstance(old, float) else old), where
+
+
+def statuses(results: Results) -> dict[str, str]:
+    return {gate.gate: gate.status for gate in results.gates() if gate.gate not in TODAY}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recorded", [*folders("tiny"), *folders("inf2-dry")])
+def test_a_published_run_is_replayed_with_its_gates_and_figures(recorded, tmp_path):
+    """Every chapter ends as it did; gates, statuses and records are those recorded, marked so."""
+    replay(recorded, tmp_path / "new")
+    old, new = Results(recorded), Results(tmp_path / "new")
+    assert statuses(new) == statuses(old)
+    for path in sorted((recorded / "records").glob("*.jsonl")):
+        rows = new.read(path.stem)
+        if not path.stem.startswith("gates_"):
+            assert_alike(rows, old.read(path.stem), path.stem)
+        assert {row["replayed_on"] for row in rows} <= {host.describe()["name"]}
+        assert not [row for row in rows if row["evidence"].startswith("measured")]
+    measured = {gate.gate: gate.measured for gate in old.gates() if gate.gate not in TODAY}
+    assert {gate.gate: gate.measured for gate in new.gates() if gate.gate not in TODAY} == measured
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recorded", folders("cpu"))
+def test_what_an_older_kit_did_not_record_is_not_run(recorded, tmp_path):
+    """A folder without many of today's kinds of records: no chapter stops, and their gates say that they were not run."""
+    replay(recorded, tmp_path / "new")
+    run = json.loads((tmp_path / "new/run.json").read_text())["notebooks"]
+    assert {one["status"] for one in run.values()} == {"ran"}, run
+    status = {gate.gate: gate.status for gate in Results(tmp_path / "new").gates()}
+    assert status["machine"] == "PASS" and "NOT-RUN" in status.values()
+    assert not {"FAIL", "INVALID"} & set(status.values())
