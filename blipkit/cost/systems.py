@@ -1,4 +1,4 @@
-"""The systems that results folders describe: what each does at its best setting, and what differs between them."""
+"""The systems that results folders describe: each at its best setting, and what differs."""
 
 import json
 import re
@@ -18,8 +18,8 @@ from blipkit.records.results import Results
 ASKED = ("checkpoint", "questions", "frames_from", "frames", "distinct_frames", "seed")  # knobs
 JUDGED_BY = ("threads", "latency_limit_ms", "target_saving")
 
-# What 04 must have asked of two systems alike -> the section in which a profile says so; "" where the
-# machine gives it.
+# What 04 must have asked of two systems alike -> the section in which a profile says so; "" where
+# the machine gives it.
 LIKE = {
     "weights_digest": "",
     "pixel_digest": "",
@@ -65,7 +65,7 @@ def is_instance(machine: dict, price: Price) -> bool:
 
 
 def find_results(name: str) -> Path:
-    """A results folder by path, by name in results/, or as <machine>/<profile> in results/published/."""
+    """A results folder by path, name in results/, or <machine>/<profile> in results/published/."""
     results, kept = ROOT / "results", "records/cost.jsonl"
     places = (Path(name).expanduser(), results / name, PUBLISHED / name)
     found = next((place for place in places if (place / kept).is_file()), None)
@@ -79,7 +79,8 @@ def find_results(name: str) -> Path:
 def systems(folders: Iterable[Results]) -> list[dict]:
     """One row per results folder and arm: its record of kind `cost` at the operating point.
 
-    gaps: what keeps it out of a verdict, each with the notebook that would settle it; gap: the first.
+    gaps: what keeps it out of a verdict, each with the notebook that would settle it; gap: the
+    first.
     """
     rows = []
     for results in folders:
@@ -135,7 +136,7 @@ def _allowed(name: str, needed: Iterable[str]) -> tuple[str, ...]:
 
 
 def _of_other_arm(gate: str, arm: str) -> bool:
-    """Whether a gate, "decisions ARM" or "parity ARM COMPONENT", judges another arm than this one."""
+    """Whether a gate, "decisions ARM" or "parity ARM COMPONENT", judges another arm than this."""
     if gate == f"decisions {arm}":
         return False
     if gate.rpartition(" ")[0] in (f"parity {arm}", "parity every arm"):
@@ -198,11 +199,9 @@ def _facts(folder: Path) -> list[dict]:
     """What a reader must know of a system: groups of facts, most important first."""
     check_results_folder(folder)
     run, machine = (read_document(folder / name) for name in ("run.json", "environment.json"))
-    records = [
-        row
-        for path in (folder / "records").glob("*.jsonl")
-        for row in Results(folder).read(path.stem)
-    ]
+    records = []
+    for path in (folder / "records").glob("*.jsonl"):
+        records.extend(Results(folder).read(path.stem))
     knobs = {
         f"{section}.{knob}": value
         for section, values in read_sections(folder / "profile.yaml").items()

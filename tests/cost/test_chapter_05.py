@@ -50,12 +50,17 @@ def rows_of(arm: str, rate: float, wide: float, best: bool, **more) -> list[dict
     return rows
 
 
+def close(figure, *_, **__) -> None:
+    """In place of showing a figure, which takes a second."""
+    plt.close(figure)
+
+
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """run("inf2", rates=..., wide=..., **knobs): what 05 makes of that machine's records; its Results."""
 
     def run(name: str, rates=None, wide=0.02, best=True, failed=(), work=(), rows=None, **knobs) -> Results:
-        monkeypatch.setattr("blipkit.display.figures.show", lambda figure, *_: plt.close(figure))  # drawing takes a second
+        monkeypatch.setattr("blipkit.cost.figures.show", close)
         monkeypatch.setattr(host, "describe", lambda: {**MACHINES[name], "versions": {"transformers": "5.23.0"}})
         folder, rates = tmp_path / name, rates or ARMS[name]
         made = [row for arm, rate in rates.items() for row in rows_of(arm, rate, wide, best, **dict(work))]
