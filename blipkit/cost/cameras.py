@@ -82,8 +82,7 @@ def size_fleet(study: Study, pricing: Pricing) -> Fleets:
         if row["best"]:
             sized = fleet(row, knobs.cameras, knobs.events_per_day, knobs.utilisation)
             rows.append({**asdict(pricing.basis), "arm": row["arm"], **sized})
-    if pricing.rows:
-        study.results.write("fleet", rows)
+    study.results.write("fleet", rows)
     return Fleets(rows, pricing, knobs)
 
 
@@ -126,8 +125,7 @@ def vary_knobs(study: Study, prices: StudyPrices, pricing: Pricing) -> Sensitivi
             "requests_per_s": (slowest, best["requests_per_s_high"]),
         }
         rows = sensitivity(camera_year, base, ranges)
-    if pricing.rows:
-        study.results.write("sensitivity", rows)
+    study.results.write("sensitivity", rows)
     return Sensitivity(rows)
 
 

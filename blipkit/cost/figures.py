@@ -22,7 +22,8 @@ def draw_points(settings: Sequence[dict], points: Sequence[dict]) -> None:
     title, x = "The formula, and every setting on it", "good answers per second"
     figure, ax = axes(title, x, "USD per million")
     usd_per_hour = settings[0]["usd_per_hour"]
-    span = [0.8 * min(rates) * (1.5 * max(rates) / min(rates)) ** (i / 50) for i in range(51)]
+    least, most = 0.8 * min(rates), 1.1 * max(rates)
+    span = [least + (most - least) * step / 100 for step in range(101)]
     for place, busy in enumerate(sorted({row["utilisation"] for row in points}, reverse=True)):
         costs = [usd_per_million(usd_per_hour, rate, busy) for rate in span]
         label = f"{usd_per_hour:g} USD/h, busy {busy:.0%}"
@@ -32,12 +33,22 @@ def draw_points(settings: Sequence[dict], points: Sequence[dict]) -> None:
     for place, row in enumerate(shown):
         about = {"marker": MARKERS[place + 1], "ms": 13 - 4 * place, "color": COLOURS[place]}
         ax.plot(row["good_per_s"], row["usd_per_million"], linestyle="", label=row["at"], **about)
-    ax.set(xscale="log", yscale="log")
+    ax.set_ylim(bottom=0)
     ax.legend()
-    columns = ("at", "servers", "clients", "good_per_s", "usd_per_million")
     said = "; ".join(f"{row['at']}: {row['usd_per_million']:.3g} USD" for row in shown)
     caption = f"A million good answers, by the formula. {said or 'No point has a cost'}"
-    show(figure, caption, [{name: row[name] for name in columns} for row in points], detail=True)
+    show(figure, caption, _rows_of_points(points, priced), detail=True)
+
+
+def _rows_of_points(points: Sequence[dict], settings: Sequence[dict]) -> list[dict]:
+    """The data of `draw_points`: the points, then the settings."""
+    columns = ("servers", "clients", "good_per_s", "utilisation", "usd_per_million")
+    rows = []
+    for row in (*points, *settings):
+        about = {"at": row.get("at", "a setting of 04")}
+        about.update((name, row[name]) for name in columns)
+        rows.append(about)
+    return rows
 
 
 def draw_costs(systems: Sequence[dict]) -> None:

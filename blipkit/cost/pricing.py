@@ -190,10 +190,10 @@ def price_settings(study: Study, prices: StudyPrices) -> Pricing:
     evidence = "measured" if is_one else "measured, priced by assumption"
     basis = Basis(price.region, price.option, evidence, price.instance, price.as_of)
     settings = read_settings(study.results)
-    if not settings:
-        return Pricing([], basis, study.results.machine["name"], price.usd_per_hour, True)
     rows = [_cost_record(row, basis, price.usd_per_hour) for row in settings]
     study.results.write("cost", rows)
+    if not settings:
+        return Pricing([], basis, study.results.machine["name"], price.usd_per_hour, shared=True)
     first = settings[0]
     return Pricing(rows, basis, first["machine"], price.usd_per_hour, first["shared"])
 
@@ -272,6 +272,5 @@ def price_points(study: Study, pricing: Pricing) -> Points:
         for what, row, share in candidates
         if row is not None
     ]
-    if pricing.rows:
-        study.results.write("points", rows)
+    study.results.write("points", rows)
     return Points(rows, pricing)
