@@ -237,8 +237,15 @@ class Points:
         """Each point with its cost, its interval, and the load that would narrow it."""
         if not self.rows:
             return say_not_recorded("Three points")
-        columns = ("at", "servers", "clients", "within_target", "good_per_s", "usd_per_million")
-        columns += ("usd_per_million_low", "usd_per_million_high", "half_width", "minutes_more")
+        columns = ("at", "servers", "clients", "price_as_of", "within_target", "usd_per_hour")
+        columns += (
+            "good_per_s",
+            "usd_per_million",
+            "usd_per_million_low",
+            "usd_per_million_high",
+            "half_width",
+            "minutes_more",
+        )
         place = f"{self.pricing.basis.option}, {self.pricing.basis.region}"
         about = f"USD per million good answers, {self.pricing.title}, {place}"
         show_table([{name: row[name] for name in columns} for row in self.rows], about)
