@@ -6,7 +6,12 @@ from pathlib import Path
 import yaml
 
 from blipkit.cost.dollars import priced
+from blipkit.cost.knobs import Cost
+from blipkit.profiles.common import Common
+from blipkit.profiles.profile import Profile
 from blipkit.records.gates import Gate
+from blipkit.records.results import Results
+from blipkit.study import Study
 
 
 def make(
@@ -50,3 +55,9 @@ def system(kind: str, answers: float = 300.0, wide: float = 0.02, gaps=(), like=
     about |= {"placement": "threads", "servers": 2, "clients": 4}
     ends = {"low": answers * (1 - wide), "high": answers * (1 + wide)}
     return priced_row(answers, usd or usual, **ends, **{**about, **more})
+
+
+def study_of(folder: Path, replay: str = "", **knobs) -> Study:
+    """The study of 05 on a results folder, with these knobs of the section `cost`."""
+    results = Results(folder, "05_cost", "p", replay)
+    return Study("05_cost", Common(), Cost(**knobs), results, replay, None, Profile("p", {"cost": knobs}))

@@ -1,6 +1,4 @@
-"""What refuses knobs of 05_cost before anything runs: values that alone are right and cannot be, here or together."""
-
-
+"""What refuses knobs of 05_cost before anything runs: values that cannot be, here or together."""
 
 from blipkit.cost.dollars import ONE_OFF
 from blipkit.cost.knobs import Cost
@@ -22,5 +20,5 @@ def check_prices(knobs: Cost) -> None:
 
 
 def check_instance(instance: str) -> None:
-    """An instance that is only priced, as trace.compile_on, must have a price where most things have one."""
+    """An instance that is only priced, as trace.compile_on is, must have a price in us-east-1."""
     find_price(load_prices(), instance, "us-east-1")

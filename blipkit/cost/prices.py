@@ -1,4 +1,7 @@
-"""The price table, params/prices.csv: USD per hour by instance, region and purchase option, each with source and date."""
+"""The price table, params/prices.csv: USD per hour by instance, region and purchase option.
+
+Each price has its source and the date of its data.
+"""
 
 import csv
 from collections.abc import Iterable
@@ -35,7 +38,7 @@ def _dates(text: str) -> str:
 
 
 class Price(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
-    """One row. usd_per_hour: as published; as_of: date, or first/last date, of the source's data."""
+    """One row. usd_per_hour: as published; as_of: date, or first/last date, of the source."""
 
     instance: Text = Field(alias="instance_type")
     region: Text
@@ -56,7 +59,10 @@ class Price(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
 
 
 def load_prices(own: str | Path = "", table: Path = TABLE) -> list[Price]:
-    """Every row of the table, and of a file of one's `own` with such columns; BadInput names the line that is no price."""
+    """Every row of the table, and of a file of one's `own` with such columns.
+
+    BadInput names the line that is no price.
+    """
     prices, seen = [], {}
     for path in filter(None, (table, own)):
         for line, row in read_rows(Path(path)):
@@ -65,7 +71,8 @@ def load_prices(own: str | Path = "", table: Path = TABLE) -> list[Price]:
                 price = Price.model_validate(row)
             except ValidationError as error:
                 problem = error.errors()[0]
-                name, expected = problem["loc"][0], problem["msg"].replace("Input should be", "expected")
+                name = problem["loc"][0]
+                expected = problem["msg"].replace("Input should be", "expected")
                 value = row.get(name, "missing")
                 raise BadInput(f"{where}: {name} is {value!r}; {expected}") from None
             key = (price.instance, price.region, price.option)
@@ -83,7 +90,8 @@ def read_rows(path: Path) -> list[tuple[int, dict]]:
             return [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError) as error:
         seen = getattr(error, "strerror", None) or error
-        raise BadInput(f"{path}: {seen}; expected a CSV file with the columns of params/prices.csv") from None
+        expected = "expected a CSV file with the columns of params/prices.csv"
+        raise BadInput(f"{path}: {seen}; {expected}") from None
 
 
 def find_price(prices: list[Price], instance: str, region: str, option: str = "on_demand") -> Price:
@@ -93,7 +101,8 @@ def find_price(prices: list[Price], instance: str, region: str, option: str = "o
         known = {getattr(price, name) for price in prices}
         prices = [price for price in prices if getattr(price, name) == value]
         if not prices:
-            raise BadInput(f"no price for {' '.join(wanted.values())}: {name} {value!r}; {nearest(value, known)}")
+            said = f"no price for {' '.join(wanted.values())}: {name} {value!r}"
+            raise BadInput(f"{said}; {nearest(value, known)}")
     return prices[0]
 
 
@@ -102,6 +111,10 @@ def age_gate(prices: Iterable[Price], today: date | None = None) -> Gate:
     today = today or date.today()
     oldest = max(prices, key=lambda price: price.age(today))
     days = oldest.age(today)
-    said = f"{oldest.instance}, {oldest.region}, {oldest.option}: as of {oldest.as_of}, {days} days ago"
-    old, advice = days > OLD_DAYS, "blipkit prices refresh, or bring that line of params/prices.csv up to date"
-    return Gate("price age", "answer", "WARN" if old else "PASS", days, OLD_DAYS, "published", said, advice * old)
+    where = f"{oldest.instance}, {oldest.region}, {oldest.option}"
+    said = f"{where}: as of {oldest.as_of}, {days} days ago"
+    status, advice = "PASS", ""
+    if days > OLD_DAYS:
+        status = "WARN"
+        advice = "blipkit prices refresh, or bring that line of params/prices.csv up to date"
+    return Gate("price age", "answer", status, days, OLD_DAYS, "published", said, advice)

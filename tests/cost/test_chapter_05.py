@@ -5,6 +5,7 @@ import pytest
 from conftest import run_chapter
 
 from blipkit.machine import host
+from blipkit.paths import PUBLISHED
 from blipkit.records.gates import Gate
 from blipkit.records.results import Results
 
@@ -50,12 +51,17 @@ def rows_of(arm: str, rate: float, wide: float, best: bool, **more) -> list[dict
     return rows
 
 
+def close(figure, *_, **__) -> None:
+    """In place of showing a figure, which takes a second."""
+    plt.close(figure)
+
+
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """run("inf2", rates=..., wide=..., **knobs): what 05 makes of that machine's records; its Results."""
 
     def run(name: str, rates=None, wide=0.02, best=True, failed=(), work=(), rows=None, **knobs) -> Results:
-        monkeypatch.setattr("blipkit.display.figures.show", lambda figure, *_: plt.close(figure))  # drawing takes a second
+        monkeypatch.setattr("blipkit.cost.figures.show", close)
         monkeypatch.setattr(host, "describe", lambda: {**MACHINES[name], "versions": {"transformers": "5.23.0"}})
         folder, rates = tmp_path / name, rates or ARMS[name]
         made = [row for arm, rate in rates.items() for row in rows_of(arm, rate, wide, best, **dict(work))]
@@ -169,3 +175,20 @@ def test_the_sensitivity_holds_the_measured_interval_and_the_regions(run):
     assert rows["events_per_day"]["at_to"] == pytest.approx(4 * rows["events_per_day"]["at_from"])
     swings = [row["swing"] for row in rows.values()]
     assert swings == sorted(swings, reverse=True)
+
+
+def test_a_replay_of_an_older_kits_folder_shows_what_rests_on_prices(tmp_path, monkeypatch, capsys):
+    """Its rows of 04 lack what a cost is made of: nothing is priced, and what 83 % takes is there all the same."""
+    monkeypatch.setattr("blipkit.cost.figures.show", close)
+    folder = PUBLISHED / "amd-epyc-2-cores" / "cpu"
+    run_chapter("05_cost", {"results": str(tmp_path), "replay": str(folder), "profile": "cpu"})
+    results = Results(tmp_path)
+    assert {gate.gate: gate.status for gate in results.gates() if gate.gate != "price age"} == {
+        "dollars per million answers": "NOT-RUN",
+        "cost interval": "NOT-RUN",
+        "saving of inf2.xlarge": "NOT-RUN",
+    }
+    empty = ("cost", "points", "fleet", "sensitivity", "savings")
+    assert [results.read(kind) for kind in empty] == [[]] * len(empty)
+    assert results.read("baselines") and results.read("mixes") and results.read("missing")
+    assert "records of 'concurrency' are of an older kit" in capsys.readouterr().out

@@ -5,7 +5,17 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from made_up import priced_row
 
-from blipkit.cost.dollars import fleet, minutes_more, needed_incumbent_price, needed_throughput_ratio, payback, saving, savings, sensitivity, usd_per_million
+from blipkit.cost.dollars import (
+    fleet,
+    minutes_more,
+    needed_incumbent_price,
+    needed_throughput_ratio,
+    payback,
+    saving,
+    savings,
+    sensitivity,
+    usd_per_million,
+)
 from blipkit.cost.prices import find_price, load_prices
 
 POSITIVE = st.floats(1e-3, 1e4)

@@ -4,9 +4,9 @@ from datetime import date
 
 import pytest
 
-from blipkit.errors import BlipkitError
 from blipkit.cost.price_list import FILTERS, refresh
 from blipkit.cost.prices import TABLE, load_prices
+from blipkit.errors import BlipkitError
 
 boto3 = pytest.importorskip("boto3")
 from botocore.stub import Stubber  # noqa: E402

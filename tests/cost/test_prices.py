@@ -2,8 +2,8 @@ from datetime import date
 
 import pytest
 
-from blipkit.errors import BadInput
 from blipkit.cost.prices import OLD_DAYS, TABLE, age_gate, find_price, load_prices
+from blipkit.errors import BadInput
 
 HEADER = TABLE.read_text().splitlines()[0] + "\n"
 LINE = "a,r,on_demand,{usd},4,16,x,1,8,s,{day}{more}\n"

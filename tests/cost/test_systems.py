@@ -1,12 +1,12 @@
 import pytest
 from made_up import make
 
-from blipkit.errors import BadInput
 from blipkit.cost.prices import find_price, load_prices
+from blipkit.cost.systems import LIKE, differences, find_results, gaps, is_instance, labels, systems, unlike
+from blipkit.errors import BadInput
+from blipkit.machine.host import machine_kind
 from blipkit.records.gates import Gate
 from blipkit.records.results import Results
-from blipkit.cost.systems import LIKE, differences, find_results, gaps, is_instance, labels, systems, unlike
-from blipkit.machine.host import machine_kind
 
 
 @pytest.mark.parametrize(

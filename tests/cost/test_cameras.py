@@ -1,0 +1,76 @@
+"""What a camera costs: what its cost is made of, what a slider asks, and where nothing is known."""
+
+import pytest
+from made_up import priced_row, study_of
+
+from blipkit.cost.cameras import Fleets, find_payback, size_fleet, vary_knobs
+from blipkit.cost.comparison import Savings
+from blipkit.cost.dollars import camera_year
+from blipkit.cost.pricing import Basis, Pricing, choose_prices
+
+BASIS = Basis("us-east-1", "on_demand", "measured", "m7i.large", "2026-07-20")
+
+
+def pricing_of(*rows: dict) -> Pricing:
+    return Pricing(list(rows), BASIS, "a machine", 0.1008, shared=False)
+
+
+def cost(answers: float, high_ms: float, best=False, clients=4) -> dict:
+    about = {"arm": "a", "placement": "threads", "servers": 2, "clients": clients, "state": "settled"}
+    about |= {"latency_high_ms": high_ms, "latency_limit_ms": 100.0, "best": best}
+    return priced_row(answers, 0.1008, requests=answers / 5, **about)
+
+
+def test_a_cameras_year_by_hand():
+    """24 events a day at 10 a second, half busy: 8760 events take 1752 s of machine, at 3600 USD/h 1752 USD."""
+    assert camera_year(10.0, 3600.0, 0.5, 24.0) == pytest.approx(1752)
+
+
+def test_only_operating_points_get_a_fleet(tmp_path):
+    """A row for each, with the basis of its price; recorded."""
+    study = study_of(tmp_path, cameras=1000)
+    fleets = size_fleet(study, pricing_of(cost(100.0, 50.0), cost(300.0, 80.0, best=True)))
+    (row,) = study.results.read("fleet")
+    assert row["instance"] == "m7i.large" and row["machines"] == fleets.rows[0]["machines"] == 1
+
+
+def test_another_target_is_another_setting(tmp_path, monkeypatch):
+    """Within 60 ms the slower setting, within 100 ms the faster; within 10 ms none, which it says."""
+    shown = []
+    monkeypatch.setattr("blipkit.cost.cameras.show_table", lambda rows, _: shown.extend(rows))
+    fleets = size_fleet(study_of(tmp_path), pricing_of(cost(100.0, 50.0, clients=1), cost(300.0, 80.0, best=True)))
+    for target_ms in (60.0, 100.0, 10.0):
+        fleets.what_if(target_ms, 1.0, 1.0, 1000.0)
+    assert [row["setting"] for row in shown] == ["2-1", "2-4"]
+    assert shown[0]["usd_per_million"] == pytest.approx(3 * shown[1]["usd_per_million"])
+
+
+def test_headless_the_sliders_leave_one_table(tmp_path, monkeypatch):
+    """Nobody to move them: what belongs to the knobs' values."""
+    shown = []
+    monkeypatch.setattr("blipkit.cost.cameras.show_table", lambda rows, about: shown.append(about))
+    size_fleet(study_of(tmp_path), pricing_of(cost(300.0, 80.0, best=True))).explore()
+    assert shown == ["Within 100 ms at 0.1008 USD/h, busy 33%, 100,000 cameras"]
+
+
+def test_the_price_is_varied_over_regions_and_the_shares_by_half(tmp_path):
+    """A share that would pass one stops there; without an operating point there is nothing to vary."""
+    study = study_of(tmp_path, utilisation=0.8)
+    prices = choose_prices(study)
+    rows = {row["what"]: row for row in vary_knobs(study, prices, pricing_of(cost(300.0, 80.0, best=True))).rows}
+    assert (rows["utilisation"]["from"], rows["utilisation"]["to"]) == (0.4, 1.0)
+    assert vary_knobs(study, prices, pricing_of(cost(300.0, 80.0))).rows == []
+
+
+def test_without_settings_nothing_is_shown_but_a_line(tmp_path, capsys):
+    """An older kit's rows: no fleet, no sliders, no bars; the payback says what it takes."""
+    study, nothing = study_of(tmp_path), pricing_of()
+    fleets = size_fleet(study, nothing)
+    assert fleets == Fleets([], nothing, study.knobs)
+    fleets.table()
+    fleets.explore()
+    vary_knobs(study, choose_prices(study), nothing).figure()
+    said = "A camera: not recorded\nWhat if: not recorded\nno operating point, so nothing to vary\n"
+    assert capsys.readouterr().out == said
+    (row,) = find_payback(study, Savings([], [], (0.33, 0.33))).rows
+    assert row["months"] is None and row["reason"].startswith("NOT-RUN: it takes a measured candidate")

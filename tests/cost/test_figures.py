@@ -1,0 +1,68 @@
+"""The pictures of 05 say in their captions what they show, and draw what is known."""
+
+import matplotlib.pyplot as plt
+import pytest
+from made_up import priced_row
+from made_up import system as made
+
+from blipkit.cost import figures
+from blipkit.cost.dollars import needed_throughput_ratio, savings
+from blipkit.cost.prices import find_price, load_prices
+
+TABLE = load_prices()
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """(caption, rows, lines or bars of the axes) of each figure that is shown."""
+    found = []
+
+    def show(figure, caption, rows, detail=False):
+        found.append((caption, rows, len(figure.axes[0].lines) + len(figure.axes[0].patches)))
+        plt.close(figure)
+
+    monkeypatch.setattr(figures, "show", show)
+    return found
+
+
+def test_the_formula_holds_every_setting_that_has_a_cost(shown):
+    """Two lines, a dot a setting, a mark a point; a setting without one good answer is left out."""
+    rows = [priced_row(rate, 1.0, servers=1, clients=1) for rate in (100.0, 200.0)]
+    dead = priced_row(0.0, 1.0, within_target=None, servers=2, clients=2)
+    idle = {**rows[1], "utilisation": 0.5, "usd_per_million": 2 * rows[1]["usd_per_million"]}
+    figures.draw_points([*rows, dead], [{**rows[1], "at": "operating point"}, {**idle, "at": "half idle"}])
+    ((caption, table, lines),) = shown
+    assert caption.startswith("A million good answers, by the formula. operating point: 1.39 USD; half idle: 2.78")
+    assert len(table) == 4 and lines == 2 + 1 + 2
+
+
+def test_nothing_is_drawn_where_nothing_has_a_cost(shown):
+    """Every server died: no picture."""
+    figures.draw_points([priced_row(0.0, 1.0, within_target=None)], [])
+    assert shown == []
+
+
+def test_costs_without_an_end_are_drawn_without_it(shown):
+    """A throughput that may be zero has no dearest cost; its bar is there."""
+    figures.draw_costs([made("cuda", wide=1.0, weighed=True), made("neuron", weighed=False)])
+    ((caption, table, bars),) = shown
+    assert "arm of cuda on cuda machine: 0.931 USD" in caption and table[0]["usd_per_million_high"] is None
+    assert bars >= 2
+
+
+def test_the_map_has_a_star_for_each_pair_that_was_measured(shown):
+    """Three savings, the GPUs, and the stars."""
+    candidate, gpu = (find_price(TABLE, name, "us-east-1") for name in ("inf2.xlarge", "g5.xlarge"))
+    row = {"incumbent": gpu.instance, "usd_per_hour": gpu.usd_per_hour}
+    row["needed_throughput_ratio"] = needed_throughput_ratio(candidate, gpu, 0.83)
+    pairs = [savings(made("neuron"), made("cuda", rate)) for rate in (50.0, 300.0)]
+    figures.draw_break_even([row], candidate, 0.83, pairs)
+    ((caption, _, lines),) = shown
+    assert caption == "g5.xlarge needs 4.43 times" and lines == 3 + 1 + 2
+
+
+def test_each_knob_has_its_bar(shown):
+    """From one end to the other, with both figures in the caption."""
+    row = {"what": "usd_per_hour", "from": 1.0, "to": 2.0, "at_from": 3.0, "at_to": 6.0, "swing": 3.0}
+    figures.draw_sensitivity([row])
+    assert shown == [("usd_per_hour from 3 to 6 USD", [row], 1)]

@@ -1,0 +1,84 @@
+"""What a study's settings cost: 04's rows made up, an older kit's, or none."""
+
+import json
+
+import pytest
+from made_up import priced_row, study_of
+
+from blipkit.cost.pricing import KEPT, choose_prices, price_points, price_settings
+from blipkit.errors import NotMeasured
+from blipkit.paths import PUBLISHED
+from blipkit.records.results import Results
+
+OLDER = PUBLISHED / "amd-epyc-2-cores" / "cpu"
+
+
+def setting(servers: int, clients: int, answers: float, best=False, arm="a", **more) -> dict:
+    """A row as 04 records it."""
+    row = dict.fromkeys(KEPT, 1.0) | priced_row(answers, 1.0)
+    about = {"arm": arm, "placement": "threads", "servers": servers, "clients": clients}
+    return row | about | {"state": "settled", "best": best, "shared": False} | more
+
+
+def priced_study(folder, rows, **knobs):
+    Results(folder, "04_concurrency", "p").write("concurrency", rows)
+    study = study_of(folder, **knobs)
+    return study, price_settings(study, choose_prices(study))
+
+
+def test_prices_are_those_that_the_knobs_name(tmp_path):
+    """The candidate, the incumbents and what the machine is priced as, of one region and option."""
+    knobs = {"incumbents": ["g5.xlarge"], "priced_as": "g5.xlarge", "region": "ap-northeast-1"}
+    prices = choose_prices(study_of(tmp_path, **knobs))
+    assert list(prices.used) == ["inf2.xlarge", "g5.xlarge"]
+    assert {(price.region, price.option) for price in prices.on_offer()} == {("ap-northeast-1", "on_demand")}
+    assert [gate.gate for gate in prices.gates()] == ["price age"]
+
+
+def test_every_setting_is_priced_but_those_without_a_model(tmp_path):
+    """The null arm is the kit's own overhead; its rows have no cost."""
+    rows = [setting(1, 1, 100.0), setting(2, 4, 300.0, best=True), setting(2, 4, 9e9, arm="null float32")]
+    study, pricing = priced_study(tmp_path, rows)
+    assert [row["answers_per_s"] for row in study.results.read("cost")] == [100.0, 300.0]
+    assert pricing.best["clients"] == 4 and pricing.single["clients"] == 1
+    assert all("transformers" in row["like"] for row in pricing.rows)
+
+
+def test_saturation_is_the_most_answers_whatever_the_wait(tmp_path):
+    """Three points where a setting held the target, saturation alone where none did."""
+    rows = [setting(1, 1, 100.0, best=True), setting(1, 64, 400.0, within_target=0.1)]
+    study, pricing = priced_study(tmp_path / "held", rows, utilisation=0.5)
+    operating, saturation, idle = price_points(study, pricing).rows
+    assert (operating["clients"], saturation["clients"], idle["clients"]) == (1, 64, 1)
+    assert saturation["usd_per_million"] == pytest.approx(2.5 * operating["usd_per_million"])
+    assert idle["usd_per_million"] == pytest.approx(2 * operating["usd_per_million"])
+    study, pricing = priced_study(tmp_path / "missed", [{**row, "best": False} for row in rows])
+    assert [row["at"] for row in price_points(study, pricing).rows] == ["saturation"]
+    assert [(gate.gate, gate.status) for gate in pricing.gates()] == [("dollars per million answers", "NOT-RUN")]
+
+
+def test_without_records_of_04_the_chapter_is_skipped(tmp_path):
+    """Nobody ran 04: not an older kit's rows, and not an error of this chapter."""
+    study = study_of(tmp_path)
+    with pytest.raises(NotMeasured, match="no records of 'concurrency'"):
+        price_settings(study, choose_prices(study))
+
+
+@pytest.mark.parametrize("kept_by", ["the replay", "the record alone"])
+def test_rows_of_an_older_kit_leave_the_gates_not_run(tmp_path, capsys, kept_by):
+    """Rows without what a cost is made of: no price, a line that says so, and NOT-RUN with what to do."""
+    if kept_by == "the replay":
+        text = (OLDER / "records/concurrency.jsonl").read_text()
+        (tmp_path / "records").mkdir()
+        (tmp_path / "records/concurrency.jsonl").write_text(text)
+        assert "within_target" not in json.loads(text.splitlines()[0])
+    study = study_of(tmp_path, replay=str(OLDER))
+    pricing = price_settings(study, choose_prices(study))
+    assert pricing.best is pricing.peak is pricing.single is None and study.results.lacking == {"concurrency"}
+    assert {gate.status for gate in pricing.gates()} == {"NOT-RUN"}
+    points = price_points(study, pricing)
+    for one in (points, pricing):
+        one.table()
+    points.figure()
+    said = capsys.readouterr().out
+    assert "of an older kit, without placement" in said and "Every setting, priced: not recorded" in said
