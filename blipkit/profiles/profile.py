@@ -50,10 +50,12 @@ class Profile:
     def origin(self, section: str, name: str, value: Any) -> str:
         """Where a knob's value came from: default, profile, --set, or a notebook's own cell."""
         stated = self.sections.get(section, {})
-        if name in stated and stated[name] == value:
-            return "--set" if f"{section}.{name}" in self.settings else "profile"
-        default = next(default_of(one) for one in fields(section_class(section)) if one.name == name)
-        return "default" if value == default else "cell"
+        is_stated = name in stated and stated[name] == value
+        if is_stated and f"{section}.{name}" in self.settings:
+            return "--set"
+        if value == next(default_of(one) for one in fields(section_class(section)) if one.name == name):
+            return "default"
+        return "profile" if is_stated else "cell"
 
 
 def values_of(section: Section) -> dict[str, Any]:
