@@ -18,23 +18,23 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from blipkit.errors import BadInput
-from blipkit.frames.frames import COLUMNS, DRAWN, LABELS, Frame, images, load_frames
-from blipkit.frames.questions import Question, parse_questions
+from blipkit.frames.frames import COLUMNS, DRAWN, LABELS, Frame, load_frames
+from blipkit.frames.questions import Question
 from blipkit.machine import host
-from blipkit.model.buckets import Bucket, parse_buckets
+from blipkit.model.buckets import Bucket
 from blipkit.model.checkpoints import Checkpoint, digest, load_checkpoint
 from blipkit.model.components import isolate
 from blipkit.model.pipeline import Answer, Step
+from blipkit.parity.engine import Engine
 from blipkit.paths import is_folder
+from blipkit.profiles.common import Common
 from blipkit.profiles.profile import Profile
 from blipkit.records.documents import SCHEMA, check_schema
 from blipkit.records.gates import Gate
 from blipkit.runners.arms import REFERENCE, check_answers, parse_arm
 from blipkit.runners.artifacts import file_digest
-from blipkit.runners.assemble import assemble
-from blipkit.runners.compile import trace_arms
-from blipkit.runners.workers import Apart
 
+SOFTWARE_GATE = "incumbent's software"
 MANIFEST, TENSORS, FRAMES = "bundle.json", "tensors.safetensors", "frames"
 
 
@@ -57,7 +57,9 @@ class Bundle:
         """What this is, and which libraries differ from those here."""
         there, here = self.about["versions"], host.versions()
         names = [name for name in there | here if there.get(name) != here.get(name)]
-        differs = "; ".join(f"{name} {there.get(name)} there, {here.get(name)} here" for name in names)
+        differs = "; ".join(
+            f"{name} {there.get(name)} there, {here.get(name)} here" for name in names
+        )
         return {"incumbent": str(self), "differs": differs}
 
     @property
@@ -73,7 +75,11 @@ class Bundle:
     def places(self, frames: Sequence[Frame]) -> list[int]:
         """Where each of our frames, known by its pixels, stands in the bundle; BadInput where one is not in both."""
         known, ours = self.digests, [frame_digest(frame) for frame in frames]
-        absent = [f"{frame.name} there" for frame, seen in zip(frames, ours, strict=True) if seen not in known]
+        absent = [
+            f"{frame.name} there"
+            for frame, seen in zip(frames, ours, strict=True)
+            if seen not in known
+        ]
         followed = self.about["frames"][: self.about["followed"]]
         lacking = [f"{frame['name']} here" for frame in followed if frame["digest"] not in ours]
         if missing := absent or lacking:
@@ -88,8 +94,12 @@ class Bundle:
 
     def check_inputs(self, steps: Sequence[Step]) -> None:
         """Refuse to compare what was not given the same as there; tensors `NUMBER.ARM` are what an arm made of each step."""
-        advice = "compare the same frames and questions, with the same image processor and tokenizer"
-        self.check_same({"number of calls": len(self.about["steps"])}, {"number of calls": len(steps)}, advice)
+        advice = (
+            "compare the same frames and questions, with the same image processor and tokenizer"
+        )
+        self.check_same(
+            {"number of calls": len(self.about["steps"])}, {"number of calls": len(steps)}, advice
+        )
         for theirs, ours in zip(self.about["steps"], map(describe_step, steps), strict=True):
             self.check_same(theirs, ours, advice, f"{theirs['component']}: ")
 
@@ -98,7 +108,14 @@ class Bundle:
         for name in theirs | ours:
             there, here = theirs.get(name), ours.get(name)
             if there != here:
-                raise BadInput(f"bundle {self.folder}: {where}{name} is {there} there and {here} here; {advice}")
+                raise BadInput(
+                    f"bundle {self.folder}: {where}{name} is {there} there and {here} here; {advice}"
+                )
+
+
+def output_name(number: int, arm: str) -> str:
+    """Of the tensor that an arm made in a step, among a bundle's."""
+    return f"{number:03}.{arm}"
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -112,7 +129,9 @@ def read_bundle(folder: Path) -> Bundle:
     except BadInput:
         raise
     except Exception as error:  # a file that is missing, cut off, or of somebody else
-        raise BadInput(f"{folder} is no whole bundle ({error}); expected a folder that blipkit capture wrote") from None
+        raise BadInput(
+            f"{folder} is no whole bundle ({error}); expected a folder that blipkit capture wrote"
+        ) from None
     return Bundle(folder, about, tensors)
 
 
@@ -130,7 +149,9 @@ def check_bundle(
     bundle.check_same(bundle.about["same"], _sameness(checkpoint, questions, buckets), said)
 
 
-def _sameness(checkpoint: Checkpoint, questions: Sequence[Question], buckets: Sequence[Bucket]) -> dict:
+def _sameness(
+    checkpoint: Checkpoint, questions: Sequence[Question], buckets: Sequence[Bucket]
+) -> dict:
     """What two machines must share for their answers to be compared, as JSON holds it."""
     return {
         **{f"weights of {component.name}": component.digest for component in isolate(checkpoint)},
@@ -142,9 +163,11 @@ def _sameness(checkpoint: Checkpoint, questions: Sequence[Question], buckets: Se
 
 def software_gate(row: dict) -> Gate:
     """WARN where the incumbent was recorded with other libraries: they may answer otherwise, too. row: `Bundle.software`."""
-    status, advice = ("WARN", "install the same versions on both machines") if row["differs"] else ("PASS", "")
+    status, advice = (
+        ("WARN", "install the same versions on both machines") if row["differs"] else ("PASS", "")
+    )
     said = f"{row['incumbent']}: {row['differs'] or 'the same libraries there and here'}"
-    return Gate("incumbent's software", "answer", status, None, None, "recorded", said, advice)
+    return Gate(SOFTWARE_GATE, "answer", status, None, None, "recorded", said, advice)
 
 
 def frame_digest(frame: Frame) -> str:
@@ -159,63 +182,89 @@ def describe_step(step: Step) -> dict:
         name: str(tuple(tensor.shape)) if name.endswith("_states") else digest([tensor])
         for name, tensor in zip(step.names, step.inputs, strict=True)
     }
-    return {"component": step.component, "bucket": str(step.bucket), **inputs, "output": str(tuple(step.output.shape))}
+    return {
+        "component": step.component,
+        "bucket": str(step.bucket),
+        **inputs,
+        "output": str(tuple(step.output.shape)),
+    }
 
 
-def capture(profile: Profile, arm: str, folder: Path, artifacts: Path, with_frames: bool = False) -> Bundle:
-    """Ask one arm what 03_parity asks, and write the bundle. artifacts: where pieces are kept."""
-    common, parity = profile.common, profile.section("parity")
-    check_answers(parse_arm(arm))
-    if folder.exists() and not (folder / MANIFEST).is_file():
-        raise BadInput(f"{folder} is there and is no bundle; pass another folder with --to, so that nothing is lost")
-    if with_frames and common.frames_from != DRAWN and not common.share_frames:
-        raise BadInput("--with-frames hands on frames of yours; if they may go: --set common.share_frames=true")
-    torch.set_num_threads(common.threads)
-    loaded, questions = load_checkpoint(common.checkpoint), parse_questions(common.questions)
-    buckets = parse_buckets(common.buckets)
-    frames = load_frames(common.frames_from, parity.frames, common.seed, common.skip_unreadable)
-    followed = min(parity.compared_frames, len(frames))
-
-    arms = [parse_arm(name) for name in dict.fromkeys((REFERENCE, arm))]
-    compiled = trace_arms(isolate(loaded), artifacts, arms, buckets, compiler_flags=common.compiler_flags)
-    with contextlib.closing(Apart()) as apart:
-        reference, asked = (assemble(loaded, pieces, apart.load) for pieces in (compiled[0], compiled[-1]))
-        steps = reference.walk(images(frames[:followed]), questions)
-        outputs = [asked.stages[step.bucket][step.component](*step.inputs) for step in steps]
-        tensors = {f"{number:03}.{REFERENCE}": step.output for number, step in enumerate(steps)}
-        tensors |= {f"{number:03}.{arm}": output.detach().cpu() for number, output in enumerate(outputs)}
-        pictures = sum(3 * f.image.width * f.image.height for f in frames) if with_frames else 0
-        size, kept = sum(tensor.nbytes for tensor in tensors.values()) + pictures, "with" if with_frames else "without"
-        print(f"{folder}: about {size / 1e6:.1f} MB, {kept} frames; asking {arm} about {len(frames)}")
-        answers = asked.answer(images(frames), questions)
-
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    save_file({name: tensor.clone().contiguous() for name, tensor in tensors.items()}, part / TENSORS)
+def capture(
+    profile: Profile, arm: str, folder: Path, artifacts: Path, with_frames: bool = False
+) -> Bundle:
+    """Ask one arm what 03_parity asks, and write the bundle. artifacts: where compiled components are kept."""
+    common, knobs = profile.common, profile.section("parity")
+    check_capture(common, arm, folder, with_frames)
+    checkpoint = load_checkpoint(common.checkpoint)
+    frames = load_frames(common.frames_from, knobs.frames, common.seed, common.skip_unreadable)
+    pictures = frames if with_frames else []
+    engine = Engine(checkpoint, [arm], common, artifacts)
+    with contextlib.closing(engine):
+        steps = engine.walk(frames[: knobs.compared_frames])
+        tensors = {}
+        for number, step in enumerate(steps):
+            tensors[output_name(number, REFERENCE)] = step.output
+            tensors[output_name(number, arm)] = engine.outputs(step)[arm].detach().cpu()
+        size = sum(tensor.nbytes for tensor in tensors.values())
+        size += sum(3 * frame.image.width * frame.image.height for frame in pictures)
+        kept = "with" if with_frames else "without"
+        print(
+            f"{folder}: about {size / 1e6:.1f} MB, {kept} frames; asking {arm} about {len(frames)}"
+        )
+        answers = engine.answers(frames, {arm: len(frames)})[arm]
     about = {
         "schema": SCHEMA,
         "captured": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": host.describe()["name"],
         "arm": arm,
-        "checkpoint": loaded.source,
-        "same": _sameness(loaded, questions, buckets),
+        "checkpoint": checkpoint.source,
+        "same": _sameness(checkpoint, engine.questions, engine.buckets),
         "versions": host.versions(),
         "frames": [{"name": frame.name, "digest": frame_digest(frame)} for frame in frames],
-        "followed": followed,
+        "followed": min(knobs.compared_frames, len(frames)),
         "steps": [describe_step(step) for step in steps],
-        "tensors_digest": file_digest(part / TENSORS),
         "answers": [[asdict(answer) for answer in row] for row in answers],
     }
+    return write_bundle(folder, about, tensors, pictures)
+
+
+def check_capture(common: Common, arm: str, folder: Path, with_frames: bool) -> None:
+    """Refuse what is no incumbent, a folder of something else, and frames that may not be handed on."""
+    check_answers(parse_arm(arm))
+    if folder.exists() and not (folder / MANIFEST).is_file():
+        seen = f"{folder} is there and is no bundle"
+        raise BadInput(f"{seen}; pass another folder with --to, so that nothing is lost")
+    if with_frames and common.frames_from != DRAWN and not common.share_frames:
+        advice = "if they may go: --set common.share_frames=true"
+        raise BadInput(f"--with-frames hands on frames of yours; {advice}")
+
+
+def write_bundle(
+    folder: Path, about: dict, tensors: dict[str, torch.Tensor], pictures: Sequence[Frame]
+) -> Bundle:
+    """Put a bundle in place when it is whole. about: its manifest but the tensors' digest; pictures: frames to hand on."""
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    whole = {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
+    save_file(whole, part / TENSORS)
+    about["tensors_digest"] = file_digest(part / TENSORS)
     (part / MANIFEST).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-    if with_frames:
-        (part / FRAMES).mkdir()
-        with (part / FRAMES / LABELS).open("w", newline="", encoding="utf-8") as file:
-            labels = csv.writer(file)
-            labels.writerow(COLUMNS)
-            for number, frame in enumerate(frames):
-                frame.image.save(part / FRAMES / f"{number:05}.png")
-                labels.writerows([f"{number:05}.png", *pair] for pair in frame.answers.items())
+    if pictures:
+        write_pictures(part / FRAMES, pictures)
     shutil.rmtree(folder, ignore_errors=True)
     part.replace(folder)
     return Bundle(folder, about, tensors)
+
+
+def write_pictures(folder: Path, frames: Sequence[Frame]) -> None:
+    """Frames without loss, and their labels beside them, as a folder that `common.frames_from` can name."""
+    folder.mkdir()
+    with (folder / LABELS).open("w", newline="", encoding="utf-8") as file:
+        labels = csv.writer(file)
+        labels.writerow(COLUMNS)
+        for number, frame in enumerate(frames):
+            name = f"{number:05}.png"
+            frame.image.save(folder / name)
+            labels.writerows([name, *pair] for pair in frame.answers.items())

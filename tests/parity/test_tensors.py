@@ -16,7 +16,7 @@ from blipkit.runners.arms import REFERENCE, ROUNDOFF, format_reference, parse_ar
 from blipkit.runners.neuron.options import CASTS
 from blipkit.parity.tensors import ROUTES, Limits, compare, route, tensor_gate
 from blipkit.runners.kinds import eager
-from blipkit.runners.kinds.neuron_emulated import emulate, export
+from blipkit.runners.neuron.casts import emulate, export
 
 LIMITS = Limits({"float32": 1e-4, "bfloat16": 0.05, "float16": 0.005}, 1.0, 0.99)
 VALUES = st.lists(st.floats(-1e3, 1e3, allow_subnormal=False), min_size=2, max_size=40, unique=True)
