@@ -1,8 +1,8 @@
-"""Parity: do the numbers and the answers of other arms agree with the reference's, and with the incumbent's?
+"""Parity: do numbers and answers of other arms agree with the reference's, and the incumbent's?
 
-`Engine` asks several arms the same. A `Panel` says who is compared, about which frames; the verbs take
-one, and their results know their table, their figure and their gates. `capture` keeps what an arm
-answered for another machine. What is judged, and how: tensors.py and answers.py, one rule a function.
+`Engine` asks several arms the same. A `Panel` says who is compared, about which frames; the verbs
+take one, and their results know their table, their figure and their gates. `capture` keeps what an
+arm answered, for another machine. How it is judged: tensors.py and answers.py, a rule a function.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Does any answer change? Answer by answer, a candidate against the reference, and what is judged of it."""
+"""Does any answer change? Answer by answer, a candidate against the reference, and the gates."""
 
 import math
 from collections.abc import Sequence
@@ -21,10 +21,10 @@ def decisions(
     reference: Answers,
     candidate: Answers,
 ) -> list[dict]:
-    """One row per frame and question: both answers with margin and probability, the flip, the label, if any.
+    """One row per frame and question: both answers, margins and probabilities, flip and label.
 
     moved: how far the margin went, nats, through zero where the answer flipped. Open answers that
-    differ have the first token that does, and on each side the gap there between the two best logits.
+    differ have the first token that does, and on each side the gap of the two best logits there.
     """
     rows = []
     for frame, ours, theirs in zip(frames, reference, candidate, strict=True):
@@ -66,7 +66,7 @@ def ranked(rows: Sequence[dict]) -> list[dict]:
 
 
 def unexcused(rows: Sequence[dict], noise: float) -> list[dict]:
-    """Flips at a margin of the reference that is wider than `noise`, nats: rounding does not reach that far.
+    """Flips at a margin of the reference wider than `noise`, nats: rounding reaches not so far.
 
     Nor is an answer that is not a number rounding.
     """
@@ -79,7 +79,7 @@ def unexcused(rows: Sequence[dict], noise: float) -> list[dict]:
 
 
 def summarise_decisions(rows: Sequence[dict], noise: float) -> dict:
-    """One arm's row: flips of ranked answers, their rate (95 % Wilson), those beyond `noise`, open ones."""
+    """One arm's row: flips of ranked answers, their rate, those beyond `noise`, and open ones."""
     judged, opened = ranked(rows), [row for row in rows if row["open"]]
     flips = sum(row["flipped"] for row in judged)
     low, high = wilson(flips, len(judged))
@@ -98,7 +98,7 @@ def summarise_decisions(rows: Sequence[dict], noise: float) -> dict:
 
 
 def between(ours: Sequence[dict], theirs: Sequence[dict]) -> dict:
-    """Two arms' rows about the same answers: how often they differ, and against labels who is right alone.
+    """Two arms' rows about the same answers: how often they differ, and who alone is right.
 
     mcnemar_p: of McNemar's test on the answers that one of the two alone has right.
     """
@@ -126,14 +126,14 @@ def _labelled(row: dict) -> bool:
 
 
 def calibration(rows: Sequence[dict], side: str = "candidate") -> list[dict]:
-    """`statistics.reliability` of one side's labelled answers with candidates; empty where none is labelled."""
+    """`statistics.reliability` of one side's labelled answers; empty without labels."""
     judged = [row for row in ranked(rows) if _labelled(row)]
     right = [row[side] == row["label"] for row in judged]
     return reliability([row[f"{side}_probability"] for row in judged], right)
 
 
 def summarise_labels(rows: Sequence[dict], side: str = "candidate") -> dict | None:
-    """Right answers, their share with its 95 % interval, the expected calibration error; None without labels."""
+    """Right answers, their share with its 95 % interval, calibration error; None without labels."""
     bins = calibration(rows, side)
     if not bins:
         return None
@@ -163,11 +163,11 @@ def decision_gate(
     incumbent: float | None = None,
     drawings: bool = False,
 ) -> Gate:
-    """PASS where the upper 95 % bound of unexcused flips is within the limit, and not above the incumbent's.
+    """PASS where the upper 95 % bound of unexcused flips is within limit and incumbent's own.
 
-    noise: nats, what the format explains; incumbent: the same bound of what answers today. drawings:
-    the frames are drawn scenes and the checkpoint was not trained on them, so that its margins there
-    say little: at most WARN.
+    noise: nats, what the format explains; incumbent: the same bound of what answers today.
+    drawings: the frames are drawn scenes that the checkpoint was not trained on, so that margins
+    there say little: at most WARN.
     """
     judged, name = ranked(rows), decision_gate_name(arm)
     if not judged:
@@ -198,13 +198,13 @@ def flip_bound(rows: Sequence[dict], noise: float) -> float:
 
 
 def format_noise(rows: Sequence[dict]) -> float:
-    """How far B, the model in the candidate's format, moved some margin, nats: what rounding can flip."""
+    """How far B moved a margin of the reference, nats: what rounding can flip."""
     moved = [row["moved"] for row in ranked(rows) if math.isfinite(row["moved"])]
     return max(moved, default=math.nan)
 
 
 def accuracy_gate(rows: Sequence[dict], floor: float, drawings: bool = False) -> Gate:
-    """Share of the reference's answers that are right, among labelled questions with candidates; one arm's rows.
+    """Share of the reference's labelled answers with candidates that are right; one arm's rows.
 
     drawings: as in `decision_gate`; the scenes' labels are then not this checkpoint's to answer.
     """

@@ -1,4 +1,4 @@
-"""What refuses knobs of 03_parity before anything runs: values that alone are right and cannot be, here or together."""
+"""Refuses knobs of 03_parity before anything runs: right alone, and wrong here or together."""
 
 import math
 from collections.abc import Sequence
@@ -61,11 +61,12 @@ def check_incumbent_bundle(
 
 
 def check_count(frames: int, knobs: Parity, questions: Sequence[Question]) -> None:
-    """So many answers must be able to bound the rate of flips: otherwise nothing that is measured could pass."""
+    """So many answers must be able to bound the rate of flips: otherwise nothing could pass."""
     asked = sum(question.candidates is not None for question in questions)
     answers, needed = frames * asked, trials_needed(knobs.flip_limit)
     if asked and answers < needed:
-        said = f"{answers} answers ({frames} frames, {asked} questions with candidates) cannot bound a rate so tightly"
+        seen = f"{answers} answers ({frames} frames, {asked} questions with candidates)"
+        said = f"{seen} cannot bound a rate so tightly"
         bound = math.ceil(1000 * wilson(0, answers)[1]) / 1000
         advice = (
             f"ask {math.ceil(needed / asked)} frames (parity.frames), or raise the limit to {bound}"

@@ -19,7 +19,7 @@ EXECUTION = "execution parity"  # the gate of what ran on a Neuron device
 
 @dataclass(frozen=True)
 class Forecast:
-    """What 03 will take, as if every arm were as fast as the reference; rows: as in `parity_forecast`."""
+    """What 03 will take; rows: as in `parity_forecast`."""
 
     rows: Sequence[dict]
 
@@ -44,7 +44,7 @@ def forecast_effort(panel: Panel) -> Forecast:
 
 
 def time_reference(panel: Panel) -> list[dict]:
-    """Seconds and GiB, as if every arm were as fast as the reference and had its weights to itself."""
+    """Seconds and GiB, as if every arm were as fast as the reference, its weights its own."""
     engine, before = panel.engine, peak_gib()
     block = images(panel.frames[: engine.block])
     for _ in range(2):  # the first call is slower
@@ -87,7 +87,7 @@ def peak_gib() -> float:
 
 @dataclass(frozen=True)
 class Executions:
-    """What was sent to a Neuron device, and what its witnesses counted; rows: as in `parity_executions`."""
+    """What was sent to a device, what its witnesses counted; rows: as in `parity_executions`."""
 
     panel: Panel
     rows: Sequence[dict]
@@ -110,6 +110,6 @@ class Executions:
 
 
 def close_panel(panel: Panel) -> Executions:
-    """End the child that holds a NeuronCore, so that the core is free; what it sent, and what was counted."""
+    """End the child that holds a NeuronCore, if there is one: its core is free then."""
     results = panel.study.results
     return Executions(panel, results.measure("parity_executions", panel.engine.close))

@@ -1,4 +1,4 @@
-"""One engine that asks several arms the same: 03_parity compares what they say, `blipkit capture` keeps it."""
+"""Ask several arms the same: 03_parity compares what they say, `blipkit capture` keeps it."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -30,7 +30,7 @@ class Engine:
     def __init__(
         self, checkpoint: Checkpoint, arms: Sequence[str], common: Common, artifacts: Path
     ):
-        """arms: beside the reference, which comes first; artifacts: where compiled components are kept."""
+        """arms: beside the reference, which comes first; artifacts: where compiled ones are."""
         self.checkpoint, self.common, self.artifacts = checkpoint, common, artifacts
         self.arms = list(dict.fromkeys([REFERENCE, *arms]))
         self._apart = Apart()
@@ -76,7 +76,7 @@ class Engine:
         return self.reference.walk(images(frames), self.questions)
 
     def outputs(self, step: Step) -> dict[str, Tensor]:
-        """Arm -> what its component makes of the very tensors that the reference's got in a step."""
+        """Arm -> what its component makes of the tensors that the reference's got in a step."""
         return {
             arm: pipeline.stages[step.bucket][step.component](*step.inputs)
             for arm, pipeline in self.pipelines.items()
@@ -100,5 +100,5 @@ class Engine:
         return given
 
     def close(self) -> list[dict]:
-        """End the child that holds a NeuronCore, if there is one; what it sent, and what the device counted."""
+        """End the child that holds a NeuronCore, if any; rows that prove what it executed."""
         return self._apart.close()

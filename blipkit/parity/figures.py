@@ -1,4 +1,4 @@
-"""The pictures of 03: how many answers it takes, where errors arise, how they spread, margins, calibration."""
+"""The pictures of 03: how many answers it takes, where errors arise, margins, calibration."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -39,9 +39,7 @@ def show_flip_bounds(asked: int, limit: float) -> None:
         for flips in FLIPS:
             row[named_flips(flips)] = wilson(flips, int(n))[1]
         rows.append(row)
-    figure, ax = axes(
-        "What so many answers can show", "answers", "upper 95 % bound of the rate of flips"
-    )
+    figure, ax = axes("What so many answers can show", "answers", "upper 95 % bound of flips")
     for place, flips in enumerate(FLIPS):
         bounds = [row[named_flips(flips)] for row in rows]
         ax.plot(
@@ -103,7 +101,7 @@ def show_histogram(row: dict) -> None:
 
 
 def show_margins(arms: Sequence[str], judged: "pandas.DataFrame") -> None:
-    """The reference's margins, each arm's movements of them, and flips at theirs; judged: rows of `decisions`."""
+    """The reference's margins, arms' movements of them, flips at theirs; judged: of `decisions`."""
     margins = judged[judged.arm == arms[0]].reference_margin.clip(lower=LEAST_NATS)
     moved = {arm: judged[judged.arm == arm].moved.clip(lower=LEAST_NATS) for arm in arms}
     turned = {arm: judged[(judged.arm == arm) & judged.flipped].reference_margin for arm in arms}
@@ -144,7 +142,7 @@ def quantiles(of: str, values) -> dict:
 
 
 def show_reliability(bins: Mapping[str, Sequence[dict]], errors: Mapping[str, float]) -> None:
-    """bins: arm -> rows of `statistics.reliability`; errors: arm -> its expected calibration error."""
+    """bins: arm -> rows of `statistics.reliability`; errors: arm -> expected calibration error."""
     figure, ax = axes("Reliability", "confidence", "share of right answers", (7.2, 4.2))
     ax.plot([0.5, 1], [0.5, 1], color="#999999", label="as it should be")
     curve = []

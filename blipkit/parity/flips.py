@@ -1,4 +1,4 @@
-"""Answers against answers: which flipped, at which margin, and what a number format alone explains of that."""
+"""Answers against answers: which flipped, at which margin, and what a number format explains."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,8 +53,8 @@ OPENED = (
 class Flips:
     """Every answer of every arm beside the reference's.
 
-    kept: a row of `decisions` for each arm, frame and question; noise_rows: each arm's margin, nats,
-    below which a flip is its number format's own, as recorded in `parity_noise`.
+    kept: a row of `decisions` for each arm, frame and question; noise_rows: each arm's margin,
+    nats, below which a flip is its number format's own, as `parity_noise` has it.
     """
 
     panel: Panel
@@ -80,7 +80,7 @@ class Flips:
 
     @cached_property
     def summary(self) -> list[dict]:
-        """A row for each arm, as recorded in `decisions`; none where samples or margins are lacking."""
+        """A row for each arm, as in `decisions`; none where samples or margins are lacking."""
         if not (self.rows and self.noise):
             return []
         summary = []
@@ -142,7 +142,7 @@ class Flips:
         show_rows(rows, caption, "no answer flipped" if self.rows else NOT_RECORDED)
 
     def frames(self) -> None:
-        """The frames of what flipped, with both answers; where nothing flipped, the first frames with theirs."""
+        """The frames of what flipped, with the answers; where nothing did, the first frames."""
         if not self.rows:
             return
         pictures = {frame.name: frame for frame in self.panel.frames}
@@ -199,7 +199,7 @@ class Flips:
 
     @cached_property
     def incumbent_bound(self) -> float | None:
-        """Upper 95 % bound of the incumbent's own rate of unexcused flips; None where none is named."""
+        """The incumbent's own `flip_bound`; None where no incumbent is named."""
         name = self.panel.incumbent
         return flip_bound(self.rows[name], self.noise[name]) if name else None
 
@@ -210,7 +210,7 @@ def said_by(row: dict, side: str) -> str:
 
 
 def compare_answers(panel: Panel) -> Flips:
-    """Every frame, every question, by the reference and by each arm; kept as samples, counted as records."""
+    """Every frame, every question, by the reference and by each arm; samples and records of it."""
     results = panel.study.results
     kept = results.measure_samples("decisions", partial(ask_everybody, panel))
     noise = results.measure("parity_noise", partial(measure_noise, panel))
@@ -236,7 +236,7 @@ def decide(panel: Panel, name: str) -> list[dict]:
 
 
 def measure_noise(panel: Panel) -> list[dict]:
-    """How far each number format alone moves a margin, nats; the profile's margin where torch has no model of it."""
+    """How far each format alone moves a margin, nats; the profile's, where torch cannot say."""
     margins = panel.study.knobs.excused_margin
     rows = []
     for arm, model in panel.formats.items():

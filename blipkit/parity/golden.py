@@ -1,8 +1,9 @@
-"""What one arm answers, kept so that another machine can compare with it: safetensors and a manifest in a folder.
+"""What one arm answers, kept as a bundle, so that another machine can compare with it.
 
-The incumbent runs on a GPU and the candidate on Inf2, and no machine has both. A bundle has digests of everything that
-went in, what came out of each component and at the end, and no picture unless it was asked for. The other machine
-brings its own frames; what is not the same there is refused by name.
+The incumbent runs on a GPU and the candidate on Inf2, and no machine has both. A bundle is a folder
+with a manifest and safetensors: digests of everything that went in, what came out of each component
+and at the end, and no picture unless it was asked for. The other machine brings its own frames;
+what is not the same there is refused by name.
 """
 
 import contextlib
@@ -40,7 +41,7 @@ MANIFEST, TENSORS, FRAMES = "bundle.json", "tensors.safetensors", "frames"
 
 @dataclass(frozen=True)
 class Bundle:
-    """about: the manifest; tensors: name -> what the arm, and the reference beside it, made of the followed frames."""
+    """about: the manifest; tensors: name -> what the arm, or the reference, made of a step."""
 
     folder: Path
     about: dict
@@ -73,7 +74,7 @@ class Bundle:
         return [known.index(seen) for seen in known[: self.about["followed"]]]
 
     def places(self, frames: Sequence[Frame]) -> list[int]:
-        """Where each of our frames, known by its pixels, stands in the bundle; BadInput where one is not in both."""
+        """Where each of our frames, known by its pixels, stands in the bundle, or BadInput."""
         known, ours = self.digests, [frame_digest(frame) for frame in frames]
         absent = [
             f"{frame.name} there"
@@ -84,16 +85,17 @@ class Bundle:
         lacking = [f"{frame['name']} here" for frame in followed if frame["digest"] not in ours]
         if missing := absent or lacking:
             seen = f"{len(missing)} frames are not on both machines, first: no {missing[0]}"
-            advice = "bring the same ones: common.frames_from and common.seed as there, parity.frames not above it"
+            advice = "bring the same ones: common.frames_from and common.seed as there"
+            advice += ", parity.frames not above it"
             raise BadInput(f"bundle {self.folder}: {seen}; {advice}")
         return [known.index(seen) for seen in ours]
 
     def answers(self, places: Sequence[int]) -> list[list[Answer]]:
         """[frame][question] -> what the arm answered."""
-        return [[Answer(**one) for one in self.about["answers"][place]] for place in places]
+        return [[as_answer(one) for one in self.about["answers"][place]] for place in places]
 
     def check_inputs(self, steps: Sequence[Step]) -> None:
-        """Refuse to compare what was not given the same as there; tensors `NUMBER.ARM` are what an arm made of each step."""
+        """Refuse to compare outputs of what was not given the same as there."""
         advice = (
             "compare the same frames and questions, with the same image processor and tokenizer"
         )
@@ -108,9 +110,20 @@ class Bundle:
         for name in theirs | ours:
             there, here = theirs.get(name), ours.get(name)
             if there != here:
-                raise BadInput(
-                    f"bundle {self.folder}: {where}{name} is {there} there and {here} here; {advice}"
-                )
+                seen = f"{where}{name} is {there} there and {here} here"
+                raise BadInput(f"bundle {self.folder}: {seen}; {advice}")
+
+
+def as_answer(written: dict) -> Answer:
+    """An answer as JSON holds it, which knows no tuples."""
+    return Answer(
+        written["text"],
+        written["probability"],
+        written["margin"],
+        tuple(written["scores"]),
+        tuple(written["tokens"]),
+        tuple(written["gaps"]),
+    )
 
 
 def output_name(number: int, arm: str) -> str:
@@ -136,7 +149,7 @@ def read_bundle(folder: Path) -> Bundle:
 
 
 def find_bundle(incumbent: str) -> Bundle | None:
-    """The bundle that a profile's incumbent names; None where it is an arm of this machine, or nothing."""
+    """The bundle that a profile's incumbent names; None where it is an arm, or nothing."""
     return read_bundle(Path(incumbent)) if is_folder(incumbent) else None
 
 
@@ -162,7 +175,7 @@ def _sameness(
 
 
 def software_gate(row: dict) -> Gate:
-    """WARN where the incumbent was recorded with other libraries: they may answer otherwise, too. row: `Bundle.software`."""
+    """WARN where the incumbent was recorded with other libraries. row: `Bundle.software`."""
     status, advice = (
         ("WARN", "install the same versions on both machines") if row["differs"] else ("PASS", "")
     )
@@ -177,7 +190,7 @@ def frame_digest(frame: Frame) -> str:
 
 
 def describe_step(step: Step) -> dict:
-    """What must be the same on both machines: what came from outside by its digest, what a component made by its shape."""
+    """What must be the same on both machines: digests of what came in, shapes of the rest."""
     inputs = {
         name: str(tuple(tensor.shape)) if name.endswith("_states") else digest([tensor])
         for name, tensor in zip(step.names, step.inputs, strict=True)
@@ -193,7 +206,7 @@ def describe_step(step: Step) -> dict:
 def capture(
     profile: Profile, arm: str, folder: Path, artifacts: Path, with_frames: bool = False
 ) -> Bundle:
-    """Ask one arm what 03_parity asks, and write the bundle. artifacts: where compiled components are kept."""
+    """Ask one arm what 03_parity asks, and write it down. artifacts: where compiled ones are."""
     common, knobs = profile.common, profile.section("parity")
     check_capture(common, arm, folder, with_frames)
     checkpoint = load_checkpoint(common.checkpoint)
@@ -230,7 +243,7 @@ def capture(
 
 
 def check_capture(common: Common, arm: str, folder: Path, with_frames: bool) -> None:
-    """Refuse what is no incumbent, a folder of something else, and frames that may not be handed on."""
+    """Refuse an arm that answers nowhere, a folder of something else, frames that must stay."""
     check_answers(parse_arm(arm))
     if folder.exists() and not (folder / MANIFEST).is_file():
         seen = f"{folder} is there and is no bundle"
@@ -243,7 +256,7 @@ def check_capture(common: Common, arm: str, folder: Path, with_frames: bool) -> 
 def write_bundle(
     folder: Path, about: dict, tensors: dict[str, torch.Tensor], pictures: Sequence[Frame]
 ) -> Bundle:
-    """Put a bundle in place when it is whole. about: its manifest but the tensors' digest; pictures: frames to hand on."""
+    """Put a bundle in place when it is whole. about: its manifest; pictures: frames to hand on."""
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -259,7 +272,7 @@ def write_bundle(
 
 
 def write_pictures(folder: Path, frames: Sequence[Frame]) -> None:
-    """Frames without loss, and their labels beside them, as a folder that `common.frames_from` can name."""
+    """Frames without loss and their labels, as a folder that `common.frames_from` can name."""
     folder.mkdir()
     with (folder / LABELS).open("w", newline="", encoding="utf-8") as file:
         labels = csv.writer(file)

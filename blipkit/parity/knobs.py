@@ -13,14 +13,16 @@ class Parity(Section):
 
     incumbent: str = knob(
         "",
-        "what answers today: an arm of this machine, or a bundle that blipkit capture made on another",
+        "what answers today: an arm of this machine, or a bundle that blipkit capture made"
+        " on another",
         may_be_empty=True,
     )
     frames: int = knob(300, "asked end to end", "frames")
     compared_frames: int = knob(8, "of these, followed through every component", "frames")
     format_frames: int = knob(
         48,
-        "of these, asked of the model in each candidate's format, to see what the format alone moves",
+        "of these, asked of the model in each candidate's format, to see what the format"
+        " alone moves",
         "frames",
     )
     tensor_limit: dict[str, float] = knob(

@@ -1,4 +1,4 @@
-"""What is said where a replay's folder has no records of a kind: its figures are unknown, its gates not run."""
+"""What is said where a replay's folder lacks a kind of record: no figures, gates not run."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ def not_recorded(gate: str) -> Gate:
 def show_rows(
     rows: Sequence[dict], caption: str, otherwise: str, columns: Sequence[str] | None = None
 ) -> None:
-    """Rows as a table, of their columns those that are named; where there are none, `otherwise` stands in it."""
+    """Rows as a table of the columns named, else of all; without rows, `otherwise` stands in it."""
     if rows:
         show_table([{name: row[name] for name in columns or row} for row in rows], caption)
     else:

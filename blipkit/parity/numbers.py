@@ -1,4 +1,4 @@
-"""Numbers against numbers: each component of each arm, given the reference's own tensors, and the whole pipeline."""
+"""Numbers against numbers: components given the reference's own tensors, and whole pipelines."""
 
 import math
 import time
@@ -44,8 +44,8 @@ SHOWN = (
 class Call:
     """One tensor of an arm against the reference's.
 
-    output: the tensor's name; precision: whose limits apply; same_format: the model in the arm's number
-    format that it was set against, too, None where torch has no such model.
+    output: the tensor's name; precision: whose limits apply; same_format: the model in the arm's
+    number format that it was set against, too, None where torch has no such model.
     """
 
     arm: str
@@ -78,7 +78,7 @@ NEEDED = (
 
 @dataclass(frozen=True)
 class Numbers:
-    """How far each arm's components are from the reference's; rows: of `Call`, as recorded in `parity`."""
+    """How far each arm's components are from the reference's; rows: of `Call`, as in `parity`."""
 
     panel: Panel
     rows: Sequence[dict]
@@ -99,7 +99,7 @@ class Numbers:
 
     @property
     def least_alike(self) -> dict | None:
-        """The call whose errors are spread least like those of its number format; None where none has one."""
+        """The call whose errors are spread least like its number format's; None where none is."""
         known = [row for row in self.rows if row["same_format"] and row["candidate_errors"]]
         return min(known, key=overlap_of, default=None)
 
@@ -129,7 +129,7 @@ class Numbers:
             figures.show_histogram(self.least_alike)
 
     def gates(self) -> list[Gate]:
-        """Pixels, then each component of each candidate; of the incumbent's machine, its reference's, too."""
+        """Pixels, each candidate's components, those of the incumbent's machine's reference."""
         arms = list(self.panel.candidates)
         if any(row["arm"] == REFERENCE for row in self.rows):
             arms.append(REFERENCE)
@@ -156,7 +156,7 @@ def limits_of(panel: Panel) -> Limits:
 
 
 def compare_components(panel: Panel) -> Numbers:
-    """Each component of each arm against the reference's, all given the very tensors that the reference's got.
+    """Each component of each arm against the reference's, all given the tensors that this one got.
 
     Pixels are compared first: a pipeline that prepares frames otherwise answers another question.
     """
@@ -208,7 +208,7 @@ def compare_step(panel: Panel, number: int, step: Step) -> list[Call]:
 
 
 class Trio(NamedTuple):
-    """What the reference, an arm, and the model in the arm's number format made of the same inputs."""
+    """What the reference, an arm and the model in its number format made of the same inputs."""
 
     reference: Tensor
     candidate: Tensor
@@ -224,9 +224,9 @@ def call_of(panel: Panel, arm: str, component: str, output: str, trio: Trio) -> 
 
 @dataclass(frozen=True)
 class Scores:
-    """How far each candidate's log-likelihoods are from the reference's, the errors of all components in them.
+    """How far each candidate's log-likelihoods are from the reference's.
 
-    rows: of `Call`, as recorded in `parity_scores`; none where no question has candidates.
+    rows: of `Call`, as in `parity_scores`; none where no question has candidates.
     """
 
     panel: Panel
@@ -249,7 +249,7 @@ class Scores:
 
 
 def compare_end_to_end(panel: Panel) -> Scores:
-    """The log-likelihoods of all candidates of all questions, of each arm against the reference's."""
+    """The log-likelihoods of all answers to choose from, each arm's against the reference's."""
     if not panel.ranked_questions:
         return Scores(panel, [])
     measured = partial(compare_scores, panel)
@@ -257,7 +257,7 @@ def compare_end_to_end(panel: Panel) -> Scores:
 
 
 def compare_scores(panel: Panel) -> list[dict]:
-    """A row of each candidate, about the frames that it and the model in its number format were asked about."""
+    """A row of each candidate, about frames that the model in its number format was asked, too."""
     rows = []
     for arm in panel.candidates:
         model = panel.formats[arm]
@@ -269,6 +269,6 @@ def compare_scores(panel: Panel) -> list[dict]:
 
 
 def scores_of(panel: Panel, name: str, count: int) -> Tensor:
-    """Log-likelihoods, nats, that an arm gave the candidates of all questions about the first `count` frames: (N,)."""
+    """An arm's log-likelihoods, nats, of all answers about the first `count` frames: (N,)."""
     given = panel.answers[name][:count]
     return torch.tensor([score for row in given for answer in row for score in answer.scores])

@@ -1,4 +1,4 @@
-"""Who is compared in 03_parity, about which frames: candidates, the incumbent, the models in their number formats."""
+"""Who is compared in 03, about which frames: candidates, incumbent, models in their formats."""
 
 import time
 from collections.abc import Sequence
@@ -21,9 +21,9 @@ NUMBERS, ANSWERS, MEMORY = "numbers, s", "answers, s", "memory, GiB"  # what 03 
 class Panel:
     """The arms that are compared, and what asks them; in a replay nothing is asked.
 
-    candidates: the profile's arms; incumbent: the name that the incumbent's rows carry, "" where none
-    is named; bundle: what it answered, where it was recorded on another machine; frames: what is asked
-    about; took: seconds, or GiB, that were measured of NUMBERS, ANSWERS and MEMORY.
+    candidates: the profile's arms; incumbent: the name that the incumbent's rows carry, "" where
+    none is named; bundle: what it answered, where it was recorded on another machine; frames: what
+    is asked about; took: seconds, or GiB, that were measured of NUMBERS, ANSWERS and MEMORY.
     """
 
     study: Study
@@ -40,7 +40,7 @@ class Panel:
         return list(dict.fromkeys([*self.candidates, *named]))
 
     def arm_of(self, name: str) -> str:
-        """What computes under a name: a bundle's arm under the incumbent's, else the name itself."""
+        """What computes under a name: a bundle's arm under the incumbent's, else the arm named."""
         return self.bundle.arm if self.bundle and name == self.incumbent else name
 
     def precision(self, name: str) -> str:
@@ -49,7 +49,7 @@ class Panel:
 
     @cached_property
     def formats(self) -> dict[str, str | None]:
-        """Arm -> the model by torch in the same number format; None where torch has no such model."""
+        """Arm -> the model by torch in its number format; None where torch has no such model."""
         known = [arm for arm in self.arms if self.arm_of(arm) != INCUMBENT]
         return {arm: format_reference(self.arm_of(arm)) for arm in known}
 
@@ -73,13 +73,13 @@ class Panel:
 
     @cached_property
     def followed(self) -> list[Frame]:
-        """The frames that are followed through every component: the first ones, or those of the bundle."""
+        """The frames followed through every component: the first ones, or those of the bundle."""
         if self.bundle:
             return [self.frames[self.places.index(place)] for place in self.bundle.followed]
         return list(self.frames[: self.study.knobs.compared_frames])
 
     def count(self, name: str) -> int:
-        """How many frames an arm is asked about; a model that only shows its number format, fewer."""
+        """How many frames an arm is asked about; fewer, where it only shows its number format."""
         if name in (REFERENCE, *self.arms):
             return len(self.frames)
         return min(self.study.knobs.format_frames, len(self.frames))

@@ -1,4 +1,4 @@
-"""Against what answers today, and against labels: which of two sides alone is right, and how sure each one is."""
+"""Against what answers today, and against labels: who alone is right, and how sure each one is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ SHOWN_LABELS = ("arm", "labelled", "right", "accuracy", "low", "high", "calibrat
 
 @dataclass(frozen=True)
 class Pairs:
-    """Each arm against the reference, and each candidate against the incumbent; rows: as recorded in `pairs`.
+    """Each arm against the reference, each candidate against the incumbent; rows: as in `pairs`.
 
-    software: what of the libraries is not the same where the incumbent was recorded, as in `incumbent`;
-    no row where it answers here, or none is named.
+    software: what of the libraries is not the same where the incumbent was recorded, as `incumbent`
+    has it; no row where it answers here, or none is named.
     """
 
     panel: Panel
@@ -56,7 +56,7 @@ class Pairs:
 
     @property
     def is_lacking(self) -> bool:
-        """Whether the incumbent answers elsewhere, and a replay's folder does not say by which libraries."""
+        """Whether the incumbent answers elsewhere, and the replay's folder lacks its libraries."""
         study = self.panel.study
         return is_folder(study.knobs.incumbent) and "incumbent" in study.results.lacking
 
@@ -68,7 +68,7 @@ class Pairs:
 
 
 def compare_pairs(panel: Panel, flips: Flips) -> Pairs:
-    """Each arm against the reference, each candidate against the incumbent, and the incumbent's libraries."""
+    """Each arm against the reference, each candidate against the incumbent; its libraries."""
     rows = []
     if flips.rows and panel.ranked_questions:
         rows = pair_rows(panel, flips)
@@ -100,15 +100,15 @@ def as_candidate(row: dict) -> dict:
 
 
 def compare_software(panel: Panel) -> list[dict]:
-    """What of the libraries is not the same where the incumbent was recorded; no row where it answers here."""
+    """Libraries that differ where the incumbent was recorded; no row where it answers here."""
     return [panel.bundle.software()] if panel.bundle else []
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Right answers, and whether probabilities mean what they say; rows: as recorded in `labels`.
+    """Right answers, and whether probabilities mean what they say; rows: as in `labels`.
 
-    No row where nothing is labelled, or where labels are those of drawings that the checkpoint never saw.
+    No row where nothing is labelled, or where labels are of drawings that the checkpoint never saw.
     """
 
     flips: Flips
@@ -146,7 +146,7 @@ def compare_labels(flips: Flips) -> Labels:
 
 
 def sides_of(flips: Flips) -> dict[str, tuple[list[dict], str]]:
-    """Reference and arms -> the rows that hold their answers, and the side of a row where they stand."""
+    """Reference and arms -> the rows with their answers, and the side of a row where they stand."""
     sides = {REFERENCE: (flips.reference_rows, "reference")}
     for arm in flips.panel.arms:
         sides[arm] = (flips.rows[arm], "candidate")

@@ -1,8 +1,8 @@
-"""Is a candidate's tensor within what its number format explains? Reference, same format, candidate.
+"""Is a candidate's tensor within what its number format explains? Three models are asked.
 
-A is the reference (eager, float32, CPU). B is the same model in the candidate's format by torch's own
-means (`arms.format_reference`): what the format alone costs. The candidate may be as far from A as B
-is, and no further.
+A is the reference (eager, float32, CPU). B is the same model in the candidate's format by torch's
+own means (`arms.format_reference`): what the format alone costs. The candidate may be as far from A
+as B is, and no further.
 """
 
 import math
@@ -28,7 +28,7 @@ SHAPES_DIFFER = "the shapes differ"
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """How far a candidate's tensor is from the reference's, and how that compares with B's distance.
+    """How far a candidate's tensor is from the reference's, and that beside B's distance.
 
     An error is candidate - A. Figures that need B are None where there is none.
     """
@@ -73,8 +73,8 @@ def compare(
 ) -> Comparison:
     """Compare in float64. same_format: B's tensor; precision: the candidate's, a key of ROUNDOFF.
 
-    relative_l2 and relative_max are against the whole reference: per-element ratios explode near zero.
-    What cannot be judged has a `problem` and NaN figures, which pass no gate.
+    relative_l2 and relative_max are against the whole reference: ratios of elements explode near
+    zero. What cannot be judged has a `problem` and NaN figures, which pass no gate.
     """
     problem = find_problem(reference, candidate)
     if problem:
@@ -170,7 +170,7 @@ ROUTES = ("float32 limit", "sigma ratio", "overlap", "format limit", None)
 
 
 def route(row: dict, limits: Limits) -> str | None:
-    """The strictest of ROUTES by which a recorded Comparison passes: exact, as noisy as B, or within bounds."""
+    """The strictest of ROUTES by which a recorded Comparison passes."""
     holds = {
         "float32 limit": row["relative_l2"] <= limits.tensor["float32"],
         "format limit": row["relative_l2"] <= limits.tensor[row["precision"]],
@@ -193,11 +193,11 @@ def gate_name(arm: str, component: str) -> str:
 
 
 def tensor_gate(arm: str, component: str, rows: Sequence[dict], limits: Limits) -> Gate:
-    """The worst call of a component decides; measured: its relative L2, which is also the limit that would do.
+    """The worst call of a component decides; measured: its relative L2, the limit that would do.
 
-    PASS where every call is exact or within B's noise; WARN where B exists and only the format's static
-    limit holds. rows: of Comparison, as recorded, each with its arm, component, output and precision,
-    and `same_format`, B's name.
+    PASS where every call is exact or within B's noise; WARN where B exists and only the format's
+    static limit holds. rows: of Comparison, as recorded, each with its arm, component, output and
+    precision, and `same_format`, B's name.
     """
     rows = [row for row in rows if (row["arm"], row["component"]) == (arm, component)]
     problems = [row["problem"] for row in rows if row["problem"]]
@@ -211,7 +211,8 @@ def tensor_gate(arm: str, component: str, rows: Sequence[dict], limits: Limits) 
         status = "WARN"
     else:
         status = "PASS"
-    advice = "it computes something else, or in a coarser format: is it the first component that differs?"
+    advice = "it computes something else, or in a coarser format"
+    advice += ": is it the first component that differs?"
     return Gate(
         gate_name(arm, component),
         "answer",

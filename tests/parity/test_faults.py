@@ -8,9 +8,9 @@ import torch
 from conftest import run_chapter
 
 from blipkit import load_checkpoint
+from blipkit.errors import GateFailed
 from blipkit.model import components
 from blipkit.parity import compare_answers, compare_components, compare_end_to_end
-from blipkit.errors import GateFailed
 from blipkit.records.gates import Gate, raise_for
 from blipkit.runners.assemble import Loaded
 

@@ -13,16 +13,25 @@ from conftest import run_chapter
 from PIL import Image
 
 from blipkit import isolate, load_checkpoint
-from blipkit.machine import host
-from blipkit.parity import golden
-from blipkit.run import preflight
 from blipkit.cli import entry
-from blipkit.model.buckets import parse_buckets
-from blipkit.parity.golden import MANIFEST, TENSORS, capture, check_bundle, find_bundle, frame_digest, read_bundle, software_gate
 from blipkit.errors import BadInput
 from blipkit.frames.frames import Frame, drawn_frames, load_frames
-from blipkit.profiles.profile import Profile, load_profile
 from blipkit.frames.questions import parse_questions
+from blipkit.machine import host
+from blipkit.model.buckets import parse_buckets
+from blipkit.parity import golden
+from blipkit.parity.golden import (
+    MANIFEST,
+    TENSORS,
+    capture,
+    check_bundle,
+    find_bundle,
+    frame_digest,
+    read_bundle,
+    software_gate,
+)
+from blipkit.profiles.profile import Profile, load_profile
+from blipkit.run import preflight
 
 ARM = "eager bfloat16"
 SETTINGS = ["parity.frames=12", "parity.compared_frames=2", f"common.arms=[{ARM}]", "common.required=[]"]
@@ -301,7 +310,11 @@ def test_capture_and_the_chapter_ask_the_same_engine(bundle, tmp_path):
     """What an arm answered when it was captured, it answers in 03: no number and no answer differs by a bit."""
     names = ask_beside(bundle, ARM, tmp_path)
     mine, theirs = (
-        [{k: v for k, v in row.items() if k not in ("arm", "evidence")} for row in names["numbers"].rows if row["arm"] == arm]
+        [
+            {k: v for k, v in row.items() if k not in ("arm", "evidence")}
+            for row in names["numbers"].rows
+            if row["arm"] == arm
+        ]
         for arm in (ARM, "incumbent")
     )
     assert len(mine) > 3 and mine == theirs and {row["l2_ratio"] for row in mine} == {1}
