@@ -68,7 +68,6 @@ def check_count(frames: int, knobs: Parity, questions: Sequence[Question]) -> No
         seen = f"{answers} answers ({frames} frames, {asked} questions with candidates)"
         said = f"{seen} cannot bound a rate so tightly"
         bound = math.ceil(1000 * wilson(0, answers)[1]) / 1000
-        advice = (
-            f"ask {math.ceil(needed / asked)} frames (parity.frames), or raise the limit to {bound}"
-        )
+        enough = math.ceil(needed / asked)
+        advice = f"ask {enough} frames (parity.frames), or raise the limit to {bound}"
         raise BadInput(f"parity.flip_limit is {knobs.flip_limit}, and {said}; {advice}")

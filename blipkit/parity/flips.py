@@ -167,7 +167,8 @@ class Flips:
     def _frame_caption(self, name: str) -> str:
         """Each question about a frame, with the answers of the reference and of the first arm."""
         rows = [row for row in self.reference_rows if row["frame"] == name]
-        return "\n".join(f"{r['question']} {r['reference']}, {r['candidate']}" for r in rows)
+        lines = [f"{r['question']} {r['reference']}, {r['candidate']}" for r in rows]
+        return "\n".join([f"{REFERENCE}, {self.panel.arms[0]}:", *lines])
 
     def open_table(self) -> None:
         """Open answers that are not the reference's word for word, and where they part."""

@@ -96,9 +96,8 @@ class Bundle:
 
     def check_inputs(self, steps: Sequence[Step]) -> None:
         """Refuse to compare outputs of what was not given the same as there."""
-        advice = (
-            "compare the same frames and questions, with the same image processor and tokenizer"
-        )
+        advice = "compare the same frames and questions"
+        advice += ", with the same image processor and tokenizer"
         self.check_same(
             {"number of calls": len(self.about["steps"])}, {"number of calls": len(steps)}, advice
         )
@@ -176,9 +175,9 @@ def _sameness(
 
 def software_gate(row: dict) -> Gate:
     """WARN where the incumbent was recorded with other libraries. row: `Bundle.software`."""
-    status, advice = (
-        ("WARN", "install the same versions on both machines") if row["differs"] else ("PASS", "")
-    )
+    status, advice = "PASS", ""
+    if row["differs"]:
+        status, advice = "WARN", "install the same versions on both machines"
     said = f"{row['incumbent']}: {row['differs'] or 'the same libraries there and here'}"
     return Gate(SOFTWARE_GATE, "answer", status, None, None, "recorded", said, advice)
 

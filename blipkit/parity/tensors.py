@@ -18,10 +18,9 @@ from blipkit.records.gates import Gate
 from blipkit.runners.arms import ROUNDOFF, evidence_of
 
 EVERY_ARM = "every arm"  # in records, whose the pixels are: all arms get the same
-BINS = (
-    100  # of an error histogram, with one more at each end for what lies beyond; fewer, where a bin
-)
-PER_BIN = 100  # would hold fewer numbers than this: chance alone makes two sparse histograms differ
+# Of an error histogram, with one more at each end for what lies beyond; fewer, where a bin would
+# hold fewer numbers than PER_BIN: chance alone makes two sparse histograms differ.
+BINS, PER_BIN = 100, 100
 OUTLIER = 3.0  # times B's largest error: what a spread alone would hide
 SHAPES_DIFFER = "the shapes differ"
 
@@ -48,16 +47,12 @@ class Comparison:
     median_ulps: float  # error in units of the last place that the candidate's format keeps
     p99_ulps: float
     sigma_ratio: float | None = None  # spread of the errors over that of B's
-    l2_ratio: float | None = (
-        None  # their length over that of B's: sees a shift, which a spread does not
-    )
-    max_ratio: float | None = None
+    l2_ratio: float | None = None  # their length over B's: sees a shift, which a spread does not
+    max_ratio: float | None = None  # the largest over the largest of B's
     overlap: float | None = None  # Bhattacharyya coefficient of the two histograms: 1 where alike
-    reach: float | None = (
-        None  # the histograms go from -reach to reach in equal bins, one more at each end
-    )
-    candidate_errors: tuple[int, ...] = ()
-    format_errors: tuple[int, ...] = ()
+    reach: float | None = None  # the histograms' equal bins go from -reach to reach
+    candidate_errors: tuple[int, ...] = ()  # its histogram: counts below, in the bins, and above
+    format_errors: tuple[int, ...] = ()  # B's
     problem: str = ""  # why there is nothing to judge
 
     def row(self) -> dict:
