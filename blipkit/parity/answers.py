@@ -1,4 +1,4 @@
-"""Does any answer change? Answer by answer, a candidate against the reference, and against what answers today."""
+"""Does any answer change? Answer by answer, a candidate against the reference, and the gates."""
 
 import math
 from collections.abc import Sequence
@@ -11,12 +11,20 @@ from blipkit.records.gates import Gate, judge, not_run
 from blipkit.runners.arms import evidence_of
 from blipkit.statistics import calibration_error, mcnemar, reliability, trials_needed, wilson
 
+Answers = Sequence[Sequence[Answer]]  # [frame][question]
 
-def decisions(arm: str, frames: Sequence[Frame], questions: Sequence[Question], reference, candidate) -> list[dict]:
-    """One row per frame and question: both answers with margin and probability, whether it flipped, the label, if any.
 
-    moved: how far the margin went, nats, through zero where the answer flipped. Open answers that differ have the
-    first token that does, and on each side the gap there between the two best logits.
+def decisions(
+    arm: str,
+    frames: Sequence[Frame],
+    questions: Sequence[Question],
+    reference: Answers,
+    candidate: Answers,
+) -> list[dict]:
+    """One row per frame and question: both answers, margins and probabilities, flip and label.
+
+    moved: how far the margin went, nats, through zero where the answer flipped. Open answers that
+    differ have the first token that does, and on each side the gap of the two best logits there.
     """
     rows = []
     for frame, ours, theirs in zip(frames, reference, candidate, strict=True):
@@ -25,42 +33,53 @@ def decisions(arm: str, frames: Sequence[Frame], questions: Sequence[Question], 
     return rows
 
 
-def _decision(arm: str, frame: Frame, question: Question, reference: Answer, candidate: Answer) -> dict:
+def _decision(
+    arm: str, frame: Frame, question: Question, reference: Answer, candidate: Answer
+) -> dict:
     tokens = enumerate(zip_longest(reference.tokens, candidate.tokens))
     parted = next((place for place, (a, b) in tokens if a != b), None)
     flipped = candidate.text != reference.text or math.isnan(candidate.margin)
-    row = {
+    moved = reference.margin + candidate.margin if flipped else reference.margin - candidate.margin
+    return {
         "arm": arm,
         "frame": frame.name,
         "question": question.text,
         "open": question.candidates is None,
         "label": frame.answers.get(question.text),
         "flipped": flipped,
-        "moved": abs(reference.margin + candidate.margin) if flipped else abs(reference.margin - candidate.margin),
+        "moved": abs(moved),
         "first_divergence": parted,
+        "reference": reference.text,
+        "reference_margin": reference.margin,
+        "reference_probability": reference.probability,
+        "reference_gap": None if parted is None else reference.gaps[parted],
+        "candidate": candidate.text,
+        "candidate_margin": candidate.margin,
+        "candidate_probability": candidate.probability,
+        "candidate_gap": None if parted is None else candidate.gaps[parted],
     }
-    for side, one in (("reference", reference), ("candidate", candidate)):
-        row |= {side: one.text, f"{side}_margin": one.margin, f"{side}_probability": one.probability}
-        row[f"{side}_gap"] = None if parted is None else one.gaps[parted]
-    return row
 
 
 def ranked(rows: Sequence[dict]) -> list[dict]:
-    """Answers to questions with candidates: an open answer has no single margin, so only these can be judged."""
+    """Answers to questions with candidates: only these have one margin, and can be judged."""
     return [row for row in rows if not row["open"]]
 
 
 def unexcused(rows: Sequence[dict], noise: float) -> list[dict]:
-    """Flips at a margin of the reference that is wider than `noise`, nats: rounding does not reach that far.
+    """Flips at a margin of the reference wider than `noise`, nats: rounding reaches not so far.
 
     Nor is an answer that is not a number rounding.
     """
-    flips = [row for row in ranked(rows) if row["flipped"]]
-    return [r for r in flips if not r["reference_margin"] < noise or math.isnan(r["candidate_margin"])]
+    return [
+        row
+        for row in ranked(rows)
+        if row["flipped"]
+        if not row["reference_margin"] < noise or math.isnan(row["candidate_margin"])
+    ]
 
 
 def summarise_decisions(rows: Sequence[dict], noise: float) -> dict:
-    """One arm's row: flips of ranked answers and their rate (95 % Wilson), those beyond `noise`, open answers that differ."""
+    """One arm's row: flips of ranked answers, their rate, those beyond `noise`, and open ones."""
     judged, opened = ranked(rows), [row for row in rows if row["open"]]
     flips = sum(row["flipped"] for row in judged)
     low, high = wilson(flips, len(judged))
@@ -79,16 +98,27 @@ def summarise_decisions(rows: Sequence[dict], noise: float) -> dict:
 
 
 def between(ours: Sequence[dict], theirs: Sequence[dict]) -> dict:
-    """Two arms' rows about the same answers: how often they differ, and against labels who is right alone (McNemar)."""
+    """Two arms' rows about the same answers: how often they differ, and who alone is right.
+
+    mcnemar_p: of McNemar's test on the answers that one of the two alone has right.
+    """
     pairs = list(zip(ranked(ours), ranked(theirs), strict=True))
     assert all((a["frame"], a["question"]) == (b["frame"], b["question"]) for a, b in pairs)
     differ = sum(a["candidate"] != b["candidate"] for a, b in pairs)
     low, high = wilson(differ, len(pairs))
-    right = [(a["candidate"] == a["label"], b["candidate"] == a["label"]) for a, b in pairs if _labelled(a)]
+    labelled = [(a, b) for a, b in pairs if _labelled(a)]
+    right = [(a["candidate"] == a["label"], b["candidate"] == a["label"]) for a, b in labelled]
     first, second = right.count((True, False)), right.count((False, True))
-    p = mcnemar(first, second) if right else None
-    counts = {"answers": len(pairs), "differ": differ, "rate_low": low, "rate_high": high, "labelled": len(right)}
-    return {**counts, "only_first_right": first, "only_second_right": second, "mcnemar_p": p}
+    return {
+        "answers": len(pairs),
+        "differ": differ,
+        "rate_low": low,
+        "rate_high": high,
+        "labelled": len(right),
+        "only_first_right": first,
+        "only_second_right": second,
+        "mcnemar_p": mcnemar(first, second) if right else None,
+    }
 
 
 def _labelled(row: dict) -> bool:
@@ -96,44 +126,66 @@ def _labelled(row: dict) -> bool:
 
 
 def calibration(rows: Sequence[dict], side: str = "candidate") -> list[dict]:
-    """`statistics.reliability` of one side's labelled answers with candidates; empty where nothing is labelled."""
+    """`statistics.reliability` of one side's labelled answers; empty without labels."""
     judged = [row for row in ranked(rows) if _labelled(row)]
     right = [row[side] == row["label"] for row in judged]
     return reliability([row[f"{side}_probability"] for row in judged], right)
 
 
 def summarise_labels(rows: Sequence[dict], side: str = "candidate") -> dict | None:
-    """Right answers, their share with its 95 % interval, and the expected calibration error; None without labels."""
-    if not (bins := calibration(rows, side)):
+    """Right answers, their share with its 95 % interval, calibration error; None without labels."""
+    bins = calibration(rows, side)
+    if not bins:
         return None
     n = sum(row["n"] for row in bins)
     right = round(sum(row["n"] * row["right"] for row in bins))
     low, high = wilson(right, n)
-    found = {"labelled": n, "right": right, "accuracy": right / n, "low": low, "high": high}
-    return {**found, "calibration_error": calibration_error(bins)}
+    return {
+        "labelled": n,
+        "right": right,
+        "accuracy": right / n,
+        "low": low,
+        "high": high,
+        "calibration_error": calibration_error(bins),
+    }
+
+
+def decision_gate_name(arm: str) -> str:
+    """The gate of one arm's answers."""
+    return f"decisions {arm}"
 
 
 def decision_gate(
-    arm: str, rows: Sequence[dict], limit: float, noise: float, incumbent: float | None = None, drawings: bool = False
+    arm: str,
+    rows: Sequence[dict],
+    limit: float,
+    noise: float,
+    incumbent: float | None = None,
+    drawings: bool = False,
 ) -> Gate:
-    """PASS where the upper 95 % bound of unexcused flips is within the limit, and not above the incumbent's.
+    """PASS where the upper 95 % bound of unexcused flips is within limit and incumbent's own.
 
-    noise: nats, what the format explains; incumbent: the same bound of what answers today. drawings: the frames are
-    drawn scenes and the checkpoint was not trained on them, so that its margins there say little: at most WARN.
+    noise: nats, what the format explains; incumbent: the same bound of what answers today.
+    drawings: the frames are drawn scenes that the checkpoint was not trained on, so that margins
+    there say little: at most WARN.
     """
-    judged, name = ranked(rows), f"decisions {arm}"
+    judged, name = ranked(rows), decision_gate_name(arm)
     if not judged:
-        return not_run(name, "answer", "no question with candidates was asked", "add one to common.questions")
+        reason = "no question with candidates was asked"
+        return not_run(name, "answer", reason, "add one to common.questions")
     beyond, flips = len(unexcused(rows, noise)), sum(row["flipped"] for row in judged)
-    upper, bound = flip_bound(rows, noise), limit if incumbent is None else min(limit, incumbent)
-    reason = f"upper 95 % bound of the rate of unexcused flips: {beyond} of {len(judged)} answers; {flips} flips in all"
+    bound = limit if incumbent is None else min(limit, incumbent)
+    reason = f"upper 95 % bound of the rate of unexcused flips: {beyond} of {len(judged)} answers"
+    reason += f"; {flips} flips in all"
     reason += f"; a flip at a margin below {noise:.2g} nats is its format's rounding"
     if incumbent is not None:
         reason += f"; the incumbent's bound is {incumbent:.2g}"
     advice = "look at the flips in 03_parity: at such margins it is no rounding"
     if not beyond:
-        advice = f"ask more frames: {trials_needed(bound)} answers without such a flip bound the rate by {bound:.2g}"
-    gate = judge(name, "answer", upper, bound, evidence=evidence_of(arm), reason=reason, next=advice)
+        needed = f"{trials_needed(bound)} answers without such a flip"
+        advice = f"ask more frames: {needed} bound the rate by {bound:.2g}"
+    about = {"evidence": evidence_of(arm), "reason": reason, "next": advice}
+    gate = judge(name, "answer", flip_bound(rows, noise), bound, **about)
     if drawings and gate.status == "PASS":
         gate.status, gate.reason = "WARN", f"drawings, not your cameras; {reason}"
         gate.next = "ask about frames of your own: common.frames_from"
@@ -146,12 +198,13 @@ def flip_bound(rows: Sequence[dict], noise: float) -> float:
 
 
 def format_noise(rows: Sequence[dict]) -> float:
-    """How far B, the model in the candidate's format, moved some margin of the reference, nats: what rounding can flip."""
-    return max((row["moved"] for row in ranked(rows) if math.isfinite(row["moved"])), default=math.nan)
+    """How far B moved a margin of the reference, nats: what rounding can flip."""
+    moved = [row["moved"] for row in ranked(rows) if math.isfinite(row["moved"])]
+    return max(moved, default=math.nan)
 
 
 def accuracy_gate(rows: Sequence[dict], floor: float, drawings: bool = False) -> Gate:
-    """Share of the reference's answers that are right, among labelled questions with candidates; one arm's rows.
+    """Share of the reference's labelled answers with candidates that are right; one arm's rows.
 
     drawings: as in `decision_gate`; the scenes' labels are then not this checkpoint's to answer.
     """
@@ -159,9 +212,13 @@ def accuracy_gate(rows: Sequence[dict], floor: float, drawings: bool = False) ->
         reason = "the drawn scenes' labels are not this checkpoint's to answer"
         advice = "ask about labelled frames of your own: common.frames_from, labels.csv"
         return not_run("accuracy", "answer", reason, advice)
-    if not (found := summarise_labels(rows, "reference")):
+    found = summarise_labels(rows, "reference")
+    if found is None:
         reason = "no labels for these frames and questions"
-        return not_run("accuracy", "answer", reason, "put labels.csv (file, question, answer) beside the images")
-    reason = f"{found['right']} of {found['labelled']} right, 95 % interval {found['low']:.3f} to {found['high']:.3f}"
+        advice = "put labels.csv (file, question, answer) beside the images"
+        return not_run("accuracy", "answer", reason, advice)
+    right = f"{found['right']} of {found['labelled']} right"
+    reason = f"{right}, 95 % interval {found['low']:.3f} to {found['high']:.3f}"
     advice = "is this the checkpoint you meant, and are the labels right?"
-    return judge("accuracy", "answer", found["accuracy"], floor, at_least=True, reason=reason, next=advice)
+    about = {"reason": reason, "next": advice}
+    return judge("accuracy", "answer", found["accuracy"], floor, at_least=True, **about)

@@ -1,5 +1,4 @@
-"""What refuses knobs of 03_parity before anything runs: values that alone are right and cannot be, here or together."""
-
+"""Refuses knobs of 03_parity before anything runs: right alone, and wrong here or together."""
 
 import math
 from collections.abc import Sequence
@@ -47,22 +46,28 @@ def check_incumbent_arm(name: str) -> None:
     check_machine(parse_arm(name))
 
 
-def check_incumbent_bundle(profile: Profile, checkpoint, questions: Sequence[Question], buckets: Sequence) -> None:
+def check_incumbent_bundle(
+    profile: Profile, checkpoint, questions: Sequence[Question], buckets: Sequence
+) -> None:
     """A bundle must be of this checkpoint, these questions, shapes and frames."""
     from blipkit.parity.golden import check_bundle, find_bundle
 
     common, knobs = profile.common, profile.section("parity")
     if bundle := find_bundle(knobs.incumbent):
         check_bundle(bundle, checkpoint, questions, buckets)
-        bundle.places(load_frames(common.frames_from, knobs.frames, common.seed, common.skip_unreadable))
+        bundle.places(
+            load_frames(common.frames_from, knobs.frames, common.seed, common.skip_unreadable)
+        )
 
 
 def check_count(frames: int, knobs: Parity, questions: Sequence[Question]) -> None:
-    """So many answers must be able to bound the rate of flips: otherwise nothing that is measured could pass."""
+    """So many answers must be able to bound the rate of flips: otherwise nothing could pass."""
     asked = sum(question.candidates is not None for question in questions)
     answers, needed = frames * asked, trials_needed(knobs.flip_limit)
     if asked and answers < needed:
-        said = f"{answers} answers ({frames} frames, {asked} questions with candidates) cannot bound a rate so tightly"
+        seen = f"{answers} answers ({frames} frames, {asked} questions with candidates)"
+        said = f"{seen} cannot bound a rate so tightly"
         bound = math.ceil(1000 * wilson(0, answers)[1]) / 1000
-        advice = f"ask {math.ceil(needed / asked)} frames (parity.frames), or raise the limit to {bound}"
+        enough = math.ceil(needed / asked)
+        advice = f"ask {enough} frames (parity.frames), or raise the limit to {bound}"
         raise BadInput(f"parity.flip_limit is {knobs.flip_limit}, and {said}; {advice}")

@@ -1,8 +1,9 @@
-"""What one arm answers, kept so that another machine can compare with it: safetensors and a manifest in a folder.
+"""What one arm answers, kept as a bundle, so that another machine can compare with it.
 
-The incumbent runs on a GPU and the candidate on Inf2, and no machine has both. A bundle has digests of everything that
-went in, what came out of each component and at the end, and no picture unless it was asked for. The other machine
-brings its own frames; what is not the same there is refused by name.
+The incumbent runs on a GPU and the candidate on Inf2, and no machine has both. A bundle is a folder
+with a manifest and safetensors: digests of everything that went in, what came out of each component
+and at the end, and no picture unless it was asked for. The other machine brings its own frames;
+what is not the same there is refused by name.
 """
 
 import contextlib
@@ -18,29 +19,29 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from blipkit.errors import BadInput
-from blipkit.frames.frames import COLUMNS, DRAWN, LABELS, Frame, images, load_frames
-from blipkit.frames.questions import Question, parse_questions
+from blipkit.frames.frames import COLUMNS, DRAWN, LABELS, Frame, load_frames
+from blipkit.frames.questions import Question
 from blipkit.machine import host
-from blipkit.model.buckets import Bucket, parse_buckets
+from blipkit.model.buckets import Bucket
 from blipkit.model.checkpoints import Checkpoint, digest, load_checkpoint
 from blipkit.model.components import isolate
 from blipkit.model.pipeline import Answer, Step
+from blipkit.parity.engine import Engine
 from blipkit.paths import is_folder
+from blipkit.profiles.common import Common
 from blipkit.profiles.profile import Profile
 from blipkit.records.documents import SCHEMA, check_schema
 from blipkit.records.gates import Gate
 from blipkit.runners.arms import REFERENCE, check_answers, parse_arm
 from blipkit.runners.artifacts import file_digest
-from blipkit.runners.assemble import assemble
-from blipkit.runners.compile import trace_arms
-from blipkit.runners.workers import Apart
 
+SOFTWARE_GATE = "incumbent's software"
 MANIFEST, TENSORS, FRAMES = "bundle.json", "tensors.safetensors", "frames"
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """about: the manifest; tensors: name -> what the arm, and the reference beside it, made of the followed frames."""
+    """about: the manifest; tensors: name -> what the arm, or the reference, made of a step."""
 
     folder: Path
     about: dict
@@ -57,7 +58,9 @@ class Bundle:
         """What this is, and which libraries differ from those here."""
         there, here = self.about["versions"], host.versions()
         names = [name for name in there | here if there.get(name) != here.get(name)]
-        differs = "; ".join(f"{name} {there.get(name)} there, {here.get(name)} here" for name in names)
+        differs = "; ".join(
+            f"{name} {there.get(name)} there, {here.get(name)} here" for name in names
+        )
         return {"incumbent": str(self), "differs": differs}
 
     @property
@@ -71,25 +74,33 @@ class Bundle:
         return [known.index(seen) for seen in known[: self.about["followed"]]]
 
     def places(self, frames: Sequence[Frame]) -> list[int]:
-        """Where each of our frames, known by its pixels, stands in the bundle; BadInput where one is not in both."""
+        """Where each of our frames, known by its pixels, stands in the bundle, or BadInput."""
         known, ours = self.digests, [frame_digest(frame) for frame in frames]
-        absent = [f"{frame.name} there" for frame, seen in zip(frames, ours, strict=True) if seen not in known]
+        absent = [
+            f"{frame.name} there"
+            for frame, seen in zip(frames, ours, strict=True)
+            if seen not in known
+        ]
         followed = self.about["frames"][: self.about["followed"]]
         lacking = [f"{frame['name']} here" for frame in followed if frame["digest"] not in ours]
         if missing := absent or lacking:
             seen = f"{len(missing)} frames are not on both machines, first: no {missing[0]}"
-            advice = "bring the same ones: common.frames_from and common.seed as there, parity.frames not above it"
+            advice = "bring the same ones: common.frames_from and common.seed as there"
+            advice += ", parity.frames not above it"
             raise BadInput(f"bundle {self.folder}: {seen}; {advice}")
         return [known.index(seen) for seen in ours]
 
     def answers(self, places: Sequence[int]) -> list[list[Answer]]:
         """[frame][question] -> what the arm answered."""
-        return [[Answer(**one) for one in self.about["answers"][place]] for place in places]
+        return [[as_answer(one) for one in self.about["answers"][place]] for place in places]
 
     def check_inputs(self, steps: Sequence[Step]) -> None:
-        """Refuse to compare what was not given the same as there; tensors `NUMBER.ARM` are what an arm made of each step."""
-        advice = "compare the same frames and questions, with the same image processor and tokenizer"
-        self.check_same({"number of calls": len(self.about["steps"])}, {"number of calls": len(steps)}, advice)
+        """Refuse to compare outputs of what was not given the same as there."""
+        advice = "compare the same frames and questions"
+        advice += ", with the same image processor and tokenizer"
+        self.check_same(
+            {"number of calls": len(self.about["steps"])}, {"number of calls": len(steps)}, advice
+        )
         for theirs, ours in zip(self.about["steps"], map(describe_step, steps), strict=True):
             self.check_same(theirs, ours, advice, f"{theirs['component']}: ")
 
@@ -98,7 +109,25 @@ class Bundle:
         for name in theirs | ours:
             there, here = theirs.get(name), ours.get(name)
             if there != here:
-                raise BadInput(f"bundle {self.folder}: {where}{name} is {there} there and {here} here; {advice}")
+                seen = f"{where}{name} is {there} there and {here} here"
+                raise BadInput(f"bundle {self.folder}: {seen}; {advice}")
+
+
+def as_answer(written: dict) -> Answer:
+    """An answer as JSON holds it, which knows no tuples."""
+    return Answer(
+        written["text"],
+        written["probability"],
+        written["margin"],
+        tuple(written["scores"]),
+        tuple(written["tokens"]),
+        tuple(written["gaps"]),
+    )
+
+
+def output_name(number: int, arm: str) -> str:
+    """Of the tensor that an arm made in a step, among a bundle's."""
+    return f"{number:03}.{arm}"
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -112,12 +141,14 @@ def read_bundle(folder: Path) -> Bundle:
     except BadInput:
         raise
     except Exception as error:  # a file that is missing, cut off, or of somebody else
-        raise BadInput(f"{folder} is no whole bundle ({error}); expected a folder that blipkit capture wrote") from None
+        raise BadInput(
+            f"{folder} is no whole bundle ({error}); expected a folder that blipkit capture wrote"
+        ) from None
     return Bundle(folder, about, tensors)
 
 
 def find_bundle(incumbent: str) -> Bundle | None:
-    """The bundle that a profile's incumbent names; None where it is an arm of this machine, or nothing."""
+    """The bundle that a profile's incumbent names; None where it is an arm, or nothing."""
     return read_bundle(Path(incumbent)) if is_folder(incumbent) else None
 
 
@@ -130,7 +161,9 @@ def check_bundle(
     bundle.check_same(bundle.about["same"], _sameness(checkpoint, questions, buckets), said)
 
 
-def _sameness(checkpoint: Checkpoint, questions: Sequence[Question], buckets: Sequence[Bucket]) -> dict:
+def _sameness(
+    checkpoint: Checkpoint, questions: Sequence[Question], buckets: Sequence[Bucket]
+) -> dict:
     """What two machines must share for their answers to be compared, as JSON holds it."""
     return {
         **{f"weights of {component.name}": component.digest for component in isolate(checkpoint)},
@@ -141,10 +174,12 @@ def _sameness(checkpoint: Checkpoint, questions: Sequence[Question], buckets: Se
 
 
 def software_gate(row: dict) -> Gate:
-    """WARN where the incumbent was recorded with other libraries: they may answer otherwise, too. row: `Bundle.software`."""
-    status, advice = ("WARN", "install the same versions on both machines") if row["differs"] else ("PASS", "")
+    """WARN where the incumbent was recorded with other libraries. row: `Bundle.software`."""
+    status, advice = "PASS", ""
+    if row["differs"]:
+        status, advice = "WARN", "install the same versions on both machines"
     said = f"{row['incumbent']}: {row['differs'] or 'the same libraries there and here'}"
-    return Gate("incumbent's software", "answer", status, None, None, "recorded", said, advice)
+    return Gate(SOFTWARE_GATE, "answer", status, None, None, "recorded", said, advice)
 
 
 def frame_digest(frame: Frame) -> str:
@@ -154,68 +189,94 @@ def frame_digest(frame: Frame) -> str:
 
 
 def describe_step(step: Step) -> dict:
-    """What must be the same on both machines: what came from outside by its digest, what a component made by its shape."""
+    """What must be the same on both machines: digests of what came in, shapes of the rest."""
     inputs = {
         name: str(tuple(tensor.shape)) if name.endswith("_states") else digest([tensor])
         for name, tensor in zip(step.names, step.inputs, strict=True)
     }
-    return {"component": step.component, "bucket": str(step.bucket), **inputs, "output": str(tuple(step.output.shape))}
+    return {
+        "component": step.component,
+        "bucket": str(step.bucket),
+        **inputs,
+        "output": str(tuple(step.output.shape)),
+    }
 
 
-def capture(profile: Profile, arm: str, folder: Path, artifacts: Path, with_frames: bool = False) -> Bundle:
-    """Ask one arm what 03_parity asks, and write the bundle. artifacts: where pieces are kept."""
-    common, parity = profile.common, profile.section("parity")
-    check_answers(parse_arm(arm))
-    if folder.exists() and not (folder / MANIFEST).is_file():
-        raise BadInput(f"{folder} is there and is no bundle; pass another folder with --to, so that nothing is lost")
-    if with_frames and common.frames_from != DRAWN and not common.share_frames:
-        raise BadInput("--with-frames hands on frames of yours; if they may go: --set common.share_frames=true")
-    torch.set_num_threads(common.threads)
-    loaded, questions = load_checkpoint(common.checkpoint), parse_questions(common.questions)
-    buckets = parse_buckets(common.buckets)
-    frames = load_frames(common.frames_from, parity.frames, common.seed, common.skip_unreadable)
-    followed = min(parity.compared_frames, len(frames))
-
-    arms = [parse_arm(name) for name in dict.fromkeys((REFERENCE, arm))]
-    compiled = trace_arms(isolate(loaded), artifacts, arms, buckets, compiler_flags=common.compiler_flags)
-    with contextlib.closing(Apart()) as apart:
-        reference, asked = (assemble(loaded, pieces, apart.load) for pieces in (compiled[0], compiled[-1]))
-        steps = reference.walk(images(frames[:followed]), questions)
-        outputs = [asked.stages[step.bucket][step.component](*step.inputs) for step in steps]
-        tensors = {f"{number:03}.{REFERENCE}": step.output for number, step in enumerate(steps)}
-        tensors |= {f"{number:03}.{arm}": output.detach().cpu() for number, output in enumerate(outputs)}
-        pictures = sum(3 * f.image.width * f.image.height for f in frames) if with_frames else 0
-        size, kept = sum(tensor.nbytes for tensor in tensors.values()) + pictures, "with" if with_frames else "without"
-        print(f"{folder}: about {size / 1e6:.1f} MB, {kept} frames; asking {arm} about {len(frames)}")
-        answers = asked.answer(images(frames), questions)
-
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    save_file({name: tensor.clone().contiguous() for name, tensor in tensors.items()}, part / TENSORS)
+def capture(
+    profile: Profile, arm: str, folder: Path, artifacts: Path, with_frames: bool = False
+) -> Bundle:
+    """Ask one arm what 03_parity asks, and write it down. artifacts: where compiled ones are."""
+    common, knobs = profile.common, profile.section("parity")
+    check_capture(common, arm, folder, with_frames)
+    checkpoint = load_checkpoint(common.checkpoint)
+    frames = load_frames(common.frames_from, knobs.frames, common.seed, common.skip_unreadable)
+    pictures = frames if with_frames else []
+    engine = Engine(checkpoint, [arm], common, artifacts)
+    with contextlib.closing(engine):
+        steps = engine.walk(frames[: knobs.compared_frames])
+        tensors = {}
+        for number, step in enumerate(steps):
+            tensors[output_name(number, REFERENCE)] = step.output
+            tensors[output_name(number, arm)] = engine.outputs(step)[arm].detach().cpu()
+        size = sum(tensor.nbytes for tensor in tensors.values())
+        size += sum(3 * frame.image.width * frame.image.height for frame in pictures)
+        kept = "with" if with_frames else "without"
+        print(
+            f"{folder}: about {size / 1e6:.1f} MB, {kept} frames; asking {arm} about {len(frames)}"
+        )
+        answers = engine.answers(frames, {arm: len(frames)})[arm]
     about = {
         "schema": SCHEMA,
         "captured": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": host.describe()["name"],
         "arm": arm,
-        "checkpoint": loaded.source,
-        "same": _sameness(loaded, questions, buckets),
+        "checkpoint": checkpoint.source,
+        "same": _sameness(checkpoint, engine.questions, engine.buckets),
         "versions": host.versions(),
         "frames": [{"name": frame.name, "digest": frame_digest(frame)} for frame in frames],
-        "followed": followed,
+        "followed": min(knobs.compared_frames, len(frames)),
         "steps": [describe_step(step) for step in steps],
-        "tensors_digest": file_digest(part / TENSORS),
         "answers": [[asdict(answer) for answer in row] for row in answers],
     }
+    return write_bundle(folder, about, tensors, pictures)
+
+
+def check_capture(common: Common, arm: str, folder: Path, with_frames: bool) -> None:
+    """Refuse an arm that answers nowhere, a folder of something else, frames that must stay."""
+    check_answers(parse_arm(arm))
+    if folder.exists() and not (folder / MANIFEST).is_file():
+        seen = f"{folder} is there and is no bundle"
+        raise BadInput(f"{seen}; pass another folder with --to, so that nothing is lost")
+    if with_frames and common.frames_from != DRAWN and not common.share_frames:
+        advice = "if they may go: --set common.share_frames=true"
+        raise BadInput(f"--with-frames hands on frames of yours; {advice}")
+
+
+def write_bundle(
+    folder: Path, about: dict, tensors: dict[str, torch.Tensor], pictures: Sequence[Frame]
+) -> Bundle:
+    """Put a bundle in place when it is whole. about: its manifest; pictures: frames to hand on."""
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    whole = {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
+    save_file(whole, part / TENSORS)
+    about["tensors_digest"] = file_digest(part / TENSORS)
     (part / MANIFEST).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-    if with_frames:
-        (part / FRAMES).mkdir()
-        with (part / FRAMES / LABELS).open("w", newline="", encoding="utf-8") as file:
-            labels = csv.writer(file)
-            labels.writerow(COLUMNS)
-            for number, frame in enumerate(frames):
-                frame.image.save(part / FRAMES / f"{number:05}.png")
-                labels.writerows([f"{number:05}.png", *pair] for pair in frame.answers.items())
+    if pictures:
+        write_pictures(part / FRAMES, pictures)
     shutil.rmtree(folder, ignore_errors=True)
     part.replace(folder)
     return Bundle(folder, about, tensors)
+
+
+def write_pictures(folder: Path, frames: Sequence[Frame]) -> None:
+    """Frames without loss and their labels, as a folder that `common.frames_from` can name."""
+    folder.mkdir()
+    with (folder / LABELS).open("w", newline="", encoding="utf-8") as file:
+        labels = csv.writer(file)
+        labels.writerow(COLUMNS)
+        for number, frame in enumerate(frames):
+            name = f"{number:05}.png"
+            frame.image.save(folder / name)
+            labels.writerows([name, *pair] for pair in frame.answers.items())

@@ -13,13 +13,17 @@ class Parity(Section):
 
     incumbent: str = knob(
         "",
-        "what answers today: an arm of this machine, or a bundle that blipkit capture made on another",
+        "what answers today: an arm of this machine, or a bundle that blipkit capture made"
+        " on another",
         may_be_empty=True,
     )
     frames: int = knob(300, "asked end to end", "frames")
     compared_frames: int = knob(8, "of these, followed through every component", "frames")
     format_frames: int = knob(
-        48, "of these, asked of the model in each candidate's format, to see what the format alone moves", "frames"
+        48,
+        "of these, asked of the model in each candidate's format, to see what the format"
+        " alone moves",
+        "frames",
     )
     tensor_limit: dict[str, float] = knob(
         {"float32": 1e-4, "bfloat16": 0.05, "float16": 0.005}, "relative L2 error, by number format"
@@ -29,9 +33,13 @@ class Parity(Section):
         0.99, "of the two error histograms, at least", "Bhattacharyya coefficient", within=SHARE
     )
     excused_margin: dict[str, float] = knob(
-        {"float32": 1e-4, "float16": 0.03}, "a flip below it is rounding, where torch has no such format (tf32)", "nats"
+        {"float32": 1e-4, "float16": 0.03},
+        "a flip below it is rounding, where torch has no such format (tf32)",
+        "nats",
     )
-    flip_limit: float = knob(0.005, "upper 95 % bound of the rate of unexcused flips", "share", within=SHARE)
+    flip_limit: float = knob(
+        0.005, "upper 95 % bound of the rate of unexcused flips", "share", within=SHARE
+    )
     accuracy_floor: float = knob(
         0.9, "right answers, where the labels are the checkpoint's to answer", "share", within=SHARE
     )

@@ -1,12 +1,13 @@
-"""Is a candidate's tensor within what its number format explains? Three ways: reference, same format, candidate.
+"""Is a candidate's tensor within what its number format explains? Three models are asked.
 
-A is the reference (eager, float32, CPU). B is the same model in the candidate's format by torch's own means
-(`arms.format_reference`): what the format alone costs. The candidate may be as far from A as B is, and no further.
+A is the reference (eager, float32, CPU). B is the same model in the candidate's format by torch's
+own means (`arms.format_reference`): what the format alone costs. The candidate may be as far from A
+as B is, and no further.
 """
 
 import math
 from collections.abc import Sequence
-from types import SimpleNamespace
+from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,45 +17,74 @@ from torch import Tensor
 from blipkit.records.gates import Gate
 from blipkit.runners.arms import ROUNDOFF, evidence_of
 
-BINS = 100  # of an error histogram, with one more at each end for what lies beyond; fewer, where a bin would
-PER_BIN = 100  # hold fewer numbers than this on average: chance alone makes two sparse histograms differ
+EVERY_ARM = "every arm"  # in records, whose the pixels are: all arms get the same
+# Of an error histogram, with one more at each end for what lies beyond; fewer, where a bin would
+# hold fewer numbers than PER_BIN: chance alone makes two sparse histograms differ.
+BINS, PER_BIN = 100, 100
 OUTLIER = 3.0  # times B's largest error: what a spread alone would hide
 SHAPES_DIFFER = "the shapes differ"
-# what `_against` gives, where there is no B
-NO_FORMAT = dict.fromkeys(("sigma_ratio", "l2_ratio", "max_ratio", "overlap", "reach"))
-NO_FORMAT |= {"candidate_errors": (), "format_errors": ()}
 
 
-class Comparison(SimpleNamespace):
-    """How far a candidate's tensor is from the reference's, and from B, or None: the figures of `compare`."""
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """How far a candidate's tensor is from the reference's, and that beside B's distance.
+
+    An error is candidate - A. Figures that need B are None where there is none.
+    """
+
+    compared: int  # elements
+    not_finite: int  # NaN or inf in the candidate
+    max_abs: float
+    mean_abs: float
+    p99_abs: float
+    max_rel: float  # error over the reference, element by element, where that is not zero
+    mean_rel: float
+    p99_rel: float
+    relative_l2: float  # length of the error over the length of the reference
+    relative_max: float  # largest error over the largest element of the reference
+    cosine: float
+    snr_db: float
+    median_ulps: float  # error in units of the last place that the candidate's format keeps
+    p99_ulps: float
+    sigma_ratio: float | None = None  # spread of the errors over that of B's
+    l2_ratio: float | None = None  # their length over B's: sees a shift, which a spread does not
+    max_ratio: float | None = None  # the largest over the largest of B's
+    overlap: float | None = None  # Bhattacharyya coefficient of the two histograms: 1 where alike
+    reach: float | None = None  # the histograms' equal bins go from -reach to reach
+    candidate_errors: tuple[int, ...] = ()  # its histogram: counts below, in the bins, and above
+    format_errors: tuple[int, ...] = ()  # B's
+    problem: str = ""  # why there is nothing to judge
 
     def row(self) -> dict:
-        return vars(self)
+        """As records have it."""
+        return asdict(self)
 
 
 def compare(
-    reference: Tensor, candidate: Tensor, same_format: Tensor | None = None, precision: str = "float32"
+    reference: Tensor,
+    candidate: Tensor,
+    same_format: Tensor | None = None,
+    precision: str = "float32",
 ) -> Comparison:
-    """Compare in float64. same_format: B's tensor; precision: the candidate's format, a key of `arms.ROUNDOFF`.
+    """Compare in float64. same_format: B's tensor; precision: the candidate's, a key of ROUNDOFF.
 
-    relative_l2 and relative_max are against the whole reference tensor: per-element ratios (`*_rel`) explode near zero.
-    What cannot be judged has a `problem` and NaN figures, which pass no gate.
+    relative_l2 and relative_max are against the whole reference: ratios of elements explode near
+    zero. What cannot be judged has a `problem` and NaN figures, which pass no gate.
     """
-    if problem := _problem(reference, candidate):
+    problem = find_problem(reference, candidate)
+    if problem:
         reference = candidate = torch.full((1,), math.nan)
         same_format = None
-    a, c = (tensor.detach().cpu().double().flatten() for tensor in (reference, candidate))
+    a, c = flat(reference), flat(candidate)
     error, size = c - a, a.abs()
     gap, there = error.abs(), size != 0
-    relative = (gap[there] / size[there]).numpy()  # element by element, where the reference is not zero
-    # in units of the last place that the candidate's format keeps of each element
-    ulps = (gap[there] / (torch.exp2(torch.frexp(size[there]).exponent.double()) * ROUNDOFF[precision])).numpy()
-    l2, against = (error.norm() / a.norm()).item(), NO_FORMAT
-    if same_format is not None:
-        against = NO_FORMAT | _against(error, same_format.detach().cpu().double().flatten() - a)
-    return Comparison(
-        compared=0 if problem else a.numel(),  # elements
-        not_finite=0 if problem else int((~c.isfinite()).sum()),  # NaN or inf in the candidate
+    relative = (gap[there] / size[there]).numpy()
+    last_place = torch.exp2(torch.frexp(size[there]).exponent.double()) * ROUNDOFF[precision]
+    ulps = (gap[there] / last_place).numpy()
+    l2 = (error.norm() / a.norm()).item()
+    found = Comparison(
+        compared=0 if problem else a.numel(),
+        not_finite=0 if problem else int((~c.isfinite()).sum()),
         max_abs=gap.max().item(),
         mean_abs=gap.mean().item(),
         p99_abs=float(np.quantile(gap.numpy(), 0.99)),
@@ -67,12 +97,17 @@ def compare(
         snr_db=float(-20 * np.log10(l2)) if l2 else math.inf,
         median_ulps=float(np.quantile(ulps, 0.5)),
         p99_ulps=float(np.quantile(ulps, 0.99)),
-        **against,
-        problem=problem,  # why there is nothing to judge
+        problem=problem,
     )
+    return found if same_format is None else beside(found, error, flat(same_format) - a)
 
 
-def _problem(reference: Tensor, candidate: Tensor) -> str:
+def flat(tensor: Tensor) -> Tensor:
+    """(...) -> (N,) in float64 on the CPU."""
+    return tensor.detach().cpu().double().flatten()
+
+
+def find_problem(reference: Tensor, candidate: Tensor) -> str:
     """Why two tensors cannot be compared, or nothing."""
     if reference.shape != candidate.shape:
         return f"{SHAPES_DIFFER}: {tuple(candidate.shape)}, expected {tuple(reference.shape)}"
@@ -80,52 +115,57 @@ def _problem(reference: Tensor, candidate: Tensor) -> str:
         return "nothing was compared: the tensors are empty"
     if not reference.isfinite().all():
         return "the reference itself is not finite"
-    return "the reference is constant, so that any answer looks right" if reference.min() == reference.max() else ""
+    if reference.min() == reference.max():
+        return "the reference is constant, so that any answer looks right"
+    return ""
 
 
-def _against(ours: Tensor, theirs: Tensor) -> dict:
-    """The candidate's errors (ours, candidate - A) against those of B (theirs, B - A)."""
+def beside(found: Comparison, ours: Tensor, theirs: Tensor) -> Comparison:
+    """With the candidate's errors (ours, (N,)) set against those of B (theirs)."""
     if not (ours.isfinite().all() and theirs.isfinite().all()):
-        return {"sigma_ratio": math.nan, "l2_ratio": math.nan, "max_ratio": math.nan, "overlap": 0.0}
+        nan = math.nan
+        return replace(found, sigma_ratio=nan, l2_ratio=nan, max_ratio=nan, overlap=0.0)
     reach = float(np.quantile(torch.cat([ours, theirs]).abs().numpy(), 0.999)) or 1.0
     bins = min(BINS, max(4, len(ours) // PER_BIN))
-    ours_in, theirs_in = (_histogram(errors.numpy(), bins, reach) for errors in (ours, theirs))
-    return {
-        "sigma_ratio": _ratio(ours.std(correction=0), theirs.std(correction=0)),
-        "l2_ratio": _ratio(ours.norm(), theirs.norm()),  # sees a shift, which a standard deviation does not
-        "max_ratio": _ratio(ours.abs().max(), theirs.abs().max()),
-        # Bhattacharyya coefficient of the two error histograms: 1 where they are alike
-        "overlap": float(np.sqrt(ours_in * theirs_in.astype(float)).sum() / len(ours)),
-        "reach": reach,  # the histograms go from -reach to reach in equal bins, with one more beyond each end
-        "candidate_errors": tuple(ours_in.tolist()),
-        "format_errors": tuple(theirs_in.tolist()),
-    }
+    ours_in = histogram(ours.numpy(), bins, reach)
+    theirs_in = histogram(theirs.numpy(), bins, reach)
+    return replace(
+        found,
+        sigma_ratio=ratio(ours.std(correction=0), theirs.std(correction=0)),
+        l2_ratio=ratio(ours.norm(), theirs.norm()),
+        max_ratio=ratio(ours.abs().max(), theirs.abs().max()),
+        overlap=float(np.sqrt(ours_in * theirs_in.astype(float)).sum() / len(ours)),
+        reach=reach,
+        candidate_errors=tuple(ours_in.tolist()),
+        format_errors=tuple(theirs_in.tolist()),
+    )
 
 
-def _histogram(errors: np.ndarray, bins: int, reach: float) -> np.ndarray:
-    """Counts below -reach, in equal bins from there to reach, and above."""
+def histogram(errors: np.ndarray, bins: int, reach: float) -> np.ndarray:
+    """Counts below -reach, in equal bins from there to reach, and above: (bins + 2,)."""
     inside = np.histogram(errors, bins, (-reach, reach))[0]
     return np.concatenate([[(errors < -reach).sum()], inside, [(errors > reach).sum()]])
 
 
-def _ratio(ours: Tensor, theirs: Tensor) -> float:
+def ratio(ours: Tensor, theirs: Tensor) -> float:
     """No error is never above another."""
     return (ours / theirs).item() if ours else 0.0
 
 
 class Limits(NamedTuple):
-    """tensor: number format -> relative L2; sigma_ratio: against B, at most; overlap: of the histograms, at least."""
+    """What a comparison has to be within."""
 
-    tensor: dict[str, float]
-    sigma_ratio: float
-    overlap: float
+    tensor: dict[str, float]  # number format -> relative L2
+    sigma_ratio: float  # against B, at most
+    overlap: float  # of the histograms, at least
 
 
-ROUTES = ("float32 limit", "sigma ratio", "overlap", "format limit", None)  # strictest first; None: by none of them
+# strictest first; None: by none of them
+ROUTES = ("float32 limit", "sigma ratio", "overlap", "format limit", None)
 
 
 def route(row: dict, limits: Limits) -> str | None:
-    """The strictest of ROUTES by which a recorded Comparison passes: is it exact, as noisy as B, or only within bounds?"""
+    """The strictest of ROUTES by which a recorded Comparison passes."""
     holds = {
         "float32 limit": row["relative_l2"] <= limits.tensor["float32"],
         "format limit": row["relative_l2"] <= limits.tensor[row["precision"]],
@@ -137,26 +177,65 @@ def route(row: dict, limits: Limits) -> str | None:
     return next(name for name in ROUTES if holds.get(name))
 
 
-def tensor_gate(arm: str, component: str, rows: Sequence[dict], limits: Limits) -> Gate:
-    """The worst call of a component decides; measured: the relative L2 error, which is also the limit that would do.
+def evidence_for(arm: str) -> str:
+    """Where an arm's figures come from; pixels, which all arms share, are measured."""
+    return "measured" if arm == EVERY_ARM else evidence_of(arm)
 
-    PASS where every call is exact or within B's noise; WARN where B exists and only the format's static limit holds.
-    rows: of Comparison, as recorded, each with its arm, component, output and precision, and `same_format`, B's name.
+
+def gate_name(arm: str, component: str) -> str:
+    """The gate of one arm's component, or of its pipeline."""
+    return f"parity {arm} {component}"
+
+
+def tensor_gate(arm: str, component: str, rows: Sequence[dict], limits: Limits) -> Gate:
+    """The worst call of a component decides; measured: its relative L2, the limit that would do.
+
+    PASS where every call is exact or within B's noise; WARN where B exists and only the format's
+    static limit holds. rows: of Comparison, as recorded, each with its arm, component, output and
+    precision, and `same_format`, B's name.
     """
-    name, evidence = f"parity {arm} {component}", evidence_of(arm)
     rows = [row for row in rows if (row["arm"], row["component"]) == (arm, component)]
     problems = [row["problem"] for row in rows if row["problem"]]
     if not rows or problems:
-        reason = f"{rows[0]['output']}: {problems[0]}" if rows else "nothing was compared: no request called it"
-        failed = any(problem.startswith(SHAPES_DIFFER) for problem in problems)
-        advice = "run 02_trace again" if failed else "let the pipeline call it, with frames that differ"
-        return Gate(name, "answer", "FAIL" if failed else "INVALID", None, None, evidence, reason, advice)
-    worst = max(rows, key=lambda row: (ROUTES.index(route(row, limits)), np.nan_to_num(row["relative_l2"], nan=np.inf)))
+        return _nothing_to_judge(gate_name(arm, component), evidence_for(arm), rows, problems)
+    worst = max(rows, key=lambda row: _badness(row, limits))
     taken = route(worst, limits)
-    status = "FAIL" if taken is None else "WARN" if taken == "format limit" and worst["same_format"] else "PASS"
-    advice = "it computes something else, or in a coarser format: is it the first component that differs?"
-    measured, limit, reason = worst["relative_l2"], limits.tensor[worst["precision"]], _reason(worst, taken, rows)
-    return Gate(name, "answer", status, measured, limit, evidence, reason, advice * (status != "PASS"))
+    if taken is None:
+        status = "FAIL"
+    elif taken == "format limit" and worst["same_format"]:
+        status = "WARN"
+    else:
+        status = "PASS"
+    advice = "it computes something else, or in a coarser format"
+    advice += ": is it the first component that differs?"
+    return Gate(
+        gate_name(arm, component),
+        "answer",
+        status,
+        worst["relative_l2"],
+        limits.tensor[worst["precision"]],
+        evidence_for(arm),
+        _reason(worst, taken, rows),
+        "" if status == "PASS" else advice,
+    )
+
+
+def _nothing_to_judge(
+    name: str, evidence: str, rows: Sequence[dict], problems: Sequence[str]
+) -> Gate:
+    """FAIL where the shapes differ; INVALID where nothing was compared, or what says nothing."""
+    reason = "nothing was compared: no request called it"
+    if rows:
+        reason = f"{rows[0]['output']}: {problems[0]}"
+    status, advice = "INVALID", "let the pipeline call it, with frames that differ"
+    if any(problem.startswith(SHAPES_DIFFER) for problem in problems):
+        status, advice = "FAIL", "run 02_trace again"
+    return Gate(name, "answer", status, None, None, evidence, reason, advice)
+
+
+def _badness(row: dict, limits: Limits) -> tuple[int, float]:
+    """The route first, then the error; NaN is worse than any."""
+    return ROUTES.index(route(row, limits)), float(np.nan_to_num(row["relative_l2"], nan=np.inf))
 
 
 def _reason(worst: dict, taken: str | None, rows: Sequence[dict]) -> str:
@@ -170,9 +249,11 @@ def _reason(worst: dict, taken: str | None, rows: Sequence[dict]) -> str:
         "format limit": f"{but} within the static limit of {worst['precision']}",
         None: "more than its number format explains",
     }[taken]
-    figures = f"required tolerance: relative L2 {worst['relative_l2']:.2e}, or absolute {worst['max_abs']:.2e}"
+    relative, absolute = worst["relative_l2"], worst["max_abs"]
+    figures = f"required tolerance: relative L2 {relative:.2e}, or absolute {absolute:.2e}"
     if known:
         figures += f"; sigma ratio {worst['sigma_ratio']:.3f}, overlap {worst['overlap']:.4f}"
-    compared, not_finite = (sum(row[name] for row in rows) for name in ("compared", "not_finite"))
+    compared = sum(row["compared"] for row in rows)
+    not_finite = sum(row["not_finite"] for row in rows)
     counts = f"calls: {len(rows)}, numbers: {compared}, not finite: {not_finite}"
     return f"{worst['output']}: {said} (route: {taken or 'none'}); {figures}; {counts}"

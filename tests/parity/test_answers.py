@@ -7,19 +7,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blipkit import Question
-from blipkit.parity.answers import accuracy_gate, between, calibration, decision_gate, decisions, flip_bound, format_noise, summarise_decisions, summarise_labels, unexcused
 from blipkit.frames.frames import Frame
 from blipkit.model.pipeline import Answer
+from blipkit.parity.answers import (
+    accuracy_gate,
+    between,
+    calibration,
+    decision_gate,
+    decisions,
+    flip_bound,
+    format_noise,
+    summarise_decisions,
+    summarise_labels,
+    unexcused,
+)
 from blipkit.statistics import wilson
 
 ASKED = [Question("q?")]
+ARM = "torchscript bfloat16"
 
 
 def answers(*texts_and_margins):
     return [[Answer(text, 0.9, margin) for text, margin in texts_and_margins]]
 
 
-def rows_of(flips: int, n: int, margin: float, arm: str = "arm") -> list[dict]:
+def rows_of(flips: int, n: int, margin: float, arm: str = ARM) -> list[dict]:
     out = []
     for i in range(n):
         said = "no" if i < flips else "yes"
@@ -29,14 +41,14 @@ def rows_of(flips: int, n: int, margin: float, arm: str = "arm") -> list[dict]:
 
 
 def open_row(reference: Answer, candidate: Answer) -> dict:
-    return decisions("arm", [Frame("f", None)], [Question("what?", None)], [[reference]], [[candidate]])[0]
+    return decisions(ARM, [Frame("f", None)], [Question("what?", None)], [[reference]], [[candidate]])[0]
 
 
 def test_a_flip_is_a_changed_text_and_moves_through_zero():
     """How far a margin moved counts through zero where the answer flipped."""
     question = [Question("a?"), Question("b?")]
     same, flipped = decisions(
-        "arm", [Frame("f", None)], question, answers(("yes", 2.0), ("yes", 0.5)), answers(("yes", 1.5), ("no", 0.25))
+        ARM, [Frame("f", None)], question, answers(("yes", 2.0), ("yes", 0.5)), answers(("yes", 1.5), ("no", 0.25))
     )
     assert not same["flipped"] and same["moved"] == 0.5
     assert flipped["flipped"] and flipped["moved"] == 0.75
@@ -44,7 +56,7 @@ def test_a_flip_is_a_changed_text_and_moves_through_zero():
 
 def test_an_answer_that_is_not_a_number_is_a_flip_that_nothing_excuses():
     """A candidate whose scores are NaN may name the right text by chance."""
-    (row,) = decisions("arm", [Frame("f", None)], ASKED, answers(("yes", 0.01)), answers(("yes", math.nan)))
+    (row,) = decisions(ARM, [Frame("f", None)], ASKED, answers(("yes", 0.01)), answers(("yes", math.nan)))
     assert row["flipped"] and unexcused([row], noise=1.0) == [row]
 
 
@@ -77,8 +89,8 @@ def test_an_answer_that_ends_sooner_differs_where_it_ends():
 
 def test_unexcused_flips_fail_and_excused_ones_do_not():
     """Wide-margin flips are faults; flips below what the format moves are not."""
-    assert decision_gate("arm", rows_of(20, 1000, margin=5.0), 0.005, noise=0.1).status == "FAIL"
-    gate = decision_gate("arm", rows_of(20, 1000, margin=0.05), 0.005, noise=0.1)
+    assert decision_gate(ARM, rows_of(20, 1000, margin=5.0), 0.005, noise=0.1).status == "FAIL"
+    gate = decision_gate(ARM, rows_of(20, 1000, margin=0.05), 0.005, noise=0.1)
     assert (
         gate.status == "PASS" and "0 of 1000 answers; 20 flips in all; a flip at a margin below 0.1 nats" in gate.reason
     )
@@ -96,45 +108,45 @@ def test_a_format_explains_as_much_as_it_moves():
     rows = [{"open": False, "moved": moved} for moved in (0.1, 0.4, math.nan, math.inf)]
     assert format_noise([*rows, {"open": True, "moved": 9.0}]) == 0.4
     noise = format_noise(rows[2:])
-    assert math.isnan(noise) and decision_gate("arm", rows_of(20, 1000, margin=0.01), 0.005, noise).status == "FAIL"
+    assert math.isnan(noise) and decision_gate(ARM, rows_of(20, 1000, margin=0.01), 0.005, noise).status == "FAIL"
 
 
 def test_too_few_answers_cannot_pass_and_say_how_many_can():
     """No flip in 80 answers does not bound the rate below 0.5 %; 765 do."""
-    gate = decision_gate("arm", rows_of(0, 80, margin=5.0), 0.005, noise=0.1)
+    gate = decision_gate(ARM, rows_of(0, 80, margin=5.0), 0.005, noise=0.1)
     assert gate.status == "FAIL" and gate.measured == pytest.approx(0.0458, abs=1e-4)
     assert "765 answers without such a flip bound the rate by 0.005" in gate.next
-    assert decision_gate("arm", rows_of(0, 765, margin=5.0), 0.005, noise=0.1).status == "PASS"
+    assert decision_gate(ARM, rows_of(0, 765, margin=5.0), 0.005, noise=0.1).status == "PASS"
 
 
 def test_a_candidate_may_not_flip_more_than_what_answers_today():
     """Within the limit, and still above the incumbent's bound: FAIL, with both figures; equal is enough."""
     rows, clean = rows_of(3, 4000, margin=5.0), rows_of(0, 4000, margin=5.0)
-    assert decision_gate("arm", rows, 0.005, 0.1).status == "PASS"
-    gate = decision_gate("arm", rows, 0.005, 0.1, incumbent=flip_bound(clean, 0.1))
+    assert decision_gate(ARM, rows, 0.005, 0.1).status == "PASS"
+    gate = decision_gate(ARM, rows, 0.005, 0.1, incumbent=flip_bound(clean, 0.1))
     assert gate.status == "FAIL" and gate.limit == wilson(0, 4000)[1]
     assert "the incumbent's bound is 0.00096" in gate.reason
-    assert decision_gate("arm", rows, 0.005, 0.1, incumbent=flip_bound(rows, 0.1)).status == "PASS"
-    assert decision_gate("arm", rows, 0.005, 0.1, incumbent=1.0).limit == 0.005
+    assert decision_gate(ARM, rows, 0.005, 0.1, incumbent=flip_bound(rows, 0.1)).status == "PASS"
+    assert decision_gate(ARM, rows, 0.005, 0.1, incumbent=1.0).limit == 0.005
 
 
 def test_a_nan_margin_excuses_nothing():
     """A reference that is not a number is no excuse."""
-    assert decision_gate("arm", rows_of(100, 1000, margin=math.nan), 0.005, noise=0.1).status == "FAIL"
+    assert decision_gate(ARM, rows_of(100, 1000, margin=math.nan), 0.005, noise=0.1).status == "FAIL"
 
 
 def test_open_questions_alone_are_not_judged():
     """Without a ranked question the gate is NOT-RUN."""
     rows = [open_row(Answer("dog", 0.9, 1.0), Answer("cat", 0.9, 1.0))]
-    assert decision_gate("arm", rows, 0.005, 0.1).status == "NOT-RUN"
+    assert decision_gate(ARM, rows, 0.005, 0.1).status == "NOT-RUN"
 
 
 def test_drawings_are_at_most_a_warning():
     """Decisions on drawn scenes prove little about a checkpoint that never saw one; a failure stays one."""
-    gate = decision_gate("arm", rows_of(0, 1000, margin=5.0), 0.005, 0.1, drawings=True)
+    gate = decision_gate(ARM, rows_of(0, 1000, margin=5.0), 0.005, 0.1, drawings=True)
     assert gate.status == "WARN" and gate.reason.startswith("drawings, not your cameras")
     assert "common.frames_from" in gate.next
-    assert decision_gate("arm", rows_of(20, 1000, margin=5.0), 0.005, 0.1, drawings=True).status == "FAIL"
+    assert decision_gate(ARM, rows_of(20, 1000, margin=5.0), 0.005, 0.1, drawings=True).status == "FAIL"
 
 
 def labelled(*said, label="yes", probability=0.9) -> list[dict]:
@@ -142,7 +154,7 @@ def labelled(*said, label="yes", probability=0.9) -> list[dict]:
     out = []
     for i, (ours, theirs) in enumerate(said):
         given = [[[Answer(text, probability, 1.0)]] for text in (ours, theirs)]
-        out += decisions("arm", [Frame(f"f{i}", None, {"q?": label})], ASKED, *given)
+        out += decisions(ARM, [Frame(f"f{i}", None, {"q?": label})], ASKED, *given)
     return out
 
 
@@ -179,7 +191,7 @@ def test_accuracy_counts_labelled_answers_only():
     """Right and wrong are counted against labels; without labels, or with those of drawings, it is NOT-RUN."""
     frames = [Frame("a", None, {"q?": "yes"}), Frame("b", None, {"q?": "yes"}), Frame("c", None, {})]
     said = [answers((t, 1.0))[0] for t in ("yes", "no", "yes")]
-    kept = decisions("arm", frames, ASKED, said, said)
+    kept = decisions(ARM, frames, ASKED, said, said)
     gate = accuracy_gate(kept, floor=0.6)
     assert gate.measured == 0.5 and gate.status == "FAIL" and "1 of 2 right" in gate.reason
     assert accuracy_gate(kept, 0.6, drawings=True).status == "NOT-RUN"

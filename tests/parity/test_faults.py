@@ -1,4 +1,4 @@
-"""Faults planted into a candidate, judged by 03_parity's own cells: each fails a gate that names component and output."""
+"""Faults planted into a candidate's pipeline and judged by 03_parity's verbs: each fails a gate that names its component."""
 
 import copy
 import dataclasses
@@ -8,42 +8,43 @@ import torch
 from conftest import run_chapter
 
 from blipkit import load_checkpoint
+from blipkit.errors import GateFailed
 from blipkit.model import components
-from blipkit.records.gates import GateFailed
+from blipkit.parity import compare_answers, compare_components, compare_end_to_end
+from blipkit.records.gates import Gate, raise_for
 from blipkit.runners.assemble import Loaded
 
 ARM = "torchscript float32"
 OUTPUTS = {"image_encoder": "image_states", "text_encoder": "question_states", "text_decoder": "logits"}
-KNOBS = {"arms": [ARM], "frames": 12, "flip_limit": 0.1, "compared_frames": 2}
+KNOBS = {"frames": 12, "flip_limit": 0.1, "compared_frames": 2}
 
 
 @pytest.fixture(scope="module")
 def chapter(tmp_path_factory):
     """03's names after it ran, cell by cell, on a sound candidate."""
-    names, cells = run_chapter("03_parity", KNOBS | {"results": str(tmp_path_factory.mktemp("results"))})
-    names["judging"] = "\n".join(source for source in cells if "tensor_gate(" in source or "decision_gate(" in source)
-    return names
+    results = str(tmp_path_factory.mktemp("results"))
+    return run_chapter("03_parity", KNOBS | {"results": results}, {"arms": [ARM]})[0]
 
 
-def judge_again(chapter) -> dict:
-    """Gate -> status and reason, after the candidate was changed: what is compared, and judged, by the chapter's cells."""
-    names = dict(chapter)
-    names["numbers"] = [*names["compare_calls"](), *chapter["ends"]]
-    exec(names["judging"], names)
+def judge_again(chapter) -> dict[str, tuple[str, str]]:
+    """Gate -> status and reason, after the candidate was changed: what is compared, and judged, by the chapter's verbs."""
+    compared = compare_components(chapter["panel"])
+    gates = [*compared.gates(), *chapter["ends"].gates(), *chapter["answers"].gates()]
     with pytest.raises(GateFailed):
-        names["raise_for"](names["gates"])
-    return {gate.gate: (gate.status, gate.reason) for gate in names["gates"]}
+        raise_for(gates)
+    return {gate.gate: (gate.status, gate.reason) for gate in gates}
 
 
 @pytest.fixture
 def plant(chapter, monkeypatch):
     """Put a changed copy of a component's module in the candidate's place."""
+    engine = chapter["panel"].engine
 
     def change(component: str, fault):
-        module = copy.deepcopy(chapter["components"][component].module)
+        module = copy.deepcopy(engine.components[component].module)
         with torch.no_grad():
             run = torch.inference_mode()((fault(module) or module).__call__)
-        for stages in chapter["pipelines"]()[ARM].stages.values():
+        for stages in engine.pipelines[ARM].stages.values():
             sound = stages[component]
             monkeypatch.setitem(stages, component, Loaded(sound.artifact, sound.component, run))
 
@@ -134,7 +135,7 @@ def test_a_decoder_that_sees_what_comes_fails(chapter, plant, monkeypatch):
 
 def test_another_image_processor_fails(chapter, monkeypatch):
     """A candidate that prepares frames otherwise is named before any component is blamed."""
-    pipeline = chapter["pipelines"]()[ARM]
+    pipeline = chapter["panel"].engine.pipelines[ARM]
     other = load_checkpoint("builtin:tiny-pets").processor
     other.image_processor.image_mean = [0.5, 0.5, 0.5]
     monkeypatch.setattr(pipeline, "checkpoint", dataclasses.replace(pipeline.checkpoint, processor=other))
@@ -144,18 +145,16 @@ def test_another_image_processor_fails(chapter, monkeypatch):
     assert {gates[f"parity {ARM} {name}"][0] for name in OUTPUTS} == {"PASS"}
 
 
-def test_the_pipeline_shows_what_its_pieces_do(chapter, plant, monkeypatch):
+def test_the_pipeline_shows_what_its_components_do(chapter, plant):
     """End to end the fault is in the scores, and at wide margins it is in the answers."""
     plant("text_decoder", transposed)
-    chapter["answers"].cache_clear()
-    names = dict(chapter)
-    (row,) = names["compare_scores"]()
-    names["numbers"] = [*chapter["numbers"], row]
-    names["rows"] = {ARM: chapter["decide"](ARM)}
-    chapter["answers"].cache_clear()
-    exec(names["judging"], names)
-    found = {gate.gate: gate for gate in names["gates"]}
+    again = dataclasses.replace(chapter["panel"])  # it has asked nobody yet
+    vars(again)["engine"] = chapter["panel"].engine  # where the fault is
+    ends, answers = compare_end_to_end(again), compare_answers(again)
+    (row,) = ends.rows
+    found: dict[str, Gate] = {gate.gate: gate for gate in (*ends.gates(), *answers.gates())}
     assert row["component"] == "pipeline" and row["output"] == "scores" and row["relative_l2"] > 1e-2
+    assert found[f"parity {ARM} pipeline"].status == "FAIL"
     assert found[f"decisions {ARM}"].status == "FAIL"
 
 

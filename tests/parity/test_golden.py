@@ -13,23 +13,32 @@ from conftest import run_chapter
 from PIL import Image
 
 from blipkit import isolate, load_checkpoint
-from blipkit.machine import host
-from blipkit.parity import golden
-from blipkit.run import preflight
 from blipkit.cli import entry
-from blipkit.model.buckets import parse_buckets
-from blipkit.parity.golden import MANIFEST, TENSORS, capture, check_bundle, find_bundle, frame_digest, read_bundle, software_gate
 from blipkit.errors import BadInput
 from blipkit.frames.frames import Frame, drawn_frames, load_frames
-from blipkit.profiles.profile import load_profile
 from blipkit.frames.questions import parse_questions
+from blipkit.machine import host
+from blipkit.model.buckets import parse_buckets
+from blipkit.parity import golden
+from blipkit.parity.golden import (
+    MANIFEST,
+    TENSORS,
+    capture,
+    check_bundle,
+    find_bundle,
+    frame_digest,
+    read_bundle,
+    software_gate,
+)
+from blipkit.profiles.profile import Profile, load_profile
+from blipkit.run import preflight
 
 ARM = "eager bfloat16"
 SETTINGS = ["parity.frames=12", "parity.compared_frames=2", f"common.arms=[{ARM}]", "common.required=[]"]
 
 
-def knobs(*settings: str) -> dict:
-    return load_profile("smoke", [*SETTINGS, *settings]).resolved()
+def profile(*settings: str) -> Profile:
+    return load_profile("smoke", [*SETTINGS, *settings])
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +51,7 @@ def bundle(tmp_path_factory, said):
     """What a machine in bfloat16 answered about 12 frames."""
     root = tmp_path_factory.mktemp("there")
     with contextlib.redirect_stdout(said):
-        capture(knobs(), ARM, root / "bundle", root / "artifacts")
+        capture(profile(), ARM, root / "bundle", root / "artifacts")
     return read_bundle(root / "bundle")
 
 
@@ -120,16 +129,16 @@ OTHER = [
 @pytest.mark.parametrize(("setting", "message"), OTHER)
 def test_a_bundle_of_something_else_is_refused(bundle, checkpoint_folders, setting, message):
     """Other weights, questions or shapes, said by name, with both sides."""
-    given = knobs(setting.replace("SMALL", str(checkpoint_folders["shallow"])))["common"]
-    asked, shapes = parse_questions(given["questions"]), parse_buckets(given["buckets"])
+    given = profile(setting.replace("SMALL", str(checkpoint_folders["shallow"]))).common
+    asked, shapes = parse_questions(given.questions), parse_buckets(given.buckets)
     with pytest.raises(BadInput, match=message):
-        check_bundle(bundle, load_checkpoint(given["checkpoint"]), asked, shapes)
+        check_bundle(bundle, load_checkpoint(given.checkpoint), asked, shapes)
 
 
 def test_another_image_processor_is_refused(bundle):
     """The fixed frame's pixels are not those of the other machine."""
-    pets, given = load_checkpoint("builtin:tiny-pets"), knobs()["common"]
-    asked, shapes = parse_questions(given["questions"]), parse_buckets(given["buckets"])
+    pets, given = load_checkpoint("builtin:tiny-pets"), profile().common
+    asked, shapes = parse_questions(given.questions), parse_buckets(given.buckets)
     check_bundle(bundle, pets, asked, shapes)
     pets.processor.image_processor.image_mean = [0.5, 0.5, 0.5]
     fresh = dataclasses.replace(pets)
@@ -142,10 +151,11 @@ def steps(bundle, tmp_path_factory):
     """The reference's way through the frames that were followed there."""
     from blipkit import assemble, trace
 
-    pets, given = load_checkpoint("builtin:tiny-pets"), knobs()["common"]
-    pieces = trace(isolate(pets), tmp_path_factory.mktemp("here"), "eager", shapes=parse_buckets(given["buckets"]))
+    pets, given = load_checkpoint("builtin:tiny-pets"), profile().common
+    here = tmp_path_factory.mktemp("here")
+    artifacts = trace(isolate(pets), here, "eager", shapes=parse_buckets(given.buckets))
     frames = [frame.image for frame in drawn_frames(2, 3)]
-    return assemble(pets, pieces).walk(frames, parse_questions(given["questions"]))
+    return assemble(pets, artifacts).walk(frames, parse_questions(given.questions))
 
 
 def test_outputs_are_those_of_the_same_inputs(bundle, steps):
@@ -219,7 +229,7 @@ def test_other_libraries_there_are_a_warning(copied):
 
 def test_pictures_go_along_only_when_asked_to(tmp_path):
     """They are then frames to ask about on the other machine, labels and all."""
-    capture(knobs(), ARM, tmp_path / "bundle", tmp_path / "artifacts", with_frames=True)
+    capture(profile(), ARM, tmp_path / "bundle", tmp_path / "artifacts", with_frames=True)
     bundle = read_bundle(tmp_path / "bundle")
     brought = load_frames(str(bundle.folder / "frames"), 12, seed=9)
     assert sorted(map(frame_digest, brought)) == sorted(map(frame_digest, drawn_frames(12, 3)))
@@ -232,7 +242,7 @@ def test_frames_of_ones_own_are_not_handed_on_by_accident(tmp_path):
     own.mkdir()
     for frame in drawn_frames(12, 5):
         frame.image.save(own / f"{frame.name}.png")
-    given = knobs(f"common.frames_from={own}")
+    given = profile(f"common.frames_from={own}")
     with pytest.raises(BadInput, match="--set common.share_frames=true"):
         capture(given, ARM, tmp_path / "bundle", tmp_path / "artifacts", with_frames=True)
     assert not (tmp_path / "bundle").exists()
@@ -241,7 +251,7 @@ def test_frames_of_ones_own_are_not_handed_on_by_accident(tmp_path):
 def test_an_emulated_arm_answers_nowhere(tmp_path):
     """It is no incumbent."""
     with pytest.raises(BadInput, match="imitates a device, and answers nowhere today"):
-        capture(knobs(), "neuron_emulated all bf16", tmp_path / "bundle", tmp_path / "artifacts")
+        capture(profile(), "neuron_emulated all bf16", tmp_path / "bundle", tmp_path / "artifacts")
 
 
 def test_a_folder_that_is_no_bundle_is_left_alone(tmp_path):
@@ -249,7 +259,7 @@ def test_a_folder_that_is_no_bundle_is_left_alone(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     with pytest.raises(BadInput, match="is there and is no bundle; pass another folder with --to"):
-        capture(knobs(), ARM, tmp_path / "mine", tmp_path / "artifacts")
+        capture(profile(), ARM, tmp_path / "mine", tmp_path / "artifacts")
     assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
 
 
@@ -260,10 +270,9 @@ def test_a_run_is_refused_before_it_starts(bundle, tmp_path):
         (["parity.frames=13"], "1 frames are not on both machines, first: no scene 3-12 there"),
         (['common.questions=["is it a?", "is it b?", "is it c?", "is it d?"]'], "questions is"),
     ):
-        profile = load_profile("smoke", [*SETTINGS, f"parity.incumbent={bundle.folder}", *settings])
         with pytest.raises(BadInput, match=message):
-            preflight.check(profile, tmp_path)
-    preflight.check(load_profile("smoke", [*SETTINGS, f"parity.incumbent={bundle.folder}"]), tmp_path)
+            preflight.check(profile(f"parity.incumbent={bundle.folder}", *settings), tmp_path)
+    preflight.check(profile(f"parity.incumbent={bundle.folder}"), tmp_path)
 
 
 def test_an_incumbent_that_is_neither_is_refused(tmp_path):
@@ -272,25 +281,46 @@ def test_an_incumbent_that_is_neither_is_refused(tmp_path):
         ("gpu-bundle", "expected a runner and a dtype"),
         ("no/such", "no/such is no whole bundle"),
     ):
-        profile = load_profile("smoke", [*SETTINGS, f"parity.incumbent={incumbent}"])
         with pytest.raises(BadInput, match=message):
-            preflight.check(profile, tmp_path)
+            preflight.check(profile(f"parity.incumbent={incumbent}"), tmp_path)
+
+
+def ask_beside(bundle, arm: str, results) -> dict:
+    """03's names after it compared an arm of this machine with a bundle."""
+    own = {"frames": 12, "compared_frames": 2, "flip_limit": 0.3}
+    here = {"incumbent": str(bundle.folder), "results": str(results)}
+    return run_chapter("03_parity", own | here, {"arms": [arm]})[0]
 
 
 def test_the_chapter_compares_with_a_bundle(bundle, tmp_path):
     """03 on the other machine: the incumbent's rows are recorded ones, its bound is the limit, its software is judged."""
-    own = {"arms": ["eager float32"], "frames": 12, "compared_frames": 2, "flip_limit": 0.3}
-    here = {"incumbent": str(bundle.folder), "results": str(tmp_path / "results")}
-    names, _ = run_chapter("03_parity", own | here)
+    names = ask_beside(bundle, "eager float32", tmp_path)
     gates = {gate.gate: gate for gate in names["gates"]}
     assert gates["incumbent's software"].status == "PASS"
     assert gates["parity eager float32 text_decoder"].status == "PASS"
-    assert gates["decisions eager float32"].limit == names["bound"] < 0.3
-    rows = names["out"].read("parity")
+    assert gates["decisions eager float32"].limit == names["answers"].incumbent_bound < 0.3
+    rows = names["study"].results.read("parity")
     assert {row["evidence"] for row in rows if row["arm"] == "incumbent"} == {"recorded"}
     assert {row["same_format"] for row in rows if row["arm"] == "incumbent"} == {"eager bfloat16"}
-    assert {"arm": "eager float32", "against": "incumbent"}.items() <= names["same"][-1].items()
+    assert {"arm": "eager float32", "against": "incumbent"}.items() <= names["pairs"].rows[-1].items()
     assert golden.FRAMES not in {path.name for path in bundle.folder.iterdir()}
+
+
+def test_capture_and_the_chapter_ask_the_same_engine(bundle, tmp_path):
+    """What an arm answered when it was captured, it answers in 03: no number and no answer differs by a bit."""
+    names = ask_beside(bundle, ARM, tmp_path)
+    mine, theirs = (
+        [
+            {k: v for k, v in row.items() if k not in ("arm", "evidence")}
+            for row in names["numbers"].rows
+            if row["arm"] == arm
+        ]
+        for arm in (ARM, "incumbent")
+    )
+    assert len(mine) > 3 and mine == theirs and {row["l2_ratio"] for row in mine} == {1}
+    assert {row["max_abs"] for row in names["numbers"].rows if row["arm"] == "eager float32"} == {0}
+    assert names["panel"].answers[ARM] == names["panel"].answers["incumbent"]
+    assert names["pairs"].rows[-1]["differ"] == 0 and names["pairs"].rows[-1]["against"] == "incumbent"
 
 
 def test_the_command_says_size_first_and_how_to_compare_last(tmp_path, monkeypatch, capsys):

@@ -12,18 +12,19 @@ from scipy.spatial.distance import cosine
 from torchmetrics.functional.audio import signal_noise_ratio
 
 from blipkit import Bucket, isolate, load_checkpoint
-from blipkit.runners.arms import REFERENCE, ROUNDOFF, format_reference, parse_arm
-from blipkit.runners.neuron.options import CASTS
 from blipkit.parity.tensors import ROUTES, Limits, compare, route, tensor_gate
+from blipkit.runners.arms import REFERENCE, ROUNDOFF, format_reference, parse_arm
 from blipkit.runners.kinds import eager
-from blipkit.runners.kinds.neuron_emulated import emulate, export
+from blipkit.runners.neuron.casts import emulate, export
+from blipkit.runners.neuron.options import CASTS
 
+ARM = "torchscript bfloat16"
 LIMITS = Limits({"float32": 1e-4, "bfloat16": 0.05, "float16": 0.005}, 1.0, 0.99)
 VALUES = st.lists(st.floats(-1e3, 1e3, allow_subnormal=False), min_size=2, max_size=40, unique=True)
 SEEDS = st.integers(0, 2**16)
 
 
-def row(one, arm="arm", precision="bfloat16", same_format="eager bfloat16", component="text_decoder") -> dict:
+def row(one, arm=ARM, precision="bfloat16", same_format="eager bfloat16", component="text_decoder") -> dict:
     """A Comparison as 03 records it."""
     about = {"arm": arm, "component": component, "output": "logits", "precision": precision}
     return {**about, "same_format": same_format if one.sigma_ratio is not None else None, **one.row()}
@@ -174,7 +175,7 @@ def test_what_proves_nothing_is_invalid(reference, said):
 def test_a_component_that_nothing_called_is_invalid():
     """No row of it, no evidence."""
     found = row(compare(torch.arange(4.0), torch.arange(4.0)))
-    gate = tensor_gate("arm", "text_encoder", [found], LIMITS)
+    gate = tensor_gate(ARM, "text_encoder", [found], LIMITS)
     assert gate.status == "INVALID" and "no request called it" in gate.reason
 
 
@@ -252,7 +253,7 @@ def test_the_gate_takes_the_worst_call():
 def test_gates_say_where_their_figures_come_from():
     """An emulated arm's are emulated, whether it passes or not; an incumbent's from elsewhere recorded."""
     a, c, b = three(ours=0.0039)
-    for arm, evidence in (("neuron_emulated all bf16", "emulated"), ("incumbent", "recorded"), ("arm", "measured")):
+    for arm, evidence in (("neuron_emulated all bf16", "emulated"), ("incumbent", "recorded"), (ARM, "measured")):
         gates = [
             judged(compare(a, c, b), arm=arm),
             judged(compare(a, a * 9), arm=arm),

@@ -1,0 +1,104 @@
+"""Ask several arms the same: 03_parity compares what they say, `blipkit capture` keeps it."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from blipkit.frames.frames import Frame, images
+from blipkit.frames.questions import Question, parse_questions
+from blipkit.model.buckets import Bucket, parse_buckets
+from blipkit.model.checkpoints import Checkpoint
+from blipkit.model.components import Components, isolate
+from blipkit.model.pipeline import Answer, Pipeline, Step
+from blipkit.profiles.common import Common
+from blipkit.runners.arms import REFERENCE, parse_arm
+from blipkit.runners.assemble import assemble
+from blipkit.runners.compile import trace_arms
+from blipkit.runners.workers import Apart
+
+
+class Engine:
+    """The reference and other arms, each a pipeline on its own compiled components.
+
+    Nothing is compiled or assembled before an arm is asked. Components that hold a NeuronCore are
+    loaded in a child, which `close` ends.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, arms: Sequence[str], common: Common, artifacts: Path
+    ):
+        """arms: beside the reference, which comes first; artifacts: where compiled ones are."""
+        self.checkpoint, self.common, self.artifacts = checkpoint, common, artifacts
+        self.arms = list(dict.fromkeys([REFERENCE, *arms]))
+        self._apart = Apart()
+
+    @cached_property
+    def components(self) -> Components:
+        """The checkpoint taken apart, in the order that data takes."""
+        return isolate(self.checkpoint)
+
+    @cached_property
+    def questions(self) -> list[Question]:
+        """What is asked about each frame."""
+        return parse_questions(self.common.questions)
+
+    @cached_property
+    def buckets(self) -> list[Bucket]:
+        """The static shapes that the arms are compiled for."""
+        return parse_buckets(self.common.buckets)
+
+    @property
+    def block(self) -> int:
+        """How many frames are asked about at once: those of the largest bucket."""
+        return max(bucket.frames for bucket in self.buckets)
+
+    @cached_property
+    def pipelines(self) -> dict[str, Pipeline]:
+        """Arm -> its pipeline. What is not compiled yet is compiled now."""
+        torch.set_num_threads(self.common.threads)
+        asked = [parse_arm(arm) for arm in self.arms]
+        flags = self.common.compiler_flags
+        compiled = trace_arms(self.components, self.artifacts, asked, self.buckets, flags)
+        return {
+            arm: assemble(self.checkpoint, artifacts, self._apart.load)
+            for arm, artifacts in zip(self.arms, compiled, strict=True)
+        }
+
+    @property
+    def reference(self) -> Pipeline:
+        return self.pipelines[REFERENCE]
+
+    def walk(self, frames: Sequence[Frame]) -> list[Step]:
+        """Every call of a component that the reference's answers took, with its tensors."""
+        return self.reference.walk(images(frames), self.questions)
+
+    def outputs(self, step: Step) -> dict[str, Tensor]:
+        """Arm -> what its component makes of the tensors that the reference's got in a step."""
+        return {
+            arm: pipeline.stages[step.bucket][step.component](*step.inputs)
+            for arm, pipeline in self.pipelines.items()
+        }
+
+    def answers(
+        self, frames: Sequence[Frame], counts: Mapping[str, int]
+    ) -> dict[str, list[list[Answer]]]:
+        """Arm -> [frame][question]: what it answers about the first `counts[arm]` of the frames.
+
+        Frames are asked about in blocks. A block's pixels are prepared once, by the reference.
+        """
+        pictures = images(frames)
+        given: dict[str, list[list[Answer]]] = {arm: [] for arm in counts}
+        for start in range(0, max(counts.values()), self.block):
+            pixels = self.reference.preprocess(pictures[start : start + self.block])
+            for arm, count in counts.items():
+                wanted = pixels[: max(count - start, 0)]
+                if len(wanted):
+                    given[arm] += self.pipelines[arm].answer(wanted, self.questions)
+        return given
+
+    def close(self) -> list[dict]:
+        """End the child that holds a NeuronCore, if any; rows that prove what it executed."""
+        return self._apart.close()
