@@ -11,6 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # beside a run in the background,
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,7 @@ from pathlib import Path
 import hypothesis
 import nbformat
 import pytest
+import yaml
 
 from blipkit.machine import host
 from blipkit.paths import NOTEBOOKS, ROOT
@@ -232,15 +234,24 @@ def foreign(request, background_runs) -> Path:
     return background_runs[request.param].result()
 
 
-def run_chapter(stem: str, knobs: dict) -> tuple[dict, list[str]]:
-    """A notebook's names after its cells were executed here with these knobs, and the sources of those cells."""
+def run_chapter(stem: str, knobs: dict, common: dict | None = None) -> tuple[dict, list[str]]:
+    """A notebook's names after its cells were executed here with these knobs, and the sources of those cells.
+
+    common: knobs that chapters share; they are passed as a profile of their own.
+    """
     notebook = nbformat.read(NOTEBOOKS / f"{stem}.ipynb", as_version=4)
     names = {"__name__": "chapter", "__annotations__": {}}
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    for cell in cells:
-        exec(cell.source, names)
-        if "parameters" in cell.metadata.get("tags", []):
-            names |= knobs
+    with tempfile.TemporaryDirectory() as folder:
+        given = dict(knobs)
+        if common is not None:
+            profile = Path(folder, "shared.yaml")
+            profile.write_text(yaml.safe_dump({"common": common}))
+            given["profile"] = str(profile)
+        for cell in cells:
+            exec(cell.source, names)
+            if "parameters" in cell.metadata.get("tags", []):
+                names.update(given)
     return names, [cell.source for cell in cells]
 
 

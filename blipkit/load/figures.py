@@ -105,7 +105,8 @@ def draw_chart(rows: Sequence[dict], what: str, limit_ms: float) -> None:
     if limit_ms < 2 * cells[known].max().max():  # one far above would press the rest to the floor
         ax.axhline(limit_ms, color=LINE, linestyle="--", label=f"target {limit_ms:g} ms")
     ax.set_ylim(bottom=0)
-    ax.legend()
+    if known:
+        ax.legend()
     pairs = zip(cells.setting, cells.p50_ms, strict=True)
     told = ", ".join(f"{setting} {ms:.1f} ms" for setting, ms in pairs)
     show(figure, f"{what}: p50 at {told}", cells[["setting", "state", *known]])

@@ -53,7 +53,7 @@ DOUBTS = (
 )
 # of every row of a grid, so that one of an older kit is told from it
 KEYS = (*SHOWN, *DOUBTS, "within_target", "percentile", "best")
-NOT_RECORDED = [{"04": "not recorded"}]  # what a table says where a replay's folder has nothing
+NOT_RECORDED = [{"settings": "not recorded"}]
 
 
 def settings_of(study: Study) -> list[Setting]:
@@ -209,7 +209,7 @@ def measure_grid(study: Study, asked: Asked) -> Grid:
         name = setting.samples_name(run)
         frames.append(keep_run(study, name, setting, run, runs))
         if name in results.lacking:
-            return as_recorded(study, f"samples {name}")
+            return as_recorded(study, f"requests of {setting}")
         print(f"{setting}: {len(frames[-1])} requests")
     requests = pandas.concat(frames, ignore_index=True)
     counts = recorded or results.measure("runs", lambda: runs.counts)

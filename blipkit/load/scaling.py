@@ -14,6 +14,7 @@ import numpy as np
 
 from blipkit.display.tables import show_table
 from blipkit.load.grid import Grid
+from blipkit.load.runs import with_values
 from blipkit.study import Study
 
 DRAWS = 500  # of throughputs within their intervals, for the law's own intervals
@@ -22,33 +23,33 @@ INTERVAL_SD = 2 * 1.96  # standard deviations in a 95 % interval
 
 @dataclass(frozen=True)
 class Scalability:
-    """laws: for each arm, placement and number of servers with three numbers of clients, a law."""
+    """laws: for each arm, placement and number of servers with three numbers of clients, a law.
+
+    recorded: False where a replay's folder has no settings to fit.
+    """
 
     laws: list[dict]
+    recorded: bool = True
 
     def table(self) -> None:
         """Each law's coefficients with their intervals, its peak, and how far it is off."""
-        rows = self.laws or [{"law": "three numbers of clients are needed"}]
+        none = "three numbers of clients are needed" if self.recorded else "not recorded"
+        rows = self.laws or [{"law": none}]
         show_table(rows, "The universal scalability law, by number of servers")
 
 
 def fit_laws(study: Study, grid: Grid) -> Scalability:
     """A law for each arm, placement and number of servers; it writes records of `scalability`."""
+    if not grid.rows:
+        return Scalability([], recorded=False)
     laws = []
     for (arm, placement), count in itertools.product(grid.groups, study.knobs.servers):
         own = [row for row in grid.groups[arm, placement] if row["servers"] == count]
         if fit := fit_usl(own):
             saturated = next(row["clients"] for row in own if row["saturated"])
-            law_row = {
-                "arm": arm,
-                "placement": placement,
-                "servers": count,
-                "saturated_at": saturated,
-            }
-            law_row.update(fit)
-            laws.append(law_row)
-    if grid.rows:
-        study.results.write("scalability", laws)
+            about = {"arm": arm, "placement": placement, "servers": count}
+            laws.append(with_values(dict(about, saturated_at=saturated), fit))
+    study.results.write("scalability", laws)
     return Scalability(laws)
 
 
