@@ -16,11 +16,11 @@ import numpy as np
 from virtual import closed
 
 from blipkit import Bucket, isolate, load_checkpoint, trace
-from blipkit.machine import child, host
 from blipkit.load.clients import Asking
 from blipkit.load.measure import Measured, measure_setting
 from blipkit.load.requests import read_requests
 from blipkit.load.setting import ServerOptions, Setting, Workload
+from blipkit.machine import child, host
 from blipkit.paths import ROOT
 from blipkit.records.results import Results
 from blipkit.runners.artifacts import Artifacts
