@@ -51,10 +51,17 @@ def draw_split(rows: Sequence[dict]) -> None:
     split, told = [], []
     for name, row in zip(names, rows, strict=True):
         parts = {part: row[part] or 0 for part in PARTS}
-        split.append(dict(setting=name, **parts))
+        split.append(with_setting(name, parts))
         queued, served = parts["queued_ms"], parts["service_ms"]
         told.append(f"{name}: {queued:.1f} ms queued, {served:.1f} ms served")
     show(figure, "; ".join(told), split, detail=True)
+
+
+def with_setting(name: str, parts: dict[str, float]) -> dict[str, str | float]:
+    """A setting's row of the data under a figure."""
+    row = {"setting": name}
+    row.update(parts)
+    return row
 
 
 def draw_over_time(
@@ -86,8 +93,8 @@ def draw_over_time(
 def draw_cpu(ax, samples: pandas.DataFrame) -> None:
     """Our share of all cores over time, on axes of its own."""
     label = "our share of the CPU"
-    style = {"color": COLOURS[1], "marker": "x", "linestyle": ":", "label": label}
-    ax.plot(samples["at"], samples.cpu_percent, **style)
+    at, percent = samples["at"], samples.cpu_percent
+    ax.plot(at, percent, color=COLOURS[1], marker="x", linestyle=":", label=label)
     ax.set(ylim=(0, 105), ylabel="percent of all cores")
     ax.grid(False)
 

@@ -1,6 +1,7 @@
 """The gates of 04: answers under load, what became of each request, is the target held."""
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 from blipkit.load.recommend import best_setting
 from blipkit.load.setting import name_of
@@ -106,7 +107,7 @@ def target_gate(rows: Sequence[dict], limit_ms: float, shared: bool) -> Gate:
         return no_verdict(rows, known, limit_ms, shared)
     shown = best_setting(rows, limit_ms, shared)
     if shown is None:
-        shown = min(settled, key=lambda row: row["latency_high_ms"])
+        shown = min(settled, key=itemgetter("latency_high_ms"))
     high_ms, name = shown["latency_high_ms"], name_of(shown)
     said = f"p{shown['percentile']:g} of {name}, upper end of its 95 % interval, ms"
     advice = f"not reachable here; fastest is {high_ms:.0f} ms at {name}"

@@ -27,7 +27,7 @@ def workload_of(study: Study, setting: Setting, run: int) -> Workload:
     """What clients ask in one run of a setting; each run has a seed of its own."""
     knobs, common = study.knobs, study.common
     work = Workload(
-        checkpoint=common.checkpoint,
+        checkpoint=study.checkpoint.source,
         questions=common.questions,
         frames=frame_source(study),
         seconds=knobs.seconds,
