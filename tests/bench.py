@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
@@ -15,13 +16,17 @@ import numpy as np
 from virtual import closed
 
 from blipkit import Bucket, isolate, load_checkpoint, trace
+from blipkit.load.clients import Asking
+from blipkit.load.measure import Measured, measure_setting
+from blipkit.load.requests import read_requests
+from blipkit.load.setting import ServerOptions, Setting, Workload
 from blipkit.machine import child, host
-from blipkit.runners.artifacts import Artifacts
-from blipkit.serving.scheduler import Dispatcher
-from blipkit.load.measure import measure_setting, read_requests
 from blipkit.paths import ROOT
 from blipkit.records.results import Results
+from blipkit.runners.artifacts import Artifacts
 from blipkit.runners.assemble import load_artifact
+from blipkit.serving.answering import NOTHING, FrameSource
+from blipkit.serving.scheduler import Dispatcher
 from blipkit.serving.server import Server
 from blipkit.statistics import mean_interval, rate
 
@@ -50,11 +55,16 @@ def null_call_us(calls: int = 20_000) -> float:
     return median(taken) * 1e6
 
 
+def measure_null(servers: int, clients: int, seconds: float, placement: str = "threads") -> Measured:
+    """The harness alone: everything but a model."""
+    setting = Setting("null float32", NOTHING, placement, servers, clients)
+    work = Workload("none", [], FrameSource("drawn", 16, 3), seconds, warmup_s=0.2)
+    return measure_setting(Artifacts([]), setting, work, ServerOptions())
+
+
 def null_load(servers: int, clients: int, placement: str = "threads", seconds: float = 3.0) -> dict:
     """The harness alone under load: requests per second, latency in us, CPU of servers and clients a request in us."""
-    frames = {"source": "drawn", "count": 16, "seed": 3}
-    counts = (servers, clients, seconds, 0.2, 1)
-    found = measure_setting(Artifacts([]), "none", [], frames, *counts, call="nothing", placement=placement)
+    found = measure_null(servers, clients, seconds, placement)
     requests, cores = found.requests[found.requests.scheduled >= 0], found.counts["cores"]
     latency = 1e6 * (requests.received - requests.scheduled)
     cpu_us = 1e4 * found.counts["host_percent"] * cores * seconds / len(requests)
@@ -89,8 +99,8 @@ def echo_us(times: int = 20_000) -> float:
 
 def memory_growth_mib(requests: int = 1_000_000) -> dict:
     """A million null requests: resident memory of all processes after a tenth of them, and at the end."""
-    frames, seconds = {"source": "drawn", "count": 16, "seed": 3}, requests / null_load(1, 8)["requests_per_s"]
-    kept = measure_setting(Artifacts([]), "none", [], frames, 1, 8, seconds, 0.2, 1, call="nothing")
+    seconds = requests / null_load(1, 8)["requests_per_s"]
+    kept = measure_null(1, 8, seconds)
     memory = [1024 * row["memory_gib"] for row in kept.samples if 0 <= row["at"] <= seconds]
     tenth = len(memory) // 10
     row = {"requests": len(kept.requests), "mib_after_a_tenth": memory[tenth], "mib_at_the_end": memory[-1]}
@@ -112,8 +122,15 @@ def closed_system(clients: int = 6, workers: int = 2, think_s: float = 0.02, ser
         server = Server([ask] * workers, Dispatcher(workers, clients, overdue_s=60), f"{folder}/socket", clients)
         thread = threading.Thread(target=server.run)
         thread.start()
-        asking = {"record": f"{folder}/requests", "address": f"{folder}/socket", "count": clients, "expected": [0] * 16}
-        told = child.call("blipkit.load.clients:ask", timeout_s=120, warmup_s=0.0, seconds=30.0, patience_s=5.0, think_s=think_s, **asking)  # fmt: skip
+        asking = Asking(clients, seconds=30.0, warmup_s=0.0, patience_s=5.0, think_s=think_s)
+        told = child.call(
+            "blipkit.load.clients:ask",
+            timeout_s=120,
+            record=f"{folder}/requests",
+            address=f"{folder}/socket",
+            expected=[0] * 16,
+            asking=asdict(asking),
+        )
         thread.join()
         requests, _ = read_requests(Path(folder, "requests"), told["start"])
     done = requests[(requests.received >= 1) & (requests.received < 30)].sort_values(

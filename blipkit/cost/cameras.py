@@ -9,7 +9,8 @@ from blipkit.cost.knobs import Cost
 from blipkit.cost.pricing import Pricing, StudyPrices, say_not_recorded
 from blipkit.display.sliders import explore
 from blipkit.display.tables import show_table
-from blipkit.load.scaling import best_cell, name_of
+from blipkit.load.recommend import best_setting
+from blipkit.load.setting import name_of
 from blipkit.study import Study
 
 DEAREST_USD_PER_HOUR = 10.0  # where the slider of a price ends
@@ -58,7 +59,7 @@ class Fleets:
         cameras: float,
     ) -> None:
         """The setting that 04 would recommend within another target, and what it would cost."""
-        chosen = best_cell(self.pricing.rows, target_ms, self.pricing.shared)
+        chosen = best_setting(self.pricing.rows, target_ms, self.pricing.shared)
         if chosen is None:
             print(f"no setting holds {target_ms:g} ms; see 04 for the fastest")
             return

@@ -1,5 +1,7 @@
-"""What refuses knobs of 04_concurrency before anything runs: values that alone are right and cannot be, here or together."""
+"""What refuses knobs of 04_concurrency before anything runs.
 
+Values that alone are right and cannot be, on this machine or together.
+"""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +15,7 @@ SETTING_S = 10  # to start a setting's processes and end them, by experience
 
 
 def check_arms_under_load(knobs: Concurrency, arms: Sequence[Arm]) -> None:
-    """Only arms that there are, that have a speed, and that have a core where a placement needs one, are put under load."""
+    """Only arms that have a speed are put under load, and on NeuronCores those that hold one."""
     for arm in arms[: knobs.arms_under_load]:
         check_timed(arm)
         if not arm.spec.holds_core and "contexts" in knobs.placements:
@@ -24,13 +26,15 @@ def check_arms_under_load(knobs: Concurrency, arms: Sequence[Arm]) -> None:
 def check_number_of_arms(knobs: Concurrency, arms: Sequence[Arm]) -> None:
     """As many arms under load as there are, at most."""
     if knobs.arms_under_load > len(arms):
-        raise BadInput(f"concurrency.arms_under_load is {knobs.arms_under_load}; common.arms has {len(arms)}")
+        said = f"concurrency.arms_under_load is {knobs.arms_under_load}"
+        raise BadInput(f"{said}; common.arms has {len(arms)}")
 
 
 def check_percentile(knobs: Concurrency) -> None:
     """A percentile that a latency can have."""
     if knobs.percentile >= 100:
-        raise BadInput(f"concurrency.percentile is {knobs.percentile}; expected less than 100, such as 90 or 99")
+        said = f"concurrency.percentile is {knobs.percentile}"
+        raise BadInput(f"{said}; expected less than 100, such as 90 or 99")
 
 
 def check_servers(knobs: Concurrency) -> None:
@@ -38,16 +42,22 @@ def check_servers(knobs: Concurrency) -> None:
     most, cores = max(knobs.servers), host.usable_cores()
     if most > cores and not knobs.oversubscribe:
         said = f"{most} servers on {cores} cores take turns instead of serving"
-        raise BadInput(f"concurrency.servers: {said}; name fewer, or say concurrency.oversubscribe: true")
+        advice = "name fewer, or say concurrency.oversubscribe: true"
+        raise BadInput(f"concurrency.servers: {said}; {advice}")
 
 
 def check_grid_time(knobs: Concurrency, limit_s: int) -> None:
     """All settings together take no longer than a cell may."""
-    settings = knobs.arms_under_load * len(knobs.placements) * len(knobs.servers) * len(knobs.clients)
-    runs, once_s = (settings + 2) * knobs.repeats, SETTING_S + knobs.warmup + knobs.seconds
+    placed = knobs.arms_under_load * len(knobs.placements)
+    settings = placed * len(knobs.servers) * len(knobs.clients)
+    runs = (settings + 2) * knobs.repeats
+    once_s = SETTING_S + knobs.warmup + knobs.seconds
     if runs * once_s <= limit_s:
         return
     left = math.floor(limit_s / runs - SETTING_S - knobs.warmup)
-    advice = f"take concurrency.seconds={left}" if left >= 1 else "name fewer servers or clients, or fewer repeats"
-    took = f"{runs} runs of about {once_s:g} s take {runs * once_s / 60:.0f} minutes, a cell may take {limit_s / 60:.0f}"
+    advice = "name fewer servers or clients, or fewer repeats"
+    if left >= 1:
+        advice = f"take concurrency.seconds={left}"
+    took = f"{runs} runs of about {once_s:g} s take {runs * once_s / 60:.0f} minutes"
+    took = f"{took}, a cell may take {limit_s / 60:.0f}"
     raise BadInput(f"concurrency: {took}; {advice}, or raise common.cell_limit_s")

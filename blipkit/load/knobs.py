@@ -11,7 +11,9 @@ class Concurrency(Section):
 
     name = "concurrency"
 
-    arms_under_load: int = knob(1, "how many of the arms, from the first, are put under load", "arms")
+    arms_under_load: int = knob(
+        1, "how many of the arms, from the first, are put under load", "arms"
+    )
     placements: list[str] = knob(
         ["threads"],
         "what the servers share: threads (a pipeline), processes, contexts (a core each)",
@@ -20,17 +22,25 @@ class Concurrency(Section):
     servers: list[int] = knob([1, 2], "server threads")
     oversubscribe: bool = knob(False, "more servers than the machine has cores, all the same")
     clients: list[int] = knob([1, 2, 4], "closed-loop clients")
-    think_ms: float = knob(0.0, "mean time that a client lets pass before it asks again", "ms", within=ZERO_OR_MORE)
+    think_ms: float = knob(
+        0.0, "mean time that a client lets pass before it asks again", "ms", within=ZERO_OR_MORE
+    )
     batch: int = knob(1, "that a server takes at once, if so many wait", "requests")
-    batch_wait_ms: float = knob(0.0, "how long the first of them waits for the others", "ms", within=ZERO_OR_MORE)
-    seconds: float = knob(1.0, "measured time of a setting, again where it does not hold still", "s")
+    batch_wait_ms: float = knob(
+        0.0, "how long the first of them waits for the others", "ms", within=ZERO_OR_MORE
+    )
+    seconds: float = knob(
+        1.0, "measured time of a setting, again where it does not hold still", "s"
+    )
     warmup: float = knob(
         0.3,
         "of a round of warm-up; there are as many as it takes to be steady, at most five",
         "s",
         within=ZERO_OR_MORE,
     )
-    repeats: int = knob(1, "times that the whole grid is measured; intervals then show what changes from run to run")
+    repeats: int = knob(
+        1, "times that the whole grid is measured; intervals then show what changes from run to run"
+    )
     distinct_frames: int = knob(16, "that the clients ask about, each once per pass", "frames")
     repeat_share: float = knob(
         0.0,

@@ -1,123 +1,200 @@
-"""Load: S servers answer what C closed-loop clients ask, measured in a fresh group of child processes for every setting.
+"""Load: S servers answer what C closed-loop clients ask, in fresh child processes each time.
 
-A request is a frame's index; serving it is everything from the decoded frame to the answers of all questions. Latency
-is from when a client meant to send to when it has its answer, so that whoever delays a request is charged for it. Left out:
-loading, decoding image files, and the warm-up, which is recorded with times below zero.
+A request is a frame's index; serving it is everything from the decoded frame to the answers of all
+questions. Latency is from when a client meant to send to when it has its answer, so that whoever
+delays a request is charged for it. Left out: loading, decoding image files, and the warm-up, which
+is recorded with times below zero.
 """
 
-import collections
 import contextlib
 import json
 import os
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import numpy as np
+import pandas
 
-from blipkit.errors import BadInput, BlipkitError, nearest
-from blipkit.frames.frames import load_frames
-from blipkit.load.clients import FIELDS, FORMATS, TRIES, WARMUP_ROUNDS
+from blipkit.errors import BlipkitError
+from blipkit.load.clients import TRIES, WARMUP_ROUNDS, Asking
+from blipkit.load.requests import read_requests
+from blipkit.load.setting import ServerOptions, Setting, Workload, check_setting
 from blipkit.machine import child
 from blipkit.machine.monitor import EVERY_S, Monitor, share
 from blipkit.runners.arms import check_timed
 from blipkit.runners.artifacts import Artifacts
 from blipkit.runners.neuron.messages import explained
-from blipkit.runners.neuron.proof import LINGER_S, Watch, settle
+from blipkit.runners.neuron.proof import LINGER_S, Watch
 from blipkit.runners.workers import check_host_memory
-from blipkit.serving.placement import CALLS, NOTHING, PLACEMENTS, START_S, copies_of, neuron_cores, predicted_gib
+from blipkit.serving.answering import Answering, place_of
+from blipkit.serving.placement import START_S, copies_of, neuron_cores, predicted_gib
+from blipkit.serving.process import READY, SOCKET, Service
 from blipkit.serving.protocol import STATUSES
-from blipkit.serving.scheduler import Dispatcher
-from blipkit.serving.server import COUNTED, Server, digest
+from blipkit.serving.server import COUNTED
 
-Measured = collections.namedtuple("Measured", "requests counts samples executions")  # see measure_setting
 PATIENCE_S = 120  # that a request may take, after which its worker is given up
 STOP_S = 60  # allowance for a child to finish what it has begun
+REQUESTS = "requests"  # the clients' file, in the folder that they share with the servers
+# what `Clients.run` counts; all 0 where the clients died
+TOLD = (*STATUSES, "sent", "twice", "warmup_rounds", "tries", "clients_cpu_s")
 
 
-def measure_setting(artifacts: Artifacts, checkpoint: str, questions: list, frames: dict, servers: int, clients: int,
-                    seconds: float, warmup_s: float, threads: int, call: str = "pipeline", placement: str = "threads",
-                    limit: int = 0, batch: int = 1, batch_wait_s: float = 0.0, **asking) -> Measured:  # fmt: skip
-    """Start the servers in one child and the clients in another, and let these ask for `seconds`.
+@dataclass(frozen=True)
+class Measured:
+    """One run of a setting.
 
-    frames: what `load_frames` takes. threads: torch's own, of each server. call: see CALLS, or NOTHING for the harness
-    alone; placement: see PLACEMENTS. limit: requests inside at most, more are refused; 0 for no limit. batch: requests
-    served at once, which wait at most batch_wait_s for each other. asking: think_s, repeat_share and seed of `Clients`. A
-    server or client that dies is a `problem` of the run; what cannot even start raises.
-
-    Measured.requests: a pandas frame, FIELDS of each request, times in s from the start of measuring, status in words.
-    counts: what clients and server counted, shares of the CPU, `problem`: what went wrong, in words. samples: the machine's,
-    `at` on the requests' clock. executions: what proves that a Neuron device executed it; none elsewhere.
+    requests: a pandas frame, `load.requests.FIELDS` of each, times in s from the start of
+    measuring, status in words; counts: what clients and servers counted, shares of the CPU, and
+    `problem`: what went wrong, in words; samples: the machine's, `at` on the requests' clock;
+    executions: what proves that a Neuron device executed it; none elsewhere.
     """
-    for what, seen, known in (("call", call, (*CALLS, NOTHING)), ("placement", placement, PLACEMENTS)):
-        if seen not in known:
-            raise BadInput(f"{what} is {seen!r}; {nearest(seen, known)}")
-    if (least := min(servers, clients, seconds, threads, batch)) <= 0:
-        raise BadInput(f"servers, clients, seconds, threads or batch is {least}; expected more than zero")
+
+    requests: pandas.DataFrame
+    counts: dict
+    samples: list[dict]
+    executions: list[dict]
+
+
+@dataclass
+class Ended:
+    """What the two children returned; empty where one died, which `problems` tells in words."""
+
+    by_clients: dict = field(default_factory=dict)
+    by_servers: dict = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def measure_setting(
+    artifacts: Artifacts,
+    setting: Setting,
+    work: Workload,
+    options: ServerOptions,
+) -> Measured:
+    """Start the servers in one child and the clients in another, and let these ask for a while.
+
+    A server or client that dies is a `problem` of the run; what cannot even start raises.
+    """
+    check_setting(setting, work, options)
     for artifact in artifacts:
         check_timed(artifact.arm)
     cores = neuron_cores(artifacts)
-    copies = copies_of(placement, servers, cores)
-    forecast = {"predicted_host_gib": predicted_gib(artifacts, copies)}
+    copies = copies_of(setting.placement, setting.servers, cores)
+    need_gib = predicted_gib(artifacts, copies)
     if copies > 1:
-        check_host_memory(f"{copies} pipelines", forecast["predicted_host_gib"])
-    most_s = WARMUP_ROUNDS * warmup_s + TRIES * seconds + PATIENCE_S + STOP_S
-    asked = {"checkpoint": checkpoint, "questions": questions, "frames": frames, "call": call, "torch_threads": threads}
-    asked["pieces"] = [(str(artifact.folder), asdict(artifact.bucket)) for artifact in artifacts]
-    dispatch = {"limit": limit or clients, "batch": batch, "wait_s": batch_wait_s, "overdue_s": PATIENCE_S}
-    placed = {"placement": placement, "cores": cores, "servers": servers, "clients": clients, "dispatch": dispatch}
-    asking |= {"count": clients, "warmup_s": warmup_s, "seconds": seconds, "patience_s": PATIENCE_S + 1}
-    told, found, problems = {}, {}, []
+        check_host_memory(f"{copies} pipelines", need_gib)
+    service = service_of(artifacts, setting, work, options, cores)
+    executions = []
     with explained(), contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="blipkit-")))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="blipkit-"))
         watch = stack.enter_context(Watch()) if cores else None
-        monitor, pool = stack.enter_context(Monitor()), stack.enter_context(ThreadPoolExecutor(1))
-        placed |= {"threads": threads, "timeout_s": START_S * copies + LINGER_S + most_s, "folder": str(folder)}
-        placed["environment"] = watch.environment if watch else {}
-        serving = pool.submit(child.call, "blipkit.load.measure:serve", asked=asked, **placed)
-        while not (folder / "ready.json").exists():
-            with contextlib.suppress(TimeoutError):
-                serving.result(timeout=0.01)  # raises what kept it from starting
-        asking |= {"address": str(folder / "socket"), "record": str(folder / "requests")}
-        asking["expected"] = json.loads((folder / "ready.json").read_text())
+        monitor = stack.enter_context(Monitor())
+        environment = watch.environment if watch else {}
+        ended = run_both(Path(folder), service, work, START_S * copies, environment)
+        requests, start = read_requests(Path(folder, REQUESTS), ended.by_clients.get("start"))
+        if watch and ended.by_servers:
+            executions = [watch.row(ended.by_servers["settled"])]
+            executions[0]["predicted_host_gib"] = need_gib
+    samples = [dict(row, at=row["at"] - start) for row in monitor.rows]
+    return Measured(requests, counts_of(ended, work.seconds, samples), samples, executions)
+
+
+def service_of(
+    artifacts: Artifacts,
+    setting: Setting,
+    work: Workload,
+    options: ServerOptions,
+    cores: list[int],
+) -> Service:
+    """What the serving child is told."""
+    answering = Answering(
+        checkpoint=work.checkpoint,
+        components=[place_of(artifact) for artifact in artifacts],
+        questions=list(work.questions),
+        frames=work.frames,
+        call=setting.call,
+        threads=options.threads,
+    )
+    return Service(
+        answering=answering,
+        placement=setting.placement,
+        cores=cores,
+        servers=setting.servers,
+        clients=setting.clients,
+        limit=options.limit or setting.clients,
+        batch=options.batch,
+        batch_wait_s=options.batch_wait_s,
+        overdue_s=PATIENCE_S,
+    )
+
+
+def run_both(
+    folder: Path, service: Service, work: Workload, start_s: float, environment: dict[str, str]
+) -> Ended:
+    """The servers in one child, and when they are ready, the clients in another.
+
+    folder: which they share; start_s: what loading may take; environment: more of the servers'.
+    """
+    most_s = WARMUP_ROUNDS * work.warmup_s + TRIES * work.seconds + PATIENCE_S + STOP_S
+    ended = Ended()
+    with ThreadPoolExecutor(1) as pool:
+        serving = pool.submit(
+            child.call,
+            "blipkit.serving.process:serve",
+            timeout_s=start_s + LINGER_S + most_s,
+            threads=service.answering.threads,
+            environment=environment,
+            folder=str(folder),
+            told=asdict(service),
+        )
+        expected = wait_until_ready(folder / READY, serving)
         try:
-            told = child.call("blipkit.load.clients:ask", timeout_s=most_s, **asking)
+            ended.by_clients = child.call(
+                "blipkit.load.clients:ask",
+                timeout_s=most_s,
+                record=str(folder / REQUESTS),
+                address=str(folder / SOCKET),
+                expected=expected,
+                asking=asdict(asking_of(work, service.clients)),
+            )
         except BlipkitError as error:
-            problems.append(f"the clients: {error}")
+            ended.problems.append(f"the clients: {error}")
         try:
-            found = serving.result()
+            ended.by_servers = serving.result()
         except BlipkitError as error:
-            problems.append(f"the servers: {error}")
-        requests, start = read_requests(folder / "requests", told.pop("start", None))
-        executions = [{**watch.row(found["settled"]), **forecast}] if watch and found else []
-    samples = [{**row, "at": row["at"] - start} for row in monitor.rows]
+            ended.problems.append(f"the servers: {error}")
+    return ended
+
+
+def asking_of(work: Workload, clients: int) -> Asking:
+    """What the child with the clients is told."""
+    return Asking(
+        clients=clients,
+        seconds=work.seconds,
+        warmup_s=work.warmup_s,
+        patience_s=PATIENCE_S + 1,
+        think_s=work.think_s,
+        repeat_share=work.repeat_share,
+        seed=work.seed,
+    )
+
+
+def wait_until_ready(ready: Path, serving: Future) -> list[int]:
+    """The digest of the right answers about each frame; raises what kept it from starting."""
+    while not ready.exists():
+        with contextlib.suppress(TimeoutError):
+            serving.result(timeout=0.01)
+    return json.loads(ready.read_text())
+
+
+def counts_of(ended: Ended, seconds: float, samples: list[dict]) -> dict:
+    """What clients and servers counted, and shares of this machine's CPU meanwhile, in percent."""
+    cores = os.cpu_count()
+    problems = ended.problems + ended.by_servers.get("problems", [])
+    counts = {name: ended.by_clients.get(name, 0) for name in TOLD}
+    for name in COUNTED:
+        counts[f"server_{name}"] = ended.by_servers.get(name, 0)
+    counts.update(seconds=seconds, cores=cores, problem="; ".join(problems))
     within = [row for row in samples if -EVERY_S <= row["at"] <= seconds + EVERY_S]
-    counts = dict.fromkeys((*STATUSES, "sent", "twice", "warmup_rounds", "tries", "clients_cpu_s"), 0) | told
-    counts |= {f"server_{name}": found.get(name, 0) for name in COUNTED}
-    counts |= {"seconds": seconds, "cores": os.cpu_count(), "problem": "; ".join(problems + found.get("problems", []))}
-    return Measured(requests, counts | share(within, os.cpu_count()), samples, executions)
-
-
-def read_requests(path: Path, start: float | None):
-    """What the clients wrote, as a pandas frame with times from `start`, or from the first request where that is lost."""
-    import pandas
-
-    path.touch()
-    requests = pandas.DataFrame(np.fromfile(path, FORMATS))
-    start = requests.scheduled.min() if start is None and len(requests) else start or 0.0
-    requests[[name for name, code in FIELDS.items() if code == "d"]] -= start
-    return requests.assign(status=[STATUSES[status] for status in requests.status]), start
-
-
-def serve(placement, cores, servers, clients, dispatch, folder, asked) -> dict:
-    """In the child: place the pipelines, learn the right answers without load, then serve until the clients have left."""
-    with contextlib.ExitStack() as stack:
-        asks, executed = PLACEMENTS[placement](stack, servers, cores, asked)
-        count = len(load_frames(**asked["frames"]))
-        expected = [digest(texts) for index in range(count) for texts in asks[0]([index])]
-        server = Server(asks, Dispatcher(servers, **dispatch), f"{folder}/socket", clients)
-        part = Path(folder, "ready.part")
-        part.write_text(json.dumps(expected))
-        part.rename(Path(folder, "ready.json"))  # whole, or not there
-        return {**server.run(), "settled": settle(executed()) if cores else None}
+    counts.update(share(within, cores))
+    return counts

@@ -1,7 +1,8 @@
-"""Does a run have one throughput and one latency? Its thirds agree, and nothing drifts from its start to its end.
+"""Does a run have one throughput and one latency? Its thirds agree, and nothing drifts through it.
 
-The limit on thirds is that of Triton's perf_analyzer (max/min <= 1.10 over three windows), which alone would let a queue grow by
-5 % a window; so the drift is judged besides. Windows are cut at equal counts of answers, so that few of them do not look unsteady.
+The limit on thirds is that of Triton's perf_analyzer (max/min <= 1.10 over three windows), which
+alone would let a queue grow by 5 % a window; so the drift is judged besides. Windows are cut at
+equal counts of answers, so that few of them do not look unsteady.
 """
 
 from collections.abc import Sequence
@@ -11,20 +12,31 @@ import numpy as np
 WINDOWS = 3
 SPREAD = 1.10  # largest over smallest of the windows' throughputs, and of their mean latencies
 FEWEST = 4  # answers in a window
-DRIFT = 0.05  # of the mean latency, from the first to the last tenth of a run; and it must be significant
+DRIFT = 0.05  # of the mean latency, first to last tenth of a run; and it must be significant
 TENTHS = 10
 
 
-def windows(finished: Sequence[float], latency: Sequence[float], count: int = WINDOWS) -> list[dict]:
-    """Equal shares of the answers in the order in which they came: from and to, in s, answers per second, mean latency."""
+def windows(
+    finished: Sequence[float], latency: Sequence[float], count: int = WINDOWS
+) -> list[dict]:
+    """Equal shares of the answers in the order in which they came, a row for each.
+
+    from_s, to_s: when; per_s: answers per second; latency_s: their mean latency.
+    """
     order = np.argsort(finished)
     finished, latency = np.asarray(finished)[order], np.asarray(latency)[order]
     edges = np.linspace(0, len(finished) - 1, count + 1).astype(int)
     rows = []
     for first, last in zip(edges, edges[1:], strict=False):
         took = max(finished[last] - finished[first], 1e-9)
-        row = {"from_s": finished[first], "to_s": finished[last], "per_s": (last - first) / took}
-        rows.append({**row, "latency_s": latency[first + 1 : last + 1].mean()})
+        rows.append(
+            {
+                "from_s": finished[first],
+                "to_s": finished[last],
+                "per_s": (last - first) / took,
+                "latency_s": latency[first + 1 : last + 1].mean(),
+            }
+        )
     return rows
 
 
@@ -36,23 +48,31 @@ def uneven(finished: Sequence[float], latency: Sequence[float]) -> str:
     for name, key in (("throughput", "per_s"), ("latency", "latency_s")):
         seen = [row[key] for row in rows]
         if not max(seen) <= SPREAD * min(seen):
-            return f"{name} of its thirds differs by a factor of {max(seen) / min(seen):.2f}, limit {SPREAD}"
+            factor = max(seen) / min(seen)
+            return f"{name} of its thirds differs by a factor of {factor:.2f}, limit {SPREAD}"
     return ""
 
 
 def unsettled(finished: Sequence[float], latency: Sequence[float]) -> str:
-    """Why a run has no one figure, in words; "" where it has: its thirds agree, and its latency does not drift."""
+    """Why a run has no one figure, in words; "" where it has.
+
+    It has where its thirds agree, and its latency does not drift.
+    """
+    if said := uneven(finished, latency):
+        return said
     drift, significant = trend(finished, latency)
-    if not (said := uneven(finished, latency)) and significant and abs(drift) > DRIFT:
-        way = "rises" if drift > 0 else "falls"
-        said = f"latency {way} by {abs(drift):.0%} from its first tenth to its last, limit {DRIFT:.0%}"
-    return said
+    if not significant or abs(drift) <= DRIFT:
+        return ""
+    way = "rises" if drift > 0 else "falls"
+    by = f"latency {way} by {abs(drift):.0%}"
+    return f"{by} from its first tenth to its last, limit {DRIFT:.0%}"
 
 
 def trend(finished: Sequence[float], latency: Sequence[float]) -> tuple[float, bool]:
-    """Change of latency over a run as a share of its mean, from means of tenths, and whether chance would not do that.
+    """Change of latency over a run as a share of its mean, and whether chance would not do that.
 
-    Batch means, as neighbouring latencies depend on each other; least squares, two-sided t-test at 95 %.
+    From means of tenths, as neighbouring latencies depend on each other (batch means); least
+    squares, two-sided t-test at 95 %.
     """
     if len(finished) < 2 * TENTHS:
         return 0.0, False

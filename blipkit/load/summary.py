@@ -1,101 +1,236 @@
 """A setting's row: what its requests say, and whether that may be believed.
 
-A row is settled, unsettled (its figures drift or differ from window to window) or INVALID (the measurement itself cannot be
-trusted), with the reason in words. docs/load.md has each formula with its source.
+A row is settled, unsettled (its figures drift or differ from window to window) or INVALID (the
+measurement itself cannot be trusted), with the reason in words. docs/load.md has each formula with
+its source.
 """
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas
 
 from blipkit.load.stability import unsettled
 from blipkit.statistics import mean_interval, percentile, rate, samples_needed
 
-PERCENTILES, ENDS = (50, 90, 99), ("", "_low", "_high")
-SHARES = ["clients_percent", "host_percent", "neighbours_percent", "steal_percent", "gpu_percent", "memory_gib"]
-LAG_SHARE, LAG_S = 0.1, 1e-3  # of the latency's p99, or in s, whichever is larger: what the generator may be late
+PERCENTILES = (50, 90, 99)
+ENDS = ("", "_low", "_high")  # of a key: a figure, and the ends of its 95 % interval
+SHARES = [
+    "clients_percent",
+    "host_percent",
+    "neighbours_percent",
+    "steal_percent",
+    "gpu_percent",
+    "memory_gib",
+]
+OUTCOMES = ["sent", "answered", "wrong", "refused", "failed", "lost"]
+# what the generator may be late: a share of the latency's p99, or so many s, whichever is larger
+LAG_SHARE, LAG_S = 0.1, 1e-3
 LITTLE = 0.05  # by which N = X R may miss
 ANSWERED = ("answered", "wrong")
-SPENT = {"mean": ("scheduled", "received"), "queued": ("sent", "dequeued"), "service": ("started", "finished")}
 SETTLED, UNSETTLED, INVALID = "settled", "unsettled", "INVALID"
 
+Interval = tuple[float, float, float]  # a value, and the ends of its 95 % interval
+UNKNOWN: Interval = (math.nan, math.nan, math.nan)
 
-def summarise(
-    requests, runs: list[dict], questions: int, clients: int, percent: float, think_s=0.0, limit_ms=math.inf
-) -> dict:
-    """requests: the pandas frame of all runs, with a column `run`; runs: what was counted in each, `Measured.counts`.
 
-    Throughput in requests and answers per second with 95 % intervals, over runs where there are several; latency
-    percentiles in ms with theirs, None where n is too small for one; latency_ms: that one which the target is about;
-    within_target: the share of those answered that came within limit_ms, and right.
+@dataclass(frozen=True)
+class Basis:
+    """What a setting's requests are judged by.
+
+    questions: that one request answers; clients: how many asked; percentile: of latency, that the
+    target is about; think_s: mean time that a client thought; limit_ms: the latency target.
     """
-    import pandas
 
-    seconds, counts = runs[0]["seconds"], pandas.DataFrame(runs)
-    asked = requests[(requests.scheduled >= 0) & (requests.scheduled < seconds)]
-    answered = asked[asked.status.isin(ANSWERED)]
-    in_time = requests[requests.status.isin(ANSWERED) & requests.received.between(0, seconds)]
-    in_time = [own for _, own in in_time.groupby("run")] or [in_time]
-    several = [len(own) / seconds for own in in_time] + [0.0] * (len(runs) - len(in_time))  # a run may have none
-    per_second = mean_interval(several) if len(runs) > 1 else rate(in_time[0].received, seconds)
-    row = {"requests": len(answered), "runs": len(runs)}
-    row |= {f"requests_per_s{end}": r for end, r in zip(ENDS, per_second, strict=True)}
-    row |= {f"answers_per_s{end}": questions * r for end, r in zip(ENDS, per_second, strict=True)}
-    latency = (answered.received - answered.scheduled) * 1e3
-    by_run = [own for _, own in latency.groupby(answered.run)]
+    questions: int
+    clients: int
+    percentile: float
+    think_s: float = 0.0
+    limit_ms: float = math.inf
+
+
+@dataclass(frozen=True)
+class Requests:
+    """Those of a setting's runs, and what was counted in each.
+
+    requests: a pandas frame with a column `run`; runs: `Measured.counts` of each.
+    """
+
+    requests: pandas.DataFrame
+    runs: Sequence[dict]
+
+    @property
+    def seconds(self) -> float:
+        """The measured time of a run."""
+        return self.runs[0]["seconds"]
+
+    @cached_property
+    def sent(self) -> pandas.DataFrame:
+        """Those that were due in the measured time."""
+        due = self.requests.scheduled
+        return self.requests[(due >= 0) & (due < self.seconds)]
+
+    @cached_property
+    def answered(self) -> pandas.DataFrame:
+        """Of those, the ones that got an answer, right or wrong, whenever it came."""
+        return self.sent[self.sent.status.isin(ANSWERED)]
+
+    @cached_property
+    def in_time(self) -> list[pandas.DataFrame]:
+        """For each run that has any, those that were answered in the measured time."""
+        received = self.requests.received.between(0, self.seconds)
+        answered = self.requests[self.requests.status.isin(ANSWERED) & received]
+        return [own for _, own in answered.groupby("run")] or [answered]
+
+    @cached_property
+    def latency_ms(self) -> pandas.Series:
+        """Of those answered: from when a client meant to send to when it had the answer."""
+        return (self.answered.received - self.answered.scheduled) * 1e3
+
+    def mean_ms(self, begin: str, end: str) -> float:
+        """Mean time between two steps of the requests that were answered."""
+        return 1e3 * (self.answered[end] - self.answered[begin]).mean()
+
+
+def summarise(requests: pandas.DataFrame, runs: Sequence[dict], basis: Basis) -> dict:
+    """A setting's row, from the requests of all its runs and what was counted in each.
+
+    Throughput in requests and answers per second with 95 % intervals, over runs where there are
+    several; latency percentiles in ms with theirs, None where n is too small for one; latency_ms:
+    that one which the target is about; within_target: the share of those answered that came within
+    the target, and right.
+    """
+    asked = Requests(requests, runs)
+    per_second = throughput(asked)
+    mean_ms = asked.mean_ms("scheduled", "received")
+    queued_ms = asked.mean_ms("sent", "dequeued")
+    service_ms = asked.mean_ms("started", "finished")
+    good = (asked.latency_ms <= basis.limit_ms) & (asked.answered.status == "answered")
+    row = {
+        "requests": len(asked.answered),
+        "runs": len(runs),
+        "percentile": basis.percentile,
+        "within_target": good.mean(),
+        "mean_ms": mean_ms,
+        "queued_ms": queued_ms,
+        "service_ms": service_ms,
+        "overhead_ms": mean_ms - queued_ms - service_ms,
+        "lag_ms": 1e3 * (asked.sent.sent - asked.sent.scheduled).quantile(0.99),
+        "little": per_second[0] * (mean_ms / 1e3 + basis.think_s) / basis.clients,
+        "unaccounted": sum(map(unaccounted, runs)),
+    }
+    for end, value in zip(ENDS, per_second, strict=True):
+        row[f"requests_per_s{end}"] = value
+        row[f"answers_per_s{end}"] = basis.questions * value
+    row.update(percentiles(asked, basis.percentile))
+    row.update(counted(runs))
+    state, reason = judged(row, asked, basis)
+    known = {name: value if is_known(value) else None for name, value in row.items()}
+    known.update(state=state, reason=reason)
+    return known
+
+
+def is_known(value: float | str) -> bool:
+    """Whether a figure is one; words always are."""
+    return isinstance(value, str) or math.isfinite(value)
+
+
+def throughput(asked: Requests) -> Interval:
+    """Requests answered per second, over runs where there are several, else over batches of one."""
+    if len(asked.runs) == 1:
+        return rate(asked.in_time[0].received, asked.seconds)
+    per_run = [len(own) / asked.seconds for own in asked.in_time]
+    without_any = len(asked.runs) - len(asked.in_time)
+    return mean_interval(per_run + [0.0] * without_any)
+
+
+def percentiles(asked: Requests, percent: float) -> dict[str, float]:
+    """p50, p90, p99 and what the target is about, with intervals, ms; that one as latency, too."""
+    by_run = [own for _, own in asked.latency_ms.groupby(asked.answered.run)]
+    found = {}
     for q in sorted({*PERCENTILES, percent}):
-        row |= {f"p{q:g}{end}_ms": value for end, value in zip(ENDS, _percentile(latency, by_run, q), strict=True)}
-    row |= {f"latency{end}_ms": row[f"p{percent:g}{end}_ms"] for end in ENDS}
-    row["percentile"] = percent
-    row["within_target"] = ((latency <= limit_ms) & (answered.status == "answered")).mean()
-    row |= {f"{name}_ms": 1e3 * (answered[end] - answered[begin]).mean() for name, (begin, end) in SPENT.items()}
-    row["overhead_ms"] = row["mean_ms"] - row["queued_ms"] - row["service_ms"]
-    row["lag_ms"] = 1e3 * (asked.sent - asked.scheduled).quantile(0.99)
-    row["little"] = per_second[0] * (row["mean_ms"] / 1e3 + think_s) / clients
-    row |= counts[["sent", "answered", "wrong", "refused", "failed", "lost"]].sum().to_dict()
-    row["unaccounted"] = sum(map(unaccounted, runs))
-    counts["clients_percent"] = 100 * counts.clients_cpu_s / counts.seconds / counts.cores
-    row |= counts.reindex(columns=SHARES).astype(float).mean().to_dict()
-    row["disturbed"] = "; ".join(dict.fromkeys(filter(None, counts.disturbed)))
-    state, reason = _state(row, asked, in_time, runs, clients, think_s)
-    known = {name: value if isinstance(value, str) or math.isfinite(value) else None for name, value in row.items()}
-    return {**known, "state": state, "reason": reason}
+        for end, value in zip(ENDS, latency_percentile(asked.latency_ms, by_run, q), strict=True):
+            found[f"p{q:g}{end}_ms"] = value
+    for end in ENDS:
+        found[f"latency{end}_ms"] = found[f"p{percent:g}{end}_ms"]
+    return found
 
 
-def unaccounted(run: dict) -> int:
-    """Requests that were not counted just once: by the clients, by the server, and, unless something died, by both alike."""
-    kept = run["answered"] + run["wrong"]
-    here = abs(run["sent"] - kept - run["refused"] - run["failed"] - run["lost"]) + run["twice"]
-    ends = ("answered", "refused", "failed", "dropped")
-    there = abs(run["server_received"] - sum(run[f"server_{name}"] for name in ends))
-    pairs = (("sent", "received"), ("refused", "refused"), ("failed", "failed"))
-    between = abs(kept - run["server_answered"]) + sum(abs(run[ours] - run[f"server_{its}"]) for ours, its in pairs)
-    return here + there + (0 if run["problem"] else between)
-
-
-def _state(row: dict, asked, in_time: list, runs: list[dict], clients: int, think_s: float) -> tuple[str, str]:
-    """Whether a row may be believed, and if not, why: the first reason, the gravest first."""
-    problems = [run["problem"] for run in runs if run["problem"]]
-    if problems or not row["requests"]:
-        return INVALID, "; ".join(problems) or "no request was answered in the measured time"
-    n, mean_s, p99 = row["requests"], row["mean_ms"] / 1e3, 1e3 * (asked.received - asked.scheduled).quantile(0.99)
-    allowed = max(LAG_SHARE * p99, 1e3 * LAG_S)
-    if row["lag_ms"] > allowed:
-        return INVALID, f"the clients sent up to {row['lag_ms']:.2g} ms late (p99), limit {allowed:.2g} ms"
-    thought = think_s / (mean_s + think_s)
-    # the requests that the edges of a run cut, and chance in what was thought
-    may_miss = max(LITTLE, clients * row["runs"] / n) + 3 * thought / math.sqrt(n)
-    if not row["refused"] and abs(row["little"] - 1) > may_miss:
-        return INVALID, f"throughput times latency is {row['little']:.2f} times the {clients} clients (Little's law)"
-    reasons = (unsettled(own.received, own.received - own.scheduled) for own in in_time)
-    reason = next(filter(None, reasons), "")
-    return UNSETTLED if reason else SETTLED, reason
-
-
-def _percentile(latency, by_run: list, q: float) -> tuple[float, float, float]:
-    """With its interval, which holds what changes from run to run, too; nan where n is too small to say."""
+def latency_percentile(
+    latency: pandas.Series, by_run: Sequence[pandas.Series], q: float
+) -> Interval:
+    """With its interval, which holds what changes from run to run; nan where n is too small."""
     if len(latency) < samples_needed(q):
-        return math.nan, math.nan, math.nan
+        return UNKNOWN
     value, low, high = percentile(latency, q)
     if len(by_run) > 1:
         _, least, most = mean_interval([percentile(own, q)[0] for own in by_run])
         low, high = min(low, least), max(high, most)
     return value, low, high
+
+
+def counted(runs: Sequence[dict]) -> dict[str, float | str]:
+    """Sums of what became of the requests, means of what the machine did, what disturbed it."""
+    counts = pandas.DataFrame(runs)
+    counts["clients_percent"] = 100 * counts.clients_cpu_s / counts.seconds / counts.cores
+    found = counts[OUTCOMES].sum().to_dict()
+    found.update(counts.reindex(columns=SHARES).astype(float).mean().to_dict())
+    found["disturbed"] = "; ".join(dict.fromkeys(filter(None, counts.disturbed)))
+    return found
+
+
+def unaccounted(run: dict) -> int:
+    """Requests that were not counted just once: by the clients, by the server, by both alike.
+
+    Where something died, the two may differ.
+    """
+    kept = run["answered"] + run["wrong"]
+    here = abs(run["sent"] - kept - run["refused"] - run["failed"] - run["lost"]) + run["twice"]
+    ends = ("answered", "refused", "failed", "dropped")
+    there = abs(run["server_received"] - sum(run[f"server_{name}"] for name in ends))
+    if run["problem"]:
+        return here + there
+    between = abs(kept - run["server_answered"])
+    for ours, its in (("sent", "received"), ("refused", "refused"), ("failed", "failed")):
+        between += abs(run[ours] - run[f"server_{its}"])
+    return here + there + between
+
+
+def judged(row: dict, asked: Requests, basis: Basis) -> tuple[str, str]:
+    """Whether a row may be believed, and if not, why: the first reason, the gravest first."""
+    problems = [run["problem"] for run in asked.runs if run["problem"]]
+    if problems:
+        return INVALID, "; ".join(problems)
+    if not row["requests"]:
+        return INVALID, "no request was answered in the measured time"
+    if reason := late_clients(row, asked) or missed_little(row, basis):
+        return INVALID, reason
+    for own in asked.in_time:
+        if reason := unsettled(own.received, own.received - own.scheduled):
+            return UNSETTLED, reason
+    return SETTLED, ""
+
+
+def late_clients(row: dict, asked: Requests) -> str:
+    """That the generator was late itself, in words; "" where it was not."""
+    p99_ms = 1e3 * (asked.sent.received - asked.sent.scheduled).quantile(0.99)
+    allowed_ms = max(LAG_SHARE * p99_ms, 1e3 * LAG_S)
+    if row["lag_ms"] <= allowed_ms:
+        return ""
+    return f"the clients sent up to {row['lag_ms']:.2g} ms late (p99), limit {allowed_ms:.2g} ms"
+
+
+def missed_little(row: dict, basis: Basis) -> str:
+    """That throughput times latency is not the number of clients, in words; "" where it is.
+
+    It may miss by the requests that the edges of a run cut, and by chance in what was thought.
+    """
+    thought = basis.think_s / (row["mean_ms"] / 1e3 + basis.think_s)
+    cut = max(LITTLE, basis.clients * row["runs"] / row["requests"])
+    may_miss = cut + 3 * thought / math.sqrt(row["requests"])
+    if row["refused"] or abs(row["little"] - 1) <= may_miss:
+        return ""
+    times = f"{row['little']:.2f} times the {basis.clients} clients"
+    return f"throughput times latency is {times} (Little's law)"

@@ -1,34 +1,44 @@
-"""What answers under load: pipelines, and where they are placed. A server is a thread; what the servers share is the
-placement: one pipeline in this process, a process each, or on Neuron a process or a context for each core. Importing
-transformers' models takes seconds, which checking a profile should not: it waits until a pipeline is put together.
+"""Where what answers is placed: what the servers share.
+
+A server is a thread. `threads`: all share one pipeline. `processes`: a process with a pipeline for
+each, on Neuron for each core. `contexts`: one process with a pipeline on each NeuronCore.
 """
 
+import contextlib
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from functools import cache, partial
-from pathlib import Path
-
-import torch
 
 from blipkit.errors import BadInput
-from blipkit.frames.frames import load_frames
-from blipkit.frames.questions import parse_questions
 from blipkit.machine import child
-from blipkit.model.buckets import Bucket
-from blipkit.model.checkpoints import load_checkpoint
-from blipkit.runners.artifacts import Artifacts, read_artifact
+from blipkit.runners.artifacts import Artifacts
 from blipkit.runners.kinds import neuron
 from blipkit.runners.neuron.messages import explained
 from blipkit.runners.workers import Worker
+from blipkit.serving.answering import Answering, answerer
 
 START_S = 120  # allowance for a process to load a pipeline
-NOTHING = "nothing"  # a call that answers without a model: what it takes is the harness's own
 LIBRARIES_GIB = 1.0  # torch, transformers and torch_neuronx in memory: an estimate
 
 
+@dataclass(frozen=True)
+class Servers:
+    """asks: for each server, indices of frames -> the answers about each.
+
+    executed: what each process says that it sent to a NeuronCore, to be asked when all is done.
+    """
+
+    asks: list[Callable]
+    executed: Callable[[], list[dict]]
+
+
 def neuron_cores(artifacts: Artifacts) -> list[int]:
-    """Numbers of the NeuronCores that these artifacts may run on, none for other arms; the runtime is asked in a child."""
+    """Numbers of the NeuronCores that these artifacts may run on, none for other arms.
+
+    The runtime is asked in a child, as whoever asks it keeps the cores.
+    """
     on_device = [artifact for artifact in artifacts if artifact.arm.spec.holds_core]
     for artifact in on_device:
         neuron.check_loadable(artifact.manifest)
@@ -46,39 +56,59 @@ def copies_of(placement: str, servers: int, cores: list[int]) -> int:
     if placement == "contexts" and not cores:
         said = "placement 'contexts' puts a pipeline on each NeuronCore"
         raise BadInput(f"{said}; for other arms take threads or processes")
-    return 1 if placement == "threads" else min(servers, len(cores) or servers)
+    if placement == "threads":
+        return 1
+    return min(servers, len(cores) or servers)
 
 
 def predicted_gib(artifacts: Artifacts, copies: int) -> float:
-    """Host memory that `copies` pipelines in processes of their own take: libraries, the checkpoint, the compiled files."""
+    """Host memory that `copies` pipelines in processes of their own take.
+
+    Libraries, the checkpoint, and the compiled files, which are about as large as its weights.
+    """
     files = sum(path.stat().st_size for path in {artifact.path for artifact in artifacts})
-    return copies * (LIBRARIES_GIB + 2 * files / 2**30)  # the checkpoint's weights are about as large as the files
+    return copies * (LIBRARIES_GIB + 2 * files / 2**30)
 
 
-def in_threads(stack, servers: int, cores: list[int], asked: dict):
-    """All servers share one pipeline; on Neuron its pieces lie on whichever core the runtime takes."""
-    return [answerer(**asked)] * servers, lambda: [neuron.executed()]
+def in_threads(
+    stack: contextlib.ExitStack, servers: int, cores: list[int], answering: Answering
+) -> Servers:
+    """All servers share one pipeline; on Neuron its components lie on whichever core is taken."""
+    ask = answerer(asdict(answering))
+    return Servers([ask] * servers, executed_here)
 
 
-def in_contexts(stack, servers: int, cores: list[int], asked: dict):
+def in_contexts(
+    stack: contextlib.ExitStack, servers: int, cores: list[int], answering: Answering
+) -> Servers:
     """One process with a pipeline on each core; server i asks that of core i."""
     asks = []
     for core in range(min(servers, len(cores))):  # counted among those that the process sees
         with neuron.on_core(core):
-            asks.append(answerer(**asked))
-    return [asks[i % len(asks)] for i in range(servers)], lambda: [neuron.executed()]
+            asks.append(answerer(asdict(answering)))
+    return Servers([asks[i % len(asks)] for i in range(servers)], executed_here)
 
 
-def in_processes(stack, servers: int, cores: list[int], asked: dict):
-    """A process with a whole pipeline for each NeuronCore, or else for each server, on CPU cores of its own."""
+def in_processes(
+    stack: contextlib.ExitStack, servers: int, cores: list[int], answering: Answering
+) -> Servers:
+    """A process with a whole pipeline for each NeuronCore, or else for each server.
+
+    Where there are no NeuronCores, each process keeps to CPU cores of its own.
+    """
     count = copies_of("processes", servers, cores)
 
     def start(number: int) -> Worker:
         lines = len(range(number, servers, count))
         only = {"NEURON_RT_VISIBLE_CORES": str(cores[number])} if cores else {}
-        threads, here = asked["torch_threads"], sorted(getattr(os, "sched_getaffinity", lambda _: [])(0))
-        own = [here[(number * threads + i) % len(here)] for i in range(threads)] if here and not cores else []
-        return Worker("blipkit.serving.placement:answerer", lines, environment=only, threads=threads, cpus=own, **asked)
+        return Worker(
+            "blipkit.serving.answering:answerer",
+            lines,
+            environment=only,
+            threads=answering.threads,
+            told=asdict(answering),
+            cpus=[] if cores else cpus_of(number, answering.threads),
+        )
 
     with ThreadPoolExecutor(count) as pool:
         workers = list(pool.map(start, range(count)))
@@ -86,47 +116,20 @@ def in_processes(stack, servers: int, cores: list[int], asked: dict):
         stack.callback(worker.close)
 
     asks = [partial(workers[i % count].ask, line=i // count) for i in range(servers)]
-    return asks, lambda: [worker.ask("executed") for worker in workers]
+    return Servers(asks, lambda: [worker.ask("executed") for worker in workers])
+
+
+def executed_here() -> list[dict]:
+    """What this process sent to a NeuronCore."""
+    return [neuron.executed()]
+
+
+def cpus_of(number: int, threads: int) -> list[int]:
+    """CPU cores of the process `number`, one a thread; none where the system has no say."""
+    if not hasattr(os, "sched_getaffinity"):
+        return []
+    here = sorted(os.sched_getaffinity(0))
+    return [here[(number * threads + i) % len(here)] for i in range(threads)]
 
 
 PLACEMENTS = {"threads": in_threads, "processes": in_processes, "contexts": in_contexts}
-
-
-def answerer(pieces, checkpoint, questions, frames, call, torch_threads, cpus=()) -> Callable:
-    """Indices of frames -> the answers about each, by a pipeline loaded into this process, which keeps to `cpus`."""
-    if cpus:
-        os.sched_setaffinity(0, cpus)
-    if call == NOTHING:
-        return lambda frames: [[]] * len(frames)
-    torch.set_num_threads(torch_threads)
-    artifacts = Artifacts([read_artifact(Path(folder), Bucket(**sizes)) for folder, sizes in pieces])
-    ask = CALLS[call](load_checkpoint(checkpoint), artifacts, parse_questions(questions))
-    pictures = [frame.image for frame in load_frames(**frames)]  # decoded before anything is timed
-
-    return lambda frames: ask([pictures[index] for index in frames])
-
-
-def by_pipeline(checkpoint, artifacts: Artifacts, questions) -> Callable:
-    """All questions about all images in one call of the pipeline."""
-    from blipkit.runners.assemble import assemble
-
-    pipeline = assemble(checkpoint, artifacts)
-    return lambda images: [[a.text for a in row] for row in pipeline.answer(images, questions)]
-
-
-def by_generate(checkpoint, artifacts: Artifacts, questions) -> Callable:
-    """transformers' own `generate` on the plugged-in pieces, one question a call: the published recipe."""
-    from blipkit.runners.assemble import plug_in
-
-    model, processor = plug_in(checkpoint, artifacts), checkpoint.processor
-    tokens = min(b.answer_tokens for b in artifacts.buckets)
-
-    def ask(image) -> list[str]:
-        given = [processor(images=image, text=q.text, return_tensors="pt") for q in questions]
-        answers = [model.generate(**inputs, max_new_tokens=tokens)[0] for inputs in given]
-        return [processor.decode(ids, skip_special_tokens=True) for ids in answers]
-
-    return lambda images: [ask(image) for image in images]
-
-
-CALLS = {"pipeline": by_pipeline, "generate": by_generate}

@@ -1,18 +1,41 @@
-"""What clients and servers say to each other: fixed-size messages over a local socket."""
+"""What clients and servers say to each other: messages of a fixed size over a local socket.
+
+The clients' process starts fast, so nothing is imported here but the standard library.
+"""
 
 import math
 import struct
+import zlib
+from collections.abc import Sequence
+from typing import NamedTuple
 
-REQUEST = struct.Struct("<QI")  # number, frame
-
-
-REPLY = struct.Struct("<QBIHIHddd")  # number, status, digest of the answers, then how it was served:
-
-
-NOT_SERVED = (0, 0, 0, math.nan, math.nan, math.nan)  # worker, batch, its size, dequeued, started, finished
-
-
-ANSWERED, REFUSED, FAILED, WRONG, LOST = range(5)  # WRONG and LOST are the client's to say
-
-
+# What became of a request: the place in STATUSES is what a reply carries. wrong (answered, but
+# otherwise than without load) and lost (no reply ever came) are for the client to say.
 STATUSES = ("answered", "refused", "failed", "wrong", "lost")
+ANSWERED, REFUSED, FAILED, WRONG, LOST = range(len(STATUSES))
+
+REQUEST = struct.Struct("<QI")  # the request's number, the frame's index
+REPLY = struct.Struct("<QBIHIHddd")  # the request's number, its status, the digest, then Served
+
+
+class Served(NamedTuple):
+    """How a request was served; times by this machine's monotonic clock, in s.
+
+    worker: which one; batch: the number of its batch; size: requests in it; dequeued: when the
+    batch was taken from the queue; started, finished: when the worker began and ended it.
+    """
+
+    worker: int
+    batch: int
+    size: int
+    dequeued: float
+    started: float
+    finished: float
+
+
+NOT_SERVED = Served(0, 0, 0, math.nan, math.nan, math.nan)
+
+
+def digest(texts: Sequence[str]) -> int:
+    """Of the answers about one frame, 32 bits: clients compare it with that without load."""
+    return zlib.crc32("\n".join(texts).encode())

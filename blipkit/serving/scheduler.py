@@ -1,7 +1,8 @@
-"""Who serves which request, and when: a bounded queue before S workers, and batches that wait a limited time for company.
+"""Who serves which request, and when: a bounded queue before S workers.
 
-A Dispatcher has no thread, socket or clock. Whoever drives it says what time it is: `blipkit.serving.server` the real one, the
-tests a virtual one, on which it is held against queueing theory.
+Batches wait a limited time for company. A Dispatcher has no thread, socket or clock. Whoever drives
+it says what time it is: `blipkit.serving.server` the real one, the tests a virtual one, on which it
+is held against queueing theory.
 """
 
 import math
@@ -18,12 +19,24 @@ class Request(NamedTuple):
 
 
 class Dispatcher:
-    """limit: requests inside, waiting or being served; batch: requests that a worker takes at once, waiting at most
-    `wait_s` for them; overdue_s: what a batch may take until its worker is given up. Times in seconds, of any clock.
+    """A bounded queue, the idle workers, and what the others serve. Times in seconds, of any clock.
+
+    limit: requests inside, waiting or being served; batch: requests that a worker takes at once,
+    waiting at most `wait_s` for them; overdue_s: what a batch may take until its worker is lost.
     """
 
-    def __init__(self, workers: int, limit: int, batch: int = 1, wait_s: float = 0.0, overdue_s: float = math.inf):
-        self.limit, self.batch, self.wait_s, self.overdue_s = limit, batch, wait_s, overdue_s
+    def __init__(
+        self,
+        workers: int,
+        limit: int,
+        batch: int = 1,
+        wait_s: float = 0.0,
+        overdue_s: float = math.inf,
+    ):
+        self.limit = limit
+        self.batch = batch
+        self.wait_s = wait_s
+        self.overdue_s = overdue_s
         self.idle: deque[int] = deque(range(workers))
         self.waiting: deque[tuple[float, Request]] = deque()  # with the time since when
         self.serving: dict[int, tuple[float, list[Request]]] = {}  # worker -> since when, and what
@@ -33,22 +46,28 @@ class Dispatcher:
         """Requests that wait or are being served."""
         return len(self.waiting) + sum(len(batch) for _, batch in self.serving.values())
 
+    @property
+    def has_workers(self) -> bool:
+        """Whether anybody is left to serve."""
+        return bool(self.idle or self.serving)
+
     def offer(self, request: Request, now: float) -> bool:
-        """Admit a request; False where it is refused: the limit is reached, or no worker is left."""
-        if self.inside >= self.limit or not (self.idle or self.serving):
+        """Admit a request; False where the limit is reached, or no worker is left."""
+        if self.inside >= self.limit or not self.has_workers:
             return False
         self.waiting.append((now, request))
         return True
 
     def assign(self, now: float) -> list[tuple[int, float, list[Request]]]:
-        """(worker, now, batch) of what is to be served: full batches, and those whose first request waited."""
+        """(worker, now, batch) of what is to be served: full ones, and those that have waited."""
         given = []
         while self.idle and self.waiting:
             if len(self.waiting) < self.batch and now < self.waiting[0][0] + self.wait_s:
                 break
-            worker, size = self.idle.popleft(), min(self.batch, len(self.waiting))
+            worker = self.idle.popleft()
+            size = min(self.batch, len(self.waiting))
             batch = [self.waiting.popleft()[1] for _ in range(size)]
-            self.serving[worker] = now, batch
+            self.serving[worker] = (now, batch)
             given.append((worker, now, batch))
         return given
 
@@ -60,9 +79,12 @@ class Dispatcher:
         return True
 
     def lose(self, worker: int) -> list[Request]:
-        """A worker is gone: what it was serving, and all that wait if it was the last one, which nobody will serve."""
+        """A worker is gone: what nobody will serve.
+
+        That is what it was serving, and where it was the last one, all that wait.
+        """
         _, lost = self.serving.pop(worker, (0.0, []))
-        if not (self.idle or self.serving):
+        if not self.has_workers:
             lost = lost + [request for _, request in self.waiting]
             self.waiting.clear()
         return lost
@@ -75,9 +97,10 @@ class Dispatcher:
 
     def overdue(self, now: float) -> list[int]:
         """Workers that take too long."""
-        return [worker for worker, (since, _) in self.serving.items() if now >= since + self.overdue_s]
+        since_when = [(worker, since) for worker, (since, _) in self.serving.items()]
+        return [worker for worker, since in since_when if now >= since + self.overdue_s]
 
     def due(self, now: float) -> float:
-        """When to ask `assign` again if nothing happens before; inf where no batch will have waited long enough."""
+        """When to ask `assign` again if nothing happens before; inf where no batch is waiting."""
         waited = self.waiting[0][0] + self.wait_s if self.waiting else math.inf
         return waited if waited > now else math.inf

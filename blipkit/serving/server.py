@@ -1,6 +1,7 @@
-"""A Dispatcher on the real clock: threads that serve, and while they have nothing to serve, listen to the clients.
+"""A Dispatcher on the real clock: threads that serve, and while they have nothing to serve, listen.
 
-A request is served by the thread that heard it: to hand it to another one takes as long as all the rest of the harness.
+A request is served by the thread that heard it: to hand it to another one takes as long as all the
+rest of the harness.
 """
 
 import contextlib
@@ -9,11 +10,20 @@ import selectors
 import socket
 import threading
 import time
-import zlib
 from collections.abc import Callable, Sequence
 
 from blipkit.errors import WorkerGone
-from blipkit.serving.protocol import ANSWERED, FAILED, NOT_SERVED, REFUSED, REPLY, REQUEST, STATUSES
+from blipkit.serving.protocol import (
+    ANSWERED,
+    FAILED,
+    NOT_SERVED,
+    REFUSED,
+    REPLY,
+    REQUEST,
+    STATUSES,
+    Served,
+    digest,
+)
 from blipkit.serving.scheduler import Dispatcher, Request
 
 COUNTED = ("received", "answered", "failed", "refused", "dropped", "late", "undelivered")
@@ -22,51 +32,75 @@ LOOK_S = 0.1  # so often is looked whether a worker is overdue, and whether anyb
 END_S = 1  # for threads to end; one that hangs in a worker is left
 
 
-def digest(texts: Sequence[str]) -> int:
-    """Of the answers about one frame: what a client compares with the digest of those given without load."""
-    return zlib.crc32("\n".join(texts).encode())
-
-
 class Server:
     """Serves `clients` clients, who connect to a socket at `address`, until the last has left.
 
-    asks: for each worker, indices of frames -> the answers about each. Where a batch raises, its requests are tried one by
-    one and those that raise again fail; a worker that raises WorkerGone, or is overdue, gets no more requests.
+    asks: for each worker, indices of frames -> the answers about each. Where a batch raises, its
+    requests are tried one by one and those that raise again fail; a worker that raises WorkerGone,
+    or is overdue, gets no more requests.
     """
 
-    def __init__(self, asks: Sequence[Callable], dispatcher: Dispatcher, address: str, clients: int):
-        self.asks, self.dispatcher, self.clients = asks, dispatcher, clients
+    def __init__(
+        self, asks: Sequence[Callable], dispatcher: Dispatcher, address: str, clients: int
+    ):
+        self.asks = asks
+        self.dispatcher = dispatcher
+        self.clients = clients
         self.lines: dict[int, socket.socket] = {}
         self.lock = threading.RLock()  # of the dispatcher, and of what is counted
-        self.counts, self.numbers = dict.fromkeys(COUNTED, 0), itertools.count(1)  # numbers: of batches
+        self.counts = dict.fromkeys(COUNTED, 0)
+        self.numbers = itertools.count(1)  # of batches
         self.problems: dict[int, str] = {}  # worker -> why it was given up
-        self.selector, self.listener = selectors.DefaultSelector(), socket.socket(socket.AF_UNIX)
+        self.selector = selectors.DefaultSelector()
+        self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(address)
         self.listener.listen(clients)
 
-    def run(self) -> dict:
-        """What became of all requests received: answered, failed, refused, or dropped, as their client had left meanwhile.
+    def run(self) -> dict[str, int | list[str]]:
+        """What became of all requests received, and `problems`, in words.
 
-        Besides, late: requests that a worker answered after it was given up; undelivered: replies to clients that had left.
+        answered, failed, refused, or dropped, as their client had left meanwhile. Besides, late:
+        requests that a worker answered after it was given up; undelivered: replies to clients that
+        had left.
         """
+        self._accept()
+        missing = self.clients - len(self.lines)
+        threads = self._start_threads()
+        while self.lines:
+            time.sleep(LOOK_S)
+            self._give_up_overdue()
+        # one inside torch while the interpreter ends would abort the process
+        patience_s = min(self.dispatcher.overdue_s, threading.TIMEOUT_MAX)
+        for thread in threads:
+            thread.join(END_S if self.problems else patience_s)
+        problems = list(self.problems.values())
+        if missing:
+            problems.append(f"{missing} of {self.clients} clients never came")
+        counted = dict(self.counts)
+        counted["problems"] = problems
+        return counted
+
+    def _accept(self) -> None:
+        """Wait for the clients; those that have not come in time are not waited for."""
         self.listener.settimeout(JOIN_S)
         with self.listener, contextlib.suppress(TimeoutError):
             for client in range(self.clients):
                 line = self.lines[client] = self.listener.accept()[0]
                 self.selector.register(line, selectors.EVENT_READ, client)
-        missing = self.clients - len(self.lines)
-        threads = [threading.Thread(target=self._serve, daemon=True) for _ in (*self.asks, "one that always listens")]
-        for thread in threads:
+
+    def _start_threads(self) -> list[threading.Thread]:
+        """One for each worker, and one more, so that somebody always listens."""
+        threads = []
+        for _ in range(len(self.asks) + 1):
+            thread = threading.Thread(target=self._serve, daemon=True)
             thread.start()
-        while self.lines:
-            time.sleep(LOOK_S)
-            with self.lock:
-                for worker in self.dispatcher.overdue(time.perf_counter()):
-                    self._lose(worker, f"no answer in {self.dispatcher.overdue_s:g} s")
-        for thread in threads:  # one inside torch while the interpreter ends would abort the process
-            thread.join(END_S if self.problems else min(self.dispatcher.overdue_s, threading.TIMEOUT_MAX))
-        absent = [f"{missing} of {self.clients} clients never came"] if missing else []
-        return {"problems": [*self.problems.values(), *absent], **self.counts}
+            threads.append(thread)
+        return threads
+
+    def _give_up_overdue(self) -> None:
+        with self.lock:
+            for worker in self.dispatcher.overdue(time.perf_counter()):
+                self._lose(worker, f"no answer in {self.dispatcher.overdue_s:g} s")
 
     def _serve(self) -> None:
         pause = 0.0
@@ -76,7 +110,10 @@ class Server:
                 batches += self._answer(*batches.pop(0))
 
     def _hear(self, pause: float) -> Request | None:
-        """Wait for one thing that happens; a request, if it is one. What else is there, the next one to wait will hear."""
+        """Wait for one thing that happens; a request, if it is one.
+
+        What else is there, the next one to wait will hear.
+        """
         for key, _ in self.selector.select(min(pause, LOOK_S))[:1]:
             try:
                 if told := key.fileobj.recv(REQUEST.size, socket.MSG_DONTWAIT):
@@ -89,12 +126,13 @@ class Server:
         return None
 
     def _turn(self, request: Request | None) -> tuple[list, float]:
-        """Offer what came and assign what is to be served: that, and in how many seconds to look again."""
+        """Offer what came and assign what is to be served; in how many s to look again."""
         with self.lock:
             now = time.perf_counter()
             self.counts["received"] += request is not None
             refused = request is not None and not self.dispatcher.offer(request, now)
-            batches, pause = self.dispatcher.assign(now), self.dispatcher.due(now) - now
+            batches = self.dispatcher.assign(now)
+            pause = self.dispatcher.due(now) - now
         if refused:
             self._reply(request, REFUSED)
         return batches, pause
@@ -113,22 +151,28 @@ class Server:
                 self.counts["late"] += len(batch)
                 return []
             batches = self.dispatcher.assign(finished)
-        served = worker, next(self.numbers), len(batch), dequeued, started, finished
+        served = Served(worker, next(self.numbers), len(batch), dequeued, started, finished)
         for request, found in zip(batch, digests, strict=True):
-            self._reply(request, FAILED if found is None else ANSWERED, found or 0, served)
+            if found is None:
+                self._reply(request, FAILED, served=served)
+            else:
+                self._reply(request, ANSWERED, found, served)
         return batches
 
-    def _reply(self, request: Request, status: int, found: int = 0, served=NOT_SERVED) -> None:
+    def _reply(
+        self, request: Request, status: int, found: int = 0, served: Served = NOT_SERVED
+    ) -> None:
         with self.lock:
             self.counts[STATUSES[status]] += 1
+        reply = REPLY.pack(request.number, status, found, *served)
         try:
-            self.lines[request.client].send(REPLY.pack(request.number, status, found, *served))
+            self.lines[request.client].send(reply)
         except (KeyError, OSError):  # the client is gone
             with self.lock:
                 self.counts["undelivered"] += 1
 
     def _lose(self, worker: int, why: str) -> None:
-        """Give up a worker: what it was serving fails, and where it was the last one, what waits, too."""
+        """Give up a worker: what it was serving fails; where it was the last, all that waits."""
         with self.lock:
             self.problems[worker] = f"worker {worker} was given up: {why}"
             for request in self.dispatcher.lose(worker):
@@ -143,10 +187,15 @@ class Server:
 
 
 def answers(ask: Callable, batch: Sequence[Request]) -> list[int | None]:
-    """The digest of each request's answers, None where asking raises: one request must not spoil its whole batch."""
+    """The digest of each request's answers, None where asking raises.
+
+    One request must not spoil its whole batch: where that raises, they are asked one by one.
+    """
     try:
         return [digest(texts) for texts in ask([request.frame for request in batch])]
     except WorkerGone:
         raise
     except Exception:  # a model can raise anything; the worker lives on
-        return [None] if len(batch) == 1 else [answers(ask, [request])[0] for request in batch]
+        if len(batch) == 1:
+            return [None]
+        return [answers(ask, [request])[0] for request in batch]

@@ -1,22 +1,36 @@
 """Chapter 04 on a virtual clock: its own cells, with settings that a simulated machine answers, and faults planted there."""
 
+import json
 import random
+import shutil
+from dataclasses import replace
 
 import pandas
 import pytest
+import yaml
 from conftest import run_chapter
 from virtual import drive
 
-from blipkit.runners.artifacts import Artifacts
-from blipkit.serving.scheduler import Dispatcher
+from blipkit.errors import GateFailed
 from blipkit.load.measure import Measured
-from blipkit.records.gates import GateFailed
+from blipkit.load.setting import ServerOptions, Setting, Workload
+from blipkit.machine import host
 from blipkit.records.results import Results
+from blipkit.runners.artifacts import Artifacts
+from blipkit.serving.answering import NOTHING
+from blipkit.serving.scheduler import Dispatcher
 from blipkit.serving.server import COUNTED
 
 SERVICE_S, THINK_S = 0.01, 0.001
-KNOBS = {"arms": ["torchscript float32"], "servers": [1, 2], "clients": [1, 2, 4], "seconds": 6.0, "shared": False}
-KNOBS |= {"think_ms": 1e3 * THINK_S, "percentile": 99.0, "latency_limit_ms": 30.0}
+COMMON = {"arms": ["torchscript float32"], "shared": False}
+KNOBS = {
+    "servers": [1, 2],
+    "clients": [1, 2, 4],
+    "seconds": 6.0,
+    "think_ms": 1e3 * THINK_S,
+    "percentile": 99.0,
+    "latency_limit_ms": 30.0,
+}
 
 
 class Machine:
@@ -25,27 +39,25 @@ class Machine:
     def __init__(self, drift: float = 0.0, problem: dict | None = None):
         self.drift, self.problem, self.asked = drift, problem or {}, []
 
-    def __call__(self, artifacts, servers, clients, seconds, call, limit=0, seed=0, **_) -> Measured:
-        self.asked.append((call, servers, clients, limit, seed))
-        chance, begun = random.Random(seed), []
+    def __call__(self, artifacts, setting: Setting, work: Workload, options: ServerOptions) -> Measured:
+        call, servers, clients, seconds = setting.call, setting.servers, setting.clients, work.seconds
+        self.asked.append((call, servers, clients, options.limit, work.seed))
+        chance, begun = random.Random(work.seed), []
 
         def service() -> float:
             begun.append(1)
-            each = 1e-4 if call == "nothing" else SERVICE_S
+            each = 1e-4 if call == NOTHING else SERVICE_S
             return each * chance.uniform(0.95, 1.05) * (1 + self.drift * len(begun) / 600)
 
         def again() -> float:
             return chance.expovariate(1 / THINK_S)
 
-        dispatcher = Dispatcher(servers, limit or clients)
+        dispatcher = Dispatcher(servers, options.limit or clients)
         rows = drive(dispatcher, [0.0] * clients, service, again, end_s=seconds)
         names = {"arrived": "scheduled", "finished": "received"}
         requests = pandas.DataFrame(rows).rename(columns=names).assign(worker=0, batch=0, frame=0)
-        requests["number"], requests["sent"], requests["dequeued"] = (
-            range(len(rows)),
-            requests.scheduled,
-            requests.started,
-        )
+        requests["number"] = range(len(rows))
+        requests["sent"], requests["dequeued"] = requests.scheduled, requests.started
         requests["finished"] = requests.received
         requests["status"] = ["refused" if start != start else "answered" for start in requests.started.astype(float)]
         ended = requests.status.value_counts().to_dict()
@@ -62,12 +74,11 @@ class Machine:
 def run(tmp_path, monkeypatch):
     """Run the chapter on a machine; its rows by (servers, clients), and its gates by name."""
 
-    def run(machine: Machine, **knobs):
-        monkeypatch.setattr("blipkit.load.measure.measure_setting", machine)
-        monkeypatch.setattr("blipkit.runners.compile.trace", lambda *_, **__: Artifacts([]))
-        monkeypatch.setattr("blipkit.trace", lambda *_, **__: Artifacts([]), raising=False)
+    def run(machine: Machine, common=COMMON, **knobs):
+        monkeypatch.setattr("blipkit.load.runs.measure_setting", machine)
+        monkeypatch.setattr("blipkit.load.runs.trace", lambda *_, **__: Artifacts([]))
         try:
-            run_chapter("04_concurrency", {**KNOBS, "results": str(tmp_path), **knobs})
+            run_chapter("04_concurrency", {**KNOBS, "results": str(tmp_path), **knobs}, common)
         except GateFailed as error:
             assert "FAIL" in str(error) or "INVALID" in str(error)
         results = Results(tmp_path)
@@ -86,16 +97,15 @@ def test_a_sound_machine_gets_a_recommendation_that_another_seed_confirms(run):
     assert rows[1, 1]["mean_ms"] == pytest.approx(10, rel=0.02) and rows[1, 4]["ratio"] == pytest.approx(1, abs=0.05)
     admitted = results.read("admission")[0]
     assert admitted["clients"] == 8 and admitted["limit"] == 4 and admitted["refused"] > 100
-    again, gates, _ = run(Machine(), seed=99)
+    again, gates, _ = run(Machine(), {**COMMON, "seed": 99})
     assert again[best]["best"] and again[best]["p99_ms"] <= KNOBS["latency_limit_ms"]
 
 
 def test_a_target_below_the_service_time_is_a_finding(run):
     """Not reachable; fastest is so and so: the gate fails, and nothing is limited."""
     rows, gates, results = run(Machine(), latency_limit_ms=5.0)
-    assert (
-        gates["latency target"].status == "FAIL" and "not reachable here; fastest is 1" in gates["latency target"].next
-    )
+    target = gates["latency target"]
+    assert target.status == "FAIL" and "not reachable here; fastest is 1" in target.next
     assert gates["admission control"].status == "NOT-RUN" and not any(row["best"] for row in rows.values())
     assert results.read("admission") == []
 
@@ -119,10 +129,12 @@ def test_a_setting_without_one_answer_is_a_row_too(run):
     """Its servers died at once: INVALID, no figures, and the rest of the grid is recommended from, and drawn."""
     machine = Machine(problem={(2, 1): "the servers: died"})
 
-    def measure(artifacts, servers, clients, **options):
-        found = machine(artifacts, servers, clients, **options)
-        empty = dict.fromkeys(("sent", "answered", "server_received", "server_answered"), 0)
-        return found if (servers, clients) != (2, 1) else found._replace(requests=found.requests[:0], counts=found.counts | empty)  # fmt: skip
+    def measure(artifacts, setting: Setting, work: Workload, options: ServerOptions) -> Measured:
+        found = machine(artifacts, setting, work, options)
+        if (setting.servers, setting.clients) != (2, 1):
+            return found
+        nothing = dict.fromkeys(("sent", "answered", "server_received", "server_answered"), 0)
+        return replace(found, requests=found.requests[:0], counts={**found.counts, **nothing})
 
     rows, gates, _ = run(measure)
     assert rows[2, 1]["state"] == "INVALID" and rows[2, 1]["mean_ms"] is None and rows[2, 4]["best"]
@@ -149,9 +161,69 @@ def test_repeats_measure_the_whole_grid_again_on_other_seeds(run):
     machine = Machine()
     rows, _, _ = run(machine, repeats=3, servers=[1], clients=[1, 2])
     grid = [one for one in machine.asked if one[0] == "pipeline"]
-    assert [(s, c) for _, s, c, _, _ in grid[:3]] == [(1, 1), (1, 1), (1, 2)] and {seed for *_, seed in grid} == {
-        3,
-        4,
-        5,
-    }
+    assert [(s, c) for _, s, c, _, _ in grid[:3]] == [(1, 1), (1, 1), (1, 2)]
+    assert {seed for *_, seed in grid} == {3, 4, 5}
     assert rows[1, 2]["runs"] == 3
+
+
+def replay(recorded, folder, common=COMMON) -> Results:
+    """The chapter's records in `folder`, replayed from `recorded`, whatever its gates say."""
+    (recorded / "run.json").write_text(json.dumps({"started": "2026-01-01 00:00 UTC"}))
+    (recorded / "environment.json").write_text(json.dumps(host.describe()))
+    (recorded / "profile.yaml").write_text(yaml.safe_dump({"common": common, "concurrency": KNOBS}))
+    run_chapter("04_concurrency", {"results": str(folder), "replay": str(recorded)}, common)
+    return Results(folder)
+
+
+def rows_without_origin(results: Results, kind: str) -> list[dict]:
+    """Records of a kind, but for what a replay marks."""
+    marks = ("evidence", "replayed_on", "profile")
+    return [{k: v for k, v in row.items() if k not in marks} for row in results.read(kind)]
+
+
+KINDS = ("pictures", "concurrency", "runs", "executions", "scalability", "admission", "admission_runs")
+
+
+def test_a_replay_gives_the_same_records_and_gates(run, tmp_path):
+    """From the requests and counts that were recorded, every row and every gate comes out again."""
+    _, _, first = run(Machine())
+    again = replay(first.folder, tmp_path / "replay")
+    for kind in KINDS:
+        assert rows_without_origin(again, kind) == rows_without_origin(first, kind), kind
+    judged = [[(g.gate, g.status, g.measured) for g in results.gates()] for results in (first, again)]
+    assert judged[0] == judged[1] and len(judged[0]) == 7
+    assert {row["evidence"] for row in again.read("concurrency")} == {"recorded"}
+
+
+@pytest.mark.parametrize("lost", ["records/runs.jsonl", "samples/requests"])
+def test_a_replay_that_lacks_what_rows_came_from_keeps_the_rows_and_judges_nothing(run, tmp_path, lost, capsys):
+    """The recorded rows stay, for 05 to read; every gate that rests on requests is NOT-RUN."""
+    _, _, first = run(Machine())
+    gone = first.folder / lost
+    shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
+    again = replay(first.folder, tmp_path / "replay")
+    assert rows_without_origin(again, "concurrency") == rows_without_origin(first, "concurrency")
+    assert {gate.status for gate in again.gates()} == {"NOT-RUN"} and len(again.gates()) == 7
+    assert not again.has("admission") and "what rests on them is NOT-RUN" in capsys.readouterr().out
+
+
+def test_a_replay_of_an_older_kits_folder_stops_nowhere(run, tmp_path):
+    """It has rows of other keys and nothing else: none of them is taken over, and nothing is judged."""
+    _, _, first = run(Machine())
+    for path in (*first.folder.glob("records/*.jsonl"), *first.folder.glob("samples/*.parquet")):
+        if path.stem != "concurrency":
+            path.unlink()
+    shutil.rmtree(first.folder / "samples/requests")
+    kept = first.folder / "records/concurrency.jsonl"
+    rows = [{k: v for k, v in row.items() if k != "within_target"} for row in first.read("concurrency")]
+    kept.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    again = replay(first.folder, tmp_path / "replay")
+    assert {gate.status for gate in again.gates()} == {"NOT-RUN"} and not again.has("concurrency")
+
+
+def test_a_replay_without_the_run_with_a_limit_lacks_that_gate_alone(run, tmp_path):
+    """The grid is judged as recorded; admission control is NOT-RUN."""
+    _, _, first = run(Machine())
+    (first.folder / "records/admission_runs.jsonl").unlink()
+    again = {gate.gate: gate.status for gate in replay(first.folder, tmp_path / "replay").gates()}
+    assert again.pop("admission control") == "NOT-RUN" and set(again.values()) == {"PASS"}

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blipkit.load.clients import RETRY_S, Clients, frames_in_turn
+from blipkit.load.clients import RETRY_S, Asking, Clients, frames_in_turn
+from blipkit.load.requests import read_requests
 from blipkit.serving.protocol import ANSWERED, NOT_SERVED, REFUSED, REPLY, REQUEST
 
 
@@ -58,9 +59,11 @@ class Echo:
         line.close()
 
 
-def ask(tmp_path, seconds=0.3, **options) -> dict:
+def ask(tmp_path, seconds=0.3, clients=1, warmup_s=0.0, **options) -> dict:
+    """What one client or several counted, who ask about two frames."""
+    asking = Asking(clients, seconds, warmup_s, patience_s=1.0, **options)
     with open(tmp_path / "record", "wb") as record:
-        return Clients(str(tmp_path / "socket"), 1, [0, 0], record, **options).run(0.0, seconds, 1.0)
+        return Clients(str(tmp_path / "socket"), asking, [0, 0], record).run()
 
 
 def test_a_client_thinks_before_it_asks_again(tmp_path):
@@ -87,8 +90,7 @@ def test_a_server_that_hangs_up_leaves_a_request_lost(tmp_path):
 def test_a_line_that_closes_while_its_client_thinks_ends_that_client_alone(tmp_path):
     """Another client goes on; nothing is lost, as nothing was asked."""
     Echo(tmp_path / "socket", replies=[1, 10**9])
-    with open(tmp_path / "record", "wb") as record:
-        told = Clients(str(tmp_path / "socket"), 2, [0, 0], record, think_s=0.02).run(0.0, 0.5, 1.0)
+    told = ask(tmp_path, 0.5, clients=2, think_s=0.02)
     assert told["lost"] == 0 and told["answered"] == told["sent"] > 5
 
 
@@ -101,10 +103,7 @@ def test_an_answer_that_comes_twice_is_counted(tmp_path):
 def test_warm_up_lasts_until_it_is_steady_and_no_longer_than_five_rounds(tmp_path):
     """What is sent in it has times below zero."""
     Echo(tmp_path / "socket")
-    with open(tmp_path / "record", "wb") as record:
-        told = Clients(str(tmp_path / "socket"), 1, [0, 0], record).run(0.05, 0.1, 1.0)
-    from blipkit.load.measure import read_requests
-
+    told = ask(tmp_path, 0.1, warmup_s=0.05)
     requests, _ = read_requests(tmp_path / "record", told["start"])
     assert 1 <= told["warmup_rounds"] <= 5 and (requests.scheduled < 0).any() and len(requests) == told["sent"]
 
@@ -115,8 +114,6 @@ def test_what_is_uneven_is_measured_again_and_the_last_try_counts(tmp_path, monk
     monkeypatch.setattr("blipkit.load.clients.uneven", lambda *_: next(doubts))
     Echo(tmp_path / "socket")
     told = ask(tmp_path, 0.1)
-    from blipkit.load.measure import read_requests
-
     requests, _ = read_requests(tmp_path / "record", told["start"])
     assert told["tries"] == 2 and requests.scheduled.min() < -0.05 and requests.scheduled.max() > 0.05
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blipkit.load.summary import INVALID, SETTLED, UNSETTLED, summarise, unaccounted
+from blipkit.load.summary import INVALID, SETTLED, UNSETTLED, Basis, summarise, unaccounted
 
 COUNTS = {
     **dict.fromkeys(("wrong", "refused", "failed", "lost", "twice"), 0),
@@ -32,7 +32,7 @@ def run_of(latencies, clients: int = 2, lag_s: float = 0.0, number: int = 0) -> 
 
 def row_of(latencies, percent: float = 99, **options) -> dict:
     frame, counts = run_of(latencies, **options)
-    return summarise(frame, [counts], 4, options.get("clients", 2), percent)
+    return summarise(frame, [counts], Basis(4, options.get("clients", 2), percent))
 
 
 def noisy(count: int, seed: int = 1) -> np.ndarray:
@@ -74,21 +74,21 @@ def test_a_drifting_run_is_unsettled():
 def test_a_client_that_stops_asking_breaks_littles_law():
     """Four were to ask, two did: N = X R does not hold, the row is INVALID."""
     frame, counts = run_of(noisy(600), clients=2)
-    row = summarise(frame, [counts], 4, 4, 99)
+    row = summarise(frame, [counts], Basis(4, 4, 99))
     assert row["state"] == INVALID and "is 0.50 times the 4 clients (Little's law)" in row["reason"]
 
 
 def test_a_server_that_died_marks_the_row():
     """What went wrong comes first, whatever the figures look like."""
     frame, counts = run_of(noisy(600))
-    row = summarise(frame, [{**counts, "problem": "the servers: died (SIGKILL)"}], 4, 2, 99)
+    row = summarise(frame, [{**counts, "problem": "the servers: died (SIGKILL)"}], Basis(4, 2, 99))
     assert (row["state"], row["reason"]) == (INVALID, "the servers: died (SIGKILL)")
 
 
 def test_no_request_at_all_is_a_row_too():
     """Nothing answered: INVALID, with empty figures."""
     frame, counts = run_of(noisy(5))
-    row = summarise(frame.assign(status="failed"), [{**counts, "answered": 0, "failed": 5}], 4, 2, 99)
+    row = summarise(frame.assign(status="failed"), [{**counts, "answered": 0, "failed": 5}], Basis(4, 2, 99))
     assert row["state"] == INVALID and row["requests"] == 0 and row["reason"].startswith("no request was answered")
 
 
@@ -97,14 +97,16 @@ def test_requests_that_end_after_the_time_add_no_throughput():
     frame, counts = run_of([0.5, 1.0, 0.5, 1.0], clients=2)
     counts["seconds"] = 1.5
     early = frame.iloc[:1].assign(scheduled=-0.5, sent=-0.5, received=-0.1)
-    row = summarise(pandas.concat([frame, early]), [counts], 1, 2, 50)
+    row = summarise(pandas.concat([frame, early]), [counts], Basis(1, 2, 50))
     assert row["requests_per_s"] == pytest.approx(3 / 1.5) and row["requests"] == 4
 
 
 def test_runs_are_put_together_and_their_spread_is_the_interval():
     """Three runs of 200, 210 and 190 requests a second: the t-interval of three."""
     parts = [run_of(noisy(600, seed) * pace, number=seed) for seed, pace in enumerate((1.0, 1.05, 0.95))]
-    row = summarise(pandas.concat([frame for frame, _ in parts]), [{**c, "seconds": 2.8} for _, c in parts], 1, 2, 99)
+    row = summarise(
+        pandas.concat([frame for frame, _ in parts]), [{**c, "seconds": 2.8} for _, c in parts], Basis(1, 2, 99)
+    )
     assert row["runs"] == 3 and row["sent"] == 1800 and row["requests_per_s"] == pytest.approx(200, rel=0.02)
     assert row["requests_per_s_high"] - row["requests_per_s"] == pytest.approx(25, rel=0.1)
 
@@ -134,7 +136,7 @@ def test_think_time_counts_as_a_client():
         "server_answered": 1000,
         "seconds": 10.0,
     }
-    row = summarise(pandas.DataFrame(rows), [counts], 1, 10, 99, think_s=0.09)
+    row = summarise(pandas.DataFrame(rows), [counts], Basis(1, 10, 99, think_s=0.09))
     assert row["little"] == pytest.approx(1, abs=0.02) and row["state"] == SETTLED
 
 
@@ -143,14 +145,16 @@ def test_think_time_counts_as_a_client():
 def test_the_order_of_the_rows_does_not_matter(order):
     """Clients write as answers come; the row is the same in any order, but for the last bits of a sum."""
     frame, counts = run_of(noisy(60))
-    assert summarise(frame.iloc[order], [counts], 1, 2, 90) == pytest.approx(summarise(frame, [counts], 1, 2, 90))
+    assert summarise(frame.iloc[order], [counts], Basis(1, 2, 90)) == pytest.approx(
+        summarise(frame, [counts], Basis(1, 2, 90))
+    )
 
 
 def test_a_run_without_an_answer_is_a_throughput_of_zero():
     """Of two runs one answered nothing in time: the mean is half of the other's, and the interval reaches zero."""
     frame, counts = run_of(noisy(600))
-    row = summarise(frame, [counts, counts], 1, 2, 99)
-    alone = summarise(frame, [counts], 1, 2, 99)
+    row = summarise(frame, [counts, counts], Basis(1, 2, 99))
+    alone = summarise(frame, [counts], Basis(1, 2, 99))
     assert (
         row["requests_per_s"] == pytest.approx(alone["requests_per_s"] / 2, rel=0.02) and row["requests_per_s_low"] == 0
     )
@@ -159,7 +163,7 @@ def test_a_run_without_an_answer_is_a_throughput_of_zero():
 def test_only_right_answers_within_the_target_are_good():
     """Half of the latencies are within the limit, and one of those answers was another one than without load."""
     frame, counts = run_of([0.010] * 300 + [0.020] * 300)
-    assert summarise(frame, [counts], 1, 2, 90, limit_ms=15)["within_target"] == pytest.approx(0.5)
+    assert summarise(frame, [counts], Basis(1, 2, 90, limit_ms=15))["within_target"] == pytest.approx(0.5)
     frame.loc[frame.index[0], "status"] = "wrong"
-    assert summarise(frame, [counts], 1, 2, 90, limit_ms=15)["within_target"] == pytest.approx(0.5 - 1 / 600)
-    assert summarise(frame, [counts], 1, 2, 90)["within_target"] == pytest.approx(1 - 1 / 600)
+    assert summarise(frame, [counts], Basis(1, 2, 90, limit_ms=15))["within_target"] == pytest.approx(0.5 - 1 / 600)
+    assert summarise(frame, [counts], Basis(1, 2, 90))["within_target"] == pytest.approx(1 - 1 / 600)

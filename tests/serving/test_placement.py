@@ -5,28 +5,27 @@ from collections import namedtuple
 import psutil
 import pytest
 
-from blipkit import Bucket, Question, isolate, load_checkpoint, trace
+from blipkit import Bucket, isolate, trace
 from blipkit.errors import BadInput, BlipkitError
-from blipkit.frames.frames import drawn_frames
-from blipkit.load.measure import measure_setting
-from blipkit.serving.placement import by_generate, by_pipeline, copies_of
+from blipkit.load.measure import Measured, measure_setting
+from blipkit.load.setting import ServerOptions, Setting, Workload
+from blipkit.runners.artifacts import Artifacts
+from blipkit.serving.answering import FrameSource
+from blipkit.serving.placement import copies_of
 
 
-def test_generate_answers_what_the_pipeline_does(artifact_root):
-    """Both ways to call the compiled pieces end in the same answers to open questions."""
-    pets = load_checkpoint("builtin:tiny-pets")
-    artifacts = trace(isolate(pets), artifact_root, "eager", shapes=Bucket(1, 1, 8, 2, 4))
-    asked = [Question("what is the dog doing?", None)]
-    ways = [make(pets, artifacts, asked) for make in (by_pipeline, by_generate)]
-    for frame in drawn_frames(3, 5):
-        assert ways[0]([frame.image]) == ways[1]([frame.image])
+def measure(artifacts: Artifacts, source: str, placement: str = "threads") -> Measured:
+    """Two servers and two clients on one question about three frames, briefly."""
+    setting = Setting("torchscript float32", "pipeline", placement, 2, 2)
+    frames = FrameSource("drawn", 3, 3)
+    work = Workload(source, ["is the dog barking?"], frames, seconds=0.3, warmup_s=0.0)
+    return measure_setting(artifacts, setting, work, ServerOptions())
 
 
 def test_servers_that_share_a_pipeline_answer_as_without_load(small, artifact_root):
-    """Two threads, two clients: every request is answered as it was alone; test_load has processes."""
+    """Two threads, two clients: every request is answered as it was alone; test_measure has processes."""
     artifacts = trace(isolate(small), artifact_root, "torchscript", shapes=Bucket(1, 1, 8, 2, 3))
-    frames = {"source": "drawn", "count": 3, "seed": 3}
-    found = measure_setting(artifacts, small.source, ["is the dog barking?"], frames, 2, 2, 0.3, 0.0, 1)
+    found = measure(artifacts, small.source)
     assert len(found.requests) > 2 and set(found.requests.status) == {"answered"} and found.executions == []
     assert set(found.requests.client) == {0, 1} and set(found.requests.worker) == {0, 1}
 
@@ -34,11 +33,10 @@ def test_servers_that_share_a_pipeline_answer_as_without_load(small, artifact_ro
 def test_a_placement_that_cannot_be_is_refused(small, artifact_root):
     """Contexts are of NeuronCores."""
     artifacts = trace(isolate(small), artifact_root, "torchscript", shapes=Bucket(1, 1, 8, 2, 3))
-    setting = (artifacts, small.source, ["is the dog barking?"], {}, 2, 2, 0.3, 0.0, 1)
     with pytest.raises(BadInput, match="'contexts' puts a pipeline on each NeuronCore"):
-        measure_setting(*setting, placement="contexts")
+        measure(artifacts, small.source, "contexts")
     with pytest.raises(BadInput, match="placement is 'process'; did you mean 'processes'?"):
-        measure_setting(*setting, placement="process")
+        measure(artifacts, small.source, "process")
 
 
 def test_more_pipelines_than_memory_are_refused_before_they_are_loaded(small, artifact_root, monkeypatch):
@@ -48,7 +46,7 @@ def test_more_pipelines_than_memory_are_refused_before_they_are_loaded(small, ar
     with pytest.raises(
         BlipkitError, match=r"2 pipelines: about 2.0 GiB of host memory needed, 1.5 GiB free; take fewer"
     ):
-        measure_setting(artifacts, small.source, ["x"], {}, 2, 2, 0.3, 0.0, 1, placement="processes")
+        measure(artifacts, small.source, "processes")
 
 
 def test_a_pipeline_for_each_core_and_no_more():

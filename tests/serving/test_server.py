@@ -7,11 +7,12 @@ import time
 
 import pytest
 
-from blipkit.load.clients import Clients
-from blipkit.serving.protocol import ANSWERED, FAILED, REFUSED, REPLY, REQUEST
-from blipkit.serving.scheduler import Dispatcher
 from blipkit.errors import WorkerGone
-from blipkit.serving.server import Server, answers, digest
+from blipkit.load.clients import Asking, Clients
+from blipkit.load.requests import read_requests
+from blipkit.serving.protocol import ANSWERED, FAILED, REFUSED, REPLY, REQUEST, digest
+from blipkit.serving.scheduler import Dispatcher, Request
+from blipkit.serving.server import Server, answers
 
 
 class Running:
@@ -58,12 +59,11 @@ def test_each_request_gets_its_own_answer_once(tmp_path, servers, clients, batch
     """What clients sent is what the server answered, with the digest of that very frame; times are in order."""
     running = Running(tmp_path, [names] * servers, clients, batch=batch, wait_s=0.01)
     expected = [digest([str(frame)]) for frame in range(5)]
+    asking = Asking(clients, seconds=0.2, warmup_s=0.05, patience_s=5.0, seed=3)
     with open(tmp_path / "record", "wb") as record:
-        told = Clients(running.address, clients, expected, record, seed=3).run(0.05, 0.2, 5.0)
+        told = Clients(running.address, asking, expected, record).run()
     counted = running.end()
     assert told["sent"] == told["answered"] == counted["answered"] > 10 and told["twice"] == 0
-    from blipkit.load.measure import read_requests
-
     requests, _ = read_requests(tmp_path / "record", told["start"])
     times = requests[["scheduled", "sent", "dequeued", "started", "finished", "received"]]
     assert (times.diff(axis=1).iloc[:, 1:] >= 0).all().all() and set(requests.client) == set(range(clients))
@@ -74,8 +74,9 @@ def test_each_request_gets_its_own_answer_once(tmp_path, servers, clients, batch
 def test_a_changed_answer_is_wrong(tmp_path):
     """The client compares what it gets with what was answered without load."""
     running = Running(tmp_path, [lambda frames: [["changed"] for _ in frames]], 1)
+    asking = Asking(1, seconds=0.05, warmup_s=0.0, patience_s=5.0)
     with open(tmp_path / "record", "wb") as record:
-        told = Clients(running.address, 1, [digest(["same"])], record).run(0.0, 0.05, 5.0)
+        told = Clients(running.address, asking, [digest(["same"])], record).run()
     assert told["wrong"] == told["sent"] > 0 and running.end()["answered"] == told["sent"]
 
 
@@ -86,8 +87,6 @@ def test_a_poisoned_request_fails_alone():
         if 2 in frames:
             raise RuntimeError("poisoned")
         return names(frames)
-
-    from blipkit.serving.scheduler import Request
 
     found = answers(ask, [Request(0, number, number) for number in range(4)])
     assert found == [digest(["0"]), digest(["1"]), None, digest(["3"])]

@@ -1,0 +1,50 @@
+"""The file of requests: a record of fixed size for each, written by the clients as it is answered.
+
+A million of them take no memory. The clients' process starts fast, so nothing is imported with this
+module but the standard library and numpy.
+"""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from blipkit.serving.protocol import STATUSES
+
+# What is kept of a request, with its format in struct and in numpy. TIME: by this machine's
+# monotonic clock, in s; in a frame that was read, from the start of measuring.
+TIME = "d"
+FIELDS = {
+    "client": "H",
+    "number": "Q",
+    "frame": "I",
+    "status": "B",
+    "scheduled": TIME,
+    "sent": TIME,
+    "worker": "H",
+    "batch": "I",
+    "size": "H",
+    "dequeued": TIME,
+    "started": TIME,
+    "finished": TIME,
+    "received": TIME,
+}
+TIMES = [name for name, code in FIELDS.items() if code == TIME]
+RECORD = struct.Struct("<" + "".join(FIELDS.values()))
+FORMATS = np.dtype([(name, f"<{code}") for name, code in FIELDS.items()])
+
+
+def read_requests(path: Path, start: float | None):
+    """(pandas frame, start): what the clients wrote, times in s from `start`, status in words.
+
+    Where the start is lost, as the clients died, times count from the first request.
+    """
+    import pandas
+
+    path.touch()
+    requests = pandas.DataFrame(np.fromfile(path, FORMATS))
+    if start is None:
+        start = requests.scheduled.min() if len(requests) else 0.0
+    requests[TIMES] -= start
+    words = [STATUSES[status] for status in requests.status]
+    return requests.assign(status=words), start

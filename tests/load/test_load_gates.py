@@ -1,0 +1,83 @@
+"""The gates of 04, on made-up rows."""
+
+import pytest
+from grid_rows import GRID, cell
+
+from blipkit.load.gates import OF_GRID, admission_gate, grid_not_run, load_gates
+from blipkit.load.summary import INVALID, UNSETTLED
+
+
+def statuses(rows, limit_ms=40.0, shared=False) -> dict:
+    return {gate.gate: gate.status for gate in load_gates(rows, limit_ms, shared)}
+
+
+def test_a_good_grid_passes():
+    """All gates, with the best setting named."""
+    assert set(statuses(GRID).values()) == {"PASS"}
+    target = next(g for g in load_gates(GRID, 40, False) if g.gate == "latency target")
+    assert target.measured == 30 and target.reason == "p99 of 2-4, upper end of its 95 % interval, ms"
+
+
+@pytest.mark.parametrize(
+    ("broken", "gate", "status"),
+    [
+        ({"wrong": 1}, "answers under load", "FAIL"),
+        ({"failed": 1}, "answers under load", "FAIL"),
+        ({"lost": 2}, "answers under load", "FAIL"),
+        ({"unaccounted": 1}, "requests conserved", "FAIL"),
+        ({"state": UNSETTLED}, "steady load", "WARN"),
+        ({"feeding_percent": 11.0}, "host share", "WARN"),
+        ({"disturbed": "the hypervisor took 5 % of the CPU"}, "quiet machine", "WARN"),
+    ],
+)
+def test_each_gate_can_fail(broken, gate, status):
+    """One row that is not right is enough, and no other gate minds."""
+    found = statuses([*GRID[:4], {**GRID[4], **broken}])
+    assert found.pop(gate) == status and set(found.values()) == {"PASS"}
+
+
+def test_a_target_below_the_service_time_is_a_finding():
+    """It fails, and says what the fastest is."""
+    gate = next(g for g in load_gates(GRID, 5, False) if g.gate == "latency target")
+    assert gate.status == "FAIL" and gate.next == "not reachable here; fastest is 13 ms at 1-1"
+    assert statuses(GRID, 5, shared=True)["latency target"] == "WARN"
+
+
+def test_an_unstable_system_is_refused_a_verdict():
+    """Nothing settled: no latency target is judged, and the reason is why."""
+    rows = [{**row, "state": UNSETTLED, "reason": "latency rises by 40%"} for row in GRID]
+    found = {g.gate: g for g in load_gates(rows, 40, False)}
+    assert found["latency target"].status == INVALID == found["steady load"].status
+    assert "no setting settled, first: latency rises by 40%" in found["latency target"].reason
+    assert statuses(rows, 40, shared=True)["steady load"] == "WARN"
+
+
+def test_too_few_requests_are_no_verdict_either():
+    """Without a percentile there is nothing to hold against the target; how many there were is said."""
+    rows = [cell(1, 1, 90, None, requests=120)]
+    gate = next(g for g in load_gates(rows, 40, False) if g.gate == "latency target")
+    assert gate.status == INVALID and gate.reason == "at most 120 requests a setting are too few for p99"
+    assert gate.next.endswith("raise concurrency.seconds, or lower concurrency.percentile")
+
+
+def test_no_request_at_all_is_invalid():
+    """An empty measurement proves nothing."""
+    rows = [cell(1, 1, 0, None, INVALID, sent=0, requests=0)]
+    assert statuses(rows) == {"answers under load": INVALID}
+
+
+def test_admission_control_is_judged_by_those_admitted():
+    """Within the target, beyond it, and where there was nothing to limit."""
+    row = cell(2, 8, 190, 35, refused=120)
+    gate = admission_gate(row, 40, False)
+    assert gate.status == "PASS" and gate.reason.startswith("120 of 500 requests were refused at once")
+    assert admission_gate(row, 30, False).status == "FAIL" and admission_gate(row, 30, True).status == "WARN"
+    assert admission_gate(None, 30, False).status == "NOT-RUN"
+
+
+def test_a_grid_that_was_not_recorded_has_the_same_gates():
+    """Each of them NOT-RUN, of its own kind, with the reason."""
+    found = grid_not_run("no requests were kept")
+    assert [(g.gate, g.kind) for g in found] == [(g.gate, g.kind) for g in load_gates(GRID, 40, False)]
+    assert list(OF_GRID) == [g.gate for g in found]
+    assert {(g.status, g.reason) for g in found} == {("NOT-RUN", "no requests were kept")}
