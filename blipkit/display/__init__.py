@@ -1,0 +1,16 @@
+"""What is shown: pictures, frames and tables as HTML that needs nothing else, their text on a terminal, and sliders.
+
+Every folder draws its own figures with these; captions are made from the data and serve as alt text.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "figures": ["COLOURS", "MARKERS", "STYLES", "axes", "show", "show_frames"],
+        "html": ["display_html"],
+        "sliders": ["explore", "is_live"],
+        "tables": ["number", "show_folded", "show_ratio", "show_table", "table_html", "terminal_table"],
+    },
+)

@@ -1,0 +1,23 @@
+"""Runners: what compiles a component and executes it, each in a file of `kinds/` that says all about itself (spec).
+
+An arm is a runner with its number format (arms). `trace` compiles into artifacts, `assemble` puts them into a pipeline,
+`plug_in` into transformers' own class; what holds a NeuronCore runs in a process of its own (workers). `compiling` and
+`plugged` are what 02 asks; `neuron/` holds what is Inferentia2's alone.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "arms": ["Arm", "all_arms", "check_machine", "evidence_of", "format_reference", "parse_arm"],
+        "artifacts": ["Artifact", "Artifacts"],
+        "assemble": ["load_artifact", "plug_in"],
+        "compile": ["NotCompiled", "trace", "trace_arms"],
+        "compiling": ["compile_again", "compile_arms", "forecast_compiles"],
+        "formats": ["write_numbers"],
+        "plugged": ["ask_plugged_in"],
+        "spec": ["Format", "RunnerSpec", "runner_names", "spec_of"],
+        "workers": ["Apart"],
+    },
+)

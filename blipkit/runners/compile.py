@@ -170,9 +170,3 @@ def refused_by_name(component: Component, arm: Arm):
         yield
     except BadInput as error:
         raise BadInput(f"{component.name} cannot be compiled for '{arm}': {error}") from None
-
-
-
-
-
-

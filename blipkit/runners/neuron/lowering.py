@@ -68,7 +68,9 @@ def lower(components: Components, buckets: Sequence[Bucket], stack: str = STACK)
     def ask(jobs: list) -> list[dict]:
         about = {"python": python, "environment": ENVIRONMENT, "source": checkpoint.source, "digest": checkpoint.digest}
         try:
-            return child.call("blipkit.runners.neuron.recordings:lower_from_source", timeout_s=LIMIT_S, **about, jobs=jobs)
+            return child.call(
+                "blipkit.runners.neuron.recordings:lower_from_source", timeout_s=LIMIT_S, **about, jobs=jobs
+            )
         except BadInput:
             raise
         except BlipkitError as error:

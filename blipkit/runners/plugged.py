@@ -1,0 +1,104 @@
+"""Compiled components in the place of transformers' own submodules: what `generate` answers with them, and without."""
+
+from contextlib import closing
+from dataclasses import dataclass
+
+from blipkit.display.figures import show_frames
+from blipkit.display.tables import show_table
+from blipkit.errors import NotMeasured
+from blipkit.frames.frames import Frame
+from blipkit.model.generate import generate_answer
+from blipkit.records.gates import Gate, judge, not_run
+from blipkit.runners.arms import evidence_of, parse_arm
+from blipkit.runners.assemble import plug_in
+from blipkit.runners.compile import trace_arms
+from blipkit.runners.compiling import NOT_RECORDED, Compiled
+from blipkit.runners.workers import Apart
+from blipkit.study import Study
+
+PLUGS_IN = "plugs back in"  # the gate
+SAME = "same tokens"  # the key of a row that says so
+WITHOUT = "transformers"  # the key of the answer without compiled components
+
+
+@dataclass(frozen=True)
+class PluggedIn:
+    """A row for each question: question, the answer without and with compiled components, whether their tokens agree.
+
+    arm: whose components were plugged in, and the key of their answers; why_not: why there are no rows.
+    """
+
+    frame: Frame
+    arm: str
+    rows: list[dict]
+    why_not: str = ""
+    next: str = ""
+
+    def show(self) -> None:
+        """Display the frame with both answers under it, and the rows as a table."""
+        said = [f"{row['question']} {row[WITHOUT]} | {row[self.arm]}" for row in self.rows]
+        head = f"{self.frame.name}: {WITHOUT} | {self.arm}"
+        show_frames([self.frame.image], ["\n".join([head, *said])], width=320)
+        rows = self.rows or [{"NOT-RUN": self.why_not}]
+        show_table(rows, "One frame, with and without compiled components")
+
+    def gates(self) -> list[Gate]:
+        """PASS where a float32 arm writes the same tokens; another one may round to another word, which 03 judges."""
+        if self.why_not:
+            return [not_run(PLUGS_IN, "answer", self.why_not, self.next)]
+        if parse_arm(self.arm).precision != "float32":
+            reason = f"{self.arm} may round to another word"
+            return [not_run(PLUGS_IN, "answer", reason, "add a float32 arm")]
+        different = sum(not row[SAME] for row in self.rows)
+        reason = f"questions of {len(self.rows)} that {self.arm} answers with other tokens"
+        evidence = evidence_of(self.arm)
+        return [judge(PLUGS_IN, "answer", different, 0, evidence=evidence, reason=reason)]
+
+
+def first_float32(arms: list[str]) -> str:
+    """The first arm that computes in float32, else the first of all."""
+    exact = [arm for arm in arms if parse_arm(arm).precision == "float32"]
+    return [*exact, *arms][0]
+
+
+def ask_plugged_in(study: Study, frame: Frame, compiled: Compiled) -> PluggedIn:
+    """Ask every question about a frame twice: transformers' own class, and the same class on compiled components."""
+    arm = first_float32(study.common.arms)
+    if any(row["arm"] == arm for row in compiled.failed):
+        why_not = f"not every component of {arm} was compiled"
+        return PluggedIn(frame, arm, [], why_not, "see the gate that says which")
+
+    def measured() -> list[dict]:
+        return plugged_rows(study, frame, arm)
+
+    try:
+        rows = study.results.measure("plugged_in", measured, needs=("question", WITHOUT, arm, SAME))
+    except NotMeasured as error:  # compiled for a device that is elsewhere
+        advice = "copy artifacts/ to an Inf2 instance and run there"
+        return PluggedIn(frame, arm, [], str(error), advice)
+    if not rows:
+        return PluggedIn(frame, arm, [], NOT_RECORDED, "record it again with this kit")
+    return PluggedIn(frame, arm, rows)
+
+
+def plugged_rows(study: Study, frame: Frame, arm: str) -> list[dict]:
+    """The rows of `PluggedIn`, with their evidence."""
+    flags = study.common.compiler_flags
+    (artifacts,) = trace_arms(study.components, study.artifacts, [parse_arm(arm)], study.buckets, compiler_flags=flags)
+    new_tokens = min(bucket.answer_tokens for bucket in study.buckets)
+    rows = []
+    with closing(Apart()) as apart:  # what holds a NeuronCore is loaded in a child, which gives it back
+        model = plug_in(study.checkpoint, artifacts, apart.load)
+        for question in study.questions:
+            asked = (study.checkpoint, frame.image, question.text, new_tokens)
+            without, plugged = generate_answer(*asked), generate_answer(*asked, model)
+            rows.append(
+                {
+                    "evidence": evidence_of(arm),
+                    "question": question.text,
+                    WITHOUT: without.text,
+                    arm: plugged.text,
+                    SAME: without.tokens == plugged.tokens,
+                }
+            )
+    return rows
