@@ -1,6 +1,8 @@
-"""What is shown: pictures, frames and tables as HTML that needs nothing else, their text on a terminal, and sliders.
+"""What is shown: figures, frames, tables and sliders that all folders share.
 
-Every folder draws its own figures with these; captions are made from the data and serve as alt text.
+Pictures and tables are HTML that needs nothing else, with their text for a terminal. Every folder
+draws its own figures with `axes` and `show`; captions are made from the data and serve as alt
+text.
 """
 
 import lazy_loader
@@ -11,6 +13,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "figures": ["COLOURS", "MARKERS", "STYLES", "axes", "show", "show_frames"],
         "html": ["display_html"],
         "sliders": ["explore", "is_live"],
-        "tables": ["number", "show_folded", "show_ratio", "show_table", "table_html", "terminal_table"],
+        "tables": [
+            "number",
+            "show_folded",
+            "show_ratio",
+            "show_table",
+            "table_html",
+            "terminal_table",
+        ],
     },
 )

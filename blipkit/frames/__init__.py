@@ -1,6 +1,8 @@
-"""What is asked about: frames (drawn scenes with their right answers, or a folder's images), clips cut into frames, questions.
+"""What is asked about: frames, and the questions about them.
 
-`load_frames` gives the frames that a profile names, each a `Frame`; `parse_questions` its questions.
+`load_frames` gives the frames that a profile names, drawn scenes with their right answers or a
+folder's images, each a `Frame`; `parse_questions` its questions; `cut_video` makes a folder of
+frames out of a clip.
 """
 
 import lazy_loader

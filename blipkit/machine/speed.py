@@ -7,7 +7,7 @@ TIMES = 10  # products in one measurement
 
 
 def matmul_gflops(threads: int) -> float:
-    """10^9 float32 operations a second in products of SIDE x SIDE matrices, with so many of torch's threads."""
+    """10^9 float32 operations a second, in products of SIDE x SIDE matrices on torch's threads."""
     import torch
 
     torch.set_num_threads(threads)

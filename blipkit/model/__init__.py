@@ -1,8 +1,9 @@
-"""The model: a checkpoint loaded, taken apart into components of fixed shapes, and put back together as a pipeline.
+"""The model: a checkpoint, taken apart into components and put back together.
 
-A checkpoint holds transformers' own class, unmodified; `generate_answer` asks it. `isolate` gives the components, thin
-adapters around its submodules; `Pipeline` answers with them; `wrappers` puts compiled ones back into the class. `whole`
-checks that they add up, `figures` draws them.
+A checkpoint holds transformers' own class, unmodified; `generate_answer` asks it. `isolate` gives
+the components, thin adapters around its submodules, with the fixed shapes of a `Bucket`;
+`Pipeline` answers with them, `wrappers` puts compiled ones back into the class. `whole` checks
+that they add up, `speed` times one, `figures` draws them.
 """
 
 import lazy_loader

@@ -7,7 +7,7 @@ from blipkit.model.buckets import Bucket
 from blipkit.model.components import Components, tensor_shapes
 
 SIZE = (10.0, 2.9)  # inches
-# In the drawing's own units: a box, from one box's left side to the next one's, how far arrows reach
+# In the drawing's own units: a box, the distance between two left sides, how far arrows reach
 WIDTH, HEIGHT, STEP, REACH = 1.7, 0.9, 3.2, 1.5
 MIDDLE = 2.0  # height of the boxes' middle
 ARROW = {"arrowstyle": "-|>", "linewidth": 1.5, "color": "black"}
@@ -16,7 +16,7 @@ REQUEST = "request"  # where a tensor comes from that no component made
 
 @dataclass(frozen=True)
 class Flow:
-    """A tensor on its way: name, shape, type, what made it, and which component takes it, "" for the result."""
+    """A tensor on its way: what made it, and which component takes it, "" for the result."""
 
     tensor: str
     shape: str
@@ -40,7 +40,7 @@ def flows(components: Components, bucket: Bucket) -> list[Flow]:
 
 
 def draw_components(components: Components, bucket: Bucket) -> None:
-    """Show the components as boxes, the tensors between them as arrows, and what else each takes from below."""
+    """Show components as boxes, tensors between them as arrows, other inputs from below."""
     moving = flows(components, bucket)
     figure, ax = axes(f"The components, in the bucket {bucket}", "", "", SIZE)
     ax.set_axis_off()
@@ -69,13 +69,15 @@ def _box(ax, left: float, words: str, colour: str) -> None:
 
     low = MIDDLE - HEIGHT / 2
     style = "round,pad=0.02,rounding_size=0.12"
-    box = FancyBboxPatch((left, low), WIDTH, HEIGHT, boxstyle=style, facecolor="white", edgecolor=colour, linewidth=2)
+    box = FancyBboxPatch(
+        (left, low), WIDTH, HEIGHT, boxstyle=style, facecolor="white", edgecolor=colour, linewidth=2
+    )
     ax.add_patch(box)
     ax.text(left + WIDTH / 2, MIDDLE, words, ha="center", va="center", fontsize=9)
 
 
 def _arrow_from_left(ax, left: float, one: Flow) -> None:
-    """An arrow that ends at a box's left side, with the tensor's name over it and its shape under it."""
+    """An arrow that ends at a box's left side, the tensor's name over it, its shape under it."""
     start = left - REACH
     ax.annotate("", (left, MIDDLE), (start, MIDDLE), arrowprops=ARROW)
     centre = (left + start) / 2 - 0.05
@@ -84,7 +86,7 @@ def _arrow_from_left(ax, left: float, one: Flow) -> None:
 
 
 def _arrow_from_below(ax, left: float, several: list[Flow]) -> None:
-    """An arrow that ends at a box's lower side, with what it stands for under it; none where there is nothing."""
+    """An arrow that ends at a box's lower side, with what it stands for under it."""
     if not several:
         return
     centre, low = left + WIDTH / 2, MIDDLE - HEIGHT / 2

@@ -1,4 +1,4 @@
-"""What transformers' own `generate` answers: the model as it is published, asked one question about one frame."""
+"""What transformers' own `generate` answers, asked one question about one frame."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,15 +19,19 @@ class Generated:
     tokens: tuple[int, ...]
 
 
-def generate_answer(checkpoint: Checkpoint, image, text: str, new_tokens: int = NEW_TOKENS, model=None) -> Generated:
-    """What `model.generate` answers to a text about a PIL image; model: another than the checkpoint's own."""
+def generate_answer(
+    checkpoint: Checkpoint, image, text: str, new_tokens: int = NEW_TOKENS, model=None
+) -> Generated:
+    """What `generate` answers to a text about a PIL image; model: instead of the checkpoint's."""
     given = checkpoint.processor(images=image, text=text, return_tensors="pt")
     tokens = (model or checkpoint.model).generate(**given, max_new_tokens=new_tokens)[0]
     answer = checkpoint.processor.decode(tokens, skip_special_tokens=True)
     return Generated(answer, tuple(tokens.tolist()))
 
 
-def show_answers(checkpoint: Checkpoint, frames: Sequence[Frame], questions: Sequence[Question]) -> None:
+def show_answers(
+    checkpoint: Checkpoint, frames: Sequence[Frame], questions: Sequence[Question]
+) -> None:
     """Display frames, each with what the model says about it under it."""
     images = [frame.image for frame in frames]
     captions = []

@@ -1,4 +1,4 @@
-"""How long one frame takes the image encoder, beside a lower bound: its operations at the rate of a matrix product."""
+"""How long one frame takes the image encoder, beside what its operations alone would take."""
 
 import time
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class EncoderTime:
 
 
 def count_operations(module: nn.Module, *inputs: torch.Tensor) -> int:
-    """Float operations of one call, as torch counts them: two for each multiplication in a product."""
+    """Float operations of one call, as torch counts them: two for each multiplication."""
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
@@ -39,8 +39,10 @@ def call_ms(module: nn.Module, *inputs: torch.Tensor) -> float:
     return (time.perf_counter() - begin) / TIMES * 1e3
 
 
-def time_encoder(results: Results, encoder: nn.Module, pixels: torch.Tensor, predicted_ms: float) -> EncoderTime | None:
-    """Time the image encoder on the pixels of a frame, and keep it beside the prediction; None where not recorded."""
+def time_encoder(
+    results: Results, encoder: nn.Module, pixels: torch.Tensor, predicted_ms: float
+) -> EncoderTime | None:
+    """Time the image encoder on a frame's pixels, beside the prediction; None if not recorded."""
 
     def measured() -> list[EncoderTime]:
         return [EncoderTime(call_ms(encoder, pixels), predicted_ms)]

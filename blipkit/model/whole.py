@@ -1,4 +1,7 @@
-"""Do the components add up to the whole? Adapters against transformers' submodules, the pipeline against its answers."""
+"""Do the components add up to the whole?
+
+An adapter is held against transformers' submodule, the pipeline against unpadded answers.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -12,18 +15,16 @@ from blipkit.frames.questions import Question
 from blipkit.model.checkpoints import Checkpoint
 from blipkit.model.components import IDS, isolate
 from blipkit.model.pipeline import Pipeline, ranked_answer
-from blipkit.records.gates import Gate, judge, not_run
+from blipkit.records.gates import Gate, judge, not_recorded, not_run
 from blipkit.records.results import Results
 from blipkit.records.typed import measure_typed
 
 UNDECIDED = 1e-5  # nats: rounding in another order may turn an answer whose margin is smaller
-NOT_RECORDED = "the recorded folder has no such measurement"
-RECORD_AGAIN = "record it again with this kit"
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """One component: its number of weights, its output's name, its largest difference from the submodule's own output."""
+    """One component: weights, its output's name, the largest difference from its submodule."""
 
     component: str
     weights: int
@@ -40,20 +41,23 @@ class Adapters:
     def table(self) -> None:
         """Show the components with their differences."""
         caption = "Largest difference between adapter and submodule"
-        show_table([asdict(row) for row in self.rows], caption + ("" if self.rows else ": not recorded"))
+        if not self.rows:
+            print(f"{caption}: not recorded")
+            return
+        show_table([asdict(row) for row in self.rows], caption)
 
     def gates(self) -> list[Gate]:
         """PASS where every adapter is its submodule, bit for bit."""
         name = "wrappers equal submodules"
         if not self.rows:
-            return [not_run(name, "answer", NOT_RECORDED, RECORD_AGAIN)]
+            return [not_recorded(name, "answer")]
         worst = max(row.max_difference for row in self.rows)
         return [judge(name, "answer", worst, 0.0, reason="largest difference")]
 
 
 @dataclass(frozen=True)
 class Padding:
-    """How many frames and questions with candidates were asked; answers that differ though the truth is decided.
+    """Frames, questions with candidates; wrong: answers that differ though the truth is decided.
 
     largest_difference: of a candidate's score from the truth's, nats.
     """
@@ -83,7 +87,7 @@ class PaddingCheck:
         """PASS where no answer differs that the truth is sure of."""
         name = "pipeline equals transformers"
         if self.found is None:
-            return [not_run(name, "answer", NOT_RECORDED, RECORD_AGAIN)]
+            return [not_recorded(name, "answer")]
         if not self.found.questions:
             reason = "no question with candidates was asked"
             return [not_run(name, "answer", reason, "add one to common.questions")]
@@ -92,8 +96,10 @@ class PaddingCheck:
         return [judge(name, "answer", self.found.wrong, 0, reason=reason, next=advice)]
 
 
-def compare_adapters(results: Results, checkpoint: Checkpoint, frame: Frame, question: Question) -> Adapters:
-    """Ask each adapter and the submodule in it the same, about one frame, and keep how far their outputs are apart."""
+def compare_adapters(
+    results: Results, checkpoint: Checkpoint, frame: Frame, question: Question
+) -> Adapters:
+    """Ask each adapter and its submodule the same about one frame; keep how far they are apart."""
 
     def measured() -> list[Adapter]:
         given, expected = submodule_calls(checkpoint, frame, question)
@@ -111,7 +117,7 @@ def compare_adapters(results: Results, checkpoint: Checkpoint, frame: Frame, que
 
 @torch.inference_mode()
 def submodule_calls(checkpoint: Checkpoint, frame: Frame, question: Question) -> tuple[dict, dict]:
-    """Component -> what its adapter gets, and component -> what transformers' submodule makes of the same."""
+    """Component -> what its adapter gets, and component -> what its submodule makes of the same."""
     model, processor = checkpoint.model, checkpoint.processor
     pixels = processor.image_processor([frame.image], return_tensors="pt")["pixel_values"]
     words = processor.tokenizer(question.text, return_tensors="pt")
@@ -140,9 +146,9 @@ def check_padding(
     questions: Sequence[Question],
     truth: Callable[[Image.Image, Question], Sequence[float]],
 ) -> PaddingCheck:
-    """Compare the pipeline, which pads to its bucket, with unpadded scores on every frame; open questions are left out.
+    """Compare the pipeline, which pads to its bucket, with unpadded scores on every frame.
 
-    truth: the log-likelihood of each of a question's candidates, nats, about an image.
+    Open questions are left out. truth: the log-likelihood of each candidate about an image, nats.
     """
 
     def measured() -> list[Padding]:

@@ -1,6 +1,7 @@
-"""Which machine a results folder's figures belong to: what every record says of it, how fast it is, and is it the right one.
+"""Which machine a results folder's figures belong to, how fast it is, and is it the right one.
 
-The facts come from `blipkit.machine`; here they become the record of kind `environment` and the gate `machine`.
+The facts come from `blipkit.machine`; here they become the record of kind `environment` and the
+gate `machine`.
 """
 
 import math
@@ -8,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 from blipkit.machine.host import machine_kind
 from blipkit.machine.speed import matmul_gflops
-from blipkit.records.gates import Gate, not_run
+from blipkit.records.gates import Gate, not_recorded
 from blipkit.records.results import Results
 from blipkit.records.typed import measure_typed
 
@@ -17,9 +18,9 @@ KIND = "environment"
 
 @dataclass(frozen=True)
 class Speed:
-    """The record of kind `environment`: the rate in 10^9 operations a second, and what machine it was measured on.
+    """The record of kind `environment`: the rate in 10^9 operations a second, and where it is of.
 
-    shared: the machine was not ours alone; memory in GiB; gpus and neuron_devices: what its drivers show.
+    shared: the machine was not ours alone; memory in GiB; gpus, neuron_devices: what drivers show.
     """
 
     matmul_gflops: float
@@ -32,7 +33,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Environment:
-    """The machine's name, and what was recorded of its speed; None where a replay's folder has no such record."""
+    """The machine's name, and its speed; None where a replay's folder has no record of it."""
 
     machine: str
     speed: Speed | None
@@ -45,8 +46,7 @@ class Environment:
     def gates(self, expect: str) -> list[Gate]:
         """Is this the kind of machine that the profile was written for: cpu, cuda or neuron?"""
         if self.speed is None:
-            reason = "the recorded folder does not say what machine it is of"
-            return [not_run("machine", "answer", reason, "record it again with this kit")]
+            return [not_recorded("machine", "answer")]
         found = machine_kind(asdict(self.speed))
         status = "PASS" if expect in ("cpu", found) else "FAIL"  # every machine has a processor
         reason = f"the profile expects {expect}, this is {found}"

@@ -1,4 +1,4 @@
-"""Records as dataclasses: what is measured goes in typed, and comes back typed from this run or from a replay's folder."""
+"""Records as dataclasses: typed where they are measured, and typed where they are read back."""
 
 from collections.abc import Callable
 from dataclasses import asdict, fields
@@ -16,9 +16,9 @@ def measure_typed(
     measure: Callable[[], list[Row]],
     evidence: str = "measured",
 ) -> list[Row]:
-    """The rows that measure() returns, kept as the records of `kind`; in a replay the rows recorded elsewhere.
+    """The rows that measure() returns, kept as records of `kind`; in a replay those recorded there.
 
-    row: their dataclass, all of whose fields a record has. None, where a replay's folder lacks the kind or a field.
+    row: their dataclass. No rows come where a replay's folder lacks the kind, or a field of it.
     """
 
     def measured() -> list[dict]:

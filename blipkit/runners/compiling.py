@@ -1,4 +1,4 @@
-"""A study's arms, compiled: what the Neuron compiler will take, what each component came to, and that a second call finds it.
+"""A study's arms, compiled: a forecast, what each component came to, and a second call.
 
 The rows are records of kinds `compile_forecast`, `artifacts` and `second_call`.
 """
@@ -6,7 +6,7 @@ The rows are records of kinds `compile_forecast`, `artifacts` and `second_call`.
 from dataclasses import dataclass
 
 from blipkit.display.tables import show_table
-from blipkit.records.gates import Gate, judge, not_run
+from blipkit.records.gates import Gate, judge, not_recorded, not_run
 from blipkit.records.typed import measure_typed
 from blipkit.runners.arms import Arm, evidence_of, parse_arm
 from blipkit.runners.compile import NotCompiled, plan, trace_arms
@@ -25,13 +25,12 @@ COLUMNS = (
     "skipped",
     "failed",
 )
-NOT_RECORDED = "the recorded folder has no such measurement"
 SECOND_CALL, EVERY_PIECE = "second call compiles nothing", "every piece compiles"  # gates
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """How many components neuronx-cc has to compile, the minutes that may take, and the dollars of those minutes."""
+    """Components for neuronx-cc to compile, the minutes that may take, and what these cost."""
 
     compiles: int
     minutes: float
@@ -40,7 +39,7 @@ class Forecast:
 
 @dataclass(frozen=True)
 class CompileForecast:
-    """The forecast; None where a replay's folder has no record of it. instance: where it would be compiled."""
+    """found: None where a replay's folder has no record of it; instance: where to compile."""
 
     found: Forecast | None
     instance: str
@@ -57,9 +56,10 @@ class CompileForecast:
 class Compiled:
     """A row for each arm, component and bucket; none where a replay's folder has no record of them.
 
-    A row: arm, component, bucket; seconds that compiling took (None for an emulated arm, whose seconds are a stand-in's);
-    mb, of 10^6 bytes; predicted_mb; skipped: it was there already; flags: what the compiler was told; on Neuron,
-    predicted_s. One that could not be compiled has `failed`, the reason, in their place.
+    A row: arm, component, bucket; seconds that compiling took (None for an emulated arm, whose
+    seconds are a stand-in's); mb and predicted_mb, of 10^6 bytes; skipped: it was there already;
+    flags: what the compiler was told; on Neuron, predicted_s. One that could not be compiled has
+    `failed`, the reason, in their place.
     """
 
     rows: list[dict]
@@ -71,9 +71,12 @@ class Compiled:
 
     def table(self) -> None:
         """Show every row."""
+        if not self.rows:
+            print("Compiled components: not recorded")
+            return
         columns = [name for name in COLUMNS if any(name in row for row in self.rows)]
         shown = [{name: row.get(name) for name in columns} for row in self.rows]
-        show_table(shown, "Compiled components" + ("" if self.rows else ": not recorded"))
+        show_table(shown, "Compiled components")
 
     def figure(self) -> None:
         """Draw megabytes, predicted beside measured, and the seconds that compiling took."""
@@ -81,7 +84,7 @@ class Compiled:
         draw_seconds(self.rows)
 
     def arguments(self) -> None:
-        """Show what neuronx-cc was told, and how its version reads the casts; a line where it was not called."""
+        """Show what neuronx-cc was told, and how its version reads the casts."""
         told = {row["arm"]: row["flags"] for row in self.rows if _compiler_args(row)}
         if not told:
             print("neuronx-cc was not called: no arm here is compiled for a Neuron device")
@@ -99,7 +102,7 @@ class Compiled:
     def gates(self) -> list[Gate]:
         """PASS where every component of every arm was compiled."""
         if not self.rows:
-            return [not_run(EVERY_PIECE, "answer", NOT_RECORDED, "record it again with this kit")]
+            return [not_recorded(EVERY_PIECE, "answer")]
         reason = "components that could not be compiled"
         if self.failed:
             reason = self.failed[0]["failed"]
@@ -108,10 +111,13 @@ class Compiled:
 
 @dataclass(frozen=True)
 class SecondCall:
-    """The rows of compiling once more, as `Compiled` has them; why_not: why it was not asked for, "" where it was."""
+    """The rows of compiling once more, as `Compiled` has them; none where it was not recorded.
+
+    failed: how many components were not compiled the first time: then there is no second call.
+    """
 
     rows: list[dict]
-    why_not: str = ""
+    failed: int = 0
 
     @property
     def recompiled(self) -> int:
@@ -119,24 +125,31 @@ class SecondCall:
         return sum(not row["skipped"] for row in self.rows)
 
     def __str__(self) -> str:
-        if self.why_not:
-            return f"second call: not asked, {self.why_not}"
+        if self.failed:
+            return f"second call: not made, {self.failed} components were not compiled"
+        if not self.rows:
+            return "second call: not recorded"
         return f"{self.recompiled} of {len(self.rows)} components compiled again"
 
     def gates(self) -> list[Gate]:
         """PASS where everything was found."""
-        if self.why_not:
-            return [not_run(SECOND_CALL, "answer", self.why_not, "see the gate before it")]
+        if self.failed:
+            reason = f"{self.failed} components were not compiled"
+            return [not_run(SECOND_CALL, "answer", reason, f"see the gate {EVERY_PIECE!r}")]
+        if not self.rows:
+            return [not_recorded(SECOND_CALL, "answer")]
         reason = "components compiled again"
         return [judge(SECOND_CALL, "answer", self.recompiled, 0, reason=reason)]
 
 
 def forecast_compiles(study: Study, usd_per_hour: float) -> CompileForecast:
-    """What neuronx-cc has to compile that is not there yet; usd_per_hour: of the instance to compile on."""
+    """What neuronx-cc has to compile that is not there yet; usd_per_hour: where it compiles."""
 
     def measured() -> list[Forecast]:
         asked = [parse_arm(arm) for arm in study.common.arms]
-        planned = plan(study.components, study.artifacts, asked, study.buckets, study.common.compiler_flags)
+        planned = plan(
+            study.components, study.artifacts, asked, study.buckets, study.common.compiler_flags
+        )
         left = {}  # folder -> component: two buckets may share one
         for (name, _, arm), folder in planned.items():
             if arm.spec.holds_core and not folder.is_dir():
@@ -158,15 +171,14 @@ def compile_arms(study: Study) -> Compiled:
 
 
 def compile_again(study: Study, compiled: Compiled) -> SecondCall:
-    """Ask for the same once more; not where something could not be compiled, which would be tried again for as long."""
+    """Ask for the same once more; not where something failed, which would be tried again."""
     if compiled.failed:
-        return SecondCall([], "not every component was compiled")
+        return SecondCall([], len(compiled.failed))
 
     def measured() -> list[dict]:
         return compiled_rows(study)
 
-    rows = study.results.measure("second_call", measured)
-    return SecondCall(rows, "" if rows else NOT_RECORDED)
+    return SecondCall(study.results.measure("second_call", measured))
 
 
 def compiled_rows(study: Study) -> list[dict]:
@@ -174,7 +186,9 @@ def compiled_rows(study: Study) -> list[dict]:
     asked, failed = [parse_arm(arm) for arm in study.common.arms], []
     flags = study.common.compiler_flags
     try:
-        compiled = trace_arms(study.components, study.artifacts, asked, study.buckets, compiler_flags=flags)
+        compiled = trace_arms(
+            study.components, study.artifacts, asked, study.buckets, compiler_flags=flags
+        )
     except NotCompiled as error:
         compiled, failed = error.compiled, error.rows
     rows = [artifact.row() for of_arm in compiled for artifact in of_arm] + failed
@@ -195,5 +209,5 @@ def predicted_mb(weights: int, arm: Arm) -> float:
 
 
 def _compiler_args(row: dict) -> list[str]:
-    """What neuronx-cc was told, nothing where another compiler was called; an older kit's rows have no flags."""
+    """What neuronx-cc was told, if it was called; an older kit's rows have no flags."""
     return row.get("flags", {}).get("compiler_args", [])

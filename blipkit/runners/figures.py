@@ -8,7 +8,7 @@ BAR = 0.38  # of the distance between two rows of bars
 
 
 def draw_megabytes(rows: Sequence[dict]) -> None:
-    """Draw the artifacts of the first bucket: megabytes predicted, from the weights alone, beside those measured.
+    """Draw the megabytes of the first bucket's artifacts, predicted from weights and measured.
 
     rows: records of kind `artifacts`. Nothing is drawn where there are none.
     """
@@ -22,18 +22,19 @@ def draw_megabytes(rows: Sequence[dict]) -> None:
     measured = [row["mb"] for row in drawn]
     ax.barh(low, predicted, BAR, color="white", edgecolor=COLOURS[0], hatch="//", label="predicted")
     ax.barh(high, measured, BAR, color=COLOURS[0], label="measured")
-    ax.legend()
+    figure.legend(loc="outside lower center", ncols=2)  # on the axes it would hide bars
     ratios = [now / then for now, then in zip(measured, predicted, strict=True)]
-    between = f"between {min(ratios):.3f} and {max(ratios):.3f} of what its weights alone take"
-    caption = f"{_first_words(drawn)} is {between}."
+    between = f"measured is {min(ratios):.3f} to {max(ratios):.3f} times predicted"
+    caption = f"{_first_words(drawn)}: {between}."
     columns = ("arm", "component", "bucket", "mb", "predicted_mb")
     show(figure, caption, [{name: row.get(name) for name in columns} for row in rows], detail=True)
 
 
 def draw_seconds(rows: Sequence[dict]) -> None:
-    """Draw the seconds that compiling the artifacts of the first bucket took, with a forecast where there was one.
+    """Draw the seconds that compiling the first bucket's artifacts took, and what was forecast.
 
-    rows: records of kind `artifacts`. An emulated arm has none; nothing is drawn where no arm has any.
+    rows: records of kind `artifacts`. An emulated arm has no seconds; where no arm has any, nothing
+    is drawn.
     """
     drawn = [row for row in _of_first_bucket(rows) if row.get("seconds") is not None]
     if not drawn:
@@ -44,10 +45,10 @@ def draw_seconds(rows: Sequence[dict]) -> None:
         if "predicted_s" in row:
             ax.plot(row["predicted_s"], place, "D", color=COLOURS[6])
     longest = max(drawn, key=_seconds)
-    total = f"compiling took {sum(row['seconds'] for row in drawn):.1f} s"
-    which = f"{longest['arm']}'s {longest['component']} the longest, {longest['seconds']:.1f} s"
+    total = f"they took {sum(row['seconds'] for row in drawn):.1f} s"
+    which = f"the longest, {longest['component']} for {longest['arm']}, {longest['seconds']:.1f} s"
     marks = " A diamond is a forecast." if any("predicted_s" in row for row in drawn) else ""
-    caption = f"{_first_words(drawn)}: {total}, {which}.{marks}"
+    caption = f"{_first_words(drawn)}: {total}; {which}.{marks}"
     columns = ("arm", "component", "bucket", "seconds", "predicted_s")
     shown = [{name: row[name] for name in columns if name in row} for row in rows]
     show(figure, caption, shown, detail=True)
@@ -65,7 +66,7 @@ def _of_first_bucket(rows: Sequence[dict]) -> list[dict]:
 def _first_words(drawn: Sequence[dict]) -> str:
     """Which rows are drawn, in words that begin a caption."""
     arms = len({row["arm"] for row in drawn})
-    return f"Each of {len(drawn)} components ({arms} arms) in the bucket {drawn[0]['bucket']}"
+    return f"{len(drawn)} compiled components, {arms} arms, in the bucket {drawn[0]['bucket']}"
 
 
 def _bars(drawn: Sequence[dict], title: str, unit: str):

@@ -9,15 +9,16 @@ from blipkit.runners.tensors import DTYPES
 
 THIRD, LARGE = 1 / 3, 70000.0  # a number that no format holds, and one that is beyond fp16's 65504
 CAST_OF = {"bfloat16": "bf16", "float16": "fp16", "tf32": "tf32"}  # format -> the cast to it
-BITS = {"float32": 24, "bfloat16": 8, "float16": 11, "tf32": 11}  # significant, the leading one among them
+# significant bits, the leading one among them
+BITS = {"float32": 24, "bfloat16": 8, "float16": 11, "tf32": 11}
 
 
 @dataclass(frozen=True)
 class Written:
     """One format: significant bits, and two numbers as it holds them.
 
-    cast: the --auto-cast-type that rounds to it, "" where none does. off_by: the error of one third, relative to it;
-    at_most: of any number that is neither too small nor too large for the format: half of the last bit kept.
+    cast: the --auto-cast-type that rounds to it, "" where none does. off_by: the relative error of
+    one third; at_most: of any number within the format's range, half of the last bit kept.
     """
 
     format: str
@@ -42,7 +43,7 @@ class Written:
 
 
 def write_numbers() -> list[Written]:
-    """One third and 70000, written in each format; a cast and torch's own format of the same name agree."""
+    """One third and 70000, written in each format."""
     numbers = torch.tensor([THIRD, LARGE], dtype=torch.float64)
     found = []
     for name, bits in BITS.items():
@@ -54,7 +55,7 @@ def write_numbers() -> list[Written]:
 
 
 def _written(numbers: torch.Tensor, name: str) -> torch.Tensor:
-    """Numbers as a format holds them, in float64; torch has no tf32 of its own on a CPU, so the cast stands for it."""
+    """Numbers as a format holds them, in float64; torch has no tf32 on a CPU, a cast stands in."""
     if name in DTYPES:
         return numbers.to(DTYPES[name]).double()
     return CASTS[CAST_OF[name]](numbers.float()).double()

@@ -1,4 +1,5 @@
-"""One file for each runner: what compiles and executes a component. A runner is added by putting its file here.
+"""One file for each runner: what compiles and executes a component.
 
-Its name in an arm is the file's. What such a file has, `blipkit/runners/spec.py` says; nothing lists them by hand.
+A runner is added by putting its file here; its name in an arm is the file's. What such a file has,
+`blipkit/runners/spec.py` says. Nothing lists them by hand.
 """

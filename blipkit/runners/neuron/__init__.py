@@ -1,9 +1,10 @@
-"""What is Inferentia2's alone, and can be known without the device: does a component lower, what do the casts do, is the
-machine right, how long will the platform live, did it run on the device.
+"""What is Inferentia2's alone, and what of it can be known without the device.
 
-`lowering` records components in an environment of its own, `lowered` shows what came of it; `casts` emulates the compiler's
-roundings, `one_frame` shows them; `messages` explains what compiler and runtime say; `proof` asks the device's witnesses.
-The one file that imports torch_neuronx is `runners/kinds/neuron.py`.
+`lowering` records components in an environment of its own, `lowered` shows what came of it;
+`casts` emulates the compiler's roundings, `one_frame` shows them; `options` are the compiler's,
+`messages` explains what it and the runtime say. `doctor` looks at the machine, `support` says how
+long the platform will live, `proof` asks the device what it executed. The one file that imports
+torch_neuronx is `runners/kinds/neuron.py`.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Is this machine right for Neuron? Each part against the release that its torch-neuronx belongs to, with the next step."""
+"""Is this machine right for Neuron? Each part against its SDK release, with the next step."""
 
 import platform
 import re
@@ -16,12 +16,13 @@ from blipkit.study import Study
 
 MEMORY_GIB, DISK_GB = 15, 20  # inf2.xlarge has 16 GiB; artifacts, compiler files and a checkpoint
 IN_IMAGE = f"use the image {IMAGE}"
-PAIR = "install or upgrade aws-neuronx-dkms, on the host, and aws-neuronx-runtime-lib, both of one SDK release"
+PACKAGES = "aws-neuronx-dkms, on the host, and aws-neuronx-runtime-lib"
+PAIR = f"install or upgrade {PACKAGES}, both of one SDK release"
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the machine: what is there, what the SDK release wants, PASS, WARN or FAIL, and what mends it."""
+    """One part: what is there, what the SDK release wants, PASS, WARN or FAIL, what mends it."""
 
     part: str
     seen: str
@@ -45,8 +46,10 @@ class Parts:
         if self.rows is None:
             print(f"Parts of a Neuron machine: not asked, this profile expects {self.expect}")
             return
-        caption = "Parts of this machine" + ("" if self.rows else ": not recorded")
-        show_table([asdict(row) for row in self.rows], caption)
+        if not self.rows:
+            print("Parts of this machine: not recorded")
+            return
+        show_table([asdict(row) for row in self.rows], "Parts of this machine")
 
 
 def examine_parts(study: Study) -> Parts:
@@ -62,10 +65,11 @@ def examine_parts(study: Study) -> Parts:
 
 
 def check_parts() -> list[dict]:
-    """A row for each part: part, seen, expected, status (PASS, WARN or FAIL), next: the step that mends it."""
+    """A row for each part: part, seen, expected, status (PASS, WARN or FAIL), next: what to do."""
     about = host.describe()
     release = release_of(host.versions().get("torch-neuronx"))
-    return [*_system_parts(), *_library_parts(release), *_driver_parts(release), *_room_parts(about)]
+    rows = [*_system_parts(), *_library_parts(release), *_driver_parts(release)]
+    return [*rows, *_room_parts(about)]
 
 
 def _system_parts() -> list[dict]:
@@ -112,7 +116,8 @@ def _driver_parts(release: dict) -> list[dict]:
 
     held = ", ".join(sorted({str(pid) for device in devices() for pid in device["pids"]}))
     if held:
-        cores, advice = f"held by pid {held}", "end those processes, such as other notebooks' kernels"
+        cores = f"held by pid {held}"
+        advice = "end those processes, such as other notebooks' kernels"
     else:
         cores, advice = "free" if found else "", rent
     return [*rows, _part("cores", cores, "free", cores == "free", advice)]
@@ -126,16 +131,26 @@ def _room_parts(about: dict) -> list[dict]:
     larger, more = "take a larger instance", "free some, or take a larger volume"
     enough = free_gb >= DISK_GB
     return [
-        _part("tools", ", ".join(tools), "neuron-monitor, neuron-ls", len(tools) == 2, without, "WARN"),
+        _part(
+            "tools", ", ".join(tools), "neuron-monitor, neuron-ls", len(tools) == 2, without, "WARN"
+        ),
         _part("host memory", f"{memory} GiB", f"{MEMORY_GIB} GiB", memory >= MEMORY_GIB, larger),
         _part("disk", f"{free_gb:.0f} GB free", f"{DISK_GB} GB", enough, more),
     ]
 
 
-def _part(part: str, seen: str | None, expected: str, holds, advice: str, otherwise: str = "FAIL") -> dict:
+def _part(
+    part: str, seen: str | None, expected: str, holds, advice: str, otherwise: str = "FAIL"
+) -> dict:
     """One row; otherwise: its status where it does not hold."""
     status, step = ("PASS", "") if holds else (otherwise, advice)
-    return {"part": part, "seen": seen or "none", "expected": expected, "status": status, "next": step}
+    return {
+        "part": part,
+        "seen": seen or "none",
+        "expected": expected,
+        "status": status,
+        "next": step,
+    }
 
 
 def operating_system() -> str:
@@ -158,7 +173,7 @@ def package_version(name: str) -> str | None:
 
 
 def are_a_pair(driver: str, runtime: str) -> bool:
-    """Driver 2.29 needs runtime 2.33; runtime 2.32 does not work with drivers up to 2.26 (runtime release notes)."""
+    """Driver 2.29 needs runtime 2.33; runtime 2.32 needs a driver after 2.26 (release notes)."""
     too_new = at_least(driver, "2.29") and not at_least(runtime, "2.33")
     too_old = at_least(runtime, "2.32") and not at_least(driver, "2.27")
     return not too_new and not too_old

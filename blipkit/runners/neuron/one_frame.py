@@ -1,4 +1,4 @@
-"""What each of the compiler's casts does to one frame, emulated, beside the order in which its vendor lists them."""
+"""What each of the compiler's casts does to one frame, emulated, beside its vendor's order."""
 
 from dataclasses import dataclass
 
@@ -41,12 +41,15 @@ class CastError:
 
 @dataclass(frozen=True)
 class CastErrors:
-    """Every cast's error, the most accurate first; empty where a replay's folder has no record of them."""
+    """Every cast's error, the most accurate first; none where a replay's folder has none."""
 
     rows: list[CastError]
 
     def table(self) -> None:
         """Show the casts by what they err here, beside their place in the vendor's list."""
+        if not self.rows:
+            print("Casts on one frame: not recorded")
+            return
         shown = [
             {
                 "casts": row.casts,
@@ -58,24 +61,25 @@ class CastErrors:
             for place, row in enumerate(self.rows, 1)
         ]
         caption = "Casts, emulated, the most accurate first, beside the vendor's order"
-        show_table(shown, caption + ("" if self.rows else ": not recorded"))
+        show_table(shown, caption)
         swapped = [row["casts"] for row in shown if row["here"] != row["vendor"]]
-        if shown:
-            print(f"not where the vendor's list has them: {', '.join(swapped) or 'none'}")
+        print(f"not where the vendor's list has them: {', '.join(swapped) or 'none'}")
 
     def recipe(self) -> None:
-        """Show how two releases read the one flag of the published recipe, and what each reading errs here."""
+        """Show how two releases read the published recipe's one flag, and what each errs here."""
         errors = {row.casts: row.relative_l2 for row in self.rows}
         shown = []
         for sdk, compiler in RELEASES:
             read = casts_as_read(cast_type=RECIPE, neuronx_cc=compiler)
             flag = f"--auto-cast-type {RECIPE} is"
-            shown.append({"SDK": sdk, "neuronx-cc": compiler, flag: read, "relative_l2": errors.get(read)})
+            shown.append(
+                {"SDK": sdk, "neuronx-cc": compiler, flag: read, "relative_l2": errors.get(read)}
+            )
         show_table(shown, "One flag, two readings, emulated")
 
 
 def cast_one_frame(study: Study, frame: Frame) -> CastErrors:
-    """Send one frame through the image encoder with each cast, and keep how far its states are from the reference's."""
+    """Send one frame through the image encoder with each cast; keep each one's error."""
 
     def measured() -> list[CastError]:
         encoder, processor = study.components[COMPONENT].module, study.checkpoint.processor
