@@ -7,8 +7,8 @@ import time
 import psutil
 import pytest
 
-from blipkit.machine import child
 from blipkit.errors import BadInput, BlipkitError
+from blipkit.machine import child
 
 
 def test_a_child_returns_what_its_function_does():

@@ -27,7 +27,7 @@ def inf2(monkeypatch, tmp_path):
     rehearsal.enter(monkeypatch, rehearsal.make_system(tmp_path / "system"))
     monkeypatch.setattr(doctor, "operating_system", lambda: "Ubuntu 24.04.3 LTS")
     monkeypatch.setattr(doctor, "package_version", lambda name: "2.33.10.0-1a2b")
-    monkeypatch.setattr(doctor.host, "libc_ver", lambda: ("glibc", "2.39"))
+    monkeypatch.setattr(doctor.platform, "libc_ver", lambda: ("glibc", "2.39"))
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 100e9}))
     about = {**host.versions(), "torch": "2.9.0+cpu", "python": "3.12.3"}
     monkeypatch.setattr(host, "versions", lambda: about)

@@ -14,13 +14,13 @@ import rehearsal
 import torch
 
 from blipkit import Bucket, isolate
-from blipkit.runners.arms import Arm
-from blipkit.runners.neuron.options import check_flags
-from blipkit.runners.artifacts import content_key
 from blipkit.errors import BadInput, BlipkitError, NotMeasured
 from blipkit.paths import ROOT
+from blipkit.runners.arms import Arm
+from blipkit.runners.artifacts import content_key
 from blipkit.runners.compile import NotCompiled, describe, trace_arms
 from blipkit.runners.kinds import neuron
+from blipkit.runners.neuron.options import check_flags
 
 BUCKET = Bucket(1, 1, 6, 2, 3)
 MATMULT = Arm("neuron", "matmult bf16")
