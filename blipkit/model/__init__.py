@@ -3,7 +3,7 @@
 A checkpoint holds transformers' own class, unmodified; `generate_answer` asks it. `isolate` gives
 the components, thin adapters around its submodules, with the fixed shapes of a `Bucket`;
 `Pipeline` answers with them, `wrappers` puts compiled ones back into the class. `whole` checks
-that they add up, `speed` times one, `figures` draws them.
+that they add up, `timing` times one, `figures` draws them.
 """
 
 import lazy_loader
@@ -17,7 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "figures": ["draw_components"],
         "generate": ["generate_answer", "show_answers"],
         "pipeline": ["Answer", "Pipeline", "ranked_answer"],
-        "speed": ["count_operations", "time_encoder"],
+        "timing": ["count_operations", "time_encoder"],
         "whole": ["check_padding", "compare_adapters"],
     },
 )

@@ -66,7 +66,8 @@ def _of_first_bucket(rows: Sequence[dict]) -> list[dict]:
 def _first_words(drawn: Sequence[dict]) -> str:
     """Which rows are drawn, in words that begin a caption."""
     arms = len({row["arm"] for row in drawn})
-    return f"{len(drawn)} compiled components, {arms} arms, in the bucket {drawn[0]['bucket']}"
+    of = "one arm" if arms == 1 else f"{arms} arms"
+    return f"{len(drawn)} compiled components of {of}, in the bucket {drawn[0]['bucket']}"
 
 
 def _bars(drawn: Sequence[dict], title: str, unit: str):
