@@ -1,4 +1,4 @@
-"""Compiled pieces in a process of their own: asked over a socket, ended on request, and truthful when they cannot."""
+"""Compiled components in a process of their own: asked over a socket, ended on request, and truthful when they cannot."""
 
 import subprocess
 import sys
