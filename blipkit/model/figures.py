@@ -70,7 +70,13 @@ def _box(ax, left: float, words: str, colour: str) -> None:
     low = MIDDLE - HEIGHT / 2
     style = "round,pad=0.02,rounding_size=0.12"
     box = FancyBboxPatch(
-        (left, low), WIDTH, HEIGHT, boxstyle=style, facecolor="white", edgecolor=colour, linewidth=2
+        (left, low),
+        WIDTH,
+        HEIGHT,
+        boxstyle=style,
+        facecolor="white",
+        edgecolor=colour,
+        linewidth=2,
     )
     ax.add_patch(box)
     ax.text(left + WIDTH / 2, MIDDLE, words, ha="center", va="center", fontsize=9)

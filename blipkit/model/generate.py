@@ -9,6 +9,7 @@ from blipkit.frames.questions import Question
 from blipkit.model.checkpoints import Checkpoint
 
 NEW_TOKENS = 4  # an answer's, its end token among them
+LARGE, SMALL = 320, 160  # pixels that a frame is shown wide: one alone, and one of several
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,11 @@ class Generated:
 
 
 def generate_answer(
-    checkpoint: Checkpoint, image, text: str, new_tokens: int = NEW_TOKENS, model=None
+    checkpoint: Checkpoint,
+    image,
+    text: str,
+    new_tokens: int = NEW_TOKENS,
+    model=None,
 ) -> Generated:
     """What `generate` answers to a text about a PIL image; model: instead of the checkpoint's."""
     given = checkpoint.processor(images=image, text=text, return_tensors="pt")
@@ -30,7 +35,9 @@ def generate_answer(
 
 
 def show_answers(
-    checkpoint: Checkpoint, frames: Sequence[Frame], questions: Sequence[Question]
+    checkpoint: Checkpoint,
+    frames: Sequence[Frame],
+    questions: Sequence[Question],
 ) -> None:
     """Display frames, each with what the model says about it under it."""
     images = [frame.image for frame in frames]
@@ -39,4 +46,4 @@ def show_answers(
         answers = [generate_answer(checkpoint, image, question.text) for question in questions]
         pairs = zip(questions, answers, strict=True)
         captions.append("\n".join(f"{question.text} {answer.text}" for question, answer in pairs))
-    show_frames(images, captions)
+    show_frames(images, captions, LARGE if len(images) == 1 else SMALL)

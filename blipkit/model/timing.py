@@ -40,7 +40,10 @@ def call_ms(module: nn.Module, *inputs: torch.Tensor) -> float:
 
 
 def time_encoder(
-    results: Results, encoder: nn.Module, pixels: torch.Tensor, predicted_ms: float
+    results: Results,
+    encoder: nn.Module,
+    pixels: torch.Tensor,
+    predicted_ms: float,
 ) -> EncoderTime | None:
     """Time the image encoder on a frame's pixels, beside the prediction; None if not recorded."""
 

@@ -97,7 +97,10 @@ class PaddingCheck:
 
 
 def compare_adapters(
-    results: Results, checkpoint: Checkpoint, frame: Frame, question: Question
+    results: Results,
+    checkpoint: Checkpoint,
+    frame: Frame,
+    question: Question,
 ) -> Adapters:
     """Ask each adapter and its submodule the same about one frame; keep how far they are apart."""
 

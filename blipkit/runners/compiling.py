@@ -147,9 +147,8 @@ def forecast_compiles(study: Study, usd_per_hour: float) -> CompileForecast:
 
     def measured() -> list[Forecast]:
         asked = [parse_arm(arm) for arm in study.common.arms]
-        planned = plan(
-            study.components, study.artifacts, asked, study.buckets, study.common.compiler_flags
-        )
+        flags = study.common.compiler_flags
+        planned = plan(study.components, study.artifacts, asked, study.buckets, flags)
         left = {}  # folder -> component: two buckets may share one
         for (name, _, arm), folder in planned.items():
             if arm.spec.holds_core and not folder.is_dir():
@@ -184,11 +183,9 @@ def compile_again(study: Study, compiled: Compiled) -> SecondCall:
 def compiled_rows(study: Study) -> list[dict]:
     """Compile what is missing; the rows of `Compiled`, those that failed last."""
     asked, failed = [parse_arm(arm) for arm in study.common.arms], []
-    flags = study.common.compiler_flags
+    buckets, flags = study.buckets, study.common.compiler_flags
     try:
-        compiled = trace_arms(
-            study.components, study.artifacts, asked, study.buckets, compiler_flags=flags
-        )
+        compiled = trace_arms(study.components, study.artifacts, asked, buckets, flags)
     except NotCompiled as error:
         compiled, failed = error.compiled, error.rows
     rows = [artifact.row() for of_arm in compiled for artifact in of_arm] + failed

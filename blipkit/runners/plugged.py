@@ -89,11 +89,9 @@ def ask_plugged_in(study: Study, frame: Frame, compiled: Compiled) -> PluggedIn:
 
 def plugged_rows(study: Study, frame: Frame, arm: str) -> list[dict]:
     """The rows of `PluggedIn`, with their evidence."""
-    flags = study.common.compiler_flags
-    (artifacts,) = trace_arms(
-        study.components, study.artifacts, [parse_arm(arm)], study.buckets, compiler_flags=flags
-    )
-    new_tokens = min(bucket.answer_tokens for bucket in study.buckets)
+    asked, buckets, flags = [parse_arm(arm)], study.buckets, study.common.compiler_flags
+    (artifacts,) = trace_arms(study.components, study.artifacts, asked, buckets, flags)
+    new_tokens = min(bucket.answer_tokens for bucket in buckets)
     rows = []
     # what holds a NeuronCore is loaded in a child, which gives it back
     with closing(Apart()) as apart:

@@ -15,6 +15,7 @@ from blipkit.runners.neuron.support import release_of
 from blipkit.study import Study
 
 MEMORY_GIB, DISK_GB = 15, 20  # inf2.xlarge has 16 GiB; artifacts, compiler files and a checkpoint
+TOOLS = ("neuron-monitor", "neuron-ls")
 IN_IMAGE = f"use the image {IMAGE}"
 PACKAGES = "aws-neuronx-dkms, on the host, and aws-neuronx-runtime-lib"
 PAIR = f"install or upgrade {PACKAGES}, both of one SDK release"
@@ -125,22 +126,25 @@ def _driver_parts(release: dict) -> list[dict]:
 
 def _room_parts(about: dict) -> list[dict]:
     """The Neuron tools, memory and disk."""
-    tools = [name for name in ("neuron-monitor", "neuron-ls") if tool(name)]
+    tools = [name for name in TOOLS if tool(name)]
     memory, free_gb = about["memory_gib"], shutil.disk_usage(ROOT).free / 1e9
     without = "install aws-neuronx-tools, else the proof of execution is weaker"
     larger, more = "take a larger instance", "free some, or take a larger volume"
-    enough = free_gb >= DISK_GB
+    complete, enough = len(tools) == len(TOOLS), free_gb >= DISK_GB
     return [
-        _part(
-            "tools", ", ".join(tools), "neuron-monitor, neuron-ls", len(tools) == 2, without, "WARN"
-        ),
+        _part("tools", ", ".join(tools), ", ".join(TOOLS), complete, without, "WARN"),
         _part("host memory", f"{memory} GiB", f"{MEMORY_GIB} GiB", memory >= MEMORY_GIB, larger),
         _part("disk", f"{free_gb:.0f} GB free", f"{DISK_GB} GB", enough, more),
     ]
 
 
 def _part(
-    part: str, seen: str | None, expected: str, holds, advice: str, otherwise: str = "FAIL"
+    part: str,
+    seen: str | None,
+    expected: str,
+    holds,
+    advice: str,
+    otherwise: str = "FAIL",
 ) -> dict:
     """One row; otherwise: its status where it does not hold."""
     status, step = ("PASS", "") if holds else (otherwise, advice)

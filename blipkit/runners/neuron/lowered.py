@@ -70,10 +70,10 @@ class Lowered:
         for row in self.rows:
             first.setdefault(row["component"], row["operations"])
         names = {name for operations in first.values() for name in operations}
-        table = {
-            name: {component: operations.get(name, 0) for component, operations in first.items()}
-            for name in names
-        }
+        table = {name: {} for name in names}
+        for component, operations in first.items():
+            for name in names:
+                table[name][component] = operations.get(name, 0)
         ordered = sorted(table, key=lambda name: (-sum(table[name].values()), name))
         return {name: table[name] for name in ordered}
 
@@ -97,24 +97,21 @@ class Lowered:
         show(figure, self._caption(counts, len(drawn)), rows, detail=True)
 
     def _caption(self, counts: dict[str, dict[str, int]], drawn: int) -> str:
-        totals = {
-            component: sum(row.get(component, 0) for row in counts.values())
-            for component in self.components
-        }
-        said = ", ".join(f"{component} {total}" for component, total in totals.items())
+        said = []
+        for component in self.components:
+            total = sum(row.get(component, 0) for row in counts.values())
+            said.append(f"{component} {total}")
         kinds = f"{len(counts)} kinds of operation, {drawn} of them drawn"
-        return f"{kinds}; instructions by component, in its first bucket: {said}."
+        return f"{kinds}; instructions by component, in its first bucket: {', '.join(said)}."
 
     def findings(self) -> None:
         """Show what stands in the way of neuronx-cc, and what changed since the last lowering."""
         if not self.was_lowered and not any(row["findings"] for row in self.rows):
             print(f"In the way: {self.why_not}")
             return
-        found = [
-            {"component": row["component"], **finding}
-            for row in self.rows
-            for finding in row["findings"]
-        ]
+        found = []
+        for row in self.rows:
+            found += [{"component": row["component"], **finding} for finding in row["findings"]]
         if found:
             show_table(found, "In the way")
         if self.changes:

@@ -72,9 +72,8 @@ class CastErrors:
         for sdk, compiler in RELEASES:
             read = casts_as_read(cast_type=RECIPE, neuronx_cc=compiler)
             flag = f"--auto-cast-type {RECIPE} is"
-            shown.append(
-                {"SDK": sdk, "neuronx-cc": compiler, flag: read, "relative_l2": errors.get(read)}
-            )
+            release = {"SDK": sdk, "neuronx-cc": compiler}
+            shown.append({**release, flag: read, "relative_l2": errors.get(read)})
         show_table(shown, "One flag, two readings, emulated")
 
 
