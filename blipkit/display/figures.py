@@ -43,7 +43,9 @@ def show(figure, caption: str, rows, detail: bool = False) -> None:
     table = table_html(rows, f"The data of the figure: {figure.axes[0].get_title()}")
     opened = '<figure class="detail">' if detail else "<figure>"
     under = f"<figcaption>{html.escape(caption)}</figcaption>"
-    display_html(f"{opened}{picture}{under}<details><summary>the data as a table</summary>{table}</details></figure>", caption)
+    display_html(
+        f"{opened}{picture}{under}<details><summary>the data as a table</summary>{table}</details></figure>", caption
+    )
 
 
 def show_frames(images: Sequence, captions: Sequence[str], width: int = 160) -> None:
@@ -60,14 +62,6 @@ def show_frames(images: Sequence, captions: Sequence[str], width: int = 160) -> 
     display_html(f"<div>{''.join(parts)}</div>", "\n".join(captions))
 
 
-
-
-
-
-
-
-
-
 def _png(image, width: int) -> str:
     """A frame at twice the width it is shown at, for sharp screens: a report must not weigh what a camera's frames do."""
     image = image.copy()
@@ -75,5 +69,3 @@ def _png(image, width: int) -> str:
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
     return base64.b64encode(buffer.getvalue()).decode()
-
-

@@ -1,5 +1,6 @@
 """Show HTML where it can be shown, its text elsewhere."""
 
+
 def display_html(markup: str, text: str) -> None:
     from IPython.display import display
 

@@ -25,6 +25,24 @@ def table_html(rows, caption: str) -> str:
     return table.replace("<thead>", said, 1).replace("<th>", '<th scope="col">')
 
 
+def show_folded(rows, caption: str) -> None:
+    """Display rows as a table that a reader unfolds, its caption the line to click; as text, the whole of it."""
+    import pandas
+
+    text = pandas.DataFrame(rows).to_string(index=False)
+    head = f"<summary>{html.escape(caption)}</summary>"
+    display_html(f"<details>{head}{table_html(rows, caption)}</details>", f"{caption}\n{text}")
+
+
+def show_ratio(what: str, measured: float | None, predicted: float, unit: str) -> None:
+    """Print what was measured beside what was predicted, and their ratio; or that it was not recorded."""
+    if measured is None:
+        print(f"{what}: not recorded, {number(predicted)} {unit} predicted")
+        return
+    figures = f"{number(measured)} {unit} measured, {number(predicted)} predicted"
+    print(f"{what}: {figures}, ratio {number(measured / predicted)}")
+
+
 def number(value) -> str:
     """A figure to four significant digits, its whole part entire; a dash where there is none."""
     if isinstance(value, float):

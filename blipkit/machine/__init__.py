@@ -1,0 +1,18 @@
+"""The machine: what it is, how fast it multiplies, and what else happens on it.
+
+`host` reads the machine, `speed` times a matrix product, `monitor` samples it beside a
+measurement, `child` runs one function of ours in a fresh process. Nothing here knows of models or
+records; what is heavy is imported when it is used.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "child": ["call"],
+        "host": ["describe", "is_rehearsal", "machine_kind", "usable_cores", "version", "versions"],
+        "monitor": ["Monitor", "share"],
+        "speed": ["matmul_gflops"],
+    },
+)

@@ -1,6 +1,5 @@
 """What refuses knobs of 01_components before anything runs: values that alone are right and cannot be, here or together."""
 
-
 from collections.abc import Sequence
 
 from blipkit.frames.questions import Question, tokenise

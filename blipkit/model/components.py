@@ -132,7 +132,7 @@ PIECES = {"image_encoder": ImageEncoder, "text_encoder": TextEncoder, "text_deco
 
 @dataclass(frozen=True)
 class Component:
-    """One piece of a checkpoint: name; module, the adapter around the unmodified submodule (float32, eval)."""
+    """One part of a checkpoint: name; module, the adapter around the unmodified submodule (float32, eval)."""
 
     name: str
     module: nn.Module

@@ -190,7 +190,3 @@ def pad_rows(tensor: torch.Tensor, rows: int) -> torch.Tensor:
     """Repeat the last row up to `rows`."""
     missing = rows - len(tensor)
     return torch.cat([tensor, tensor[-1:].expand(missing, *tensor.shape[1:])]) if missing else tensor
-
-
-
-

@@ -100,12 +100,8 @@ class TextDecoderWrapper(BlipTextLMHeadModel):
         return CausalLMOutputWithCrossAttentions(logits=logits.float().to(input_ids.device))
 
 
-
-
 def shallow_copy(model):
     """The same model with the same submodules, whose submodules can be exchanged without touching the original."""
     twin = copy.copy(model)
     twin._modules = dict(model._modules)
     return twin
-
-

@@ -46,6 +46,12 @@ def not_run(gate: str, kind: str, reason: str, next: str = "") -> Gate:
     return Gate(gate, kind, "NOT-RUN", evidence="none", reason=reason, next=next)
 
 
+def not_recorded(gate: str, kind: str) -> Gate:
+    """A gate that rests on what a replay's folder does not have."""
+    reason = "the recorded folder has no such measurement"
+    return not_run(gate, kind, reason, "record it again with this kit")
+
+
 def worst(gates: Iterable[Gate]) -> Status:
     """The worst status among the gates; NOT-RUN only where nothing was measured."""
     return min((gate.status for gate in gates), key=WORST_FIRST.index, default="NOT-RUN")

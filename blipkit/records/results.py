@@ -196,15 +196,3 @@ class Results:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
-
-
-
-
-
-
-
-
-
-
-
-

@@ -1,0 +1,31 @@
+"""Runners: what compiles a component and executes it.
+
+Each is a file of `kinds/` that says all about itself, as `spec` has it; an `Arm` is a runner with
+its number format. `trace` compiles into artifacts, `assemble` puts them into a pipeline, `plug_in`
+into transformers' own class; what holds a NeuronCore runs in a process of its own, `workers`.
+`compiling`, `formats` and `plugged` are what 02 asks; `neuron/` has what is Inferentia2's alone.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "arms": [
+            "Arm",
+            "all_arms",
+            "check_machine",
+            "evidence_of",
+            "format_reference",
+            "parse_arm",
+        ],
+        "artifacts": ["Artifact", "Artifacts"],
+        "assemble": ["load_artifact", "plug_in"],
+        "compile": ["NotCompiled", "trace", "trace_arms"],
+        "compiling": ["compile_again", "compile_arms", "forecast_compiles"],
+        "formats": ["write_numbers"],
+        "plugged": ["ask_plugged_in"],
+        "spec": ["Format", "RunnerSpec", "runner_names", "spec_of"],
+        "workers": ["Apart"],
+    },
+)

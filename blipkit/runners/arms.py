@@ -107,5 +107,7 @@ def check_answers(arm: Arm) -> None:
 
 
 def evidence_of(arm: str) -> str:
-    """Where the figures of an arm come from: measured, emulated, or recorded on another machine."""
-    return "recorded" if arm == INCUMBENT else spec_of(arm.partition(" ")[0]).evidence
+    """Where the figures of an arm, or of none, come from: measured, emulated, or recorded on another machine."""
+    if arm == INCUMBENT:
+        return "recorded"
+    return spec_of(arm.partition(" ")[0]).evidence if arm else "measured"

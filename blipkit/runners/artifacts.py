@@ -45,9 +45,9 @@ class Artifact:
 
     def row(self) -> dict:
         """What compiling it took and produced; MB are 10^6 bytes."""
-        piece = {"arm": str(self.arm), "component": self.component, "bucket": str(self.bucket)}
+        about = {"arm": str(self.arm), "component": self.component, "bucket": str(self.bucket)}
         taken = {"seconds": self.manifest["seconds"], "mb": self.manifest["bytes"] / 1e6, "skipped": self.skipped}
-        return {**piece, **taken, "flags": self.manifest["flags"], "key": self.manifest["key"]}
+        return {**about, **taken, "flags": self.manifest["flags"], "key": self.manifest["key"]}
 
 
 class Artifacts(list[Artifact]):

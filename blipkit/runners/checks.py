@@ -1,6 +1,5 @@
 """What refuses knobs of 02_trace before anything runs: values that alone are right and cannot be, here or together."""
 
-
 import shutil
 from collections.abc import Sequence
 from pathlib import Path

@@ -27,7 +27,7 @@ COMPILED_BY = ("torch", "transformers", "torch-neuronx", "torch-xla", "libneuron
 
 
 class NotCompiled(BlipkitError):
-    """Some pieces could not be compiled: `rows` says which and why; `compiled`, what the others came to, by arm."""
+    """Some components could not be compiled: `rows` says which and why; `compiled`, what the others came to, by arm."""
 
     def __init__(self, rows: list[dict], compiled: list[Artifacts]):
         told = [f"{row['component']} for '{row['arm']}', bucket {row['bucket']}: {row['failed']}" for row in rows]
@@ -75,10 +75,10 @@ def trace_arms(
     shapes: Bucket | Sequence[Bucket] | None = None,
     compiler_flags: Sequence[str] = (),
 ) -> list[Artifacts]:
-    """`trace` for several arms, in one child: importing torch and loading the checkpoint cost more than most pieces.
+    """`trace` for several arms, in one child: importing torch and loading the checkpoint cost more than most components.
 
-    A runner whose compiler is a program of its own, and may crash, has a child for each piece. NotCompiled names the
-    pieces that failed, after all were tried. shapes: a bucket or several, else the checkpoint's default one;
+    A runner whose compiler is a program of its own, and may crash, has a child for each component. NotCompiled names
+    those that failed, after all were tried. shapes: a bucket or several, else the checkpoint's default one;
     compiler_flags: for neuronx-cc, such as --optlevel=2.
     """
     folder, wanted = Path(folder), plan(components, Path(folder), arms, shapes, compiler_flags)
@@ -135,8 +135,8 @@ def _compile_missing(components: Components, jobs: list) -> dict[Path, dict]:
             name, sizes, arm, place, _ = job
             kept = set_aside(Path(place))
             left = f"; the compiler's files: {kept}" if kept.is_dir() else ""
-            piece = {"arm": arm, "component": name, "bucket": str(Bucket(**sizes))}
-            failed[Path(place)] = {**piece, "failed": f"{explain(str(error))}{left}"}
+            about = {"arm": arm, "component": name, "bucket": str(Bucket(**sizes))}
+            failed[Path(place)] = {**about, "failed": f"{explain(str(error))}{left}"}
     return failed
 
 
@@ -170,9 +170,3 @@ def refused_by_name(component: Component, arm: Arm):
         yield
     except BadInput as error:
         raise BadInput(f"{component.name} cannot be compiled for '{arm}': {error}") from None
-
-
-
-
-
-

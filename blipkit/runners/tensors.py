@@ -12,3 +12,9 @@ DTYPES = {name: getattr(torch, name) for name in TORCH_FORMATS}
 def cast_floats(tensors, dtype: torch.dtype, device: str) -> list[torch.Tensor]:
     """Floating tensors in `dtype`, others as they are, all on `device`."""
     return [t.to(device=device, dtype=dtype if t.is_floating_point() else t.dtype) for t in tensors]
+
+
+def relative_l2(reference: torch.Tensor, candidate: torch.Tensor) -> float:
+    """L2 norm of a tensor's error relative to the reference's own, in float64."""
+    expected, found = (t.detach().cpu().double().flatten() for t in (reference, candidate))
+    return ((found - expected).norm() / expected.norm()).item()

@@ -1,4 +1,4 @@
-"""Compiled pieces in a process of their own. A NeuronCore stays with the process that loaded a model until it ends, so
+"""Compiled components in a process of their own. A NeuronCore stays with the process that loaded a model until it ends, so
 neither a notebook's kernel nor two pipelines share one: they ask a worker, over a socket, and end it.
 """
 
@@ -108,7 +108,7 @@ def work(address: str, lines: int, answers: str, **arguments) -> None:
 
 
 class Apart:
-    """Loads pieces where they may be: those that hold a NeuronCore in a child, all of them on one core; others here.
+    """Loads components where they may be: those that hold a NeuronCore in a child, all of them on one core; others here.
 
     `close` ends the child and returns the rows that prove what it executed, none where nothing held a core.
     """
@@ -126,7 +126,7 @@ class Apart:
         if self._worker is None:
             self._watch = self._stack.enter_context(Watch())
             only = {"NEURON_RT_VISIBLE_CORES": str(neuron.visible_cores(1)[0])}
-            self._worker = Worker("blipkit.runners.workers:pieces", environment={**self._watch.environment, **only})
+            self._worker = Worker("blipkit.runners.workers:components", environment={**self._watch.environment, **only})
             self._stack.callback(self._worker.close)
         place = str(artifact.folder)
         self._ask("load", place)
@@ -134,7 +134,7 @@ class Apart:
 
     def _ask(self, *request):
         if self._worker is None:
-            raise BlipkitError("the child with the NeuronCore was ended; load the pieces again, with a new Apart()")
+            raise BlipkitError("the child with the NeuronCore was ended; load the components again, with a new Apart()")
         return self._worker.ask(*request)
 
     def _run(self, place: str, inputs: tuple) -> torch.Tensor:
@@ -148,8 +148,8 @@ class Apart:
         return [self._watch.row(settled)] if settled else []
 
 
-def pieces() -> Callable:
-    """In the child: load pieces, and run them on arrays."""
+def components() -> Callable:
+    """In the child: load components, and run them on arrays."""
     loaded: dict[str, Callable] = {}
 
     def answer(kind: str, place: str, arrays=()):

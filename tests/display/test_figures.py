@@ -4,16 +4,15 @@ import re
 
 import pytest
 from PIL import Image
+from studies import displayed
 
-from blipkit.display import figures
+from blipkit.display import figures, tables
 
 
 @pytest.fixture
 def shown(monkeypatch):
     """What the functions display: (html, text)."""
-    displayed = []
-    monkeypatch.setattr(figures, "_display", lambda markup, text: displayed.append((markup, text)))
-    return displayed
+    return displayed(monkeypatch)
 
 
 def test_a_figure_is_inline_svg_with_words(shown):
@@ -49,7 +48,7 @@ def test_a_frame_weighs_no_more_than_it_shows(shown):
 
 def test_tables_have_captions_scopes_and_no_nan(shown):
     """A missing figure is said in words; column heads say that they are."""
-    figures.show_table([{"a": 0.123456, "b": None}, {"a": 2.0, "b": 1.0}], "A & B")
+    tables.show_table([{"a": 0.123456, "b": None}, {"a": 2.0, "b": 1.0}], "A & B")
     ((markup, _),) = shown
     assert "<caption>A &amp; B</caption>" in markup and markup.count('<th scope="col">') == 2
     assert "0.1235" in markup and "not known" in markup and "NaN" not in markup

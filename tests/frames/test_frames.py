@@ -3,8 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from blipkit.frames import frames as module
 from blipkit.errors import BadInput
+from blipkit.frames import frames as module
 from blipkit.frames.frames import Frame, check_labels, drawn_frames, fixed_frame, here, images, load_frames
 from blipkit.frames.questions import parse_questions
 from blipkit.frames.scenes import QUESTIONS

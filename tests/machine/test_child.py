@@ -7,8 +7,8 @@ import time
 import psutil
 import pytest
 
-from blipkit.machine import child
 from blipkit.errors import BadInput, BlipkitError
+from blipkit.machine import child
 
 
 def test_a_child_returns_what_its_function_does():
@@ -49,7 +49,9 @@ def test_a_childs_error_comes_back_in_its_own_words(small, tmp_path):
 
 def test_a_child_ends_with_its_parent():
     """When the parent is killed, neither the child nor what it started lives on."""
-    code = "from blipkit import child; child.call('subprocess:check_call', timeout_s=60, args=['sleep', '61.25'])"
+    code = (
+        "from blipkit.machine import child; child.call('subprocess:check_call', timeout_s=60, args=['sleep', '61.25'])"
+    )
     parent = subprocess.Popen([sys.executable, "-c", code])
 
     def sleepers():

@@ -1,8 +1,8 @@
 import pytest
 
 from blipkit import Bucket
-from blipkit.model.buckets import parse_buckets
 from blipkit.errors import BadInput
+from blipkit.model.buckets import parse_buckets
 
 
 def test_sizes_that_are_not_named_keep_their_defaults():

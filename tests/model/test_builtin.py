@@ -5,9 +5,9 @@ import sys
 import pytest
 
 from blipkit import Bucket, Question, assemble, isolate, load_checkpoint, trace
-from blipkit.model.builtin import TINY_PETS, word_tokenizer
 from blipkit.frames.frames import drawn_frames, images
 from blipkit.frames.scenes import ACTIVITIES, OPEN, QUESTIONS, YES_NO
+from blipkit.model.builtin import TINY_PETS, word_tokenizer
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ import torch
 from conftest import SHAPES, save_checkpoint, unpadded_scores
 
 from blipkit import Bucket, assemble, isolate, load_checkpoint, trace
-from blipkit.model.builtin import word_tokenizer
-from blipkit.model.checkpoints import check_source, weights_digest
 from blipkit.errors import BadInput
 from blipkit.frames.frames import fixed_frame
 from blipkit.frames.questions import Question
+from blipkit.model.builtin import word_tokenizer
+from blipkit.model.checkpoints import check_source, weights_digest
 
 
 @pytest.fixture(scope="module")

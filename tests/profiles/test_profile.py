@@ -1,14 +1,18 @@
 import ast
+from dataclasses import dataclass, fields
 
 import nbformat
 import papermill
 import pytest
 
-from blipkit.profiles import profile
 from blipkit.errors import BadInput
 from blipkit.paths import NOTEBOOKS, PROFILES
-from blipkit.profiles.profile import check_notebook, knobs_in, load_profile
+from blipkit.profiles import sections as homes
+from blipkit.profiles.knobs import BUSY, SHARE, ZERO_OR_MORE, Section, check_fields, default_of, knob, types_of
+from blipkit.profiles.profile import load_profile, read_profile, section_in, translated
+from blipkit.profiles.sections import chapters, section_class, section_of, sections
 from blipkit.run.notebooks import choose
+from blipkit.study import RUN_OWN, open_study
 
 PROFILE_FILES = sorted(PROFILES.glob("*.yaml"))
 
@@ -20,35 +24,53 @@ def profile(tmp_path, text: str):
 
 
 @pytest.mark.parametrize("path", PROFILE_FILES, ids=lambda p: p.stem)
-def test_every_profile_key_is_a_knob_of_some_notebook(path):
-    """Each key of params/*.yaml stands in a parameters cell, as papermill itself reads those cells."""
+def test_every_profile_key_is_a_knob_of_its_section(path):
+    """Each key of params/*.yaml stands in a chapter's parameters cell, as papermill reads it, or is one that they share."""
     loaded = load_profile(str(path))
-    seen = {p.stem: set(papermill.inspect_notebook(str(p))) for p in NOTEBOOKS.glob("*.ipynb")}
     for section, values in loaded.sections.items():
         if section == "common":
-            known = set().union(*seen.values()) | set(profile.RUN_KEYS)
+            known = {one.name for one in fields(section_class("common"))}
         else:
-            known = next(names for stem, names in seen.items() if profile.section_of(stem) == section)
+            stem = next(stem for stem in chapters() if section_of(stem) == section)
+            known = set(papermill.inspect_notebook(str(NOTEBOOKS / f"{stem}.ipynb")))
         assert set(values) <= known
 
 
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda p: p.stem)
 def test_our_reading_of_knobs_is_papermills(path):
-    """Names of the knobs are those that papermill finds, and each has its reason."""
-    assert set(profile.notebooks()[path.stem]) == set(papermill.inspect_notebook(str(path)))
+    """Names of the knobs are those that papermill finds, and each has its reason, there and in the package."""
+    cls = section_class(section_of(path.stem))
+    declared = {one.name for one in fields(cls)}
+    assert {*RUN_OWN, *declared} == set(papermill.inspect_notebook(str(path)))
     cells = nbformat.read(path, as_version=4).cells
     source = next(c.source for c in cells if "parameters" in c.metadata.get("tags", []))
     lines = source.splitlines()
-    assert all(lines[knob.end_lineno - 1].partition("  # ")[2].strip() for knob in ast.parse(source).body)
+    assert all(lines[one.end_lineno - 1].partition("  # ")[2].strip() for one in ast.parse(source).body)
+    assert all(one.metadata["meaning"].strip() for one in fields(cls))
 
 
-def test_a_knob_means_the_same_in_every_notebook():
-    """Where two notebooks declare a knob, type and default agree."""
-    seen = {}
-    for stem, knobs in profile.notebooks().items():
-        for name, knob in knobs.items():
-            first = seen.setdefault(name, knob)
-            assert (first.type, first.default) == (knob.type, knob.default), (stem, name)
+def test_a_knob_has_one_home():
+    """No two sections have a knob of one name and another meaning; what several chapters read is in `common`."""
+    shared = {one.name for one in fields(section_class("common"))}
+    for name, cls in sections().items():
+        assert cls.name == name
+        if name != "common":
+            assert not shared & {one.name for one in fields(cls)}
+    assert {section_of(stem) for stem in chapters()} | {"common"} == set(sections())
+
+
+@pytest.mark.parametrize("name", list(homes.HOMES))
+def test_a_default_is_a_value_that_its_own_knob_allows(name):
+    """What no profile says passes the same checks as what one says, and a section made twice shares no list."""
+    cls = section_class(name)
+    defaults = {one.name: default_of(one) for one in fields(cls)}
+    check_fields(cls, defaults, name)
+    assert set(types_of(cls)) == set(defaults)
+    first, second = cls(), cls()
+    assert first == second
+    for one in fields(cls):
+        value = getattr(first, one.name)
+        assert not isinstance(value, list | dict) or value is not getattr(second, one.name)
 
 
 def test_gpu_and_inf2_ask_the_same():
@@ -91,8 +113,10 @@ def test_a_setting_changes_one_value():
     """--set reaches the notebook, typed, and leaves the rest."""
     changed = load_profile("tiny", ["parity.frames=7", 'common.questions=["is the dog barking?"]'])
     assert changed.parameters("03_parity", "x")["frames"] == 7
-    assert changed.parameters("03_parity", "x")["questions"] == ["is the dog barking?"]
-    assert changed.parameters("03_parity", "x")["seed"] == 3
+    assert changed.section("parity").frames == 7
+    assert changed.common.questions == ["is the dog barking?"]
+    assert changed.common.seed == 3
+    assert changed.settings == ["parity.frames", "common.questions"]
 
 
 @pytest.mark.parametrize(
@@ -158,20 +182,56 @@ def test_a_missing_profile_shows_the_nearest():
         load_profile("smok")
 
 
-def test_a_notebook_refuses_what_papermill_lets_pass():
-    """Its second cell knows its knobs from its annotations: a typo or a wrong type stops there."""
-    fine = {"__annotations__": {"frames": int}, "frames": 3, "In": [], "get_ipython": print, "_": 1}
-    check_notebook(fine)
+@pytest.fixture
+def cell(tmp_path) -> dict:
+    """What stands in 03's namespace after its parameters cell, and what a kernel has put there besides."""
+    own = {one.name: default_of(one) for one in fields(section_class("parity"))}
+    run = {"results": str(tmp_path), "profile": "tiny", "replay": ""}
+    return {**own, **run, "In": [], "get_ipython": print, "_": 1, "os": ast, "__annotations__": {}}
+
+
+def test_a_notebook_refuses_what_papermill_lets_pass(cell):
+    """Its second cell opens the study, which knows its knobs: a typo or a wrong type stops there."""
+    study = open_study("03_parity", cell)
+    assert study.knobs.frames == cell["frames"] and study.common.seed == 3
     with pytest.raises(BadInput, match="unknown key 'frmaes'; did you mean 'frames'"):
-        check_notebook({**fine, "frmaes": 4})
+        open_study("03_parity", {**cell, "frmaes": 4})
     with pytest.raises(BadInput, match="frames is 'false'"):
-        check_notebook({**fine, "frames": "false"})
+        open_study("03_parity", {**cell, "frames": "false"})
 
 
-def test_a_parameters_cell_holds_only_knobs():
-    """Anything but `name: type = default` is refused with its line."""
-    with pytest.raises(BadInput, match="line 2"):
-        knobs_in("a: int = 1  # fine\nb = 2\n")
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"replay": None}, "replay is None; expected a text"),
+        ({"results": 3}, "results is 3; expected a text"),
+        ({"frames": 0}, "frames is 0; expected more than zero"),
+        ({"seed": 3}, "unknown key 'seed'"),
+    ],
+)
+def test_a_cell_that_no_chapter_could_mean_is_refused(cell, change, message):
+    """What a run sets itself must be a text, a number must be in its range, a common knob is the profile's to say."""
+    with pytest.raises(BadInput, match=f"parameters of this notebook: {message}"):
+        open_study("03_parity", {**cell, **change})
+
+
+def test_a_cell_that_lacks_a_knob_is_refused(cell):
+    """It is named, and so are those that belong there."""
+    del cell["frames"]
+    with pytest.raises(BadInput, match="parameters of this notebook: no frames; expected results, profile, replay, "):
+        open_study("03_parity", cell)
+
+
+def test_a_study_says_where_each_knob_came_from(cell):
+    """A default, the profile's file, or the notebook's own cell."""
+    rows = {row["knob"]: row for row in open_study("03_parity", {**cell, "frames": 7}).knob_rows()}
+    assert rows["parity.frames"]["from"] == "cell" and rows["parity.frames"]["value"] == "7"
+    assert rows["common.skip_unreadable"]["from"] == "default"
+    assert all(row["meaning"] for row in rows.values())
+    changed = load_profile("tiny", ["parity.frames=7"])
+    assert changed.origin("parity", "frames", 7) == "--set"
+    stated = load_profile("gpu")
+    assert stated.origin("parity", "frames", stated.section("parity").frames) == "profile"
 
 
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda p: p.stem)
@@ -183,24 +243,75 @@ def test_notebooks_are_clean_sources(path):
     assert notebook.metadata.kernelspec.name == "python3"
     assert all(not c.outputs and c.execution_count is None for c in code)
     assert [c for c in code if "parameters" in c.metadata.get("tags", [])] == code[:1]
-    assert set(profile.RUN_OWN) <= set(profile.notebooks()[path.stem])
+    assert set(RUN_OWN) <= set(papermill.inspect_notebook(str(path)))
     assert sum(c.cell_type == "markdown" for c in notebook.cells) >= len(code) / 2
-    assert "check_notebook(globals())" in code[1].source
+    assert f'open_study("{path.stem}", globals())' in code[1].source
     assert notebook.cells[0].source.startswith(f"# {path.stem[:2]} ")
     assert max(len(c.source.splitlines()) for c in code[1:]) <= 15
 
 
+def test_a_notebook_that_no_profile_could_address_is_refused(tmp_path, monkeypatch):
+    """It needs a section of its own, which the message says where to add."""
+    nbformat.write(nbformat.v4.new_notebook(), tmp_path / "00_first.ipynb")
+    monkeypatch.setattr(homes, "NOTEBOOKS", tmp_path)
+    with pytest.raises(BadInput, match=r"00_first.ipynb has no section 'first'; .*profiles/sections.py"):
+        chapters.__wrapped__()
+
+
 @pytest.mark.parametrize(
-    ("name", "tags", "message"),
+    ("setting", "message"),
     [
-        ("00_first", [], "00_first.ipynb: 0 cells are tagged `parameters`; expected one"),
-        ("00_common", ["parameters"], "the section 'common' is taken; give the notebook another name"),
+        ("trace.frames=3", "unknown key 'frames'; it belongs to parity"),
+        ("concurrency.p99_limit_ms=3.0", "it is concurrency.latency_limit_ms now"),
+        ("environment.expect=gpu", r"expect is 'gpu'; did you mean '.*'|expect is 'gpu'; known: cpu, cuda, neuron"),
     ],
 )
-def test_a_notebook_that_no_profile_could_address_is_refused(tmp_path, monkeypatch, name, tags, message):
-    """It needs one parameters cell, and a section of its own."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("a: int = 1  # one", metadata={"tags": tags})])
-    nbformat.write(notebook, tmp_path / f"{name}.ipynb")
-    monkeypatch.setattr(profile, "NOTEBOOKS", tmp_path)
+def test_a_key_in_the_wrong_place_is_told_where_it_belongs(setting, message):
+    """Another section's, an older kit's, or a text that is none of those it can be."""
     with pytest.raises(BadInput, match=message):
-        profile.notebooks.__wrapped__()
+        load_profile("tiny", [setting])
+
+
+def test_an_older_kits_profile_is_read_in_todays_words(tmp_path):
+    """A recorded folder's old key becomes the new one, with what it implied; an unknown one is left out."""
+    raw = {"concurrency": {"p99_limit_ms": 250.0}}
+    assert translated(raw) == {"concurrency": {"latency_limit_ms": 250.0, "percentile": 99.0}}
+    assert raw == {"concurrency": {"p99_limit_ms": 250.0}}
+    (tmp_path / "profile.yaml").write_text("concurrency:\n  p99_limit_ms: 250.0\n  forgotten: 1\n")
+    assert read_profile(tmp_path).sections["concurrency"]["latency_limit_ms"] == 250.0
+    knobs = section_in(tmp_path, "concurrency")
+    assert (knobs.latency_limit_ms, knobs.percentile) == (250.0, 99.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made(Section):
+    """A section for the test below."""
+
+    name = "made"
+
+    count: int = knob(1, "how many")
+    seed: int = knob(0, "where to begin", within=ZERO_OR_MORE)
+    part: float = knob(0.5, "how much of it", within=SHARE)
+    busy: float = knob(0.5, "how much of the time", within=BUSY)
+    kind: str = knob("a", "which", one_of=("a", "b"))
+    words: list[str] = knob([], "any", may_be_empty=True)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"count": 0}, "count is 0; expected more than zero"),
+        ({"seed": -1}, "seed is -1; expected zero or more"),
+        ({"part": 1.0}, "part is 1.0; expected a share, at least 0 and less than 1"),
+        ({"busy": 0.0}, "busy is 0.0; expected a share of the time"),
+        ({"busy": float("nan")}, "busy is nan; expected a share of the time"),
+        ({"kind": "c"}, "kind is 'c'; known: a, b"),
+        ({"words": [1]}, "words.0 is 1; expected a valid string"),
+        ({"cuont": 1}, "unknown key 'cuont'; did you mean 'count'"),
+    ],
+)
+def test_a_knob_refuses_what_it_cannot_mean(values, message):
+    """By type, range and the texts it can be; the edges that it can mean pass."""
+    check_fields(Made, {"count": 1, "seed": 0, "part": 0.0, "busy": 1.0, "kind": "b", "words": []}, "made")
+    with pytest.raises(BadInput, match=f"made: {message}"):
+        check_fields(Made, values, "made")

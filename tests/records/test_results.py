@@ -10,6 +10,7 @@ from blipkit.errors import BadInput, GateFailed, NotMeasured
 from blipkit.paths import ROOT
 from blipkit.records.gates import Gate, judge, not_run, raise_for, worst
 from blipkit.records.results import Results
+from blipkit.runners.arms import evidence_of
 
 STATUSES = ("PASS", "WARN", "FAIL", "INVALID", "NOT-RUN")
 
@@ -24,9 +25,10 @@ def test_a_record_explains_itself(tmp_path):
 
 
 def test_figures_of_an_emulated_arm_say_so(tmp_path):
-    """Beside others they stay apart, unless a row says where it is from."""
+    """Beside others they stay apart: a row says where it is from, and one that does not was measured."""
     out, emulated = Results(tmp_path, "n"), {"arm": "neuron_emulated all bf16"}
-    out.write("k", [{"arm": "torchscript float32"}, emulated, {**emulated, "evidence": "forecast"}])
+    said = {**emulated, "evidence": evidence_of(emulated["arm"])}
+    out.write("k", [{"arm": "torchscript float32"}, said, {**emulated, "evidence": "forecast"}])
     assert [row["evidence"] for row in out.read("k")] == ["measured", "emulated", "forecast"]
 
 

@@ -1,36 +1,134 @@
 import pytest
 import torch
 
-from blipkit.machine import host
-from blipkit.runners.arms import BYTES, DEVICES, DTYPES, ROUNDOFF, RUNNERS, Arm, check_machine, check_timed, evidence_of, format_reference, parse_arm
-from blipkit.runners.neuron.options import CASTS, VENDOR_ORDER, casts_as_read
 from blipkit.errors import BadInput
+from blipkit.machine import host
+from blipkit.runners import kinds, spec
+from blipkit.runners.arms import (
+    ROUNDOFF,
+    Arm,
+    all_arms,
+    check_answers,
+    check_machine,
+    check_timed,
+    evidence_of,
+    format_reference,
+    get_runner,
+    parse_arm,
+)
+from blipkit.runners.neuron.options import CASTS, VENDOR_ORDER, casts_as_read
+from blipkit.runners.spec import TORCH_FORMATS, runner_module, runner_names, spec_of
+
+DTYPES = ("float32", "bfloat16", "float16")
+# runner -> the number formats and the devices that it takes
+TAKES = {
+    "eager": ((*DTYPES, "autocast bfloat16", "autocast float16"), ("cpu", "cuda")),
+    "neuron": (CASTS, ("cpu",)),
+    "neuron_emulated": (CASTS, ("cpu",)),
+    "null": (("float32",), ("cpu",)),
+    "torchscript": (DTYPES, ("cpu", "cuda")),
+}
 
 
 def test_every_runner_is_a_file_of_its_name():
-    """The table and the folder agree."""
+    """What is found is what lies in the folder, and each says what it takes."""
     from pathlib import Path
 
-    import blipkit.runners
+    files = {path.stem for path in Path(kinds.__file__).parent.glob("*.py")}
+    assert files - {"__init__"} == set(runner_names()) == set(TAKES)
+    assert {name: (tuple(spec_of(name).formats), spec_of(name).devices) for name in TAKES} == TAKES
 
-    files = {path.stem for path in Path(blipkit.runners.compile.__file__).parent.glob("*.py")}
-    assert files - {"__init__", "base"} == set(RUNNERS) == set(DEVICES)
+
+def test_what_a_runner_is_its_own_file_says():
+    """One holds a NeuronCore, one imitates a device, one may compute float16 on a CPU; each loads, some compile."""
+    specs = {name: spec_of(name) for name in runner_names()}
+    assert [name for name, one in specs.items() if one.holds_core] == ["neuron"]
+    assert [name for name, one in specs.items() if one.emulated] == ["neuron_emulated"]
+    assert [name for name, one in specs.items() if one.half_on_cpu] == ["eager"]
+    modules = {name: runner_module(name) for name in specs}
+    assert all(callable(module.load) for module in modules.values())
+    compiling = {name for name, module in modules.items() if hasattr(module, "compile")}
+    assert compiling == {"neuron", "neuron_emulated", "torchscript"}
+
+
+DROPPED = """
+from blipkit.runners.spec import TORCH_FORMATS, RunnerSpec
+
+
+def refuse(arm):
+    from blipkit.errors import BadInput
+
+    raise BadInput(f"arm '{arm}' needs a quiet room")
+
+
+SPEC = RunnerSpec({"bfloat16": TORCH_FORMATS["bfloat16"]}, emulated=True, needs=refuse)
+
+
+def load(path, manifest, module):
+    return module
+"""
+
+
+@pytest.fixture
+def dropped(tmp_path, monkeypatch):
+    """A runner whose file somebody has just put into the folder of kinds."""
+    import sys
+
+    (tmp_path / "dropped.py").write_text(DROPPED)
+    monkeypatch.setattr(kinds, "__path__", [*kinds.__path__, str(tmp_path)])
+    runner_names.cache_clear()
+    yield "dropped"
+    monkeypatch.undo()
+    runner_names.cache_clear()
+    sys.modules.pop("blipkit.runners.kinds.dropped", None)
+    vars(kinds).pop("dropped", None)
+
+
+def test_a_file_dropped_into_the_folder_is_a_runner(dropped):
+    """Nothing else names it: it is known, its arms parse, its format, needs and evidence count, its module is found."""
+    assert set(runner_names()) == {*TAKES, dropped}
+    arm = parse_arm("dropped bfloat16")
+    assert arm in all_arms() and str(arm) == "dropped bfloat16"
+    assert (arm.precision, format_reference(str(arm)), evidence_of(str(arm))) == (
+        "bfloat16",
+        "eager bfloat16",
+        "emulated",
+    )
+    assert runner_module(dropped).load(None, {}, "the component") == "the component"
+    with pytest.raises(BadInput, match="dropped takes dtype bfloat16 on device cpu; saw 'float32' on 'cpu'"):
+        parse_arm("dropped float32")
+    with pytest.raises(BadInput, match="runner 'droped'; did you mean 'dropped'"):
+        parse_arm("droped bfloat16")
+    for refusing in (check_machine, get_runner):
+        with pytest.raises(BadInput, match="arm 'dropped bfloat16' needs a quiet room"):
+            refusing(arm)
+    with pytest.raises(BadInput, match="'dropped bfloat16' imitates a device's numbers, not its speed"):
+        check_timed(arm)
+
+
+def test_a_runner_that_is_gone_is_no_runner_any_more():
+    """What the test before dropped left nothing behind."""
+    assert set(runner_names()) == set(TAKES)
+    with pytest.raises(BadInput, match="runner 'dropped'; known: eager, neuron, neuron_emulated, null, torchscript"):
+        runner_module("dropped")
 
 
 def test_number_formats_are_torchs():
     """Every name is one of torch's dtypes."""
-    from blipkit.runners import tensors as base
+    from blipkit.runners import tensors
 
-    assert tuple(base.DTYPES) == DTYPES
+    assert tuple(tensors.DTYPES) == tuple(spec.TORCH_FORMATS) == DTYPES
 
 
 def test_every_number_format_has_its_size_and_its_rounding():
     """Half of torch's eps is the largest relative error of one rounding; an emulated cast is as coarse as its format."""
-    from blipkit.runners import tensors as base
+    from blipkit.runners import tensors
 
-    assert {name: torch.finfo(dtype).eps / 2 for name, dtype in base.DTYPES.items()} == ROUNDOFF
-    assert set(BYTES) == {dtype for taken in RUNNERS.values() for dtype in taken}
-    assert {BYTES[dtype] for dtype in CASTS} == {BYTES["float32"]}
+    assert {name: torch.finfo(dtype).eps / 2 for name, dtype in tensors.DTYPES.items()} == ROUNDOFF
+    assert {name: of.weight_bytes for name, of in TORCH_FORMATS.items()} == {"float32": 4, "bfloat16": 2, "float16": 2}
+    assert {arm.format.weight_bytes for arm in all_arms() if arm.dtype not in DTYPES} == {4}
+    assert {spec_of("neuron_emulated").formats[dtype].weight_bytes for dtype in CASTS} == {4}
+    assert {arm.precision for arm in all_arms()} == set(DTYPES)
     like = {dtype: Arm("neuron_emulated", dtype).precision for dtype in CASTS}
     assert like["none"] == "float32" and like["all bf16"] == "bfloat16"
     assert like["matmult fp16"] == like["matmult tf32"] == "float16"
@@ -114,6 +212,8 @@ def test_an_emulated_arm_is_no_measurement():
     with pytest.raises(BadInput, match="'neuron_emulated all bf16' imitates a device's numbers, not its speed"):
         check_timed(parse_arm("neuron_emulated all bf16"))
     check_timed(Arm("torchscript", "float32"))
+    with pytest.raises(BadInput, match="'neuron_emulated all bf16' imitates a device, and answers nowhere today"):
+        check_answers(parse_arm("neuron_emulated all bf16"))
 
 
 @pytest.mark.parametrize(

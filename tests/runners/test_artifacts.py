@@ -3,8 +3,8 @@ import shutil
 import pytest
 
 from blipkit import Bucket, isolate, trace
-from blipkit.runners.artifacts import read_artifact
 from blipkit.errors import BlipkitError
+from blipkit.runners.artifacts import read_artifact
 
 BUCKET = Bucket(1, 1, 6, 2, 3)
 

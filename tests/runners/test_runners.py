@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from blipkit import Bucket, isolate, load_checkpoint, trace
-from blipkit.runners.arms import DEVICES, DTYPES, ROUNDOFF, RUNNERS, Arm
-from blipkit.runners.artifacts import content_key
-from blipkit.model.components import PIECES
 from blipkit.errors import BlipkitError
+from blipkit.model.components import PIECES
+from blipkit.runners.arms import ROUNDOFF, Arm, all_arms
+from blipkit.runners.artifacts import content_key
 from blipkit.runners.assemble import load_artifact
 from blipkit.runners.compile import describe, trace_arms
 from blipkit.runners.kinds import torchscript
+from blipkit.runners.tensors import DTYPES
 
 BUCKET = Bucket(1, 1, 6, 2, 3)
 
@@ -25,10 +26,9 @@ def compiled(small, tmp_path_factory):
 
 
 COMPILED = [
-    Arm(runner, dtype)
-    for runner, formats in RUNNERS.items()
-    for dtype in formats
-    if runner not in ("eager", "neuron", "null") and "cpu" in DEVICES[runner] and dtype != "float16"
+    arm
+    for arm in all_arms()
+    if arm.runner not in ("eager", "neuron", "null") and arm.device == "cpu" and arm.dtype != "float16"
 ]
 
 

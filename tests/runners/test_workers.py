@@ -1,4 +1,4 @@
-"""Compiled pieces in a process of their own: asked over a socket, ended on request, and truthful when they cannot."""
+"""Compiled components in a process of their own: asked over a socket, ended on request, and truthful when they cannot."""
 
 import subprocess
 import sys
@@ -33,10 +33,13 @@ def doubling():
 
 @pytest.fixture
 def here(monkeypatch):
-    """Children find this file."""
+    """Children find this file, and what it imports."""
+    import os
     from pathlib import Path
 
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    own = Path(__file__).parent
+    paths = [str(own), str(own.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
 
 
 def test_a_worker_answers_on_every_line_and_ends(here):

@@ -1,7 +1,7 @@
 """torch_neuronx.trace and torch.jit.load for Inferentia2: the one file that imports torch_neuronx. Each call that it makes
 stands in docs/neuron.md with its page and release.
 
-A piece is compiled for NeuronCore-v2 wherever the wheels are installed, with a device or without. Loading puts it on a
+A component is compiled for NeuronCore-v2 wherever the wheels are installed, with a device or without. Loading puts it on a
 core, which then belongs to the process until it ends; tensors go in and come out on the CPU.
 """
 
@@ -41,7 +41,7 @@ def flags(dtype: str, compiler_flags: tuple[str, ...]) -> dict:
 
 
 def forecast_s(weights: int) -> float:
-    """Seconds that neuronx-cc may take for a piece, from one report: 210 s for the 304 million weights of a ViT-L."""
+    """Seconds that neuronx-cc may take for a component, from one report: 210 s for the 304 million weights of a ViT-L."""
     return weights * 210 / 304e6
 
 

@@ -1,49 +1,160 @@
-"""Is this machine right for Neuron? Each part against the release that its torch-neuronx belongs to, with the next step."""
+"""Is this machine right for Neuron? Each part against its SDK release, with the next step."""
 
 import platform
 import re
 import shutil
+from dataclasses import asdict, dataclass
 
+from blipkit.display.tables import show_table
 from blipkit.machine import host
 from blipkit.paths import ROOT
+from blipkit.records.typed import measure_typed
 from blipkit.runners.neuron.options import IMAGE
 from blipkit.runners.neuron.proof import devices, tool
 from blipkit.runners.neuron.support import release_of
+from blipkit.study import Study
 
 MEMORY_GIB, DISK_GB = 15, 20  # inf2.xlarge has 16 GiB; artifacts, compiler files and a checkpoint
+TOOLS = ("neuron-monitor", "neuron-ls")
 IN_IMAGE = f"use the image {IMAGE}"
-PAIR = "install or upgrade aws-neuronx-dkms, on the host, and aws-neuronx-runtime-lib, both of one SDK release"
+PACKAGES = "aws-neuronx-dkms, on the host, and aws-neuronx-runtime-lib"
+PAIR = f"install or upgrade {PACKAGES}, both of one SDK release"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part: what is there, what the SDK release wants, PASS, WARN or FAIL, what mends it."""
+
+    part: str
+    seen: str
+    expected: str
+    status: str
+    next: str
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What was found; None where the profile expects no Neuron device, and nothing was asked.
+
+    expect: the machine that the profile is meant for.
+    """
+
+    rows: list[Part] | None
+    expect: str
+
+    def table(self) -> None:
+        """Show a row for each part, or say why there is none."""
+        if self.rows is None:
+            print(f"Parts of a Neuron machine: not asked, this profile expects {self.expect}")
+            return
+        if not self.rows:
+            print("Parts of this machine: not recorded")
+            return
+        show_table([asdict(row) for row in self.rows], "Parts of this machine")
+
+
+def examine_parts(study: Study) -> Parts:
+    """Check every part where the profile expects a Neuron device, and keep what was seen."""
+    expect = study.knobs.expect
+    if expect != "neuron":
+        return Parts(None, expect)
+
+    def measured() -> list[Part]:
+        return [Part(**row) for row in check_parts()]
+
+    return Parts(measure_typed(study.results, "parts", Part, measured), expect)
 
 
 def check_parts() -> list[dict]:
-    """A row for each part: part, seen, expected, status (PASS, WARN or FAIL), next: the step that mends it."""
-    about, of = host.describe(), host.versions()
-    release = release_of(of.get("torch-neuronx"))
-    driver, runtime, glibc = driver_version(), package_version("aws-neuronx-runtime-lib"), platform.libc_ver()[1]
-    system, python, free_gb = operating_system(), of["python"].rpartition(".")[0], shutil.disk_usage(ROOT).free / 1e9
-    tools = [name for name in ("neuron-monitor", "neuron-ls") if tool(name)]
-    held = ", ".join(sorted({str(pid) for device in devices() for pid in device["pids"]}))
-    cores = f"held by pid {held}" if held else "free" if about["neuron_devices"] else ""
+    """A row for each part: part, seen, expected, status (PASS, WARN or FAIL), next: what to do."""
+    about = host.describe()
+    release = release_of(host.versions().get("torch-neuronx"))
+    rows = [*_system_parts(), *_library_parts(release), *_driver_parts(release)]
+    return [*rows, *_room_parts(about)]
+
+
+def _system_parts() -> list[dict]:
+    system, glibc = operating_system(), platform.libc_ver()[1]
+    ubuntu = "Ubuntu 24.04"
     return [
-        _part("operating system", system, "Ubuntu 24.04", "Ubuntu 24.04" in system, "take Ubuntu 24.04", "WARN"),
-        _part("glibc", glibc, "2.35 or later", at_least(glibc, "2.35"), "take Ubuntu 24.04; Amazon Linux 2023 has 2.34"),
-        _part("Python", python, " or ".join(release["python"]), python in release["python"], IN_IMAGE),
-        *(_part(name, of.get(name), release[name], of.get(name, "").partition("+")[0] == release[name], IN_IMAGE) for name in ("torch-neuronx", "neuronx-cc")),
-        _part("torch", of.get("torch"), "2.9", numbers(of.get("torch"))[:2] == (2, 9), IN_IMAGE),
-        _part("Neuron devices", ", ".join(about["neuron_devices"]), "neuron0", about["neuron_devices"], "rent an inf2.xlarge; in a container, pass --device=/dev/neuron0"),
+        _part("operating system", system, ubuntu, ubuntu in system, f"take {ubuntu}", "WARN"),
+        _part(
+            "glibc",
+            glibc,
+            "2.35 or later",
+            at_least(glibc, "2.35"),
+            f"take {ubuntu}; Amazon Linux 2023 has 2.34",
+        ),
+    ]
+
+
+def _library_parts(release: dict) -> list[dict]:
+    """Python, and the libraries that an SDK release pins."""
+    of = host.versions()
+    python, known = of["python"].rpartition(".")[0], release["python"]
+    rows = [_part("Python", python, " or ".join(known), python in known, IN_IMAGE)]
+    for name in ("torch-neuronx", "neuronx-cc"):
+        plain = of.get(name, "").partition("+")[0]
+        rows.append(_part(name, of.get(name), release[name], plain == release[name], IN_IMAGE))
+    torch_holds = numbers(of.get("torch"))[:2] == (2, 9)
+    return [*rows, _part("torch", of.get("torch"), "2.9", torch_holds, IN_IMAGE)]
+
+
+def _driver_parts(release: dict) -> list[dict]:
+    """Devices, driver and runtime, and who holds the cores."""
+    found = host.describe()["neuron_devices"]
+    driver, runtime = driver_version(), package_version("aws-neuronx-runtime-lib")
+    rent = "rent an inf2.xlarge"
+    attach = f"{rent}; in a container, pass --device=/dev/neuron0"
+    rows = [
+        _part("Neuron devices", ", ".join(found), "neuron0", found, attach),
         _part("driver", driver, release["driver"], at_least(driver, release["driver"]), PAIR),
         _part("runtime", runtime, release["runtime"], at_least(runtime, release["runtime"]), PAIR),
-        *([_part("driver and runtime", f"{driver}, {runtime}", "a pair", are_a_pair(driver, runtime), PAIR)] if driver and runtime else []),
-        _part("cores", cores, "free", cores == "free", "end those processes, such as other notebooks' kernels" if held else "rent an inf2.xlarge"),
-        _part("tools", ", ".join(tools), "neuron-monitor, neuron-ls", len(tools) == 2, "install aws-neuronx-tools, else the proof of execution is weaker", "WARN"),
-        _part("host memory", f"{about['memory_gib']} GiB", f"{MEMORY_GIB} GiB", about["memory_gib"] >= MEMORY_GIB, "take a larger instance"),
-        _part("disk", f"{free_gb:.0f} GB free", f"{DISK_GB} GB", free_gb >= DISK_GB, "free some, or take a larger volume"),
-    ]  # fmt: skip
+    ]
+    if driver and runtime:
+        both = f"{driver}, {runtime}"
+        rows.append(_part("driver and runtime", both, "a pair", are_a_pair(driver, runtime), PAIR))
+
+    held = ", ".join(sorted({str(pid) for device in devices() for pid in device["pids"]}))
+    if held:
+        cores = f"held by pid {held}"
+        advice = "end those processes, such as other notebooks' kernels"
+    else:
+        cores, advice = "free" if found else "", rent
+    return [*rows, _part("cores", cores, "free", cores == "free", advice)]
 
 
-def _part(part: str, seen: str | None, expected: str, holds, advice: str, otherwise: str = "FAIL") -> dict:
-    row = {"part": part, "seen": seen or "none", "expected": expected}
-    return {**row, "status": "PASS" if holds else otherwise, "next": "" if holds else advice}
+def _room_parts(about: dict) -> list[dict]:
+    """The Neuron tools, memory and disk."""
+    tools = [name for name in TOOLS if tool(name)]
+    memory, free_gb = about["memory_gib"], shutil.disk_usage(ROOT).free / 1e9
+    without = "install aws-neuronx-tools, else the proof of execution is weaker"
+    larger, more = "take a larger instance", "free some, or take a larger volume"
+    complete, enough = len(tools) == len(TOOLS), free_gb >= DISK_GB
+    return [
+        _part("tools", ", ".join(tools), ", ".join(TOOLS), complete, without, "WARN"),
+        _part("host memory", f"{memory} GiB", f"{MEMORY_GIB} GiB", memory >= MEMORY_GIB, larger),
+        _part("disk", f"{free_gb:.0f} GB free", f"{DISK_GB} GB", enough, more),
+    ]
+
+
+def _part(
+    part: str,
+    seen: str | None,
+    expected: str,
+    holds,
+    advice: str,
+    otherwise: str = "FAIL",
+) -> dict:
+    """One row; otherwise: its status where it does not hold."""
+    status, step = ("PASS", "") if holds else (otherwise, advice)
+    return {
+        "part": part,
+        "seen": seen or "none",
+        "expected": expected,
+        "status": status,
+        "next": step,
+    }
 
 
 def operating_system() -> str:
@@ -66,7 +177,7 @@ def package_version(name: str) -> str | None:
 
 
 def are_a_pair(driver: str, runtime: str) -> bool:
-    """Driver 2.29 needs runtime 2.33; runtime 2.32 does not work with drivers up to 2.26 (runtime release notes)."""
+    """Driver 2.29 needs runtime 2.33; runtime 2.32 needs a driver after 2.26 (release notes)."""
     too_new = at_least(driver, "2.29") and not at_least(runtime, "2.33")
     too_old = at_least(runtime, "2.32") and not at_least(driver, "2.27")
     return not too_new and not too_old

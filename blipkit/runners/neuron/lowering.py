@@ -63,12 +63,14 @@ def lower(components: Components, buckets: Sequence[Bucket], stack: str = STACK)
     tried alone, and the row says which one died.
     """
     python, checkpoint = find_stack(stack), next(iter(components)).checkpoint
-    pieces = [(component.name, bucket) for component in components for bucket in buckets]
+    asked = [(component.name, bucket) for component in components for bucket in buckets]
 
     def ask(jobs: list) -> list[dict]:
         about = {"python": python, "environment": ENVIRONMENT, "source": checkpoint.source, "digest": checkpoint.digest}
         try:
-            return child.call("blipkit.runners.neuron.recordings:lower_from_source", timeout_s=LIMIT_S, **about, jobs=jobs)
+            return child.call(
+                "blipkit.runners.neuron.recordings:lower_from_source", timeout_s=LIMIT_S, **about, jobs=jobs
+            )
         except BadInput:
             raise
         except BlipkitError as error:
@@ -77,14 +79,14 @@ def lower(components: Components, buckets: Sequence[Bucket], stack: str = STACK)
             died = {"status": "FAIL", "what": "recording it ended the process", "where": str(error)}
             return [{"findings": [{**died, "next": "leave out what its last lines name"}]}]
 
-    rows = [{"status": "NOT-RUN", "evidence": "none", "stack": {}, "findings": [], "next": MAKE_STACK}] * len(pieces)
+    rows = [{"status": "NOT-RUN", "evidence": "none", "stack": {}, "findings": [], "next": MAKE_STACK}] * len(asked)
     if python:
-        rows, versions = ask([[name, asdict(bucket)] for name, bucket in pieces]), stack_versions(python)
+        rows, versions = ask([[name, asdict(bucket)] for name, bucket in asked]), stack_versions(python)
         rows = [{"status": _worst(row["findings"])["status"], "stack": versions, **row} for row in rows]
     empty = {"operations": {}, "int64": {}, "relative_l2": None, "seconds": None}
     return [
         {"component": name, "bucket": str(bucket), **empty, **row}
-        for (name, bucket), row in zip(pieces, rows, strict=True)
+        for (name, bucket), row in zip(asked, rows, strict=True)
     ]
 
 

@@ -1,4 +1,4 @@
-"""What the Neuron compiler and runtime say when something is wrong, and what it means: neuron_errors.yaml."""
+"""What the Neuron compiler and runtime say when something is wrong, and what it means: messages.yaml."""
 
 import contextlib
 import re

@@ -6,10 +6,11 @@ import sys
 
 import pytest
 import rehearsal
+from studies import displayed, recorded, study_of
 
 from blipkit.machine import host
 from blipkit.runners.neuron import doctor
-from blipkit.runners.neuron.doctor import are_a_pair, at_least, check_parts, numbers
+from blipkit.runners.neuron.doctor import Part, are_a_pair, at_least, check_parts, examine_parts, numbers
 
 
 def test_this_machine_lacks_what_it_lacks():
@@ -27,7 +28,7 @@ def inf2(monkeypatch, tmp_path):
     rehearsal.enter(monkeypatch, rehearsal.make_system(tmp_path / "system"))
     monkeypatch.setattr(doctor, "operating_system", lambda: "Ubuntu 24.04.3 LTS")
     monkeypatch.setattr(doctor, "package_version", lambda name: "2.33.10.0-1a2b")
-    monkeypatch.setattr(doctor.host, "libc_ver", lambda: ("glibc", "2.39"))
+    monkeypatch.setattr(doctor.platform, "libc_ver", lambda: ("glibc", "2.39"))
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 100e9}))
     about = {**host.versions(), "torch": "2.9.0+cpu", "python": "3.12.3"}
     monkeypatch.setattr(host, "versions", lambda: about)
@@ -100,3 +101,31 @@ def test_doctor_speaks_json():
     assert set(told) == {"machine", "ready", "parts", "platform_support", "arms"}
     assert told["ready"] == all(row["status"] != "FAIL" for row in told["parts"])
     assert told["platform_support"]["status"] == "WARN" and told["arms"]["eager float32"] == ""
+
+
+def test_parts_are_examined_where_a_neuron_device_is_expected(small, tmp_path, monkeypatch, capsys):
+    """A table and a record of every part; elsewhere nothing is asked, and a line says so."""
+    shown = displayed(monkeypatch)
+    study = study_of("00_environment", tmp_path / "cpu", small)
+    examine_parts(study).table()
+    assert capsys.readouterr().out == "Parts of a Neuron machine: not asked, this profile expects cpu\n"
+    assert not study.results.has("parts") and shown == []
+
+    study = study_of("00_environment", tmp_path / "neuron", small, knobs={"expect": "neuron"})
+    found = examine_parts(study)
+    found.table()
+    assert [row.part for row in found.rows] == [row["part"] for row in check_parts()]
+    assert [row["status"] for row in study.results.read("parts")] == [row.status for row in found.rows]
+    assert shown[0][0].count("<tr>") == len(found.rows)
+
+
+def test_in_a_replay_the_parts_are_those_of_the_recorded_machine(small, tmp_path, monkeypatch, capsys):
+    """This one is not looked at; a folder without them has none."""
+    monkeypatch.setattr(doctor, "check_parts", None)
+    row = {"part": "driver", "seen": "2.29.0.0", "expected": "2.29.0.0", "status": "PASS", "next": ""}
+    far = recorded(tmp_path / "far", parts=[{**row, "weights_digest": small.digest}])
+    expect = {"expect": "neuron"}
+    assert examine_parts(study_of("00_environment", tmp_path / "a", small, far, expect)).rows == [Part(**row)]
+    bare = recorded(tmp_path / "bare")
+    examine_parts(study_of("00_environment", tmp_path / "b", small, bare, expect)).table()
+    assert "Parts of this machine: not recorded" in capsys.readouterr().out

@@ -3,8 +3,8 @@
 import pytest
 
 from blipkit import Bucket, isolate
-from blipkit.machine import child, host
 from blipkit.errors import BadInput, BlipkitError
+from blipkit.machine import child, host
 from blipkit.runners.neuron.lowering import STACK, changed_operations, find_stack, lower, lowering_gate
 
 BUCKETS = [Bucket(1, 1, 6, 2, 3), Bucket(2, 1, 6, 2, 3)]

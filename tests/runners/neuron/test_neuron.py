@@ -14,13 +14,13 @@ import rehearsal
 import torch
 
 from blipkit import Bucket, isolate
-from blipkit.runners.arms import Arm
-from blipkit.runners.neuron.options import check_flags
-from blipkit.runners.artifacts import content_key
 from blipkit.errors import BadInput, BlipkitError, NotMeasured
 from blipkit.paths import ROOT
+from blipkit.runners.arms import Arm
+from blipkit.runners.artifacts import content_key
 from blipkit.runners.compile import NotCompiled, describe, trace_arms
 from blipkit.runners.kinds import neuron
+from blipkit.runners.neuron.options import check_flags
 
 BUCKET = Bucket(1, 1, 6, 2, 3)
 MATMULT = Arm("neuron", "matmult bf16")
@@ -86,7 +86,7 @@ MISTAKES = {
     "a misspelt cast": ('"--auto-cast", mode,', '"--auto-cast", mode.replace("matmult", "matmul"),'),
     "an option that is none": ('"--logfile"', '"--log-file"'),
     "no target": ('"--target", TARGET, ', ""),
-    "the device forgotten": ("{} if machine.describe()", "{} if True or machine.describe()"),
+    "the device forgotten": ("{} if host.describe()", "{} if True or host.describe()"),
     "the override forgotten": ('{"NEURON_PLATFORM_TARGET_OVERRIDE": TARGET}', "{}"),
     "a module in training": ("copy.deepcopy(module), inputs,", "copy.deepcopy(module).train(), inputs,"),
     "loaded to a device": ("torch.jit.load(path)", 'torch.jit.load(path, map_location="cpu")'),
@@ -249,7 +249,7 @@ def test_nothing_else_imports_torch_neuronx():
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", None)]
             if any(str(name).split(".")[0] == "torch_neuronx" for name in names):
                 importers.add(path.relative_to(ROOT / "blipkit").as_posix())
-    assert importers == {"runners/neuron.py"}
+    assert importers == {"runners/kinds/neuron.py"}
 
 
 OF_NEURON = ("torch_neuronx.", "torch.classes.neuron", "torch.jit.")
@@ -271,7 +271,7 @@ def test_every_call_is_in_the_documents_list():
 
 def test_the_paper_is_no_part_of_the_package():
     """What imitates a device is in tests alone, and says what it is."""
-    code = "from blipkit import machine; print(machine.is_rehearsal(), machine.describe()['name'])"
+    code = "from blipkit.machine import host; print(host.is_rehearsal(), host.describe()['name'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout.startswith("False") and "rehearsal" not in done.stdout
     assert not json.dumps([str(p) for p in (ROOT / "blipkit").rglob("*paper*")]).count("paper")

@@ -12,14 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blipkit import Bucket, isolate, load_checkpoint
-from blipkit.runners.neuron.options import CASTS
-from blipkit.model.components import Component, Components
 from blipkit.errors import BadInput
+from blipkit.model.components import Component, Components
 from blipkit.parity.tensors import compare
 from blipkit.runners.compile import compile_jobs
 from blipkit.runners.kinds import neuron_emulated, torchscript
+from blipkit.runners.neuron import casts
+from blipkit.runners.neuron.casts import emulate, export
+from blipkit.runners.neuron.options import CASTS
 from blipkit.runners.tensors import cast_floats
-from blipkit.runners.kinds.neuron_emulated import emulate, export
 
 BUCKET = Bucket(8, 2, 6, 2, 4)
 FORMATS = {"bf16": (8, -126, 127), "fp16": (11, -14, 15), "tf32": (11, -126, 127)}  # significant bits, exponents
@@ -27,7 +28,7 @@ EDGES = (0, 1, 2, 126, 127, 128, 142, 143, 253, 254)  # exponent fields of tf32 
 
 
 def rounded(cast: str, values) -> numpy.ndarray:
-    return neuron_emulated.CASTS[cast](torch.from_numpy(numpy.asarray(values, dtype=numpy.float32))).numpy()
+    return casts.CASTS[cast](torch.from_numpy(numpy.asarray(values, dtype=numpy.float32))).numpy()
 
 
 def same_bits(a, b) -> bool:
@@ -116,7 +117,7 @@ def test_a_product_by_hand():
         bound = 25 * 2.0**-24 * (a.double().abs() @ weight.double().abs().T + layer.bias.abs())  # 25 float32 additions
         assert ((found - wide).abs() <= bound).all() and ((layer(x) - wide).abs() > bound).any()
         everything = emulate(export(layer, (x,)), f"all {cast}")(x)
-        assert torch.equal(everything, neuron_emulated.CASTS[cast](torch.nn.functional.linear(a, weight, bias)))
+        assert torch.equal(everything, casts.CASTS[cast](torch.nn.functional.linear(a, weight, bias)))
 
 
 def test_a_convolution_and_attention_by_hand():
@@ -127,7 +128,7 @@ def test_a_convolution_and_attention_by_hand():
             return (q @ k.transpose(-1, -2)).softmax(-1) @ v
 
     torch.manual_seed(0)
-    bf16 = neuron_emulated.to_bf16
+    bf16 = casts.to_bf16
     layer, image = torch.nn.Conv2d(3, 4, 2, stride=2), torch.randn(1, 3, 8, 8)
     found = emulate(export(layer, (image,)), "matmult bf16")(image)
     assert torch.equal(found, torch.nn.functional.conv2d(bf16(image), bf16(layer.weight), layer.bias, stride=2))

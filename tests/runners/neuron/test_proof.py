@@ -144,7 +144,7 @@ def test_without_any_row_nothing_is_proved():
 
 def test_counters_are_read_as_files_or_folders(tmp_path, monkeypatch):
     """Drivers give a count as a file or as a folder with its total; one that cannot be read is left out."""
-    monkeypatch.setattr(proof.machine, "SYSTEM", tmp_path)
+    monkeypatch.setattr(proof.host, "SYSTEM", tmp_path)
     assert proof.counters() is None
     cores = [tmp_path / f"sys/devices/virtual/neuron_device/neuron0/neuron_core{i}/stats/other_info" for i in range(3)]
     for core in cores:
@@ -159,7 +159,7 @@ def test_counters_are_read_as_files_or_folders(tmp_path, monkeypatch):
 def test_a_machine_without_the_tools_says_so(monkeypatch, tmp_path):
     """No neuron-ls, no monitor: no devices, no counts, and nothing raised."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(proof.machine, "SYSTEM", tmp_path)
+    monkeypatch.setattr(proof.host, "SYSTEM", tmp_path)
     with proof.Watch() as watch:
         assert proof.devices() == []
     seen = watch.row({"executed": [{"pid": 1, "sent": 5, "only_on_device": True}], "on_device": None})

@@ -10,7 +10,17 @@ from torch import nn
 
 from blipkit import Bucket, isolate, load_checkpoint
 from blipkit.runners.neuron.lowering import ENVIRONMENT
-from blipkit.runners.neuron.recordings import ERROR_LIMIT, NAMED, bare, count_operations, find_named, inputs_for, lower_module, place_in, source_line
+from blipkit.runners.neuron.recordings import (
+    ERROR_LIMIT,
+    NAMED,
+    bare,
+    count_operations,
+    find_named,
+    inputs_for,
+    lower_module,
+    place_in,
+    source_line,
+)
 
 os.environ |= ENVIRONMENT  # torch_xla reads it when it is imported
 with_xla = pytest.mark.skipif(find_spec("torch_xla") is None, reason="needs torch-xla: make test-neuron-stack")

@@ -61,7 +61,7 @@ def carried(elsewhere, tmp_path_factory):
 
 
 def test_without_a_device_it_compiles_and_the_rest_is_not_run(elsewhere):
-    """02 compiles six pieces; 03 to 05 say that there is no device, and what to do."""
+    """02 compiles six components; 03 to 05 say that there is no device, and what to do."""
     folder, (status, verdict) = elsewhere
     found = gates(verdict)
     assert status == 1 and found["every piece compiles"]["status"] == "PASS"

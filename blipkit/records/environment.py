@@ -1,0 +1,89 @@
+"""Which machine a results folder's figures belong to, how fast it is, and is it the right one.
+
+The facts come from `blipkit.machine`; here they become the record of kind `environment` and the
+gate `machine`.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+
+from blipkit.machine.host import machine_kind
+from blipkit.machine.speed import matmul_gflops
+from blipkit.records.gates import Gate, not_recorded
+from blipkit.records.results import Results
+from blipkit.records.typed import measure_typed
+
+KIND = "environment"
+
+
+@dataclass(frozen=True)
+class Speed:
+    """The record of kind `environment`: the rate in 10^9 operations a second, and where it is of.
+
+    shared: the machine was not ours alone; memory in GiB; gpus, neuron_devices: what drivers show.
+    """
+
+    matmul_gflops: float
+    shared: bool
+    cores: int
+    memory_gib: float
+    gpus: list[str]
+    neuron_devices: list[str]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The machine's name, and its speed; None where a replay's folder has no record of it."""
+
+    machine: str
+    speed: Speed | None
+
+    @property
+    def gflops(self) -> float | None:
+        """10^9 float32 operations a second."""
+        return self.speed.matmul_gflops if self.speed else None
+
+    def gates(self, expect: str) -> list[Gate]:
+        """Is this the kind of machine that the profile was written for: cpu, cuda or neuron?"""
+        if self.speed is None:
+            return [not_recorded("machine", "answer")]
+        found = machine_kind(asdict(self.speed))
+        status = "PASS" if expect in ("cpu", found) else "FAIL"  # every machine has a processor
+        reason = f"the profile expects {expect}, this is {found}"
+        return [Gate("machine", "answer", status, self.machine, expect, reason=reason)]
+
+
+def measure_environment(results: Results, threads: int, shared: bool) -> Environment:
+    """Multiply matrices, and keep the rate with the machine that it belongs to."""
+
+    def measured() -> list[Speed]:
+        about = results.machine
+        speed = Speed(
+            matmul_gflops=matmul_gflops(threads),
+            shared=shared,
+            cores=about["cores"],
+            memory_gib=about["memory_gib"],
+            gpus=about["gpus"],
+            neuron_devices=about["neuron_devices"],
+        )
+        return [speed]
+
+    speeds = measure_typed(results, KIND, Speed, measured)
+    return Environment(results.machine["name"], speeds[0] if speeds else None)
+
+
+def recorded_gflops(results: Results) -> float:
+    """The rate that 00 has measured, 10^9 operations a second; NaN where it has not run."""
+    return next((row["matmul_gflops"] for row in results.rows(KIND)), math.nan)
+
+
+def fact_rows(results: Results) -> list[dict[str, str]]:
+    """What every record carries of checkpoint, machine and libraries: a row for each fact."""
+    machine = dict(results.machine)
+    libraries = machine.pop("versions")
+    subjects = {"run": results.provenance, "machine": machine, "library": libraries}
+    return [
+        {"of": subject, "what": name, "seen": str(value)}
+        for subject, facts in subjects.items()
+        for name, value in facts.items()
+    ]

@@ -1,0 +1,111 @@
+"""What transformers' `generate` answers with compiled components in its class, and without."""
+
+from contextlib import closing
+from dataclasses import dataclass
+
+from blipkit.display.figures import show_frames
+from blipkit.errors import NotMeasured
+from blipkit.frames.frames import Frame
+from blipkit.model.generate import generate_answer
+from blipkit.records.gates import Gate, judge, not_recorded, not_run
+from blipkit.runners.arms import evidence_of, parse_arm
+from blipkit.runners.assemble import plug_in
+from blipkit.runners.compile import trace_arms
+from blipkit.runners.compiling import EVERY_PIECE, Compiled
+from blipkit.runners.workers import Apart
+from blipkit.study import Study
+
+PLUGS_IN = "plugs back in"  # the gate
+SAME = "same tokens"  # the key of a row that says so
+WITHOUT = "transformers"  # the key of the answer without compiled components
+
+
+@dataclass(frozen=True)
+class PluggedIn:
+    """A row for each question: both answers, and whether their tokens agree.
+
+    arm: whose components were plugged in, and the key of their answers; why_not: why there are no
+    rows; next: what to do about it.
+    """
+
+    frame: Frame
+    arm: str
+    rows: list[dict]
+    why_not: str = ""
+    next: str = ""
+
+    def show(self) -> None:
+        """Display the frame with both answers to each question, and say how many are the same."""
+        said = [f"{row['question']} {row[WITHOUT]} | {row[self.arm]}" for row in self.rows]
+        head = f"{self.frame.name}: {WITHOUT} | {self.arm}"
+        show_frames([self.frame.image], ["\n".join([head, *said])], width=320)
+        if self.why_not:
+            print(f"NOT-RUN: {self.why_not}")
+            return
+        if not self.rows:
+            print("answers with compiled components: not recorded")
+            return
+        same = sum(row[SAME] for row in self.rows)
+        print(f"{same} of {len(self.rows)} answers have the same tokens with compiled components")
+
+    def gates(self) -> list[Gate]:
+        """PASS where a float32 arm writes the same tokens; of other arms, 03 judges the words."""
+        if self.why_not:
+            return [not_run(PLUGS_IN, "answer", self.why_not, self.next)]
+        if not self.rows:
+            return [not_recorded(PLUGS_IN, "answer")]
+        if parse_arm(self.arm).precision != "float32":
+            reason = f"{self.arm} may round to another word"
+            return [not_run(PLUGS_IN, "answer", reason, "add a float32 arm")]
+        different = sum(not row[SAME] for row in self.rows)
+        reason = f"questions of {len(self.rows)} that {self.arm} answers with other tokens"
+        evidence = evidence_of(self.arm)
+        return [judge(PLUGS_IN, "answer", different, 0, evidence=evidence, reason=reason)]
+
+
+def first_float32(arms: list[str]) -> str:
+    """The first arm that computes in float32, else the first of all."""
+    exact = [arm for arm in arms if parse_arm(arm).precision == "float32"]
+    return [*exact, *arms][0]
+
+
+def ask_plugged_in(study: Study, frame: Frame, compiled: Compiled) -> PluggedIn:
+    """Ask all questions about a frame of transformers' class, and of the same class compiled."""
+    arm = first_float32(study.common.arms)
+    if any(row["arm"] == arm for row in compiled.failed):
+        why_not = f"not every component of {arm} was compiled"
+        return PluggedIn(frame, arm, [], why_not, f"see the gate {EVERY_PIECE!r}")
+
+    def measured() -> list[dict]:
+        return plugged_rows(study, frame, arm)
+
+    try:
+        rows = study.results.measure("plugged_in", measured, needs=("question", WITHOUT, arm, SAME))
+    except NotMeasured as error:  # compiled for a device that is elsewhere
+        advice = "copy artifacts/ to an Inf2 instance and run there"
+        return PluggedIn(frame, arm, [], str(error), advice)
+    return PluggedIn(frame, arm, rows)
+
+
+def plugged_rows(study: Study, frame: Frame, arm: str) -> list[dict]:
+    """The rows of `PluggedIn`, with their evidence."""
+    asked, buckets, flags = [parse_arm(arm)], study.buckets, study.common.compiler_flags
+    (artifacts,) = trace_arms(study.components, study.artifacts, asked, buckets, flags)
+    new_tokens = min(bucket.answer_tokens for bucket in buckets)
+    rows = []
+    # what holds a NeuronCore is loaded in a child, which gives it back
+    with closing(Apart()) as apart:
+        model = plug_in(study.checkpoint, artifacts, apart.load)
+        for question in study.questions:
+            asked = (study.checkpoint, frame.image, question.text, new_tokens)
+            without, plugged = generate_answer(*asked), generate_answer(*asked, model)
+            rows.append(
+                {
+                    "evidence": evidence_of(arm),
+                    "question": question.text,
+                    WITHOUT: without.text,
+                    arm: plugged.text,
+                    SAME: without.tokens == plugged.tokens,
+                }
+            )
+    return rows

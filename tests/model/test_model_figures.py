@@ -1,0 +1,39 @@
+import base64
+import re
+
+from studies import displayed
+
+from blipkit import Bucket, isolate
+from blipkit.model.components import tensor_shapes
+from blipkit.model.figures import draw_components, flows
+
+
+def test_every_tensor_of_every_component_is_on_its_way(checkpoint):
+    """What one makes the next takes, with one shape; the rest comes with the request; the last one's is the result."""
+    components, bucket = isolate(checkpoint), Bucket(2, 3, 6, 2, 4)
+    moving = flows(components, bucket)
+    taken = [(one.taken_by, one.tensor) for one in moving if one.taken_by]
+    assert taken == [(c.name, name) for c in components for name in c.input_shapes(bucket)]
+    made = {one.tensor: (one.made_by, one.taken_by) for one in moving if one.made_by != "request"}
+    assert made == {
+        "image_states": ("image_encoder", "text_encoder"),
+        "question_states": ("text_encoder", "text_decoder"),
+        "logits": ("text_decoder", ""),
+    }
+    shapes = tensor_shapes(checkpoint.config, bucket)
+    assert {one.tensor: one.shape for one in moving} == {name: str(shapes[name][0]) for name in shapes}
+
+
+def test_the_drawing_has_boxes_names_and_shapes(small, monkeypatch):
+    """A picture with its caption and, under it, each tensor; it is the chapter's, not the report's head's."""
+    shown = displayed(monkeypatch)
+    draw_components(isolate(small), Bucket(1, 5, 8, 2, 4))
+    ((page, caption),) = shown
+    assert page.startswith('<figure class="detail">') and f"<figcaption>{caption}</figcaption>" in page
+    assert re.fullmatch(
+        r"From pixel_values \(1, 3, 40, 40\), image_encoder makes image_states .*, text_decoder makes logits .*\.",
+        caption,
+    )
+    assert page.count("<td>image_encoder</td>") == 2 and "attention_mask" in page
+    svg = base64.b64decode(page.partition("base64,")[2].partition('"')[0]).decode()
+    assert "<svg" in svg and svg.count('id="patch_') > 3
