@@ -9,12 +9,16 @@ from rich.console import Console
 import blipkit
 from blipkit.errors import BadInput, BlipkitError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=blipkit.__doc__)
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=blipkit.__doc__
+)
 prices = typer.Typer(no_args_is_help=True, help="The price table, params/prices.csv.")
 app.add_typer(prices, name="prices")
 console = Console(highlight=False)
 PROFILE = Annotated[str, typer.Argument(help="a profile's name in params/, or a path to one")]
-SETTINGS = Annotated[list[str], typer.Option("--set", help="section.key=value, value in YAML; repeatable")]
+SETTINGS = Annotated[
+    list[str], typer.Option("--set", help="section.key=value, value in YAML; repeatable")
+]
 
 
 @app.command()
@@ -22,19 +26,37 @@ def run(
     profile: PROFILE,
     settings: SETTINGS = [],
     only: Annotated[list[str], typer.Option(help="a notebook, such as 03_parity; repeatable")] = [],
-    results: Annotated[Path | None, typer.Option(help="results folder; default results/<profile>")] = None,
-    replay: Annotated[Path | None, typer.Option(help="results recorded elsewhere: show them, do not measure")] = None,
+    results: Annotated[
+        Path | None, typer.Option(help="results folder; default results/<profile>")
+    ] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="results recorded elsewhere: show them, do not measure")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="compile again what is compiled")] = False,
 ) -> None:
     """Run the notebooks of a profile, then write verdict and report."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        SpinnerColumn,
+        TimeElapsedColumn,
+    )
 
     from blipkit.profiles.profile import load_profile
     from blipkit.run.notebooks import run_profile
 
     loaded = load_profile(profile, settings)
-    columns = (SpinnerColumn(), "{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+    columns = (
+        SpinnerColumn(),
+        "{task.description}",
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(
+        *columns, console=console, disable=not console.is_terminal, transient=True
+    ) as progress:
         bar = progress.add_task("checking the profile", total=None)
 
         def step(stem: str, number: int, total: int) -> None:
@@ -48,7 +70,9 @@ def run(
 
 @app.command()
 def lab(
-    profile: Annotated[str, typer.Argument(help="the profile whose knobs the copies have")] = "tiny",
+    profile: Annotated[
+        str, typer.Argument(help="the profile whose knobs the copies have")
+    ] = "tiny",
     start: Annotated[bool, typer.Option(help="open them in JupyterLab")] = True,
 ) -> None:
     """Copy the chapters into results/lab/PROFILE, to step through and to edit there, and open them in JupyterLab."""
@@ -61,14 +85,20 @@ def lab(
     folder, kept = copy_chapters(load_profile(profile))
     typer.echo(f"chapters with the knobs of {profile}: {folder}")
     if kept:
-        typer.echo(f"yours, and kept as they are: {', '.join(kept)}; remove one to get the chapter anew")
+        typer.echo(
+            f"yours, and kept as they are: {', '.join(kept)}; remove one to get the chapter anew"
+        )
     if start:
-        raise typer.Exit(subprocess.run([sys.executable, "-m", "jupyter", "lab"], cwd=folder).returncode)
+        raise typer.Exit(
+            subprocess.run([sys.executable, "-m", "jupyter", "lab"], cwd=folder).returncode
+        )
 
 
 @app.command()
 def report(
-    folders: Annotated[list[Path], typer.Argument(help="results folders; the last one's report shows all")],
+    folders: Annotated[
+        list[Path], typer.Argument(help="results folders; the last one's report shows all")
+    ],
 ) -> None:
     """Write verdict and report again from what runs recorded; with several folders, put their systems side by side."""
     from blipkit.report.page import write_report
@@ -81,7 +111,9 @@ def report(
 def compare(
     before: Annotated[Path, typer.Argument(help="a results folder", metavar="A")],
     after: Annotated[Path, typer.Argument(help="another one", metavar="B")],
-    baseline: Annotated[bool, typer.Option("--baseline", help="what A measured and B did not counts as worse")] = False,
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help="what A measured and B did not counts as worse")
+    ] = False,
 ) -> None:
     """What changed from A to B; exit 1 where an answer gate got worse, or p99 or $ rose beyond its interval."""
     from blipkit.cost.systems import differences
@@ -97,9 +129,15 @@ def compare(
 @app.command()
 def capture(
     profile: PROFILE,
-    arm: Annotated[str, typer.Option(help="the arm that answers today; default: the profile's first")] = "",
-    to: Annotated[Path | None, typer.Option(help="the bundle's folder; default results/<profile>-bundle")] = None,
-    with_frames: Annotated[bool, typer.Option("--with-frames", help="put the pictures in, too")] = False,
+    arm: Annotated[
+        str, typer.Option(help="the arm that answers today; default: the profile's first")
+    ] = "",
+    to: Annotated[
+        Path | None, typer.Option(help="the bundle's folder; default results/<profile>-bundle")
+    ] = None,
+    with_frames: Annotated[
+        bool, typer.Option("--with-frames", help="put the pictures in, too")
+    ] = False,
     settings: SETTINGS = [],
 ) -> None:
     """Keep what an arm answers here, to compare with on another machine: --set parity.incumbent=FOLDER."""
@@ -116,15 +154,17 @@ def capture(
     artifacts = ROOT / "results" / loaded.name / "artifacts"
     bundle = capture(loaded, arm or loaded.common.arms[0], folder, artifacts, with_frames)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    typer.echo(f"{bundle}: {size / 1e6:.1f} MB; compare with it there: --set parity.incumbent={folder}")
+    typer.echo(
+        f"{bundle}: {size / 1e6:.1f} MB; compare with it there: --set parity.incumbent={folder}"
+    )
 
 
 @app.command()
 def publish(folder: Annotated[Path, typer.Argument(help="a results folder")]) -> None:
     """Keep a run's evidence in the repository, under results/published/."""
-    from blipkit.run.publish import publish
+    from blipkit.run.publish import publish_folder
 
-    typer.echo(publish(folder))
+    typer.echo(publish_folder(folder))
 
 
 @prices.command()
@@ -136,15 +176,21 @@ def refresh() -> None:
     rows = refresh()
     moved = [row for row in rows if row["before"] != row["after"]]
     if moved:
-        console.print(terminal_table(moved[0], ([str(value) for value in row.values()] for row in moved)))
-    typer.echo(f"{len(rows)} prices asked for, {len(moved)} of them changed; params/prices.csv is of today")
+        console.print(
+            terminal_table(moved[0], ([str(value) for value in row.values()] for row in moved))
+        )
+    typer.echo(
+        f"{len(rows)} prices asked for, {len(moved)} of them changed; params/prices.csv is of today"
+    )
 
 
 @app.command()
 def frames(
     clip: Annotated[Path, typer.Argument(help="a video file")],
     folder: Annotated[Path, typer.Argument(help="where the frames go")],
-    every: Annotated[str, typer.Option(help="one frame per this much of the video: 2s, 500ms, 1m")] = "2s",
+    every: Annotated[
+        str, typer.Option(help="one frame per this much of the video: 2s, 500ms, 1m")
+    ] = "2s",
 ) -> None:
     """Cut a video into frames to ask about: --set common.frames_from=FOLDER."""
     from blipkit.frames.video import cut_video, parse_every
@@ -156,7 +202,9 @@ def frames(
 
 @app.command()
 def doctor(
-    lowering: Annotated[str, typer.Option(metavar="PROFILE", help="lower its components as for Neuron, on a CPU")] = "",
+    lowering: Annotated[
+        str, typer.Option(metavar="PROFILE", help="lower its components as for Neuron, on a CPU")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="the same as JSON")] = False,
 ) -> None:
     """Say what this machine is, whether it is right for Neuron, and which arms it can run.
@@ -179,10 +227,18 @@ def doctor(
             check_machine(arm)
             arms[str(arm)] = ""
         except BadInput as error:
-            arms[str(arm)] = str(error).replace(str(arm), "ARM")  # arms that one reason stops share a row
+            arms[str(arm)] = str(error).replace(
+                str(arm), "ARM"
+            )  # arms that one reason stops share a row
     if as_json:
         ready = all(row["status"] != "FAIL" for row in parts)
-        found = {"machine": about, "ready": ready, "parts": parts, "platform_support": vars(support), "arms": arms}
+        found = {
+            "machine": about,
+            "ready": ready,
+            "parts": parts,
+            "platform_support": vars(support),
+            "arms": arms,
+        }
         console.print_json(data=found)
         return
     console.print(f"{about['name']}, {about['memory_gib']} GiB, {about['system']}")
@@ -225,7 +281,9 @@ def _doctor_lowering(name: str) -> int:
     console.print(terminal_table(columns, table, caption="64-bit: integer operations"))
     for row in rows:
         for found in row["findings"]:
-            typer.echo(f"{found['status']}: {row['component']}: {found['what']}: {found['where']}; {found['next']}")
+            typer.echo(
+                f"{found['status']}: {row['component']}: {found['what']}: {found['where']}; {found['next']}"
+            )
     return int(any(row["status"] == "FAIL" for row in rows))
 
 

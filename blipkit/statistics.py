@@ -14,7 +14,11 @@ def percentile(samples, q: float) -> tuple[float, float, float]:
     samples = np.asarray(samples, dtype=float)
     low, high = stats.quantile_test(samples, p=q / 100).confidence_interval(0.95)
     value = np.percentile(samples, q, method="inverted_cdf")
-    return float(value), float(np.nan_to_num(low, nan=-np.inf)), float(np.nan_to_num(high, nan=np.inf))
+    return (
+        float(value),
+        float(np.nan_to_num(low, nan=-np.inf)),
+        float(np.nan_to_num(high, nan=np.inf)),
+    )
 
 
 def samples_needed(q: float, confidence: float = 0.99) -> int:
@@ -42,7 +46,9 @@ def wilson(count: int, n: int) -> tuple[float, float]:
 
 def trials_needed(limit: float, count: int = 0) -> int:
     """How many trials bound a rate by `limit` (`wilson`'s upper end) where `count` of them are what is counted."""
-    return count + bisect_left(range(count, 10**9), True, key=lambda n: n > 0 and wilson(count, n)[1] <= limit)
+    return count + bisect_left(
+        range(count, 10**9), True, key=lambda n: n > 0 and wilson(count, n)[1] <= limit
+    )
 
 
 def mcnemar(first: int, second: int) -> float:
@@ -59,14 +65,21 @@ def reliability(confidence, right, bins: int = 10) -> list[dict]:
         inside = places == place
         count, n = int(right[inside].sum()), int(inside.sum())
         low, high = wilson(count, n)
-        row = {"from": place / bins, "to": (place + 1) / bins, "n": n, "confidence": float(confidence[inside].mean())}
+        row = {
+            "from": place / bins,
+            "to": (place + 1) / bins,
+            "n": n,
+            "confidence": float(confidence[inside].mean()),
+        }
         rows.append({**row, "right": count / n, "low": low, "high": high})
     return rows
 
 
 def calibration_error(rows: list[dict]) -> float:
     """Expected calibration error of what `reliability` returned: |confidence - share right|, weighted by n."""
-    return sum(row["n"] * abs(row["confidence"] - row["right"]) for row in rows) / sum(row["n"] for row in rows)
+    return sum(row["n"] * abs(row["confidence"] - row["right"]) for row in rows) / sum(
+        row["n"] for row in rows
+    )
 
 
 def rate(times, seconds: float, batches: int = 10) -> tuple[float, float, float]:

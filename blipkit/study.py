@@ -33,7 +33,15 @@ from blipkit.records.results import Results
 # sections whose chapter loads no checkpoint: they read what others recorded
 WITHOUT_CHECKPOINT = ("cost",)
 # knobs that may differ between a record and its replay: what this machine has, and what only a run reads
-OURS = ("checkpoint", "frames_from", "neuron_stack", "required", "only", "cell_limit_s", "share_frames")
+OURS = (
+    "checkpoint",
+    "frames_from",
+    "neuron_stack",
+    "required",
+    "only",
+    "cell_limit_s",
+    "share_frames",
+)
 RUN_OWN = ("results", "profile", "replay")  # knobs that a run sets itself; no profile may
 
 
@@ -102,7 +110,9 @@ class Study:
         rows = self.knob_rows()
         changed = [row for row in rows if row["from"] != "default"]
         words = [f"{row['knob']} = {row['value']} ({row['from']})" for row in changed]
-        head = f"{len(rows)} knobs, {len(changed)} not at their default: {'; '.join(words) or 'none'}"
+        head = (
+            f"{len(rows)} knobs, {len(changed)} not at their default: {'; '.join(words) or 'none'}"
+        )
         table = table_html(rows, "The knobs of this chapter, and those that chapters share")
         display_html(f"<details><summary>{html.escape(head)}</summary>{table}</details>", head)
 
@@ -130,9 +140,11 @@ def open_study(stem: str, namespace: dict[str, Any]) -> Study:
         if notes and section != "cost":
             print(f"Recorded with other knobs, which are taken: {'; '.join(notes)}")
         if section != "cost":  # prices alone may be other ones
-            given = {name: value for name, value in values_of(profile.section(section)).items() if name not in OURS} | {
-                name: value for name, value in given.items() if name in OURS
-            }
+            given = {
+                name: value
+                for name, value in values_of(profile.section(section)).items()
+                if name not in OURS
+            } | {name: value for name, value in given.items() if name in OURS}
     knobs, common = section_class(section)(**given), profile.common
     checkpoint, provenance = None, {}
     if section not in WITHOUT_CHECKPOINT:
@@ -155,7 +167,9 @@ def replayed(profile: Profile, folder: Path) -> tuple[Profile, list[str]]:
                 continue
             sections.setdefault(section, {})[name] = value
             if resolved[section][name] != value:
-                notes.append(f"{section}.{name} was {value!r}, the profile says {resolved[section][name]!r}")
+                notes.append(
+                    f"{section}.{name} was {value!r}, the profile says {resolved[section][name]!r}"
+                )
     return Profile(profile.name, sections, profile.settings, profile.source), notes
 
 
@@ -188,7 +202,8 @@ def _profile(results: str, name: str) -> Profile:
     stated, resolved = run["stated"], read_profile(folder)
     # stated: what the profile's file and --set said, so that a knob's origin can be told; values are those resolved
     sections = {
-        section: {key: resolved.sections[section][key] for key in keys} for section, keys in stated["keys"].items()
+        section: {key: resolved.sections[section][key] for key in keys}
+        for section, keys in stated["keys"].items()
     }
     return Profile(name, sections, stated["settings"])
 

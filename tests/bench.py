@@ -45,7 +45,11 @@ def null_call_us(calls: int = 20_000) -> float:
     """Median time of one call through the harness around a component that does nothing."""
     components, bucket = isolate(load_checkpoint("builtin:tiny-pets")), Bucket()
     with tempfile.TemporaryDirectory() as folder:
-        artifact = next(a for a in trace(components, folder, "null", shapes=bucket) if a.component == "text_encoder")
+        artifact = next(
+            a
+            for a in trace(components, folder, "null", shapes=bucket)
+            if a.component == "text_encoder"
+        )
         loaded = load_artifact(artifact, components["text_encoder"])
     inputs, taken = loaded.component.example_inputs(bucket), []
     for _ in range(calls):
@@ -55,7 +59,9 @@ def null_call_us(calls: int = 20_000) -> float:
     return median(taken) * 1e6
 
 
-def measure_null(servers: int, clients: int, seconds: float, placement: str = "threads") -> Measured:
+def measure_null(
+    servers: int, clients: int, seconds: float, placement: str = "threads"
+) -> Measured:
     """The harness alone: everything but a model."""
     setting = Setting("null float32", NOTHING, placement, servers, clients)
     work = Workload("none", [], FrameSource("drawn", 16, 3), seconds, warmup_s=0.2)
@@ -68,9 +74,17 @@ def null_load(servers: int, clients: int, placement: str = "threads", seconds: f
     requests, cores = found.requests[found.requests.scheduled >= 0], found.counts["cores"]
     latency = 1e6 * (requests.received - requests.scheduled)
     cpu_us = 1e4 * found.counts["host_percent"] * cores * seconds / len(requests)
-    row = {"servers": servers, "clients": clients, "placement": placement, "requests_per_s": len(requests) / seconds}
+    row = {
+        "servers": servers,
+        "clients": clients,
+        "placement": placement,
+        "requests_per_s": len(requests) / seconds,
+    }
     row |= {"p50_us": latency.quantile(0.5), "p99_us": latency.quantile(0.99), "cpu_us": cpu_us}
-    return {name: round(float(value), 1) if isinstance(value, float) else value for name, value in row.items()}
+    return {
+        name: round(float(value), 1) if isinstance(value, float) else value
+        for name, value in row.items()
+    }
 
 
 ECHO = """
@@ -84,7 +98,9 @@ while told := line.recv(64):
 def echo_us(times: int = 20_000) -> float:
     """Median time of a bare echo between two processes over such a socket: the least that a request can take."""
     here, there = socket.socketpair()
-    process = subprocess.Popen([sys.executable, "-c", ECHO, str(there.fileno())], pass_fds=[there.fileno()])
+    process = subprocess.Popen(
+        [sys.executable, "-c", ECHO, str(there.fileno())], pass_fds=[there.fileno()]
+    )
     there.close()
     taken = []
     for _ in range(times):
@@ -103,11 +119,17 @@ def memory_growth_mib(requests: int = 1_000_000) -> dict:
     kept = measure_null(1, 8, seconds)
     memory = [1024 * row["memory_gib"] for row in kept.samples if 0 <= row["at"] <= seconds]
     tenth = len(memory) // 10
-    row = {"requests": len(kept.requests), "mib_after_a_tenth": memory[tenth], "mib_at_the_end": memory[-1]}
+    row = {
+        "requests": len(kept.requests),
+        "mib_after_a_tenth": memory[tenth],
+        "mib_at_the_end": memory[-1],
+    }
     return {name: round(value) for name, value in row.items()}
 
 
-def closed_system(clients: int = 6, workers: int = 2, think_s: float = 0.02, service_s: float = 0.01) -> dict:
+def closed_system(
+    clients: int = 6, workers: int = 2, think_s: float = 0.02, service_s: float = 0.01
+) -> dict:
     """Servers that sleep exponential times on the real clock, against the closed interactive system's formula.
 
     Theory is fed the service time that was measured. Intervals by batch means; Law, section 9.5.3.
@@ -119,7 +141,9 @@ def closed_system(clients: int = 6, workers: int = 2, think_s: float = 0.02, ser
         return [[]] * len(frames)
 
     with tempfile.TemporaryDirectory() as folder:
-        server = Server([ask] * workers, Dispatcher(workers, clients, overdue_s=60), f"{folder}/socket", clients)
+        server = Server(
+            [ask] * workers, Dispatcher(workers, clients, overdue_s=60), f"{folder}/socket", clients
+        )
         thread = threading.Thread(target=server.run)
         thread.start()
         asking = Asking(clients, seconds=30.0, warmup_s=0.0, patience_s=5.0, think_s=think_s)
@@ -136,14 +160,25 @@ def closed_system(clients: int = 6, workers: int = 2, think_s: float = 0.02, ser
     done = requests[(requests.received >= 1) & (requests.received < 30)].sort_values(
         "received"
     )  # the first second: warm-up
-    measured_s = float((done.finished - done.started).mean() + (done.started - done.dequeued).mean())
+    measured_s = float(
+        (done.finished - done.started).mean() + (done.started - done.dequeued).mean()
+    )
     throughput, latency = closed(workers, clients, think_s, measured_s)
     seen, low, high = rate(done.received - 1, 29)
-    means = [part.mean() for part in np.array_split((done.received - done.scheduled).to_numpy(), 10)]
+    means = [
+        part.mean() for part in np.array_split((done.received - done.scheduled).to_numpy(), 10)
+    ]
     mean, mean_low, mean_high = mean_interval(means)
-    row = {"service_ms": 1e3 * measured_s, "requests_per_s": seen, "theory_requests_per_s": throughput}
+    row = {
+        "service_ms": 1e3 * measured_s,
+        "requests_per_s": seen,
+        "theory_requests_per_s": throughput,
+    }
     row |= {"latency_ms": 1e3 * mean, "theory_latency_ms": 1e3 * latency}
-    agrees = {"throughput_agrees": low <= throughput <= high, "latency_agrees": mean_low <= latency <= mean_high}
+    agrees = {
+        "throughput_agrees": low <= throughput <= high,
+        "latency_agrees": mean_low <= latency <= mean_high,
+    }
     return {name: round(value, 3) for name, value in row.items()} | agrees
 
 

@@ -6,7 +6,9 @@ import shutil
 
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test never asks a network
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # beside a run in the background, two threads wait for each other
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # beside a run in the background, two threads wait for each other
 
 import signal
 import subprocess
@@ -26,11 +28,21 @@ from blipkit.paths import NOTEBOOKS, ROOT
 
 HERE, ENVIRONMENT = host.describe()["name"], dict(os.environ)  # before a test pretends otherwise
 
-hypothesis.settings.register_profile("suite", deadline=None)  # how long an example takes depends on the machine
+hypothesis.settings.register_profile(
+    "suite", deadline=None
+)  # how long an example takes depends on the machine
 hypothesis.settings.load_profile("suite")
 
 SHAPES = {
-    "wide": {"image": 48, "patch": 16, "width": 64, "heads": 8, "vision_layers": 2, "text_layers": 2, "positions": 32},
+    "wide": {
+        "image": 48,
+        "patch": 16,
+        "width": 64,
+        "heads": 8,
+        "vision_layers": 2,
+        "text_layers": 2,
+        "positions": 32,
+    },
     "shallow": {
         "image": 40,
         "patch": 8,
@@ -54,12 +66,16 @@ SHAPES = {
 
 
 def pytest_report_header(config):
-    return f"machine: {host.describe()['name']}; " + ", ".join(f"{n} {v}" for n, v in host.versions().items())
+    return f"machine: {host.describe()['name']}; " + ", ".join(
+        f"{n} {v}" for n, v in host.versions().items()
+    )
 
 
 def pytest_collection_modifyitems(items):
     """What needs a whole run comes last: the runs go on beside the other tests."""
-    items.sort(key=lambda item: bool({"smoke", "replayed", "killed", "foreign"} & set(item.fixturenames)))
+    items.sort(
+        key=lambda item: bool({"smoke", "replayed", "killed", "foreign"} & set(item.fixturenames))
+    )
 
 
 def save_checkpoint(
@@ -167,9 +183,13 @@ def background_runs(request, tmp_path_factory):
             if "foreign" in item.fixturenames:
                 name = item.callspec.params["foreign"]
                 folder = request.getfixturevalue("checkpoint_folders")[name]
-                runs[name] = pool.submit(run_smoke, tmp_path_factory.mktemp(name) / "results", *quick_options(folder))
+                runs[name] = pool.submit(
+                    run_smoke, tmp_path_factory.mktemp(name) / "results", *quick_options(folder)
+                )
         if any("replayed" in item.fixturenames for item in items):
-            runs["replayed"] = pool.submit(replay_elsewhere, runs["smoke"].result, tmp_path_factory.mktemp("replayed"))
+            runs["replayed"] = pool.submit(
+                replay_elsewhere, runs["smoke"].result, tmp_path_factory.mktemp("replayed")
+            )
         if any("killed" in item.fixturenames for item in items):
             runs["killed"] = pool.submit(kill_and_run_again, tmp_path_factory.mktemp("killed"))
         yield runs
@@ -177,9 +197,18 @@ def background_runs(request, tmp_path_factory):
 
 def kill_and_run_again(results: Path) -> tuple[Path, bool, int]:
     """02 killed while it compiles, then run again: the folder, whether it was halfway, the second run's exit status."""
-    only = ["--only", "02_trace", "--set", "common.arms=[torchscript float32]", "--results", str(results)]
+    only = [
+        "--only",
+        "02_trace",
+        "--set",
+        "common.arms=[torchscript float32]",
+        "--results",
+        str(results),
+    ]
     command = [sys.executable, "-m", "blipkit", "run", "smoke", *only]
-    process = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, start_new_session=True, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=ENVIRONMENT, start_new_session=True, stdout=subprocess.DEVNULL
+    )
     deadline = time.monotonic() + 120
     while not list(results.glob("artifacts/*torchscript*")) and time.monotonic() < deadline:
         time.sleep(0.05)  # until compiling has begun, which 02 does
@@ -193,7 +222,9 @@ def kill_and_run_again(results: Path) -> tuple[Path, bool, int]:
 
 def replay_elsewhere(smoke, folder: Path) -> Path:
     """The smoke run as if recorded on another machine, replayed here."""
-    far = shutil.copytree(smoke(), folder / "far", ignore=shutil.ignore_patterns("artifacts", "*.ipynb", "report"))
+    far = shutil.copytree(
+        smoke(), folder / "far", ignore=shutil.ignore_patterns("artifacts", "*.ipynb", "report")
+    )
     for path in (*far.glob("records/*.jsonl"), far / "environment.json"):
         path.write_text(path.read_text().replace(json.dumps(HERE), '"A machine far away"'))
     return run_smoke(folder / "results", "--replay", str(far))
@@ -258,17 +289,27 @@ def unpadded_scores(checkpoint, frame, question) -> list[float]:
     """Log-likelihood of each candidate by transformers' own forward: one frame, one question, nothing padded."""
     import torch
 
-    model, processor, text, scores = checkpoint.model, checkpoint.processor, checkpoint.config.text_config, []
+    model, processor, text, scores = (
+        checkpoint.model,
+        checkpoint.processor,
+        checkpoint.config.text_config,
+        [],
+    )
     pixels = processor.image_processor([frame.convert("RGB")], return_tensors="pt")["pixel_values"]
     with torch.inference_mode():
         image = model.vision_model(pixels).last_hidden_state
         asked = processor.tokenizer(question.text, return_tensors="pt").input_ids
         states = model.text_encoder(asked, encoder_hidden_states=image).last_hidden_state
         for candidate in question.candidates:
-            tokens = [*processor.tokenizer(candidate, add_special_tokens=False).input_ids, text.sep_token_id]
+            tokens = [
+                *processor.tokenizer(candidate, add_special_tokens=False).input_ids,
+                text.sep_token_id,
+            ]
             ids = torch.tensor([[text.bos_token_id, *tokens[:-1]]])
             logits = model.text_decoder(ids, encoder_hidden_states=states, use_cache=False).logits
-            scores.append(logits.log_softmax(-1)[0].gather(-1, torch.tensor(tokens)[:, None]).sum().item())
+            scores.append(
+                logits.log_softmax(-1)[0].gather(-1, torch.tensor(tokens)[:, None]).sum().item()
+            )
     return scores
 
 

@@ -17,12 +17,17 @@ def problems(html: str) -> list[str]:
 def addresses(page) -> list[str]:
     """Nothing may be loaded from anywhere: an offline reader, and a private one, sees all of it."""
     found = [
-        f"loads {v[:60]}" for e in page.find_all() for a, v in e.attrs.items() if a in LOADS and is_address(e, a, v)
+        f"loads {v[:60]}"
+        for e in page.find_all()
+        for a, v in e.attrs.items()
+        if a in LOADS and is_address(e, a, v)
     ]
     styles = " ".join(s.get_text() for s in page.find_all("style")) + " ".join(
         e["style"] for e in page.find_all(style=True)
     )
-    found += [f"loads {url}" for url in re.findall(r"@import[^;]*|url\((?!['\"]?data:)[^)]*\)", styles)]
+    found += [
+        f"loads {url}" for url in re.findall(r"@import[^;]*|url\((?!['\"]?data:)[^)]*\)", styles)
+    ]
     return found + ["has a script"] * bool(page.find("script"))
 
 
@@ -35,11 +40,17 @@ def headings(page) -> list[str]:
     """One h1, and no level is jumped over."""
     levels = [int(h.name[1]) for h in page.find_all(re.compile("^h[1-6]$"))]
     found = [] if levels.count(1) == 1 and levels[0] == 1 else [f"{levels.count(1)} h1"]
-    return found + [f"h{b} after h{a}" for a, b in zip(levels, levels[1:], strict=False) if b - a > 1]
+    return found + [
+        f"h{b} after h{a}" for a, b in zip(levels, levels[1:], strict=False) if b - a > 1
+    ]
 
 
 def pictures(page) -> list[str]:
-    return [f"a picture without words: {str(i)[:60]}" for i in page.find_all("img") if not i.get("alt", "").strip()]
+    return [
+        f"a picture without words: {str(i)[:60]}"
+        for i in page.find_all("img")
+        if not i.get("alt", "").strip()
+    ]
 
 
 def page_tables(page) -> list[str]:
@@ -54,7 +65,11 @@ def page_tables(page) -> list[str]:
 
 def figures(page) -> list[str]:
     """Under each drawn figure lies its data."""
-    drawn = [f for f in page.find_all("figure") if f.find("img", src=re.compile("^data:image/svg"), recursive=False)]
+    drawn = [
+        f
+        for f in page.find_all("figure")
+        if f.find("img", src=re.compile("^data:image/svg"), recursive=False)
+    ]
     return ["a figure without its data"] * sum(f.find("table") is None for f in drawn)
 
 
@@ -63,7 +78,11 @@ def words(page) -> list[str]:
     found = [] if page.html and page.html.get("lang") else ["no language"]
     found += [] if page.title and page.title.get_text(strip=True) else ["no title"]
     shown = [cell.get_text(strip=True) for cell in page.select("td.status")]
-    return found + [f"status {s!r}" for s in shown if not re.fullmatch(r"\S (PASS|WARN|FAIL|INVALID|NOT-RUN)", s)]
+    return found + [
+        f"status {s!r}"
+        for s in shown
+        if not re.fullmatch(r"\S (PASS|WARN|FAIL|INVALID|NOT-RUN)", s)
+    ]
 
 
 def ids(page) -> list[str]:
@@ -71,5 +90,7 @@ def ids(page) -> list[str]:
     known = [e["id"] for e in page.find_all(id=True)]
     found = [f"id {i} stands twice" for i in {i for i in known if known.count(i) > 1}]
     return found + [
-        f"{a['href']} leads nowhere" for a in page.find_all("a", href=re.compile("^#")) if a["href"][1:] not in known
+        f"{a['href']} leads nowhere"
+        for a in page.find_all("a", href=re.compile("^#"))
+        if a["href"][1:] not in known
     ]

@@ -21,7 +21,9 @@ def code_size(text: str) -> tuple[int, int]:
     """(lines, tokens) that are code: no blank lines, comments or docstrings."""
     documented = set()
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
             documented |= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
     tokens = [
         token

@@ -15,7 +15,12 @@ QUESTIONS = ["is the dog barking?", {"text": "what is the dog doing?", "candidat
 
 
 def study_of(
-    stem: str, folder: Path, checkpoint, replay: Path | str = "", knobs: dict | None = None, **common
+    stem: str,
+    folder: Path,
+    checkpoint,
+    replay: Path | str = "",
+    knobs: dict | None = None,
+    **common,
 ) -> Study:
     """The chapter `stem` on a checkpoint; knobs: its own, common: those it shares, else small ones."""
     common = Common(**{"buckets": BUCKETS, "questions": QUESTIONS, **common})

@@ -33,10 +33,16 @@ SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.fixture(scope="module")
 def browser():
     """The installed Chromium; playwright's own build is never downloaded."""
-    api = pytest.importorskip("playwright.sync_api", reason="no playwright here: pip install -e '.[browser]'")
-    path = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None)
+    api = pytest.importorskip(
+        "playwright.sync_api", reason="no playwright here: pip install -e '.[browser]'"
+    )
+    path = next(
+        filter(None, map(shutil.which, ("chromium", "google-chrome", "chromium-browser"))), None
+    )
     if path is None:
-        pytest.skip("no Chromium on PATH: install chromium or google-chrome with the system's package manager")
+        pytest.skip(
+            "no Chromium on PATH: install chromium or google-chrome with the system's package manager"
+        )
     with api.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield chromium
@@ -62,7 +68,11 @@ def violations(page) -> list[str]:
     if not AXE.is_file():
         pytest.skip("no axe-core here: npm install --no-save axe-core")
     page.add_script_tag(path=AXE)
-    found = [v for v in page.evaluate("axe.run()")["violations"] if v["impact"] in ("serious", "critical")]
+    found = [
+        v
+        for v in page.evaluate("axe.run()")["violations"]
+        if v["impact"] in ("serious", "critical")
+    ]
     return [f"{v['id']}: {n['target']}: {n['failureSummary']}" for v in found for n in v["nodes"]]
 
 
@@ -109,7 +119,9 @@ def test_the_report_asks_nobody_for_anything(smoke, browser_page):
 def test_the_request_check_can_fail(tmp_path, browser_page):
     """A picture from elsewhere would be seen."""
     (tmp_path / "bad.html").write_text('<img src="http://127.0.0.1:9/pixel.png" alt="">')
-    assert requests(browser_page(), (tmp_path / "bad.html").as_uri()) == ["http://127.0.0.1:9/pixel.png"]
+    assert requests(browser_page(), (tmp_path / "bad.html").as_uri()) == [
+        "http://127.0.0.1:9/pixel.png"
+    ]
 
 
 @pytest.fixture
@@ -120,16 +132,27 @@ def lab(tmp_path):
     (tmp_path / "notebooks").mkdir()
     for path in (ROOT / "notebooks").glob("*.ipynb"):
         # A relative folder would be taken from the repository's own notebooks/, and its results/tiny overwritten.
-        text = path.read_text(encoding="utf-8").replace('\\"../results/tiny\\"', f'\\"{results.as_posix()}\\"')
+        text = path.read_text(encoding="utf-8").replace(
+            '\\"../results/tiny\\"', f'\\"{results.as_posix()}\\"'
+        )
         assert results.as_posix() in text, f"{path.name}: results is not ../results/tiny by default"
         (tmp_path / "notebooks" / path.name).write_text(text, encoding="utf-8")
-    news = tmp_path / "config/lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    news = (
+        tmp_path
+        / "config/lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    )
     news.parent.mkdir(parents=True)
     news.write_text('{"fetchNews": "false"}')  # else it asks, over whatever lies in that corner
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    options = ["--no-browser", "--allow-root", "--ServerApp.token=''", f"--port={port}", "--ServerApp.port_retries=0"]
+    options = [
+        "--no-browser",
+        "--allow-root",
+        "--ServerApp.token=''",
+        f"--port={port}",
+        "--ServerApp.port_retries=0",
+    ]
     options += [f"--ServerApp.root_dir={tmp_path}", "--expose-app-in-browser"]
     log = tmp_path / "lab.log"
     with log.open("w") as out:
@@ -142,7 +165,11 @@ def lab(tmp_path):
         )
     try:
         address = f"http://127.0.0.1:{port}"
-        wait_for(lambda: answers(f"{address}/api") or server.poll() is not None, 60, lambda: log.read_text())
+        wait_for(
+            lambda: answers(f"{address}/api") or server.poll() is not None,
+            60,
+            lambda: log.read_text(),
+        )
         assert server.poll() is None, log.read_text()
         yield address
     finally:
@@ -195,7 +222,9 @@ def test_the_first_notebook_runs_in_jupyterlab(lab, browser_page, tmp_path):
     assert (tmp_path / "results/tiny/records/environment.jsonl").is_file()
 
 
-@pytest.mark.parametrize(("stem", "label"), [("04_concurrency", "target_ms"), ("05_cost", "utilisation")])
+@pytest.mark.parametrize(
+    ("stem", "label"), [("04_concurrency", "target_ms"), ("05_cost", "utilisation")]
+)
 def test_a_slider_draws_again_from_the_records(smoke, lab, browser_page, tmp_path, stem, label):
     """In JupyterLab the explorers of 04 and 05 have sliders, and moving one changes what is shown."""
     if stem == "05_cost":

@@ -21,7 +21,11 @@ def cells_of(stem: str) -> list:
 
 def code_of(stem: str) -> list[str]:
     """The sources of a chapter's code cells, but the parameters."""
-    return [c.source for c in cells_of(stem) if c.cell_type == "code" and "parameters" not in c.metadata.get("tags", [])]
+    return [
+        c.source
+        for c in cells_of(stem)
+        if c.cell_type == "code" and "parameters" not in c.metadata.get("tags", [])
+    ]
 
 
 def parameters_of(stem: str) -> str:
@@ -34,7 +38,11 @@ def test_a_chapter_is_short(stem):
     """At most 16 code cells of at most 12 lines, a parameters cell of at most 22, two functions and no class."""
     code = code_of(stem)
     assert len(code) + 1 <= CELLS and len(parameters_of(stem).splitlines()) <= KNOB_LINES
-    assert {place: len(source.splitlines()) for place, source in enumerate(code) if len(source.splitlines()) > LINES} == {}
+    assert {
+        place: len(source.splitlines())
+        for place, source in enumerate(code)
+        if len(source.splitlines()) > LINES
+    } == {}
     assert [line for source in code for line in source.splitlines() if len(line) > COLUMNS] == []
     nodes = [node for source in code for node in ast.walk(ast.parse(source))]
     assert sum(isinstance(node, ast.FunctionDef) for node in nodes) <= FUNCTIONS
@@ -56,7 +64,11 @@ def test_a_sentence_stands_before_every_cell(stem):
     cells = cells_of(stem)
     assert cells[0].cell_type == "markdown" and cells[0].source.startswith(f"# {stem[:2]} ")
     assert cells[-1].cell_type == "markdown" and "What this does not show" in cells[-1].source
-    bare = [cell.source[:60] for before, cell in zip(cells, cells[1:], strict=False) if cell.cell_type == "code" == before.cell_type]
+    bare = [
+        cell.source[:60]
+        for before, cell in zip(cells, cells[1:], strict=False)
+        if cell.cell_type == "code" == before.cell_type
+    ]
     assert bare == []
 
 
@@ -73,8 +85,12 @@ def test_a_parameters_cell_has_the_knobs_of_its_section(stem):
     body = ast.parse("\n".join(lines)).body
     given = {node.target.id: ast.literal_eval(node.value) for node in body}
     assert list(given) == [*RUN_OWN, *(one.name for one in fields(cls))]
-    assert {one.name: default_of(one) for one in fields(cls)} == {n: v for n, v in given.items() if n not in RUN_OWN}
+    assert {one.name: default_of(one) for one in fields(cls)} == {
+        n: v for n, v in given.items() if n not in RUN_OWN
+    }
     namespace = {}
     exec("\n".join(lines), namespace)
-    assert {n: t for n, t in namespace["__annotations__"].items() if n not in RUN_OWN} == types_of(cls)
+    assert {n: t for n, t in namespace["__annotations__"].items() if n not in RUN_OWN} == types_of(
+        cls
+    )
     assert all(lines[node.end_lineno - 1].partition("  # ")[2].strip() for node in body)

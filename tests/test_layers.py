@@ -31,11 +31,19 @@ def imported(path: Path) -> set[str]:
     """Folders and files of blipkit that a file imports, anywhere in it."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "blipkit":
+        if (
+            isinstance(node, ast.ImportFrom)
+            and node.module
+            and node.module.split(".")[0] == "blipkit"
+        ):
             parts = node.module.split(".")
             names |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
         elif isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("blipkit.")}
+            names |= {
+                alias.name.split(".")[1]
+                for alias in node.names
+                if alias.name.startswith("blipkit.")
+            }
     return names
 
 
@@ -43,7 +51,9 @@ def allowed(importer: str, target: str) -> bool:
     return ORDER.index(target) <= ORDER.index(importer)
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+@pytest.mark.parametrize(
+    "path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE))
+)
 def test_a_module_imports_only_from_what_stands_before_it(path):
     """Arrows go one way: no folder reaches up."""
     room = room_of(path)
@@ -55,7 +65,11 @@ def test_a_module_imports_only_from_what_stands_before_it(path):
 
 def test_the_order_can_be_broken():
     """A folder that reached up would be caught."""
-    assert not allowed("model", "run") and not allowed("runners", "parity") and allowed("parity", "runners")
+    assert (
+        not allowed("model", "run")
+        and not allowed("runners", "parity")
+        and allowed("parity", "runners")
+    )
 
 
 def test_one_look_shows_what_there_is():
@@ -70,20 +84,30 @@ def test_one_look_shows_what_there_is():
 
 def modules_after(statement: str) -> set[str]:
     code = f"import sys; {statement}; print(*sys.modules)"
-    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+    return set(
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.split()
+    )
 
 
 def test_importing_blipkit_brings_no_heavy_module():
     """`import blipkit` loads neither torch nor the Neuron packages, and the command line loads no torch for --help."""
-    assert not {"torch", "transformers", "torch_neuronx", "torch_xla"} & modules_after("import blipkit")
-    assert not {"torch", "transformers", "pandas", "papermill"} & modules_after("import blipkit.cli")
+    assert not {"torch", "transformers", "torch_neuronx", "torch_xla"} & modules_after(
+        "import blipkit"
+    )
+    assert not {"torch", "transformers", "pandas", "papermill"} & modules_after(
+        "import blipkit.cli"
+    )
 
 
 def test_reading_a_profile_or_an_arm_brings_no_heavy_module():
     """Every section's knobs, and what each runner says about itself, are read without torch."""
     reading = "from blipkit.profiles import load_profile; load_profile('tiny').resolved()"
     assert not {"torch", "transformers", "scipy", "pandas"} & modules_after(reading)
-    assert not {"torch", "transformers"} & modules_after("from blipkit.runners.arms import all_arms; all_arms()")
+    assert not {"torch", "transformers"} & modules_after(
+        "from blipkit.runners.arms import all_arms; all_arms()"
+    )
 
 
 def test_the_import_check_can_fail():
@@ -93,13 +117,30 @@ def test_the_import_check_can_fail():
 
 def test_tests_mirror_the_folders():
     """A folder of tests for each of the package, and a file of tests for each module that has its own."""
-    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    folders = {
+        path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"
+    }
     assert folders <= {path.name for path in TESTS.iterdir() if path.is_dir()}
     covered = {path.stem.removeprefix("test_") for path in TESTS.rglob("test_*.py")}
     tested = {path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py")}
-    missing = {str(path) for path in tested if path.stem not in covered | INDIRECT and path.parts[-2:-1] != ("kinds",)}
+    missing = {
+        str(path)
+        for path in tested
+        if path.stem not in covered | INDIRECT and path.parts[-2:-1] != ("kinds",)
+    }
     assert missing == set()
 
 
 # Shown elsewhere: knobs and checks by test_chapters and test_preflight, figures by the chapters, which all run.
-INDIRECT = {"__init__", "__main__", "cli", "errors", "paths", "knobs", "checks", "figures", "common", "html"}
+INDIRECT = {
+    "__init__",
+    "__main__",
+    "cli",
+    "errors",
+    "paths",
+    "knobs",
+    "checks",
+    "figures",
+    "common",
+    "html",
+}

@@ -11,11 +11,16 @@ from blipkit.run.publish import PUBLISHED
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-BEGIN, END = "<!-- figures: made from results/published by tests/test_readme.py -->\n", "<!-- end of figures -->"
+BEGIN, END = (
+    "<!-- figures: made from results/published by tests/test_readme.py -->\n",
+    "<!-- end of figures -->",
+)
 
 
 def rows(folder: Path, kind: str) -> list[dict]:
-    return [json.loads(line) for line in (folder / f"records/{kind}.jsonl").read_text().splitlines()]
+    return [
+        json.loads(line) for line in (folder / f"records/{kind}.jsonl").read_text().splitlines()
+    ]
 
 
 def spent(run: dict) -> tuple[float, float]:
@@ -27,7 +32,9 @@ def spent(run: dict) -> tuple[float, float]:
 def figures() -> str:
     """The table of the first screen, from the records of the machine that published the profile `tiny`."""
     (tiny,) = PUBLISHED.glob("*/tiny")
-    run, about = (json.loads((tiny / name).read_text()) for name in ("run.json", "environment.json"))
+    run, about = (
+        json.loads((tiny / name).read_text()) for name in ("run.json", "environment.json")
+    )
     gates = {g["gate"]: g for g in json.loads((tiny / "verdict.json").read_text())["gates"]}
     best = next(row for row in rows(tiny, "concurrency") if row["best"])
     cost = next(row for row in rows(tiny, "cost") if row["best"])
@@ -43,7 +50,10 @@ def figures() -> str:
         json.loads((tiny.parent / "inf2-dry/run.json").read_text()),
         rows(tiny.parent / "inf2-dry", "lowering"),
     )
-    lowers, error = sum(row["status"] == "PASS" for row in lowered), max(row["relative_l2"] for row in lowered)
+    lowers, error = (
+        sum(row["status"] == "PASS" for row in lowered),
+        max(row["relative_l2"] for row in lowered),
+    )
     dry_seconds, dry_peak = spent(dry)
     lines = [
         ("notebooks 00-05, set-up done", f"{seconds:.0f} s, at most {peak:.1f} GiB of memory"),
@@ -87,7 +97,9 @@ def figures() -> str:
 
 def test_the_readme_shows_the_published_figures():
     """Nothing on the first screen was typed by hand."""
-    assert README.partition(BEGIN)[2].partition(END)[0] == figures(), f"README should read:\n{figures()}"
+    assert README.partition(BEGIN)[2].partition(END)[0] == figures(), (
+        f"README should read:\n{figures()}"
+    )
 
 
 def test_the_flip_count_is_the_records():
@@ -100,7 +112,9 @@ def test_the_flip_count_is_the_records():
 def test_every_notebook_and_profile_has_its_line():
     """The README's tables name what is there."""
     assert set(re.findall(r"\]\(notebooks/(\w+)\.ipynb\)", README)) == set(chapters())
-    assert set(re.findall(r"^\| `([\w-]+)` \|", README, re.M)) == {path.stem for path in PROFILES.glob("*.yaml")}
+    assert set(re.findall(r"^\| `([\w-]+)` \|", README, re.M)) == {
+        path.stem for path in PROFILES.glob("*.yaml")
+    }
 
 
 def test_links_lead_somewhere():

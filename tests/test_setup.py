@@ -27,7 +27,9 @@ def pins() -> tuple[dict, dict]:
 
 def test_constraints_pin_every_dependency():
     """What pyproject.toml names is what constraints.txt pins first."""
-    asked = {name_of(r) for r in project()["dependencies"] + project()["optional-dependencies"]["dev"]}
+    asked = {
+        name_of(r) for r in project()["dependencies"] + project()["optional-dependencies"]["dev"]
+    }
     assert set(pins()[0]) == asked
     assert not set(pins()[0]) & set(pins()[1])
 
@@ -53,7 +55,11 @@ def test_make_help_lists_every_target():
     text = (ROOT / "Makefile").read_text()
     phony = set(re.search(r"^\.PHONY: (.*)$", text, re.M)[1].split())
     shown = subprocess.run(
-        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--no-print-directory", "help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     assert {line.split()[0] for line in shown.splitlines()} == phony
 
@@ -64,9 +70,16 @@ def test_make_takes_an_interpreter_that_fits(tmp_path):
     old.write_text('#!/bin/sh\n[ "$1" = -V ] && echo Python 3.9.1 && exit\nexit 1\n')
     old.chmod(0o755)
     done = subprocess.run(
-        ["make", "setup", f"PYTHON={old}", f"VENV={tmp_path}/venv"], cwd=ROOT, capture_output=True, text=True
+        ["make", "setup", f"PYTHON={old}", f"VENV={tmp_path}/venv"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
-    assert done.returncode and "needs Python 3.11, 3.12 or 3.13" in done.stdout and "3.9.1" in done.stdout
+    assert (
+        done.returncode
+        and "needs Python 3.11, 3.12 or 3.13" in done.stdout
+        and "3.9.1" in done.stdout
+    )
 
 
 def test_citation_agrees_with_the_project():

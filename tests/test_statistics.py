@@ -7,7 +7,15 @@ from statsmodels.stats import contingency_tables
 from statsmodels.stats.proportion import proportion_confint
 from torchmetrics.functional.classification import binary_calibration_error
 
-from blipkit.statistics import calibration_error, mcnemar, percentile, rate, reliability, trials_needed, wilson
+from blipkit.statistics import (
+    calibration_error,
+    mcnemar,
+    percentile,
+    rate,
+    reliability,
+    trials_needed,
+    wilson,
+)
 
 SAMPLES = st.lists(st.floats(0, 1e6), min_size=1, max_size=200)
 
@@ -30,7 +38,10 @@ def test_p99_is_unbounded_where_n_is_small():
 def test_the_interval_covers_the_truth():
     """Of many samples of a known distribution, about 95 % give intervals that hold the true median."""
     rng = np.random.default_rng(0)
-    held = [low <= 0.5 <= high for _, low, high in (percentile(rng.random(101), 50) for _ in range(2000))]
+    held = [
+        low <= 0.5 <= high
+        for _, low, high in (percentile(rng.random(101), 50) for _ in range(2000))
+    ]
     assert 0.94 <= np.mean(held) <= 0.98
 
 
@@ -78,7 +89,11 @@ def test_trials_needed_is_the_fewest_that_do(limit, count):
 @given(st.integers(0, 40), st.integers(0, 40))
 def test_mcnemar_is_statsmodels(first, second):
     """The exact test, both ways round; no pair that disagrees proves nothing."""
-    expected = contingency_tables.mcnemar([[7, first], [second, 9]], exact=True).pvalue if first + second else 1.0
+    expected = (
+        contingency_tables.mcnemar([[7, first], [second, 9]], exact=True).pvalue
+        if first + second
+        else 1.0
+    )
     assert mcnemar(first, second) == mcnemar(second, first) == pytest.approx(expected)
 
 
@@ -87,7 +102,9 @@ def test_calibration_is_torchmetrics(pairs):
     """The same expected calibration error, and bins that hold everything once."""
     confidence, right = zip(*pairs, strict=True)
     bins = reliability(confidence, right)
-    expected = binary_calibration_error(torch.tensor(confidence), torch.tensor(right).int(), n_bins=10, norm="l1")
+    expected = binary_calibration_error(
+        torch.tensor(confidence), torch.tensor(right).int(), n_bins=10, norm="l1"
+    )
     edges = [c for c in confidence if round(c * 10) == pytest.approx(c * 10, abs=1e-5)]
     assert sum(row["n"] for row in bins) == len(pairs)
     assert all(row["low"] <= row["right"] <= row["high"] for row in bins)

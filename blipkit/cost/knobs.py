@@ -12,14 +12,19 @@ class Cost(Section):
     name = "cost"
 
     region: str = knob("us-east-1", "of all prices")
-    option: str = knob("on_demand", "purchase option of all prices; options are never mixed in a verdict")
+    option: str = knob(
+        "on_demand", "purchase option of all prices; options are never mixed in a verdict"
+    )
     own_prices: str = knob(
-        "", "a CSV file of yours, with the columns of params/prices.csv, to add to it", may_be_empty=True
+        "",
+        "a CSV file of yours, with the columns of params/prices.csv, to add to it",
+        may_be_empty=True,
     )
     priced_as: str = knob("m7i.large", "instance whose price the measured machine is given")
     candidate: str = knob("inf2.xlarge", "instance that the model may move to")
     incumbents: list[str] = knob(
-        ["g5.xlarge", "g6.xlarge", "g4dn.xlarge", "g5.12xlarge"], "what it may run on today, the likeliest first"
+        ["g5.xlarge", "g6.xlarge", "g4dn.xlarge", "g5.12xlarge"],
+        "what it may run on today, the likeliest first",
     )
     beside: list[str] = knob(
         [],
@@ -28,7 +33,9 @@ class Cost(Section):
     )
     cameras: int = knob(100_000, "that ask", "cameras")
     events_per_day: float = knob(
-        96.0, "of one camera; an event is one frame with all its questions: here one in 15 minutes", "events"
+        96.0,
+        "of one camera; an event is one frame with all its questions: here one in 15 minutes",
+        "events",
     )
     utilisation: float = knob(
         0.33,
@@ -36,7 +43,9 @@ class Cost(Section):
         "share",
         within=BUSY,
     )
-    incumbent_utilisation: float = knob(0.33, "the same of the incumbent's machines", "share", within=BUSY)
+    incumbent_utilisation: float = knob(
+        0.33, "the same of the incumbent's machines", "share", within=BUSY
+    )
     target_saving: float = knob(0.83, "the published claim, to be explained", "share", within=SHARE)
     one_off: dict[str, float] = knob(
         {},
@@ -45,5 +54,7 @@ class Cost(Section):
         may_be_empty=True,
     )
     rental_hours: float = knob(
-        1.0, "a first run on a rented machine, start to report; an allowance, not a measurement", "h"
+        1.0,
+        "a first run on a rented machine, start to report; an allowance, not a measurement",
+        "h",
     )

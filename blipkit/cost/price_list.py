@@ -19,7 +19,14 @@ FILTERS = {
     "capacitystatus": "Used",
     "marketoption": "OnDemand",
 }
-SHOWN = ("instanceType", "regionCode", "operatingSystem", "tenancy", "preInstalledSw", "capacitystatus")  # by a product
+SHOWN = (
+    "instanceType",
+    "regionCode",
+    "operatingSystem",
+    "tenancy",
+    "preInstalledSw",
+    "capacitystatus",
+)  # by a product
 UNCHANGED = "params/prices.csv is as it was"
 SOURCE = "AWS Price List, pricing.get_products"
 
@@ -32,9 +39,18 @@ def refresh(client=None, table: Path = TABLE, today: date | None = None) -> list
         if price.option == "on_demand":
             now = ask(client, price)
             changes.append(
-                {"instance": price.instance, "region": price.region, "before": price.usd_per_hour, "after": now}
+                {
+                    "instance": price.instance,
+                    "region": price.region,
+                    "before": price.usd_per_hour,
+                    "after": now,
+                }
             )
-            row |= {"usd_per_hour": repr(now), "source": SOURCE, "as_of": str(today or date.today())}
+            row |= {
+                "usd_per_hour": repr(now),
+                "source": SOURCE,
+                "as_of": str(today or date.today()),
+            }
     part = table.with_suffix(".part")
     try:
         with open(part, "w", newline="", encoding="utf-8") as file:
@@ -53,10 +69,14 @@ def ask(client, price: Price) -> float:
     from botocore.exceptions import BotoCoreError, ClientError
 
     wanted = {**FILTERS, "instanceType": price.instance, "regionCode": price.region}
-    filters = [{"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in wanted.items()]
+    filters = [
+        {"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in wanted.items()
+    ]
     about = f"{price.instance}, {price.region}"
     try:
-        pages = client.get_paginator("get_products").paginate(ServiceCode="AmazonEC2", Filters=filters)
+        pages = client.get_paginator("get_products").paginate(
+            ServiceCode="AmazonEC2", Filters=filters
+        )
         products = [json.loads(text) for page in pages for text in page["PriceList"]]
     except (BotoCoreError, ClientError) as error:
         raise BlipkitError(
@@ -68,10 +88,14 @@ def ask(client, price: Price) -> float:
         if one["product"]["attributes"].items() >= {name: wanted[name] for name in SHOWN}.items()
     ]
     terms = [term for one in products for term in one["terms"].get("OnDemand", {}).values()]
-    rates = [rate for term in terms for rate in term["priceDimensions"].values() if rate["unit"] == "Hrs"]
+    rates = [
+        rate for term in terms for rate in term["priceDimensions"].values() if rate["unit"] == "Hrs"
+    ]
     found = [usd for rate in rates if (usd := float(rate["pricePerUnit"].get("USD", 0))) > 0]
     if len(found) != 1:
-        raise BlipkitError(f"{about}: AWS's list has {len(found)} prices {found}; expected one; {UNCHANGED}")
+        raise BlipkitError(
+            f"{about}: AWS's list has {len(found)} prices {found}; expected one; {UNCHANGED}"
+        )
     return found[0]
 
 
@@ -80,4 +104,6 @@ def _client():
         import boto3
     except ImportError:
         raise BlipkitError("refreshing prices needs boto3: pip install -e '.[aws]'") from None
-    return boto3.client("pricing", region_name="us-east-1")  # where the list is served, for all regions
+    return boto3.client(
+        "pricing", region_name="us-east-1"
+    )  # where the list is served, for all regions

@@ -11,7 +11,15 @@ from collections.abc import Sequence
 from blipkit.display.html import display_html
 from blipkit.display.tables import table_html
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito's, for any eyes
+COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#000000",
+)  # Okabe and Ito's, for any eyes
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 STYLES = ("--", ":", "-.", (0, (7, 2)), (0, (3, 1, 1, 1, 1, 1)))  # lines that differ without colour
 
@@ -44,7 +52,8 @@ def show(figure, caption: str, rows, detail: bool = False) -> None:
     opened = '<figure class="detail">' if detail else "<figure>"
     under = f"<figcaption>{html.escape(caption)}</figcaption>"
     display_html(
-        f"{opened}{picture}{under}<details><summary>the data as a table</summary>{table}</details></figure>", caption
+        f"{opened}{picture}{under}<details><summary>the data as a table</summary>{table}</details></figure>",
+        caption,
     )
 
 
@@ -52,7 +61,10 @@ def show_frames(images: Sequence, captions: Sequence[str], width: int = 160) -> 
     """Display PIL images in a row, each with its caption under it; None, a frame that is not on this machine."""
     parts = []
     for image, caption in zip(images, captions, strict=True):
-        alt, lines = html.escape("a frame: " + caption.replace("\n", "; ")), html.escape(caption).replace("\n", "<br>")
+        alt, lines = (
+            html.escape("a frame: " + caption.replace("\n", "; ")),
+            html.escape(caption).replace("\n", "<br>"),
+        )
         picture = "<p>(not on this machine)</p>"
         if image is not None:
             source = f"data:image/png;base64,{_png(image, width)}"

@@ -20,9 +20,15 @@ def explore(draw: Callable[..., None], **knobs: tuple[float, float, float]) -> N
     import ipywidgets
     from IPython.display import display
 
-    look = {"style": {"description_width": "10em"}, "layout": {"width": "32em"}, "continuous_update": False}
+    look = {
+        "style": {"description_width": "10em"},
+        "layout": {"width": "32em"},
+        "continuous_update": False,
+    }
     sliders = {
-        name: ipywidgets.FloatSlider(start, min=least, max=most, step=(most - least) / 200, description=name, **look)
+        name: ipywidgets.FloatSlider(
+            start, min=least, max=most, step=(most - least) / 200, description=name, **look
+        )
         for name, (least, most, start) in knobs.items()
     }
     display(ipywidgets.interactive(draw, **sliders))

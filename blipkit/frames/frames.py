@@ -45,12 +45,20 @@ class Images(Sequence):
         return len(self.frames)
 
     def __getitem__(self, index):
-        return [f.image for f in self.frames[index]] if isinstance(index, slice) else self.frames[index].image
+        return (
+            [f.image for f in self.frames[index]]
+            if isinstance(index, slice)
+            else self.frames[index].image
+        )
 
 
 def images(frames: Sequence[Frame]) -> Sequence[Image.Image]:
     """The pictures alone, as a pipeline takes them: a list of drawn ones, `Images` of a folder's."""
-    return Images(frames) if any(isinstance(f.source, Path) for f in frames) else [f.image for f in frames]
+    return (
+        Images(frames)
+        if any(isinstance(f.source, Path) for f in frames)
+        else [f.image for f in frames]
+    )
 
 
 def drawn_frames(count: int, seed: int) -> list[Frame]:
@@ -109,7 +117,9 @@ def list_files(folder: Path) -> list[Path]:
         seen = "is a file" if folder.exists() else "does not exist"
         raise BadInput(f"frames {str(folder)!r} {seen}; expected 'drawn' or a folder of images")
     inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
-    files = [path for path in inside if path.name not in ("Thumbs.db", LABELS) and not path.is_dir()]
+    files = [
+        path for path in inside if path.name not in ("Thumbs.db", LABELS) and not path.is_dir()
+    ]
     if not files:
         only = "holds only folders" if any(path.is_dir() for path in inside) else "holds no images"
         raise BadInput(f"frames {str(folder)!r} {only}; expected images directly in it")
@@ -121,16 +131,28 @@ def read_labels(path: Path, files: set[str]) -> dict[str, dict[str, str]]:
     if not path.is_file():
         return {}
     try:
-        reader = csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""), strict=True)
-        rows = [(reader.line_num, cells) for row in reader if any(cells := [cell.strip() for cell in row])]
+        reader = csv.reader(
+            io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""), strict=True
+        )
+        rows = [
+            (reader.line_num, cells)
+            for row in reader
+            if any(cells := [cell.strip() for cell in row])
+        ]
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise BadInput(f"{path}, line {line}: is not UTF-8; expected comma-separated values, saved as UTF-8") from None
+        raise BadInput(
+            f"{path}, line {line}: is not UTF-8; expected comma-separated values, saved as UTF-8"
+        ) from None
     except csv.Error as error:
-        raise BadInput(f"{path}, line {reader.line_num}: {error}; expected comma-separated values") from None
+        raise BadInput(
+            f"{path}, line {reader.line_num}: {error}; expected comma-separated values"
+        ) from None
     line, header = rows[0] if rows else (1, [])
     if header != COLUMNS:
-        raise BadInput(f"{path}, line {line}: saw {','.join(header)!r}; expected the header {','.join(COLUMNS)}")
+        raise BadInput(
+            f"{path}, line {line}: saw {','.join(header)!r}; expected the header {','.join(COLUMNS)}"
+        )
     labels: dict[str, dict[str, str]] = {}
     for line, row in rows[1:]:
         where = f"{path}, line {line}"
@@ -143,16 +165,23 @@ def read_labels(path: Path, files: set[str]) -> dict[str, dict[str, str]]:
             raise BadInput(f"{where}: no file {file!r} in the folder; {known}")
         first = labels.setdefault(file, {}).setdefault(question, answer)
         if answer != first:
-            raise BadInput(f"{where}: {file!r}, {question!r} is {answer!r} here and {first!r} above; keep one")
+            raise BadInput(
+                f"{where}: {file!r}, {question!r} is {answer!r} here and {first!r} above; keep one"
+            )
     return labels
 
 
 def check_labels(frames: Sequence[Frame], questions: Sequence[Question]) -> None:
     """Refuse a folder's labels that can count for nothing: none for a question that is asked, or no candidate of it."""
     asked = {q.text: q.candidates for q in questions}
-    labels = [(f.name, q, a) for f in frames if isinstance(f.source, Path) for q, a in f.answers.items()]
+    labels = [
+        (f.name, q, a) for f in frames if isinstance(f.source, Path) for q, a in f.answers.items()
+    ]
     if labels and not any(question in asked for _, question, _ in labels):
-        first, said = labels[0][1], "none of its questions is asked; write them as in common.questions"
+        first, said = (
+            labels[0][1],
+            "none of its questions is asked; write them as in common.questions",
+        )
         raise BadInput(f"{LABELS}: {said}. {first!r}: {nearest(first, asked)}")
     for file, question, answer in labels:
         if (candidates := asked.get(question)) and answer not in candidates:

@@ -30,7 +30,10 @@ class Scene(NamedTuple):
     @property
     def answers(self) -> dict[str, str]:
         """Question -> right answer, for every question in QUESTIONS."""
-        yes_no = {q: "yes" if a == self.activity else "no" for q, a in zip(YES_NO, ACTIVITIES, strict=True)}
+        yes_no = {
+            q: "yes" if a == self.activity else "no"
+            for q, a in zip(YES_NO, ACTIVITIES, strict=True)
+        }
         return {**yes_no, OPEN: self.activity}
 
 
@@ -54,7 +57,9 @@ def _camera(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     """What a cheap camera adds: low light, a colour cast, a soft lens, noise."""
     image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0, 1.6)))
     light = rng.uniform(0.5, 1.1) * rng.uniform(0.85, 1.15, size=3)
-    pixels = np.asarray(image, dtype=np.float32) * light + rng.normal(0, rng.uniform(2, 14), size=(SIZE, SIZE, 3))
+    pixels = np.asarray(image, dtype=np.float32) * light + rng.normal(
+        0, rng.uniform(2, 14), size=(SIZE, SIZE, 3)
+    )
     return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
 
 
@@ -76,8 +81,12 @@ class _Room:
             return None
         left, top = self.rng.uniform(100, 116), self.ground - self.rng.uniform(38, 50)
         fabric = str(self.rng.choice(COLOURS["fabric"]))
-        self.canvas.rounded_rectangle((left + 6, top - 20, SIZE + 30, self.ground - 8), 8, fill=fabric)
-        self.canvas.rounded_rectangle((left, top, left + 16, self.ground), 6, fill=fabric, outline="#00000060")
+        self.canvas.rounded_rectangle(
+            (left + 6, top - 20, SIZE + 30, self.ground - 8), 8, fill=fabric
+        )
+        self.canvas.rounded_rectangle(
+            (left, top, left + 16, self.ground), 6, fill=fabric, outline="#00000060"
+        )
         return left, top
 
     def dog(self, activity: str, corner) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -98,22 +107,35 @@ class _Room:
         chest_y = self.ground - chest
         tail_x, tail_y = chest_x - 40 * k, self.ground - rear
         if pose != "lie":
-            legs = [(tail_x + 4, tail_y), (tail_x + 13 * k, tail_y), (chest_x - 8 * k, chest_y), (chest_x + 2, chest_y)]
+            legs = [
+                (tail_x + 4, tail_y),
+                (tail_x + 13 * k, tail_y),
+                (chest_x - 8 * k, chest_y),
+                (chest_x + 2, chest_y),
+            ]
             for x, y in legs:
-                self.canvas.line((x, y, x + rng.uniform(-3, 3), self.ground), fill=coat, width=int(7 * k))
+                self.canvas.line(
+                    (x, y, x + rng.uniform(-3, 3), self.ground), fill=coat, width=int(7 * k)
+                )
         self.canvas.line((tail_x, tail_y, chest_x, chest_y), fill=coat, width=int(23 * k))
         self.disc(tail_x, tail_y, 12 * k, 11.5 * k, coat)
         self.disc(chest_x, chest_y, 12 * k, 11.5 * k, coat)
         wag = rng.uniform(4, 22) * k * (-0.4 if activity == "sleeping" else 1)
-        self.canvas.line((tail_x - 8 * k, tail_y, tail_x - 20 * k, tail_y - wag), fill=coat, width=int(5 * k))
+        self.canvas.line(
+            (tail_x - 8 * k, tail_y, tail_x - 20 * k, tail_y - wag), fill=coat, width=int(5 * k)
+        )
 
         head_x, head_y = chest_x + 13 * k, min(chest_y - head_up, self.ground - 9 * k)
         nose_x, nose_y = head_x + 15 * k, head_y + 3 * k
         if activity == "chewing furniture":
-            head_y = float(np.clip(corner[1] + rng.uniform(2, 14), self.ground - 52 * k, self.ground - 9 * k))
+            head_y = float(
+                np.clip(corner[1] + rng.uniform(2, 14), self.ground - 52 * k, self.ground - 9 * k)
+            )
             nose_x, nose_y = corner[0] + rng.uniform(-1, 3), head_y + 3 * k
             head_x = nose_x - 14 * k
-        self.canvas.line((chest_x, chest_y, head_x, head_y), fill=coat, width=int(15 * k))  # the neck
+        self.canvas.line(
+            (chest_x, chest_y, head_x, head_y), fill=coat, width=int(15 * k)
+        )  # the neck
         self.disc(head_x, head_y, 11 * k, 10 * k, coat)
         self.canvas.line((head_x, head_y + 3 * k, nose_x, nose_y), fill=coat, width=int(9 * k))
         self.disc(head_x - 6 * k, head_y - 3 * k, 4 * k, 9 * k, dark + "90")
@@ -133,9 +155,13 @@ class _Room:
 
     def _mouth(self, activity, x, y):
         rng, k = self.rng, self.scale
-        if activity == "barking" or (activity != "sleeping" and rng.random() < 0.3):  # panting looks like a bark
+        if activity == "barking" or (
+            activity != "sleeping" and rng.random() < 0.3
+        ):  # panting looks like a bark
             lip, gape = y + 3 * k, rng.uniform(4, 8) * k
-            self.canvas.polygon(((x - 9 * k, lip), (x + 1, lip), (x - 2 * k, lip + gape)), fill="#8d1f2a")
+            self.canvas.polygon(
+                ((x - 9 * k, lip), (x + 1, lip), (x - 2 * k, lip + gape)), fill="#8d1f2a"
+            )
         if activity == "barking":
             strength = int(rng.uniform(110, 255))
             for radius in (10, 17, 24)[: rng.integers(2, 4)]:
@@ -151,7 +177,10 @@ class _Room:
         rng, radius = self.rng, self.rng.uniform(8, 12)
         if activity == "playing":
             near = mouth if rng.random() < 0.5 else paws
-            x, y = near[0] + rng.uniform(1, 9), min(near[1] + rng.uniform(-6, 5), self.ground + 2) - radius / 2
+            x, y = (
+                near[0] + rng.uniform(1, 9),
+                min(near[1] + rng.uniform(-6, 5), self.ground + 2) - radius / 2,
+            )
         elif rng.random() < 0.45:
             x, y = rng.uniform(6, 154), self.ground + rng.uniform(4, 16)
         else:

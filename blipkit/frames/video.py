@@ -14,7 +14,9 @@ def parse_every(text: str) -> float:
     found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,20})?) ?(ms|s|m|)", text.strip())
     seconds = Fraction(found[1]) * UNITS[found[2] or "s"] if found else 0
     if seconds < UNITS["ms"]:
-        raise BadInput(f"every {text!r}: expected a time of at least 1ms, such as 2s, 500ms, 1m or 0.5 (seconds)")
+        raise BadInput(
+            f"every {text!r}: expected a time of at least 1ms, such as 2s, 500ms, 1m or 0.5 (seconds)"
+        )
     return float(seconds)
 
 
@@ -27,14 +29,20 @@ def cut_video(clip: Path, folder: Path, every_s: float) -> list[Path]:
     try:
         import av
     except ImportError:
-        raise BadInput("cutting a video needs PyAV, which is not installed; run pip install 'blipkit[video]'") from None
+        raise BadInput(
+            "cutting a video needs PyAV, which is not installed; run pip install 'blipkit[video]'"
+        ) from None
 
-    every = Fraction(str(parse_every(str(every_s))))  # exact: the float 0.1 is a little more than a tenth
+    every = Fraction(
+        str(parse_every(str(every_s)))
+    )  # exact: the float 0.1 is a little more than a tenth
     video = f"video {str(clip)!r}"
     if not clip.is_file():
         raise BadInput(f"{video}: no such file; expected a clip such as walk.mp4")
     if folder.exists() and not folder.is_dir():
-        raise BadInput(f"{str(folder)!r} is a file; expected a folder for the frames, or a name that is free")
+        raise BadInput(
+            f"{str(folder)!r} is a file; expected a folder for the frames, or a name that is free"
+        )
     name = re.compile(re.escape(clip.stem) + r"-\d+h\d\dm\d\d\.\d{3}\.png")
     taken = sorted(path.name for path in folder.glob("*.png") if name.fullmatch(path.name))
     if taken:
@@ -52,21 +60,31 @@ def cut_video(clip: Path, folder: Path, every_s: float) -> list[Path]:
     except (av.FFmpegError, BlipkitError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         if not written:
-            raise BadInput(f"{video}: {reason}; expected a clip that plays, such as walk.mp4") from None
+            raise BadInput(
+                f"{video}: {reason}; expected a clip that plays, such as walk.mp4"
+            ) from None
         reason += f"; {len(written)} frames were written, up to {written[-1].name}"
-        raise BlipkitError(f"{video}: {reason}. Use these, or remove them and cut an undamaged copy") from None
+        raise BlipkitError(
+            f"{video}: {reason}. Use these, or remove them and cut an undamaged copy"
+        ) from None
     except OSError as error:
         reason = f"{error.strerror}; {len(written)} frames were written"
-        raise BlipkitError(f"{str(folder)!r}: {reason}. Name a folder that can be written, with room left") from None
+        raise BlipkitError(
+            f"{str(folder)!r}: {reason}. Name a folder that can be written, with room left"
+        ) from None
     return written
 
 
 def _pictures(av, clip: Path, every: Fraction):
     """(seconds since the first frame, PIL image) of the frames that are due, upright."""
     start, due, end = None, Fraction(0), Fraction(0)
-    with av.open(str(clip.resolve()), metadata_errors="replace") as container:  # a resolved path is never a URL
+    with av.open(
+        str(clip.resolve()), metadata_errors="replace"
+    ) as container:  # a resolved path is never a URL
         stream = container.streams.best("video")
-        if stream is None or container.format.name.endswith(("_pipe", "image2", "tty")):  # a picture, or plain text
+        if stream is None or container.format.name.endswith(
+            ("_pipe", "image2", "tty")
+        ):  # a picture, or plain text
             raise BlipkitError("there is no video in it")
         for packet in container.demux():
             if packet.pts is not None:

@@ -18,7 +18,15 @@ from pathlib import Path
 from blipkit.errors import BadInput, BlipkitError
 
 
-def call(target: str, *, timeout_s: float, threads: int = 0, python=sys.executable, environment={}, **arguments):
+def call(
+    target: str,
+    *,
+    timeout_s: float,
+    threads: int = 0,
+    python=sys.executable,
+    environment={},
+    **arguments,
+):
     """Return `module:function`(**arguments), run in a child.
 
     threads: torch's threads in the child; 0 leaves torch's choice. python: another environment's; environment: variables
@@ -33,7 +41,17 @@ def call(target: str, *, timeout_s: float, threads: int = 0, python=sys.executab
             environment |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
         child_end, our_end = os.pipe()
         process = subprocess.Popen(
-            [python, "-X", "faulthandler", "-m", "blipkit.machine.child", target, question, answer, str(child_end)],
+            [
+                python,
+                "-X",
+                "faulthandler",
+                "-m",
+                "blipkit.machine.child",
+                target,
+                question,
+                answer,
+                str(child_end),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -73,8 +91,14 @@ def _how(status: int) -> str:
 
 def _tail(text: str, lines: int = 15) -> str:
     """The last lines, or faulthandler's first ones, which name the place; its list of extension modules says nothing."""
-    told = [line for line in text.strip().splitlines() if line and not line.startswith("Extension modules:")]
-    if crash := next((i for i, line in enumerate(told) if line.startswith("Fatal Python error")), 0):
+    told = [
+        line
+        for line in text.strip().splitlines()
+        if line and not line.startswith("Extension modules:")
+    ]
+    if crash := next(
+        (i for i, line in enumerate(told) if line.startswith("Fatal Python error")), 0
+    ):
         told = told[: crash + lines - 2]
     return "\n".join(told[-lines:]) or "(it printed nothing)"
 
@@ -92,7 +116,11 @@ def main() -> None:
     try:
         told = {"returned": pkgutil.resolve_name(target)(**arguments)}
     except Exception as error:
-        said = str(error) if isinstance(error, BlipkitError) else f"{target}: {type(error).__name__}: {error}"
+        said = (
+            str(error)
+            if isinstance(error, BlipkitError)
+            else f"{target}: {type(error).__name__}: {error}"
+        )
         told = {"problem": said, "bad_input": isinstance(error, BadInput)}
     Path(answer).write_text(json.dumps(told))
 

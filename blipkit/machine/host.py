@@ -9,10 +9,21 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-SYSTEM = Path(os.environ.get("BLIPKIT_SYSTEM", "/"))  # where dev and sys are looked for; a rehearsal brings its own
+SYSTEM = Path(
+    os.environ.get("BLIPKIT_SYSTEM", "/")
+)  # where dev and sys are looked for; a rehearsal brings its own
 REHEARSAL = "rehearsal of "  # begins the name of a machine whose torch-neuronx is one of paper
 NEURON_SDK = ("torch-neuronx", "torch-xla", "neuronx-cc", "libneuronxla")
-LIBRARIES = ("torch", "transformers", "tokenizers", "numpy", "pillow", "torchvision", *NEURON_SDK, "blipkit")
+LIBRARIES = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "numpy",
+    "pillow",
+    "torchvision",
+    *NEURON_SDK,
+    "blipkit",
+)
 
 
 def version(package: str) -> str | None:
@@ -26,13 +37,18 @@ def version(package: str) -> str | None:
 @cache
 def versions() -> dict[str, str]:
     """Versions of the libraries that can change an answer or a time; those absent are left out."""
-    return {"python": platform.python_version(), **{name: seen for name in LIBRARIES if (seen := version(name))}}
+    return {
+        "python": platform.python_version(),
+        **{name: seen for name in LIBRARIES if (seen := version(name))},
+    }
 
 
 def output_of(*command: str | Path) -> str:
     """What a program prints; nothing where it is absent, fails, or takes longer than 20 s."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=20, check=True
+        ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return ""
 
@@ -55,10 +71,14 @@ def describe() -> dict:
     """The machine as one flat dict of plain values; memory in GiB."""
     import psutil
 
-    gpus = output_of("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader").splitlines()
+    gpus = output_of(
+        "nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"
+    ).splitlines()
     neuron = sorted(p.name for p in (SYSTEM / "dev").glob("neuron[0-9]*"))
     cpu = _processor()
-    name = "; ".join(gpus) or (f"Neuron x{len(neuron)}" if neuron else f"{cpu}, {usable_cores()} cores")
+    name = "; ".join(gpus) or (
+        f"Neuron x{len(neuron)}" if neuron else f"{cpu}, {usable_cores()} cores"
+    )
     return {
         "name": f"{REHEARSAL}{name}" if is_rehearsal() else name,
         "processor": cpu,
@@ -68,7 +88,9 @@ def describe() -> dict:
         "gpus": gpus,
         "neuron_devices": neuron,
         # of the kit's checkout, with -dirty where files differ from it; None outside a checkout
-        "git_commit": output_of("git", "-C", Path(__file__).parent, "describe", "--always", "--dirty", "--abbrev=12")
+        "git_commit": output_of(
+            "git", "-C", Path(__file__).parent, "describe", "--always", "--dirty", "--abbrev=12"
+        )
         or None,
         "executable": Path(sys.executable).name,
         "versions": versions(),
@@ -77,7 +99,11 @@ def describe() -> dict:
 
 def neuron_family() -> str | None:
     """`inf2` or `trn1`, as the driver names the devices here; None where it does not say."""
-    found = sorted((SYSTEM / "sys/devices/virtual/neuron_device").glob("neuron*/info/architecture/instance_type"))
+    found = sorted(
+        (SYSTEM / "sys/devices/virtual/neuron_device").glob(
+            "neuron*/info/architecture/instance_type"
+        )
+    )
     return found[0].read_text().strip().lower().partition(".")[0] if found else None
 
 

@@ -13,4 +13,6 @@ class Environment(Section):
 
     name = "environment"
 
-    expect: str = knob("cpu", "the machine this profile is meant for: cpu, cuda or neuron", one_of=MACHINES)
+    expect: str = knob(
+        "cpu", "the machine this profile is meant for: cpu, cuda or neuron", one_of=MACHINES
+    )

@@ -10,7 +10,13 @@ from collections.abc import Callable
 
 EVERY_S = 0.25
 STEAL, NEIGHBOURS = 2.0, 5.0  # percent of all cores' time: more disturbs a measurement
-NOT_BUSY = ("idle", "iowait", "steal", "guest", "guest_nice")  # of psutil.cpu_times; guests' are in user and nice, too
+NOT_BUSY = (
+    "idle",
+    "iowait",
+    "steal",
+    "guest",
+    "guest_nice",
+)  # of psutil.cpu_times; guests' are in user and nice, too
 CLOCK = 0.9  # of the highest clock that was seen
 # NVML's ClocksThrottleReasons: slowdown by hardware, heat (seen by software, by hardware), power brake
 SLOWING = 0x8 | 0x20 | 0x40 | 0x80
@@ -48,11 +54,17 @@ class Monitor:
         for process in (own, *own.children(recursive=True)):
             with contextlib.suppress(psutil.Error):  # it has just ended
                 memory += process.memory_info().rss
-                self._cpu[process.pid] = sum(process.cpu_times()[:2])  # one that ends keeps what it had used
+                self._cpu[process.pid] = sum(
+                    process.cpu_times()[:2]
+                )  # one that ends keeps what it had used
         busy = sum(seconds for name, seconds in whole.items() if name not in NOT_BUSY)
         clock = psutil.cpu_freq()
         row = {"busy": busy, "steal": whole.get("steal", 0.0), "ours": sum(self._cpu.values())}
-        row |= {"at": time.perf_counter(), "memory_gib": memory / 2**30, "mhz": clock.current if clock else None}
+        row |= {
+            "at": time.perf_counter(),
+            "memory_gib": memory / 2**30,
+            "mhz": clock.current if clock else None,
+        }
         self.rows.append(row | self._gpu())
 
     @property
@@ -73,7 +85,10 @@ def gpu_reader() -> Callable[[], dict]:
     def read() -> dict:
         try:
             slowed = bool(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(device) & SLOWING)
-            return {"gpu_percent": pynvml.nvmlDeviceGetUtilizationRates(device).gpu, "gpu_slowed": slowed}
+            return {
+                "gpu_percent": pynvml.nvmlDeviceGetUtilizationRates(device).gpu,
+                "gpu_slowed": slowed,
+            }
         except pynvml.NVMLError:  # a part of a GPU (MIG) does not say
             return {}
 
@@ -90,7 +105,9 @@ def share(rows: list[dict], cores: int) -> dict:
     first, last = rows[0], rows[-1]
     percent = 100 / (cores * (last["at"] - first["at"]))
     busy, ours, steal = (percent * (last[name] - first[name]) for name in ("busy", "ours", "steal"))
-    clocks, gpu = ([row[name] for row in rows if row.get(name) is not None] for name in ("mhz", "gpu_percent"))
+    clocks, gpu = (
+        [row[name] for row in rows if row.get(name) is not None] for name in ("mhz", "gpu_percent")
+    )
     neighbours = max(busy - ours, 0.0)
     seen = {
         f"the hypervisor took {steal:.0f} % of the CPU": steal > STEAL,
@@ -99,5 +116,8 @@ def share(rows: list[dict], cores: int) -> dict:
         "heat or power slowed the GPU": any(row.get("gpu_slowed") for row in rows),
     }
     found = {"host_percent": ours, "neighbours_percent": neighbours, "steal_percent": steal}
-    found |= {"gpu_percent": sum(gpu) / len(gpu) if gpu else None, "memory_gib": max(r["memory_gib"] for r in rows)}
+    found |= {
+        "gpu_percent": sum(gpu) / len(gpu) if gpu else None,
+        "memory_gib": max(r["memory_gib"] for r in rows),
+    }
     return {**found, "disturbed": "; ".join(words for words, holds in seen.items() if holds)}

@@ -46,11 +46,17 @@ def choose_bucket(
         calls = math.ceil(frames / b.frames) * math.ceil(len(questions) / b.questions)
         return calls, b.frames * b.questions * (b.tokens + b.candidates * b.answer_tokens)
 
-    fitting = [b for b in buckets if b.tokens >= tokens and b.candidates >= candidates and b.answer_tokens >= length]
+    fitting = [
+        b
+        for b in buckets
+        if b.tokens >= tokens and b.candidates >= candidates and b.answer_tokens >= length
+    ]
     if not fitting:
         longest = questions[lengths.index(tokens)].text
         seen = f"the longest question ({longest!r}) has {tokens} tokens, with {candidates} candidates of up to {length}"
         needed = f"tokens >= {tokens}, candidates >= {candidates}, answer_tokens >= {length}"
         advice = f"Add one with {needed} to common.buckets and run 02_trace again"
-        raise BadInput(f"no bucket fits: {seen} tokens; there are {', '.join(map(str, buckets))}. {advice}")
+        raise BadInput(
+            f"no bucket fits: {seen} tokens; there are {', '.join(map(str, buckets))}. {advice}"
+        )
     return min(fitting, key=effort)

@@ -50,9 +50,13 @@ def save_processor(tokenizer, image_size: int, folder: Path) -> None:
     from transformers import BlipProcessor
 
     try:  # transformers 5: the class that needs no torchvision
-        from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil as ImageProcessor
+        from transformers.models.blip.image_processing_pil_blip import (
+            BlipImageProcessorPil as ImageProcessor,
+        )
     except ImportError:
-        from transformers.models.blip.image_processing_blip import BlipImageProcessor as ImageProcessor
+        from transformers.models.blip.image_processing_blip import (
+            BlipImageProcessor as ImageProcessor,
+        )
     image_processor = ImageProcessor(size={"height": image_size, "width": image_size})
     BlipProcessor(image_processor, tokenizer).save_pretrained(folder)
     image_processor.save_pretrained(folder)  # transformers 4 looks for preprocessor_config.json
@@ -66,13 +70,27 @@ def word_tokenizer(bert_ids: bool = False):
     from tokenizers import BertWordPieceTokenizer, Tokenizer
     from transformers import BertTokenizerFast
 
-    words = sorted({w for text in (*QUESTIONS, *ACTIVITIES, "yes no") for w in text.replace("?", " ").split()})
+    words = sorted(
+        {w for text in (*QUESTIONS, *ACTIVITIES, "yes no") for w in text.replace("?", " ").split()}
+    )
     letters = "abcdefghijklmnopqrstuvwxyz0123456789"
     rest = list(dict.fromkeys([*".,?!'-", *letters, *(f"##{c}" for c in letters), *words]))
     entries = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]", *rest]
     if bert_ids:
-        entries = ["[PAD]", *(f"[unused{i}]" for i in range(99)), "[UNK]", "[CLS]", "[SEP]", "[MASK]", *rest]
+        entries = [
+            "[PAD]",
+            *(f"[unused{i}]" for i in range(99)),
+            "[UNK]",
+            "[CLS]",
+            "[SEP]",
+            "[MASK]",
+            *rest,
+        ]
         entries += [f"[unused{i}]" for i in range(len(entries), 30522)] + ["[DEC]", "[ENC]"]
     vocabulary = {token: i for i, token in enumerate(entries)}
-    tokenizer = Tokenizer.from_str(BertWordPieceTokenizer(vocabulary).to_str())  # as BERT's own splits and joins words
-    return BertTokenizerFast(tokenizer_object=tokenizer, bos_token="[DEC]", model_max_length=512 if bert_ids else 64)
+    tokenizer = Tokenizer.from_str(
+        BertWordPieceTokenizer(vocabulary).to_str()
+    )  # as BERT's own splits and joins words
+    return BertTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="[DEC]", model_max_length=512 if bert_ids else 64
+    )

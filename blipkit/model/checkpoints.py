@@ -21,7 +21,9 @@ class Checkpoint:
     source: str
     model: object
     processor: object
-    trained_on_scenes: bool = False  # whether the drawn scenes' labels are this checkpoint's to answer
+    trained_on_scenes: bool = (
+        False  # whether the drawn scenes' labels are this checkpoint's to answer
+    )
     revision: str | None = None
     _digests: dict = field(default_factory=dict, repr=False)
 
@@ -45,7 +47,9 @@ class Checkpoint:
         """Digest of a fixed frame after this checkpoint's image processor; machines that differ here differ everywhere."""
         from blipkit.frames.frames import fixed_frame
 
-        pixels = self.processor.image_processor([fixed_frame()], return_tensors="np")["pixel_values"]
+        pixels = self.processor.image_processor([fixed_frame()], return_tensors="np")[
+            "pixel_values"
+        ]
         return digest([pixels.tobytes()])
 
     @property
@@ -66,7 +70,11 @@ class Checkpoint:
 
 def weights_digest(module) -> str:
     """SHA-256 over names, dtypes, shapes and bytes of a module's state, 16 hex digits."""
-    return digest(part for name, tensor in sorted(module.state_dict().items()) for part in (f"{name} ", tensor))
+    return digest(
+        part
+        for name, tensor in sorted(module.state_dict().items())
+        for part in (f"{name} ", tensor)
+    )
 
 
 def digest(parts: Iterable) -> str:
@@ -120,7 +128,9 @@ def load_unchanged(source: str, digest: str) -> Checkpoint:
     loaded = load_checkpoint(source)
     if loaded.digest != digest:
         seen = f"weights {digest}, now {loaded.digest}"
-        raise BlipkitError(f"checkpoint {source!r} changed while it was being compiled: {seen}; run again")
+        raise BlipkitError(
+            f"checkpoint {source!r} changed while it was being compiled: {seen}; run again"
+        )
     return loaded
 
 
@@ -141,12 +151,18 @@ def _load(checkpoint: str, place: str, revision: str):
     logging.disable_progress_bar()  # a bar per load fills notebooks and logs
     config = load(AutoConfig)
     if config.model_type != "blip":
-        raise BadInput(f"{checkpoint} is a {config.model_type!r} model; expected 'blip' (BlipForQuestionAnswering)")
-    model, about = load(BlipForQuestionAnswering, attn_implementation="eager", output_loading_info=True)
+        raise BadInput(
+            f"{checkpoint} is a {config.model_type!r} model; expected 'blip' (BlipForQuestionAnswering)"
+        )
+    model, about = load(
+        BlipForQuestionAnswering, attn_implementation="eager", output_loading_info=True
+    )
     if absent := sorted(about["missing_keys"]):
         seen = f"{len(absent)} weights are missing, first {absent[0]}"
         expected = "expected all that save_pretrained writes, under the names of this version"
-        raise BadInput(f"{checkpoint}: {seen}; transformers would fill them with random numbers: {expected}")
+        raise BadInput(
+            f"{checkpoint}: {seen}; transformers would fill them with random numbers: {expected}"
+        )
     processor = load(AutoProcessor)
     _check_tokenizer(checkpoint, processor.tokenizer, config.text_config.vocab_size)
     return model.float().eval(), processor
@@ -156,7 +172,9 @@ def _check_tokenizer(checkpoint: str, tokenizer, words: int) -> None:
     """A tokenizer whose vocabulary file is missing loads without a word of warning and knows five words (5.x)."""
     if tokenizer.unk_token_id in tokenizer("dog").input_ids:
         expected = "expected tokenizer.json or vocab.txt beside the weights, as save_pretrained writes them"
-        raise BadInput(f"{checkpoint}: its tokenizer does not know 'dog' ({len(tokenizer)} entries); {expected}")
+        raise BadInput(
+            f"{checkpoint}: its tokenizer does not know 'dog' ({len(tokenizer)} entries); {expected}"
+        )
     if len(tokenizer) > words:
         seen = f"its tokenizer has {len(tokenizer)} words, the model {words}"
         raise BadInput(f"{checkpoint}: {seen}; are they of one checkpoint?")

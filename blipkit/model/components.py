@@ -69,7 +69,9 @@ class TextDecoder(nn.Module):
         bert = self.text_decoder.bert
         hidden = bert.embeddings(input_ids=answer_ids)
         mask = causal_mask(answer_ids, hidden.dtype)
-        return self.text_decoder.cls(run_layers(bert.encoder, hidden, mask, question_states, question_mask))
+        return self.text_decoder.cls(
+            run_layers(bert.encoder, hidden, mask, question_states, question_mask)
+        )
 
 
 def run_layers(encoder, hidden, mask, states, states_mask):
@@ -81,10 +83,15 @@ def run_layers(encoder, hidden, mask, states, states_mask):
     (transformers 4.57 and 5.23), so that padding would change answers; its inner module takes the mask and applies it.
     """
     times = hidden.shape[0] // states.shape[0]
-    states, states_mask = repeat_rows(states, times), key_mask(repeat_rows(states_mask, times), hidden.dtype)
+    states, states_mask = (
+        repeat_rows(states, times),
+        key_mask(repeat_rows(states_mask, times), hidden.dtype),
+    )
     for layer in encoder.layer:
         hidden = layer.attention(hidden, attention_mask=mask)[0]
-        seen = layer.crossattention.self(hidden, encoder_hidden_states=states, encoder_attention_mask=states_mask)[0]
+        seen = layer.crossattention.self(
+            hidden, encoder_hidden_states=states, encoder_attention_mask=states_mask
+        )[0]
         hidden = layer.feed_forward_chunk(layer.crossattention.output(seen, hidden))
     return hidden
 
@@ -127,7 +134,11 @@ def output_shape(component, b: Bucket) -> torch.Size:
     return torch.Size(tensor_shapes(component.checkpoint.config, b)[component.output_names[0]][0])
 
 
-PIECES = {"image_encoder": ImageEncoder, "text_encoder": TextEncoder, "text_decoder": TextDecoder}  # in data's order
+PIECES = {
+    "image_encoder": ImageEncoder,
+    "text_encoder": TextEncoder,
+    "text_decoder": TextDecoder,
+}  # in data's order
 
 
 @dataclass(frozen=True)
@@ -182,7 +193,9 @@ class Components(tuple[Component, ...]):
 
 def isolate(checkpoint: Checkpoint) -> Components:
     """Take a checkpoint apart; the submodules stay shared with `checkpoint.model`, nothing is copied or patched."""
-    return Components(Component(n, adapter(checkpoint.model).eval(), checkpoint) for n, adapter in PIECES.items())
+    return Components(
+        Component(n, adapter(checkpoint.model).eval(), checkpoint) for n, adapter in PIECES.items()
+    )
 
 
 def default_bucket(checkpoint: Checkpoint) -> Bucket:

@@ -74,7 +74,9 @@ class Pipeline:
         self.start, self.end, self.pad = text.bos_token_id, text.sep_token_id, text.pad_token_id
 
     @torch.inference_mode()
-    def answer(self, frames: Sequence, questions: Sequence, candidates=Question.candidates) -> list[list[Answer]]:
+    def answer(
+        self, frames: Sequence, questions: Sequence, candidates=Question.candidates
+    ) -> list[list[Answer]]:
         """[frame][question] -> Answer, for PIL images, or what `preprocess` made of them, and Questions or texts.
 
         candidates: what texts are answered with; None for open answers. Raises BadInput for a request that fits no
@@ -88,11 +90,15 @@ class Pipeline:
         token_ids, options = tokenise(asked, self.checkpoint.processor.tokenizer, self.end)
         bucket = choose_bucket(list(self.stages), len(frames), asked, (token_ids, options))
         for first in range(0, len(frames), bucket.frames):
-            block = self.preprocess(frames[first : first + bucket.frames])  # a slice decodes its own images only
+            block = self.preprocess(
+                frames[first : first + bucket.frames]
+            )  # a slice decodes its own images only
             states = self.stages[bucket]["image_encoder"](pad_rows(block, bucket.frames))
             for start in range(0, len(asked), bucket.questions):
                 chosen = slice(start, start + bucket.questions)
-                found = self._answer_block(bucket, states, asked[chosen], token_ids[chosen], options[chosen])
+                found = self._answer_block(
+                    bucket, states, asked[chosen], token_ids[chosen], options[chosen]
+                )
                 for frame, row in enumerate(found[: len(block)]):
                     answers[first + frame].extend(row)
         return answers
@@ -113,22 +119,34 @@ class Pipeline:
             steps.append(Step(loaded.component.name, bucket, names, inputs, output.clone()))
             return output
 
-        stages = {b: {n: partial(watched, b, one) for n, one in stage.items()} for b, stage in self.stages.items()}
+        stages = {
+            b: {n: partial(watched, b, one) for n, one in stage.items()}
+            for b, stage in self.stages.items()
+        }
         Pipeline(self.checkpoint, stages).answer(frames, questions)
         return steps
 
-    def _answer_block(self, bucket: Bucket, image_states, questions, token_ids, options) -> list[list[Answer]]:
+    def _answer_block(
+        self, bucket: Bucket, image_states, questions, token_ids, options
+    ) -> list[list[Answer]]:
         """[frame of the bucket][question] -> Answer, for at most `bucket.questions` questions."""
-        rows = pad_rows(id_rows(token_ids, bucket.tokens), bucket.questions).repeat(bucket.frames, 1)  # (F*Q, T)
+        rows = pad_rows(id_rows(token_ids, bucket.tokens), bucket.questions).repeat(
+            bucket.frames, 1
+        )  # (F*Q, T)
         mask = (rows >= 0).to(IDS)
         image_mask = torch.ones(image_states.shape[:2], dtype=IDS)
-        states = self.stages[bucket]["text_encoder"](self._ids(rows), mask, image_states, image_mask)
+        states = self.stages[bucket]["text_encoder"](
+            self._ids(rows), mask, image_states, image_mask
+        )
 
         scores = self._rank(bucket, states, mask, options) if any(options) else None
         is_open = [not candidates for candidates in options]
         written = self._write(bucket, states, mask, is_open) if any(is_open) else None
         return [
-            [ranked_answer(q, scores[frame, i]) if q.candidates else written[frame][i] for i, q in enumerate(questions)]
+            [
+                ranked_answer(q, scores[frame, i]) if q.candidates else written[frame][i]
+                for i, q in enumerate(questions)
+            ]
             for frame in range(bucket.frames)
         ]
 
@@ -139,12 +157,21 @@ class Pipeline:
     def _rank(self, bucket: Bucket, states, mask, options) -> torch.Tensor:
         """Log-likelihoods (F, Q, C) in nats: every candidate of every question in one decoder pass."""
         f, q, c, a = bucket.frames, bucket.questions, bucket.candidates, bucket.answer_tokens
-        filled = [candidates + [[]] * (c - len(candidates)) for candidates in options + [[]] * (q - len(options))]
+        filled = [
+            candidates + [[]] * (c - len(candidates))
+            for candidates in options + [[]] * (q - len(options))
+        ]
         targets = torch.stack([id_rows(candidates, a) for candidates in filled])
         given = self._ids(torch.nn.functional.pad(targets[..., :-1], (1, 0), value=self.start))
-        logits = self.stages[bucket]["text_decoder"](given.reshape(q * c, a).repeat(f, 1), states, mask)
+        logits = self.stages[bucket]["text_decoder"](
+            given.reshape(q * c, a).repeat(f, 1), states, mask
+        )
         logits = logits.float().cpu().reshape(f, q, c, a, -1)
-        likely = logits.log_softmax(-1).gather(-1, targets.clamp(min=0).expand(f, q, c, a).unsqueeze(-1)).squeeze(-1)
+        likely = (
+            logits.log_softmax(-1)
+            .gather(-1, targets.clamp(min=0).expand(f, q, c, a).unsqueeze(-1))
+            .squeeze(-1)
+        )
         return (likely * (targets >= 0)).sum(-1)
 
     def _write(self, bucket: Bucket, states, mask, is_open: list[bool]) -> list[list[Answer]]:
@@ -154,7 +181,9 @@ class Pipeline:
         ids[:, 0] = self.start
         going, steps = torch.tensor((is_open + [False] * (q - len(is_open))) * f), []
         for position in range(a):
-            logits = self.stages[bucket]["text_decoder"](ids[:, :a].repeat_interleave(c, 0), states, mask)
+            logits = self.stages[bucket]["text_decoder"](
+                ids[:, :a].repeat_interleave(c, 0), states, mask
+            )
             logits = logits.float().cpu().reshape(f * q, c, a, -1)[:, 0, position]
             best, places = logits.topk(2)
             likely = logits.log_softmax(-1).gather(-1, places)
@@ -163,7 +192,9 @@ class Pipeline:
             if not going.any():
                 break
             ids[:, position + 1] = torch.where(going, places[:, 0], self.pad)
-        written, tokens, likely, gaps = (torch.stack(column, 1) for column in zip(*steps, strict=True))  # (F*Q, A)
+        written, tokens, likely, gaps = (
+            torch.stack(column, 1) for column in zip(*steps, strict=True)
+        )  # (F*Q, A)
         answers = []
         for row, own in enumerate(written):
             said, gap = tokens[row, own].tolist(), gaps[row, own].tolist()
@@ -178,7 +209,12 @@ def ranked_answer(question: Question, scores: torch.Tensor) -> Answer:
     own = scores[: len(question.candidates)]
     best, second = own.topk(2).values.tolist() if len(own) > 1 else (own[0].item(), -math.inf)
     winner = int(own.argmax())
-    return Answer(question.candidates[winner], own.softmax(0)[winner].item(), best - second, tuple(own.tolist()))
+    return Answer(
+        question.candidates[winner],
+        own.softmax(0)[winner].item(),
+        best - second,
+        tuple(own.tolist()),
+    )
 
 
 def id_rows(several: Sequence[list[int]], width: int) -> torch.Tensor:
@@ -189,4 +225,6 @@ def id_rows(several: Sequence[list[int]], width: int) -> torch.Tensor:
 def pad_rows(tensor: torch.Tensor, rows: int) -> torch.Tensor:
     """Repeat the last row up to `rows`."""
     missing = rows - len(tensor)
-    return torch.cat([tensor, tensor[-1:].expand(missing, *tensor.shape[1:])]) if missing else tensor
+    return (
+        torch.cat([tensor, tensor[-1:].expand(missing, *tensor.shape[1:])]) if missing else tensor
+    )

@@ -26,7 +26,12 @@ def fill_and_run(one: Stage, *tensors: torch.Tensor) -> torch.Tensor:
     missing, inputs = -rows % capacity, []
     for tensor, (shape, dtype) in zip(tensors, wanted, strict=True):
         columns = max(0, shape[1] - tensor.shape[1])
-        behind = (0, 0) * (tensor.dim() - 2) + (0, columns, 0, missing)  # of the last dimension, and so on to the first
+        behind = (0, 0) * (tensor.dim() - 2) + (
+            0,
+            columns,
+            0,
+            missing,
+        )  # of the last dimension, and so on to the first
         repeated = nn.functional.pad(tensor, behind).repeat_interleave(shape[0] // capacity, 0)
         inputs.append(repeated.to(dtype).split(shape[0]))
     made = torch.cat([one(*block) for block in zip(*inputs, strict=True)])
@@ -35,13 +40,19 @@ def fill_and_run(one: Stage, *tensors: torch.Tensor) -> torch.Tensor:
 
 def smallest(loaded: tuple[Stage, ...], **needed: int) -> Stage:
     """The artifact of the smallest bucket that fits; BadInput names what does not."""
-    fitting = [one for one in loaded if all(getattr(one.bucket, name) >= size for name, size in needed.items())]
+    fitting = [
+        one
+        for one in loaded
+        if all(getattr(one.bucket, name) >= size for name, size in needed.items())
+    ]
     if not fitting:
         asked = ", ".join(f"{name} {size}" for name, size in needed.items())
         seen = f"asked for {asked}, compiled for {', '.join(str(one.bucket) for one in loaded)}"
         longest = max(one.bucket.answer_tokens for one in loaded)
         advice = f"max_new_tokens={longest} or " if "answer_tokens" in needed else ""
-        raise BadInput(f"{loaded[0].component.name}: {seen}; pass {advice}a bucket that holds it to 02_trace")
+        raise BadInput(
+            f"{loaded[0].component.name}: {seen}; pass {advice}a bucket that holds it to 02_trace"
+        )
     return min(fitting, key=lambda one: tuple(getattr(one.bucket, name) for name in needed))
 
 
@@ -64,17 +75,30 @@ class ImageEncoderWrapper(EncoderWrapper):
             raise BadInput(
                 "image_encoder has one image size; without interpolate_pos_encoding, pass what its processor makes"
             )
-        return BaseModelOutput(last_hidden_state=fill_and_run(smallest(self.loaded, frames=1), pixel_values))
+        return BaseModelOutput(
+            last_hidden_state=fill_and_run(smallest(self.loaded, frames=1), pixel_values)
+        )
 
 
 class TextEncoderWrapper(EncoderWrapper):
     """Stands in for `model.text_encoder`; what comes out has the caller's length again."""
 
-    def forward(self, input_ids, attention_mask=None, encoder_hidden_states=None, encoder_attention_mask=None, **_):
+    def forward(
+        self,
+        input_ids,
+        attention_mask=None,
+        encoder_hidden_states=None,
+        encoder_attention_mask=None,
+        **_,
+    ):
         length = input_ids.shape[1]
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
         one = smallest(self.loaded, tokens=length)
-        return (fill_and_run(one, input_ids, mask, encoder_hidden_states, encoder_attention_mask)[:, :length],)
+        return (
+            fill_and_run(one, input_ids, mask, encoder_hidden_states, encoder_attention_mask)[
+                :, :length
+            ],
+        )
 
 
 class TextDecoderWrapper(BlipTextLMHeadModel):
@@ -88,15 +112,24 @@ class TextDecoderWrapper(BlipTextLMHeadModel):
         wrapper.__class__ = cls
         wrapper.loaded = loaded
         wrapper.generation_config = copy.deepcopy(original.generation_config)
-        wrapper.generation_config.use_cache = False  # with a cache, generate passes the last token alone
+        wrapper.generation_config.use_cache = (
+            False  # with a cache, generate passes the last token alone
+        )
         return wrapper
 
     def forward(
-        self, input_ids=None, attention_mask=None, encoder_hidden_states=None, encoder_attention_mask=None, **_
+        self,
+        input_ids=None,
+        attention_mask=None,
+        encoder_hidden_states=None,
+        encoder_attention_mask=None,
+        **_,
     ):
         length, tokens = input_ids.shape[1], encoder_hidden_states.shape[1]
         one = smallest(self.loaded, tokens=tokens, answer_tokens=length)
-        logits = fill_and_run(one, input_ids, encoder_hidden_states, encoder_attention_mask)[:, :length]
+        logits = fill_and_run(one, input_ids, encoder_hidden_states, encoder_attention_mask)[
+            :, :length
+        ]
         return CausalLMOutputWithCrossAttentions(logits=logits.float().to(input_ids.device))
 
 

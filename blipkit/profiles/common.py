@@ -32,8 +32,12 @@ class Common(Section):
     name = "common"
 
     checkpoint: str = knob("builtin:tiny-pets", "built-in name, folder, or hub id with @revision")
-    questions: list = knob(QUESTIONS, "what is asked about each frame; a text is answered yes or no")
-    frames_from: str = knob("drawn", "drawn scenes, or a folder of images (labels.csv in it: file, question, answer)")
+    questions: list = knob(
+        QUESTIONS, "what is asked about each frame; a text is answered yes or no"
+    )
+    frames_from: str = knob(
+        "drawn", "drawn scenes, or a folder of images (labels.csv in it: file, question, answer)"
+    )
     skip_unreadable: bool = knob(False, "go on without images that cannot be read")
     seed: int = knob(
         3,
@@ -42,13 +46,17 @@ class Common(Section):
     )
     arms: list[str] = knob(ARMS, "runner and number format of each candidate")
     buckets: list[dict] = knob(BUCKETS, "static shapes to compile for")
-    threads: int = knob(1, "torch's own, while measuring; under load, those of each server", "threads")
+    threads: int = knob(
+        1, "torch's own, while measuring; under load, those of each server", "threads"
+    )
     shared: bool = knob(True, "the machine is not ours alone, so that timing gates only warn")
     compiler_flags: list[str] = knob(
         FLAGS, "neuronx-cc's, for neuron arms; casts are the arm's to say", may_be_empty=True
     )
     # read by a run and its report alone
     required: list[str] = knob([], "gates that must have been measured", may_be_empty=True)
-    only: list[str] = knob([], "the chapters of this profile, all where it is empty", may_be_empty=True)
+    only: list[str] = knob(
+        [], "the chapters of this profile, all where it is empty", may_be_empty=True
+    )
     cell_limit_s: int = knob(3600, "what one cell may take", "s")
     share_frames: bool = knob(False, "the frames of a folder may be handed on")

@@ -42,7 +42,13 @@ def knob(
     may_be_empty: bool = False,
 ) -> Any:
     """A field of a Section. meaning: what it says and why; within: for every number in it; one_of: the texts it can be."""
-    about = {"meaning": meaning, "unit": unit, "within": within, "one_of": one_of, "may_be_empty": may_be_empty}
+    about = {
+        "meaning": meaning,
+        "unit": unit,
+        "within": within,
+        "one_of": one_of,
+        "may_be_empty": may_be_empty,
+    }
     if isinstance(default, list | dict):
         return field(default_factory=lambda: copy.deepcopy(default), metadata=about)
     return field(default=default, metadata=about)
@@ -96,7 +102,9 @@ def _check_range(one: Field, value: Any, where: str) -> None:
     """Refuse numbers that a knob cannot mean, and what is empty."""
     is_empty = value in ([], {}) or (isinstance(value, str) and not value.strip())
     if is_empty and not one.metadata.get("may_be_empty"):
-        raise BadInput(f"{where} is empty; expected {'a text' if isinstance(value, str) else 'at least one entry'}")
+        raise BadInput(
+            f"{where} is empty; expected {'a text' if isinstance(value, str) else 'at least one entry'}"
+        )
     if isinstance(value, list | dict):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             _check_range(one, item, f"{where}.{key}")

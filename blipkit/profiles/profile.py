@@ -53,7 +53,9 @@ class Profile:
         is_stated = name in stated and stated[name] == value
         if is_stated and f"{section}.{name}" in self.settings:
             return "--set"
-        if value == next(default_of(one) for one in fields(section_class(section)) if one.name == name):
+        if value == next(
+            default_of(one) for one in fields(section_class(section)) if one.name == name
+        ):
             return "default"
         return "profile" if is_stated else "cell"
 
@@ -66,10 +68,16 @@ def values_of(section: Section) -> dict[str, Any]:
 def load_profile(name: str, settings: list[str] = ()) -> Profile:
     """Read `name` (a profile in params/, or a path), apply `section.key=value` settings, refuse what nobody reads."""
     if not NOTEBOOKS.is_dir():
-        raise BadInput(f"no notebooks in {ROOT}: blipkit runs from a checkout of its repository (pip install -e .)")
-    path = Path(name) if name.endswith((".yaml", ".yml")) or "/" in name else PROFILES / f"{name}.yaml"
+        raise BadInput(
+            f"no notebooks in {ROOT}: blipkit runs from a checkout of its repository (pip install -e .)"
+        )
+    path = (
+        Path(name) if name.endswith((".yaml", ".yml")) or "/" in name else PROFILES / f"{name}.yaml"
+    )
     if not path.is_file():
-        raise BadInput(f"profile {name!r}: no file {path}; {nearest(name, [p.stem for p in PROFILES.glob('*.yaml')])}")
+        raise BadInput(
+            f"profile {name!r}: no file {path}; {nearest(name, [p.stem for p in PROFILES.glob('*.yaml')])}"
+        )
     raw = read_sections(path)
     is_recorded = path.with_name("run.json").is_file()
     if is_recorded:
@@ -94,7 +102,10 @@ def section_in(folder: Path, name: str) -> Section:
 
 def translated(raw: dict[str, dict]) -> dict[str, dict]:
     """A recorded profile's sections with the names of today."""
-    made = {section: dict(values) if isinstance(values, dict) else values for section, values in raw.items()}
+    made = {
+        section: dict(values) if isinstance(values, dict) else values
+        for section, values in raw.items()
+    }
     for old, new in RENAMED.items():
         (old_section, old_key), (new_section, new_key) = old.split("."), new.split(".")
         if old_key not in made.get(old_section, {}):
@@ -111,12 +122,18 @@ def read_sections(path: Path) -> dict[str, dict]:
     try:
         found = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"profile {path}: not YAML ({_first_words(error)}); compare params/tiny.yaml") from None
+        raise BadInput(
+            f"profile {path}: not YAML ({_first_words(error)}); compare params/tiny.yaml"
+        ) from None
     except OSError as error:
-        raise BadInput(f"profile {path}: {error.strerror}; expected a file that can be read") from None
+        raise BadInput(
+            f"profile {path}: {error.strerror}; expected a file that can be read"
+        ) from None
     if not isinstance(found, dict):
         seen = "an empty file" if found is None else type(found).__name__
-        raise BadInput(f"profile {path}: expected sections such as `common:` and `parity:`, saw {seen}")
+        raise BadInput(
+            f"profile {path}: expected sections such as `common:` and `parity:`, saw {seen}"
+        )
     return {name: values if values is not None else {} for name, values in found.items()}
 
 
@@ -163,12 +180,18 @@ def check_sections(raw: dict, where: Path) -> None:
         if section not in sections():
             raise BadInput(f"{where}: unknown section {section!r}; {nearest(section, sections())}")
         if not isinstance(values, dict):
-            raise BadInput(f"{where}: section {section!r} should be `key: value` lines, saw {values!r}")
+            raise BadInput(
+                f"{where}: section {section!r} should be `key: value` lines, saw {values!r}"
+            )
         known = {one.name: one for one in fields(section_class(section))}
         for name, value in values.items():
             if name not in known:
-                raise BadInput(f"{where}: {section}: unknown key {name!r}; {_advice(section, name)}")
-            check_value(known[name], types_of(section_class(section))[name], value, f"{where}: {section}")
+                raise BadInput(
+                    f"{where}: {section}: unknown key {name!r}; {_advice(section, name)}"
+                )
+            check_value(
+                known[name], types_of(section_class(section))[name], value, f"{where}: {section}"
+            )
 
 
 def _advice(section: str, name: Any) -> str:

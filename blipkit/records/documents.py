@@ -12,7 +12,10 @@ SCHEMA = 1
 def read_document(path: Path) -> dict:
     """A results folder's JSON file."""
     text = path.read_bytes() if path.is_file() else b""
-    return _parsed(text, f"{path} is missing or damaged; expected what a run writes there: run the profile again")
+    return _parsed(
+        text,
+        f"{path} is missing or damaged; expected what a run writes there: run the profile again",
+    )
 
 
 def _parsed(text: bytes, otherwise: str) -> dict:
@@ -27,7 +30,9 @@ def check_schema(row: dict, path: Path) -> None:
     """Refuse a record that a newer kit wrote: its keys may mean something else there."""
     schema = row.get("schema")
     if type(schema) is not int or schema < 1:
-        raise BadInput(f"{path} has schema {schema!r}; expected a whole number from 1 on: blipkit did not write it")
+        raise BadInput(
+            f"{path} has schema {schema!r}; expected a whole number from 1 on: blipkit did not write it"
+        )
     if schema > SCHEMA:
         raise BadInput(f"{path} has schema {schema}; this kit reads up to {SCHEMA}: update blipkit")
 
@@ -52,4 +57,6 @@ def check_results_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise BadInput(f"no folder {folder}; expected a results folder, such as results/tiny")
     if not (folder / "run.json").is_file():
-        raise BadInput(f"{folder} is not a results folder (no run.json); make one with: blipkit run tiny")
+        raise BadInput(
+            f"{folder} is not a results folder (no run.json); make one with: blipkit run tiny"
+        )

@@ -26,7 +26,9 @@ class Gate:
     next: str = ""
 
 
-def judge(gate: str, kind: str, measured: float, limit: float, *, at_least=False, shared=False, **about) -> Gate:
+def judge(
+    gate: str, kind: str, measured: float, limit: float, *, at_least=False, shared=False, **about
+) -> Gate:
     """PASS where `measured` is within `limit`; a NaN never is.
 
     On a shared machine a timing gate that does not hold is WARN: the machine was not ours alone. about: the gate's
@@ -60,6 +62,9 @@ def worst(gates: Iterable[Gate]) -> Status:
 def raise_for(gates: list[Gate]) -> None:
     """Raise GateFailed, naming each gate that is FAIL or INVALID."""
     bad = [g for g in gates if g.status in ("FAIL", "INVALID")]
-    said = [f"{g.gate}: {g.status}, measured {g.measured}, limit {g.limit}. {g.reason} {g.next}".strip() for g in bad]
+    said = [
+        f"{g.gate}: {g.status}, measured {g.measured}, limit {g.limit}. {g.reason} {g.next}".strip()
+        for g in bad
+    ]
     if said:
         raise GateFailed("\n".join(said))

@@ -24,7 +24,14 @@ from blipkit.records.gates import Gate
 class Results:
     """A results folder, seen from one notebook (or from none, for reading)."""
 
-    def __init__(self, folder: str | Path, notebook: str = "", profile: str = "", replay: str = "", **provenance):
+    def __init__(
+        self,
+        folder: str | Path,
+        notebook: str = "",
+        profile: str = "",
+        replay: str = "",
+        **provenance,
+    ):
         """provenance: what every record of this notebook carries, such as seed, checkpoint and threads.
 
         replay: a results folder that was recorded elsewhere; with one, nothing is measured here. A notebook's relative
@@ -36,17 +43,27 @@ class Results:
         self.notebook = notebook
         self.provenance = {"notebook": notebook, "profile": profile, **provenance}
         self.recorded = Results((NOTEBOOKS / replay).resolve()) if replay else None
-        self.lacking: set[str] = set()  # kinds that a replay was asked for, and that its folder has not
+        self.lacking: set[str] = (
+            set()
+        )  # kinds that a replay was asked for, and that its folder has not
         if self.recorded:
             begun = read_document(self.recorded.folder / "run.json")["started"]
-            print(f"Recorded on {self.machine['name']}, {begun}. What this chapter measures is read from there.")
+            print(
+                f"Recorded on {self.machine['name']}, {begun}. What this chapter measures is read from there."
+            )
 
     @cached_property
     def machine(self) -> dict:
         """The machine that the figures belong to: this one, or the one that a replay was recorded on."""
-        return read_document(self.recorded.folder / "environment.json") if self.recorded else host.describe()
+        return (
+            read_document(self.recorded.folder / "environment.json")
+            if self.recorded
+            else host.describe()
+        )
 
-    def measure(self, kind: str, measure: Callable[[], list[dict]], needs: Sequence[str] = ()) -> list[dict]:
+    def measure(
+        self, kind: str, measure: Callable[[], list[dict]], needs: Sequence[str] = ()
+    ) -> list[dict]:
         """The rows that measure() returns, kept as the records of `kind`; in a replay the rows recorded elsewhere.
 
         Where a replay's folder has none of this kind, or an older kit's without the keys that `needs` names, there are no
@@ -63,7 +80,10 @@ class Results:
                 expected = f"expected a list of rows without {', '.join(sorted(added))}"
                 raise BadInput(f"{kind}: {expected}, which every record has already")
         self.write(kind, rows)
-        return [{k: v for k, v in row.items() if k not in added | {"evidence"}} for row in self.read(kind)]
+        return [
+            {k: v for k, v in row.items() if k not in added | {"evidence"}}
+            for row in self.read(kind)
+        ]
 
     def _recorded_rows(self, kind: str, needs: Sequence[str]) -> list[dict]:
         """The rows of a replay's folder; none, and a line that says so, where it has none that can be read."""
@@ -71,7 +91,9 @@ class Results:
             return self._lacks(kind, f"no records of {kind!r} were kept there")
         rows = self.recorded.read(kind)
         if absent := sorted({name for row in rows for name in needs if name not in row}):
-            return self._lacks(kind, f"records of {kind!r} are of an older kit, without {', '.join(absent)}")
+            return self._lacks(
+                kind, f"records of {kind!r} are of an older kit, without {', '.join(absent)}"
+            )
         self._check_weights(kind, rows)
         if not rows:  # measured, and nothing was found
             self.write(kind, rows)
@@ -88,7 +110,9 @@ class Results:
         ours = self.provenance.get("weights_digest")
         for theirs in {row.get("weights_digest") for row in rows} - {ours}:
             seen = f"{kind} was recorded with weights {theirs}, this checkpoint has {ours}"
-            raise BadInput(f"replay: {seen}; pass the one that was recorded: --set common.checkpoint=...")
+            raise BadInput(
+                f"replay: {seen}; pass the one that was recorded: --set common.checkpoint=..."
+            )
 
     def measure_samples(self, name: str, measure: Callable):
         """The pandas frame that measure() returns, kept as parquet; in a replay the one recorded elsewhere.
@@ -104,7 +128,9 @@ class Results:
         try:
             self.write_samples(name, frame)
         except OSError as error:
-            frame.attrs["not_kept"] = f"samples/{name}.parquet was not kept: {error.strerror or error}"
+            frame.attrs["not_kept"] = (
+                f"samples/{name}.parquet was not kept: {error.strerror or error}"
+            )
         return frame
 
     @property
@@ -148,9 +174,16 @@ class Results:
 
     def earlier(self, kind: str) -> list[dict]:
         """Records of `kind` from before this run, of this profile and checkpoint: the published first, then this folder's."""
-        paths = [*sorted(PUBLISHED.glob(f"*/*/records/{kind}.jsonl")), self.folder / "records" / f"{kind}.jsonl"]
+        paths = [
+            *sorted(PUBLISHED.glob(f"*/*/records/{kind}.jsonl")),
+            self.folder / "records" / f"{kind}.jsonl",
+        ]
         rows = [row for path in paths if path.is_file() for row in rows_in(path)]
-        return [row for row in rows if all(row[name] == self.provenance[name] for name in ("profile", "checkpoint"))]
+        return [
+            row
+            for row in rows
+            if all(row[name] == self.provenance[name] for name in ("profile", "checkpoint"))
+        ]
 
     def write_samples(self, name: str, frame) -> None:
         """Keep a pandas frame of raw samples as parquet."""
@@ -173,16 +206,24 @@ class Results:
 
     def gates(self) -> list[Gate]:
         """Every gate in the folder, in the notebooks' order."""
-        rows = [row for path in sorted((self.folder / "records").glob("gates_*.jsonl")) for row in rows_in(path)]
+        rows = [
+            row
+            for path in sorted((self.folder / "records").glob("gates_*.jsonl"))
+            for row in rows_in(path)
+        ]
         return [Gate(**{field.name: row[field.name] for field in fields(Gate)}) for row in rows]
 
     def _find(self, name: str) -> Path | None:
-        return next((base / name for base in (self.target, self.folder) if (base / name).is_file()), None)
+        return next(
+            (base / name for base in (self.target, self.folder) if (base / name).is_file()), None
+        )
 
     def _written(self, name: str, what: str) -> Path:
         path = self._find(name)
         if path is None:
-            raise NotMeasured(f"no {what} in {self.folder}; run the notebook that writes them first")
+            raise NotMeasured(
+                f"no {what} in {self.folder}; run the notebook that writes them first"
+            )
         return path
 
     @contextlib.contextmanager

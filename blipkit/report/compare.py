@@ -18,9 +18,19 @@ from blipkit.records.results import Results
 
 Judgement = Literal["better", "worse", "same", "not known"]
 Interval = tuple[float | None, float | None]
-RANK = {"PASS": 0, "WARN": 1, "FAIL": 2, "INVALID": 3}  # the less the better; what is not here was not measured
+RANK = {
+    "PASS": 0,
+    "WARN": 1,
+    "FAIL": 2,
+    "INVALID": 3,
+}  # the less the better; what is not here was not measured
 PRICED_BY = {"instance", "region", "option"}
-NOTED = {"limit": "limit", "instance": "priced as", "region": "region", "option": "option"}  # what a row says of itself
+NOTED = {
+    "limit": "limit",
+    "instance": "priced as",
+    "region": "region",
+    "option": "option",
+}  # what a row says of itself
 NOTED |= {"price_as_of": "prices of", "evidence": "evidence"}
 OVERHEAD = "null"  # the runner that measures the kit itself
 ENDED = {"stopped": "FAIL", "skipped": "NOT-RUN"}  # else a notebook ran to its gates
@@ -85,11 +95,19 @@ def compare_folders(a: Path, b: Path, baseline: bool = False) -> list[Change]:
         check_results_folder(folder)
     runs = [read_document(folder / "run.json").get("notebooks", {}) for folder in (a, b)]
     broken = {stem for run in runs for stem, one in run.items() if one["status"] in ENDED}
-    ends = [{stem: ENDED.get(run[stem]["status"], "PASS") for stem in run if stem in broken} for run in runs]
+    ends = [
+        {stem: ENDED.get(run[stem]["status"], "PASS") for stem in run if stem in broken}
+        for run in runs
+    ]
     before, after = (_sides(Results(folder), own) for folder, own in zip((a, b), ends, strict=True))
     if not before | after:
-        raise BadInput(f"nothing to compare: no gates in {a} or {b}; run a profile into each: blipkit run tiny")
-    return [_change(what, before.get(what, Side()), after.get(what, Side()), baseline) for what in before | after]
+        raise BadInput(
+            f"nothing to compare: no gates in {a} or {b}; run a profile into each: blipkit run tiny"
+        )
+    return [
+        _change(what, before.get(what, Side()), after.get(what, Side()), baseline)
+        for what in before | after
+    ]
 
 
 def exit_status(changes: Iterable[Change]) -> int:
@@ -125,7 +143,9 @@ def _sides(results: Results, ends: dict[str, str]) -> dict[str, Side]:
         for row in results.rows(kind):
             setting = f"{row['arm']}{placement_note(row)}, servers {row['servers']}, clients {row['clients']}"
             if row["arm"].split()[0] != OVERHEAD:
-                sides |= {f"{setting}: {figure.name}": _figure_side(figure, row) for figure in figures}
+                sides |= {
+                    f"{setting}: {figure.name}": _figure_side(figure, row) for figure in figures
+                }
     return sides
 
 
@@ -133,7 +153,9 @@ def _gate_side(gate: Gate) -> Side:
     """A gate's status with what it measured."""
     rank = RANK.get(gate.status)
     shown = gate.status if gate.measured is None else f"{gate.status} ({number(gate.measured)})"
-    return Side(TIMING_GATE if gate.kind == "timing" else GATE, shown, rank, (rank, rank), vars(gate))
+    return Side(
+        TIMING_GATE if gate.kind == "timing" else GATE, shown, rank, (rank, rank), vars(gate)
+    )
 
 
 def _figure_side(figure: Figure, row: dict) -> Side:
@@ -157,7 +179,9 @@ def _change(what: str, before: Side, after: Side, baseline: bool) -> Change:
     return Change(what, figure, before, after, *_judge(figure, before, after, unlike, baseline))
 
 
-def _judge(figure: Figure, before: Side, after: Side, unlike: str, baseline: bool) -> tuple[Judgement, str]:
+def _judge(
+    figure: Figure, before: Side, after: Side, unlike: str, baseline: bool
+) -> tuple[Judgement, str]:
     """The judgement on A and B, and why it is not known; unlike: what they do not share, so that neither is better."""
     missing = [name for name, side in (("A", before), ("B", after)) if side.value is None]
     if missing:
@@ -176,4 +200,10 @@ def _cells(change: Change) -> tuple[str, ...]:
     if not figure.judged and judgement in ("better", "worse"):
         judgement += ", shown only"
     what = f"{what}, {figure.unit}" if figure.unit else what
-    return what, before.shown, after.shown, relative, f"{judgement}: {reason}" if reason else judgement
+    return (
+        what,
+        before.shown,
+        after.shown,
+        relative,
+        f"{judgement}: {reason}" if reason else judgement,
+    )

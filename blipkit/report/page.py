@@ -19,7 +19,13 @@ from blipkit.report.verdict import is_rehearsal, render, write_verdict
 from blipkit.statistics import wilson
 
 FIGURES = "figure:not(.detail):has(> img[src^='data:image/svg'])"  # those at the head of the report
-MONEY = ("points", "fleet", "savings", "baselines", "payback")  # records of 05 that the summary is made of
+MONEY = (
+    "points",
+    "fleet",
+    "savings",
+    "baselines",
+    "payback",
+)  # records of 05 that the summary is made of
 SIGNS = {"PASS": "✓", "WARN": "!", "FAIL": "✗", "INVALID": "?", "NOT-RUN": "–"}
 
 
@@ -62,9 +68,15 @@ def chapter(path: Path, private: bool):
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
-    bare = {"exclude_input_prompt": True, "exclude_output_prompt": True, "exclude_anchor_links": True}
+    bare = {
+        "exclude_input_prompt": True,
+        "exclude_output_prompt": True,
+        "exclude_anchor_links": True,
+    }
     body, _ = HTMLExporter(template_name="basic", **bare).from_notebook_node(notebook)
-    section = BeautifulSoup(f'<section class="chapter" id="{path.stem}">{body}</section>', "html.parser").section
+    section = BeautifulSoup(
+        f'<section class="chapter" id="{path.stem}">{body}</section>', "html.parser"
+    ).section
     for heading in section.find_all(re.compile("^h[1-5]$")):
         heading.name = f"h{int(heading.name[1]) + 1}"
     for link in section.find_all("a", href=re.compile(r"^\d\d_\w+\.ipynb$")):
@@ -80,11 +92,19 @@ def three_numbers(results: Results) -> list[dict]:
     best = max(costs, key=lambda row: row["answers_per_s"], default=None)
     flips = [row for row in results.rows("decisions") if row["ranked_answers"]]
     parity = next((row for row in flips if best is None or row["arm"] == best["arm"]), None)
-    same, load, cost = ({"title": title} for title in ("Same answers?", "How much load?", "At what cost?"))
+    same, load, cost = (
+        {"title": title} for title in ("Same answers?", "How much load?", "At what cost?")
+    )
     if parity:
         low, high = wilson(parity["ranked_flips"], parity["ranked_answers"])
-        same |= parity | {"value": f"{parity['ranked_flips']} of {parity['ranked_answers']}", "about": parity["arm"]}
-        same |= {"unit": "answers differ from the reference's", "interval": f"{low:.2%} to {high:.2%}"}
+        same |= parity | {
+            "value": f"{parity['ranked_flips']} of {parity['ranked_answers']}",
+            "about": parity["arm"],
+        }
+        same |= {
+            "unit": "answers differ from the reference's",
+            "interval": f"{low:.2%} to {high:.2%}",
+        }
     if best:
         setting = f"{best['arm']}, servers {best['servers']}, clients {best['clients']}, {latency_note(best)}"
         load |= _figure(best, "answers_per_s", "answers/s", setting)
@@ -103,28 +123,55 @@ def _figure(row: dict, key: str, unit: str, about: str) -> dict:
 
 def tables(verdict: dict, machine: dict, folders: Sequence[Path]) -> dict[str, str]:
     """The report's own tables as HTML, by name."""
-    gates, columns = [], ("gate", "status", "measured", "limit", "evidence", "reason", "what to do next")
+    gates, columns = (
+        [],
+        ("gate", "status", "measured", "limit", "evidence", "reason", "what to do next"),
+    )
     for gate in verdict["gates"]:
-        words = {"status": f"{SIGNS[gate['status']]} {gate['status']}", "what to do next": gate["next"]}
+        words = {
+            "status": f"{SIGNS[gate['status']]} {gate['status']}",
+            "what to do next": gate["next"],
+        }
         row = gate | words | {name: number(gate[name]) for name in ("measured", "limit")}
         gates.append({name: row[name] for name in columns})
     missing = [
-        {"what": m["what"], "command": m["command"], "about hours": m["hours"], "about USD": m["usd"]}
+        {
+            "what": m["what"],
+            "command": m["command"],
+            "about hours": m["hours"],
+            "about USD": m["usd"],
+        }
         for m in verdict["decision"]["missing"]
     ]
-    shown = {"machine": "machine", "arm": "arm", "setting": "servers-clients", "answers_per_s": "answers/s"}
-    shown |= {"latency": "latency", "instance": "priced as", "region": "region", "price_as_of": "prices of"}
+    shown = {
+        "machine": "machine",
+        "arm": "arm",
+        "setting": "servers-clients",
+        "answers_per_s": "answers/s",
+    }
+    shown |= {
+        "latency": "latency",
+        "instance": "priced as",
+        "region": "region",
+        "price_as_of": "prices of",
+    }
     shown |= {"usd_per_million": "USD per million good answers", "evidence": "evidence"}
     shown |= {"gap": "why it may not be compared"}
     priced = systems(map(Results, folders))
     priced = [{title: row[key] for key, title in shown.items()} for row in priced]
     known = machine | machine["versions"]
-    facts = [{"what": what, "seen": str(value)} for what, value in known.items() if what != "versions"]
+    facts = [
+        {"what": what, "seen": str(value)} for what, value in known.items() if what != "versions"
+    ]
     return {
         "gates": table_html(gates, "Every check with its limit"),
         "missing": table_html(missing, "To get the missing evidence") if missing else "",
-        "systems": table_html(priced, "Each system at its best setting within the latency target") if priced else "",
-        "differences": table_html(differences(folders), "What differs between the systems") if len(folders) > 1 else "",
+        "systems": table_html(priced, "Each system at its best setting within the latency target")
+        if priced
+        else "",
+        "differences": table_html(differences(folders), "What differs between the systems")
+        if len(folders) > 1
+        else "",
         "machine": table_html(facts, "The machine and its libraries"),
     }
 

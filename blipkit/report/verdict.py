@@ -36,21 +36,36 @@ def _stopped(run: dict) -> list[Gate]:
     for stem, one in run["notebooks"].items():
         if one["status"] == "stopped":
             advice = f"read that cell in {stem}.ipynb beside this verdict"
-            gates.append(Gate(stem, "answer", "FAIL", reason=f"stopped: {one['error']}", next=advice))
+            gates.append(
+                Gate(stem, "answer", "FAIL", reason=f"stopped: {one['error']}", next=advice)
+            )
         elif one["status"] == "skipped":
-            gates.append(not_run(stem, "answer", f"skipped: {one['error']}", "run the notebook that it depends on"))
+            gates.append(
+                not_run(
+                    stem,
+                    "answer",
+                    f"skipped: {one['error']}",
+                    "run the notebook that it depends on",
+                )
+            )
     return gates
 
 
 def decision_of(folder: Path, gates: list[Gate], beside: Sequence[Path] = ()) -> dict:
     """What `decide` says of a folder and those beside it; a failed gate here is named, too."""
-    because = ["a rehearsal, in which nothing ran on a Neuron device"] if is_rehearsal(gates) else []
+    because = (
+        ["a rehearsal, in which nothing ran on a Neuron device"] if is_rehearsal(gates) else []
+    )
     because += [f"gate failed: {gate.gate}" for gate in gates if gate.status in ("FAIL", "INVALID")]
     if not Results(folder).has("cost"):
         because.append("nothing is priced here, as notebook 05_cost has not run")
         return {"answer": NOT_ENOUGH, "because": because, "missing": []}
     found = decide([Results(one) for one in (folder, *beside)], section_in(folder, "cost"))
-    return {"answer": found["answer"], "because": because + found["because"], "missing": found["missing"]}
+    return {
+        "answer": found["answer"],
+        "because": because + found["because"],
+        "missing": found["missing"],
+    }
 
 
 def is_rehearsal(gates: Sequence[Gate]) -> bool:
@@ -60,14 +75,19 @@ def is_rehearsal(gates: Sequence[Gate]) -> bool:
 
 def caveat(verdict: dict) -> str:
     """What to know before anything else of the platform that the decision is about."""
-    found = (g for g in verdict["gates"] if g["gate"] == "platform_support" and g["status"] == "WARN")
+    found = (
+        g for g in verdict["gates"] if g["gate"] == "platform_support" and g["status"] == "WARN"
+    )
     return next((f"First caveat: {g['reason']}. What to do: {g['next']}." for g in found), "")
 
 
 def in_words(decision: dict) -> str:
     """The decision as a sentence: what it is, because of what, and what the missing evidence takes."""
     text = f"{decision['answer'].capitalize()}: {'; '.join(decision['because'])}."
-    steps = [f"{m['what']}: {m['command']}, about {m['hours']:.2g} h, {m['usd']:.2f} USD" for m in decision["missing"]]
+    steps = [
+        f"{m['what']}: {m['command']}, about {m['hours']:.2g} h, {m['usd']:.2f} USD"
+        for m in decision["missing"]
+    ]
     return f"{text} To get it: {'; '.join(steps)}." if steps else text
 
 
@@ -93,8 +113,13 @@ def write_verdict(folder: Path, beside: Sequence[Path] = ()) -> dict:
 
 def render(name: str, verdict: dict, **more) -> str:
     """The template NAME.j2 of this package, filled in with a verdict and its words; `number` and `percent` are filters there."""
-    loader, is_markup = FileSystemLoader(Path(__file__).parent / "templates"), name.endswith((".html", ".xml"))
-    environment = Environment(loader=loader, autoescape=is_markup, trim_blocks=True, keep_trailing_newline=True)
+    loader, is_markup = (
+        FileSystemLoader(Path(__file__).parent / "templates"),
+        name.endswith((".html", ".xml")),
+    )
+    environment = Environment(
+        loader=loader, autoescape=is_markup, trim_blocks=True, keep_trailing_newline=True
+    )
     environment.filters |= {"number": number, "percent": lambda share: f"{100 * share:.0f}"}
     words = {"headline": in_words(verdict["decision"]), "caveat": caveat(verdict)}
     return environment.get_template(f"{name}.j2").render(verdict=verdict, **words, **more)

@@ -59,15 +59,22 @@ def run_profile(
         if force:
             shutil.rmtree(folder / "artifacts", ignore_errors=True)
         started, about = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), host.describe()
-        stated = {"keys": {name: list(own) for name, own in profile.sections.items()}, "settings": profile.settings}
+        stated = {
+            "keys": {name: list(own) for name, own in profile.sections.items()},
+            "settings": profile.settings,
+        }
         state = {"profile": profile.name, "started": started, "stated": stated, "notebooks": {}}
         if replay:
             recorded = read_document(replay / "run.json")
             state["recorded"] = recorded.get("recorded", recorded["started"])
             about = {**read_document(replay / "environment.json"), "replayed_on": about["name"]}
-        with contextlib.suppress(BadInput, KeyError):  # --only leaves as it is what was said of the others
+        with contextlib.suppress(
+            BadInput, KeyError
+        ):  # --only leaves as it is what was said of the others
             state["notebooks"] = read_document(folder / "run.json")["notebooks"]
-        (folder / "profile.yaml").write_text(yaml.safe_dump(profile.resolved(), sort_keys=False), encoding="utf-8")
+        (folder / "profile.yaml").write_text(
+            yaml.safe_dump(profile.resolved(), sort_keys=False), encoding="utf-8"
+        )
         (folder / "environment.json").write_text(json.dumps(about, indent=2) + "\n")
         (folder / "run.json").write_text(json.dumps(state, indent=2) + "\n")
         for number, stem in enumerate(chosen, start=1):
@@ -83,7 +90,9 @@ def run_profile(
             (folder / "run.json").write_text(json.dumps(state, indent=2) + "\n")
             say(f"{stem}: {one['seconds']:.0f} s{', ' + one['error'] if one['error'] else ''}")
         page, verdict = write_report(folder)
-        say(f"status {verdict['status']}; decision: {verdict['decision']['answer']}; report: {page}")
+        say(
+            f"status {verdict['status']}; decision: {verdict['decision']['answer']}; report: {page}"
+        )
         if absent := unmeasured(verdict, required):
             say(f"required by the profile and not measured: {', '.join(absent)}")
         return exit_status(verdict, required)
@@ -91,7 +100,9 @@ def run_profile(
 
 def use_absolute_folders(profile: Profile) -> None:
     """A notebook runs in its own folder, so a folder that the user named must be found from there."""
-    common, parity, cost = (profile.sections.setdefault(name, {}) for name in ("common", "parity", "cost"))
+    common, parity, cost = (
+        profile.sections.setdefault(name, {}) for name in ("common", "parity", "cost")
+    )
     named = []  # section and knob of each path that the user named
     if "checkpoint" in common and check_source(common["checkpoint"]) == "folder":
         named.append((common, "checkpoint"))
@@ -125,7 +136,9 @@ def in_use(folder: Path):
         lock = FileLock(folder / ".lock").acquire(timeout=0)
     except Timeout:
         pid = holder.read_text().strip() if holder.is_file() else "unknown"
-        raise BadInput(f"{folder} is in use by a run with pid {pid}; wait for it, or pass another --results") from None
+        raise BadInput(
+            f"{folder} is in use by a run with pid {pid}; wait for it, or pass another --results"
+        ) from None
     with lock:
         holder.write_text(f"{os.getpid()}\n")
         try:
@@ -144,7 +157,9 @@ def run_notebook(profile: Profile, stem: str, folder: Path, replay: Path | None)
     limit = profile.common.cell_limit_s
     started = time.monotonic()
     status, said = "ran", None
-    from_notebooks = [os.path.relpath(path.resolve(), NOTEBOOKS) if path else "" for path in (folder, replay)]
+    from_notebooks = [
+        os.path.relpath(path.resolve(), NOTEBOOKS) if path else "" for path in (folder, replay)
+    ]
     try:
         with Monitor() as monitor:
             in_thread(
@@ -156,13 +171,18 @@ def run_notebook(profile: Profile, stem: str, folder: Path, replay: Path | None)
                 cwd=NOTEBOOKS,
                 progress_bar=False,
                 execution_timeout=limit,
-                extra_arguments=["--IPKernelApp.log_level=40"],  # not a warning per kernel about TCP on this very host
+                extra_arguments=[
+                    "--IPKernelApp.log_level=40"
+                ],  # not a warning per kernel about TCP on this very host
             )
     except papermill.PapermillExecutionError as error:
         status = {"GateFailed": "gate", "NotMeasured": "skipped"}.get(error.ename, "stopped")
         said = f"cell {error.exec_count}: {error.ename}: {error.evalue}"
     except Exception as error:  # a kernel that died, a cell over its time limit
-        status, said = "stopped", how_it_ended(error, stage / f"{stem}.ipynb", limit, monitor.peak_gib)
+        status, said = (
+            "stopped",
+            how_it_ended(error, stage / f"{stem}.ipynb", limit, monitor.peak_gib),
+        )
     finally:
         del os.environ["BLIPKIT_STAGE"]
     put_in_place(stage, folder, stem)
@@ -180,7 +200,9 @@ def in_thread(function: Callable, *arguments, **options):
         try:
             return future.result()
         except KeyboardInterrupt:
-            for child in set(psutil.Process().children()) - set(before):  # what the function has started
+            for child in set(psutil.Process().children()) - set(
+                before
+            ):  # what the function has started
                 with contextlib.suppress(psutil.Error):
                     # a parent first: it must not see a child end
                     for process in (child, *child.children(recursive=True)):
@@ -192,9 +214,18 @@ def how_it_ended(error: Exception, path: Path, limit: int, peak_gib: float) -> s
     """What a notebook without a kernel can still tell: the cell, why, the memory, the last lines it had printed."""
     import nbformat
 
-    cells = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"] if path.is_file() else []
+    cells = (
+        [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+        if path.is_file()
+        else []
+    )
     done = sum(c.metadata.get("papermill", {}).get("status") == "completed" for c in cells)
-    printed = [line for c in cells[: done + 1] for o in c.outputs for line in o.get("text", "").splitlines()]
+    printed = [
+        line
+        for c in cells[: done + 1]
+        for o in c.outputs
+        for line in o.get("text", "").splitlines()
+    ]
     why = {
         "DeadKernelError": "its kernel died, perhaps out of memory",
         "CellTimeoutError": f"took longer than {limit} s; raise common.cell_limit_s",

@@ -77,7 +77,11 @@ def check_frames(profile: Profile, questions: list[Question]) -> int:
     common, asked = profile.common, profile.section("parity").frames
     if common.frames_from == DRAWN:
         return asked
-    most = max(profile.section("components").check_frames, asked, profile.section("concurrency").distinct_frames)
+    most = max(
+        profile.section("components").check_frames,
+        asked,
+        profile.section("concurrency").distinct_frames,
+    )
     frames = load_frames(common.frames_from, most, common.seed, common.skip_unreadable)
     check_labels(frames, questions)
     return min(len(frames), asked)

@@ -9,7 +9,11 @@ from blipkit.runners.spec import ANY, Format, RunnerSpec, runner_module, runner_
 
 REFERENCE = "eager float32"  # what every other arm is compared with
 INCUMBENT = "incumbent"  # the name in records of an arm that answers today, and was recorded on another machine
-ROUNDOFF = {"float32": 2.0**-24, "bfloat16": 2.0**-8, "float16": 2.0**-11}  # of a value, at most: half of its last bit
+ROUNDOFF = {
+    "float32": 2.0**-24,
+    "bfloat16": 2.0**-8,
+    "float16": 2.0**-11,
+}  # of a value, at most: half of its last bit
 
 
 class Arm(NamedTuple):
@@ -60,7 +64,9 @@ def parse_arm(text: str) -> Arm:
     if str(arm) != text:
         raise BadInput(f"arm {text!r}: write it as '{arm}', as every record will name it")
     if (arm.dtype, arm.device) == ("float16", "cpu") and not arm.spec.half_on_cpu:
-        raise BadInput(f"arm {text!r}: float16 runs on an NVIDIA GPU: '{text} cuda'; on a CPU take float32 or bfloat16")
+        raise BadInput(
+            f"arm {text!r}: float16 runs on an NVIDIA GPU: '{text} cuda'; on a CPU take float32 or bfloat16"
+        )
     return arm
 
 
@@ -78,7 +84,9 @@ def check_machine(arm: Arm) -> None:
     """Refuse an arm whose device this machine does not have."""
     if arm.device == "cuda" and not host.describe()["gpus"]:
         seen = "this machine shows none"
-        raise BadInput(f"arm '{arm}' needs an NVIDIA GPU; {seen}. Run it there, or --replay its results")
+        raise BadInput(
+            f"arm '{arm}' needs an NVIDIA GPU; {seen}. Run it there, or --replay its results"
+        )
     arm.spec.needs(str(arm))
 
 
@@ -89,21 +97,29 @@ def get_runner(arm: Arm) -> ModuleType:
         import torch
 
         if not torch.cuda.is_available():
-            raise BadInput(f"arm '{arm}' needs torch built with CUDA; this is torch {torch.__version__}")
+            raise BadInput(
+                f"arm '{arm}' needs torch built with CUDA; this is torch {torch.__version__}"
+            )
     return runner_module(arm.runner)
 
 
 def check_timed(arm: Arm) -> None:
     """Refuse to time an arm that imitates a device."""
     if arm.spec.emulated:
-        said = f"arm '{arm}' imitates a device's numbers, not its speed, so it is not put under load"
-        raise BadInput(f"{said}; name it after the arms that concurrency.arms_under_load counts, or lower that")
+        said = (
+            f"arm '{arm}' imitates a device's numbers, not its speed, so it is not put under load"
+        )
+        raise BadInput(
+            f"{said}; name it after the arms that concurrency.arms_under_load counts, or lower that"
+        )
 
 
 def check_answers(arm: Arm) -> None:
     """Refuse an incumbent that imitates a device."""
     if arm.spec.emulated:
-        raise BadInput(f"arm '{arm}' imitates a device, and answers nowhere today; name the one that does")
+        raise BadInput(
+            f"arm '{arm}' imitates a device, and answers nowhere today; name the one that does"
+        )
 
 
 def evidence_of(arm: str) -> str:

@@ -46,7 +46,11 @@ class Artifact:
     def row(self) -> dict:
         """What compiling it took and produced; MB are 10^6 bytes."""
         about = {"arm": str(self.arm), "component": self.component, "bucket": str(self.bucket)}
-        taken = {"seconds": self.manifest["seconds"], "mb": self.manifest["bytes"] / 1e6, "skipped": self.skipped}
+        taken = {
+            "seconds": self.manifest["seconds"],
+            "mb": self.manifest["bytes"] / 1e6,
+            "skipped": self.skipped,
+        }
         return {**about, **taken, "flags": self.manifest["flags"], "key": self.manifest["key"]}
 
 
@@ -64,7 +68,9 @@ class Artifacts(list[Artifact]):
 
 def content_key(about: dict) -> str:
     """24 hex digits over everything that a compiled file depends on."""
-    return hashlib.sha256(json.dumps({"format": FORMAT, **about}, sort_keys=True).encode()).hexdigest()[:24]
+    return hashlib.sha256(
+        json.dumps({"format": FORMAT, **about}, sort_keys=True).encode()
+    ).hexdigest()[:24]
 
 
 def artifact_folder(root: Path, arm: Arm, about: dict) -> Path:
@@ -72,7 +78,9 @@ def artifact_folder(root: Path, arm: Arm, about: dict) -> Path:
     return root / "-".join([about["component"], *str(arm).split(), content_key(about)])
 
 
-def write_artifact(folder: Path, about: dict, compile_into: Callable, module, inputs: tuple) -> None:
+def write_artifact(
+    folder: Path, about: dict, compile_into: Callable, module, inputs: tuple
+) -> None:
     """Compile into a folder beside `folder` and move it there when it is whole.
 
     compile_into: a runner's `compile`. Kept in the manifest: key, seconds, bytes, SHA-256, shapes, flags, versions.

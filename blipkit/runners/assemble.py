@@ -10,7 +10,12 @@ from blipkit.model.buckets import Bucket
 from blipkit.model.checkpoints import Checkpoint
 from blipkit.model.components import PIECES, Component, isolate
 from blipkit.model.pipeline import Pipeline
-from blipkit.model.wrappers import ImageEncoderWrapper, TextDecoderWrapper, TextEncoderWrapper, shallow_copy
+from blipkit.model.wrappers import (
+    ImageEncoderWrapper,
+    TextDecoderWrapper,
+    TextEncoderWrapper,
+    shallow_copy,
+)
 from blipkit.runners.arms import get_runner
 from blipkit.runners.artifacts import Artifact, Artifacts
 
@@ -29,11 +34,16 @@ class Loaded:
 
     @cached_property
     def _shapes(self) -> dict[str, tuple[int, ...]]:
-        return {name: tuple(shape) for name, (shape, _) in self.artifact.manifest["input_shapes"].items()}
+        return {
+            name: tuple(shape)
+            for name, (shape, _) in self.artifact.manifest["input_shapes"].items()
+        }
 
     def __call__(self, *inputs):
         if len(inputs) != len(self._shapes):
-            raise BlipkitError(f"{self.component.name}: got {len(inputs)} inputs, expected {', '.join(self._shapes)}")
+            raise BlipkitError(
+                f"{self.component.name}: got {len(inputs)} inputs, expected {', '.join(self._shapes)}"
+            )
         for tensor, (name, shape) in zip(inputs, self._shapes.items(), strict=True):
             if tensor.shape != shape:
                 seen = f"{self.component.name}.{name} has shape {tuple(tensor.shape)}"
@@ -54,19 +64,30 @@ def load_artifact(artifact: Artifact, component: Component) -> Loaded:
     """Load a compiled component into this process."""
     check_weights(artifact, component)
     runner = get_runner(artifact.arm)
-    return Loaded(artifact, component, runner.load(artifact.path, artifact.manifest, component.module))
+    return Loaded(
+        artifact, component, runner.load(artifact.path, artifact.manifest, component.module)
+    )
 
 
-def assemble(checkpoint: Checkpoint, artifacts: Artifacts, load: Callable = load_artifact) -> Pipeline:
+def assemble(
+    checkpoint: Checkpoint, artifacts: Artifacts, load: Callable = load_artifact
+) -> Pipeline:
     """Load artifacts of one arm into a pipeline; `load` may put them elsewhere than in this process."""
     arms = {str(a.arm) for a in artifacts}
     if len(arms) != 1:
-        raise BlipkitError(f"a pipeline needs artifacts of one arm, saw {', '.join(sorted(arms)) or 'none'}")
+        raise BlipkitError(
+            f"a pipeline needs artifacts of one arm, saw {', '.join(sorted(arms)) or 'none'}"
+        )
     for bucket in artifacts.buckets:
         if absent := [name for name in PIECES if name not in artifacts.of(bucket)]:
-            raise BlipkitError(f"bucket {bucket} of {arms.pop()} lacks {', '.join(absent)}; trace all components")
+            raise BlipkitError(
+                f"bucket {bucket} of {arms.pop()} lacks {', '.join(absent)}; trace all components"
+            )
     loaded = load_each(checkpoint, artifacts, load)
-    stages = {b: {name: loaded[a.folder] for name, a in artifacts.of(b).items()} for b in artifacts.buckets}
+    stages = {
+        b: {name: loaded[a.folder] for name, a in artifacts.of(b).items()}
+        for b in artifacts.buckets
+    }
     return Pipeline(checkpoint, stages)
 
 

@@ -37,9 +37,16 @@ def check_exports(checkpoint, arms: Sequence[Arm], bucket) -> None:
 
 def check_disk(folder: Path, weights: int, arms: Sequence[Arm], buckets: Sequence) -> None:
     """What the compiled components take: their weights in their format, once a bucket, less what is compiled already."""
-    need = sum(arm.format.weight_bytes for arm in arms if arm.runner != "eager") * weights * len(buckets) + SPARE_BYTES
+    need = (
+        sum(arm.format.weight_bytes for arm in arms if arm.runner != "eager")
+        * weights
+        * len(buckets)
+        + SPARE_BYTES
+    )
     need -= sum(path.stat().st_size for path in (folder / "artifacts").rglob("*") if path.is_file())
     free = shutil.disk_usage(nearest_existing(folder)).free
     if free < need:
-        seen = f"the disk has {free / 1e9:.1f} GB free, the artifacts need about {need / 1e9:.1f} GB"
+        seen = (
+            f"the disk has {free / 1e9:.1f} GB free, the artifacts need about {need / 1e9:.1f} GB"
+        )
         raise BadInput(f"{folder}: {seen}; free some, or pass --results on another disk")

@@ -16,9 +16,22 @@ from blipkit.errors import BadInput, BlipkitError
 from blipkit.machine import child, host
 from blipkit.model.buckets import Bucket
 from blipkit.model.checkpoints import load_unchanged
-from blipkit.model.components import Component, Components, check_bucket, default_bucket, isolate, output_shape
+from blipkit.model.components import (
+    Component,
+    Components,
+    check_bucket,
+    default_bucket,
+    isolate,
+    output_shape,
+)
 from blipkit.runners.arms import Arm, get_runner, parse_arm
-from blipkit.runners.artifacts import Artifacts, artifact_folder, read_artifact, set_aside, write_artifact
+from blipkit.runners.artifacts import (
+    Artifacts,
+    artifact_folder,
+    read_artifact,
+    set_aside,
+    write_artifact,
+)
 from blipkit.runners.neuron.messages import explain
 from blipkit.runners.neuron.options import check_flags
 
@@ -30,21 +43,32 @@ class NotCompiled(BlipkitError):
     """Some components could not be compiled: `rows` says which and why; `compiled`, what the others came to, by arm."""
 
     def __init__(self, rows: list[dict], compiled: list[Artifacts]):
-        told = [f"{row['component']} for '{row['arm']}', bucket {row['bucket']}: {row['failed']}" for row in rows]
+        told = [
+            f"{row['component']} for '{row['arm']}', bucket {row['bucket']}: {row['failed']}"
+            for row in rows
+        ]
         super().__init__("\n".join(told))
         self.rows, self.compiled = rows, compiled
 
 
-def describe(component: Component, arm: Arm, bucket: Bucket, compiler_flags: Sequence[str] = ()) -> dict:
+def describe(
+    component: Component, arm: Arm, bucket: Bucket, compiler_flags: Sequence[str] = ()
+) -> dict:
     """Everything that the compiled file depends on; its hash is the artifact's key.
 
     Code counts too: a mask built differently is another artifact, though weights, shapes and versions are the same.
     """
     chosen = get_runner(arm)
-    modules = [inspect.getmodule(type(component.module)), chosen, *map(importlib.import_module, arm.spec.code)]
+    modules = [
+        inspect.getmodule(type(component.module)),
+        chosen,
+        *map(importlib.import_module, arm.spec.code),
+    ]
     code = "".join(map(inspect.getsource, modules))
     inputs = component.input_shapes(bucket).items()
-    shapes = {name: [list(shape), str(dtype).removeprefix("torch.")] for name, (shape, dtype) in inputs}
+    shapes = {
+        name: [list(shape), str(dtype).removeprefix("torch.")] for name, (shape, dtype) in inputs
+    }
     return {
         "component": component.name,
         **arm._asdict(),
@@ -53,12 +77,19 @@ def describe(component: Component, arm: Arm, bucket: Bucket, compiler_flags: Seq
         "input_shapes": shapes,
         "output_shape": list(output_shape(component, bucket)),
         "flags": chosen.flags(arm.dtype, tuple(compiler_flags)) if hasattr(chosen, "flags") else {},
-        "versions": {name: version for name, version in host.versions().items() if name in COMPILED_BY},
+        "versions": {
+            name: version for name, version in host.versions().items() if name in COMPILED_BY
+        },
     }
 
 
 def trace(
-    components: Components, folder: str | Path, runner="torchscript", dtype="float32", device="cpu", **how
+    components: Components,
+    folder: str | Path,
+    runner="torchscript",
+    dtype="float32",
+    device="cpu",
+    **how,
 ) -> Artifacts:
     """Compile every component for every bucket into `folder`, in a child process; skip what is there under the same key.
 
@@ -87,11 +118,18 @@ def trace_arms(
         for half in folder.glob("*.part"):  # whoever was writing it was killed
             shutil.rmtree(half)
         missing = {place: of for of, place in wanted.items() if not place.is_dir()}
-        jobs = [[n, asdict(b), str(a), str(place), list(compiler_flags)] for place, (n, b, a) in missing.items()]
+        jobs = [
+            [n, asdict(b), str(a), str(place), list(compiler_flags)]
+            for place, (n, b, a) in missing.items()
+        ]
         failed = _compile_missing(components, jobs)
     there = {of: place for of, place in wanted.items() if place not in failed}
     compiled = [
-        Artifacts(read_artifact(p, b, skipped=p not in missing) for (_, b, a), p in there.items() if a == arm)
+        Artifacts(
+            read_artifact(p, b, skipped=p not in missing)
+            for (_, b, a), p in there.items()
+            if a == arm
+        )
         for arm in arms
     ]
     if failed:
@@ -99,15 +137,23 @@ def trace_arms(
     return compiled
 
 
-def plan(components: Components, folder: Path, arms, shapes=None, compiler_flags: Sequence[str] = ()) -> dict:
+def plan(
+    components: Components, folder: Path, arms, shapes=None, compiler_flags: Sequence[str] = ()
+) -> dict:
     """(component name, bucket, arm) -> the folder that its artifact has, or will have, in `folder`."""
     check_flags(compiler_flags)
     checkpoint = next(iter(components)).checkpoint
-    buckets = [shapes or default_bucket(checkpoint)] if isinstance(shapes, Bucket | None) else list(shapes)
+    buckets = (
+        [shapes or default_bucket(checkpoint)]
+        if isinstance(shapes, Bucket | None)
+        else list(shapes)
+    )
     for bucket in buckets:
         check_bucket(checkpoint, bucket)
     return {  # arms go innermost: runners share work between a component's arms
-        (component.name, bucket, arm): artifact_folder(folder, arm, describe(component, arm, bucket, compiler_flags))
+        (component.name, bucket, arm): artifact_folder(
+            folder, arm, describe(component, arm, bucket, compiler_flags)
+        )
         for component, bucket, arm in itertools.product(components, buckets, arms)
     }
 
@@ -117,12 +163,27 @@ def _compile_missing(components: Components, jobs: list) -> dict[Path, dict]:
     checkpoint, failed = next(iter(components)).checkpoint, {}
 
     def compile_in_child(jobs: list, **environment) -> None:
-        about = {"source": checkpoint.source, "digest": checkpoint.digest, "environment": environment}
-        child.call("blipkit.runners.compile:compile_from_source", timeout_s=COMPILE_LIMIT_S, jobs=jobs, **about)
+        about = {
+            "source": checkpoint.source,
+            "digest": checkpoint.digest,
+            "environment": environment,
+        }
+        child.call(
+            "blipkit.runners.compile:compile_from_source",
+            timeout_s=COMPILE_LIMIT_S,
+            jobs=jobs,
+            **about,
+        )
 
     chosen = [(job, get_runner(parse_arm(job[2]))) for job in jobs]
-    alone = [(job, runner.environment()) for job, runner in chosen if hasattr(runner, "environment")]
-    together = [job for job, runner in chosen if hasattr(runner, "compile") and not hasattr(runner, "environment")]
+    alone = [
+        (job, runner.environment()) for job, runner in chosen if hasattr(runner, "environment")
+    ]
+    together = [
+        job
+        for job, runner in chosen
+        if hasattr(runner, "compile") and not hasattr(runner, "environment")
+    ]
     if together:
         compile_in_child(together)
     compile_jobs(components, [job for job, runner in chosen if not hasattr(runner, "compile")])
@@ -151,11 +212,15 @@ def compile_jobs(components: Components, jobs: list) -> None:
         component, bucket, arm = components[name], Bucket(**sizes), parse_arm(text)
         chosen = get_runner(arm)
         if hasattr(chosen, "compile"):
-            print(f"compiling {name} for {arm}, bucket {bucket}", flush=True)  # the last line names a crash
+            print(
+                f"compiling {name} for {arm}, bucket {bucket}", flush=True
+            )  # the last line names a crash
         about = describe(component, arm, bucket, compiler_flags)
         with refused_by_name(component, arm):
             compiler = getattr(chosen, "compile", compile_nothing)
-            write_artifact(Path(place), about, compiler, component.module, component.example_inputs(bucket))
+            write_artifact(
+                Path(place), about, compiler, component.module, component.example_inputs(bucket)
+            )
 
 
 def compile_nothing(path: Path, manifest, module, inputs) -> None:

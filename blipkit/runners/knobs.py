@@ -13,5 +13,7 @@ class Trace(Section):
 
     compile_on: str = knob("inf2.xlarge", "instance whose price the compiler's minutes are given")
     neuron_stack: str = knob(
-        ".venv-neuron-stack", "environment with torch-xla, to lower in; empty: do not lower", may_be_empty=True
+        ".venv-neuron-stack",
+        "environment with torch-xla, to lower in; empty: do not lower",
+        may_be_empty=True,
     )

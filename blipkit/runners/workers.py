@@ -45,7 +45,13 @@ class Worker:
 
     def _run(self, address: str, lines: int, **about) -> None:
         try:
-            child.call("blipkit.runners.workers:work", timeout_s=LIMIT_S, address=address, lines=lines, **about)
+            child.call(
+                "blipkit.runners.workers:work",
+                timeout_s=LIMIT_S,
+                address=address,
+                lines=lines,
+                **about,
+            )
             self._problem = "it ended"
         except Exception as error:
             self._problem = str(error)
@@ -86,8 +92,14 @@ def check_host_memory(what: str, need_gib: float) -> None:
 
 def _explained(problem: str) -> str:
     """With the processes that hold cores, where that is the trouble."""
-    pids = sorted({pid for device in devices() for pid in device["pids"]}) if "not available" in problem else []
-    return explain(problem) + (f"\nneuron-ls shows on the device: pid {', '.join(map(str, pids))}" if pids else "")
+    pids = (
+        sorted({pid for device in devices() for pid in device["pids"]})
+        if "not available" in problem
+        else []
+    )
+    return explain(problem) + (
+        f"\nneuron-ls shows on the device: pid {', '.join(map(str, pids))}" if pids else ""
+    )
 
 
 def work(address: str, lines: int, answers: str, **arguments) -> None:
@@ -99,7 +111,9 @@ def work(address: str, lines: int, answers: str, **arguments) -> None:
         with contextlib.suppress(EOFError, OSError):
             while request := line.recv():
                 try:
-                    line.send((True, neuron.executed() if request == ("executed",) else answer(*request)))
+                    line.send(
+                        (True, neuron.executed() if request == ("executed",) else answer(*request))
+                    )
                 except Exception as error:  # the asker's to handle; the worker lives on
                     line.send((False, f"{type(error).__name__}: {error}"))
 
@@ -122,11 +136,16 @@ class Apart:
             return load_artifact(artifact, component)
         check_weights(artifact, component)
         get_runner(artifact.arm).check_loadable(artifact.manifest)
-        check_host_memory(f"loading {artifact.component}", 2 * artifact.manifest["bytes"] / 2**30)  # as file, as model
+        check_host_memory(
+            f"loading {artifact.component}", 2 * artifact.manifest["bytes"] / 2**30
+        )  # as file, as model
         if self._worker is None:
             self._watch = self._stack.enter_context(Watch())
             only = {"NEURON_RT_VISIBLE_CORES": str(neuron.visible_cores(1)[0])}
-            self._worker = Worker("blipkit.runners.workers:components", environment={**self._watch.environment, **only})
+            self._worker = Worker(
+                "blipkit.runners.workers:components",
+                environment={**self._watch.environment, **only},
+            )
             self._stack.callback(self._worker.close)
         place = str(artifact.folder)
         self._ask("load", place)
@@ -134,7 +153,9 @@ class Apart:
 
     def _ask(self, *request):
         if self._worker is None:
-            raise BlipkitError("the child with the NeuronCore was ended; load the components again, with a new Apart()")
+            raise BlipkitError(
+                "the child with the NeuronCore was ended; load the components again, with a new Apart()"
+            )
         return self._worker.ask(*request)
 
     def _run(self, place: str, inputs: tuple) -> torch.Tensor:

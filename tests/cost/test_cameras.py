@@ -16,7 +16,13 @@ def pricing_of(*rows: dict) -> Pricing:
 
 
 def cost(answers: float, high_ms: float, best=False, clients=4) -> dict:
-    about = {"arm": "a", "placement": "threads", "servers": 2, "clients": clients, "state": "settled"}
+    about = {
+        "arm": "a",
+        "placement": "threads",
+        "servers": 2,
+        "clients": clients,
+        "state": "settled",
+    }
     about |= {"latency_high_ms": high_ms, "latency_limit_ms": 100.0, "best": best}
     return priced_row(answers, 0.1008, requests=answers / 5, **about)
 
@@ -38,7 +44,9 @@ def test_another_target_is_another_setting(tmp_path, monkeypatch):
     """Within 60 ms the slower setting, within 100 ms the faster; within 10 ms none, which it says."""
     shown = []
     monkeypatch.setattr("blipkit.cost.cameras.show_table", lambda rows, _: shown.extend(rows))
-    fleets = size_fleet(study_of(tmp_path), pricing_of(cost(100.0, 50.0, clients=1), cost(300.0, 80.0, best=True)))
+    fleets = size_fleet(
+        study_of(tmp_path), pricing_of(cost(100.0, 50.0, clients=1), cost(300.0, 80.0, best=True))
+    )
     for target_ms in (60.0, 100.0, 10.0):
         fleets.what_if(target_ms, 1.0, 1.0, 1000.0)
     assert [row["setting"] for row in shown] == ["2-1", "2-4"]
@@ -57,7 +65,10 @@ def test_the_price_is_varied_over_regions_and_the_shares_by_half(tmp_path):
     """A share that would pass one stops there; without an operating point there is nothing to vary."""
     study = study_of(tmp_path, utilisation=0.8)
     prices = choose_prices(study)
-    rows = {row["what"]: row for row in vary_knobs(study, prices, pricing_of(cost(300.0, 80.0, best=True))).rows}
+    rows = {
+        row["what"]: row
+        for row in vary_knobs(study, prices, pricing_of(cost(300.0, 80.0, best=True))).rows
+    }
     assert (rows["utilisation"]["from"], rows["utilisation"]["to"]) == (0.4, 1.0)
     assert vary_knobs(study, prices, pricing_of(cost(300.0, 80.0))).rows == []
 
@@ -73,4 +84,6 @@ def test_without_settings_nothing_is_shown_but_a_line(tmp_path, capsys):
     said = "A camera: not recorded\nWhat if: not recorded\nno operating point, so nothing to vary\n"
     assert capsys.readouterr().out == said
     (row,) = find_payback(study, Savings([], [], (0.33, 0.33))).rows
-    assert row["months"] is None and row["reason"].startswith("NOT-RUN: it takes a measured candidate")
+    assert row["months"] is None and row["reason"].startswith(
+        "NOT-RUN: it takes a measured candidate"
+    )

@@ -13,7 +13,10 @@ MACHINES = {
     "gpu": {"name": "NVIDIA A10G", "gpus": ["NVIDIA A10G"], "neuron_devices": [], "cores": 4},
     "inf2": {"name": "Neuron x1", "gpus": [], "neuron_devices": ["neuron0"], "cores": 4},
 }
-ARMS = {"gpu": {"eager float32 cuda": 60.0, "torchscript float16 cuda": 250.0}, "inf2": {"neuron matmult bf16": 500.0}}
+ARMS = {
+    "gpu": {"eager float32 cuda": 60.0, "torchscript float16 cuda": 250.0},
+    "inf2": {"neuron matmult bf16": 500.0},
+}
 PRICED_AS = {"gpu": "g5.xlarge", "inf2": "inf2.xlarge"}
 GATES = [
     "answers under load",
@@ -45,7 +48,10 @@ def rows_of(arm: str, rate: float, wide: float, best: bool, **more) -> list[dict
             "percentile": 99.0,
         }
         for end, factor in (("", 1), ("_low", 1 - wide), ("_high", 1 + wide)):
-            row |= {f"answers_per_s{end}": rate * times * factor, f"requests_per_s{end}": rate * times * factor / 4}
+            row |= {
+                f"answers_per_s{end}": rate * times * factor,
+                f"requests_per_s{end}": rate * times * factor / 4,
+            }
             row[f"latency{end}_ms"] = 40.0 * factor
         rows.append({**row, "latency_limit_ms": 250.0, "shared": False, "threads": 1, **more})
     return rows
@@ -60,13 +66,25 @@ def close(figure, *_, **__) -> None:
 def run(tmp_path, monkeypatch):
     """run("inf2", rates=..., wide=..., **knobs): what 05 makes of that machine's records; its Results."""
 
-    def run(name: str, rates=None, wide=0.02, best=True, failed=(), work=(), rows=None, **knobs) -> Results:
+    def run(
+        name: str, rates=None, wide=0.02, best=True, failed=(), work=(), rows=None, **knobs
+    ) -> Results:
         monkeypatch.setattr("blipkit.cost.figures.show", close)
-        monkeypatch.setattr(host, "describe", lambda: {**MACHINES[name], "versions": {"transformers": "5.23.0"}})
+        monkeypatch.setattr(
+            host, "describe", lambda: {**MACHINES[name], "versions": {"transformers": "5.23.0"}}
+        )
         folder, rates = tmp_path / name, rates or ARMS[name]
-        made = [row for arm, rate in rates.items() for row in rows_of(arm, rate, wide, best, **dict(work))]
+        made = [
+            row
+            for arm, rate in rates.items()
+            for row in rows_of(arm, rate, wide, best, **dict(work))
+        ]
         Results(folder, "04_concurrency", name).write("concurrency", rows or made)
-        names = [*GATES, *(f"decisions {arm}" for arm in rates), *(f"parity {arm} pipeline" for arm in rates)]
+        names = [
+            *GATES,
+            *(f"decisions {arm}" for arm in rates),
+            *(f"parity {arm} pipeline" for arm in rates),
+        ]
         gates = [Gate(gate, "answer", "FAIL" if gate in failed else "PASS") for gate in names]
         Results(folder, "03_parity", name).write_gates(gates)
         Results(folder, "00_environment", name).write("environment", [MACHINES[name]])
@@ -86,8 +104,13 @@ def test_both_sides_measured_give_a_verdict_and_its_effects(run):
     gpu = run("gpu")
     inf2 = run("inf2", beside=[str(gpu.folder)], incumbent_utilisation=0.165)
     eager, compiled = inf2.read("savings")
-    assert eager["throughput_effect"] == pytest.approx(60 / 500) and compiled["throughput_effect"] == pytest.approx(0.5)
-    assert compiled["price_effect"] == pytest.approx(0.7582 / 1.006) and compiled["utilisation_effect"] == 0.5
+    assert eager["throughput_effect"] == pytest.approx(60 / 500) and compiled[
+        "throughput_effect"
+    ] == pytest.approx(0.5)
+    assert (
+        compiled["price_effect"] == pytest.approx(0.7582 / 1.006)
+        and compiled["utilisation_effect"] == 0.5
+    )
     assert eager["comparable"] and compiled["comparable"]
     saving = gate_of(inf2, "saving of inf2.xlarge")
     assert saving.status == "PASS" and saving.measured == pytest.approx(1 - 0.7582 / 1.006 / 2)
@@ -125,10 +148,22 @@ def test_the_fleet_and_the_payback_follow_the_knobs(run):
     gpu = run("gpu", cameras=200_000)
     (eager, compiled), beside = gpu.read("fleet"), [str(gpu.folder)]
     events = 200_000 * 96 / 86400
-    assert compiled["machines"] == -(-events // (250 / 4 * 0.33)) and eager["machines"] > 4 * compiled["machines"] - 4
+    assert (
+        compiled["machines"] == -(-events // (250 / 4 * 0.33))
+        and eager["machines"] > 4 * compiled["machines"] - 4
+    )
     assert gpu.read("payback")[0]["reason"].startswith("NOT-RUN")
-    assert run("inf2", beside=beside).read("payback")[0]["reason"].startswith("not stated: engineer_days")
-    spent = {"engineer_days": 5.0, "usd_per_engineer_day": 1000.0, "parallel_days": 7.0, "compile_hours": 1.0}
+    assert (
+        run("inf2", beside=beside)
+        .read("payback")[0]["reason"]
+        .startswith("not stated: engineer_days")
+    )
+    spent = {
+        "engineer_days": 5.0,
+        "usd_per_engineer_day": 1000.0,
+        "parallel_days": 7.0,
+        "compile_hours": 1.0,
+    }
     paid = run("inf2", beside=beside, one_off=spent).read("payback")
     assert all(row["one_off_usd"] > 5000 and row["months"] > 0 for row in paid)
 
@@ -154,7 +189,9 @@ def test_what_is_not_comparable_gets_no_verdict(run, change, said):
 def test_a_wide_interval_is_a_warning_with_the_minutes(run):
     """Half the interval's width above 10 % of the figure: WARN, and how much more load."""
     narrow, wide = (gate_of(run("gpu", wide=wide), "cost interval") for wide in (0.05, 0.2))
-    assert (narrow.status, wide.status) == ("PASS", "WARN") and narrow.measured == pytest.approx(0.05)
+    assert (narrow.status, wide.status) == ("PASS", "WARN") and narrow.measured == pytest.approx(
+        0.05
+    )
     assert wide.next.startswith("run 0.8 more minutes of load")
 
 
@@ -163,7 +200,11 @@ def test_published_figures_never_stand_in_a_verdict(run):
     gpu = run("gpu")
     assert {row["evidence"] for row in gpu.read("anchors")} == {"published"}
     assert {row["evidence"] for row in gpu.read("mixes")} == {"mixed options"}
-    a100 = next(row for row in gpu.read("anchors") if row["instance"] == "p4d.24xlarge" and row["answers_per_s"] == 729)
+    a100 = next(
+        row
+        for row in gpu.read("anchors")
+        if row["instance"] == "p4d.24xlarge" and row["answers_per_s"] == 729
+    )
     assert a100["usd_per_million"] == pytest.approx(21.957642 / 8 / 3600 / 729 * 1e6)
 
 

@@ -37,9 +37,15 @@ def test_anchors_take_a_chips_share_of_the_price(tmp_path):
     prices = choose_prices(study)
     rows = price_anchors(study, prices).rows
     a100 = next(row for row in rows if row["instance"] == "p4d.24xlarge")
-    hourly = next(price.usd_per_hour for price in prices.on_offer() if price.instance == "p4d.24xlarge")
+    hourly = next(
+        price.usd_per_hour for price in prices.on_offer() if price.instance == "p4d.24xlarge"
+    )
     assert a100["usd_per_million"] == pytest.approx(hourly / 8 / 3600 / a100["answers_per_s"] * 1e6)
     assert a100["p99_ms"] is None and {row["evidence"] for row in rows} == {"published"}
-    elsewhere = study_of(tmp_path, region="ap-northeast-1", incumbents=["g5.xlarge"], priced_as="g5.xlarge")
+    elsewhere = study_of(
+        tmp_path, region="ap-northeast-1", incumbents=["g5.xlarge"], priced_as="g5.xlarge"
+    )
     offered = {price.instance for price in choose_prices(elsewhere).on_offer()}
-    assert {row["instance"] for row in price_anchors(elsewhere, choose_prices(elsewhere)).rows} <= offered
+    assert {
+        row["instance"] for row in price_anchors(elsewhere, choose_prices(elsewhere)).rows
+    } <= offered

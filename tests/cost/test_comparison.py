@@ -12,7 +12,14 @@ BASIS = Basis("us-east-1", "on_demand", "measured", "m7i.large", "2026-07-20")
 
 
 def cost(**more) -> dict:
-    about = {"arm": "a", "servers": 2, "clients": 4, "best": True, "instance": "m7i.large", "state": "settled"}
+    about = {
+        "arm": "a",
+        "servers": 2,
+        "clients": 4,
+        "best": True,
+        "instance": "m7i.large",
+        "state": "settled",
+    }
     return priced_row(100.0, 1.0, latency_ms=10.0, percentile=90.0, **{**about, **more})
 
 
@@ -42,7 +49,9 @@ def test_a_published_folder_that_is_named_is_weighed_once(tmp_path, published):
     study = study_of(tmp_path / "here", beside=[str(published / "new")])
     study.results.write("cost", [])
     found = compare_systems(study, Pricing([], BASIS, "m", 1.0, shared=True))
-    assert [(row["arm"], row["weighed"], row["unlike"]) for row in found.rows] == [("new", True, "not recorded here")]
+    assert [(row["arm"], row["weighed"], row["unlike"]) for row in found.rows] == [
+        ("new", True, "not recorded here")
+    ]
 
 
 def test_savings_are_of_what_is_weighed_at_one_price_list(tmp_path):
@@ -60,7 +69,10 @@ def test_savings_are_of_what_is_weighed_at_one_price_list(tmp_path):
         ("g5.xlarge, eager", False),
     ]
     first = study.results.read("savings")[0]
-    assert first["price_effect"] == pytest.approx(0.7582 / 1.006) and first["utilisation_effect"] == 0.5
+    assert (
+        first["price_effect"] == pytest.approx(0.7582 / 1.006)
+        and first["utilisation_effect"] == 0.5
+    )
     assert 1 - first["saving"] == pytest.approx(0.7582 / 1.006 * 0.5 * 0.5)
     assert first["region"] == "us-east-1" and len(savings.pairs) == 2
 

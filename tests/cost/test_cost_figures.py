@@ -30,9 +30,13 @@ def test_the_formula_holds_every_setting_that_has_a_cost(shown):
     rows = [priced_row(rate, 1.0, servers=1, clients=1) for rate in (100.0, 200.0)]
     dead = priced_row(0.0, 1.0, within_target=None, servers=2, clients=2)
     idle = {**rows[1], "utilisation": 0.5, "usd_per_million": 2 * rows[1]["usd_per_million"]}
-    figures.draw_points([*rows, dead], [{**rows[1], "at": "operating point"}, {**idle, "at": "half idle"}])
+    figures.draw_points(
+        [*rows, dead], [{**rows[1], "at": "operating point"}, {**idle, "at": "half idle"}]
+    )
     ((caption, table, lines),) = shown
-    assert caption.startswith("A million good answers, by the formula. operating point: 1.39 USD; half idle: 2.78")
+    assert caption.startswith(
+        "A million good answers, by the formula. operating point: 1.39 USD; half idle: 2.78"
+    )
     assert len(table) == 4 and lines == 2 + 1 + 2
 
 
@@ -46,7 +50,10 @@ def test_costs_without_an_end_are_drawn_without_it(shown):
     """A throughput that may be zero has no dearest cost; its bar is there."""
     figures.draw_costs([made("cuda", wide=1.0, weighed=True), made("neuron", weighed=False)])
     ((caption, table, bars),) = shown
-    assert "arm of cuda on cuda machine: 0.931 USD" in caption and table[0]["usd_per_million_high"] is None
+    assert (
+        "arm of cuda on cuda machine: 0.931 USD" in caption
+        and table[0]["usd_per_million_high"] is None
+    )
     assert bars >= 2
 
 
@@ -63,6 +70,13 @@ def test_the_map_has_a_star_for_each_pair_that_was_measured(shown):
 
 def test_each_knob_has_its_bar(shown):
     """From one end to the other, with both figures in the caption."""
-    row = {"what": "usd_per_hour", "from": 1.0, "to": 2.0, "at_from": 3.0, "at_to": 6.0, "swing": 3.0}
+    row = {
+        "what": "usd_per_hour",
+        "from": 1.0,
+        "to": 2.0,
+        "at_from": 3.0,
+        "at_to": 6.0,
+        "swing": 3.0,
+    }
     figures.draw_sensitivity([row])
     assert shown == [("usd_per_hour from 3 to 6 USD", [row], 1)]

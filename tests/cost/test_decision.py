@@ -16,19 +16,31 @@ PRICES = {
     "incumbent": [find_price(TABLE, name, "us-east-1") for name in ("g5.xlarge", "g6.xlarge")],
 }
 PARITY, LOAD = ("decisions is NOT-RUN", "03_parity"), ("latency target is FAIL", "04_concurrency")
-FASTER, SLOWER, ALIKE = 900.0, 100.0, 300.0 * 0.7582 / 1.006  # answers/s that make Inf2 cheaper, dearer, as dear
+FASTER, SLOWER, ALIKE = (
+    900.0,
+    100.0,
+    300.0 * 0.7582 / 1.006,
+)  # answers/s that make Inf2 cheaper, dearer, as dear
 
 
 def decide(found, first_run=1.0, again=0.25):
     return weigh(found, PRICES, lambda folder, stems: first_run if folder is None else again)
 
 
-SIDE = {"absent": None, "whole": [], "no parity": [PARITY], "no load": [LOAD], "neither": [PARITY, LOAD]}
+SIDE = {
+    "absent": None,
+    "whole": [],
+    "no parity": [PARITY],
+    "no load": [LOAD],
+    "neither": [PARITY, LOAD],
+}
 WORK = {"alike": {}, "unlike": {"threads": 2, "weights_digest": "w2"}}
 TIMES = {FASTER: "move", SLOWER: "stay", ALIKE: NOT_ENOUGH}
 
 
-@pytest.mark.parametrize(("ours", "theirs", "work", "rate"), list(itertools.product(SIDE, SIDE, WORK, TIMES)))
+@pytest.mark.parametrize(
+    ("ours", "theirs", "work", "rate"), list(itertools.product(SIDE, SIDE, WORK, TIMES))
+)
 def test_every_combination_of_missing_evidence(ours, theirs, work, rate):
     """Both sides whole, asked alike and told apart: move or stay. Else each missing thing stands there once, with its price."""
     found, expected, hourly = [], [], {"neuron": 0.7582, "cuda": 1.006}
@@ -39,7 +51,9 @@ def test_every_combination_of_missing_evidence(ours, theirs, work, rate):
             like = {"threads": 1, "weights_digest": "w1"} | (WORK[work] if kind == "neuron" else {})
             answers = rate if kind == "neuron" else 300.0
             found.append(system(kind, answers, gaps=SIDE[state], like=like))
-            again = [f"blipkit run {profile} --only {stem} --only 05_cost" for _, stem in SIDE[state]]
+            again = [
+                f"blipkit run {profile} --only {stem} --only 05_cost" for _, stem in SIDE[state]
+            ]
             expected += [(command, 0.25, 0.25 * hourly[kind]) for command in again]
     if len(found) == 2 and work == "unlike":
         command = "blipkit run gpu --only 04_concurrency --only 05_cost --set common.threads=2"
@@ -62,7 +76,10 @@ def test_the_reason_for_a_move_names_both_sides_and_the_interval():
     assert said.startswith(
         "a good answer costs 75% less on inf2.xlarge (arm of neuron) than on g5.xlarge (arm of cuda)"
     )
-    assert "interval of the saving 74% to 76%" in said and decision["saving"]["incumbent"] == "g5.xlarge"
+    assert (
+        "interval of the saving 74% to 76%" in said
+        and decision["saving"]["incumbent"] == "g5.xlarge"
+    )
     assert "more on inf2.xlarge" in decide([system("neuron", SLOWER), system("cuda")])["because"][0]
 
 
@@ -77,7 +94,13 @@ def test_the_cheapest_incumbent_without_gaps_is_the_one_to_beat():
 
 
 @pytest.mark.parametrize(
-    "other", [{"kind": "rehearsal"}, {"kind": "cpu"}, {"instance": "trn1.2xlarge"}, {"usd_per_million": None}]
+    "other",
+    [
+        {"kind": "rehearsal"},
+        {"kind": "cpu"},
+        {"instance": "trn1.2xlarge"},
+        {"usd_per_million": None},
+    ],
 )
 def test_what_was_not_measured_on_the_candidate_is_no_evidence_for_it(other):
     """A rehearsal, a CPU, another instance and a setting without one good answer leave the run missing."""
@@ -93,10 +116,14 @@ def test_an_interval_that_holds_zero_says_how_much_longer():
         1 - 1 / 1.04
     )  # how far both reach, over how far they are apart
     assert ours["hours"] == pytest.approx((times**2 - 1) * 10 / 3600, rel=1e-6) == theirs["hours"]
-    assert [one["usd"] for one in (ours, theirs)] == pytest.approx([usd * ours["hours"] for usd in (0.7582, 1.006)])
+    assert [one["usd"] for one in (ours, theirs)] == pytest.approx(
+        [usd * ours["hours"] for usd in (0.7582, 1.006)]
+    )
     words = shlex.split(ours["command"])
     assert words[:3] == ["blipkit", "run", "inf2"] and "concurrency.servers=[2]" in words
-    seconds = next(int(word.partition("=")[2]) for word in words if word.startswith("concurrency.seconds"))
+    seconds = next(
+        int(word.partition("=")[2]) for word in words if word.startswith("concurrency.seconds")
+    )
     assert seconds == pytest.approx(10 + 3600 * ours["hours"], abs=1)
     longer = [system("neuron", ALIKE * 1.04, 0.1 / times), system("cuda", wide=0.1 / times)]
     assert decide(longer)["answer"] == "move"
@@ -104,9 +131,14 @@ def test_an_interval_that_holds_zero_says_how_much_longer():
 
 def test_costs_that_cannot_be_told_apart_do_not_ask_for_years():
     """The very same cost, or an interval without an end: a day at most, and that it would not tell."""
-    for found in ([system("neuron", ALIKE), system("cuda")], [system("neuron", ALIKE * 2, 1.0), system("cuda")]):
+    for found in (
+        [system("neuron", ALIKE), system("cuda")],
+        [system("neuron", ALIKE * 2, 1.0), system("cuda")],
+    ):
         decision = decide(found)
-        assert decision["answer"] == NOT_ENOUGH and {m["hours"] for m in decision["missing"]} == {LONGEST_H}
+        assert decision["answer"] == NOT_ENOUGH and {m["hours"] for m in decision["missing"]} == {
+            LONGEST_H
+        }
         assert "not even a day of load would tell" in decision["because"][-1]
 
 
@@ -142,8 +174,14 @@ def test_a_verdict_rests_on_both_sides_and_its_interval(drawn):
     """Move only where the saving's lower end is above zero, stay only where its upper end is below; both sides without gaps."""
     decision, found = decide(systems_of(drawn)), systems_of(drawn)
     if decision["answer"] != NOT_ENOUGH:
-        assert {s["kind"] for s in found if not s["gaps"]} == {"neuron", "cuda"} and not decision["missing"]
-        end = decision["saving"]["saving_low"] if decision["answer"] == "move" else -decision["saving"]["saving_high"]
+        assert {s["kind"] for s in found if not s["gaps"]} == {"neuron", "cuda"} and not decision[
+            "missing"
+        ]
+        end = (
+            decision["saving"]["saving_low"]
+            if decision["answer"] == "move"
+            else -decision["saving"]["saving_high"]
+        )
         assert end > 0
     else:
         assert decision["missing"]
@@ -155,5 +193,7 @@ def test_hours_are_those_that_the_notebooks_took(tmp_path):
     (tmp_path / "run.json").write_text(
         '{"notebooks": {"03_parity": {"seconds": 360}, "04_concurrency": {"seconds": 720}}}'
     )
-    assert hours_taken(str(tmp_path), ["03_parity"]) == 0.1 and hours_taken(str(tmp_path), []) == pytest.approx(0.3)
+    assert hours_taken(str(tmp_path), ["03_parity"]) == 0.1 and hours_taken(
+        str(tmp_path), []
+    ) == pytest.approx(0.3)
     assert hours_taken(str(tmp_path), ["05_cost"]) is None

@@ -29,7 +29,9 @@ def price(instance, option="on_demand", region="us-east-1"):
 
 def test_a_million_answers_by_hand():
     """At 3.6 USD/h and 100 answers a second, a million answers take 10,000 s and cost 10 USD; half idle, 20 USD."""
-    assert usd_per_million(3.6, 100) == pytest.approx(10) and usd_per_million(3.6, 100, 0.5) == pytest.approx(20)
+    assert usd_per_million(3.6, 100) == pytest.approx(10) and usd_per_million(
+        3.6, 100, 0.5
+    ) == pytest.approx(20)
 
 
 @given(POSITIVE, POSITIVE, st.floats(1.1, 10))
@@ -53,20 +55,29 @@ def test_only_good_answers_count():
     assert priced_row(100.0, 3.6, within_target=0.8)["usd_per_million"] == pytest.approx(12.5)
     assert priced_row(100.0, 3.6, within_target=0.0)["usd_per_million"] is None
     nothing = priced_row(0.0, 3.6, within_target=None)
-    assert nothing["half_width"] is nothing["usd_per_million"] is None and nothing["good_per_s"] == 0
+    assert (
+        nothing["half_width"] is nothing["usd_per_million"] is None and nothing["good_per_s"] == 0
+    )
 
 
 def test_a_wide_interval_says_how_much_longer():
     """An interval of 20 % to either side needs four times the load: 3 times 10 s more; a narrow one nothing."""
-    wide, narrow = (priced_row(100.0, 1.0, low=100 - w, high=100 + w, seconds=10.0) for w in (20, 5))
+    wide, narrow = (
+        priced_row(100.0, 1.0, low=100 - w, high=100 + w, seconds=10.0) for w in (20, 5)
+    )
     assert wide["half_width"] == pytest.approx(0.2) and wide["minutes_more"] == pytest.approx(0.5)
     assert narrow["minutes_more"] == 0 and minutes_more(wide | {"runs": 3}, 2) == pytest.approx(1.5)
 
 
 @given(POSITIVE, POSITIVE, POSITIVE, POSITIVE, SHARE, SHARE, SHARE, SHARE)
-def test_the_three_effects_multiply_back(usd_a, usd_b, rate_a, rate_b, good_a, good_b, busy_a, busy_b):
+def test_the_three_effects_multiply_back(
+    usd_a, usd_b, rate_a, rate_b, good_a, good_b, busy_a, busy_b
+):
     """Price, throughput and utilisation effect give the cost ratio and nothing else, whatever the machines."""
-    a, b = priced_row(rate_a, usd_a, within_target=good_a), priced_row(rate_b, usd_b, within_target=good_b)
+    a, b = (
+        priced_row(rate_a, usd_a, within_target=good_a),
+        priced_row(rate_b, usd_b, within_target=good_b),
+    )
     found = savings(a, b, (busy_a, busy_b))
     ratio = math.prod(found[f"{name}_effect"] for name in ("price", "throughput", "utilisation"))
     costs = [usd_per_million(u, r * g, busy) for u, r, g, busy in ((usd_a, rate_a, good_a, busy_a), (usd_b, rate_b, good_b, busy_b))]  # fmt: skip
@@ -84,7 +95,11 @@ def test_the_savings_interval_grows_with_both(rate_a, rate_b, wide_a, wide_b, mo
 
     narrow, wide = both(0), both(more)
     assert (
-        wide["saving_low"] <= narrow["saving_low"] <= narrow["saving"] <= narrow["saving_high"] <= wide["saving_high"]
+        wide["saving_low"]
+        <= narrow["saving_low"]
+        <= narrow["saving"]
+        <= narrow["saving_high"]
+        <= wide["saving_high"]
     )
 
 
@@ -93,8 +108,12 @@ def test_the_needed_ratio_gives_the_target(candidate, incumbent, rate, target):
     """A candidate with just the needed throughput saves just the target, and so does the needed price at equal throughput."""
     ratio = needed_throughput_ratio(candidate, incumbent, target)
     dear = usd_per_million(incumbent.usd_per_hour, rate)
-    assert saving(usd_per_million(candidate.usd_per_hour, rate * ratio), dear) == pytest.approx(target)
-    assert saving(candidate.usd_per_hour, needed_incumbent_price(candidate, target)) == pytest.approx(target)
+    assert saving(usd_per_million(candidate.usd_per_hour, rate * ratio), dear) == pytest.approx(
+        target
+    )
+    assert saving(
+        candidate.usd_per_hour, needed_incumbent_price(candidate, target)
+    ) == pytest.approx(target)
 
 
 @pytest.mark.parametrize(
@@ -121,20 +140,28 @@ def test_which_baseline_gives_83_percent(gpu, usd, at_equal, on_demand, reserved
     assert saving(price("inf2.xlarge").usd_per_hour, usd) == pytest.approx(at_equal, abs=0.006)
     options = {"on_demand": on_demand, "reserved_effective_term_unstated": reserved, "spot": spot}
     for option, ratio in options.items():
-        assert needed_throughput_ratio(price("inf2.xlarge", option), other, 0.83) == pytest.approx(ratio, abs=0.0051)
+        assert needed_throughput_ratio(price("inf2.xlarge", option), other, 0.83) == pytest.approx(
+            ratio, abs=0.0051
+        )
 
 
-@pytest.mark.parametrize(("region", "usd"), [("us-east-1", 4.46), ("ap-northeast-1", 6.69), ("eu-west-1", 5.58)])
+@pytest.mark.parametrize(
+    ("region", "usd"), [("us-east-1", 4.46), ("ap-northeast-1", 6.69), ("eu-west-1", 5.58)]
+)
 def test_the_price_of_a_gpu_that_gives_83_percent_at_equal_throughput(region, usd):
     """In each region, from the committed table."""
-    assert needed_incumbent_price(price("inf2.xlarge", region=region), 0.83) == pytest.approx(usd, abs=0.006)
+    assert needed_incumbent_price(price("inf2.xlarge", region=region), 0.83) == pytest.approx(
+        usd, abs=0.006
+    )
 
 
 def test_a_fleet_by_hand():
     """100,000 cameras with 96 events a day ask 111 times a second: at 20 a second, half busy, 12 machines at 1 USD/h."""
     row = fleet(priced_row(80.0, 1.0, requests=20.0), 100_000, 96, 0.5)
     assert (round(row["events_per_s"], 1), row["machines"]) == (111.1, 12)
-    assert row["usd_per_month"] == 12 * 730 and row["usd_per_camera_year"] == pytest.approx(12 * 8760 / 100_000)
+    assert row["usd_per_month"] == 12 * 730 and row["usd_per_camera_year"] == pytest.approx(
+        12 * 8760 / 100_000
+    )
     assert row["usd_per_camera_year"] == 12 * row["usd_per_camera_month"]
     assert fleet(priced_row(0.0, 1.0, requests=0.0), 10, 1, 1.0)["machines"] is None
 
@@ -145,11 +172,23 @@ def test_a_fleet_carries_its_events(requests, cameras, events, busy):
     row = fleet(priced_row(requests, 1.0, requests=requests), cameras, events, busy)
     assume(row["machines"] < 10**9)
     carried = requests * busy
-    assert (row["machines"] - 1) * carried < row["events_per_s"] <= row["machines"] * carried * (1 + 1e-9)
+    assert (
+        (row["machines"] - 1) * carried
+        < row["events_per_s"]
+        <= row["machines"] * carried * (1 + 1e-9)
+    )
 
 
-ONE_OFF = {"engineer_days": 10.0, "usd_per_engineer_day": 800.0, "parallel_days": 10.0, "compile_hours": 5.0}
-OURS, THEIRS = {"machines": 2, "usd_per_month": 2 * 730.0}, {"machines": 4, "usd_per_month": 4 * 730.0}
+ONE_OFF = {
+    "engineer_days": 10.0,
+    "usd_per_engineer_day": 800.0,
+    "parallel_days": 10.0,
+    "compile_hours": 5.0,
+}
+OURS, THEIRS = (
+    {"machines": 2, "usd_per_month": 2 * 730.0},
+    {"machines": 4, "usd_per_month": 4 * 730.0},
+)
 
 
 def test_payback_by_hand():
@@ -172,5 +211,9 @@ def test_what_saves_nothing_is_never_paid_back():
 
 def test_the_widest_swing_comes_first():
     """Each knob alone, the others at their base; a range without width has no swing."""
-    rows = sensitivity(lambda a, b, c: a * b + c, {"a": 1, "b": 2, "c": 0}, {"a": (1, 1), "b": (0, 3), "c": (-5, 5)})
+    rows = sensitivity(
+        lambda a, b, c: a * b + c,
+        {"a": 1, "b": 2, "c": 0},
+        {"a": (1, 1), "b": (0, 3), "c": (-5, 5)},
+    )
     assert [(r["what"], r["at_from"], r["at_to"], r["swing"]) for r in rows] == [("c", -3, 7, 10), ("b", 0, 3, 3), ("a", 2, 2, 0)]  # fmt: skip

@@ -12,17 +12,34 @@ boto3 = pytest.importorskip("boto3")
 from botocore.stub import Stubber  # noqa: E402
 
 PRICES = {"inf2.xlarge": "0.9000000000", "g4dn.xlarge": "0.5260000000"}
-KEPT = ("inf2.xlarge,us-east-1,on_demand", "inf2.xlarge,us-east-1,spot", "g4dn.xlarge,us-east-1,on_demand")
+KEPT = (
+    "inf2.xlarge,us-east-1,on_demand",
+    "inf2.xlarge,us-east-1,spot",
+    "g4dn.xlarge,us-east-1,on_demand",
+)
 
 
 def product(instance, usd, region="us-east-1", unit="Hrs", currency="USD", **attributes) -> str:
     """One product as AWS's price list has it: JSON in a text, its prices texts, too."""
     rate = {"unit": unit, "pricePerUnit": {currency: usd}, "rateCode": "X.JRTCKXETXF.6YS6EN2CT7"}
-    shown = {"instanceType": instance, "regionCode": region, "operatingSystem": "Linux", "tenancy": "Shared"}
+    shown = {
+        "instanceType": instance,
+        "regionCode": region,
+        "operatingSystem": "Linux",
+        "tenancy": "Shared",
+    }
     shown |= {"preInstalledSw": "NA", "capacitystatus": "Used", "vcpu": "4", "memory": "16 GiB"}
-    terms = {"OnDemand": {"X.JRTCKXETXF": {"priceDimensions": {rate["rateCode"]: rate}, "termAttributes": {}}}}
+    terms = {
+        "OnDemand": {
+            "X.JRTCKXETXF": {"priceDimensions": {rate["rateCode"]: rate}, "termAttributes": {}}
+        }
+    }
     return json.dumps(
-        {"product": {"sku": "X", "attributes": shown | attributes}, "serviceCode": "AmazonEC2", "terms": terms}
+        {
+            "product": {"sku": "X", "attributes": shown | attributes},
+            "serviceCode": "AmazonEC2",
+            "terms": terms,
+        }
     )
 
 
@@ -38,16 +55,24 @@ def table(tmp_path):
 @pytest.fixture
 def asked():
     """asked(instance, *pages of products): answer the next request so, and hold it against what must be asked."""
-    client = boto3.client("pricing", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+    client = boto3.client(
+        "pricing", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
     stubber = Stubber(client)
 
     def ask(instance, *pages):
         wanted = {**FILTERS, "instanceType": instance, "regionCode": "us-east-1"}
-        filters = [{"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in wanted.items()]
+        filters = [
+            {"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in wanted.items()
+        ]
         for number, page in enumerate(pages):
-            expected = {"ServiceCode": "AmazonEC2", "Filters": filters} | ({"NextToken": str(number)} if number else {})
+            expected = {"ServiceCode": "AmazonEC2", "Filters": filters} | (
+                {"NextToken": str(number)} if number else {}
+            )
             more = {"NextToken": str(number + 1)} if number + 1 < len(pages) else {}
-            stubber.add_response("get_products", {"PriceList": page, "FormatVersion": "aws_v1", **more}, expected)
+            stubber.add_response(
+                "get_products", {"PriceList": page, "FormatVersion": "aws_v1", **more}, expected
+            )
 
     with stubber:
         yield ask, client, stubber
@@ -64,8 +89,12 @@ def test_every_on_demand_price_is_asked_for_and_the_rest_stays(table, asked):
     assert [(c["instance"], c["before"], c["after"]) for c in changes] == [("inf2.xlarge", 0.7582, 0.9), ("g4dn.xlarge", 0.526, 0.526)]  # fmt: skip
     after = table.read_text().splitlines()
     assert after[0] == before[0] and after[2] == before[2] and "spot" in after[2]
-    new = {price.instance: price for price in load_prices(table=table) if price.option == "on_demand"}
-    assert new["inf2.xlarge"].usd_per_hour == 0.9 and {p.as_of for p in new.values()} == {"2026-11-22"}
+    new = {
+        price.instance: price for price in load_prices(table=table) if price.option == "on_demand"
+    }
+    assert new["inf2.xlarge"].usd_per_hour == 0.9 and {p.as_of for p in new.values()} == {
+        "2026-11-22"
+    }
     assert "AWS Price List" in new["g4dn.xlarge"].source
 
 
@@ -74,7 +103,10 @@ def test_every_on_demand_price_is_asked_for_and_the_rest_stays(table, asked):
     [
         ([], r"has 0 prices \[\]; expected one"),
         ([product("inf2.xlarge", "0.0000000000")], "has 0 prices"),
-        ([product("inf2.xlarge", "0.9"), product("inf2.xlarge", "0.8")], r"has 2 prices \[0.9, 0.8\]; expected one"),
+        (
+            [product("inf2.xlarge", "0.9"), product("inf2.xlarge", "0.8")],
+            r"has 2 prices \[0.9, 0.8\]; expected one",
+        ),
         ([product("inf2.xlarge", "0.9"), product("inf2.xlarge", "0.9")], "has 2 prices"),
         ([product("inf2.xlarge", "5.1", unit="Quantity")], "has 0 prices"),
         ([product("inf2.xlarge", "5.1", currency="CNY")], "has 0 prices"),
@@ -90,7 +122,9 @@ def test_anything_but_one_price_is_refused(table, asked, products, message):
     ask("inf2.xlarge", products)
     with pytest.raises(BlipkitError, match=f"inf2.xlarge, us-east-1: AWS's list {message}"):
         refresh(client, table)
-    assert table.read_bytes() == before and [p.name for p in table.parent.iterdir()] == ["prices.csv"]
+    assert table.read_bytes() == before and [p.name for p in table.parent.iterdir()] == [
+        "prices.csv"
+    ]
 
 
 def test_a_refusal_halfway_changes_nothing(table, asked):
@@ -99,7 +133,10 @@ def test_a_refusal_halfway_changes_nothing(table, asked):
     before = table.read_bytes()
     ask("inf2.xlarge", [product("inf2.xlarge", "0.9")])
     stubber.add_client_error("get_products", "AccessDeniedException", "not yours")
-    with pytest.raises(BlipkitError, match="g4dn.xlarge, us-east-1: .*not yours.*pricing:GetProducts; .*is as it was"):
+    with pytest.raises(
+        BlipkitError,
+        match="g4dn.xlarge, us-east-1: .*not yours.*pricing:GetProducts; .*is as it was",
+    ):
         refresh(client, table)
     assert table.read_bytes() == before
 

@@ -16,7 +16,9 @@ def line(usd="1", day="2026-01-01", more=""):
 def test_every_price_has_a_source_and_a_date():
     """The committed table is dated and sourced, row by row."""
     table = load_prices()
-    assert len(table) > 100 and all(p.source and p.as_of[:2] == "20" and p.usd_per_hour > 0 for p in table)
+    assert len(table) > 100 and all(
+        p.source and p.as_of[:2] == "20" and p.usd_per_hour > 0 for p in table
+    )
 
 
 @pytest.mark.parametrize(
@@ -30,11 +32,20 @@ def test_every_price_has_a_source_and_a_date():
         (HEADER + line(day="2026-13-01"), "as_of is '2026-13-01'"),
         (HEADER + line().replace(",s,", ",,"), "source is ''; String should have at least 1"),
         (HEADER + line().replace(",4,16,", ",0,16,"), "vcpu is '0'; expected greater than 0"),
-        (HEADER + line() + line("2"), r"line 3: a r on_demand stands in .*line 2 already; keep one"),
+        (
+            HEADER + line() + line("2"),
+            r"line 3: a r on_demand stands in .*line 2 already; keep one",
+        ),
         (HEADER + line(more=",7"), "more cells than columns"),
         (HEADER + "a,r,on_demand\n", "line 2: usd_per_hour is None; expected a valid number"),
-        (HEADER.replace("usd_per", "eur_per") + line(), "usd_per_hour is 'missing'; Field required"),
-        (HEADER.replace("as_of", "as_of,currency") + line(more=",EUR"), "currency is 'EUR'; expected 'USD'"),
+        (
+            HEADER.replace("usd_per", "eur_per") + line(),
+            "usd_per_hour is 'missing'; Field required",
+        ),
+        (
+            HEADER.replace("as_of", "as_of,currency") + line(more=",EUR"),
+            "currency is 'EUR'; expected 'USD'",
+        ),
     ],
 )
 def test_a_bad_price_is_refused_with_its_line(tmp_path, text, message):
@@ -48,14 +59,21 @@ def test_a_bad_price_is_refused_with_its_line(tmp_path, text, message):
 def test_own_prices_are_added_and_may_not_stand_twice(tmp_path):
     """A committed rate or another cloud's machine is found like any other; a key of the table is refused."""
     own = tmp_path / "own.csv"
-    own.write_text(HEADER + line("0.4").replace("a,r,on_demand", "inf2.xlarge,us-east-1,three_years"))
-    assert find_price(load_prices(own), "inf2.xlarge", "us-east-1", "three_years").usd_per_hour == 0.4
+    own.write_text(
+        HEADER + line("0.4").replace("a,r,on_demand", "inf2.xlarge,us-east-1,three_years")
+    )
+    assert (
+        find_price(load_prices(own), "inf2.xlarge", "us-east-1", "three_years").usd_per_hour == 0.4
+    )
     own.write_text(HEADER + line("0.4").replace("a,r,", "inf2.xlarge,us-east-1,"))
     with pytest.raises(
-        BadInput, match="own.csv, line 2: inf2.xlarge us-east-1 on_demand stands in .*prices.csv, line 2"
+        BadInput,
+        match="own.csv, line 2: inf2.xlarge us-east-1 on_demand stands in .*prices.csv, line 2",
     ):
         load_prices(own)
-    with pytest.raises(BadInput, match="nowhere.csv: .*expected a CSV file with the columns of params/prices.csv"):
+    with pytest.raises(
+        BadInput, match="nowhere.csv: .*expected a CSV file with the columns of params/prices.csv"
+    ):
         load_prices(tmp_path / "nowhere.csv")
 
 
@@ -94,7 +112,11 @@ def test_the_headline_rates_stand_in_the_table(headline):
     """On demand in three regions, the spot median in two, and the reserved rate, as AWS and its mirrors publish them."""
     instance, *rates = headline.split()
     regions = [*((r, "on_demand") for r in ("us-east-1", "ap-northeast-1", "eu-west-1"))]
-    regions += [("us-east-1", "spot"), ("us-west-2", "spot"), ("us-east-1", "reserved_effective_term_unstated")]
+    regions += [
+        ("us-east-1", "spot"),
+        ("us-west-2", "spot"),
+        ("us-east-1", "reserved_effective_term_unstated"),
+    ]
     table = load_prices()
     for (region, option), rate in zip(regions, rates, strict=True):
         if rate == "-":
@@ -105,7 +127,9 @@ def test_the_headline_rates_stand_in_the_table(headline):
             assert find_price(table, instance, region, option).usd_per_hour == pytest.approx(float(rate), abs=0.51 * 10**-digits)  # fmt: skip
 
 
-@pytest.mark.parametrize(("days", "status"), [(0, "PASS"), (OLD_DAYS, "PASS"), (OLD_DAYS + 1, "WARN")])
+@pytest.mark.parametrize(
+    ("days", "status"), [(0, "PASS"), (OLD_DAYS, "PASS"), (OLD_DAYS + 1, "WARN")]
+)
 def test_only_prices_in_use_are_judged_by_their_age(days, status):
     """The older of a row's dates decides; rows that a run does not use may be as old as they like."""
     used = [find_price(load_prices(), name, "us-east-1") for name in ("inf2.xlarge", "g5.xlarge")]

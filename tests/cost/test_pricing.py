@@ -31,13 +31,19 @@ def test_prices_are_those_that_the_knobs_name(tmp_path):
     knobs = {"incumbents": ["g5.xlarge"], "priced_as": "g5.xlarge", "region": "ap-northeast-1"}
     prices = choose_prices(study_of(tmp_path, **knobs))
     assert list(prices.used) == ["inf2.xlarge", "g5.xlarge"]
-    assert {(price.region, price.option) for price in prices.on_offer()} == {("ap-northeast-1", "on_demand")}
+    assert {(price.region, price.option) for price in prices.on_offer()} == {
+        ("ap-northeast-1", "on_demand")
+    }
     assert [gate.gate for gate in prices.gates()] == ["price age"]
 
 
 def test_every_setting_is_priced_but_those_without_a_model(tmp_path):
     """The null arm is the kit's own overhead; its rows have no cost."""
-    rows = [setting(1, 1, 100.0), setting(2, 4, 300.0, best=True), setting(2, 4, 9e9, arm="null float32")]
+    rows = [
+        setting(1, 1, 100.0),
+        setting(2, 4, 300.0, best=True),
+        setting(2, 4, 9e9, arm="null float32"),
+    ]
     study, pricing = priced_study(tmp_path, rows)
     assert [row["answers_per_s"] for row in study.results.read("cost")] == [100.0, 300.0]
     assert pricing.best["clients"] == 4 and pricing.single["clients"] == 1
@@ -54,7 +60,9 @@ def test_saturation_is_the_most_answers_whatever_the_wait(tmp_path):
     assert idle["usd_per_million"] == pytest.approx(2 * operating["usd_per_million"])
     study, pricing = priced_study(tmp_path / "missed", [{**row, "best": False} for row in rows])
     assert [row["at"] for row in price_points(study, pricing).rows] == ["saturation"]
-    assert [(gate.gate, gate.status) for gate in pricing.gates()] == [("dollars per million answers", "NOT-RUN")]
+    assert [(gate.gate, gate.status) for gate in pricing.gates()] == [
+        ("dollars per million answers", "NOT-RUN")
+    ]
 
 
 def test_without_records_of_04_the_chapter_is_skipped(tmp_path):
@@ -74,11 +82,16 @@ def test_rows_of_an_older_kit_leave_the_gates_not_run(tmp_path, capsys, kept_by)
         assert "within_target" not in json.loads(text.splitlines()[0])
     study = study_of(tmp_path, replay=str(OLDER))
     pricing = price_settings(study, choose_prices(study))
-    assert pricing.best is pricing.peak is pricing.single is None and study.results.lacking == {"concurrency"}
+    assert pricing.best is pricing.peak is pricing.single is None and study.results.lacking == {
+        "concurrency"
+    }
     assert {gate.status for gate in pricing.gates()} == {"NOT-RUN"}
     points = price_points(study, pricing)
     for one in (points, pricing):
         one.table()
     points.figure()
     said = capsys.readouterr().out
-    assert "of an older kit, without placement" in said and "Every setting, priced: not recorded" in said
+    assert (
+        "of an older kit, without placement" in said
+        and "Every setting, priced: not recorded" in said
+    )

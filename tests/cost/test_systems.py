@@ -2,7 +2,16 @@ import pytest
 from made_up import make
 
 from blipkit.cost.prices import find_price, load_prices
-from blipkit.cost.systems import LIKE, differences, find_results, gaps, is_instance, labels, systems, unlike
+from blipkit.cost.systems import (
+    LIKE,
+    differences,
+    find_results,
+    gaps,
+    is_instance,
+    labels,
+    systems,
+    unlike,
+)
 from blipkit.errors import BadInput
 from blipkit.machine.host import machine_kind
 from blipkit.records.gates import Gate
@@ -10,7 +19,8 @@ from blipkit.records.results import Results
 
 
 @pytest.mark.parametrize(
-    ("gpus", "neuron", "kind"), [([], [], "cpu"), (["NVIDIA A10G"], [], "cuda"), ([], ["neuron0"], "neuron")]
+    ("gpus", "neuron", "kind"),
+    [([], [], "cpu"), (["NVIDIA A10G"], [], "cuda"), ([], ["neuron0"], "neuron")],
 )
 def test_a_machine_is_what_its_devices_are(gpus, neuron, kind):
     """Neuron devices and GPUs tell what a record was measured on."""
@@ -41,7 +51,13 @@ def test_a_price_is_an_assumption_unless_the_machine_shows_its_parts(machine, in
 
 
 ARM = "neuron none"
-WHOLE = [f"parity {ARM} pipeline", f"decisions {ARM}", "answers under load", "requests conserved", "latency target"]
+WHOLE = [
+    f"parity {ARM} pipeline",
+    f"decisions {ARM}",
+    "answers under load",
+    "requests conserved",
+    "latency target",
+]
 ON_NEURON = [*WHOLE, "execution parity", "execution load", "platform_support"]
 ROW = {"arm": ARM, "state": "settled", "evidence": "measured", "machine": "m", "instance": "i"}
 
@@ -50,8 +66,14 @@ def test_a_system_whose_gates_pass_has_no_gap():
     """On Neuron its executions must be proven and the platform's support shown, whatever that says; elsewhere not."""
     passed = [Gate(name, "answer", "PASS") for name in WHOLE]
     assert gaps(ROW, "cuda", passed) == []
-    assert [stem for _, stem in gaps(ROW, "neuron", passed)] == ["03_parity", "04_concurrency", "00_environment"]
-    shown = [Gate(name, "answer", "PASS") for name in ON_NEURON[:-1]] + [Gate("platform_support", "answer", "WARN")]
+    assert [stem for _, stem in gaps(ROW, "neuron", passed)] == [
+        "03_parity",
+        "04_concurrency",
+        "00_environment",
+    ]
+    shown = [Gate(name, "answer", "PASS") for name in ON_NEURON[:-1]] + [
+        Gate("platform_support", "answer", "WARN")
+    ]
     assert gaps(ROW, "neuron", shown) == []
 
 
@@ -59,7 +81,10 @@ def test_a_system_whose_gates_pass_has_no_gap():
 @pytest.mark.parametrize("name", ON_NEURON)
 def test_each_gate_of_a_system_can_keep_it_out(name, status):
     """Even a warning does, as drawn scenes earn on a checkpoint that was not trained on them; it is named with what to do."""
-    gates = [Gate(one, "answer", status if one == name else "PASS", reason="why", next="do so") for one in ON_NEURON]
+    gates = [
+        Gate(one, "answer", status if one == name else "PASS", reason="why", next="do so")
+        for one in ON_NEURON
+    ]
     found = gaps(ROW, "neuron", gates)
     if (name, status) == ("platform_support", "WARN"):
         assert found == []
@@ -87,20 +112,27 @@ def test_only_its_own_failures_keep_a_system_out(gate, keeps_out):
     ("row", "said"),
     [
         ({"state": "unsettled"}, "the throughput of neuron none is unsettled"),
-        ({"evidence": "measured, priced by assumption"}, "m is priced as i: measured, priced by assumption"),
+        (
+            {"evidence": "measured, priced by assumption"},
+            "m is priced as i: measured, priced by assumption",
+        ),
         ({"evidence": "rehearsal"}, "m is priced as i: rehearsal"),
     ],
 )
 def test_a_row_that_is_not_wholly_measured_is_kept_out(row, said):
     """Unsettled throughput, an assumed price and a rehearsal are no evidence."""
-    assert [why for why, _ in gaps(ROW | row, "cuda", [Gate(name, "answer", "PASS") for name in WHOLE])] == [said]
+    assert [
+        why for why, _ in gaps(ROW | row, "cuda", [Gate(name, "answer", "PASS") for name in WHOLE])
+    ] == [said]
 
 
 @pytest.mark.parametrize("name", LIKE)
 def test_only_like_is_compared_with_like(name):
     """Each thing that changes the work is named with the first one's value; the same work is comparable."""
     same = {"like": dict.fromkeys(LIKE, 1)}
-    assert unlike(same, same) == {} and unlike(same, {"like": {**same["like"], name: 2}}) == {name: 1}
+    assert unlike(same, same) == {} and unlike(same, {"like": {**same["like"], name: 2}}) == {
+        name: 1
+    }
 
 
 def test_results_are_found_by_name_or_path(tmp_path, monkeypatch):
@@ -122,7 +154,10 @@ def test_systems_are_the_best_settings_of_each_folder(tmp_path):
     for name, gpus in (("gpu", ["NVIDIA A10G"]), ("cpu", [])):
         out = Results(tmp_path / name, "05_cost")
         out.write("environment", [{"gpus": gpus, "neuron_devices": []}])
-        cells = [{"arm": "eager float32", "servers": s, "clients": s, "best": s == 2, "instance": "i"} for s in (1, 2)]
+        cells = [
+            {"arm": "eager float32", "servers": s, "clients": s, "best": s == 2, "instance": "i"}
+            for s in (1, 2)
+        ]
         out.write("cost", cells)
         folders.append(out)
     found = systems(folders)
@@ -132,7 +167,12 @@ def test_systems_are_the_best_settings_of_each_folder(tmp_path):
 
 def test_differences_come_most_important_first(tmp_path):
     """Digests, the knobs that say what was asked, the machine, its libraries, then the rest; what is shared is left out."""
-    a = make(tmp_path / "a", [("g", "PASS")], common={"seed": 3, "arms": ["x"]}, parity={"frames": 8, "only_a": 1.5})
+    a = make(
+        tmp_path / "a",
+        [("g", "PASS")],
+        common={"seed": 3, "arms": ["x"]},
+        parity={"frames": 8, "only_a": 1.5},
+    )
     b = make(
         tmp_path / "b",
         [("g", "PASS")],
@@ -161,7 +201,9 @@ def test_any_number_of_folders_is_told_apart(tmp_path):
     """Labels are profile and machine, numbered where two are alike; one folder differs from nothing."""
     folders = [make(tmp_path / name, common={"seed": seed}) for seed, name in enumerate("abc")]
     assert labels(folders) == ["p on m", "p on m (2)", "p on m (3)"]
-    assert differences(folders) == [{"what": "common.seed", "p on m": "0", "p on m (2)": "1", "p on m (3)": "2"}]
+    assert differences(folders) == [
+        {"what": "common.seed", "p on m": "0", "p on m (2)": "1", "p on m (3)": "2"}
+    ]
     assert differences(folders[:1]) == [] and differences([]) == []
 
 
@@ -170,4 +212,6 @@ def test_two_checkpoints_in_one_folder_are_both_named(tmp_path):
     a, b = (make(tmp_path / name, [("g", "PASS"), ("h", "PASS")]) for name in "ab")
     path = b / "records/gates_03_parity.jsonl"
     path.write_text(path.read_text().replace('"w1"', '"w0"', 1))
-    assert differences([a, b]) == [{"what": "weights digest", "p on m": "w1", "p on m (2)": "w0, w1"}]
+    assert differences([a, b]) == [
+        {"what": "weights digest", "p on m": "w1", "p on m (2)": "w0, w1"}
+    ]

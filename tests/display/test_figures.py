@@ -21,7 +21,10 @@ def test_a_figure_is_inline_svg_with_words(shown):
     ax.plot([1, 2], [3, 4])
     figures.show(figure, 'p99 rises from 3 to 4 "ms"', [{"x": 1, "y": 3.0}])
     ((markup, text),) = shown
-    assert text == 'p99 rises from 3 to 4 "ms"' and 'alt="p99 rises from 3 to 4 &quot;ms&quot;"' in markup
+    assert (
+        text == 'p99 rises from 3 to 4 "ms"'
+        and 'alt="p99 rises from 3 to 4 &quot;ms&quot;"' in markup
+    )
     assert "<caption>The data of the figure: Title</caption>" in markup and "<td>3</td>" in markup
     assert b"<svg" in base64.b64decode(re.search(r"svg\+xml;base64,([^\"]+)", markup)[1])
 

@@ -12,7 +12,9 @@ def drawn():
 def test_headless_a_static_picture_is_drawn_once(drawn, monkeypatch):
     """Where nobody can move a slider, the start of each knob is shown."""
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
-    sliders.explore(lambda **knobs: drawn.append(knobs), target_ms=(1.0, 9.0, 5.0), price=(0.1, 2.0, 1.0))
+    sliders.explore(
+        lambda **knobs: drawn.append(knobs), target_ms=(1.0, 9.0, 5.0), price=(0.1, 2.0, 1.0)
+    )
     assert drawn == [{"target_ms": 5.0, "price": 1.0}]
 
 

@@ -5,7 +5,15 @@ from PIL import Image
 
 from blipkit.errors import BadInput
 from blipkit.frames import frames as module
-from blipkit.frames.frames import Frame, check_labels, drawn_frames, fixed_frame, here, images, load_frames
+from blipkit.frames.frames import (
+    Frame,
+    check_labels,
+    drawn_frames,
+    fixed_frame,
+    here,
+    images,
+    load_frames,
+)
 from blipkit.frames.questions import parse_questions
 from blipkit.frames.scenes import QUESTIONS
 
@@ -15,7 +23,9 @@ HEADER = "file,question,answer\n"
 def test_drawn_frames_carry_their_answers():
     """Each frame has a name of its own and a right answer to every built-in question."""
     frames = drawn_frames(4, seed=3)
-    assert len({f.name for f in frames}) == 4 and all(set(f.answers) == set(QUESTIONS) for f in frames)
+    assert len({f.name for f in frames}) == 4 and all(
+        set(f.answers) == set(QUESTIONS) for f in frames
+    )
     assert images(frames) == [f.image for f in frames]
 
 
@@ -68,7 +78,9 @@ def twelve(tmp_path_factory):
 def test_a_smaller_sample_is_the_beginning_of_a_larger_one(twelve, one, other, seed):
     """Frames of a folder are distinct, as many as asked for or as there are, and a prefix at any smaller count."""
     small, large = (names(twelve, count, seed) for count in sorted((one, other)))
-    assert small == large[: min(one, other)] and len(set(large)) == len(large) == min(12, max(one, other))
+    assert small == large[: min(one, other)] and len(set(large)) == len(large) == min(
+        12, max(one, other)
+    )
 
 
 def test_the_seed_chooses_the_sample(twelve):
@@ -99,7 +111,9 @@ def test_images_are_decoded_one_by_one(twelve, monkeypatch):
     """An index decodes one image, a slice its own, a loop each in turn, and their number none."""
     opened = []
     pictures = images(load_frames(str(twelve), 12, seed=1))
-    monkeypatch.setattr(module, "read_image", lambda path: opened.append(path.name) or Image.new("RGB", (1, 1)))
+    monkeypatch.setattr(
+        module, "read_image", lambda path: opened.append(path.name) or Image.new("RGB", (1, 1))
+    )
     assert len(pictures) == 12 and not opened
     assert pictures[-1].size == (1, 1) and len(opened) == 1
     assert isinstance(pictures[2:5], list) and len(opened) == 4
@@ -113,7 +127,10 @@ def test_images_are_decoded_one_by_one(twelve, monkeypatch):
         (lambda f: None, r"does not exist; expected 'drawn' or a folder of images"),
         (lambda f: f.write_text(""), "is a file; expected 'drawn' or a folder of images"),
         (lambda f: f.mkdir(), "holds no images; expected images directly in it"),
-        (lambda f: (f / "inner").mkdir(parents=True), "holds only folders; expected images directly in it"),
+        (
+            lambda f: (f / "inner").mkdir(parents=True),
+            "holds only folders; expected images directly in it",
+        ),
     ],
 )
 def test_a_folder_without_images_is_refused(tmp_path, make, message):
@@ -138,7 +155,9 @@ def test_all_bad_files_are_told_at_once(tmp_path):
         names(tmp_path, 9)
     assert str(error.value).startswith(f"frames {str(tmp_path)!r}: 7 of 7 images cannot be used: '")
     assert str(error.value).count("is empty") == 5
-    assert str(error.value).endswith("; and 2 more. Repair or remove them, or set common.skip_unreadable to true")
+    assert str(error.value).endswith(
+        "; and 2 more. Repair or remove them, or set common.skip_unreadable to true"
+    )
 
 
 def test_only_the_chosen_files_are_checked(tmp_path):
@@ -150,7 +169,10 @@ def test_only_the_chosen_files_are_checked(tmp_path):
             path.write_bytes(b"")
     assert names(folder, 4) == chosen
     (folder / chosen[0]).write_bytes(b"")
-    with pytest.raises(BadInput, match=rf"1 of 4 images cannot be used: '{chosen[0]}' is empty \(0 bytes\)\. Repair"):
+    with pytest.raises(
+        BadInput,
+        match=rf"1 of 4 images cannot be used: '{chosen[0]}' is empty \(0 bytes\)\. Repair",
+    ):
         names(folder, 4)
 
 
@@ -176,7 +198,13 @@ def test_nothing_left_is_refused_even_where_skipping_is_allowed(tmp_path):
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_labels_become_answers(tmp_path, encoding, newline):
     """labels.csv gives a frame its answers; space around a value, a blank line and a repeated row mean nothing."""
-    lines = ["file, question ,answer", "a.png,is it déjà vu?, yes", "", " a.png ,is it déjà vu?,yes", ",,"]
+    lines = [
+        "file, question ,answer",
+        "a.png,is it déjà vu?, yes",
+        "",
+        " a.png ,is it déjà vu?,yes",
+        ",,",
+    ]
     lines += ['a.png,"one, or two?",two', "b.png,is it déjà vu?,no"]
     folder = label(fill(tmp_path / "f", "a.png", "b.png", "c.png"), newline.join(lines), encoding)
     frames = {f.name: f.answers for f in load_frames(folder, 3, seed=1)}
@@ -194,17 +222,29 @@ def test_labels_become_answers(tmp_path, encoding, newline):
         ("file;question;answer\n", r"line 1: saw 'file;question;answer'; expected the header"),
         ("a.png,q?,yes\n", r"line 1: saw 'a.png,q\?,yes'; expected the header"),
         ("\na.png,q?,yes\n", r"line 2: saw 'a.png,q\?,yes'; expected the header"),
-        (HEADER + "a.png,q?,\n", r"line 2: saw \['a.png', 'q\?', ''\]; expected a file, a question and an answer"),
+        (
+            HEADER + "a.png,q?,\n",
+            r"line 2: saw \['a.png', 'q\?', ''\]; expected a file, a question and an answer",
+        ),
         (HEADER + "a.png,q?\n", r"line 2: saw \['a.png', 'q\?'\]; expected"),
         (HEADER + "a.png,q, or?,yes\n", r"line 2: .* \(a comma in a text needs quotes around it\)"),
-        (HEADER + "a.jpg,q?,yes\n", r"line 2: no file 'a.jpg' in the folder; did you mean 'a.png'\?"),
+        (
+            HEADER + "a.jpg,q?,yes\n",
+            r"line 2: no file 'a.jpg' in the folder; did you mean 'a.png'\?",
+        ),
         (HEADER + "xyz,q?,yes\n", r"line 2: no file 'xyz' in the folder; known: a.png, b.png"),
         (
             HEADER + "a.png,q,yes\nb.png,q,yes\na.png,q,no",
             "line 4: 'a.png', 'q' is 'no' here and 'yes' above; keep one",
         ),
-        (HEADER + 'a.png,"q?,yes\n', r"line 2: unexpected end of data; expected comma-separated values"),
-        (HEADER + "a.png,déjà vu?,yes\n", "line 2: is not UTF-8; expected comma-separated values, saved as UTF-8"),
+        (
+            HEADER + 'a.png,"q?,yes\n',
+            r"line 2: unexpected end of data; expected comma-separated values",
+        ),
+        (
+            HEADER + "a.png,déjà vu?,yes\n",
+            "line 2: is not UTF-8; expected comma-separated values, saved as UTF-8",
+        ),
     ],
 )
 def test_a_bad_label_is_refused_by_its_line(tmp_path, text, message):
@@ -216,7 +256,9 @@ def test_a_bad_label_is_refused_by_its_line(tmp_path, text, message):
 
 def test_the_names_of_a_large_folder_do_not_fill_the_message(tmp_path):
     """An unknown file with no near name shows some of those that are there."""
-    folder = label(fill(tmp_path / "f", *(f"{i:03}.png" for i in range(100))), HEADER + "zzz,q?,yes\n")
+    folder = label(
+        fill(tmp_path / "f", *(f"{i:03}.png" for i in range(100))), HEADER + "zzz,q?,yes\n"
+    )
     with pytest.raises(BadInput, match=r"known: 000.png, 001.png.* \.\.\.$") as error:
         load_frames(folder, 1, seed=1)
     assert len(str(error.value)) < 500 + len(folder)
@@ -240,7 +282,10 @@ def test_a_label_that_no_answer_can_equal_is_refused(tmp_path):
     """Answers are compared letter by letter, so a label must be one of the candidates; an open question takes any."""
     folder = label(fill(tmp_path / "f", "a.png"), HEADER + "a.png,is the dog barking?,Yes\n")
     frames = load_frames(folder, 1, seed=1)
-    with pytest.raises(BadInput, match="'a.png', 'is the dog barking\\?' is 'Yes', no candidate.*did you mean 'yes'"):
+    with pytest.raises(
+        BadInput,
+        match="'a.png', 'is the dog barking\\?' is 'Yes', no candidate.*did you mean 'yes'",
+    ):
         check_labels(frames, parse_questions(["is the dog barking?"]))
     check_labels(frames, parse_questions([{"text": "is the dog barking?", "candidates": "open"}]))
 
@@ -248,6 +293,7 @@ def test_a_label_that_no_answer_can_equal_is_refused(tmp_path):
 def test_a_replay_shows_scenes_where_the_folder_is_elsewhere(tmp_path, capsys):
     """The frames of another machine's folder cannot be shown here; everything else can."""
     assert (
-        here(str(tmp_path / "cameras"), "recorded") == "drawn" and "is not on this machine" in capsys.readouterr().out
+        here(str(tmp_path / "cameras"), "recorded") == "drawn"
+        and "is not on this machine" in capsys.readouterr().out
     )
     assert here(str(tmp_path), "recorded") == str(tmp_path) and here("elsewhere", "") == "elsewhere"

@@ -35,11 +35,23 @@ BAD = {
     "cut.png": (encoded(NOISE, "PNG")[:2000], "cannot be decoded: .*truncated.*"),
     "cut.webp": (encoded(NOISE, "WEBP")[:2000], "cannot be decoded: .+"),
     "51mp.png": (header_of_png(10_000, 5_100), "has 10000 x 5100 pixels, more than 50 megapixels"),
-    "90mp.png": (header_of_png(10_000, 9_000), "has 10000 x 9000 pixels, more than 50 megapixels"),  # Pillow warns
+    "90mp.png": (
+        header_of_png(10_000, 9_000),
+        "has 10000 x 9000 pixels, more than 50 megapixels",
+    ),  # Pillow warns
     "200mp.png": (header_of_png(20_000, 10_000), "has more than 50 megapixels"),  # Pillow refuses
-    "float.tif": (encoded(Image.new("F", (4, 4)), "TIFF"), "has 32-bit float pixels; expected 8 or 16 bits a channel"),
-    "deep.tif": (encoded(Image.new("I", (4, 4), 70_000), "TIFF"), "has 32-bit integer pixels; expected 8 or 16 bits.*"),
-    "minus.tif": (encoded(Image.new("I", (4, 4), -1), "TIFF"), "has 32-bit integer pixels; expected 8 or 16 bits.*"),
+    "float.tif": (
+        encoded(Image.new("F", (4, 4)), "TIFF"),
+        "has 32-bit float pixels; expected 8 or 16 bits a channel",
+    ),
+    "deep.tif": (
+        encoded(Image.new("I", (4, 4), 70_000), "TIFF"),
+        "has 32-bit integer pixels; expected 8 or 16 bits.*",
+    ),
+    "minus.tif": (
+        encoded(Image.new("I", (4, 4), -1), "TIFF"),
+        "has 32-bit integer pixels; expected 8 or 16 bits.*",
+    ),
     os.fsdecode(b"\xff.png"): (encoded(NOISE, "PNG"), "has a name that is not UTF-8"),
 }
 
@@ -84,7 +96,9 @@ def test_a_turned_camera_gives_an_upright_frame(tmp_path, orientation, format):
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored = Image.fromarray(np.ascontiguousarray(STORED[orientation]))
-    assert np.abs(shown(tmp_path, stored, format, exif=exif)[..., 0] - UPRIGHT.astype(int)).max() < 5
+    assert (
+        np.abs(shown(tmp_path, stored, format, exif=exif)[..., 0] - UPRIGHT.astype(int)).max() < 5
+    )
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -94,7 +108,9 @@ def test_a_damaged_orientation_is_left_out(tmp_path):
     assert shown(tmp_path, Image.new("RGB", (4, 3), WHITE), "JPEG", exif=exif).shape == (3, 4, 3)
 
 
-@pytest.mark.parametrize(("mode", "type"), [("I;16", "<u2"), ("I;16L", "<u2"), ("I;16B", ">u2"), ("I", "=i4")])
+@pytest.mark.parametrize(
+    ("mode", "type"), [("I;16", "<u2"), ("I;16L", "<u2"), ("I;16B", ">u2"), ("I", "=i4")]
+)
 def test_16_bits_are_scaled_not_clipped(tmp_path, mode, type):
     """Every 16-bit value becomes the nearest of 256, in any byte order, in memory and from a file."""
     values = np.arange(1 << 16).reshape(256, 256)
@@ -109,7 +125,9 @@ def test_a_turned_16_bit_image_is_scaled_too(tmp_path, format):
     """Orientation and depth of one file are both applied."""
     exif = Image.Exif()
     exif[0x0112] = 6
-    rgb = shown(tmp_path, Image.fromarray(np.array([[0, 257, 65535]], np.uint16)), format, exif=exif)
+    rgb = shown(
+        tmp_path, Image.fromarray(np.array([[0, 257, 65535]], np.uint16)), format, exif=exif
+    )
     assert rgb[:, 0, 0].tolist() == [0, 1, 255] and rgb.shape == (3, 1, 3)
 
 
@@ -133,7 +151,12 @@ def test_a_palette_gives_its_colours(tmp_path, format, options, second):
 
 @pytest.mark.parametrize(
     ("mode", "pixel", "format"),
-    [("RGBA", (200, 100, 0), "PNG"), ("RGBA", (200, 100, 0), "WEBP"), ("LA", (90,), "PNG"), ("PA", (3,), "TIFF")],
+    [
+        ("RGBA", (200, 100, 0), "PNG"),
+        ("RGBA", (200, 100, 0), "WEBP"),
+        ("LA", (90,), "PNG"),
+        ("PA", (3,), "TIFF"),
+    ],
 )
 @pytest.mark.parametrize("alpha", [0, 51, 255])
 def test_alpha_is_composited_on_white(tmp_path, mode, pixel, format, alpha):
@@ -156,7 +179,9 @@ def test_a_transparent_colour_is_white(tmp_path, mode, key):
 
 
 def lab(pixel):
-    to_lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
+    to_lab = ImageCms.buildTransform(
+        ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
+    )
     return ImageCms.applyTransform(Image.new("RGB", (8, 8), pixel), to_lab)
 
 
@@ -186,12 +211,16 @@ def test_an_animation_shows_its_first_frame(tmp_path):
     """Of a moving image, the first picture is the frame."""
     more = [Image.new("RGB", (4, 4), GREEN)]
     for format in ("GIF", "PNG", "WEBP"):
-        rgb = shown(tmp_path, Image.new("RGB", (4, 4), RED), format, save_all=True, append_images=more)
+        rgb = shown(
+            tmp_path, Image.new("RGB", (4, 4), RED), format, save_all=True, append_images=more
+        )
         assert np.abs(rgb - RED).max() <= 3
 
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-SWAPPED = SRGB.replace(b"rXYZ", b"keep").replace(b"gXYZ", b"rXYZ").replace(b"keep", b"gXYZ")  # its red is sRGB's green
+SWAPPED = (
+    SRGB.replace(b"rXYZ", b"keep").replace(b"gXYZ", b"rXYZ").replace(b"keep", b"gXYZ")
+)  # its red is sRGB's green
 
 
 def profile(space: bytes, connection: bytes, tags: dict[bytes, bytes]) -> bytes:
@@ -201,7 +230,12 @@ def profile(space: bytes, connection: bytes, tags: dict[bytes, bytes]) -> bytes:
         table += name + struct.pack(">II", 128 + 4 + 12 * len(tags) + len(body), len(data))
         body += data + b"\0" * (-len(data) % 4)
     d50 = struct.pack(">iii", 0xF6D6, 0x10000, 0xD32D)
-    header = struct.pack(">I4xI4s", 128 + len(table + body), 0x02400000, b"scnr") + space + connection + b"\0" * 12
+    header = (
+        struct.pack(">I4xI4s", 128 + len(table + body), 0x02400000, b"scnr")
+        + space
+        + connection
+        + b"\0" * 12
+    )
     return (header + b"acsp" + b"\0" * 28 + d50).ljust(128, b"\0") + table + body
 
 
@@ -248,4 +282,6 @@ def test_a_profile_that_does_not_fit_is_left_out(tmp_path, mode, pixel, broken):
     if (mode, broken) in (("L", LINEAR_GREY), ("CMYK", RED_INK)):
         return
     image = Image.new(mode, (8, 8), pixel)
-    assert (shown(tmp_path, image, "TIFF", icc_profile=broken) == shown(tmp_path, image, "TIFF")).all()
+    assert (
+        shown(tmp_path, image, "TIFF", icc_profile=broken) == shown(tmp_path, image, "TIFF")
+    ).all()

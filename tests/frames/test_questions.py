@@ -7,7 +7,11 @@ from blipkit.frames.questions import parse_questions
 
 def test_a_text_is_answered_yes_or_no():
     """Plain texts, candidates and open questions are read as a profile writes them."""
-    given = ["a?", {"text": "b?", "candidates": ["cat", "dog"]}, {"text": "c?", "candidates": "open"}]
+    given = [
+        "a?",
+        {"text": "b?", "candidates": ["cat", "dog"]},
+        {"text": "c?", "candidates": "open"},
+    ]
     assert parse_questions(given) == [
         Question("a?", ("yes", "no")),
         Question("b?", ("cat", "dog")),
@@ -21,7 +25,10 @@ def test_a_text_is_answered_yes_or_no():
         ([3], "expected a text"),
         ([{"candidates": "open"}], "expected a text"),
         ([{"text": "dog", "answers": ["a"]}], "expected a text"),
-        ([{"text": "dog", "candidates": [True, False]}], "YAML reads bare yes and no as true and false"),
+        (
+            [{"text": "dog", "candidates": [True, False]}],
+            "YAML reads bare yes and no as true and false",
+        ),
         ([{"text": "dog", "candidates": ["yes"]}], "two or more"),
         ([{"text": "dog", "candidates": "yes"}], "two or more"),
         ([{"text": "dog", "candidates": ["yes", "yes"]}], "a candidate stands twice"),

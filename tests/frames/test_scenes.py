@@ -15,7 +15,9 @@ def test_every_question_has_one_right_answer():
         scene = draw_scene(1, index)
         assert scene.image.size == (SIZE, SIZE) and scene.image.mode == "RGB"
         assert set(scene.answers) == set(QUESTIONS)
-        assert [q for q in YES_NO if scene.answers[q] == "yes"] == [f"is the dog {scene.answers[OPEN]}?"]
+        assert [q for q in YES_NO if scene.answers[q] == "yes"] == [
+            f"is the dog {scene.answers[OPEN]}?"
+        ]
 
 
 def test_activities_are_equally_likely():

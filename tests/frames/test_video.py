@@ -15,7 +15,15 @@ TENTHS = range(50)
 
 
 def make_clip(
-    path: Path, times=TENTHS, codec="libx264", size=(64, 48), picture=None, rotation=0, duration=1, title="", **options
+    path: Path,
+    times=TENTHS,
+    codec="libx264",
+    size=(64, 48),
+    picture=None,
+    rotation=0,
+    duration=1,
+    title="",
+    **options,
 ) -> Path:
     """A clip with one frame at each of `times`, tenths of a second; frame i is grey 5 * i, or picture(i)."""
     picture = picture or (lambda i: np.full((size[1], size[0], 3), 5 * i, np.uint8))
@@ -46,7 +54,16 @@ def greys(paths) -> list[int]:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("2s", 2), ("500ms", 0.5), ("1m", 60), ("0.5", 0.5), (" 1.5 s ", 1.5), ("700ms", 0.7), ("1ms", 0.001), ("3", 3)],
+    [
+        ("2s", 2),
+        ("500ms", 0.5),
+        ("1m", 60),
+        ("0.5", 0.5),
+        (" 1.5 s ", 1.5),
+        ("700ms", 0.7),
+        ("1ms", 0.001),
+        ("3", 3),
+    ],
 )
 def test_a_time_is_read_with_its_unit(text, seconds):
     """Seconds, milliseconds and minutes are read; no unit means seconds."""
@@ -54,24 +71,32 @@ def test_a_time_is_read_with_its_unit(text, seconds):
 
 
 @pytest.mark.parametrize(
-    "text", ["0", "0s", "-1s", "nan", "inf", "", "s", "2 hours", "1,5s", "1e3", "0.5ms", "1.2.3", "９s"]
+    "text",
+    ["0", "0s", "-1s", "nan", "inf", "", "s", "2 hours", "1,5s", "1e3", "0.5ms", "1.2.3", "９s"],
 )
 def test_a_time_that_means_nothing_is_refused(text):
     """Zero, negative and unreadable times are refused with examples."""
-    with pytest.raises(BadInput, match=r"expected a time of at least 1ms, such as 2s, 500ms, 1m or 0.5 \(seconds\)"):
+    with pytest.raises(
+        BadInput, match=r"expected a time of at least 1ms, such as 2s, 500ms, 1m or 0.5 \(seconds\)"
+    ):
         parse_every(text)
 
 
 @pytest.mark.parametrize(
-    ("codec", "ending"), [("libx264", "mp4"), ("mpeg4", "mp4"), ("libx264", "mkv"), ("libx264", "ts"), ("mpeg4", "avi")]
+    ("codec", "ending"),
+    [("libx264", "mp4"), ("mpeg4", "mp4"), ("libx264", "mkv"), ("libx264", "ts"), ("mpeg4", "avi")],
 )
 def test_a_clip_gives_a_frame_every_second(tmp_path, codec, ending):
     """One file per second of video, named by its time, with the pixels of the frame at that time."""
-    paths = cut_video(make_clip(tmp_path / f"walk.{ending}", codec=codec), tmp_path / "out" / "frames", 1)
+    paths = cut_video(
+        make_clip(tmp_path / f"walk.{ending}", codec=codec), tmp_path / "out" / "frames", 1
+    )
     assert [p.name for p in paths] == [f"walk-00h00m0{s}.000.png" for s in range(5)]
     assert sorted((tmp_path / "out" / "frames").iterdir()) == paths
     assert greys(paths) == [0, 10, 20, 30, 40]
-    assert all(Image.open(p).size == (64, 48) and np.asarray(Image.open(p)).std() < 2 for p in paths)
+    assert all(
+        Image.open(p).size == (64, 48) and np.asarray(Image.open(p)).std() < 2 for p in paths
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,7 +122,12 @@ def test_a_variable_frame_rate_is_cut_by_time(tmp_path):
     times = [0, 1, 2, 8, 9, 11, 30, 31, 45]
     paths = cut_video(make_clip(tmp_path / "a.mp4", times), tmp_path / "f", 1)
     assert [times[g] for g in greys(paths)] == [0, 11, 30, 45]
-    assert [p.name[2:-4] for p in paths] == ["00h00m00.000", "00h00m01.100", "00h00m03.000", "00h00m04.500"]
+    assert [p.name[2:-4] for p in paths] == [
+        "00h00m00.000",
+        "00h00m01.100",
+        "00h00m03.000",
+        "00h00m04.500",
+    ]
 
 
 def test_times_count_from_the_first_frame(tmp_path):
@@ -108,7 +138,9 @@ def test_times_count_from_the_first_frame(tmp_path):
 
 def test_a_slow_clip_is_not_taken_for_a_cut_one(tmp_path):
     """The last frame of a clip is shown for as long as the others; that it starts long before the end is no damage."""
-    paths = cut_video(make_clip(tmp_path / "a.mkv", range(0, 150, 30), duration=30), tmp_path / "f", 3)
+    paths = cut_video(
+        make_clip(tmp_path / "a.mkv", range(0, 150, 30), duration=30), tmp_path / "f", 3
+    )
     assert greys(paths) == [0, 1, 2, 3, 4]
 
 
@@ -122,7 +154,11 @@ def test_a_title_in_another_encoding_stops_nothing(tmp_path):
 def test_names_sort_by_time_beyond_an_hour(tmp_path):
     """Hours and minutes are part of the name."""
     paths = cut_video(make_clip(tmp_path / "a.mp4", [0, 9, 610, 36_619]), tmp_path / "f", 60)
-    assert [p.name[2:-4] for p in paths] == ["00h00m00.000", "00h01m01.000", "01h01m01.900"] and paths == sorted(paths)
+    assert [p.name[2:-4] for p in paths] == [
+        "00h00m00.000",
+        "00h01m01.000",
+        "01h01m01.900",
+    ] and paths == sorted(paths)
 
 
 @pytest.mark.parametrize("rotation", [90, 180, -90])
@@ -131,7 +167,13 @@ def test_a_turned_phone_gives_upright_frames(tmp_path, rotation):
     upright = np.zeros((64, 64, 3), np.uint8)
     upright[:20], upright[:, :20] = 120, 240  # no two sides alike
     stored = np.rot90(upright, -rotation // 90)
-    clip = make_clip(tmp_path / "a.mp4", range(3), size=(64, 64), picture=lambda i: stored.copy(), rotation=rotation)
+    clip = make_clip(
+        tmp_path / "a.mp4",
+        range(3),
+        size=(64, 64),
+        picture=lambda i: stored.copy(),
+        rotation=rotation,
+    )
     for path in cut_video(clip, tmp_path / "f", 0.1):
         assert np.abs(np.asarray(Image.open(path)).astype(int) - upright).mean() < 5
 
@@ -151,7 +193,9 @@ def test_what_was_cut_are_frames_to_ask_about(tmp_path):
 def sound(path: Path) -> Path:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("pcm_s16le", rate=8000)
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), format="s16", layout="mono")
+        frame = av.AudioFrame.from_ndarray(
+            np.zeros((1, 8000), np.int16), format="s16", layout="mono"
+        )
         frame.sample_rate, frame.pts = 8000, 0
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -173,7 +217,10 @@ def still(path: Path) -> Path:
     [
         (lambda f: f / "no.mp4", "no.mp4': no such file; expected a clip such as walk.mp4"),
         (lambda f: f, "': no such file"),
-        (lambda f: write(f / "empty.mp4", b""), "empty.mp4': Invalid data found.*; expected a clip that plays"),
+        (
+            lambda f: write(f / "empty.mp4", b""),
+            "empty.mp4': Invalid data found.*; expected a clip that plays",
+        ),
         (lambda f: write(f / "text.mp4", b"hello " * 200), "text.mp4': Invalid data found"),
         (lambda f: write(f / "text.txt", b"hello " * 200), "text.txt': there is no video in it"),
         (lambda f: still(f / "still.jpg"), "still.jpg': there is no video in it"),
@@ -181,7 +228,10 @@ def still(path: Path) -> Path:
         (lambda f: sound(f / "sound.wav"), "sound.wav': there is no video in it"),
         (lambda f: cut(make_clip(f / "a.mp4"), 0.5), "a.mp4': Invalid data found"),
         (lambda f: make_clip(f / "a.h264"), "a.h264': its frames have no times"),
-        (lambda f: cut(make_clip(f / "a.mkv"), 0.21), "a.mkv': there is no frame in it"),  # its head alone
+        (
+            lambda f: cut(make_clip(f / "a.mkv"), 0.21),
+            "a.mkv': there is no frame in it",
+        ),  # its head alone
     ],
 )
 def test_what_is_no_video_is_refused_by_name(tmp_path, make, message):
@@ -210,14 +260,20 @@ def cut(path: Path, share: float) -> Path:
 )
 def test_a_clip_that_was_cut_off_gives_the_frames_before(tmp_path, codec, ending, options):
     """Frames up to the damage are written; then it is said how many, and up to when."""
-    whole = cut_video(make_clip(tmp_path / f"a.{ending}", codec=codec, picture=noise, **options), tmp_path / "all", 0.1)
+    whole = cut_video(
+        make_clip(tmp_path / f"a.{ending}", codec=codec, picture=noise, **options),
+        tmp_path / "all",
+        0.1,
+    )
     clip = cut(tmp_path / f"a.{ending}", 0.6)
     with pytest.raises(
         BlipkitError, match=rf"a.{ending}': .*frames were written, up to a-00h00m0.*remove them and"
     ) as e:
         cut_video(clip, tmp_path / "f", 0.1)
     written = sorted((tmp_path / "f").iterdir())
-    assert 10 < len(written) < 45 and f"; {len(written)} frames were written, up to {written[-1].name}." in str(e.value)
+    assert 10 < len(
+        written
+    ) < 45 and f"; {len(written)} frames were written, up to {written[-1].name}." in str(e.value)
     assert not isinstance(e.value, BadInput)
     for path, same in zip(written, whole, strict=False):
         assert path.name == same.name and path.read_bytes() == same.read_bytes()
@@ -240,7 +296,8 @@ def test_nothing_is_overwritten(tmp_path):
     cut_video(clip, folder, 2)
     before = {path: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(
-        BadInput, match="holds 3 frames of 'walk' already, such as walk-00h00m00.000.png; nothing is over"
+        BadInput,
+        match="holds 3 frames of 'walk' already, such as walk-00h00m00.000.png; nothing is over",
     ):
         cut_video(clip, folder, 1)
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
@@ -252,7 +309,9 @@ def test_a_clip_may_have_any_name(tmp_path, monkeypatch, stem):
     make_clip(tmp_path / "plain.mp4").rename(tmp_path / f"{stem}.mp4")
     monkeypatch.chdir(tmp_path)
     clip = Path(f"{stem}.mp4")
-    assert [p.name for p in cut_video(clip, tmp_path / "f", 4)] == [f"{stem}-00h00m0{s}.000.png" for s in (0, 4)]
+    assert [p.name for p in cut_video(clip, tmp_path / "f", 4)] == [
+        f"{stem}-00h00m0{s}.000.png" for s in (0, 4)
+    ]
     with pytest.raises(BadInput, match="already"):
         cut_video(clip, tmp_path / "f", 4)
 
@@ -261,10 +320,13 @@ def test_a_folder_that_cannot_be_is_refused(tmp_path):
     """A file in the folder's place, or above it, is named."""
     clip = make_clip(tmp_path / "a.mp4")
     taken = write(tmp_path / "taken", b"")
-    with pytest.raises(BadInput, match="taken' is a file; expected a folder for the frames, or a name that is free"):
+    with pytest.raises(
+        BadInput, match="taken' is a file; expected a folder for the frames, or a name that is free"
+    ):
         cut_video(clip, taken, 1)
     with pytest.raises(
-        BlipkitError, match="taken/f': Not a directory; 0 frames were written. Name a folder that can be"
+        BlipkitError,
+        match="taken/f': Not a directory; 0 frames were written. Name a folder that can be",
     ):
         cut_video(clip, taken / "f", 1)
 
@@ -279,5 +341,7 @@ def test_a_step_that_means_nothing_is_refused(tmp_path, every):
 def test_without_pyav_one_sentence_says_how_to_get_it(tmp_path, monkeypatch):
     """PyAV is optional; where it is missing, the extra that brings it is named."""
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(BadInput, match=r"PyAV, which is not installed; run pip install 'blipkit\[video\]'"):
+    with pytest.raises(
+        BadInput, match=r"PyAV, which is not installed; run pip install 'blipkit\[video\]'"
+    ):
         cut_video(tmp_path / "a.mp4", tmp_path / "f", 1)

@@ -3,7 +3,9 @@
 from blipkit.load.summary import SETTLED
 
 
-def cell(servers: int, clients: int, rate: float, target_ms: float | None, state: str = SETTLED, **more) -> dict:
+def cell(
+    servers: int, clients: int, rate: float, target_ms: float | None, state: str = SETTLED, **more
+) -> dict:
     """A row with this throughput in requests/s, and this upper end of its latency's interval."""
     return {
         "arm": "torchscript float32",
@@ -29,4 +31,10 @@ def cell(servers: int, clients: int, rate: float, target_ms: float | None, state
     }
 
 
-GRID = [cell(1, 1, 90, 13), cell(1, 2, 100, 25), cell(1, 4, 101, 50), cell(2, 2, 180, 15), cell(2, 4, 190, 30)]
+GRID = [
+    cell(1, 1, 90, 13),
+    cell(1, 2, 100, 25),
+    cell(1, 4, 101, 50),
+    cell(2, 2, 180, 15),
+    cell(2, 4, 190, 30),
+]

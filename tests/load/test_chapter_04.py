@@ -39,8 +39,15 @@ class Machine:
     def __init__(self, drift: float = 0.0, problem: dict | None = None):
         self.drift, self.problem, self.asked = drift, problem or {}, []
 
-    def __call__(self, artifacts, setting: Setting, work: Workload, options: ServerOptions) -> Measured:
-        call, servers, clients, seconds = setting.call, setting.servers, setting.clients, work.seconds
+    def __call__(
+        self, artifacts, setting: Setting, work: Workload, options: ServerOptions
+    ) -> Measured:
+        call, servers, clients, seconds = (
+            setting.call,
+            setting.servers,
+            setting.clients,
+            work.seconds,
+        )
         self.asked.append((call, servers, clients, options.limit, work.seed))
         chance, begun = random.Random(work.seed), []
 
@@ -59,14 +66,31 @@ class Machine:
         requests["number"] = range(len(rows))
         requests["sent"], requests["dequeued"] = requests.scheduled, requests.started
         requests["finished"] = requests.received
-        requests["status"] = ["refused" if start != start else "answered" for start in requests.started.astype(float)]
+        requests["status"] = [
+            "refused" if start != start else "answered" for start in requests.started.astype(float)
+        ]
         ended = requests.status.value_counts().to_dict()
         counts = {"sent": len(rows), **dict.fromkeys(("wrong", "failed", "lost", "twice"), 0)}
-        counts |= {"answered": ended.get("answered", 0), "refused": ended.get("refused", 0), "warmup_rounds": 1}
-        counts |= {f"server_{name}": counts.get(name, 0) for name in COUNTED} | {"server_received": len(rows)}
-        counts |= {"seconds": seconds, "cores": 2, "clients_cpu_s": 0.1, "host_percent": 2.0, "disturbed": ""}
+        counts |= {
+            "answered": ended.get("answered", 0),
+            "refused": ended.get("refused", 0),
+            "warmup_rounds": 1,
+        }
+        counts |= {f"server_{name}": counts.get(name, 0) for name in COUNTED} | {
+            "server_received": len(rows)
+        }
+        counts |= {
+            "seconds": seconds,
+            "cores": 2,
+            "clients_cpu_s": 0.1,
+            "host_percent": 2.0,
+            "disturbed": "",
+        }
         counts["problem"] = self.problem.get((servers, clients), "")
-        samples = [{"at": at, "ours": at, "busy": at, "steal": 0.0, "memory_gib": 1.0} for at in (0.0, seconds)]
+        samples = [
+            {"at": at, "ours": at, "busy": at, "steal": 0.0, "memory_gib": 1.0}
+            for at in (0.0, seconds)
+        ]
         return Measured(requests, counts, samples, [])
 
 
@@ -94,7 +118,9 @@ def test_a_sound_machine_gets_a_recommendation_that_another_seed_confirms(run):
     assert {gate.status for gate in gates.values()} == {"PASS"}, gates
     best = next(cell for cell, row in rows.items() if row["best"])
     assert best == (2, 4) and rows[best]["requests_per_s"] == pytest.approx(2 / SERVICE_S, rel=0.05)
-    assert rows[1, 1]["mean_ms"] == pytest.approx(10, rel=0.02) and rows[1, 4]["ratio"] == pytest.approx(1, abs=0.05)
+    assert rows[1, 1]["mean_ms"] == pytest.approx(10, rel=0.02) and rows[1, 4][
+        "ratio"
+    ] == pytest.approx(1, abs=0.05)
     admitted = results.read("admission")[0]
     assert admitted["clients"] == 8 and admitted["limit"] == 4 and admitted["refused"] > 100
     again, gates, _ = run(Machine(), {**COMMON, "seed": 99})
@@ -106,7 +132,9 @@ def test_a_target_below_the_service_time_is_a_finding(run):
     rows, gates, results = run(Machine(), latency_limit_ms=5.0)
     target = gates["latency target"]
     assert target.status == "FAIL" and "not reachable here; fastest is 1" in target.next
-    assert gates["admission control"].status == "NOT-RUN" and not any(row["best"] for row in rows.values())
+    assert gates["admission control"].status == "NOT-RUN" and not any(
+        row["best"] for row in rows.values()
+    )
     assert results.read("admission") == []
 
 
@@ -115,13 +143,18 @@ def test_an_unstable_machine_is_refused_a_verdict(run):
     rows, gates, _ = run(Machine(drift=1.0))
     assert {row["state"] for row in rows.values()} == {"unsettled"}
     assert gates["latency target"].status == gates["steady load"].status == "INVALID"
-    assert "differs by a factor of" in gates["latency target"].reason and not any(r["best"] for r in rows.values())
+    assert "differs by a factor of" in gates["latency target"].reason and not any(
+        r["best"] for r in rows.values()
+    )
 
 
 def test_a_run_that_goes_wrong_marks_its_row_and_the_grid_goes_on(run):
     """A server died in 2-4: that row is INVALID with the reason, the best of the others is recommended."""
     rows, gates, _ = run(Machine(problem={(2, 4): "worker 0 was given up: died (SIGKILL)"}))
-    assert rows[2, 4]["state"] == "INVALID" and rows[2, 4]["reason"] == "worker 0 was given up: died (SIGKILL)"
+    assert (
+        rows[2, 4]["state"] == "INVALID"
+        and rows[2, 4]["reason"] == "worker 0 was given up: died (SIGKILL)"
+    )
     assert rows[2, 2]["best"] and len(rows) == 6 and gates["steady load"].status == "WARN"
 
 
@@ -152,8 +185,15 @@ def test_a_full_disk_marks_the_row_and_the_grid_goes_on(run, monkeypatch):
 
     monkeypatch.setattr(Results, "write_samples", full)
     rows, gates, _ = run(Machine())
-    assert rows[1, 2]["state"] == "INVALID" and "was not kept: No space left on device" in rows[1, 2]["reason"]
-    assert rows[1, 2]["requests"] > 500 and rows[2, 4]["best"] and gates["latency target"].status == "PASS"
+    assert (
+        rows[1, 2]["state"] == "INVALID"
+        and "was not kept: No space left on device" in rows[1, 2]["reason"]
+    )
+    assert (
+        rows[1, 2]["requests"] > 500
+        and rows[2, 4]["best"]
+        and gates["latency target"].status == "PASS"
+    )
 
 
 def test_repeats_measure_the_whole_grid_again_on_other_seeds(run):
@@ -181,7 +221,15 @@ def rows_without_origin(results: Results, kind: str) -> list[dict]:
     return [{k: v for k, v in row.items() if k not in marks} for row in results.read(kind)]
 
 
-KINDS = ("pictures", "concurrency", "runs", "executions", "scalability", "admission", "admission_runs")
+KINDS = (
+    "pictures",
+    "concurrency",
+    "runs",
+    "executions",
+    "scalability",
+    "admission",
+    "admission_runs",
+)
 
 
 def test_a_replay_gives_the_same_records_and_gates(run, tmp_path):
@@ -190,13 +238,17 @@ def test_a_replay_gives_the_same_records_and_gates(run, tmp_path):
     again = replay(first.folder, tmp_path / "replay")
     for kind in KINDS:
         assert rows_without_origin(again, kind) == rows_without_origin(first, kind), kind
-    judged = [[(g.gate, g.status, g.measured) for g in results.gates()] for results in (first, again)]
+    judged = [
+        [(g.gate, g.status, g.measured) for g in results.gates()] for results in (first, again)
+    ]
     assert judged[0] == judged[1] and len(judged[0]) == 7
     assert {row["evidence"] for row in again.read("concurrency")} == {"recorded"}
 
 
 @pytest.mark.parametrize("lost", ["records/runs.jsonl", "samples/requests"])
-def test_a_replay_that_lacks_what_rows_came_from_keeps_the_rows_and_judges_nothing(run, tmp_path, lost, capsys):
+def test_a_replay_that_lacks_what_rows_came_from_keeps_the_rows_and_judges_nothing(
+    run, tmp_path, lost, capsys
+):
     """The recorded rows stay, for 05 to read; every gate that rests on requests is NOT-RUN."""
     _, _, first = run(Machine())
     gone = first.folder / lost
@@ -215,7 +267,9 @@ def test_a_replay_of_an_older_kits_folder_stops_nowhere(run, tmp_path):
             path.unlink()
     shutil.rmtree(first.folder / "samples/requests")
     kept = first.folder / "records/concurrency.jsonl"
-    rows = [{k: v for k, v in row.items() if k != "within_target"} for row in first.read("concurrency")]
+    rows = [
+        {k: v for k, v in row.items() if k != "within_target"} for row in first.read("concurrency")
+    ]
     kept.write_text("".join(json.dumps(row) + "\n" for row in rows))
     again = replay(first.folder, tmp_path / "replay")
     assert {gate.status for gate in again.gates()} == {"NOT-RUN"} and not again.has("concurrency")

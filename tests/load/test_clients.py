@@ -105,7 +105,11 @@ def test_warm_up_lasts_until_it_is_steady_and_no_longer_than_five_rounds(tmp_pat
     Echo(tmp_path / "socket")
     told = ask(tmp_path, 0.1, warmup_s=0.05)
     requests, _ = read_requests(tmp_path / "record", told["start"])
-    assert 1 <= told["warmup_rounds"] <= 5 and (requests.scheduled < 0).any() and len(requests) == told["sent"]
+    assert (
+        1 <= told["warmup_rounds"] <= 5
+        and (requests.scheduled < 0).any()
+        and len(requests) == told["sent"]
+    )
 
 
 def test_what_is_uneven_is_measured_again_and_the_last_try_counts(tmp_path, monkeypatch):
@@ -115,11 +119,15 @@ def test_what_is_uneven_is_measured_again_and_the_last_try_counts(tmp_path, monk
     Echo(tmp_path / "socket")
     told = ask(tmp_path, 0.1)
     requests, _ = read_requests(tmp_path / "record", told["start"])
-    assert told["tries"] == 2 and requests.scheduled.min() < -0.05 and requests.scheduled.max() > 0.05
+    assert (
+        told["tries"] == 2 and requests.scheduled.min() < -0.05 and requests.scheduled.max() > 0.05
+    )
 
 
 def test_clients_need_neither_torch_nor_pandas():
     """Their process starts fast, and takes no memory from what is measured."""
     code = "import sys, blipkit.load.clients; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert not {"torch", "pandas", "scipy", "transformers"} & set(loaded)

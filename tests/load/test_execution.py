@@ -2,8 +2,20 @@
 
 from blipkit.load.execution import Execution
 
-ROW = {"arm": "neuron all bf16", "call": "pipeline", "placement": "processes", "servers": 2, "clients": 2}
-ROW |= {"sent": 100, "monitor_completed": 100, "counter_rise": 100, "failed": 0, "numerical_errors": 0}
+ROW = {
+    "arm": "neuron all bf16",
+    "call": "pipeline",
+    "placement": "processes",
+    "servers": 2,
+    "clients": 2,
+}
+ROW |= {
+    "sent": 100,
+    "monitor_completed": 100,
+    "counter_rise": 100,
+    "failed": 0,
+    "numerical_errors": 0,
+}
 ROW |= {"utilisation_percent": 50.0, "device_ms": 1.0, "total_ms": 2.0, "predicted_host_gib": 2.0}
 
 

@@ -23,7 +23,14 @@ def captions(monkeypatch) -> list[str]:
 
 def rows() -> list[dict]:
     """GRID with what figures need besides, one setting unsettled, one without any answer."""
-    more = {"p50_ms": 10.0, "p90_ms": 12.0, "p99_ms": None, "queued_ms": 1.0, "service_ms": 8.0, "overhead_ms": 1.0}
+    more = {
+        "p50_ms": 10.0,
+        "p90_ms": 12.0,
+        "p99_ms": None,
+        "queued_ms": 1.0,
+        "service_ms": 8.0,
+        "overhead_ms": 1.0,
+    }
     more |= {"saturated": False}
     made = [{**row, **more} for row in GRID]
     made.append({**cell(2, 8, 190, 60, UNSETTLED), **more})
@@ -38,7 +45,13 @@ def test_the_published_chart_names_each_setting(captions):
 
 def test_where_latency_goes_has_a_bar_for_a_setting_without_answers(captions):
     """Of no height."""
-    dead = {**rows()[0], "queued_ms": None, "service_ms": None, "overhead_ms": None, "state": INVALID}
+    dead = {
+        **rows()[0],
+        "queued_ms": None,
+        "service_ms": None,
+        "overhead_ms": None,
+        "state": INVALID,
+    }
     figures.draw_split([rows()[1], dead])
     assert captions == ["1-2: 1.0 ms queued, 8.0 ms served; 1-1: 0.0 ms queued, 0.0 ms served"]
 
@@ -66,4 +79,6 @@ def test_a_request_is_drawn_from_when_each_step_was_reached(captions):
     """In the order in which they are reached."""
     steps = ("scheduled", "sent", "dequeued", "started", "finished", "received")
     figures.draw_request(dict(zip(steps, (0.0, 0.1, 5.0, 5.1, 15.0, 15.2), strict=True)), rows()[0])
-    assert captions[0].startswith("one request of setting 1-1: scheduled at 0.00 ms, sent at 0.10 ms")
+    assert captions[0].startswith(
+        "one request of setting 1-1: scheduled at 0.00 ms, sent at 0.10 ms"
+    )

@@ -15,7 +15,9 @@ def test_a_good_grid_passes():
     """All gates, with the best setting named."""
     assert set(statuses(GRID).values()) == {"PASS"}
     target = next(g for g in load_gates(GRID, 40, False) if g.gate == "latency target")
-    assert target.measured == 30 and target.reason == "p99 of 2-4, upper end of its 95 % interval, ms"
+    assert (
+        target.measured == 30 and target.reason == "p99 of 2-4, upper end of its 95 % interval, ms"
+    )
 
 
 @pytest.mark.parametrize(
@@ -56,7 +58,10 @@ def test_too_few_requests_are_no_verdict_either():
     """Without a percentile there is nothing to hold against the target; how many there were is said."""
     rows = [cell(1, 1, 90, None, requests=120)]
     gate = next(g for g in load_gates(rows, 40, False) if g.gate == "latency target")
-    assert gate.status == INVALID and gate.reason == "at most 120 requests a setting are too few for p99"
+    assert (
+        gate.status == INVALID
+        and gate.reason == "at most 120 requests a setting are too few for p99"
+    )
     assert gate.next.endswith("raise concurrency.seconds, or lower concurrency.percentile")
 
 
@@ -70,14 +75,21 @@ def test_admission_control_is_judged_by_those_admitted():
     """Within the target, beyond it, and where there was nothing to limit."""
     row = cell(2, 8, 190, 35, refused=120)
     gate = admission_gate(row, 40, False)
-    assert gate.status == "PASS" and gate.reason.startswith("120 of 500 requests were refused at once")
-    assert admission_gate(row, 30, False).status == "FAIL" and admission_gate(row, 30, True).status == "WARN"
+    assert gate.status == "PASS" and gate.reason.startswith(
+        "120 of 500 requests were refused at once"
+    )
+    assert (
+        admission_gate(row, 30, False).status == "FAIL"
+        and admission_gate(row, 30, True).status == "WARN"
+    )
     assert admission_gate(None, 30, False).status == "NOT-RUN"
 
 
 def test_a_grid_that_was_not_recorded_has_the_same_gates():
     """Each of them NOT-RUN, of its own kind, with the reason."""
     found = grid_not_run("no requests were kept")
-    assert [(g.gate, g.kind) for g in found] == [(g.gate, g.kind) for g in load_gates(GRID, 40, False)]
+    assert [(g.gate, g.kind) for g in found] == [
+        (g.gate, g.kind) for g in load_gates(GRID, 40, False)
+    ]
     assert list(OF_GRID) == [g.gate for g in found]
     assert {(g.status, g.reason) for g in found} == {("NOT-RUN", "no requests were kept")}

@@ -18,7 +18,11 @@ def test_times_count_from_the_start_of_measuring(tmp_path):
     """What came before has times below zero; a status is a word."""
     write(tmp_path / "requests", 99.0, 101.0)
     requests, start = read_requests(tmp_path / "requests", 100.0)
-    assert start == 100.0 and list(requests.scheduled) == [-1.0, 1.0] and list(requests.received) == [0.0, 2.0]
+    assert (
+        start == 100.0
+        and list(requests.scheduled) == [-1.0, 1.0]
+        and list(requests.received) == [0.0, 2.0]
+    )
     assert list(requests.status) == ["answered", "lost"]
 
 

@@ -17,7 +17,11 @@ from blipkit.runners.artifacts import Artifact, Artifacts
 from blipkit.serving.answering import NOTHING, FrameSource
 
 FRAMES = FrameSource("drawn", 4, 3)
-SERVE, ASK, WORK = "blipkit.serving.process:serve", "blipkit.load.clients:ask", "blipkit.runners.workers:work"
+SERVE, ASK, WORK = (
+    "blipkit.serving.process:serve",
+    "blipkit.load.clients:ask",
+    "blipkit.runners.workers:work",
+)
 
 
 def setting(servers=1, clients=1, call="pipeline", placement="threads") -> Setting:
@@ -31,7 +35,9 @@ def workload(seconds=0.3, warmup_s=0.1, seed=0, checkpoint="x", questions=()) ->
 BRIEFLY, PLAINLY = workload(), ServerOptions()
 
 
-def measure(setting: Setting, work: Workload = BRIEFLY, options: ServerOptions = PLAINLY) -> Measured:
+def measure(
+    setting: Setting, work: Workload = BRIEFLY, options: ServerOptions = PLAINLY
+) -> Measured:
     """The harness alone: everything but a model."""
     return measure_setting(Artifacts([]), setting, work, options)
 
@@ -70,17 +76,24 @@ def test_a_setting_is_measured_and_every_request_counted():
     requests, counts = found.requests, found.counts
     assert counts["answered"] == counts["sent"] == len(requests) > 100 and unaccounted(counts) == 0
     assert set(requests.client) == {0, 1, 2, 3} and set(requests.status) == {"answered"}
-    passes = requests.sort_values("number").frame[: 4 * (len(requests) // 4)].to_numpy().reshape(-1, 4)
+    passes = (
+        requests.sort_values("number").frame[: 4 * (len(requests) // 4)].to_numpy().reshape(-1, 4)
+    )
     assert (abs(passes.sum(axis=1) - 6) == 0).all(), "each frame once per pass"
     assert (requests.scheduled < 0).any() and requests.scheduled.max() < 0.3
     assert counts["problem"] == "" and 0 < counts["host_percent"] <= 100 and found.executions == []
     assert {"at", "ours", "memory_gib"} <= set(found.samples[0])
-    assert summarise(requests.assign(run=0), [counts], Basis(1, 4, 90))["state"] in (SETTLED, UNSETTLED)
+    assert summarise(requests.assign(run=0), [counts], Basis(1, 4, 90))["state"] in (
+        SETTLED,
+        UNSETTLED,
+    )
 
 
 def test_a_limit_refuses_what_is_beyond_and_batches_are_served_together():
     """Six clients, three requests inside, which wait for a fourth: the others are refused, and every one is counted."""
-    found = measure(setting(1, 6, NOTHING), options=ServerOptions(limit=3, batch=4, batch_wait_s=0.02))
+    found = measure(
+        setting(1, 6, NOTHING), options=ServerOptions(limit=3, batch=4, batch_wait_s=0.02)
+    )
     counts = found.counts
     assert counts["refused"] > 0 and counts["sent"] == counts["answered"] + counts["refused"]
     assert unaccounted(counts) == 0 and found.requests["size"].max() == 3
@@ -96,7 +109,10 @@ def test_what_dies_marks_the_row_and_loses_nothing_uncounted(killed, told):
     found = measure(setting(1, 2, NOTHING), workload(seconds=20.0, warmup_s=0.0))
     assert re.search(told, found.counts["problem"]) and len(found.requests) > 100
     if killed == SERVE:
-        assert found.counts["sent"] == found.counts["answered"] + found.counts["lost"] and found.counts["lost"] <= 2
+        assert (
+            found.counts["sent"] == found.counts["answered"] + found.counts["lost"]
+            and found.counts["lost"] <= 2
+        )
     row = summarise(found.requests.assign(run=0), [found.counts], Basis(1, 2, 90))
     assert row["state"] == INVALID and found.counts["problem"].partition(" ")[0] in row["reason"]
 
@@ -107,8 +123,13 @@ def test_a_worker_process_killed_mid_load_leaves_the_others():
     found = measure(setting(2, 2, NOTHING, "processes"), workload(seconds=2.5))
     counts = found.counts
     assert len(cores) == 1, "each keeps to a core of its own"
-    assert counts["failed"] == 1 and "was given up" in counts["problem"] and unaccounted(counts) == 0
-    assert set(found.requests.worker) == {0, 1} and set(found.requests.status) == {"answered", "failed"}
+    assert (
+        counts["failed"] == 1 and "was given up" in counts["problem"] and unaccounted(counts) == 0
+    )
+    assert set(found.requests.worker) == {0, 1} and set(found.requests.status) == {
+        "answered",
+        "failed",
+    }
     lost_at = found.requests[found.requests.status == "failed"].received.iloc[0]
     assert (found.requests[found.requests.status == "answered"].received > lost_at).sum() > 3
 
@@ -119,14 +140,18 @@ def test_what_cannot_start_raises(tmp_path):
     manifest = {"runner": "eager", "dtype": "float32", "device": "cpu", "file": "compiled.pt"}
     artifacts = Artifacts([Artifact(tmp_path, manifest, Bucket())])
     with pytest.raises(BlipkitError, match=f"artifact {tmp_path.name} is damaged: .*manifest.json"):
-        measure_setting(artifacts, setting(), workload(0.2, 0.0, 0, "builtin:tiny-pets", ["x"]), ServerOptions())
+        measure_setting(
+            artifacts, setting(), workload(0.2, 0.0, 0, "builtin:tiny-pets", ["x"]), ServerOptions()
+        )
 
 
 def test_an_emulated_arm_is_never_timed(tmp_path):
     """What it takes here says nothing of the device that it imitates."""
     manifest = {"runner": "neuron_emulated", "dtype": "matmult bf16", "device": "cpu"}
     artifacts = Artifacts([Artifact(tmp_path, manifest, Bucket())])
-    with pytest.raises(BadInput, match="'neuron_emulated matmult bf16' imitates a device's numbers, not its speed"):
+    with pytest.raises(
+        BadInput, match="'neuron_emulated matmult bf16' imitates a device's numbers, not its speed"
+    ):
         measure_setting(artifacts, setting(), workload(), ServerOptions())
 
 
@@ -136,13 +161,16 @@ def test_a_way_to_call_that_does_not_exist_is_refused():
         measure_setting(None, setting(call="pipelin"), workload(), ServerOptions())
 
 
-@pytest.mark.parametrize("bad", [{"servers": 0}, {"clients": -1}, {"seconds": 0.0}, {"threads": 0}, {"batch": 0}])
+@pytest.mark.parametrize(
+    "bad", [{"servers": 0}, {"clients": -1}, {"seconds": 0.0}, {"threads": 0}, {"batch": 0}]
+)
 def test_counts_of_nothing_are_refused(bad):
     """Zero servers or clients cannot be measured, and no child is started to find out."""
     given = {"servers": 1, "clients": 1, "seconds": 1.0, "threads": 1, "batch": 1, **bad}
     one = setting(given["servers"], given["clients"])
     options = ServerOptions(given["threads"], given["batch"])
     with pytest.raises(
-        BadInput, match=r"servers, clients, seconds, threads or batch is (0|-1|0.0); expected more than zero"
+        BadInput,
+        match=r"servers, clients, seconds, threads or batch is (0|-1|0.0); expected more than zero",
     ):
         measure_setting(None, one, workload(given["seconds"]), options)

@@ -15,15 +15,22 @@ def test_the_best_setting_is_the_fastest_within_the_target():
 def test_what_did_not_settle_is_not_recommended():
     """On a machine of our own; on a shared one it may be, but never what is INVALID."""
     rows = [*GRID[:3], cell(2, 4, 190, 30, UNSETTLED), cell(2, 8, 999, 30, INVALID)]
-    assert best_setting(rows, 40)["servers"] == 1 and best_setting(rows, 40, shared=True)["servers"] == 2
+    assert (
+        best_setting(rows, 40)["servers"] == 1
+        and best_setting(rows, 40, shared=True)["servers"] == 2
+    )
 
 
 def test_a_recommendation_says_what_more_clients_would_cost():
     """How far below the target it is, and what the next more clients on as many servers gain and wait."""
     told = in_words(GRID[1], GRID, 40)
-    assert told.startswith("run 1 servers for 2 clients: 400 answers/s, 38% below the target of 40 ms")
+    assert told.startswith(
+        "run 1 servers for 2 clients: 400 answers/s, 38% below the target of 40 ms"
+    )
     assert told.endswith("; 4 clients: +1% throughput, +98% latency")
-    assert in_words(GRID[4], GRID, 40).endswith("25% below the target of 40 ms"), "nobody tried more"
+    assert in_words(GRID[4], GRID, 40).endswith("25% below the target of 40 ms"), (
+        "nobody tried more"
+    )
     assert in_words(None, GRID, 5) == "no setting holds 5 ms"
 
 

@@ -14,7 +14,11 @@ def grid() -> list[dict]:
     """Two rows of overhead, then three settings on one server and one on two."""
     overhead = [cell(1, 1, 8000, 0.2, arm="null float32", call=call, mean_ms=ms, host_percent=40.0)
                 for call, ms in (("nothing", 0.1), ("pipeline", 4.0))]  # fmt: skip
-    measured = [cell(1, 1, 90, 13, mean_ms=10.0), cell(1, 2, 99, 25, mean_ms=19.0), cell(1, 4, 100, 50, mean_ms=44.0)]
+    measured = [
+        cell(1, 1, 90, 13, mean_ms=10.0),
+        cell(1, 2, 99, 25, mean_ms=19.0),
+        cell(1, 4, 100, 50, mean_ms=44.0),
+    ]
     return [*overhead, *measured, cell(2, 4, 160, 30, mean_ms=21.0)]
 
 

@@ -13,16 +13,23 @@ from blipkit.load.scaling import Scalability, fit_usl, law
 def test_the_law_is_found_again(a, s, k):
     """Throughputs that follow the law give its coefficients, whatever they are."""
     clients = (1, 2, 4, 8, 16)
-    rows = [cell(1, n, rate, 1) for n, rate in zip(clients, law(np.array(clients), a, s, k), strict=True)]
+    rows = [
+        cell(1, n, rate, 1)
+        for n, rate in zip(clients, law(np.array(clients), a, s, k), strict=True)
+    ]
     fit = fit_usl(rows)
-    assert (fit["a"], fit["s"], fit["k"]) == pytest.approx((a, s, k), rel=1e-5, abs=1e-6) and fit["misfit"] < 1e-5
+    assert (fit["a"], fit["s"], fit["k"]) == pytest.approx((a, s, k), rel=1e-5, abs=1e-6) and fit[
+        "misfit"
+    ] < 1e-5
     assert fit["a_low"] <= fit["a_high"] and fit["s_low"] <= fit["s_high"]
 
 
 def test_where_throughput_peaks():
     """sqrt((1 - s) / k) clients; without coherency it only levels off; a server that does one thing at a time, at one."""
     clients = np.array((1, 2, 4, 8, 16))
-    rows = [cell(1, n, rate, 1) for n, rate in zip(clients, law(clients, 100, 0.1, 0.01), strict=True)]
+    rows = [
+        cell(1, n, rate, 1) for n, rate in zip(clients, law(clients, 100, 0.1, 0.01), strict=True)
+    ]
     assert fit_usl(rows)["peak"] == pytest.approx((0.9 / 0.01) ** 0.5, rel=1e-3)
     rows = [cell(1, n, rate, 1) for n, rate in zip(clients, law(clients, 100, 0.1, 0), strict=True)]
     assert fit_usl(rows)["peak"] > 1e3

@@ -7,7 +7,9 @@ ONE = Setting("neuron matmult bf16", "pipeline", "processes", 2, 8)
 
 def test_a_setting_is_told_by_servers_and_clients():
     """Its placement is said where it is not threads."""
-    assert ONE.name == "2-8 processes" and str(ONE) == "neuron matmult bf16, pipeline, processes, 2, 8"
+    assert (
+        ONE.name == "2-8 processes" and str(ONE) == "neuron matmult bf16, pipeline, processes, 2, 8"
+    )
     assert Setting("torchscript float32", "pipeline", "threads", 1, 4).name == "1-4"
 
 

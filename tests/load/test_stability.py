@@ -27,7 +27,10 @@ def test_a_third_that_is_slower_is_seen():
     """A quarter slower in the last third: the factor is told."""
     latencies = noisy(spread=0.0)
     latencies[200:] *= 1.25
-    assert unsettled(*run_of(latencies)) == "throughput of its thirds differs by a factor of 1.25, limit 1.1"
+    assert (
+        unsettled(*run_of(latencies))
+        == "throughput of its thirds differs by a factor of 1.25, limit 1.1"
+    )
 
 
 def test_a_growing_queue_is_seen_though_its_thirds_nearly_agree():
@@ -35,7 +38,10 @@ def test_a_growing_queue_is_seen_though_its_thirds_nearly_agree():
     latencies = noisy(spread=0.02) * np.linspace(1, 1.09, 300)
     rows = windows(*run_of(latencies))
     assert max(r["latency_s"] for r in rows) < 1.10 * min(r["latency_s"] for r in rows)
-    assert unsettled(*run_of(latencies)) == "latency rises by 7% from its first tenth to its last, limit 5%"
+    assert (
+        unsettled(*run_of(latencies))
+        == "latency rises by 7% from its first tenth to its last, limit 5%"
+    )
 
 
 def test_chance_is_no_drift():
@@ -47,7 +53,10 @@ def test_chance_is_no_drift():
 def test_few_answers_tell_nothing():
     """Twelve are too few, none is, too."""
     assert unsettled([], []) == "0 answers, 13 needed to tell"
-    assert unsettled(*run_of([0.01] * 12)).startswith("12 answers") and unsettled(*run_of([0.01] * 13)) == ""
+    assert (
+        unsettled(*run_of([0.01] * 12)).startswith("12 answers")
+        and unsettled(*run_of([0.01] * 13)) == ""
+    )
 
 
 @given(st.integers(13, 400), st.floats(1e-4, 10), st.floats(0, 100))

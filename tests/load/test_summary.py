@@ -15,19 +15,35 @@ COUNTS = {
 }  # fmt: skip
 
 
-def run_of(latencies, clients: int = 2, lag_s: float = 0.0, number: int = 0) -> tuple[pandas.DataFrame, dict]:
+def run_of(
+    latencies, clients: int = 2, lag_s: float = 0.0, number: int = 0
+) -> tuple[pandas.DataFrame, dict]:
     """The requests and counts of closed-loop clients without think time, whose answers take `latencies` in turn (s)."""
     rows, free = [], [0.0] * clients
     for place, latency in enumerate(latencies):
         client = place % clients
         due = free[client]
         free[client] = due + latency
-        times = (due, due + lag_s, due + lag_s, due + 0.5 * latency, due + 0.9 * latency, due + latency)
+        times = (
+            due,
+            due + lag_s,
+            due + lag_s,
+            due + 0.5 * latency,
+            due + 0.9 * latency,
+            due + latency,
+        )
         rows.append({"client": client, "status": "answered", "run": number} | dict(zip(
             ("scheduled", "sent", "dequeued", "started", "finished", "received"), times, strict=True)))  # fmt: skip
     frame, seconds = pandas.DataFrame(rows), min(free)
     n = len(rows)
-    return frame, {**COUNTS, "sent": n, "answered": n, "server_received": n, "server_answered": n, "seconds": seconds}
+    return frame, {
+        **COUNTS,
+        "sent": n,
+        "answered": n,
+        "server_received": n,
+        "server_answered": n,
+        "seconds": seconds,
+    }
 
 
 def row_of(latencies, percent: float = 99, **options) -> dict:
@@ -43,11 +59,28 @@ def test_a_quiet_run_is_settled_and_its_figures_follow_from_its_requests():
     """Two clients, 10 ms: 200 requests and 800 answers a second; the parts add up; Little's law holds."""
     row = row_of(noisy(600))
     assert row["state"] == SETTLED and row["requests"] == 600 and row["unaccounted"] == 0
-    assert row["requests_per_s"] == pytest.approx(200, rel=0.02) and row["answers_per_s"] == 4 * row["requests_per_s"]
-    assert row["little"] == pytest.approx(1, abs=0.02) and row["mean_ms"] == pytest.approx(10, rel=0.02)
-    assert row["queued_ms"] + row["service_ms"] + row["overhead_ms"] == pytest.approx(row["mean_ms"])
-    assert row["p50_low_ms"] <= row["p50_ms"] <= row["p50_high_ms"] <= row["p99_ms"] <= row["latency_high_ms"]
-    assert (row["latency_ms"], row["latency_high_ms"], row["percentile"]) == (row["p99_ms"], row["p99_high_ms"], 99)
+    assert (
+        row["requests_per_s"] == pytest.approx(200, rel=0.02)
+        and row["answers_per_s"] == 4 * row["requests_per_s"]
+    )
+    assert row["little"] == pytest.approx(1, abs=0.02) and row["mean_ms"] == pytest.approx(
+        10, rel=0.02
+    )
+    assert row["queued_ms"] + row["service_ms"] + row["overhead_ms"] == pytest.approx(
+        row["mean_ms"]
+    )
+    assert (
+        row["p50_low_ms"]
+        <= row["p50_ms"]
+        <= row["p50_high_ms"]
+        <= row["p99_ms"]
+        <= row["latency_high_ms"]
+    )
+    assert (row["latency_ms"], row["latency_high_ms"], row["percentile"]) == (
+        row["p99_ms"],
+        row["p99_high_ms"],
+        99,
+    )
 
 
 @pytest.mark.parametrize(("count", "shown"), [(43, "p50"), (458, "p90"), (459, "p99")])
@@ -62,7 +95,10 @@ def test_latency_counts_from_when_a_request_was_due():
     """A client that sends 5 ms late is charged for it, and its row is INVALID."""
     row = row_of(noisy(600), lag_s=0.005)
     assert row["mean_ms"] == pytest.approx(10, rel=0.02)
-    assert (row["state"], row["reason"]) == (INVALID, "the clients sent up to 5 ms late (p99), limit 1.1 ms")
+    assert (row["state"], row["reason"]) == (
+        INVALID,
+        "the clients sent up to 5 ms late (p99), limit 1.1 ms",
+    )
 
 
 def test_a_drifting_run_is_unsettled():
@@ -88,8 +124,14 @@ def test_a_server_that_died_marks_the_row():
 def test_no_request_at_all_is_a_row_too():
     """Nothing answered: INVALID, with empty figures."""
     frame, counts = run_of(noisy(5))
-    row = summarise(frame.assign(status="failed"), [{**counts, "answered": 0, "failed": 5}], Basis(4, 2, 99))
-    assert row["state"] == INVALID and row["requests"] == 0 and row["reason"].startswith("no request was answered")
+    row = summarise(
+        frame.assign(status="failed"), [{**counts, "answered": 0, "failed": 5}], Basis(4, 2, 99)
+    )
+    assert (
+        row["state"] == INVALID
+        and row["requests"] == 0
+        and row["reason"].startswith("no request was answered")
+    )
 
 
 def test_requests_that_end_after_the_time_add_no_throughput():
@@ -103,17 +145,31 @@ def test_requests_that_end_after_the_time_add_no_throughput():
 
 def test_runs_are_put_together_and_their_spread_is_the_interval():
     """Three runs of 200, 210 and 190 requests a second: the t-interval of three."""
-    parts = [run_of(noisy(600, seed) * pace, number=seed) for seed, pace in enumerate((1.0, 1.05, 0.95))]
+    parts = [
+        run_of(noisy(600, seed) * pace, number=seed) for seed, pace in enumerate((1.0, 1.05, 0.95))
+    ]
     row = summarise(
-        pandas.concat([frame for frame, _ in parts]), [{**c, "seconds": 2.8} for _, c in parts], Basis(1, 2, 99)
+        pandas.concat([frame for frame, _ in parts]),
+        [{**c, "seconds": 2.8} for _, c in parts],
+        Basis(1, 2, 99),
     )
-    assert row["runs"] == 3 and row["sent"] == 1800 and row["requests_per_s"] == pytest.approx(200, rel=0.02)
+    assert (
+        row["runs"] == 3
+        and row["sent"] == 1800
+        and row["requests_per_s"] == pytest.approx(200, rel=0.02)
+    )
     assert row["requests_per_s_high"] - row["requests_per_s"] == pytest.approx(25, rel=0.1)
 
 
 @pytest.mark.parametrize(
     "changed",
-    [{"sent": 601}, {"twice": 1}, {"server_answered": 599}, {"server_received": 601}, {"answered": 599, "wrong": 2}],
+    [
+        {"sent": 601},
+        {"twice": 1},
+        {"server_answered": 599},
+        {"server_received": 601},
+        {"answered": 599, "wrong": 2},
+    ],
 )
 def test_what_is_counted_differently_is_unaccounted(changed):
     """A request that one side has not seen, or that was answered twice."""
@@ -156,14 +212,21 @@ def test_a_run_without_an_answer_is_a_throughput_of_zero():
     row = summarise(frame, [counts, counts], Basis(1, 2, 99))
     alone = summarise(frame, [counts], Basis(1, 2, 99))
     assert (
-        row["requests_per_s"] == pytest.approx(alone["requests_per_s"] / 2, rel=0.02) and row["requests_per_s_low"] == 0
+        row["requests_per_s"] == pytest.approx(alone["requests_per_s"] / 2, rel=0.02)
+        and row["requests_per_s_low"] == 0
     )
 
 
 def test_only_right_answers_within_the_target_are_good():
     """Half of the latencies are within the limit, and one of those answers was another one than without load."""
     frame, counts = run_of([0.010] * 300 + [0.020] * 300)
-    assert summarise(frame, [counts], Basis(1, 2, 90, limit_ms=15))["within_target"] == pytest.approx(0.5)
+    assert summarise(frame, [counts], Basis(1, 2, 90, limit_ms=15))[
+        "within_target"
+    ] == pytest.approx(0.5)
     frame.loc[frame.index[0], "status"] = "wrong"
-    assert summarise(frame, [counts], Basis(1, 2, 90, limit_ms=15))["within_target"] == pytest.approx(0.5 - 1 / 600)
-    assert summarise(frame, [counts], Basis(1, 2, 90))["within_target"] == pytest.approx(1 - 1 / 600)
+    assert summarise(frame, [counts], Basis(1, 2, 90, limit_ms=15))[
+        "within_target"
+    ] == pytest.approx(0.5 - 1 / 600)
+    assert summarise(frame, [counts], Basis(1, 2, 90))["within_target"] == pytest.approx(
+        1 - 1 / 600
+    )

@@ -49,13 +49,13 @@ def test_a_childs_error_comes_back_in_its_own_words(small, tmp_path):
 
 def test_a_child_ends_with_its_parent():
     """When the parent is killed, neither the child nor what it started lives on."""
-    code = (
-        "from blipkit.machine import child; child.call('subprocess:check_call', timeout_s=60, args=['sleep', '61.25'])"
-    )
+    code = "from blipkit.machine import child; child.call('subprocess:check_call', timeout_s=60, args=['sleep', '61.25'])"
     parent = subprocess.Popen([sys.executable, "-c", code])
 
     def sleepers():
-        return [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "61.25"]]
+        return [
+            p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "61.25"]
+        ]
 
     deadline = time.monotonic() + 30
     while not sleepers() and time.monotonic() < deadline:

@@ -13,7 +13,15 @@ BUSY = "import time; end = time.time() + {}; \nwhile time.time() < end: pass"
 
 
 def sample(at, busy=0.0, ours=0.0, steal=0.0, mhz=None, **more) -> dict:
-    return {"at": at, "busy": busy, "ours": ours, "steal": steal, "mhz": mhz, "memory_gib": 1.0 + at, **more}
+    return {
+        "at": at,
+        "busy": busy,
+        "ours": ours,
+        "steal": steal,
+        "mhz": mhz,
+        "memory_gib": 1.0 + at,
+        **more,
+    }
 
 
 def test_memory_of_children_counts():
@@ -52,7 +60,10 @@ def test_shares_are_of_all_cores():
 )
 def test_what_disturbs_is_told(last, told):
     """Steal time, a neighbour, a clock that falls, a hot GPU."""
-    assert share([sample(0.0, mhz=3000.0 if last["mhz"] else None), last], cores=2)["disturbed"] == told
+    assert (
+        share([sample(0.0, mhz=3000.0 if last["mhz"] else None), last], cores=2)["disturbed"]
+        == told
+    )
 
 
 def test_one_sample_says_nothing():

@@ -10,7 +10,9 @@ def test_sizes_that_are_not_named_keep_their_defaults():
     assert parse_buckets([{"frames": 4}, {}]) == [Bucket(frames=4), Bucket()]
 
 
-@pytest.mark.parametrize("sizes", [{"frames": 0}, {"tokens": -1}, {"questions": 1.5}, {"candidates": True}])
+@pytest.mark.parametrize(
+    "sizes", [{"frames": 0}, {"tokens": -1}, {"questions": 1.5}, {"candidates": True}]
+)
 def test_a_bucket_has_whole_positive_sizes(sizes):
     """Zero, negative and fractional sizes are refused by name."""
     with pytest.raises(BadInput, match=next(iter(sizes))):

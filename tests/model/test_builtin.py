@@ -68,13 +68,20 @@ def test_no_built_in_question_has_an_unknown_word(pets):
         for text in (*QUESTIONS, *ACTIVITIES, "yes", "no", "zebra 7"):
             ids = tokenizer(text).input_ids
             assert tokenizer.unk_token_id not in ids
-            assert tokenizer.decode(ids, skip_special_tokens=True).replace(" ", "") == text.replace(" ", "")
+            assert tokenizer.decode(ids, skip_special_tokens=True).replace(" ", "") == text.replace(
+                " ", ""
+            )
 
 
 def test_random_base_has_blips_token_ids():
     """[SEP] and [DEC] stand where BLIP-base has them."""
     tokenizer = word_tokenizer(bert_ids=True)
-    assert (tokenizer.sep_token_id, tokenizer.bos_token_id, tokenizer.pad_token_id, len(tokenizer)) == (
+    assert (
+        tokenizer.sep_token_id,
+        tokenizer.bos_token_id,
+        tokenizer.pad_token_id,
+        len(tokenizer),
+    ) == (
         102,
         30522,
         0,

@@ -32,7 +32,10 @@ def test_the_digest_is_of_the_weights(pets, checkpoint_folders):
 def test_provenance_names_weights_and_pixels(pets):
     """Every record can say which weights and which image processor it is of."""
     said = pets.provenance()
-    assert said["checkpoint"] == "builtin:tiny-pets" and len(said["weights_digest"]) == len(said["pixel_digest"]) == 16
+    assert (
+        said["checkpoint"] == "builtin:tiny-pets"
+        and len(said["weights_digest"]) == len(said["pixel_digest"]) == 16
+    )
     assert said["image_backend"].startswith("BlipImageProcessor")
 
 
@@ -70,7 +73,8 @@ def test_an_incomplete_folder_is_refused(checkpoint_folders, tmp_path, lost):
     if lost == "tokenizer.json":
         (folder / "vocab.txt").unlink(missing_ok=True)  # transformers 4 writes both
     with pytest.raises(
-        BadInput, match=r"mine.*config\.json, weights, tokenizer|mine.*expected tokenizer\.json or vocab"
+        BadInput,
+        match=r"mine.*config\.json, weights, tokenizer|mine.*expected tokenizer\.json or vocab",
     ):
         load_checkpoint(str(folder))
 
@@ -127,7 +131,9 @@ def as_pickled_shards(folder, weights, model):
 def with_old_names(folder, weights, model):
     """gamma and beta, as TensorFlow once wrote them, and the position ids that transformers 4.30 still saved."""
     old = {
-        name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): weight
+        name.replace("LayerNorm.weight", "LayerNorm.gamma").replace(
+            "LayerNorm.bias", "LayerNorm.beta"
+        ): weight
         for name, weight in weights.items()
     }
     for part in ("text_encoder", "text_decoder.bert"):
@@ -154,12 +160,25 @@ def with_an_old_config(folder, weights, model):
             "projection_dim",
         ):
             config[part].pop(new, None)
-    for new in ("image_text_hidden_size", "label_smoothing", "dtype", "transformers_version", "initializer_factor"):
+    for new in (
+        "image_text_hidden_size",
+        "label_smoothing",
+        "dtype",
+        "transformers_version",
+        "initializer_factor",
+    ):
         config.pop(new, None)
     (folder / "config.json").write_text(json.dumps(config))
 
 
-LAYOUTS = [in_shards, as_pickle, as_pickled_shards, with_old_names, without_the_tied_copy, with_an_old_config]
+LAYOUTS = [
+    in_shards,
+    as_pickle,
+    as_pickled_shards,
+    with_old_names,
+    without_the_tied_copy,
+    with_an_old_config,
+]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -177,15 +196,21 @@ def test_weights_kept_in_half_precision_are_used_in_float32(laid_out, wide):
     folder, weights = laid_out
     as_pickle(folder, {name: weight.half() for name, weight in weights.items()}, wide.model)
     loaded = load_checkpoint(str(folder))
-    assert {p.dtype for p in loaded.model.parameters()} == {torch.float32} and loaded.digest != wide.digest
+    assert {p.dtype for p in loaded.model.parameters()} == {
+        torch.float32
+    } and loaded.digest != wide.digest
 
 
 @pytest.mark.parametrize("lost", ["layer.1", "qkv.bias"])
 def test_missing_weights_are_refused(laid_out, wide, lost):
     """transformers fills what it does not find with random numbers, and only logs it: such a model answers nonsense."""
     folder, weights = laid_out
-    as_pickle(folder, {name: weight for name, weight in weights.items() if lost not in name}, wide.model)
-    with pytest.raises(BadInput, match=rf"mine': \d+ weights are missing, first \S*{lost}\S*; .* random numbers"):
+    as_pickle(
+        folder, {name: weight for name, weight in weights.items() if lost not in name}, wide.model
+    )
+    with pytest.raises(
+        BadInput, match=rf"mine': \d+ weights are missing, first \S*{lost}\S*; .* random numbers"
+    ):
         load_checkpoint(str(folder))
 
 
@@ -220,10 +245,16 @@ ODD = {
 @pytest.mark.parametrize("odd", ODD)
 def test_an_odd_config_answers_as_transformers_does(tmp_path, odd):
     """Saved, loaded, taken apart and put together again: the scores are those of the unpadded model itself."""
-    loaded = load_checkpoint(str(save_checkpoint(tmp_path / "mine", **{**SHAPES["wide"], **ODD[odd]})))
+    loaded = load_checkpoint(
+        str(save_checkpoint(tmp_path / "mine", **{**SHAPES["wide"], **ODD[odd]}))
+    )
     bucket = Bucket(1, 2, 8, 2, 3)
-    pipeline = assemble(loaded, trace(isolate(loaded), tmp_path / "artifacts", "eager", shapes=bucket))
+    pipeline = assemble(
+        loaded, trace(isolate(loaded), tmp_path / "artifacts", "eager", shapes=bucket)
+    )
     asked = [Question("is the dog barking?"), Question("is the dog playing?")]
     (answers,) = pipeline.answer([fixed_frame()], asked)
     for question, answer in zip(asked, answers, strict=True):
-        assert answer.scores == pytest.approx(unpadded_scores(loaded, fixed_frame(), question), abs=1e-3, rel=1e-5)
+        assert answer.scores == pytest.approx(
+            unpadded_scores(loaded, fixed_frame(), question), abs=1e-3, rel=1e-5
+        )

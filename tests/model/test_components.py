@@ -15,7 +15,9 @@ def test_blip_base_inputs_come_from_its_config():
     component = Component("text_encoder", torch.nn.Identity(), checkpoint)
     shapes = {
         name: tuple(t.shape)
-        for name, t in zip(component.input_shapes(bucket), component.example_inputs(bucket), strict=True)
+        for name, t in zip(
+            component.input_shapes(bucket), component.example_inputs(bucket), strict=True
+        )
     }
     assert shapes == {
         "input_ids": (1, 8),
@@ -31,7 +33,11 @@ def test_components_are_the_models_own_submodules(checkpoint):
     assert components["image_encoder"].module.vision_model is checkpoint.model.vision_model
     assert components["text_encoder"].module.text_encoder is checkpoint.model.text_encoder
     assert components["text_decoder"].module.text_decoder is checkpoint.model.text_decoder
-    assert [c.output_names for c in components][:3] == [("image_states",), ("question_states",), ("logits",)]
+    assert [c.output_names for c in components][:3] == [
+        ("image_states",),
+        ("question_states",),
+        ("logits",),
+    ]
 
 
 @torch.inference_mode()
@@ -40,11 +46,19 @@ def test_adapters_equal_their_submodules_bit_for_bit(checkpoint):
     model, components, bucket = checkpoint.model, isolate(checkpoint), Bucket(1, 2, 6, 1, 4)
     inputs = {c.name: c.example_inputs(bucket, seed=1) for c in components}
     (pixels,), (ids, mask, states, image_mask) = inputs["image_encoder"], inputs["text_encoder"]
-    assert torch.equal(components["image_encoder"].module(pixels), model.vision_model(pixels).last_hidden_state)
-    seen = model.text_encoder(ids.long(), attention_mask=mask, encoder_hidden_states=repeat_rows(states, 2))
-    assert torch.equal(components["text_encoder"].module(ids, mask, states, image_mask), seen.last_hidden_state)
+    assert torch.equal(
+        components["image_encoder"].module(pixels), model.vision_model(pixels).last_hidden_state
+    )
+    seen = model.text_encoder(
+        ids.long(), attention_mask=mask, encoder_hidden_states=repeat_rows(states, 2)
+    )
+    assert torch.equal(
+        components["text_encoder"].module(ids, mask, states, image_mask), seen.last_hidden_state
+    )
     answers, question, question_mask = inputs["text_decoder"]
-    logits = model.text_decoder(answers.long(), encoder_hidden_states=question, use_cache=False).logits
+    logits = model.text_decoder(
+        answers.long(), encoder_hidden_states=question, use_cache=False
+    ).logits
     assert torch.equal(components["text_decoder"].module(answers, question, question_mask), logits)
 
 
@@ -76,7 +90,10 @@ def test_masks_stay_finite_in_half_precision(checkpoint, dtype):
         import copy
 
         module = copy.deepcopy(component.module).to(dtype)
-        inputs = [t.to(dtype) if t.is_floating_point() else t for t in component.example_inputs(Bucket(1, 2, 6, 2, 4))]
+        inputs = [
+            t.to(dtype) if t.is_floating_point() else t
+            for t in component.example_inputs(Bucket(1, 2, 6, 2, 4))
+        ]
         with torch.inference_mode():
             assert module(*inputs).isfinite().all(), component.name
 

@@ -36,5 +36,7 @@ def test_frames_are_shown_with_their_answers(small, monkeypatch):
     ((page, text),) = shown
     assert page.count("<img ") == 2
     lines = text.splitlines()
-    expected = [f"{q.text} {generate_answer(small, f.image, q.text).text}" for f in frames for q in asked]
+    expected = [
+        f"{q.text} {generate_answer(small, f.image, q.text).text}" for f in frames for q in asked
+    ]
     assert lines == expected

@@ -21,7 +21,9 @@ def test_every_tensor_of_every_component_is_on_its_way(checkpoint):
         "logits": ("text_decoder", ""),
     }
     shapes = tensor_shapes(checkpoint.config, bucket)
-    assert {one.tensor: one.shape for one in moving} == {name: str(shapes[name][0]) for name in shapes}
+    assert {one.tensor: one.shape for one in moving} == {
+        name: str(shapes[name][0]) for name in shapes
+    }
 
 
 def test_the_drawing_has_boxes_names_and_shapes(small, monkeypatch):
@@ -29,7 +31,9 @@ def test_the_drawing_has_boxes_names_and_shapes(small, monkeypatch):
     shown = displayed(monkeypatch)
     draw_components(isolate(small), Bucket(1, 5, 8, 2, 4))
     ((page, caption),) = shown
-    assert page.startswith('<figure class="detail">') and f"<figcaption>{caption}</figcaption>" in page
+    assert (
+        page.startswith('<figure class="detail">') and f"<figcaption>{caption}</figcaption>" in page
+    )
     assert re.fullmatch(
         r"From pixel_values \(1, 3, 40, 40\), image_encoder makes image_states .*, text_decoder makes logits .*\.",
         caption,

@@ -9,7 +9,9 @@ from blipkit.model.pipeline import Pipeline, ranked_answer
 
 BUCKETS = [Bucket(1, 1, 8, 2, 3), Bucket(2, 3, 16, 3, 6)]
 QUESTIONS = [
-    *(Question("dog " * words) for words in range(1, 15)),  # every length from 3 tokens to the largest bucket's 16
+    *(
+        Question("dog " * words) for words in range(1, 15)
+    ),  # every length from 3 tokens to the largest bucket's 16
     Question("is the dog barking?"),
     Question("is the dog chewing furniture?", ("yes", "no", "sleeping")),
     Question("what is the dog doing is the dog doing is the dog the?", ("chewing furniture", "no")),
@@ -31,7 +33,9 @@ def test_ranked_answers_are_the_unpadded_argmax(checkpoint, pipeline, batch):
     answers = pipeline.answer(frames, QUESTIONS)
     for frame, row in zip(frames, answers, strict=True):
         for question, answer in zip(QUESTIONS, row, strict=True):
-            truth = ranked_answer(question, torch.tensor(unpadded_scores(checkpoint, frame, question)))
+            truth = ranked_answer(
+                question, torch.tensor(unpadded_scores(checkpoint, frame, question))
+            )
             assert answer.scores == pytest.approx(truth.scores, abs=1e-4)
             assert answer.text == truth.text or truth.margin < SURE
 
@@ -41,7 +45,9 @@ def test_ranked_answers_are_the_unpadded_argmax(checkpoint, pipeline, batch):
 def test_open_answers_are_unpadded_generate(checkpoint, pipeline, unpadded_generate, batch, text):
     """An open answer has the very tokens of unpadded `generate`, unless the reference itself is undecided."""
     frames = images(drawn_frames(batch, seed=6))
-    for frame, (answer,) in zip(frames, pipeline.answer(frames, [text], candidates=None), strict=True):
+    for frame, (answer,) in zip(
+        frames, pipeline.answer(frames, [text], candidates=None), strict=True
+    ):
         bucket = 0 if len(checkpoint.processor.tokenizer(text).input_ids) <= 8 and batch == 1 else 1
         tokens, gap = unpadded_generate(checkpoint, frame, text, BUCKETS[bucket].answer_tokens)
         assert list(answer.tokens) == tokens or gap < SURE
@@ -50,18 +56,25 @@ def test_open_answers_are_unpadded_generate(checkpoint, pipeline, unpadded_gener
 
 def test_a_question_that_fits_no_bucket_is_refused_by_name(pipeline):
     """The message names the question, its tokens and the bucket to add."""
-    with pytest.raises(BadInput, match=r"'is the dog is the dog .* has 20 tokens.*Add one with tokens >= 20"):
+    with pytest.raises(
+        BadInput, match=r"'is the dog is the dog .* has 20 tokens.*Add one with tokens >= 20"
+    ):
         pipeline.answer(images(drawn_frames(1, seed=1)), ["is the dog " * 6])
 
 
 def test_open_and_ranked_questions_share_one_call(pipeline):
     """Questions of both kinds in one request give what each gives alone."""
     frames = images(drawn_frames(2, seed=9))
-    mixed = pipeline.answer(frames, [QUESTIONS[14], Question("what is the dog doing?", None), QUESTIONS[0]])
+    mixed = pipeline.answer(
+        frames, [QUESTIONS[14], Question("what is the dog doing?", None), QUESTIONS[0]]
+    )
     alone = [
-        pipeline.answer(frames, [q]) for q in (QUESTIONS[14], Question("what is the dog doing?", None), QUESTIONS[0])
+        pipeline.answer(frames, [q])
+        for q in (QUESTIONS[14], Question("what is the dog doing?", None), QUESTIONS[0])
     ]
-    assert [[a.text for a in row] for row in mixed] == [[one[f][0].text for one in alone] for f in range(2)]
+    assert [[a.text for a in row] for row in mixed] == [
+        [one[f][0].text for one in alone] for f in range(2)
+    ]
 
 
 def test_no_question_and_no_frame_are_no_answers(pipeline):
@@ -90,7 +103,9 @@ def test_frames_are_decoded_block_by_block(pipeline):
 
     frames = drawn_frames(5, seed=4)
     assert pipeline.answer(Counted(frames), []) == [[]] * 5 and not decoded
-    assert pipeline.answer(Counted(frames), QUESTIONS[:2]) == pipeline.answer(list(images(frames)), QUESTIONS[:2])
+    assert pipeline.answer(Counted(frames), QUESTIONS[:2]) == pipeline.answer(
+        list(images(frames)), QUESTIONS[:2]
+    )
     assert decoded == [2, 2, 1]
 
 
@@ -98,6 +113,9 @@ def test_a_pipeline_has_one_arm(checkpoint, artifact_root):
     """Artifacts of two arms are not mixed."""
     from blipkit.runners.artifacts import Artifacts
 
-    eager, null = (trace(isolate(checkpoint), artifact_root, name, shapes=BUCKETS[:1]) for name in ("eager", "null"))
+    eager, null = (
+        trace(isolate(checkpoint), artifact_root, name, shapes=BUCKETS[:1])
+        for name in ("eager", "null")
+    )
     with pytest.raises(BlipkitError, match="one arm, saw eager float32, null float32"):
         assemble(checkpoint, Artifacts([*eager, *null]))

@@ -25,7 +25,10 @@ def test_the_image_encoders_operations_follow_from_its_config(small):
     patches = 2 * (states - 1) * width * 3 * vision.patch_size**2
     layer = 2 * states * width * (4 * width + 2 * inner) + 2 * 2 * states * states * width
     pixels = torch.zeros(1, 3, vision.image_size, vision.image_size)
-    assert count_operations(small.model.vision_model, pixels) == patches + vision.num_hidden_layers * layer
+    assert (
+        count_operations(small.model.vision_model, pixels)
+        == patches + vision.num_hidden_layers * layer
+    )
 
 
 def test_the_time_is_the_mean_of_the_calls_after_the_first(monkeypatch):
@@ -39,12 +42,16 @@ def test_the_time_is_the_mean_of_the_calls_after_the_first(monkeypatch):
 def test_the_time_is_kept_beside_its_prediction(small, tmp_path):
     """In a replay both are read; where there are none, nothing is measured."""
     encoder, about = isolate(small)["image_encoder"].module, {"weights_digest": small.digest}
-    pixels = torch.zeros(1, 3, small.config.vision_config.image_size, small.config.vision_config.image_size)
+    pixels = torch.zeros(
+        1, 3, small.config.vision_config.image_size, small.config.vision_config.image_size
+    )
     took = time_encoder(Results(tmp_path / "here", "01_components", **about), encoder, pixels, 0.25)
     assert took.image_encoder_ms > 0 and took.predicted_ms == 0.25
     row = about | {"image_encoder_ms": 2.0, "predicted_ms": 0.5}
     far = recorded(tmp_path / "far", image_encoder_time=[row])
     replayed = Results(tmp_path / "out", "01_components", replay=str(far), **about)
     assert time_encoder(replayed, None, pixels, 0.25) == EncoderTime(2.0, 0.5)
-    bare = Results(tmp_path / "out", "01_components", replay=str(recorded(tmp_path / "bare")), **about)
+    bare = Results(
+        tmp_path / "out", "01_components", replay=str(recorded(tmp_path / "bare")), **about
+    )
     assert time_encoder(bare, None, pixels, 0.25) is None and bare.lacking == {"image_encoder_time"}

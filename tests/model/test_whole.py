@@ -8,7 +8,14 @@ from studies import recorded, statuses
 from blipkit import Bucket, Question, assemble, isolate, trace
 from blipkit.frames.frames import drawn_frames
 from blipkit.model import whole
-from blipkit.model.whole import Adapter, Adapters, Padding, PaddingCheck, check_padding, compare_adapters
+from blipkit.model.whole import (
+    Adapter,
+    Adapters,
+    Padding,
+    PaddingCheck,
+    check_padding,
+    compare_adapters,
+)
 from blipkit.records.results import Results
 
 ASKED = [Question("is the dog barking?"), Question("what is the dog doing?", None)]
@@ -22,7 +29,9 @@ def out(tmp_path, small):
 @pytest.fixture(scope="module")
 def pipeline(small, tmp_path_factory):
     buckets = [Bucket(2, 2, 12, 2, 3)]
-    return assemble(small, trace(isolate(small), tmp_path_factory.mktemp("eager"), "eager", shapes=buckets))
+    return assemble(
+        small, trace(isolate(small), tmp_path_factory.mktemp("eager"), "eager", shapes=buckets)
+    )
 
 
 def test_every_adapter_is_its_submodule_to_the_bit(checkpoint, tmp_path):
@@ -30,9 +39,15 @@ def test_every_adapter_is_its_submodule_to_the_bit(checkpoint, tmp_path):
     out = Results(tmp_path, "01_components", **checkpoint.provenance())
     found = compare_adapters(out, checkpoint, drawn_frames(1, 5)[0], ASKED[0])
     assert [row.max_difference for row in found.rows] == [0.0, 0.0, 0.0]
-    assert [row.component for row in found.rows] == ["image_encoder", "text_encoder", "text_decoder"]
+    assert [row.component for row in found.rows] == [
+        "image_encoder",
+        "text_encoder",
+        "text_decoder",
+    ]
     assert [row.output for row in found.rows] == ["image_states", "question_states", "logits"]
-    assert sum(row.weights for row in found.rows) >= sum(p.numel() for p in checkpoint.model.parameters())
+    assert sum(row.weights for row in found.rows) >= sum(
+        p.numel() for p in checkpoint.model.parameters()
+    )
     assert statuses(found.gates()) == {"wrappers equal submodules": "PASS"}
     assert [row["max_difference"] for row in out.read("components")] == [0.0, 0.0, 0.0]
 
@@ -106,13 +121,24 @@ def test_in_a_replay_what_was_not_recorded_is_not_run(small, pipeline, tmp_path,
     padding.table()
     assert capsys.readouterr().out.count("not recorded") == 2
     gates = statuses([*adapters.gates(), *padding.gates()])
-    assert gates == {"wrappers equal submodules": "NOT-RUN", "pipeline equals transformers": "NOT-RUN"}
+    assert gates == {
+        "wrappers equal submodules": "NOT-RUN",
+        "pipeline equals transformers": "NOT-RUN",
+    }
 
 
 def test_in_a_replay_the_recorded_rows_are_judged(small, pipeline, tmp_path, capsys):
     """What was found there is shown here, and nothing is computed."""
     about = {"weights_digest": small.digest}
-    rows = [about | {"component": "image_encoder", "weights": 3, "output": "image_states", "max_difference": 0.5}]
+    rows = [
+        about
+        | {
+            "component": "image_encoder",
+            "weights": 3,
+            "output": "image_states",
+            "max_difference": 0.5,
+        }
+    ]
     found = [about | {"frames": 8, "questions": 4, "wrong": 1, "largest_difference": 3.3e-6}]
     far = recorded(tmp_path / "far", components=rows, padding=found)
     out = Results(tmp_path / "out", "01_components", replay=str(far), **small.provenance())

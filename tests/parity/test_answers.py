@@ -41,14 +41,20 @@ def rows_of(flips: int, n: int, margin: float, arm: str = ARM) -> list[dict]:
 
 
 def open_row(reference: Answer, candidate: Answer) -> dict:
-    return decisions(ARM, [Frame("f", None)], [Question("what?", None)], [[reference]], [[candidate]])[0]
+    return decisions(
+        ARM, [Frame("f", None)], [Question("what?", None)], [[reference]], [[candidate]]
+    )[0]
 
 
 def test_a_flip_is_a_changed_text_and_moves_through_zero():
     """How far a margin moved counts through zero where the answer flipped."""
     question = [Question("a?"), Question("b?")]
     same, flipped = decisions(
-        ARM, [Frame("f", None)], question, answers(("yes", 2.0), ("yes", 0.5)), answers(("yes", 1.5), ("no", 0.25))
+        ARM,
+        [Frame("f", None)],
+        question,
+        answers(("yes", 2.0), ("yes", 0.5)),
+        answers(("yes", 1.5), ("no", 0.25)),
     )
     assert not same["flipped"] and same["moved"] == 0.5
     assert flipped["flipped"] and flipped["moved"] == 0.75
@@ -56,7 +62,9 @@ def test_a_flip_is_a_changed_text_and_moves_through_zero():
 
 def test_an_answer_that_is_not_a_number_is_a_flip_that_nothing_excuses():
     """A candidate whose scores are NaN may name the right text by chance."""
-    (row,) = decisions(ARM, [Frame("f", None)], ASKED, answers(("yes", 0.01)), answers(("yes", math.nan)))
+    (row,) = decisions(
+        ARM, [Frame("f", None)], ASKED, answers(("yes", 0.01)), answers(("yes", math.nan))
+    )
     assert row["flipped"] and unexcused([row], noise=1.0) == [row]
 
 
@@ -64,9 +72,17 @@ def test_the_summary_counts_ranked_and_open_apart():
     """An open answer that changed is no flip of a decision; the rate has its Wilson interval."""
     rows = [*rows_of(2, 10, margin=1.0), open_row(Answer("dog", 0.9, 1.0), Answer("cat", 0.9, 1.0))]
     found = summarise_decisions(rows, noise=0.5)
-    assert (found["ranked_answers"], found["ranked_flips"], found["open_answers"], found["open_flips"]) == (10, 2, 1, 1)
+    assert (
+        found["ranked_answers"],
+        found["ranked_flips"],
+        found["open_answers"],
+        found["open_flips"],
+    ) == (10, 2, 1, 1)
     assert (found["flip_rate_low"], found["flip_rate_high"]) == wilson(2, 10)
-    assert found["unexcused_flips"] == 2 and summarise_decisions(rows, noise=1.5)["unexcused_flips"] == 0
+    assert (
+        found["unexcused_flips"] == 2
+        and summarise_decisions(rows, noise=1.5)["unexcused_flips"] == 0
+    )
     assert found["largest_movement"] == 2.0
 
 
@@ -84,7 +100,10 @@ def test_an_answer_that_ends_sooner_differs_where_it_ends():
     """The end is a token, too."""
     ours = Answer("a", 0.9, 0.1, tokens=(5, 2), gaps=(3.0, 0.5))
     longer = Answer("a dog", 0.9, 0.1, tokens=(5, 6, 2), gaps=(3.0, 0.4, 9.0))
-    assert open_row(ours, longer)["first_divergence"] == 1 and open_row(ours, longer)["reference_gap"] == 0.5
+    assert (
+        open_row(ours, longer)["first_divergence"] == 1
+        and open_row(ours, longer)["reference_gap"] == 0.5
+    )
 
 
 def test_unexcused_flips_fail_and_excused_ones_do_not():
@@ -92,14 +111,17 @@ def test_unexcused_flips_fail_and_excused_ones_do_not():
     assert decision_gate(ARM, rows_of(20, 1000, margin=5.0), 0.005, noise=0.1).status == "FAIL"
     gate = decision_gate(ARM, rows_of(20, 1000, margin=0.05), 0.005, noise=0.1)
     assert (
-        gate.status == "PASS" and "0 of 1000 answers; 20 flips in all; a flip at a margin below 0.1 nats" in gate.reason
+        gate.status == "PASS"
+        and "0 of 1000 answers; 20 flips in all; a flip at a margin below 0.1 nats" in gate.reason
     )
 
 
 @given(st.integers(0, 30), st.integers(200, 2000), st.floats(0.0, 2.0), st.floats(0.0, 2.0))
 def test_more_noise_never_excuses_less(flips, n, noise, more):
     """The bound falls, or stays, as the format's noise grows."""
-    rows = [dict(row, reference_margin=i / 20) for i, row in enumerate(rows_of(flips, 40, margin=1.0))] * (n // 40)
+    rows = [
+        dict(row, reference_margin=i / 20) for i, row in enumerate(rows_of(flips, 40, margin=1.0))
+    ] * (n // 40)
     assert flip_bound(rows, noise + more) <= flip_bound(rows, noise)
 
 
@@ -108,7 +130,10 @@ def test_a_format_explains_as_much_as_it_moves():
     rows = [{"open": False, "moved": moved} for moved in (0.1, 0.4, math.nan, math.inf)]
     assert format_noise([*rows, {"open": True, "moved": 9.0}]) == 0.4
     noise = format_noise(rows[2:])
-    assert math.isnan(noise) and decision_gate(ARM, rows_of(20, 1000, margin=0.01), 0.005, noise).status == "FAIL"
+    assert (
+        math.isnan(noise)
+        and decision_gate(ARM, rows_of(20, 1000, margin=0.01), 0.005, noise).status == "FAIL"
+    )
 
 
 def test_too_few_answers_cannot_pass_and_say_how_many_can():
@@ -132,7 +157,9 @@ def test_a_candidate_may_not_flip_more_than_what_answers_today():
 
 def test_a_nan_margin_excuses_nothing():
     """A reference that is not a number is no excuse."""
-    assert decision_gate(ARM, rows_of(100, 1000, margin=math.nan), 0.005, noise=0.1).status == "FAIL"
+    assert (
+        decision_gate(ARM, rows_of(100, 1000, margin=math.nan), 0.005, noise=0.1).status == "FAIL"
+    )
 
 
 def test_open_questions_alone_are_not_judged():
@@ -146,7 +173,10 @@ def test_drawings_are_at_most_a_warning():
     gate = decision_gate(ARM, rows_of(0, 1000, margin=5.0), 0.005, 0.1, drawings=True)
     assert gate.status == "WARN" and gate.reason.startswith("drawings, not your cameras")
     assert "common.frames_from" in gate.next
-    assert decision_gate(ARM, rows_of(20, 1000, margin=5.0), 0.005, 0.1, drawings=True).status == "FAIL"
+    assert (
+        decision_gate(ARM, rows_of(20, 1000, margin=5.0), 0.005, 0.1, drawings=True).status
+        == "FAIL"
+    )
 
 
 def labelled(*said, label="yes", probability=0.9) -> list[dict]:
@@ -163,10 +193,17 @@ def test_pairs_count_who_alone_is_right():
     ours = labelled(*[("yes", "yes")] * 20, *[("yes", "no")] * 9, ("no", "yes"))
     reference = [{**row, "candidate": row["reference"]} for row in ours]
     found = between(ours, reference)
-    assert (found["answers"], found["differ"], found["only_first_right"], found["only_second_right"]) == (30, 10, 1, 9)
+    assert (
+        found["answers"],
+        found["differ"],
+        found["only_first_right"],
+        found["only_second_right"],
+    ) == (30, 10, 1, 9)
     assert found["mcnemar_p"] == pytest.approx(2 * 11 / 2**10)
     assert (found["rate_low"], found["rate_high"]) == wilson(10, 30)
-    assert between(rows_of(0, 3, 1.0), rows_of(1, 3, 1.0))["mcnemar_p"] is None  # nobody labelled these
+    assert (
+        between(rows_of(0, 3, 1.0), rows_of(1, 3, 1.0))["mcnemar_p"] is None
+    )  # nobody labelled these
 
 
 def test_pairs_are_of_the_same_answers():
@@ -189,10 +226,17 @@ def test_each_side_is_as_right_and_as_sure_as_it_is():
 
 def test_accuracy_counts_labelled_answers_only():
     """Right and wrong are counted against labels; without labels, or with those of drawings, it is NOT-RUN."""
-    frames = [Frame("a", None, {"q?": "yes"}), Frame("b", None, {"q?": "yes"}), Frame("c", None, {})]
+    frames = [
+        Frame("a", None, {"q?": "yes"}),
+        Frame("b", None, {"q?": "yes"}),
+        Frame("c", None, {}),
+    ]
     said = [answers((t, 1.0))[0] for t in ("yes", "no", "yes")]
     kept = decisions(ARM, frames, ASKED, said, said)
     gate = accuracy_gate(kept, floor=0.6)
     assert gate.measured == 0.5 and gate.status == "FAIL" and "1 of 2 right" in gate.reason
     assert accuracy_gate(kept, 0.6, drawings=True).status == "NOT-RUN"
-    assert accuracy_gate(kept[2:], 0.6).status == "NOT-RUN" and "labels.csv" in accuracy_gate(kept[2:], 0.6).next
+    assert (
+        accuracy_gate(kept[2:], 0.6).status == "NOT-RUN"
+        and "labels.csv" in accuracy_gate(kept[2:], 0.6).next
+    )

@@ -21,18 +21,43 @@ from blipkit.parity import (
 from blipkit.records.results import Results
 
 ARMS = ["torchscript float32", "neuron_emulated matmult bf16"]
-KNOBS = {"frames": 12, "compared_frames": 2, "format_frames": 6, "flip_limit": 0.1, "incumbent": ARMS[0]}
+KNOBS = {
+    "frames": 12,
+    "compared_frames": 2,
+    "format_frames": 6,
+    "flip_limit": 0.1,
+    "incumbent": ARMS[0],
+}
 KINDS = {
-    "parity": {"arm", "component", "output", "precision", "same_format", "relative_l2", "overlap", "problem"},
+    "parity": {
+        "arm",
+        "component",
+        "output",
+        "precision",
+        "same_format",
+        "relative_l2",
+        "overlap",
+        "problem",
+    },
     "parity_forecast": {"of", "predicted"},
     "parity_noise": {"arm", "same_format", "excused_margin"},
     "parity_scores": {"arm", "component", "relative_l2"},
     "parity_time": {"of", "predicted", "measured", "ratio"},
-    "decisions": {"arm", "ranked_answers", "ranked_flips", "unexcused_flips", "noise", "open_answers"},
+    "decisions": {
+        "arm",
+        "ranked_answers",
+        "ranked_flips",
+        "unexcused_flips",
+        "noise",
+        "open_answers",
+    },
     "pairs": {"arm", "against", "differ", "mcnemar_p"},
     "labels": {"arm", "accuracy", "calibration_error"},
 }
-EMPTY = ("parity_executions", "incumbent")  # nothing on a Neuron device here, no incumbent from elsewhere
+EMPTY = (
+    "parity_executions",
+    "incumbent",
+)  # nothing on a Neuron device here, no incumbent from elsewhere
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +75,16 @@ def recorded(tmp_path_factory):
 def rows_of(results: Results, kind: str) -> list[dict]:
     """The records of a kind, without what a replay says of itself."""
     return [
-        {k: v for k, v in row.items() if k not in ("evidence", "replayed_on", "profile")} for row in results.read(kind)
+        {k: v for k, v in row.items() if k not in ("evidence", "replayed_on", "profile")}
+        for row in results.read(kind)
     ]
 
 
 def replay(folder, results) -> dict:
     """03's names after a replay of a folder."""
-    return run_chapter("03_parity", KNOBS | {"results": str(results), "replay": str(folder)}, {"arms": ARMS})[0]
+    return run_chapter(
+        "03_parity", KNOBS | {"results": str(results), "replay": str(folder)}, {"arms": ARMS}
+    )[0]
 
 
 def test_every_kind_of_record_is_written(recorded):
@@ -106,7 +134,10 @@ def test_a_replay_reads_and_asks_nobody(recorded, tmp_path):
 @pytest.mark.parametrize(
     ("lacking", "gates"),
     [
-        (["records/parity.jsonl"], {"every arm image_processor", "image_encoder", "text_encoder", "text_decoder"}),
+        (
+            ["records/parity.jsonl"],
+            {"every arm image_processor", "image_encoder", "text_encoder", "text_decoder"},
+        ),
         (["records/parity_scores.jsonl", "records/parity_noise.jsonl"], {"pipeline", "decisions"}),
         (["samples/decisions.parquet"], {"decisions", "accuracy"}),
         ([f"records/{kind}.jsonl" for kind in ("parity_forecast", "parity_time", *EMPTY)], set()),
@@ -149,8 +180,18 @@ def test_verbs_cope_with_an_empty_folder(recorded, tmp_path, capsys):
     panel = names["panel"]
     answers = compare_answers(panel)
     forecast = forecast_effort(panel)
-    found = [compare_components(panel), answers, compare_end_to_end(panel), compare_pairs(panel, answers)]
-    found += [compare_labels(answers), close_panel(panel), forecast, measure_effort(panel, forecast)]
+    found = [
+        compare_components(panel),
+        answers,
+        compare_end_to_end(panel),
+        compare_pairs(panel, answers),
+    ]
+    found += [
+        compare_labels(answers),
+        close_panel(panel),
+        forecast,
+        measure_effort(panel, forecast),
+    ]
     capsys.readouterr()
     for one in found:
         one.table()
@@ -171,7 +212,11 @@ def test_flips_are_shown_with_their_frames(recorded, capsys):
     capsys.readouterr()
     answers.frames()
     said = capsys.readouterr().out
-    assert said.count("<img") == 4 and "is the dog barking? no, no" in said and "flipped in some arm: 0" in said
+    assert (
+        said.count("<img") == 4
+        and "is the dog barking? no, no" in said
+        and "flipped in some arm: 0" in said
+    )
     row = answers.rows[ARMS[1]][0]
     row["flipped"], row["candidate"] = True, "never"
     fresh = type(answers)(answers.panel, answers.kept, answers.noise_rows)

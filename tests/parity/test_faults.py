@@ -15,7 +15,11 @@ from blipkit.records.gates import Gate, raise_for
 from blipkit.runners.assemble import Loaded
 
 ARM = "torchscript float32"
-OUTPUTS = {"image_encoder": "image_states", "text_encoder": "question_states", "text_decoder": "logits"}
+OUTPUTS = {
+    "image_encoder": "image_states",
+    "text_encoder": "question_states",
+    "text_decoder": "logits",
+}
 KNOBS = {"frames": 12, "flip_limit": 0.1, "compared_frames": 2}
 
 
@@ -53,7 +57,11 @@ def plant(chapter, monkeypatch):
 
 def layers(module):
     """The blocks of whichever component this is."""
-    for name in ("vision_model.encoder.layers", "text_encoder.encoder.layer", "text_decoder.bert.encoder.layer"):
+    for name in (
+        "vision_model.encoder.layers",
+        "text_encoder.encoder.layer",
+        "text_decoder.bert.encoder.layer",
+    ):
         if hasattr(module, name.partition(".")[0]):
             return module.get_submodule(name)
 
@@ -82,7 +90,9 @@ def heads_swapped(module):
 def transposed(module):
     """The projection behind the first block's attention, the wrong way round."""
     first = layers(module)[0]
-    last = first.attention.output.dense if hasattr(first, "attention") else first.self_attn.projection
+    last = (
+        first.attention.output.dense if hasattr(first, "attention") else first.self_attn.projection
+    )
     last.weight.copy_(last.weight.T.clone())
 
 
@@ -100,14 +110,20 @@ def test_a_fault_in_a_component_fails_its_gate(chapter, plant, component, fault)
     plant(component, fault)
     gates = judge_again(chapter)
     status, reason = gates[f"parity {ARM} {component}"]
-    assert status == "FAIL" and reason.startswith(f"{OUTPUTS[component]}: more than its number format explains")
-    assert {gates[f"parity {ARM} {other}"][0] for other in OUTPUTS if other != component} == {"PASS"}
+    assert status == "FAIL" and reason.startswith(
+        f"{OUTPUTS[component]}: more than its number format explains"
+    )
+    assert {gates[f"parity {ARM} {other}"][0] for other in OUTPUTS if other != component} == {
+        "PASS"
+    }
 
 
 def padding_seen(module):
     """The question's padding is taken for words; the inputs' places are those of the masks."""
     place = 1 if hasattr(module, "text_encoder") else 2
-    return lambda *inputs: module(*(torch.ones_like(x) if i == place else x for i, x in enumerate(inputs)))
+    return lambda *inputs: module(
+        *(torch.ones_like(x) if i == place else x for i, x in enumerate(inputs))
+    )
 
 
 @pytest.mark.parametrize("component", ["text_encoder", "text_decoder"])
@@ -124,7 +140,11 @@ def test_a_decoder_that_sees_what_comes_fails(chapter, plant, monkeypatch):
     def seeing(module):
         def run(*inputs):
             with monkeypatch.context() as patch:
-                patch.setattr(components, "causal_mask", lambda ids, dtype: torch.zeros(1, 1, 1, 1, dtype=dtype))
+                patch.setattr(
+                    components,
+                    "causal_mask",
+                    lambda ids, dtype: torch.zeros(1, 1, 1, 1, dtype=dtype),
+                )
                 return module(*inputs)
 
         return run
@@ -138,7 +158,9 @@ def test_another_image_processor_fails(chapter, monkeypatch):
     pipeline = chapter["panel"].engine.pipelines[ARM]
     other = load_checkpoint("builtin:tiny-pets").processor
     other.image_processor.image_mean = [0.5, 0.5, 0.5]
-    monkeypatch.setattr(pipeline, "checkpoint", dataclasses.replace(pipeline.checkpoint, processor=other))
+    monkeypatch.setattr(
+        pipeline, "checkpoint", dataclasses.replace(pipeline.checkpoint, processor=other)
+    )
     gates = judge_again(chapter)
     status, reason = gates["parity every arm image_processor"]
     assert status == "FAIL" and reason.startswith("pixel_values: more than")
@@ -153,7 +175,9 @@ def test_the_pipeline_shows_what_its_components_do(chapter, plant):
     ends, answers = compare_end_to_end(again), compare_answers(again)
     (row,) = ends.rows
     found: dict[str, Gate] = {gate.gate: gate for gate in (*ends.gates(), *answers.gates())}
-    assert row["component"] == "pipeline" and row["output"] == "scores" and row["relative_l2"] > 1e-2
+    assert (
+        row["component"] == "pipeline" and row["output"] == "scores" and row["relative_l2"] > 1e-2
+    )
     assert found[f"parity {ARM} pipeline"].status == "FAIL"
     assert found[f"decisions {ARM}"].status == "FAIL"
 

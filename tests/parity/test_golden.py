@@ -34,7 +34,12 @@ from blipkit.profiles.profile import Profile, load_profile
 from blipkit.run import preflight
 
 ARM = "eager bfloat16"
-SETTINGS = ["parity.frames=12", "parity.compared_frames=2", f"common.arms=[{ARM}]", "common.required=[]"]
+SETTINGS = [
+    "parity.frames=12",
+    "parity.compared_frames=2",
+    f"common.arms=[{ARM}]",
+    "common.required=[]",
+]
 
 
 def profile(*settings: str) -> Profile:
@@ -71,15 +76,26 @@ def test_a_bundle_says_whose_answers_it_holds(bundle, said):
     assert str(bundle).startswith(f"{ARM}, recorded on {host.describe()['name']}, 20")
     (line,) = said.getvalue().splitlines()
     size = float(line.partition("about ")[2].split()[0]) * 1e6
-    assert "without frames; asking eager bfloat16 about 12" in line and not (bundle.folder / "frames").exists()
-    assert (bundle.folder / TENSORS).stat().st_size == pytest.approx(size, abs=6e4)  # said to 0.1 MB; names besides
+    assert (
+        "without frames; asking eager bfloat16 about 12" in line
+        and not (bundle.folder / "frames").exists()
+    )
+    assert (bundle.folder / TENSORS).stat().st_size == pytest.approx(
+        size, abs=6e4
+    )  # said to 0.1 MB; names besides
 
 
 def test_answers_are_found_by_the_picture(bundle):
     """In our order and of our choice, whatever the frames are called here."""
-    ours = [dataclasses.replace(frame, name=f"other {i}") for i, frame in enumerate(reversed(drawn_frames(12, 3)))]
+    ours = [
+        dataclasses.replace(frame, name=f"other {i}")
+        for i, frame in enumerate(reversed(drawn_frames(12, 3)))
+    ]
     there = bundle.answers(bundle.places(drawn_frames(12, 3)))
-    assert bundle.places(ours) == list(range(12))[::-1] and bundle.answers(bundle.places(ours)) == there[::-1]
+    assert (
+        bundle.places(ours) == list(range(12))[::-1]
+        and bundle.answers(bundle.places(ours)) == there[::-1]
+    )
     assert len(there[0][0].scores) == 2 and there[0][4].tokens
     assert bundle.followed == [0, 1] and bundle.places(ours[-2:] * 2) == [1, 0, 1, 0]
 
@@ -97,9 +113,13 @@ def test_frames_that_were_not_asked_there_are_refused(bundle):
     """One pixel is enough; the first of them is named, and what to bring. So is one that was followed and is not here."""
     picture = drawn_frames(1, 3)[0].image.copy()
     picture.putpixel((0, 0), (1, 2, 3))
-    with pytest.raises(BadInput, match="1 frames are not on both machines, first: no mine there; bring the same"):
+    with pytest.raises(
+        BadInput, match="1 frames are not on both machines, first: no mine there; bring the same"
+    ):
         bundle.places([drawn_frames(1, 3)[0], Frame("mine", picture)])
-    with pytest.raises(BadInput, match="1 frames are not on both machines, first: no scene 3-1 here"):
+    with pytest.raises(
+        BadInput, match="1 frames are not on both machines, first: no scene 3-1 here"
+    ):
         bundle.places(drawn_frames(1, 3))
 
 
@@ -142,7 +162,9 @@ def test_another_image_processor_is_refused(bundle):
     check_bundle(bundle, pets, asked, shapes)
     pets.processor.image_processor.image_mean = [0.5, 0.5, 0.5]
     fresh = dataclasses.replace(pets)
-    with pytest.raises(BadInput, match=r"the fixed frame's pixel_values is \w{16} there and \w{16} here"):
+    with pytest.raises(
+        BadInput, match=r"the fixed frame's pixel_values is \w{16} there and \w{16} here"
+    ):
         check_bundle(bundle, fresh, asked, shapes)
 
 
@@ -173,10 +195,19 @@ def test_inputs_that_differ_are_refused(bundle, steps):
     text = next(i for i, s in enumerate(steps) if s.component == "text_encoder")
     for place, name in ((0, "image_encoder: pixel_values"), (text, "text_encoder: input_ids")):
         inputs = (steps[place].inputs[0] + 1, *steps[place].inputs[1:])
-        changed = [*steps[:place], dataclasses.replace(steps[place], inputs=inputs), *steps[place + 1 :]]
-        with pytest.raises(BadInput, match=rf"{name} is \w{{16}} there and \w{{16}} here; compare the same frames"):
+        changed = [
+            *steps[:place],
+            dataclasses.replace(steps[place], inputs=inputs),
+            *steps[place + 1 :],
+        ]
+        with pytest.raises(
+            BadInput, match=rf"{name} is \w{{16}} there and \w{{16}} here; compare the same frames"
+        ):
             bundle.check_inputs(changed)
-    with pytest.raises(BadInput, match=rf"number of calls is {len(steps)} there and 1 here; compare the same frames"):
+    with pytest.raises(
+        BadInput,
+        match=rf"number of calls is {len(steps)} there and 1 here; compare the same frames",
+    ):
         bundle.check_inputs(steps[:1])
     other = dataclasses.replace(steps[0], output=steps[0].output[:1])
     with pytest.raises(BadInput, match=r"image_encoder: output is \(8, .* there and \(1, "):
@@ -200,7 +231,9 @@ def spoil(folder, how: str) -> None:
 def test_a_damaged_bundle_is_refused(copied, how):
     """Whatever is missing or changed, the folder is named with what was expected."""
     spoil(copied, how)
-    with pytest.raises(BadInput, match="is no whole bundle .*; expected a folder that blipkit capture wrote"):
+    with pytest.raises(
+        BadInput, match="is no whole bundle .*; expected a folder that blipkit capture wrote"
+    ):
         read_bundle(copied)
 
 
@@ -233,7 +266,9 @@ def test_pictures_go_along_only_when_asked_to(tmp_path):
     bundle = read_bundle(tmp_path / "bundle")
     brought = load_frames(str(bundle.folder / "frames"), 12, seed=9)
     assert sorted(map(frame_digest, brought)) == sorted(map(frame_digest, drawn_frames(12, 3)))
-    assert sorted(bundle.places(brought)) == list(range(12)) and all(frame.answers for frame in brought)
+    assert sorted(bundle.places(brought)) == list(range(12)) and all(
+        frame.answers for frame in brought
+    )
 
 
 def test_frames_of_ones_own_are_not_handed_on_by_accident(tmp_path):
@@ -302,7 +337,9 @@ def test_the_chapter_compares_with_a_bundle(bundle, tmp_path):
     rows = names["study"].results.read("parity")
     assert {row["evidence"] for row in rows if row["arm"] == "incumbent"} == {"recorded"}
     assert {row["same_format"] for row in rows if row["arm"] == "incumbent"} == {"eager bfloat16"}
-    assert {"arm": "eager float32", "against": "incumbent"}.items() <= names["pairs"].rows[-1].items()
+    assert {"arm": "eager float32", "against": "incumbent"}.items() <= names["pairs"].rows[
+        -1
+    ].items()
     assert golden.FRAMES not in {path.name for path in bundle.folder.iterdir()}
 
 
@@ -320,7 +357,9 @@ def test_capture_and_the_chapter_ask_the_same_engine(bundle, tmp_path):
     assert len(mine) > 3 and mine == theirs and {row["l2_ratio"] for row in mine} == {1}
     assert {row["max_abs"] for row in names["numbers"].rows if row["arm"] == "eager float32"} == {0}
     assert names["panel"].answers[ARM] == names["panel"].answers["incumbent"]
-    assert names["pairs"].rows[-1]["differ"] == 0 and names["pairs"].rows[-1]["against"] == "incumbent"
+    assert (
+        names["pairs"].rows[-1]["differ"] == 0 and names["pairs"].rows[-1]["against"] == "incumbent"
+    )
 
 
 def test_the_command_says_size_first_and_how_to_compare_last(tmp_path, monkeypatch, capsys):
@@ -329,7 +368,9 @@ def test_the_command_says_size_first_and_how_to_compare_last(tmp_path, monkeypat
 
     def call(*arguments) -> int:
         monkeypatch.setattr(
-            sys, "argv", ["blipkit", "capture", "smoke", *sum((["--set", s] for s in SETTINGS), []), *arguments]
+            sys,
+            "argv",
+            ["blipkit", "capture", "smoke", *sum((["--set", s] for s in SETTINGS), []), *arguments],
         )
         with pytest.raises(SystemExit) as end:
             entry()

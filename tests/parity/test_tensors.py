@@ -24,10 +24,16 @@ VALUES = st.lists(st.floats(-1e3, 1e3, allow_subnormal=False), min_size=2, max_s
 SEEDS = st.integers(0, 2**16)
 
 
-def row(one, arm=ARM, precision="bfloat16", same_format="eager bfloat16", component="text_decoder") -> dict:
+def row(
+    one, arm=ARM, precision="bfloat16", same_format="eager bfloat16", component="text_decoder"
+) -> dict:
     """A Comparison as 03 records it."""
     about = {"arm": arm, "component": component, "output": "logits", "precision": precision}
-    return {**about, "same_format": same_format if one.sigma_ratio is not None else None, **one.row()}
+    return {
+        **about,
+        "same_format": same_format if one.sigma_ratio is not None else None,
+        **one.row(),
+    }
 
 
 def judged(*comparisons, limits=LIMITS, **about):
@@ -46,7 +52,13 @@ def test_equal_tensors_have_no_error():
     """A tensor compared with itself is at distance 0, cosine 1, and no noise is louder than none."""
     a = torch.randn(3, 4)
     same = compare(a, a.clone(), a.clone())
-    assert (same.max_abs, same.relative_l2, same.relative_max, same.median_ulps, same.not_finite) == (0, 0, 0, 0, 0)
+    assert (
+        same.max_abs,
+        same.relative_l2,
+        same.relative_max,
+        same.median_ulps,
+        same.not_finite,
+    ) == (0, 0, 0, 0, 0)
     assert (same.compared, same.sigma_ratio, same.snr_db, same.overlap) == (12, 0, math.inf, 1)
     assert same.cosine == pytest.approx(1)
 
@@ -54,9 +66,16 @@ def test_equal_tensors_have_no_error():
 def test_the_figures_are_their_definitions():
     """Hand-computed: reference (3, 4), candidate (3, 5)."""
     found = compare(torch.tensor([3.0, 4.0]), torch.tensor([3.0, 5.0]))
-    assert (found.max_abs, found.mean_abs, found.relative_l2, found.relative_max) == (1, 0.5, 0.2, 0.25)
+    assert (found.max_abs, found.mean_abs, found.relative_l2, found.relative_max) == (
+        1,
+        0.5,
+        0.2,
+        0.25,
+    )
     assert (found.max_rel, found.mean_rel) == (0.25, 0.125)
-    assert found.p99_abs == pytest.approx(0.99) and found.snr_db == pytest.approx(20 * math.log10(5))
+    assert found.p99_abs == pytest.approx(0.99) and found.snr_db == pytest.approx(
+        20 * math.log10(5)
+    )
     assert found.sigma_ratio is None and found.overlap is None
 
 
@@ -65,15 +84,21 @@ def test_others_compute_the_same(seed):
     """torchmetrics' SNR, torch.testing's tolerance, scipy's cosine, numpy's norm, quantile and spacing of floats."""
     a, c, _ = (tensor.float() for tensor in three(seed, 500, ours=10 ** -(seed % 6)))
     found = compare(a, c)
-    assert found.snr_db == pytest.approx(signal_noise_ratio(c.double(), a.double()).item(), abs=1e-4)
+    assert found.snr_db == pytest.approx(
+        signal_noise_ratio(c.double(), a.double()).item(), abs=1e-4
+    )
     torch.testing.assert_close(c.double(), a.double(), atol=found.max_abs * 1.0001, rtol=0)
     with pytest.raises(AssertionError):
         torch.testing.assert_close(c.double(), a.double(), atol=found.max_abs * 0.999, rtol=0)
     errors = np.abs(c.double().numpy() - a.double().numpy())
     assert found.p99_abs == pytest.approx(np.quantile(errors, 0.99))
     assert found.cosine == pytest.approx(1 - cosine(a.double(), c.double()))
-    assert found.relative_l2 == pytest.approx(np.linalg.norm(errors) / np.linalg.norm(a.double().numpy()))
-    assert found.median_ulps == pytest.approx(np.median(errors / np.spacing(np.abs(a.numpy()))), rel=1e-6)
+    assert found.relative_l2 == pytest.approx(
+        np.linalg.norm(errors) / np.linalg.norm(a.double().numpy())
+    )
+    assert found.median_ulps == pytest.approx(
+        np.median(errors / np.spacing(np.abs(a.numpy()))), rel=1e-6
+    )
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("float16", np.float16), ("float32", np.float32)])
@@ -81,7 +106,9 @@ def test_a_unit_in_the_last_place_is_the_formats(precision, dtype):
     """The next number of a format is one unit of the last bit that it keeps away."""
     values = np.array([1.0, 1.5, 3.0, 100.0, 0.1], dtype=dtype)
     after = np.nextafter(values, dtype(np.inf))
-    found = compare(torch.from_numpy(values).double(), torch.from_numpy(after).double(), precision=precision)
+    found = compare(
+        torch.from_numpy(values).double(), torch.from_numpy(after).double(), precision=precision
+    )
     assert found.median_ulps == found.p99_ulps == 1
 
 
@@ -100,7 +127,15 @@ def test_relative_figures_do_not_depend_on_scale(seed, power):
     a, c, b = three(seed, 300)
     before, after = compare(a, c, b), compare(a * 2.0**power, c * 2.0**power, b * 2.0**power)
     assert after.max_abs == before.max_abs * 2.0**power
-    for name in ("relative_l2", "relative_max", "max_rel", "median_ulps", "sigma_ratio", "l2_ratio", "overlap"):
+    for name in (
+        "relative_l2",
+        "relative_max",
+        "max_rel",
+        "median_ulps",
+        "sigma_ratio",
+        "l2_ratio",
+        "overlap",
+    ):
         assert getattr(after, name) == pytest.approx(getattr(before, name), rel=1e-12)
 
 
@@ -112,7 +147,15 @@ def test_order_does_not_matter(seed, random):
     a, c, b = three(seed, 200)
     before, after = compare(a, c, b), compare(a[order], c[order], b[order])
     numbers = [name for name, of in vars(before).items() if isinstance(of, float)]
-    assert {"p99_rel", "relative_max", "snr_db", "p99_ulps", "l2_ratio", "max_ratio", "overlap"} < set(numbers)
+    assert {
+        "p99_rel",
+        "relative_max",
+        "snr_db",
+        "p99_ulps",
+        "l2_ratio",
+        "max_ratio",
+        "overlap",
+    } < set(numbers)
     for name in numbers:
         assert getattr(after, name) == pytest.approx(getattr(before, name), rel=1e-9), name
 
@@ -133,7 +176,9 @@ def test_what_is_not_finite_never_passes(values, data):
     """A NaN or an infinity at any place fails its gate under any limits, with and without a model in the same format."""
     a = torch.tensor(values, dtype=torch.float64)
     c = a.clone()
-    c[data.draw(st.integers(0, len(values) - 1))] = data.draw(st.sampled_from([math.nan, math.inf, -math.inf]))
+    c[data.draw(st.integers(0, len(values) - 1))] = data.draw(
+        st.sampled_from([math.nan, math.inf, -math.inf])
+    )
     wide = Limits(dict.fromkeys(LIMITS.tensor, 1e300), 1e300, 0.0)
     for same_format in (None, a + 1.0):
         found = compare(a, c, same_format)
@@ -152,7 +197,10 @@ def test_noise_in_the_formats_own_reference_excuses_nothing():
 def test_shapes_that_differ_fail():
     """The gate says both shapes, and which output it is."""
     gate = judged(compare(torch.ones(3, 2), torch.ones(2, 3)))
-    assert gate.status == "FAIL" and gate.reason == "logits: the shapes differ: (2, 3), expected (3, 2)"
+    assert (
+        gate.status == "FAIL"
+        and gate.reason == "logits: the shapes differ: (2, 3), expected (3, 2)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -166,7 +214,11 @@ def test_shapes_that_differ_fail():
 def test_what_proves_nothing_is_invalid(reference, said):
     """Empty, constant and broken references are no evidence, however well the candidate agrees."""
     found = compare(reference, reference.clone(), reference.clone())
-    assert found.compared == found.not_finite == 0 and math.isnan(found.relative_l2) and found.sigma_ratio is None
+    assert (
+        found.compared == found.not_finite == 0
+        and math.isnan(found.relative_l2)
+        and found.sigma_ratio is None
+    )
     assert list(found.row()) == list(compare(torch.arange(4.0), torch.arange(4.0)).row())
     gate = judged(found)
     assert gate.status == "INVALID" and said in gate.reason and gate.next
@@ -183,7 +235,12 @@ ROUTED = [
     (1e-6, "float32 limit", "PASS", "as close as float32 has to be"),
     (0.0039, "sigma ratio", "PASS", "no noisier than eager bfloat16"),
     (0.0042, "overlap", "PASS", "its errors are spread as those of eager bfloat16"),
-    (0.02, "format limit", "WARN", "noisier than eager bfloat16, but within the static limit of bfloat16"),
+    (
+        0.02,
+        "format limit",
+        "WARN",
+        "noisier than eager bfloat16, but within the static limit of bfloat16",
+    ),
     (0.2, None, "FAIL", "more than its number format explains"),
 ]
 
@@ -195,7 +252,9 @@ def test_the_strictest_route_that_passes_is_taken(noise, taken, status, said):
     found = compare(a, c, b)
     gate = judged(found)
     assert route(row(found), LIMITS) == taken and gate.status == status
-    assert gate.reason.startswith(f"logits: {said} (route: {taken or 'none'}); required tolerance: relative L2")
+    assert gate.reason.startswith(
+        f"logits: {said} (route: {taken or 'none'}); required tolerance: relative L2"
+    )
     assert gate.measured == found.relative_l2 and f"{found.sigma_ratio:.3f}" in gate.reason
     assert bool(gate.next) == (status != "PASS")
 
@@ -214,7 +273,8 @@ def test_without_a_model_in_its_format_static_limits_alone_judge():
     a, c, _ = three(ours=0.002)
     gate = judged(compare(a, c), precision="float16")
     assert (
-        gate.status == "PASS" and "torch has no such format, so only within the static limit of float16" in gate.reason
+        gate.status == "PASS"
+        and "torch has no such format, so only within the static limit of float16" in gate.reason
     )
     assert judged(compare(a, c), precision="float32").status == "FAIL"
 
@@ -253,13 +313,19 @@ def test_the_gate_takes_the_worst_call():
 def test_gates_say_where_their_figures_come_from():
     """An emulated arm's are emulated, whether it passes or not; an incumbent's from elsewhere recorded."""
     a, c, b = three(ours=0.0039)
-    for arm, evidence in (("neuron_emulated all bf16", "emulated"), ("incumbent", "recorded"), (ARM, "measured")):
+    for arm, evidence in (
+        ("neuron_emulated all bf16", "emulated"),
+        ("incumbent", "recorded"),
+        (ARM, "measured"),
+    ):
         gates = [
             judged(compare(a, c, b), arm=arm),
             judged(compare(a, a * 9), arm=arm),
             judged(compare(a, a[1:]), arm=arm),
         ]
-        assert [g.status for g in gates] == ["PASS", "FAIL", "FAIL"] and {g.evidence for g in gates} == {evidence}
+        assert [g.status for g in gates] == ["PASS", "FAIL", "FAIL"] and {
+            g.evidence for g in gates
+        } == {evidence}
 
 
 @pytest.fixture(scope="module")
@@ -294,7 +360,9 @@ def test_every_emulated_arm_is_judged_and_says_by_which_route(outputs, cast):
         found = compare(made[REFERENCE], made[arm], made.get(known), precision)
         gate = judged(found, arm=arm, precision=precision, same_format=known, component=component)
         taken = gate.reason.partition("(route: ")[2].partition(")")[0]
-        assert gate.status in ("PASS", "WARN") and taken in (ROUTES if known else ("float32 limit", "format limit"))
+        assert gate.status in ("PASS", "WARN") and taken in (
+            ROUTES if known else ("float32 limit", "format limit")
+        )
 
 
 @pytest.mark.parametrize("cast", ["matmult bf16", "all bf16", "matmult fp16"])
@@ -303,6 +371,9 @@ def test_a_format_does_not_excuse_another_ones_errors(outputs, cast):
     arm, finer = f"neuron_emulated {cast}", {"bfloat16": "float16", "float16": "float32"}
     precision = finer[parse_arm(arm).precision]
     for made in outputs.values():
-        assert route(row(compare(made[REFERENCE], made[arm]), precision=precision), LIMITS) in (None, "format limit")
+        assert route(row(compare(made[REFERENCE], made[arm]), precision=precision), LIMITS) in (
+            None,
+            "format limit",
+        )
     image = outputs["image_encoder"]
     assert compare(image[REFERENCE], image[arm]).relative_l2 > ROUNDOFF[precision]

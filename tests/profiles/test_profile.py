@@ -8,7 +8,16 @@ import pytest
 from blipkit.errors import BadInput
 from blipkit.paths import NOTEBOOKS, PROFILES
 from blipkit.profiles import sections as homes
-from blipkit.profiles.knobs import BUSY, SHARE, ZERO_OR_MORE, Section, check_fields, default_of, knob, types_of
+from blipkit.profiles.knobs import (
+    BUSY,
+    SHARE,
+    ZERO_OR_MORE,
+    Section,
+    check_fields,
+    default_of,
+    knob,
+    types_of,
+)
 from blipkit.profiles.profile import load_profile, read_profile, section_in, translated
 from blipkit.profiles.sections import chapters, section_class, section_of, sections
 from blipkit.run.notebooks import choose
@@ -45,7 +54,9 @@ def test_our_reading_of_knobs_is_papermills(path):
     cells = nbformat.read(path, as_version=4).cells
     source = next(c.source for c in cells if "parameters" in c.metadata.get("tags", []))
     lines = source.splitlines()
-    assert all(lines[one.end_lineno - 1].partition("  # ")[2].strip() for one in ast.parse(source).body)
+    assert all(
+        lines[one.end_lineno - 1].partition("  # ")[2].strip() for one in ast.parse(source).body
+    )
     assert all(one.metadata["meaning"].strip() for one in fields(cls))
 
 
@@ -77,7 +88,13 @@ def test_gpu_and_inf2_ask_the_same():
     """What two machines are compared on is alike: all but the arms, the machine and its price."""
     gpu, inf2 = (load_profile(name).resolved() for name in ("gpu", "inf2"))
     different = {f"{s}.{key}" for s in gpu for key in gpu[s] if gpu[s][key] != inf2[s][key]}
-    own = {"common.arms", "common.required", "environment.expect", "concurrency.arms_under_load", "cost.priced_as"}
+    own = {
+        "common.arms",
+        "common.required",
+        "environment.expect",
+        "concurrency.arms_under_load",
+        "cost.priced_as",
+    }
     own.add("concurrency.placements")  # what it is placed on is part of a machine
     assert different == own
     written = {
@@ -127,7 +144,10 @@ def test_a_setting_changes_one_value():
         ("parity:\n  frames: many\n", "frames is 'many'; expected a valid integer"),
         ("parity:\n  flip_limit: 1e-3\n", r"flip_limit is '1e-3'; .*write 1.0e-3"),
         ("parity:\n  frames: true\n", "frames is True"),
-        ("common:\n  arms: torchscript float32\n", "arms is 'torchscript float32'; expected a valid list"),
+        (
+            "common:\n  arms: torchscript float32\n",
+            "arms is 'torchscript float32'; expected a valid list",
+        ),
         ("parity: 3\n", "section 'parity' should be"),
         ("- a\n", "saw list"),
         ("a: [\n", "not YAML"),
@@ -159,7 +179,10 @@ def test_a_bad_setting_is_refused(setting):
         ("questions=[]", "questions is empty; expected at least one entry"),
         ("questions=[' ']", "questions.0 is empty; expected a text"),
         ("questions=[{text: ''}]", "questions.0.text is empty; expected a text"),
-        ("questions=[{text: dog, candidates: [a, '']}]", "questions.0.candidates.1 is empty; expected a text"),
+        (
+            "questions=[{text: dog, candidates: [a, '']}]",
+            "questions.0.candidates.1 is empty; expected a text",
+        ),
     ],
 )
 def test_what_is_empty_or_no_size_is_refused_where_the_profile_is_read(setting, message):
@@ -218,7 +241,10 @@ def test_a_cell_that_no_chapter_could_mean_is_refused(cell, change, message):
 def test_a_cell_that_lacks_a_knob_is_refused(cell):
     """It is named, and so are those that belong there."""
     del cell["frames"]
-    with pytest.raises(BadInput, match="parameters of this notebook: no frames; expected results, profile, replay, "):
+    with pytest.raises(
+        BadInput,
+        match="parameters of this notebook: no frames; expected results, profile, replay, ",
+    ):
         open_study("03_parity", cell)
 
 
@@ -254,7 +280,9 @@ def test_a_notebook_that_no_profile_could_address_is_refused(tmp_path, monkeypat
     """It needs a section of its own, which the message says where to add."""
     nbformat.write(nbformat.v4.new_notebook(), tmp_path / "00_first.ipynb")
     monkeypatch.setattr(homes, "NOTEBOOKS", tmp_path)
-    with pytest.raises(BadInput, match=r"00_first.ipynb has no section 'first'; .*profiles/sections.py"):
+    with pytest.raises(
+        BadInput, match=r"00_first.ipynb has no section 'first'; .*profiles/sections.py"
+    ):
         chapters.__wrapped__()
 
 
@@ -263,7 +291,10 @@ def test_a_notebook_that_no_profile_could_address_is_refused(tmp_path, monkeypat
     [
         ("trace.frames=3", "unknown key 'frames'; it belongs to parity"),
         ("concurrency.p99_limit_ms=3.0", "it is concurrency.latency_limit_ms now"),
-        ("environment.expect=gpu", r"expect is 'gpu'; did you mean '.*'|expect is 'gpu'; known: cpu, cuda, neuron"),
+        (
+            "environment.expect=gpu",
+            r"expect is 'gpu'; did you mean '.*'|expect is 'gpu'; known: cpu, cuda, neuron",
+        ),
     ],
 )
 def test_a_key_in_the_wrong_place_is_told_where_it_belongs(setting, message):
@@ -312,6 +343,8 @@ class Made(Section):
 )
 def test_a_knob_refuses_what_it_cannot_mean(values, message):
     """By type, range and the texts it can be; the edges that it can mean pass."""
-    check_fields(Made, {"count": 1, "seed": 0, "part": 0.0, "busy": 1.0, "kind": "b", "words": []}, "made")
+    check_fields(
+        Made, {"count": 1, "seed": 0, "part": 0.0, "busy": 1.0, "kind": "b", "words": []}, "made"
+    )
     with pytest.raises(BadInput, match=f"made: {message}"):
         check_fields(Made, values, "made")

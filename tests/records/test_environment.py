@@ -5,7 +5,13 @@ from studies import recorded
 
 from blipkit.machine import host
 from blipkit.records import environment
-from blipkit.records.environment import Environment, Speed, fact_rows, measure_environment, recorded_gflops
+from blipkit.records.environment import (
+    Environment,
+    Speed,
+    fact_rows,
+    measure_environment,
+    recorded_gflops,
+)
 from blipkit.records.results import Results
 
 CPU = {"gpus": [], "neuron_devices": []}
@@ -52,7 +58,14 @@ def test_the_rate_is_kept_with_the_machine_that_it_is_of(tmp_path, monkeypatch):
     assert asked == [3] and found.gflops == 80.0 == recorded_gflops(out)
     (row,) = out.read("environment")
     about = host.describe()
-    assert list(row)[-8:-2] == ["matmul_gflops", "shared", "cores", "memory_gib", "gpus", "neuron_devices"]
+    assert list(row)[-8:-2] == [
+        "matmul_gflops",
+        "shared",
+        "cores",
+        "memory_gib",
+        "gpus",
+        "neuron_devices",
+    ]
     assert {name: row[name] for name in ("cores", "memory_gib", "gpus")} == {
         n: about[n] for n in ("cores", "memory_gib", "gpus")
     }
@@ -73,5 +86,7 @@ def test_every_fact_of_a_record_is_shown_once(tmp_path):
     rows = fact_rows(out)
     assert {(row["of"], row["what"]): row["seen"] for row in rows}["run", "seed"] == "7"
     assert {row["what"] for row in rows if row["of"] == "library"} == set(host.versions())
-    assert {row["what"] for row in rows if row["of"] == "machine"} == set(host.describe()) - {"versions"}
+    assert {row["what"] for row in rows if row["of"] == "machine"} == set(host.describe()) - {
+        "versions"
+    }
     assert "versions" in out.machine  # and nothing was taken from it

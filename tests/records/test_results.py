@@ -20,7 +20,12 @@ def test_a_record_explains_itself(tmp_path):
     out = Results(tmp_path, "03_parity", "mine", seed=7)
     out.write("parity", [{"error": 0.5}])
     (row,) = out.read("parity")
-    assert row["error"] == 0.5 and row["seed"] == 7 and row["profile"] == "mine" and row["evidence"] == "measured"
+    assert (
+        row["error"] == 0.5
+        and row["seed"] == 7
+        and row["profile"] == "mine"
+        and row["evidence"] == "measured"
+    )
     assert row["machine"] and row["versions"]["torch"] and row["schema"] == 1
 
 
@@ -63,7 +68,12 @@ def test_earlier_records_are_of_the_same_profile_and_checkpoint(tmp_path, monkey
 
     assert results("own").earlier("k") == []
     for n, (folder, *of) in enumerate(
-        (["own"], ["published/m/mine"], ["published/m/other", "other"], ["published/m/d", "mine", "d"])
+        (
+            ["own"],
+            ["published/m/mine"],
+            ["published/m/other", "other"],
+            ["published/m/d", "mine", "d"],
+        )
     ):
         results(folder, *of).write("k", [{"a": n}])
     assert [row["a"] for row in results("own").earlier("k")] == [1, 0]
@@ -119,7 +129,9 @@ def test_only_timing_is_forgiven_on_a_shared_machine():
 def test_a_failed_gate_raises_and_says_which():
     """The last cell's error names gate, figure, limit and what to do."""
     with pytest.raises(GateFailed, match=r"speed: FAIL, measured 2, limit 1.*buy another"):
-        raise_for([Gate("fine", "answer", "PASS"), judge("speed", "answer", 2, 1, next="buy another")])
+        raise_for(
+            [Gate("fine", "answer", "PASS"), judge("speed", "answer", 2, 1, next="buy another")]
+        )
     raise_for([not_run("absent", "answer", "nobody measured"), Gate("warned", "timing", "WARN")])
 
 
@@ -129,7 +141,9 @@ def test_the_worst_status_wins_in_any_order(statuses):
     gates = [Gate("g", "answer", s) for s in statuses]
     found = worst(gates)
     assert found == worst(reversed(gates))
-    assert found == next((s for s in ("FAIL", "INVALID", "WARN", "PASS") if s in statuses), "NOT-RUN")
+    assert found == next(
+        (s for s in ("FAIL", "INVALID", "WARN", "PASS") if s in statuses), "NOT-RUN"
+    )
 
 
 def recorded(folder, digest="d1"):
@@ -137,7 +151,9 @@ def recorded(folder, digest="d1"):
     out = Results(folder, "04_concurrency", "mine", weights_digest=digest)
     out.write("k", [{"figure": 7.0, "evidence": "measured, priced by assumption"}])
     out.write_samples("s", pandas.DataFrame({"sent": [0.5]}))
-    (folder / "environment.json").write_text(json.dumps({"name": "Far away", "versions": {"torch": "1"}}))
+    (folder / "environment.json").write_text(
+        json.dumps({"name": "Far away", "versions": {"torch": "1"}})
+    )
     (folder / "run.json").write_text(json.dumps({"started": "2026-01-02 03:04 UTC"}))
     return folder
 
@@ -155,7 +171,13 @@ def test_measuring_keeps_what_was_measured(tmp_path):
 
 def test_a_replay_reads_what_was_recorded_and_says_so(tmp_path, capsys):
     """Figures are the recorded ones; evidence, machine and versions are those of the record, whoever replays it."""
-    out = Results(tmp_path / "here", "04_concurrency", "mine", str(recorded(tmp_path / "far")), weights_digest="d1")
+    out = Results(
+        tmp_path / "here",
+        "04_concurrency",
+        "mine",
+        str(recorded(tmp_path / "far")),
+        weights_digest="d1",
+    )
     assert "Recorded on Far away, 2026-01-02 03:04 UTC" in capsys.readouterr().out
     assert out.measure("k", never)[0]["figure"] == 7.0
     assert out.measure_samples("s", never).sent.tolist() == [0.5]
@@ -167,7 +189,13 @@ def test_a_replay_reads_what_was_recorded_and_says_so(tmp_path, capsys):
 
 def test_a_replay_of_other_weights_is_refused(tmp_path):
     """What was recorded must be of the checkpoint that the chapter shows."""
-    out = Results(tmp_path / "here", "n", "mine", str(recorded(tmp_path / "far", digest="d2")), weights_digest="d1")
+    out = Results(
+        tmp_path / "here",
+        "n",
+        "mine",
+        str(recorded(tmp_path / "far", digest="d2")),
+        weights_digest="d1",
+    )
     with pytest.raises(BadInput, match="k was recorded with weights d2, this checkpoint has d1"):
         out.measure("k", never)
 
@@ -179,7 +207,9 @@ def test_an_interrupted_write_leaves_the_old_records(tmp_path):
     with pytest.raises(KeyboardInterrupt), out._replacing("records/k.jsonl") as part:
         part.write_text("half")
         raise KeyboardInterrupt
-    assert out.read("k")[0]["a"] == 1 and [p.name for p in (tmp_path / "records").iterdir()] == ["k.jsonl"]
+    assert out.read("k")[0]["a"] == 1 and [p.name for p in (tmp_path / "records").iterdir()] == [
+        "k.jsonl"
+    ]
 
 
 @pytest.mark.parametrize("rows", [{"a": 1}, [{"machine": "mine"}], [{"seed": 4}]])
@@ -192,5 +222,7 @@ def test_what_is_measured_must_be_rows_of_its_own(tmp_path, rows):
 def test_a_kind_has_one_notebook(tmp_path):
     """A second notebook cannot replace the first one's records."""
     Results(tmp_path, "00_environment").write("k", [{"a": 1}])
-    with pytest.raises(BadInput, match="records of 'k' are 00_environment's; a kind has one notebook"):
+    with pytest.raises(
+        BadInput, match="records of 'k' are 00_environment's; a kind has one notebook"
+    ):
         Results(tmp_path, "06_example").write("k", [{"a": 2}])

@@ -7,16 +7,29 @@ from hypothesis import strategies as st
 from made_up import make
 from rich.console import Console
 
-from blipkit.report.compare import Change, compare_folders, differences_table, exit_status, judge_intervals, table
+from blipkit.cost.systems import differences
 from blipkit.errors import BadInput
 from blipkit.paths import ROOT
 from blipkit.records.gates import Gate
 from blipkit.records.results import Results
-from blipkit.cost.systems import differences
+from blipkit.report.compare import (
+    Change,
+    compare_folders,
+    differences_table,
+    exit_status,
+    judge_intervals,
+    table,
+)
 
 PUBLISHED = ROOT / "results/published/amd-epyc-2-cores/tiny"
 SETTING = {"arm": "torchscript float32", "servers": 2, "clients": 4}
-PRICED = {**SETTING, "instance": "m7i.large", "region": "us-east-1", "option": "on_demand", "usd_per_million": 1.0}
+PRICED = {
+    **SETTING,
+    "instance": "m7i.large",
+    "region": "us-east-1",
+    "option": "on_demand",
+    "usd_per_million": 1.0,
+}
 COST_KEYS = ("usd_per_million_low", "usd_per_million_high")
 
 
@@ -59,7 +72,10 @@ def test_a_timing_gate_is_never_worse(tmp_path, after):
     """Times are judged by their intervals, also where A is a baseline."""
     a, b = ({"gates": [Gate("g", "timing", status)]} for status in ("PASS", after))
     found = changes_of(tmp_path, a, b, baseline=True)
-    assert found["g"].judgement == ("same" if after == "PASS" else "not known") and not found["g"].figure.judged
+    assert (
+        found["g"].judgement == ("same" if after == "PASS" else "not known")
+        and not found["g"].figure.judged
+    )
     assert exit_status(found.values()) == 0
 
 
@@ -68,7 +84,11 @@ def test_gates_come_in_as_order_then_those_only_in_b(tmp_path):
     a, b = {"gates": [("z", "PASS"), ("y", "PASS")]}, {"gates": [("x", "PASS"), ("y", "PASS")]}
     found = changes_of(tmp_path, a, b)
     assert list(found) == ["z", "y", "x"]
-    assert [change.reason for change in found.values()] == ["not measured in B", "", "not measured in A"]
+    assert [change.reason for change in found.values()] == [
+        "not measured in B",
+        "",
+        "not measured in A",
+    ]
 
 
 @pytest.mark.parametrize("b", [{"gates": [("g", "NOT-RUN")]}, {"gates": []}])
@@ -83,7 +103,9 @@ def test_a_baselines_gate_must_have_been_measured(tmp_path, b):
 
 def test_a_baseline_does_not_ask_for_what_it_has_not(tmp_path):
     """What only B measured is not known."""
-    found = changes_of(tmp_path, {"gates": [("g", "NOT-RUN")]}, {"gates": [("g", "FAIL")]}, baseline=True)
+    found = changes_of(
+        tmp_path, {"gates": [("g", "NOT-RUN")]}, {"gates": [("g", "FAIL")]}, baseline=True
+    )
     assert found["g"].judgement == "not known" and exit_status(found.values()) == 0
 
 
@@ -135,8 +157,12 @@ def test_a_notebook_that_was_skipped_measured_nothing(tmp_path, baseline, judgem
 def test_p99_is_judged_by_its_interval(tmp_path, before, after, judgement):
     """It is worse or better where the intervals do not meet, and not known where an end that could tell is missing."""
     found = changes_of(tmp_path, {"load": [p99(5, *before)]}, {"load": [p99(5, *after)]})
-    assert found["p99"].judgement == judgement and exit_status(found.values()) == (judgement == "worse")
-    assert found["p99"].reason == ("n too small for an interval" if judgement == "not known" else "")
+    assert found["p99"].judgement == judgement and exit_status(found.values()) == (
+        judgement == "worse"
+    )
+    assert found["p99"].reason == (
+        "n too small for an interval" if judgement == "not known" else ""
+    )
 
 
 def test_p50_and_throughput_are_shown_but_not_judged(tmp_path):
@@ -144,10 +170,15 @@ def test_p50_and_throughput_are_shown_but_not_judged(tmp_path):
     keys = ("answers_per_s", "answers_per_s_low", "answers_per_s_high")
     slow, fast = (dict(zip(keys, values, strict=True)) for values in ((10, 9, 11), (20, 19, 21)))
     early, late = ({"p50_ms": v, "p50_low_ms": v - 1, "p50_high_ms": v + 1} for v in (5, 9))
-    found = changes_of(tmp_path, {"load": [SETTING | early | fast]}, {"load": [SETTING | late | slow]})
+    found = changes_of(
+        tmp_path, {"load": [SETTING | early | fast]}, {"load": [SETTING | late | slow]}
+    )
     assert found["p50"].judgement == found["throughput"].judgement == "worse"
     assert exit_status(found.values()) == 0
-    back = {change.what.split(": ")[-1]: change for change in compare_folders(tmp_path / "b", tmp_path / "a")}
+    back = {
+        change.what.split(": ")[-1]: change
+        for change in compare_folders(tmp_path / "b", tmp_path / "a")
+    }
     assert back["p50"].judgement == back["throughput"].judgement == "better"
 
 
@@ -175,7 +206,9 @@ def test_settings_are_matched_by_arm_servers_and_clients(tmp_path):
 def test_cost_is_judged_by_its_interval(tmp_path, before, after, judgement):
     """A dearer answer is worse, a cheaper one better, beyond both intervals."""
     found = changes_of(tmp_path, {"cost": [priced(*before)]}, {"cost": [priced(*after)]})
-    assert found["cost"].judgement == judgement and exit_status(found.values()) == (judgement == "worse")
+    assert found["cost"].judgement == judgement and exit_status(found.values()) == (
+        judgement == "worse"
+    )
 
 
 def test_cost_without_an_interval_is_not_known(tmp_path):
@@ -195,14 +228,24 @@ def test_cost_without_an_interval_is_not_known(tmp_path):
 def test_costs_at_other_prices_are_shown_not_judged(tmp_path, other, said):
     """What is said names both prices, and the judgement is not known however far apart they are."""
     found = changes_of(tmp_path, {"cost": [priced(1, 2)]}, {"cost": [priced(8, 9, **other)]})
-    assert list(found) == [said] and (found[said].judgement, found[said].reason) == ("not known", "priced otherwise")
+    assert list(found) == [said] and (found[said].judgement, found[said].reason) == (
+        "not known",
+        "priced otherwise",
+    )
 
 
 def test_another_limit_is_named(tmp_path):
     """A gate that passes because its limit was raised says so."""
-    a, b = ({"gates": [Gate("g", "answer", "PASS", measured, limit)]} for measured, limit in ((0.01, 0.05), (0.3, 0.5)))
+    a, b = (
+        {"gates": [Gate("g", "answer", "PASS", measured, limit)]}
+        for measured, limit in ((0.01, 0.05), (0.3, 0.5))
+    )
     found = changes_of(tmp_path, a, b)["g (limit 0.05 in A, 0.5 in B)"]
-    assert (found.before.shown, found.after.shown, found.judgement) == ("PASS (0.01)", "PASS (0.3)", "same")
+    assert (found.before.shown, found.after.shown, found.judgement) == (
+        "PASS (0.01)",
+        "PASS (0.3)",
+        "same",
+    )
 
 
 def printed(made) -> str:
@@ -213,10 +256,17 @@ def printed(made) -> str:
 
 def test_the_table_shows_intervals_and_relative_change(tmp_path):
     """Four significant digits, a question mark for an end that is not known, and the reason beside the judgement."""
-    load = [[p99(12.3, 11.9, 12.8) | {"p50_ms": 2, "p50_low_ms": 1, "p50_high_ms": 3}], [p99(24.6, 13, None)]]
+    load = [
+        [p99(12.3, 11.9, 12.8) | {"p50_ms": 2, "p50_low_ms": 1, "p50_high_ms": 3}],
+        [p99(24.6, 13, None)],
+    ]
     load[1][0] |= {"p50_ms": 5, "p50_low_ms": 4, "p50_high_ms": 6}
     shown = printed(table(changes_of(tmp_path, {"load": load[0]}, {"load": load[1]}).values()))
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in shown.splitlines() if "│" in line]
+    rows = [
+        [cell.strip() for cell in line.split("│")[1:-1]]
+        for line in shown.splitlines()
+        if "│" in line
+    ]
     about = "torchscript float32, servers 2, clients 4"
     assert rows == [
         [f"{about}: p50, ms", "2 (1 to 3)", "5 (4 to 6)", "+150.0%", "worse, shown only"],
@@ -229,7 +279,9 @@ def test_the_table_shows_intervals_and_relative_change(tmp_path):
 def test_what_differs_is_shown_as_a_table_too(tmp_path):
     """The facts that the systems do not share, by name; nothing where they share all."""
     folders = [make(tmp_path / name, common={"seed": seed}) for seed, name in enumerate("ab")]
-    assert "common.seed" in printed(differences_table(differences(folders))) and printed(differences_table([]))
+    assert "common.seed" in printed(differences_table(differences(folders))) and printed(
+        differences_table([])
+    )
 
 
 def test_what_a_record_says_is_no_markup(tmp_path):
@@ -240,12 +292,18 @@ def test_what_a_record_says_is_no_markup(tmp_path):
 
 
 STATUSES = st.sampled_from(["PASS", "WARN", "FAIL", "INVALID", "NOT-RUN"])
-GATES = st.dictionaries(st.sampled_from("abcd"), st.tuples(STATUSES, st.sampled_from(["answer", "timing"])), min_size=1)
+GATES = st.dictionaries(
+    st.sampled_from("abcd"), st.tuples(STATUSES, st.sampled_from(["answer", "timing"])), min_size=1
+)
 END = st.floats(0.1, 100)
 INTERVALS = (
-    st.tuples(END, END).map(sorted).flatmap(lambda ends: st.tuples(*(st.sampled_from([end, None]) for end in ends)))
+    st.tuples(END, END)
+    .map(sorted)
+    .flatmap(lambda ends: st.tuples(*(st.sampled_from([end, None]) for end in ends)))
 )
-FOLDERS = st.tuples(GATES, st.dictionaries(st.sampled_from([1, 2, 4]), st.tuples(INTERVALS, INTERVALS)))
+FOLDERS = st.tuples(
+    GATES, st.dictionaries(st.sampled_from([1, 2, 4]), st.tuples(INTERVALS, INTERVALS))
+)
 
 
 def write_drawn(folder: Path, drawn) -> Path:
@@ -264,7 +322,9 @@ def test_a_folder_is_neither_better_nor_worse_than_itself(tmp_path_factory, draw
     """Comparing a folder with itself finds nothing, whatever it holds."""
     folder = write_drawn(tmp_path_factory.mktemp("same") / "a", drawn)
     found = compare_folders(folder, folder, baseline)
-    assert {change.judgement for change in found} <= {"same", "not known"} and exit_status(found) == 0
+    assert {change.judgement for change in found} <= {"same", "not known"} and exit_status(
+        found
+    ) == 0
 
 
 @given(FOLDERS, FOLDERS)
@@ -273,7 +333,10 @@ def test_swapping_the_folders_swaps_better_and_worse(tmp_path_factory, drawn, ot
     root = tmp_path_factory.mktemp("swapped")
     a, b = write_drawn(root / "a", drawn), write_drawn(root / "b", other)
     swapped = {"better": "worse", "worse": "better"}
-    there = {change.what: swapped.get(change.judgement, change.judgement) for change in compare_folders(a, b)}
+    there = {
+        change.what: swapped.get(change.judgement, change.judgement)
+        for change in compare_folders(a, b)
+    }
     assert there == {change.what: change.judgement for change in compare_folders(b, a)}
 
 
@@ -288,8 +351,12 @@ def test_what_is_better_when_it_grows_is_worse_when_cost_does(before, after):
 def test_a_published_run_equals_itself():
     """What this kit published can be compared, and nothing in it is worse or better than itself."""
     found = compare_folders(PUBLISHED, PUBLISHED, baseline=True)
-    assert {change.judgement for change in found} <= {"same", "not known"} and exit_status(found) == 0
-    assert {"accuracy", "torchscript float32, servers 2, clients 4: p99"} <= {change.what for change in found}
+    assert {change.judgement for change in found} <= {"same", "not known"} and exit_status(
+        found
+    ) == 0
+    assert {"accuracy", "torchscript float32, servers 2, clients 4: p99"} <= {
+        change.what for change in found
+    }
     assert differences([PUBLISHED, PUBLISHED]) == []
 
 
@@ -298,13 +365,17 @@ def test_what_is_no_results_folder_is_refused(tmp_path):
     good = make(tmp_path / "good", [("g", "PASS")])
     with pytest.raises(BadInput, match="no folder .*missing; expected a results folder"):
         compare_folders(good, tmp_path / "missing")
-    with pytest.raises(BadInput, match=r"is not a results folder \(no run.json\); make one with: blipkit run tiny"):
+    with pytest.raises(
+        BadInput, match=r"is not a results folder \(no run.json\); make one with: blipkit run tiny"
+    ):
         compare_folders(tmp_path, good)
     empty = make(tmp_path / "empty")
     with pytest.raises(BadInput, match="nothing to compare: no gates in .*empty"):
         compare_folders(empty, empty)
     (good / "environment.json").write_text('{"name": ')
-    with pytest.raises(BadInput, match="environment.json is missing or damaged; expected what a run writes there"):
+    with pytest.raises(
+        BadInput, match="environment.json is missing or damaged; expected what a run writes there"
+    ):
         differences([empty, good])
 
 
@@ -317,10 +388,15 @@ def test_what_is_no_results_folder_is_refused(tmp_path):
         (0, "has schema 0; expected a whole number"),
     ],
 )
-@pytest.mark.parametrize("rows", [{"gates": [("g", "PASS")]}, {"load": [p99(5, 4, 6)]}, {"cost": [PRICED]}])
+@pytest.mark.parametrize(
+    "rows", [{"gates": [("g", "PASS")]}, {"load": [p99(5, 4, 6)]}, {"cost": [PRICED]}]
+)
 def test_records_of_a_schema_that_is_not_read_are_refused(tmp_path, schema, said, rows):
     """Gates, load and cost alike, with the file's name and what to do."""
-    good, bad = make(tmp_path / "good", [("g", "PASS")]), make(tmp_path / "bad", schema=schema, **rows)
+    good, bad = (
+        make(tmp_path / "good", [("g", "PASS")]),
+        make(tmp_path / "bad", schema=schema, **rows),
+    )
     with pytest.raises(BadInput, match=r"bad/records/\w+\.jsonl " + said):
         compare_folders(good, bad)
 
@@ -331,5 +407,7 @@ def test_a_damaged_line_is_named(tmp_path, line):
     folder = make(tmp_path / "a", load=[p99(5, 4, 6)])
     path = folder / "records/concurrency.jsonl"
     path.write_bytes(path.read_bytes() + f"{line}\n".encode(errors="surrogateescape"))
-    with pytest.raises(BadInput, match=r"concurrency\.jsonl, line 2 is damaged; expected one JSON record: run the"):
+    with pytest.raises(
+        BadInput, match=r"concurrency\.jsonl, line 2 is damaged; expected one JSON record: run the"
+    ):
         Results(folder).read("concurrency")

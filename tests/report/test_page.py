@@ -12,9 +12,9 @@ from page_lint import problems
 
 from blipkit.display.figures import show_frames
 from blipkit.display.tables import number, table_html
-from blipkit.run.publish import PUBLISHED
 from blipkit.records.results import Results
 from blipkit.report.page import chapter, three_numbers, write_report
+from blipkit.run.publish import PUBLISHED
 
 GOOD = """<html lang="en"><title>t</title><main id="m"><h1>a</h1><h2>b</h2><img src="data:," alt="words">
 <a href="#m">up</a><table><caption>c</caption><tr><th scope="col">x</th></tr><tr><td class="status">+ PASS</td></tr></table>
@@ -78,12 +78,17 @@ def test_numbers_that_nobody_measured_are_not_run(tmp_path):
     assert [list(one) for one in three_numbers(Results(tmp_path))] == [["title"]] * 3
 
 
-@pytest.mark.parametrize("published", sorted(PUBLISHED.glob("*/*/run.json")), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize(
+    "published", sorted(PUBLISHED.glob("*/*/run.json")), ids=lambda path: path.parent.name
+)
 def test_a_published_folder_has_a_report(published, tmp_path):
     """Records of earlier code are read: what they lack is left out."""
     path, _ = write_report(shutil.copytree(published.parent, tmp_path / "p"))
     priced = "05_cost" in json.loads(published.read_text())["notebooks"]
-    assert problems(path.read_text()) == [] and ("USD per million good answers" in path.read_text()) == priced
+    assert (
+        problems(path.read_text()) == []
+        and ("USD per million good answers" in path.read_text()) == priced
+    )
 
 
 def test_a_run_that_stopped_early_has_a_report(tmp_path):
@@ -92,7 +97,9 @@ def test_a_run_that_stopped_early_has_a_report(tmp_path):
     (tmp_path / "run.json").write_text(
         json.dumps({"profile": "p", "started": "now", "notebooks": {"00_environment": state}})
     )
-    (tmp_path / "environment.json").write_text(json.dumps({"name": "m", "git_commit": None, "versions": {}}))
+    (tmp_path / "environment.json").write_text(
+        json.dumps({"name": "m", "git_commit": None, "versions": {}})
+    )
     (tmp_path / "profile.yaml").write_text("common: {}\n")
     text = write_report(tmp_path)[0].read_text()
     assert text.count("NOT-RUN") >= 3 and "cell 3: ValueError: no" in text and problems(text) == []
@@ -106,7 +113,10 @@ def test_code_is_there_and_folded(page, smoke):
         "label > input#show-code[type=checkbox]"
     )
     style = page.style.text
-    assert ".input { display: none; }" in style and "body:has(#show-code:checked) .input { display: block; }" in style
+    assert (
+        ".input { display: none; }" in style
+        and "body:has(#show-code:checked) .input { display: block; }" in style
+    )
 
 
 def test_figures_stand_before_the_chapters(page):
@@ -128,7 +138,10 @@ def test_frames_of_a_users_folder_stay_out_unless_shared(tmp_path):
     displayed = []
     import blipkit.figures
 
-    original, blipkit.display.figures._display = blipkit.display.figures._display, lambda markup, text: displayed.append(markup)
+    original, blipkit.display.figures._display = (
+        blipkit.display.figures._display,
+        lambda markup, text: displayed.append(markup),
+    )
     try:
         show_frames([Image.new("RGB", (4, 4))], ["at home"])
     finally:
@@ -148,18 +161,25 @@ def test_two_machines_stand_side_by_side(smoke, replayed, tmp_path):
     record = gpu / "records/environment.jsonl"
     record.write_text(record.read_text().replace('"gpus": []', '"gpus": ["NVIDIA A10G"]'))
     record = gpu / "records/cost.jsonl"
-    record.write_text(record.read_text().replace('"instance": "m7i.large"', '"instance": "g5.xlarge"'))
+    record.write_text(
+        record.read_text().replace('"instance": "m7i.large"', '"instance": "g5.xlarge"')
+    )
     cpu = shutil.copytree(smoke, tmp_path / "cpu", ignore=shutil.ignore_patterns("artifacts"))
     path, verdict = write_report(cpu, [gpu])
     page = BeautifulSoup(path.read_text(), "html.parser")
-    systems, differences = (page.find("caption", string=re.compile(c)).parent for c in ("Each system", "What differs"))
+    systems, differences = (
+        page.find("caption", string=re.compile(c)).parent for c in ("Each system", "What differs")
+    )
     assert (
         len(systems.find_all("tr")) == 3
         and "A machine far away" in systems.text
         and "A machine far away" in differences.text
     )
     missing = [m["what"] for m in verdict["decision"]["missing"]]
-    assert missing[0] == "a measured run on inf2.xlarge" and "a measured run on g5.xlarge" not in missing
+    assert (
+        missing[0] == "a measured run on inf2.xlarge"
+        and "a measured run on g5.xlarge" not in missing
+    )
     assert any("A machine far away is priced as g5.xlarge" in what for what in missing)
     assert problems(path.read_text()) == []
 
@@ -177,7 +197,9 @@ def test_junit_counts_as_the_verdict_does(smoke):
     gates = json.loads((smoke / "verdict.json").read_text())["gates"]
     cases = list(ElementTree.parse(smoke / "gates.xml").iter("testcase"))
     assert [c.get("name") for c in cases] == [g["gate"] for g in gates]
-    assert sum(c.find("skipped") is not None for c in cases) == sum(g["status"] == "NOT-RUN" for g in gates)
+    assert sum(c.find("skipped") is not None for c in cases) == sum(
+        g["status"] == "NOT-RUN" for g in gates
+    )
 
 
 def test_a_report_can_be_written_again(smoke):
@@ -194,7 +216,8 @@ def test_markdown_shows_what_is_missing(smoke):
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(None, "-"), (0.123456, "0.1235"), (3, "3"), ("cpu", "cpu"), (float("nan"), "nan")]
+    ("value", "shown"),
+    [(None, "-"), (0.123456, "0.1235"), (3, "3"), ("cpu", "cpu"), (float("nan"), "nan")],
 )
 def test_figures_are_shown_to_four_digits(value, shown):
     """None is a dash; text stays."""

@@ -12,7 +12,12 @@ from blipkit.report.verdict import exit_status, in_words, make_verdict, write_ve
 def test_a_stopped_notebook_fails_the_run(tmp_path):
     """A cell that raises is a failed gate of the notebook's name, with its error."""
     (tmp_path / "run.json").write_text(
-        json.dumps({"profile": "p", "notebooks": {"03_parity": {"status": "stopped", "error": "cell 4: KeyError"}}})
+        json.dumps(
+            {
+                "profile": "p",
+                "notebooks": {"03_parity": {"status": "stopped", "error": "cell 4: KeyError"}},
+            }
+        )
     )
     verdict = make_verdict(tmp_path)
     assert (
@@ -30,9 +35,14 @@ def test_what_was_said_comes_through_in_xml(tmp_path):
     write_verdict(tmp_path)
     (suite,) = ElementTree.parse(tmp_path / "gates.xml").getroot()
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("1", "1", "0")
-    assert f"FAIL: measured -, limit -. stopped: {error} read" in suite.find("testcase/failure").get("message")
+    assert f"FAIL: measured -, limit -. stopped: {error} read" in suite.find(
+        "testcase/failure"
+    ).get("message")
     one_line = error.replace("\n", " ")
-    assert f"| 03_parity | FAIL | - | - | stopped: {one_line} |" in (tmp_path / "verdict.md").read_text()
+    assert (
+        f"| 03_parity | FAIL | - | - | stopped: {one_line} |"
+        in (tmp_path / "verdict.md").read_text()
+    )
 
 
 @pytest.mark.parametrize(
@@ -50,29 +60,51 @@ def test_what_was_said_comes_through_in_xml(tmp_path):
 def test_the_exit_status_follows_the_gates(statuses, required, expected):
     """0 where nothing failed, something held, and all that is required was measured."""
     gates = [Gate(name, "answer", status) for name, status in statuses.items()]
-    assert exit_status({"status": worst(gates), "gates": [vars(g) for g in gates]}, required) == expected
+    assert (
+        exit_status({"status": worst(gates), "gates": [vars(g) for g in gates]}, required)
+        == expected
+    )
 
 
 def test_a_skipped_notebook_is_not_run(tmp_path):
     """What needs records that nobody wrote says so; alone it is no evidence, so the exit status is 1."""
     state = {"status": "skipped", "error": "cell 3: NotMeasured: no records of 'concurrency'"}
-    (tmp_path / "run.json").write_text(json.dumps({"profile": "p", "notebooks": {"05_cost": state}}))
+    (tmp_path / "run.json").write_text(
+        json.dumps({"profile": "p", "notebooks": {"05_cost": state}})
+    )
     verdict = make_verdict(tmp_path)
-    assert verdict["gates"][0]["status"] == "NOT-RUN" and "no records of" in verdict["gates"][0]["reason"]
+    assert (
+        verdict["gates"][0]["status"] == "NOT-RUN"
+        and "no records of" in verdict["gates"][0]["reason"]
+    )
     assert verdict["status"] == "NOT-RUN" and exit_status(verdict, []) == 1
 
 
 def folder_of(path, kind, machine):
     """A results folder in which 05 priced a setting of this kind of machine, all gates passed."""
     row = system(kind)
-    arm, gates = row["arm"], ["answers under load", "requests conserved", "latency target", "execution parity"]
-    gates += ["execution load", "platform_support", f"parity {row['arm']} pipeline", f"decisions {arm}"]
+    arm, gates = (
+        row["arm"],
+        ["answers under load", "requests conserved", "latency target", "execution parity"],
+    )
+    gates += [
+        "execution load",
+        "platform_support",
+        f"parity {row['arm']} pipeline",
+        f"decisions {arm}",
+    ]
     about = {"best": True, "evidence": "measured", "state": "settled"}
     make(path, [(name, "PASS") for name in gates], cost=[row | about], machine=machine)
     (path / "profile.yaml").write_text("cost: {rental_hours: 2.0}")
     out = Results(path, "00_environment")
     out.write(
-        "environment", [{"gpus": ["NVIDIA A10G"] * (kind == "cuda"), "neuron_devices": ["n"] * (kind == "neuron")}]
+        "environment",
+        [
+            {
+                "gpus": ["NVIDIA A10G"] * (kind == "cuda"),
+                "neuron_devices": ["n"] * (kind == "neuron"),
+            }
+        ],
     )
     return path
 

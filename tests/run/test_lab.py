@@ -12,7 +12,11 @@ from blipkit.run.lab import copy_chapters
 
 
 def parameters(path) -> dict:
-    (source,) = [c.source for c in nbformat.read(path, as_version=4).cells if "parameters" in c.metadata.get("tags", [])]
+    (source,) = [
+        c.source
+        for c in nbformat.read(path, as_version=4).cells
+        if "parameters" in c.metadata.get("tags", [])
+    ]
     return {node.target.id: ast.literal_eval(node.value) for node in ast.parse(source).body}
 
 
@@ -23,8 +27,13 @@ def test_a_copy_has_the_knobs_of_its_profile(tmp_path, name):
     folder, kept = copy_chapters(profile, tmp_path)
     assert kept == [] and sorted(p.stem for p in folder.glob("*.ipynb")) == list(chapters())
     for stem in chapters():
-        assert parameters(folder / f"{stem}.ipynb") == profile.parameters(stem, f"../results/{name}")
-        ours, theirs = (nbformat.read(base / f"{stem}.ipynb", as_version=4).cells for base in (folder, NOTEBOOKS))
+        assert parameters(folder / f"{stem}.ipynb") == profile.parameters(
+            stem, f"../results/{name}"
+        )
+        ours, theirs = (
+            nbformat.read(base / f"{stem}.ipynb", as_version=4).cells
+            for base in (folder, NOTEBOOKS)
+        )
         assert [c.source for c in ours if not c.metadata.get("tags")] == [
             c.source for c in theirs if not c.metadata.get("tags")
         ]

@@ -29,7 +29,10 @@ STEMS = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 
 def blipkit(*arguments, cwd=ROOT) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-m", "blipkit", *map(str, arguments)], cwd=cwd, capture_output=True, text=True
+        [sys.executable, "-m", "blipkit", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
     )
 
 
@@ -62,9 +65,20 @@ def test_the_verdict_has_its_shape(smoke):
     """verdict.json holds what scripts rely on; the decision without Inf2 and GPU is that evidence is missing."""
     verdict = verdict_of(smoke)
     assert set(verdict) >= {"schema", "kit_version", "profile", "status", "decision", "gates"}
-    assert set(verdict["gates"][0]) == {"gate", "kind", "status", "measured", "limit", "evidence", "reason", "next"}
+    assert set(verdict["gates"][0]) == {
+        "gate",
+        "kind",
+        "status",
+        "measured",
+        "limit",
+        "evidence",
+        "reason",
+        "next",
+    }
     assert verdict["decision"]["answer"] == "not enough evidence"
-    assert [set(m) for m in verdict["decision"]["missing"]] == [{"what", "command", "hours", "usd"}] * 2
+    assert [set(m) for m in verdict["decision"]["missing"]] == [
+        {"what", "command", "hours", "usd"}
+    ] * 2
     assert all(m["usd"] > 0 for m in verdict["decision"]["missing"])
 
 
@@ -80,8 +94,19 @@ def test_what_a_run_leaves(smoke):
     ):
         assert (smoke / name).is_file(), name
     kinds = {path.stem for path in (smoke / "records").glob("*.jsonl")}
-    assert {"environment", "components", "artifacts", "parity", "decisions", "runs", "concurrency", "cost"} <= kinds
-    assert len(list((smoke / "samples/requests").glob("*.parquet"))) == 5  # two of overhead, two settings, one limited
+    assert {
+        "environment",
+        "components",
+        "artifacts",
+        "parity",
+        "decisions",
+        "runs",
+        "concurrency",
+        "cost",
+    } <= kinds
+    assert (
+        len(list((smoke / "samples/requests").glob("*.parquet"))) == 5
+    )  # two of overhead, two settings, one limited
     assert not (smoke / ".stage").exists() and not (smoke / "run.pid").exists()
 
 
@@ -89,9 +114,15 @@ def test_every_record_says_where_it_is_from(smoke):
     """Machine, versions, profile, evidence and schema stand in every row."""
     for path in (smoke / "records").glob("*.jsonl"):
         for line in path.read_text().splitlines():
-            assert {"schema", "kind", "machine", "versions", "profile", "evidence", "notebook"} <= set(
-                json.loads(line)
-            ), path
+            assert {
+                "schema",
+                "kind",
+                "machine",
+                "versions",
+                "profile",
+                "evidence",
+                "notebook",
+            } <= set(json.loads(line)), path
 
 
 def test_a_foreign_checkpoint_goes_through_every_notebook(foreign):
@@ -99,7 +130,9 @@ def test_a_foreign_checkpoint_goes_through_every_notebook(foreign):
     state = json.loads((foreign / "run.json").read_text())["notebooks"]
     assert {stem: one["status"] for stem, one in state.items()} == dict.fromkeys(STEMS, "ran")
     status = {g["gate"]: g["status"] for g in verdict_of(foreign)["gates"]}
-    assert {s for name, s in status.items() if name.startswith("parity torchscript float32")} == {"PASS"}
+    assert {s for name, s in status.items() if name.startswith("parity torchscript float32")} == {
+        "PASS"
+    }
     assert status["decisions torchscript float32"] == "WARN" and status["accuracy"] == "NOT-RUN"
 
 
@@ -123,7 +156,9 @@ def test_a_killed_run_starts_again_and_ends_as_if_it_never_was(killed, smoke):
     again, whole = Results(folder), Results(smoke)
     keys = ("arm", "component", "bucket", "key")
     assert [[row[k] for k in keys] for row in again.read("artifacts")] == [
-        [row[k] for k in keys] for row in whole.read("artifacts") if row["arm"] == "torchscript float32"
+        [row[k] for k in keys]
+        for row in whole.read("artifacts")
+        if row["arm"] == "torchscript float32"
     ]
     ours = [g for g in whole.gates() if g.gate in {a.gate for a in again.gates()}]
     assert again.gates() == ours and len(ours) == 6
@@ -156,16 +191,27 @@ class OneCell:
         (
             "kernel_dies",
             "stopped",
-            ["cell 2: its kernel died, perhaps out of memory; peak memory", "about to use all memory"],
+            [
+                "cell 2: its kernel died, perhaps out of memory; peak memory",
+                "about to use all memory",
+            ],
         ),
-        ("hangs", "stopped", ["cell 2: took longer than 2 s; raise common.cell_limit_s; peak memory", "step 7 of 9"]),
+        (
+            "hangs",
+            "stopped",
+            ["cell 2: took longer than 2 s; raise common.cell_limit_s; peak memory", "step 7 of 9"],
+        ),
     ],
 )
-def test_a_notebook_that_ends_early_says_where_and_why(tmp_path, monkeypatch, situation, status, messages):
+def test_a_notebook_that_ends_early_says_where_and_why(
+    tmp_path, monkeypatch, situation, status, messages
+):
     """The cell, the reason, the memory and the last lines are kept, and what it had executed is in the folder."""
     (tmp_path / "notebooks").mkdir()
     notebook = nbformat.v4.new_notebook()
-    notebook.cells = [nbformat.v4.new_code_cell(source) for source in ("1 + 1", SITUATIONS[situation])]
+    notebook.cells = [
+        nbformat.v4.new_code_cell(source) for source in ("1 + 1", SITUATIONS[situation])
+    ]
     nbformat.write(notebook, tmp_path / f"notebooks/{situation}.ipynb")
     monkeypatch.setattr("blipkit.run.notebooks.NOTEBOOKS", tmp_path / "notebooks")
     folder = tmp_path / "results"
@@ -220,7 +266,8 @@ def test_an_interrupted_run_keeps_what_finished_and_says_how_to_go_on(tmp_path, 
 
     monkeypatch.setattr("blipkit.run.notebooks.run_notebook", interrupted)
     with pytest.raises(
-        BlipkitError, match="interrupted in 01_components.*blipkit run smoke --only 01_components --only 02"
+        BlipkitError,
+        match="interrupted in 01_components.*blipkit run smoke --only 01_components --only 02",
     ):
         run_profile(load_profile("smoke"), tmp_path)
     assert list(json.loads((tmp_path / "run.json").read_text())["notebooks"]) == ["00_environment"]
@@ -235,7 +282,11 @@ def test_a_replay_shows_the_recorded_figures(replayed, smoke):
     for path in (smoke / "records").glob("*.jsonl"):
         old = [json.loads(line.replace(here, far)) for line in path.read_text().splitlines()]
         for new, row in zip(Results(replayed).read(path.stem), old, strict=True):
-            assert (new.pop("machine"), new.pop("replayed_on")) == (row.pop("machine"), here) == (far, here)
+            assert (
+                (new.pop("machine"), new.pop("replayed_on"))
+                == (row.pop("machine"), here)
+                == (far, here)
+            )
             assert new.pop("evidence") == row.pop("evidence").replace("measured", "recorded")
             assert json.dumps(new) == json.dumps(row), path  # as text: NaN equals NaN
     assert not [path for path in (replayed / "artifacts").iterdir() if "torchscript" in path.name]
@@ -246,7 +297,11 @@ def test_a_replay_shows_the_recorded_figures(replayed, smoke):
 
 def test_a_folder_in_use_names_the_process(tmp_path):
     """A second run in the same folder is refused with the first one's pid."""
-    with in_use(tmp_path), pytest.raises(BadInput, match=f"in use by a run with pid {os.getpid()}"), in_use(tmp_path):
+    with (
+        in_use(tmp_path),
+        pytest.raises(BadInput, match=f"in use by a run with pid {os.getpid()}"),
+        in_use(tmp_path),
+    ):
         pass
     with in_use(tmp_path):
         pass

@@ -43,31 +43,52 @@ SETTINGS = [
     ("parity.frames=true", "frames is True; expected a valid integer"),
     ("parity.frames=2.5", "frames is 2.5; expected a valid integer"),
     ("parity.frames=", "frames is None; expected a valid integer"),
-    ("parity.flip_limit=1e-3", "flip_limit is '1e-3'; expected a valid number (YAML reads 1e-3 as text; write 1.0e-3)"),
+    (
+        "parity.flip_limit=1e-3",
+        "flip_limit is '1e-3'; expected a valid number (YAML reads 1e-3 as text; write 1.0e-3)",
+    ),
     ("parity.frames=-1", "frames is -1; expected more than zero"),
     ("parity.frames=0", "frames is 0; expected more than zero"),
     ("parity.flip_limit=1.5", "flip_limit is 1.5; expected a share, at least 0 and less than 1"),
     ("parity.accuracy_floor=-0.1", "accuracy_floor is -0.1; expected a share"),
     ("parity.tensor_limit={float32: 0.0001}", "parity.tensor_limit says nothing of bfloat16"),
-    ("common.compiler_flags=['--auto-cast=all']", "'--auto-cast=all' is not a profile's to say: the arm says it"),
-    ("common.compiler_flags=[--optlevel=2, --optlevel=3]", "'--optlevel=3' contradicts or repeats '--optlevel=2'"),
+    (
+        "common.compiler_flags=['--auto-cast=all']",
+        "'--auto-cast=all' is not a profile's to say: the arm says it",
+    ),
+    (
+        "common.compiler_flags=[--optlevel=2, --optlevel=3]",
+        "'--optlevel=3' contradicts or repeats '--optlevel=2'",
+    ),
     (
         "concurrency.placements=[contexts]",
         "contexts put a pipeline on each NeuronCore, and arm 'torchscript float32' has none",
     ),
-    ("concurrency.placements=[proceses]", "concurrency.placements is 'proceses'; did you mean 'processes'?"),
+    (
+        "concurrency.placements=[proceses]",
+        "concurrency.placements is 'proceses'; did you mean 'processes'?",
+    ),
     ("trace.compile_on=inf3.xlarge", "did you mean 'inf2.xlarge'?"),
     ("parity.tensor_limit={float32: 0.0}", "tensor_limit.float32 is 0.0; expected more than zero"),
-    ("parity.frames=100", "400 answers (100 frames, 4 questions with candidates) cannot bound a rate so"),
+    (
+        "parity.frames=100",
+        "400 answers (100 frames, 4 questions with candidates) cannot bound a rate so",
+    ),
     ("parity.frames=191", "ask 192 frames (parity.frames), or raise the limit to 0.006"),
     ("parity.overlap_floor=1.5", "overlap_floor is 1.5; expected a share"),
     ("parity.sigma_limit=0.0", "sigma_limit is 0.0; expected more than zero"),
     ("parity.excused_margin={bfloat16: 0.1}", "parity.excused_margin says nothing of float32"),
-    ("parity.incumbent=torchscript float61", "parity.incumbent: no folder 'torchscript float61', and arm"),
+    (
+        "parity.incumbent=torchscript float61",
+        "parity.incumbent: no folder 'torchscript float61', and arm",
+    ),
     ("parity.incumbent=eager float16 cuda", "arm 'eager float16 cuda' needs an NVIDIA GPU"),
     ("parity.incumbent=neuron_emulated none", "imitates a device, and answers nowhere today"),
     ("parity.incumbent=results/nowhere", "results/nowhere is no whole bundle"),
-    ("common.required=[parity torchscript float32 pipe]", "did you mean 'parity torchscript float32 pipeline'?"),
+    (
+        "common.required=[parity torchscript float32 pipe]",
+        "did you mean 'parity torchscript float32 pipeline'?",
+    ),
     ("common.seed=-1", "seed is -1; expected zero or more"),
     ("common.threads=0", "threads is 0; expected more than zero"),
     ("common.shared=maybe", "shared is 'maybe'; expected a valid boolean"),
@@ -83,7 +104,10 @@ SETTINGS = [
         "concurrency.servers=[1, 999]",
         "cores take turns instead of serving; name fewer, or say concurrency.oversubscribe: true",
     ),
-    ("concurrency.percentile=100.0", "concurrency.percentile is 100.0; expected less than 100, such as 90 or 99"),
+    (
+        "concurrency.percentile=100.0",
+        "concurrency.percentile is 100.0; expected less than 100, such as 90 or 99",
+    ),
     (
         "concurrency.seconds=600.0",
         "8 runs of about 610.3 s take 81 minutes, a cell may take 60; take concurrency.seconds=439, or",
@@ -93,7 +117,10 @@ SETTINGS = [
         "400 runs of about 11.3 s take 75 minutes, a cell may take 60; name fewer servers or clients",
     ),
     ("concurrency.batch=0", "batch is 0; expected more than zero"),
-    ("concurrency.repeat_share=1.0", "repeat_share is 1.0; expected a share, at least 0 and less than 1"),
+    (
+        "concurrency.repeat_share=1.0",
+        "repeat_share is 1.0; expected a share, at least 0 and less than 1",
+    ),
     ("concurrency.think_ms=-1.0", "think_ms is -1.0; expected zero or more"),
     ("concurrency.seconds=.nan", "seconds is nan; expected more than zero"),
     ("concurrency.latency_limit_ms=.inf", "latency_limit_ms is inf; expected more than zero"),
@@ -103,7 +130,10 @@ SETTINGS = [
     ("concurrency.clients=4", "clients is 4; expected a valid list"),
     ("concurrency.warmup=-1.0", "warmup is -1.0; expected zero or more"),
     ("concurrency.call=generat", "concurrency.call is 'generat'; did you mean 'generate'?"),
-    ("common.required=[lowering image_decoder]", "nothing here has the gate 'lowering image_decoder'; did you mean"),
+    (
+        "common.required=[lowering image_decoder]",
+        "nothing here has the gate 'lowering image_decoder'; did you mean",
+    ),
     ("common.only=[03_party]", "only '03_party' names no notebook; did you mean '03_parity'?"),
     (
         "trace.neuron_stack=nowhere",
@@ -119,7 +149,10 @@ SETTINGS = [
         "torchscript takes dtype float32, bfloat16, float16 on device cpu, cuda; saw 'float23'",
     ),
     ("common.arms=[torchscript]", "expected a runner and a dtype, such as 'torchscript float32'"),
-    ("common.arms=[torchscript float16]", "float16 runs on an NVIDIA GPU: 'torchscript float16 cuda'"),
+    (
+        "common.arms=[torchscript float16]",
+        "float16 runs on an NVIDIA GPU: 'torchscript float16 cuda'",
+    ),
     ("common.arms=[eager float32 tpu]", "on device cpu, cuda; saw 'float32 tpu'"),
     ("common.arms=[eager float32 cpu]", "write it as 'eager float32'"),
     ("common.arms=[neuron_emulated none bf16]", "all tf32 on device cpu; saw 'none bf16'"),
@@ -137,20 +170,35 @@ SETTINGS = [
     ("common.questions=['  ']", "questions.0 is empty; expected a text"),
     ("common.questions=[yes]", "question True: expected a text"),
     ("common.questions=['a?', 'a?']", "question 'a?' stands twice in common.questions"),
-    ("common.questions=[{text: 'a?', candidates: [yes, no]}]", "YAML reads bare yes and no as true and false"),
+    (
+        "common.questions=[{text: 'a?', candidates: [yes, no]}]",
+        "YAML reads bare yes and no as true and false",
+    ),
     ("common.questions=[{text: 'a?', candidates: [cat]}]", "expected two or more quoted texts"),
     ("common.questions=[{text: 'a?', candidates: [cat, cat]}]", "a candidate stands twice"),
-    ("common.questions=[{text: 'a?', answers: open}]", "expected a text, or {text: ..., candidates: [yes, no]}"),
+    (
+        "common.questions=[{text: 'a?', answers: open}]",
+        "expected a text, or {text: ..., candidates: [yes, no]}",
+    ),
     (f"common.questions=['{LONG}']", f"no bucket fits: the longest question ('{LONG}') has"),
     (
         "common.questions=[{text: 'a?', candidates: [the dog is on the sofa, it is not]}]",
         "Add one with tokens >= 4, candidates >= 2, answer_tokens >= 11 to common.buckets",
     ),
-    ("common.frames_from=nowhere", "nowhere' does not exist; expected 'drawn' or a folder of images"),
+    (
+        "common.frames_from=nowhere",
+        "nowhere' does not exist; expected 'drawn' or a folder of images",
+    ),
     ("common.frames_from=bad.jpg", "bad.jpg' is a file; expected 'drawn' or a folder of images"),
     ("common.frames_from=empty", "empty' holds no images"),
-    ("common.frames_from=bad", "1 of 1 images cannot be used: 'a.jpg' is empty (0 bytes). Repair or remove them"),
-    ("common.frames_from=labelled", "none of its questions is asked; write them as in common.questions"),
+    (
+        "common.frames_from=bad",
+        "1 of 1 images cannot be used: 'a.jpg' is empty (0 bytes). Repair or remove them",
+    ),
+    (
+        "common.frames_from=labelled",
+        "none of its questions is asked; write them as in common.questions",
+    ),
     ("environment.expect=gpu", "environment.expect is 'gpu'; did you mean 'cpu'?"),
     ("cost.region=us-east-7", "region 'us-east-7'; did you mean 'us-east-1'?"),
     ("cost.priced_as=m7i.larg", "did you mean 'm7i.large'?"),
@@ -161,8 +209,14 @@ SETTINGS = [
     ("cost.cameras=0", "cameras is 0; expected more than zero"),
     ("cost.cameras=1.5", "cameras is 1.5; expected a valid integer"),
     ("cost.events_per_day=-1.0", "events_per_day is -1.0; expected more than zero"),
-    ("cost.utilisation=0.0", "utilisation is 0.0; expected a share of the time, more than 0 and at most 1"),
-    ("cost.incumbent_utilisation=1.01", "incumbent_utilisation is 1.01; expected a share of the time"),
+    (
+        "cost.utilisation=0.0",
+        "utilisation is 0.0; expected a share of the time, more than 0 and at most 1",
+    ),
+    (
+        "cost.incumbent_utilisation=1.01",
+        "incumbent_utilisation is 1.01; expected a share of the time",
+    ),
     (
         "cost.own_prices=nowhere.csv",
         "nowhere.csv: No such file or directory; expected a CSV file with the columns of params/prices.csv",
@@ -180,7 +234,9 @@ def test_a_bad_setting_ends_with_2_and_one_message(said, tmp_path, setting, mess
         (tmp_path / name).mkdir()
     (tmp_path / "bad/a.jpg").write_bytes(b"")
     Image.new("RGB", (8, 8)).save(tmp_path / "labelled/a.png")
-    (tmp_path / "labelled/labels.csv").write_text("file,question,answer\na.png,is it raining?,yes\n")
+    (tmp_path / "labelled/labels.csv").write_text(
+        "file,question,answer\na.png,is it raining?,yes\n"
+    )
     status, error = said("run", "tiny", "--set", setting, "--results", tmp_path / "new")
     assert status == 2 and message in error and len(error.splitlines()) == 1
     assert not (tmp_path / "new").exists()
@@ -193,8 +249,14 @@ FILES = [
     (b"parity: 3\n", "section 'parity' should be `key: value` lines, saw 3"),
     (b"parity: [\n", "not YAML"),
     (b"parity:\n\tframes: 3\n", "not YAML"),
-    (b"parity:\n  frames: 3\n  frames: 4\n", "not YAML (key 'frames' stands twice, the second time in line 3)"),
-    (b"parity:\n  frames: 3\nparity:\n  seed: 4\n", "key 'parity' stands twice, the second time in line 3"),
+    (
+        b"parity:\n  frames: 3\n  frames: 4\n",
+        "not YAML (key 'frames' stands twice, the second time in line 3)",
+    ),
+    (
+        b"parity:\n  frames: 3\nparity:\n  seed: 4\n",
+        "key 'parity' stands twice, the second time in line 3",
+    ),
     (bytes(range(256)), "not YAML"),
     (b"1: 2\n", "unknown section 1"),
 ]
@@ -205,7 +267,12 @@ def test_a_bad_profile_file_ends_with_2_and_one_message(said, tmp_path, content,
     """What is no profile is named with what was seen in it."""
     (tmp_path / "mine.yaml").write_bytes(content)
     status, error = said("run", "./mine.yaml", "--results", tmp_path / "new")
-    assert status == 2 and message in error and "mine.yaml" in error and not (tmp_path / "new").exists()
+    assert (
+        status == 2
+        and message in error
+        and "mine.yaml" in error
+        and not (tmp_path / "new").exists()
+    )
 
 
 @pytest.mark.parametrize(
@@ -214,9 +281,18 @@ def test_a_bad_profile_file_ends_with_2_and_one_message(said, tmp_path, content,
         (("run", "tinny"), "did you mean 'tiny'?"),
         (("run", "./nowhere.yaml"), "no file nowhere.yaml"),
         (("run", "./"), "no file"),
-        (("run", "tiny", "--only", "03_party"), "only '03_party' names no notebook; did you mean '03_parity'?"),
-        (("run", "tiny", "--results", ROOT / "README.md"), "is a file; expected a folder, existing or not"),
-        (("run", "tiny", "--results", ROOT / "README.md/sub"), "cannot be written to; pass a folder of yours"),
+        (
+            ("run", "tiny", "--only", "03_party"),
+            "only '03_party' names no notebook; did you mean '03_parity'?",
+        ),
+        (
+            ("run", "tiny", "--results", ROOT / "README.md"),
+            "is a file; expected a folder, existing or not",
+        ),
+        (
+            ("run", "tiny", "--results", ROOT / "README.md/sub"),
+            "cannot be written to; pass a folder of yours",
+        ),
         (("run", "tiny", "--replay", "nowhere"), "no folder nowhere; expected a results folder"),
         (("run", "tiny", "--replay", "."), "is not a results folder (no run.json)"),
         (("report", "nowhere"), "no folder nowhere; expected a results folder"),
@@ -225,7 +301,10 @@ def test_a_bad_profile_file_ends_with_2_and_one_message(said, tmp_path, content,
         (("publish", "nowhere"), "no folder nowhere; expected a results folder"),
         (("publish", "."), "not a results folder (no run.json); make one with: blipkit run tiny"),
         (("frames", "nowhere.mp4", "out"), "no such file; expected a clip such as walk.mp4"),
-        (("frames", "nowhere.mp4", "out", "--every", "2 days"), "expected a time of at least 1ms, such as 2s"),
+        (
+            ("frames", "nowhere.mp4", "out", "--every", "2 days"),
+            "expected a time of at least 1ms, such as 2s",
+        ),
     ],
 )
 def test_a_bad_argument_ends_with_2_and_one_message(said, arguments, message):
@@ -234,12 +313,16 @@ def test_a_bad_argument_ends_with_2_and_one_message(said, arguments, message):
     assert status == 2 and message in error
 
 
-def test_neuron_without_device_and_wheels_names_the_image_and_the_dry_run(said, tmp_path, monkeypatch):
+def test_neuron_without_device_and_wheels_names_the_image_and_the_dry_run(
+    said, tmp_path, monkeypatch
+):
     """Neither a device nor torch_neuronx: nothing runs, and the message has what does."""
     from blipkit.machine import host
 
     monkeypatch.setattr(host, "version", lambda package: None)
-    status, error = said("run", "inf2", "--set", "common.checkpoint=builtin:tiny-pets", "--results", tmp_path / "new")
+    status, error = said(
+        "run", "inf2", "--set", "common.checkpoint=builtin:tiny-pets", "--results", tmp_path / "new"
+    )
     assert status == 2 and not (tmp_path / "new").exists() and len(error.splitlines()) == 1
     for part in (
         "this machine has neither",
@@ -255,10 +338,15 @@ def test_what_must_lower_needs_its_environment_first(said, tmp_path, monkeypatch
     monkeypatch.setattr("blipkit.runners.neuron.lowering.ROOT", tmp_path)
     status, error = said("run", "inf2-dry", "--results", tmp_path / "new")
     assert status == 2 and not (tmp_path / "new").exists() and len(error.splitlines()) == 1
-    assert "names 'lowering image_encoder', and there is no environment to lower it in: make neuron-stack" in error
+    assert (
+        "names 'lowering image_encoder', and there is no environment to lower it in: make neuron-stack"
+        in error
+    )
 
 
-def test_a_component_that_cannot_be_exported_ends_with_2(said, checkpoint_folders, tmp_path, monkeypatch):
+def test_a_component_that_cannot_be_exported_ends_with_2(
+    said, checkpoint_folders, tmp_path, monkeypatch
+):
     """An emulated arm needs torch.export; where it refuses a component, that is named before anything runs."""
 
     def refuse(module, inputs):
@@ -270,18 +358,25 @@ def test_a_component_that_cannot_be_exported_ends_with_2(said, checkpoint_folder
         "common.arms=[torchscript float32, neuron_emulated none]",
     ]
     status, error = said(
-        "run", "tiny", *(word for s in settings for word in ("--set", s)), "--results", tmp_path / "new"
+        "run",
+        "tiny",
+        *(word for s in settings for word in ("--set", s)),
+        "--results",
+        tmp_path / "new",
     )
     assert status == 2 and not (tmp_path / "new").exists()
     assert (
-        "image_encoder cannot be compiled for 'neuron_emulated none': torch.export refused it (Could not guard" in error
+        "image_encoder cannot be compiled for 'neuron_emulated none': torch.export refused it (Could not guard"
+        in error
     )
 
 
 def test_a_disk_that_is_too_full_is_seen_first(tmp_path, monkeypatch):
     """What the artifacts will take is known from weights, formats and buckets."""
     monkeypatch.setattr(shutil, "disk_usage", lambda path: namedtuple("Usage", "free")(100e6))
-    with pytest.raises(BadInput, match=r"the disk has 0.1 GB free, the artifacts need about 0.3 GB; free some"):
+    with pytest.raises(
+        BadInput, match=r"the disk has 0.1 GB free, the artifacts need about 0.3 GB; free some"
+    ):
         preflight.check(load_profile("tiny"), tmp_path / "new")
 
 
@@ -291,7 +386,9 @@ def test_a_gpu_arm_without_a_gpu_is_refused_and_can_be_replayed(tmp_path, monkey
 
     monkeypatch.setattr(host, "describe", lambda: {"gpus": []})
     profile = load_profile("tiny", ["common.arms=[torchscript float16 cuda]", "common.required=[]"])
-    with pytest.raises(BadInput, match="'torchscript float16 cuda' needs an NVIDIA GPU; this machine shows none"):
+    with pytest.raises(
+        BadInput, match="'torchscript float16 cuda' needs an NVIDIA GPU; this machine shows none"
+    ):
         preflight.check(profile, tmp_path / "new")
     far = tmp_path / "far"
     far.mkdir()
@@ -327,6 +424,9 @@ def test_every_profile_is_one(path, tmp_path):
 
 def test_answers_are_counted_only_where_they_are_asked(tmp_path):
     """A profile without 03 may name as few frames as it likes."""
-    preflight.check(load_profile("tiny", ["parity.frames=1", "common.only=[02_trace]", "common.required=[]"]), tmp_path)
+    preflight.check(
+        load_profile("tiny", ["parity.frames=1", "common.only=[02_trace]", "common.required=[]"]),
+        tmp_path,
+    )
     with pytest.raises(BadInput, match="cannot bound a rate"):
         preflight.check(load_profile("tiny", ["parity.frames=1", "common.required=[]"]), tmp_path)

@@ -24,7 +24,10 @@ def replay(recorded: Path, folder: Path) -> None:
 
 
 def folders(profile: str) -> list:
-    return [pytest.param(path, id=f"{path.parent.name}/{profile}") for path in sorted(PUBLISHED.glob(f"*/{profile}"))]
+    return [
+        pytest.param(path, id=f"{path.parent.name}/{profile}")
+        for path in sorted(PUBLISHED.glob(f"*/{profile}"))
+    ]
 
 
 def assert_alike(new, old, where: str) -> None:
@@ -36,7 +39,9 @@ def assert_alike(new, old, where: str) -> None:
         for place, (one, other) in enumerate(zip(new, old, strict=True)):
             assert_alike(one, other, f"{where}[{place}]")
     else:
-        assert new == (pytest.approx(old, rel=1e-9, nan_ok=True) if isinstance(old, float) else old), where
+        assert new == (
+            pytest.approx(old, rel=1e-9, nan_ok=True) if isinstance(old, float) else old
+        ), where
 
 
 def statuses(results: Results) -> dict[str, str]:

@@ -95,21 +95,27 @@ def test_a_file_dropped_into_the_folder_is_a_runner(dropped):
         "emulated",
     )
     assert runner_module(dropped).load(None, {}, "the component") == "the component"
-    with pytest.raises(BadInput, match="dropped takes dtype bfloat16 on device cpu; saw 'float32' on 'cpu'"):
+    with pytest.raises(
+        BadInput, match="dropped takes dtype bfloat16 on device cpu; saw 'float32' on 'cpu'"
+    ):
         parse_arm("dropped float32")
     with pytest.raises(BadInput, match="runner 'droped'; did you mean 'dropped'"):
         parse_arm("droped bfloat16")
     for refusing in (check_machine, get_runner):
         with pytest.raises(BadInput, match="arm 'dropped bfloat16' needs a quiet room"):
             refusing(arm)
-    with pytest.raises(BadInput, match="'dropped bfloat16' imitates a device's numbers, not its speed"):
+    with pytest.raises(
+        BadInput, match="'dropped bfloat16' imitates a device's numbers, not its speed"
+    ):
         check_timed(arm)
 
 
 def test_a_runner_that_is_gone_is_no_runner_any_more():
     """What the test before dropped left nothing behind."""
     assert set(runner_names()) == set(TAKES)
-    with pytest.raises(BadInput, match="runner 'dropped'; known: eager, neuron, neuron_emulated, null, torchscript"):
+    with pytest.raises(
+        BadInput, match="runner 'dropped'; known: eager, neuron, neuron_emulated, null, torchscript"
+    ):
         runner_module("dropped")
 
 
@@ -125,7 +131,11 @@ def test_every_number_format_has_its_size_and_its_rounding():
     from blipkit.runners import tensors
 
     assert {name: torch.finfo(dtype).eps / 2 for name, dtype in tensors.DTYPES.items()} == ROUNDOFF
-    assert {name: of.weight_bytes for name, of in TORCH_FORMATS.items()} == {"float32": 4, "bfloat16": 2, "float16": 2}
+    assert {name: of.weight_bytes for name, of in TORCH_FORMATS.items()} == {
+        "float32": 4,
+        "bfloat16": 2,
+        "float16": 2,
+    }
     assert {arm.format.weight_bytes for arm in all_arms() if arm.dtype not in DTYPES} == {4}
     assert {spec_of("neuron_emulated").formats[dtype].weight_bytes for dtype in CASTS} == {4}
     assert {arm.precision for arm in all_arms()} == set(DTYPES)
@@ -139,20 +149,41 @@ def test_every_number_format_has_its_size_and_its_rounding():
     ("arm", "message"),
     [
         ("torchscrip float32", "did you mean 'torchscript'"),
-        ("torchscript float64", "torchscript takes dtype float32, bfloat16, float16 on .*; saw 'float64'"),
-        ("torchscript", "expected a runner and a dtype, such as .* or 'neuron_emulated matmult bf16'"),
+        (
+            "torchscript float64",
+            "torchscript takes dtype float32, bfloat16, float16 on .*; saw 'float64'",
+        ),
+        (
+            "torchscript",
+            "expected a runner and a dtype, such as .* or 'neuron_emulated matmult bf16'",
+        ),
         ("torchscript float32 tpu", "on device cpu, cuda; saw 'float32 tpu'"),
         ("torchscript cuda", "torchscript takes dtype .*; saw '' on 'cuda'"),
         ("null float32 cuda", "null takes dtype float32 on device cpu; saw 'float32' on 'cuda'"),
         ("torchscript float16", "'torchscript float16 cuda'; on a CPU take float32 or bfloat16"),
-        ("torchscript autocast bfloat16", "takes dtype float32, bfloat16, float16 on .*; saw 'autocast bfloat16'"),
-        ("eager autocast", "takes dtype .* autocast bfloat16, autocast float16 on .*; saw 'autocast'"),
+        (
+            "torchscript autocast bfloat16",
+            "takes dtype float32, bfloat16, float16 on .*; saw 'autocast bfloat16'",
+        ),
+        (
+            "eager autocast",
+            "takes dtype .* autocast bfloat16, autocast float16 on .*; saw 'autocast'",
+        ),
         ("neuron_emulated matmult", "takes dtype none, matmult bf16, .*; saw 'matmult'"),
         ("neuron_emulated none bf16", "takes dtype none, matmult bf16, .*; saw 'none bf16'"),
         ("neuron_emulated matmul bf16", "takes dtype none, matmult bf16, .*; saw 'matmul bf16'"),
-        ("neuron_emulated some bf16", "takes dtype none, matmult bf16, .*, all bf16, .*; saw 'some bf16'"),
-        ("neuron_emulated all bf61", "takes dtype .* all bf16, all fp16, all tf32 on device cpu; saw 'all bf61'"),
-        ("neuron_emulated all fp8_e4m3", "all bf16, all fp16, all tf32 on device cpu; saw 'all fp8_e4m3'"),
+        (
+            "neuron_emulated some bf16",
+            "takes dtype none, matmult bf16, .*, all bf16, .*; saw 'some bf16'",
+        ),
+        (
+            "neuron_emulated all bf61",
+            "takes dtype .* all bf16, all fp16, all tf32 on device cpu; saw 'all bf61'",
+        ),
+        (
+            "neuron_emulated all fp8_e4m3",
+            "all bf16, all fp16, all tf32 on device cpu; saw 'all fp8_e4m3'",
+        ),
         ("neuron_emulated all bf16 cuda", "on device cpu; saw 'all bf16' on 'cuda'"),
         ("neuron_emulated none cpu", "write it as 'neuron_emulated none'"),
         ("neuron_emulated all bf16 cpu cpu", "on device cpu; saw 'all bf16 cpu' on 'cpu'"),
@@ -199,7 +230,9 @@ def test_torch_shows_what_a_format_alone_does(arm, known):
 def test_an_arm_that_this_machine_cannot_run_says_what_it_needs(monkeypatch):
     """It exists, so that its records can be read anywhere; running it is refused."""
     monkeypatch.setattr(host, "describe", lambda: {"gpus": []})
-    with pytest.raises(BadInput, match="'eager float16 cuda' needs an NVIDIA GPU; this machine shows none"):
+    with pytest.raises(
+        BadInput, match="'eager float16 cuda' needs an NVIDIA GPU; this machine shows none"
+    ):
         check_machine(parse_arm("eager float16 cuda"))
     check_machine(Arm("eager", "float32"))
 
@@ -209,10 +242,14 @@ def test_an_emulated_arm_is_no_measurement():
     assert evidence_of("neuron_emulated matmult bf16") == "emulated"
     assert evidence_of("torchscript float32") == evidence_of("") == "measured"
     assert evidence_of("incumbent") == "recorded"
-    with pytest.raises(BadInput, match="'neuron_emulated all bf16' imitates a device's numbers, not its speed"):
+    with pytest.raises(
+        BadInput, match="'neuron_emulated all bf16' imitates a device's numbers, not its speed"
+    ):
         check_timed(parse_arm("neuron_emulated all bf16"))
     check_timed(Arm("torchscript", "float32"))
-    with pytest.raises(BadInput, match="'neuron_emulated all bf16' imitates a device, and answers nowhere today"):
+    with pytest.raises(
+        BadInput, match="'neuron_emulated all bf16' imitates a device, and answers nowhere today"
+    ):
         check_answers(parse_arm("neuron_emulated all bf16"))
 
 
@@ -227,7 +264,9 @@ def test_an_emulated_arm_is_no_measurement():
         ("all", "bf16", "2.9.0.0", "all bf16"),
     ],
 )
-def test_a_cast_type_alone_means_what_the_compilers_default_makes_of_it(auto_cast, cast_type, neuronx_cc, read):
+def test_a_cast_type_alone_means_what_the_compilers_default_makes_of_it(
+    auto_cast, cast_type, neuronx_cc, read
+):
     """The default moved from matmult to none with neuronx-cc 2.22; flags that are spelled out mean the same in both."""
     assert casts_as_read(auto_cast, cast_type, neuronx_cc=neuronx_cc) == read
 

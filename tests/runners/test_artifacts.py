@@ -19,7 +19,11 @@ def test_the_manifest_says_how_it_was_made(compiled):
     for artifact in compiled:
         about = artifact.manifest
         assert about["bytes"] == artifact.path.stat().st_size and about["seconds"] > 0
-        assert about["key"] in artifact.folder.name and len(about["sha256"]) == 64 and about["output_shape"]
+        assert (
+            about["key"] in artifact.folder.name
+            and len(about["sha256"]) == 64
+            and about["output_shape"]
+        )
 
 
 @pytest.mark.parametrize("damage", ["truncated", "changed", "no manifest", "broken manifest"])

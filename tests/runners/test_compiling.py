@@ -7,7 +7,14 @@ from blipkit.runners import compiling
 from blipkit.runners.arms import parse_arm
 from blipkit.runners.artifacts import Artifacts
 from blipkit.runners.compile import NotCompiled, plan
-from blipkit.runners.compiling import Compiled, SecondCall, compile_again, compile_arms, forecast_compiles, predicted_mb
+from blipkit.runners.compiling import (
+    Compiled,
+    SecondCall,
+    compile_again,
+    compile_arms,
+    forecast_compiles,
+    predicted_mb,
+)
 
 ARMS = ["torchscript float32", "neuron_emulated matmult bf16"]
 NAMES = ("image_encoder", "text_encoder", "text_decoder")
@@ -23,11 +30,15 @@ def compiled(small, tmp_path_factory):
 def test_every_component_of_every_arm_has_a_row(compiled):
     """Sizes beside what weights alone take; an emulated arm says that it is, and has no seconds of its own."""
     study, found = compiled
-    assert [(row["arm"], row["component"]) for row in found.rows] == [(arm, name) for arm in ARMS for name in NAMES]
+    assert [(row["arm"], row["component"]) for row in found.rows] == [
+        (arm, name) for arm in ARMS for name in NAMES
+    ]
     for row in found.rows:
         weights = study.components[row["component"]].weights
         assert row["predicted_mb"] == weights * 4 / 1e6 and row["mb"] > 0.9 * row["predicted_mb"]
-        assert (row["seconds"] is None) == row["arm"].startswith("neuron_emulated") and "predicted_s" not in row
+        assert (row["seconds"] is None) == row["arm"].startswith(
+            "neuron_emulated"
+        ) and "predicted_s" not in row
     evidence = [row["evidence"] for row in study.results.read("artifacts")]
     assert evidence == ["measured"] * 3 + ["emulated"] * 3
     assert statuses(found.gates()) == {"every piece compiles": "PASS"} and found.failed == []
@@ -39,7 +50,9 @@ def test_a_second_call_compiles_nothing(compiled):
     again = compile_again(study, first)
     assert again.recompiled == 0 and str(again) == "0 of 6 components compiled again"
     assert statuses(again.gates()) == {"second call compiles nothing": "PASS"}
-    assert [row["evidence"] for row in study.results.read("second_call")] == ["measured"] * 3 + ["emulated"] * 3
+    assert [row["evidence"] for row in study.results.read("second_call")] == ["measured"] * 3 + [
+        "emulated"
+    ] * 3
     one_more = SecondCall([*again.rows[1:], {**again.rows[0], "skipped": False}])
     (gate,) = one_more.gates()
     assert (gate.status, gate.measured, gate.limit) == ("FAIL", 1, 0)
@@ -54,8 +67,12 @@ def test_what_was_compiled_is_drawn_and_tabled(compiled, monkeypatch, capsys):
     found.arguments()
     assert len(shown) == 3
     (_, sizes), (_, seconds), (page, table) = shown
-    assert sizes.startswith("6 compiled components of 2 arms, in the bucket 1f-2q-8t-2c-3a: measured is ")
-    assert seconds.startswith("3 compiled components of one arm, in the bucket 1f-2q-8t-2c-3a: they took ")
+    assert sizes.startswith(
+        "6 compiled components of 2 arms, in the bucket 1f-2q-8t-2c-3a: measured is "
+    )
+    assert seconds.startswith(
+        "3 compiled components of one arm, in the bucket 1f-2q-8t-2c-3a: they took "
+    )
     assert table.splitlines()[0] == "Compiled components" and page.count("<tr>") == 6
     assert "neuronx-cc was not called" in capsys.readouterr().out
 
@@ -64,7 +81,14 @@ def test_what_was_compiled_is_drawn_and_tabled(compiled, monkeypatch, capsys):
 def failing(small, tmp_path, monkeypatch):
     """A study whose float32 text encoder cannot be compiled; the other components can."""
     study = study_of("02_trace", tmp_path, small, arms=ARMS)
-    rows = [{"arm": ARMS[0], "component": "text_encoder", "bucket": "1f-2q-8t-2c-3a", "failed": "saw NCC_EVRF001"}]
+    rows = [
+        {
+            "arm": ARMS[0],
+            "component": "text_encoder",
+            "bucket": "1f-2q-8t-2c-3a",
+            "failed": "saw NCC_EVRF001",
+        }
+    ]
     asked = []
 
     class Made:
@@ -72,12 +96,20 @@ def failing(small, tmp_path, monkeypatch):
             self.name = name
 
         def row(self):
-            about = {"arm": ARMS[0], "component": self.name, "bucket": "1f-2q-8t-2c-3a", "seconds": 1.0, "mb": 2.0}
+            about = {
+                "arm": ARMS[0],
+                "component": self.name,
+                "bucket": "1f-2q-8t-2c-3a",
+                "seconds": 1.0,
+                "mb": 2.0,
+            }
             return {**about, "skipped": False, "flags": {}, "key": "k"}
 
     def trace_arms(*given, **options):
         asked.append(given)
-        raise NotCompiled([dict(row) for row in rows], [Artifacts(map(Made, ("image_encoder", "text_decoder")))])
+        raise NotCompiled(
+            [dict(row) for row in rows], [Artifacts(map(Made, ("image_encoder", "text_decoder")))]
+        )
 
     monkeypatch.setattr(compiling, "trace_arms", trace_arms)
     return study, asked
@@ -98,7 +130,9 @@ def test_what_cannot_be_compiled_fails_its_gate_and_the_others_are_kept(failing,
     assert [row["component"] for row in kept] == ["image_encoder", "text_decoder", "text_encoder"]
     assert kept[-1]["failed"] == "saw NCC_EVRF001" and kept[-1]["predicted_mb"] > 0
     again = compile_again(study, found)
-    assert len(asked) == 1 and statuses(again.gates()) == {"second call compiles nothing": "NOT-RUN"}
+    assert len(asked) == 1 and statuses(again.gates()) == {
+        "second call compiles nothing": "NOT-RUN"
+    }
     assert str(again) == "second call: not made, 1 components were not compiled"
     shown = displayed(monkeypatch)
     found.table()
@@ -109,11 +143,19 @@ def test_what_cannot_be_compiled_fails_its_gate_and_the_others_are_kept(failing,
 def test_what_neuronx_cc_was_told_is_shown_word_for_word(monkeypatch):
     """One line an arm, with how its version reads the casts; an arm that never got flags, since it failed, has none."""
     flags = {"compiler_args": ["--target", "inf2", "--auto-cast", "none"], "casts_as_read": "none"}
-    rows = [{"arm": "neuron none", "flags": flags}, {"arm": "neuron none", "flags": flags}, {"arm": "neuron all bf16"}]
+    rows = [
+        {"arm": "neuron none", "flags": flags},
+        {"arm": "neuron none", "flags": flags},
+        {"arm": "neuron all bf16"},
+    ]
     shown = displayed(monkeypatch)
     Compiled(rows).arguments()
     ((page, text),) = shown
-    assert page.count("<tr>") == 1 and "--target inf2 --auto-cast none" in text and "all bf16" not in text
+    assert (
+        page.count("<tr>") == 1
+        and "--target inf2 --auto-cast none" in text
+        and "all bf16" not in text
+    )
 
 
 def test_the_forecast_counts_what_neuronx_cc_has_to_compile(small, tmp_path, monkeypatch):
@@ -121,7 +163,10 @@ def test_the_forecast_counts_what_neuronx_cc_has_to_compile(small, tmp_path, mon
     study = study_of("02_trace", tmp_path, small, knobs={"compile_on": "inf2.8xlarge"}, arms=ARMS)
     found = forecast_compiles(study, usd_per_hour=2.0)
     assert asdict(found.found) == {"compiles": 0, "minutes": 0, "usd": 0.0}
-    assert str(found) == "0 components for neuronx-cc to compile; forecast: 0 minutes, 0.00 USD on inf2.8xlarge"
+    assert (
+        str(found)
+        == "0 components for neuronx-cc to compile; forecast: 0 minutes, 0.00 USD on inf2.8xlarge"
+    )
     assert study.results.read("compile_forecast")[0]["evidence"] == "forecast"
 
     class Arm(type(parse_arm(ARMS[0]))):
@@ -131,7 +176,10 @@ def test_the_forecast_counts_what_neuronx_cc_has_to_compile(small, tmp_path, mon
 
     there = tmp_path / "there"
     there.mkdir()
-    planned = {("image_encoder", 1, Arm("a", "b")): there, ("text_encoder", 1, Arm("a", "b")): tmp_path / "one"}
+    planned = {
+        ("image_encoder", 1, Arm("a", "b")): there,
+        ("text_encoder", 1, Arm("a", "b")): tmp_path / "one",
+    }
     planned |= {
         ("text_encoder", 2, Arm("a", "b")): tmp_path / "one",
         ("text_decoder", 1, Arm("a", "b")): tmp_path / "two",
@@ -146,7 +194,13 @@ def test_the_forecast_counts_what_neuronx_cc_has_to_compile(small, tmp_path, mon
 def test_the_forecast_asks_the_plan_that_trace_follows(small, tmp_path):
     """The folders that it looks for are those that compiling fills."""
     study = study_of("02_trace", tmp_path, small, arms=ARMS[:1])
-    planned = plan(study.components, study.artifacts, [parse_arm(ARMS[0])], study.buckets, study.common.compiler_flags)
+    planned = plan(
+        study.components,
+        study.artifacts,
+        [parse_arm(ARMS[0])],
+        study.buckets,
+        study.common.compiler_flags,
+    )
     assert not any(folder.is_dir() for folder in planned.values())
     compile_arms(study)
     assert all(folder.is_dir() for folder in planned.values())
@@ -169,7 +223,9 @@ def test_a_million_weights_take_their_bytes(arm, mb):
 def test_in_a_replay_what_was_not_recorded_is_not_run(small, tmp_path, capsys, monkeypatch):
     """Lines say so, nothing is drawn, the gates are NOT-RUN; an older kit's rows without flags are read as they are."""
     shown = displayed(monkeypatch)
-    study = study_of("02_trace", tmp_path / "out", small, replay=recorded(tmp_path / "bare"), arms=ARMS)
+    study = study_of(
+        "02_trace", tmp_path / "out", small, replay=recorded(tmp_path / "bare"), arms=ARMS
+    )
     found = compile_arms(study)
     again, ahead = compile_again(study, found), forecast_compiles(study, 1.0)
     found.table()
@@ -182,10 +238,19 @@ def test_in_a_replay_what_was_not_recorded_is_not_run(small, tmp_path, capsys, m
     }
     assert study.results.lacking == {"artifacts", "second_call", "compile_forecast"}
 
-    old = {"weights_digest": small.digest, "arm": ARMS[0], "component": "image_encoder", "bucket": "b"}
+    old = {
+        "weights_digest": small.digest,
+        "arm": ARMS[0],
+        "component": "image_encoder",
+        "bucket": "b",
+    }
     old |= {"seconds": 2.7, "mb": 1.9, "predicted_mb": 1.8, "skipped": False, "key": "k"}
     study = study_of(
-        "02_trace", tmp_path / "older", small, replay=recorded(tmp_path / "far", artifacts=[old]), arms=ARMS
+        "02_trace",
+        tmp_path / "older",
+        small,
+        replay=recorded(tmp_path / "far", artifacts=[old]),
+        arms=ARMS,
     )
     found = compile_arms(study)
     found.arguments()

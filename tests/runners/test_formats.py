@@ -28,7 +28,9 @@ def test_two_numbers_are_written_as_defined():
         assert row.third == f"{float(kept):.9f}"
         assert row.off_by <= row.at_most == 2.0**-row.bits
         assert abs(row.off_by - float(abs(kept - third) / third)) < 1e-12
-        large = "inf" if row.format == "float16" else f"{float(nearest(Fraction(70000), row.bits)):.0f}"
+        large = (
+            "inf" if row.format == "float16" else f"{float(nearest(Fraction(70000), row.bits)):.0f}"
+        )
         assert row.large == large
     assert [row.format for row in write_numbers()] == list(BITS)
 
@@ -36,7 +38,11 @@ def test_two_numbers_are_written_as_defined():
 def test_bits_are_torchs_and_casts_round_as_torch_does():
     """A format's rounding error is half of the last bit kept; a cast with torch's own format in its place agrees with it."""
     assert {name: 2.0 ** -BITS[name] for name in DTYPES} == ROUNDOFF
-    assert set(CAST_OF.values()) == set(CASTS) == {cast.split()[-1] for cast in ARM_CASTS if cast != "none"}
+    assert (
+        set(CAST_OF.values())
+        == set(CASTS)
+        == {cast.split()[-1] for cast in ARM_CASTS if cast != "none"}
+    )
     numbers = torch.randn(1000, generator=torch.Generator().manual_seed(0))
     for name, cast in CAST_OF.items():
         if name in DTYPES:

@@ -17,27 +17,42 @@ def frame():
 
 @pytest.fixture
 def study(small, tmp_path):
-    return study_of("02_trace", tmp_path, small, arms=["torchscript bfloat16", "torchscript float32"])
+    return study_of(
+        "02_trace", tmp_path, small, arms=["torchscript bfloat16", "torchscript float32"]
+    )
 
 
 def test_a_float32_arm_writes_the_same_tokens(study, frame, monkeypatch, capsys):
     """transformers' class on compiled components answers every question as it does without them."""
     found = ask_plugged_in(study, frame, FINE)
     assert found.arm == "torchscript float32"
-    assert [row["question"] for row in found.rows] == [question.text for question in study.questions]
+    assert [row["question"] for row in found.rows] == [
+        question.text for question in study.questions
+    ]
     assert all(row["same tokens"] and row["transformers"] == row[found.arm] for row in found.rows)
     assert statuses(found.gates()) == {"plugs back in": "PASS"}
     (first, *_) = study.results.read("plugged_in")
-    assert first["evidence"] == "measured" and first["torchscript float32"] == found.rows[0]["torchscript float32"]
+    assert (
+        first["evidence"] == "measured"
+        and first["torchscript float32"] == found.rows[0]["torchscript float32"]
+    )
     shown = displayed(monkeypatch)
     found.show()
     ((page, text),) = shown
-    assert page.count("<img ") == 1 and text.splitlines()[0] == f"{frame.name}: transformers | torchscript float32"
+    assert (
+        page.count("<img ") == 1
+        and text.splitlines()[0] == f"{frame.name}: transformers | torchscript float32"
+    )
     assert "2 of 2 answers have the same tokens" in capsys.readouterr().out
 
 
 def row(same: bool) -> dict:
-    return {"question": "q", "transformers": "no", "torchscript float32": "yes", "same tokens": same}
+    return {
+        "question": "q",
+        "transformers": "no",
+        "torchscript float32": "yes",
+        "same tokens": same,
+    }
 
 
 def test_an_answer_with_other_tokens_fails(frame):
@@ -49,13 +64,20 @@ def test_an_answer_with_other_tokens_fails(frame):
 
 def test_an_arm_in_another_format_is_not_judged_here(frame):
     """It may round to another word, whatever it wrote."""
-    (gate,) = PluggedIn(frame, "torchscript bfloat16", [{**row(False), "torchscript bfloat16": "yes"}]).gates()
-    assert (gate.status, gate.reason) == ("NOT-RUN", "torchscript bfloat16 may round to another word")
+    (gate,) = PluggedIn(
+        frame, "torchscript bfloat16", [{**row(False), "torchscript bfloat16": "yes"}]
+    ).gates()
+    assert (gate.status, gate.reason) == (
+        "NOT-RUN",
+        "torchscript bfloat16 may round to another word",
+    )
 
 
 def test_an_emulated_float32_arm_is_judged_and_says_so(frame):
     """`none` casts nothing; its gate's evidence is emulated."""
-    (gate,) = PluggedIn(frame, "neuron_emulated none", [{**row(True), "neuron_emulated none": "no"}]).gates()
+    (gate,) = PluggedIn(
+        frame, "neuron_emulated none", [{**row(True), "neuron_emulated none": "no"}]
+    ).gates()
     assert (gate.status, gate.evidence) == ("PASS", "emulated")
 
 
@@ -79,14 +101,21 @@ def refused(*_, **__):
 def test_components_that_were_not_compiled_are_not_plugged_in(study, frame, monkeypatch, capsys):
     """Those of the arm that would be; another arm's failure is no hindrance."""
     monkeypatch.setattr(plugged, "plugged_rows", refused)
-    failed = Compiled([{"arm": "torchscript float32", "component": "text_encoder", "failed": "it died"}])
+    failed = Compiled(
+        [{"arm": "torchscript float32", "component": "text_encoder", "failed": "it died"}]
+    )
     found = ask_plugged_in(study, frame, failed)
     (gate,) = found.gates()
-    assert (gate.status, gate.reason) == ("NOT-RUN", "not every component of torchscript float32 was compiled")
+    assert (gate.status, gate.reason) == (
+        "NOT-RUN",
+        "not every component of torchscript float32 was compiled",
+    )
     found.show()
     assert "NOT-RUN: not every component" in capsys.readouterr().out
     monkeypatch.setattr(plugged, "plugged_rows", lambda *_: [row(True)])
-    other = Compiled([{"arm": "torchscript bfloat16", "component": "text_encoder", "failed": "it died"}])
+    other = Compiled(
+        [{"arm": "torchscript bfloat16", "component": "text_encoder", "failed": "it died"}]
+    )
     assert statuses(ask_plugged_in(study, frame, other).gates()) == {"plugs back in": "PASS"}
 
 
@@ -109,10 +138,14 @@ def test_in_a_replay_answers_are_read_or_not_run(small, frame, tmp_path, monkeyp
     rows = [{**row(True), "weights_digest": small.digest}]
     far = recorded(tmp_path / "far", plugged_in=rows)
     found = ask_plugged_in(study_of("02_trace", tmp_path / "a", small, far, arms=arms), frame, FINE)
-    assert found.rows[0]["torchscript float32"] == "yes" and statuses(found.gates()) == {"plugs back in": "PASS"}
+    assert found.rows[0]["torchscript float32"] == "yes" and statuses(found.gates()) == {
+        "plugs back in": "PASS"
+    }
     for place, folder in (("b", recorded(tmp_path / "bare")), ("c", far)):
         asked = arms if place == "b" else ["neuron none"]
-        found = ask_plugged_in(study_of("02_trace", tmp_path / place, small, folder, arms=asked), frame, FINE)
+        found = ask_plugged_in(
+            study_of("02_trace", tmp_path / place, small, folder, arms=asked), frame, FINE
+        )
         found.show()
         assert found.rows == [] and statuses(found.gates()) == {"plugs back in": "NOT-RUN"}
     assert "answers with compiled components: not recorded" in capsys.readouterr().out

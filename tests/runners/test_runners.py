@@ -28,7 +28,9 @@ def compiled(small, tmp_path_factory):
 COMPILED = [
     arm
     for arm in all_arms()
-    if arm.runner not in ("eager", "neuron", "null") and arm.device == "cpu" and arm.dtype != "float16"
+    if arm.runner not in ("eager", "neuron", "null")
+    and arm.device == "cpu"
+    and arm.dtype != "float16"
 ]
 
 
@@ -36,7 +38,13 @@ COMPILED = [
 def by_arm(small, tmp_path_factory):
     """Every arm of a CPU, and eager in each format that its tensors keep, compiled in one go."""
     arms = [Arm("eager", "float32"), Arm("eager", "bfloat16"), *COMPILED]
-    return dict(zip(arms, trace_arms(isolate(small), tmp_path_factory.mktemp("arms"), arms, BUCKET), strict=True))
+    return dict(
+        zip(
+            arms,
+            trace_arms(isolate(small), tmp_path_factory.mktemp("arms"), arms, BUCKET),
+            strict=True,
+        )
+    )
 
 
 @pytest.mark.parametrize("arm", COMPILED, ids=str)
@@ -69,7 +77,16 @@ def test_the_key_holds_everything_that_matters(small, checkpoint_folders):
     assert content_key(base) == content_key(json.loads(json.dumps(base)))
     changed = [
         {**base, name: "other"}
-        for name in ("weights_digest", "code_digest", "input_shapes", "dtype", "device", "flags", "versions", "runner")
+        for name in (
+            "weights_digest",
+            "code_digest",
+            "input_shapes",
+            "dtype",
+            "device",
+            "flags",
+            "versions",
+            "runner",
+        )
     ]
     assert len({content_key(about) for about in (base, *changed)}) == len(changed) + 1
     assert {"torch", "transformers"} <= set(base["versions"])
@@ -97,7 +114,8 @@ def test_a_wrong_shape_says_what_was_seen_and_expected(small, compiled):
     loaded = load_artifact(artifact, isolate(small)["text_encoder"])
     ids, mask, states, image_mask = loaded.component.example_inputs(Bucket(1, 1, 7, 2, 3))
     with pytest.raises(
-        BlipkitError, match=r"text_encoder.input_ids has shape \(1, 7\).*compiled for \(1, 6\).*02_trace"
+        BlipkitError,
+        match=r"text_encoder.input_ids has shape \(1, 7\).*compiled for \(1, 6\).*02_trace",
     ):
         loaded(ids, mask, states, image_mask)
     with pytest.raises(BlipkitError, match="got 1 inputs, expected input_ids"):
@@ -105,7 +123,12 @@ def test_a_wrong_shape_says_what_was_seen_and_expected(small, compiled):
 
 
 def _trace_in_process(folder: str, root: str, queue) -> None:
-    queue.put([a.skipped for a in trace(isolate(load_checkpoint(folder)), root, "torchscript", shapes=BUCKET)])
+    queue.put(
+        [
+            a.skipped
+            for a in trace(isolate(load_checkpoint(folder)), root, "torchscript", shapes=BUCKET)
+        ]
+    )
 
 
 def test_two_processes_asking_at_once_compile_once(checkpoint_folders, tmp_path):
@@ -127,7 +150,10 @@ def test_compiling_again_and_again_keeps_no_weights(tmp_path):
     layer, sizes = torch.nn.Linear(4096, 2048).eval(), []  # 32 MiB of weights
     for _ in range(6):
         torchscript.compile(
-            tmp_path / "compiled.pt", {"dtype": "float32", "device": "cpu"}, layer, (torch.zeros(1, 4096),)
+            tmp_path / "compiled.pt",
+            {"dtype": "float32", "device": "cpu"},
+            layer,
+            (torch.zeros(1, 4096),),
         )
         gc.collect()
         sizes.append(psutil.Process().memory_info().rss / 2**20)

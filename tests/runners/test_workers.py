@@ -56,9 +56,12 @@ def test_what_goes_wrong_in_a_worker_is_told(here, monkeypatch):
     worker = Worker("test_workers:doubling")
     with pytest.raises(BlipkitError, match="ValueError: not seven"):
         worker.ask(7)
-    monkeypatch.setattr("blipkit.runners.workers.devices", lambda: [{"device": 0, "cores": [0, 1], "pids": [4242]}])
+    monkeypatch.setattr(
+        "blipkit.runners.workers.devices", lambda: [{"device": 0, "cores": [0, 1], "pids": [4242]}]
+    )
     with pytest.raises(
-        BlipkitError, match=r"another process holds the core.*\nneuron-ls shows on the device: pid 4242"
+        BlipkitError,
+        match=r"another process holds the core.*\nneuron-ls shows on the device: pid 4242",
     ):
         worker.ask(9)
     assert worker.ask(1) == 2
@@ -112,7 +115,10 @@ def test_a_piece_on_neuron_is_asked_in_a_child_that_gives_the_core_back(small, t
     """Three frames take nine executions, which the witnesses counted; a second child finds the core taken, and by whom."""
     import os
 
-    environment = {**os.environ, **rehearsal.environment(rehearsal.make_system(tmp_path / "system"))}
+    environment = {
+        **os.environ,
+        **rehearsal.environment(rehearsal.make_system(tmp_path / "system")),
+    }
     command = [sys.executable, "-c", SCRIPT, small.source, str(tmp_path / "artifacts")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     said = done.stdout.splitlines()

@@ -5,7 +5,15 @@ from dataclasses import asdict
 from blipkit import Bucket, isolate, load_checkpoint, trace
 from blipkit.frames.frames import drawn_frames
 from blipkit.frames.questions import Question
-from blipkit.serving.answering import NOTHING, Answering, FrameSource, answerer, by_generate, by_pipeline, place_of
+from blipkit.serving.answering import (
+    NOTHING,
+    Answering,
+    FrameSource,
+    answerer,
+    by_generate,
+    by_pipeline,
+    place_of,
+)
 
 
 def test_the_harness_alone_answers_nothing():
@@ -18,7 +26,9 @@ def test_it_answers_about_the_frames_by_their_index(small, artifact_root):
     """Whichever way the compiled components are called, from their folders alone."""
     artifacts = trace(isolate(small), artifact_root, "torchscript", shapes=Bucket(1, 1, 8, 2, 3))
     places = [place_of(artifact) for artifact in artifacts]
-    told = Answering(small.source, places, ["is the dog barking?"], FrameSource("drawn", 3, 3), "pipeline", 1)
+    told = Answering(
+        small.source, places, ["is the dog barking?"], FrameSource("drawn", 3, 3), "pipeline", 1
+    )
     found = answerer(asdict(told))([0, 1, 2])
     assert len(found) == 3 and found == [answerer(asdict(told))([index])[0] for index in range(3)]
 

@@ -26,7 +26,11 @@ def test_servers_that_share_a_pipeline_answer_as_without_load(small, artifact_ro
     """Two threads, two clients: every request is answered as it was alone; test_measure has processes."""
     artifacts = trace(isolate(small), artifact_root, "torchscript", shapes=Bucket(1, 1, 8, 2, 3))
     found = measure(artifacts, small.source)
-    assert len(found.requests) > 2 and set(found.requests.status) == {"answered"} and found.executions == []
+    assert (
+        len(found.requests) > 2
+        and set(found.requests.status) == {"answered"}
+        and found.executions == []
+    )
     assert set(found.requests.client) == {0, 1} and set(found.requests.worker) == {0, 1}
 
 
@@ -39,12 +43,17 @@ def test_a_placement_that_cannot_be_is_refused(small, artifact_root):
         measure(artifacts, small.source, "process")
 
 
-def test_more_pipelines_than_memory_are_refused_before_they_are_loaded(small, artifact_root, monkeypatch):
+def test_more_pipelines_than_memory_are_refused_before_they_are_loaded(
+    small, artifact_root, monkeypatch
+):
     """Two pipelines on a host that has room for one; the message has both figures."""
     artifacts = trace(isolate(small), artifact_root, "torchscript", shapes=Bucket(1, 1, 8, 2, 3))
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: namedtuple("Memory", "available")(1.5 * 2**30))
+    monkeypatch.setattr(
+        psutil, "virtual_memory", lambda: namedtuple("Memory", "available")(1.5 * 2**30)
+    )
     with pytest.raises(
-        BlipkitError, match=r"2 pipelines: about 2.0 GiB of host memory needed, 1.5 GiB free; take fewer"
+        BlipkitError,
+        match=r"2 pipelines: about 2.0 GiB of host memory needed, 1.5 GiB free; take fewer",
     ):
         measure(artifacts, small.source, "processes")
 

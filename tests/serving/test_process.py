@@ -11,7 +11,14 @@ from blipkit.serving.answering import NOTHING, Answering, FrameSource
 from blipkit.serving.process import READY, SOCKET, Service, serve
 from blipkit.serving.protocol import digest
 
-ANSWERING = Answering("builtin:tiny-pets", [("a folder", {"frames": 1})], ["x"], FrameSource("drawn", 3, 7), NOTHING, 1)
+ANSWERING = Answering(
+    "builtin:tiny-pets",
+    [("a folder", {"frames": 1})],
+    ["x"],
+    FrameSource("drawn", 3, 7),
+    NOTHING,
+    1,
+)
 
 
 def service(**changed) -> Service:
@@ -30,7 +37,9 @@ def test_what_a_child_is_told_survives_json():
 def test_it_says_when_it_serves_and_what_the_right_answers_are(tmp_path, placement):
     """READY holds a digest for each frame; who connects then is answered."""
     told = {}
-    child = threading.Thread(target=lambda: told.update(serve(str(tmp_path), asdict(service(placement=placement)))))
+    child = threading.Thread(
+        target=lambda: told.update(serve(str(tmp_path), asdict(service(placement=placement))))
+    )
     child.start()
     while not (tmp_path / READY).exists():
         child.join(0.01)

@@ -4,7 +4,16 @@ import math
 import subprocess
 import sys
 
-from blipkit.serving.protocol import ANSWERED, LOST, NOT_SERVED, REPLY, REQUEST, STATUSES, Served, digest
+from blipkit.serving.protocol import (
+    ANSWERED,
+    LOST,
+    NOT_SERVED,
+    REPLY,
+    REQUEST,
+    STATUSES,
+    Served,
+    digest,
+)
 
 
 def test_a_message_comes_out_as_it_went_in():
@@ -12,7 +21,12 @@ def test_a_message_comes_out_as_it_went_in():
     assert REQUEST.unpack(REQUEST.pack(2**40, 7)) == (2**40, 7)
     served = Served(worker=1, batch=2, size=3, dequeued=0.1, started=0.2, finished=0.3)
     number, status, answers, *how = REPLY.unpack(REPLY.pack(5, ANSWERED, digest(["yes"]), *served))
-    assert (number, STATUSES[status], answers, Served(*how)) == (5, "answered", digest(["yes"]), served)
+    assert (number, STATUSES[status], answers, Served(*how)) == (
+        5,
+        "answered",
+        digest(["yes"]),
+        served,
+    )
 
 
 def test_each_status_has_a_word():
@@ -29,5 +43,7 @@ def test_a_digest_tells_answers_apart():
 def test_the_protocol_brings_no_library():
     """The clients' process starts fast: not even numpy is loaded with it."""
     code = "import sys, blipkit.serving.protocol; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert not {"numpy", "torch", "pandas"} & set(loaded)

@@ -45,7 +45,9 @@ def test_clients_that_think_are_the_closed_interactive_system():
     """Eight clients on two servers: throughput and latency are the machine repairman's, within 1 %."""
     think, service, clients = 1.0, 0.3, 8
     again = exponential(think, 4)
-    rows = drive(Dispatcher(2, clients), [0.0] * clients, exponential(service, 5), again, until=MANY)
+    rows = drive(
+        Dispatcher(2, clients), [0.0] * clients, exponential(service, 5), again, until=MANY
+    )
     throughput, expected = closed(2, clients, think, service)
     assert len(rows) / rows[-1]["finished"] == pytest.approx(throughput, rel=0.01)
     assert latency(rows) == pytest.approx(expected, rel=0.01)
@@ -79,7 +81,9 @@ def test_a_server_that_takes_too_long_is_named_and_its_requests_come_back():
         assert dispatcher.offer(Request(0, number, 0), 0.0)
     assert [worker for worker, *_ in dispatcher.assign(0.0)] == [0, 1]
     assert dispatcher.overdue(9.9) == [] and dispatcher.overdue(10.0) == [0, 1]
-    assert [r.number for r in dispatcher.lose(0)] == [0] and [r.number for r in dispatcher.lose(1)] == [1, 2]
+    assert [r.number for r in dispatcher.lose(0)] == [0] and [
+        r.number for r in dispatcher.lose(1)
+    ] == [1, 2]
     assert not dispatcher.finish(0) and dispatcher.inside == 0
     assert not dispatcher.offer(Request(0, 9, 0), 11.0), "nobody is left to serve it"
 
@@ -90,11 +94,18 @@ def test_a_client_that_leaves_takes_its_waiting_requests_along():
     for number, client in enumerate((0, 0, 1, 0)):
         dispatcher.offer(Request(client, number, 0), 0.0)
     dispatcher.assign(0.0)
-    assert dispatcher.leave(0) == 2 and [r.number for _, r in dispatcher.waiting] == [2] and dispatcher.inside == 2
+    assert (
+        dispatcher.leave(0) == 2
+        and [r.number for _, r in dispatcher.waiting] == [2]
+        and dispatcher.inside == 2
+    )
 
 
 @given(
-    st.integers(1, 3), st.integers(1, 6), st.integers(1, 3), st.lists(st.sampled_from("oafle"), max_size=60)
+    st.integers(1, 3),
+    st.integers(1, 6),
+    st.integers(1, 3),
+    st.lists(st.sampled_from("oafle"), max_size=60),
 )  # offer, assign, finish, lose, leave
 def test_whatever_happens_each_admitted_request_ends_once(workers, limit, batch, steps):
     """Admitted = finished + lost + dropped + inside, at any time; none is handed out twice; the limit holds."""
@@ -104,7 +115,9 @@ def test_whatever_happens_each_admitted_request_ends_once(workers, limit, batch,
         if step == "o":
             admitted += dispatcher.offer(Request(now % 2, now, 0), now)
         elif step == "a":
-            given_out += [request.number for *_, chosen in dispatcher.assign(now) for request in chosen]
+            given_out += [
+                request.number for *_, chosen in dispatcher.assign(now) for request in chosen
+            ]
         elif step == "f" and busy:
             ended += [request.number for request in dispatcher.serving[busy[0]][1]]
             assert dispatcher.finish(busy[0])

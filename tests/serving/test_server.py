@@ -23,7 +23,9 @@ class Running:
         options = {"limit": 99, "overdue_s": 20.0, **options}
         self.server = Server(asks, Dispatcher(len(asks), **options), self.address, clients)
         self.told = {}
-        self.thread = threading.Thread(target=lambda: self.told.update(self.server.run()), daemon=True)
+        self.thread = threading.Thread(
+            target=lambda: self.told.update(self.server.run()), daemon=True
+        )
         self.thread.start()
 
     def line(self) -> socket.socket:
@@ -66,8 +68,12 @@ def test_each_request_gets_its_own_answer_once(tmp_path, servers, clients, batch
     assert told["sent"] == told["answered"] == counted["answered"] > 10 and told["twice"] == 0
     requests, _ = read_requests(tmp_path / "record", told["start"])
     times = requests[["scheduled", "sent", "dequeued", "started", "finished", "received"]]
-    assert (times.diff(axis=1).iloc[:, 1:] >= 0).all().all() and set(requests.client) == set(range(clients))
-    assert (requests.groupby("batch")["size"].first() == requests.groupby("batch")["size"].size()).all()
+    assert (times.diff(axis=1).iloc[:, 1:] >= 0).all().all() and set(requests.client) == set(
+        range(clients)
+    )
+    assert (
+        requests.groupby("batch")["size"].first() == requests.groupby("batch")["size"].size()
+    ).all()
     assert requests["size"].max() == batch if batch > 1 else True
 
 

@@ -60,7 +60,11 @@ def compile(path: Path, manifest, module, inputs):
     without_device = {} if host.describe()["neuron_devices"] else {"cpu_backend": True}
     with torch.no_grad():
         traced = torch_neuronx.trace(
-            copy.deepcopy(module), inputs, compiler_workdir=str(work), compiler_args=arguments, **without_device
+            copy.deepcopy(module),
+            inputs,
+            compiler_workdir=str(work),
+            compiler_args=arguments,
+            **without_device,
         )
     torch.jit.save(traced, path)
 
@@ -69,9 +73,7 @@ def check_loadable(manifest: dict) -> None:
     """Refuse what this machine cannot run, before it is loaded: no device, or compiled for another SDK or target."""
     about = host.describe()
     if not about["neuron_devices"]:
-        advice = (
-            "copy the results folder's artifacts/ to an Inf2 instance with the same image, and run the profile there"
-        )
+        advice = "copy the results folder's artifacts/ to an Inf2 instance with the same image, and run the profile there"
         raise NotMeasured(f"no Neuron device here (no /dev/neuron0): {advice}")
     for library in ("torch-neuronx", "neuronx-cc"):
         built, here = manifest["versions"].get(library), about["versions"].get(library)
@@ -80,7 +82,9 @@ def check_loadable(manifest: dict) -> None:
             raise BlipkitError(f"{seen}; run 02_trace again, or use the image that compiled it")
     target, seen = manifest["flags"]["compiler_args"][1], host.neuron_family()
     if seen and seen != target:
-        raise BlipkitError(f"{manifest['component']} was compiled for {target}, this is {seen}; run on {target}")
+        raise BlipkitError(
+            f"{manifest['component']} was compiled for {target}, this is {seen}; run on {target}"
+        )
 
 
 def load(path: Path, manifest, module):
@@ -88,7 +92,9 @@ def load(path: Path, manifest, module):
     import torch
     import torch_neuronx  # noqa: F401  (registers the classes that the file holds)
 
-    traced = torch.jit.load(path)  # onto the core of `on_core`, else the least used of those that the process sees
+    traced = torch.jit.load(
+        path
+    )  # onto the core of `on_core`, else the least used of those that the process sees
 
     @torch.inference_mode()
     def run(*inputs):
@@ -109,7 +115,9 @@ def executed() -> dict:
 
 def only_on_device(traced) -> bool:
     """Whether a traced module (torch.jit.ScriptModule) computes nothing but by operations of Neuron's: none was left to the host."""
-    kinds = {node.kind() for node in traced.inlined_graph.nodes() if not node.kind().startswith("prim::")}
+    kinds = {
+        node.kind() for node in traced.inlined_graph.nodes() if not node.kind().startswith("prim::")
+    }
     return bool(kinds) and all(kind.startswith("neuron::") for kind in kinds)
 
 
@@ -117,7 +125,9 @@ def on_core(core: int):
     """A context in which what is loaded goes to one core, counted among those that the process sees."""
     import torch_neuronx
 
-    found = getattr(torch_neuronx, "neuron_cores_context", None)  # since SDK 2.25; before that, experimental
+    found = getattr(
+        torch_neuronx, "neuron_cores_context", None
+    )  # since SDK 2.25; before that, experimental
     return (found or torch_neuronx.experimental.neuron_cores_context)(start_nc=core, nc_count=1)
 
 

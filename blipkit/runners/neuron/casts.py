@@ -21,7 +21,9 @@ import torch
 
 from blipkit.errors import BadInput
 
-warnings.filterwarnings("ignore", message=r".*treespec, LeafSpec", category=FutureWarning)  # torch.export's own
+warnings.filterwarnings(
+    "ignore", message=r".*treespec, LeafSpec", category=FutureWarning
+)  # torch.export's own
 
 aten = torch.ops.aten
 OF_TWO = (aten.bmm, aten.convolution, aten.dot, aten.linear, aten.matmul, aten.mm, aten.mv)
@@ -41,8 +43,12 @@ def to_fp16(x: torch.Tensor) -> torch.Tensor:
 
 def to_tf32(x: torch.Tensor) -> torch.Tensor:
     """Round to 11 significant bits, with float32's exponents: its last 13 bits go, ties to even."""
-    bits = torch.view_copy(x, torch.int32)  # torch.jit.trace cannot do x.view(torch.int32), 2.9 to 2.13
-    rounded = (bits + 0x0FFF + ((bits >> 13) & 1)) & ~0x1FFF  # a carry into the exponent is right, up to infinity
+    bits = torch.view_copy(
+        x, torch.int32
+    )  # torch.jit.trace cannot do x.view(torch.int32), 2.9 to 2.13
+    rounded = (
+        bits + 0x0FFF + ((bits >> 13) & 1)
+    ) & ~0x1FFF  # a carry into the exponent is right, up to infinity
     return torch.where(x.isfinite(), torch.view_copy(rounded, torch.float32), x)
 
 
@@ -55,12 +61,16 @@ def export(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> torch.f
 
 
 @torch.no_grad()
-def check_export(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> torch.export.ExportedProgram:
+def check_export(
+    module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]
+) -> torch.export.ExportedProgram:
     """What torch.export makes of a module; BadInput where it cannot."""
     try:
         return torch.export.export(module, inputs)
     except Exception as error:  # what torch.export raises has no end
-        first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        first = next(
+            (line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__
+        )
         advice = "expected fixed shapes and no branch on values: write it with torch.where, or leave these arms out"
         raise BadInput(f"torch.export refused it ({first}); {advice}") from None
 
@@ -68,9 +78,13 @@ def check_export(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> t
 @lru_cache(maxsize=1)  # the arms of a component follow one another
 @torch.no_grad()
 def _export(module, shapes):
-    exported = check_export(module, tuple(torch.zeros(shape, dtype=dtype) for shape, dtype in shapes))
+    exported = check_export(
+        module, tuple(torch.zeros(shape, dtype=dtype) for shape, dtype in shapes)
+    )
     table = torch.export.default_decompositions().items()
-    exported = exported.run_decompositions({op: rule for op, rule in table if op not in PRODUCTS}).module()
+    exported = exported.run_decompositions(
+        {op: rule for op, rule in table if op not in PRODUCTS}
+    ).module()
     for node in list(exported.graph.nodes):
         # checks of the inputs, torch.export's own: they compute nothing, and a trace cannot record them
         if node.op == "call_module" or node.target == aten._assert_tensor_metadata.default:
@@ -95,7 +109,9 @@ def cast_products(graph: torch.fx.Graph, cast) -> None:
         tags = getattr(node.target, "tags", [torch.Tag.core])
         if node.target not in PRODUCTS and torch.Tag.core not in tags:
             advice = "write it with matmul, linear or a convolution, or use auto-cast all"
-            raise BadInput(f"{node.target} is no core ATen operation and may hide a matrix product; {advice}")
+            raise BadInput(
+                f"{node.target} is no core ATen operation and may hide a matrix product; {advice}"
+            )
         for place in PRODUCTS.get(node.target, ()):
             if is_float32(node.args[place]):
                 with graph.inserting_before(node):
@@ -108,7 +124,9 @@ def cast_everything(graph: torch.fx.Graph, cast) -> None:
         if is_float32(node):
             with graph.inserting_after(node):
                 rounded = graph.call_function(cast, (node,))
-            node.replace_all_uses_with(rounded, delete_user_cb=lambda user, rounded=rounded: user is not rounded)
+            node.replace_all_uses_with(
+                rounded, delete_user_cb=lambda user, rounded=rounded: user is not rounded
+            )
 
 
 def is_float32(node: torch.fx.Node) -> bool:

@@ -26,7 +26,12 @@ MAKE_STACK = "make neuron-stack"
 RELEASES = {"torch": "2.9.*", "torch-xla": "2.9.*"}  # of the last SDK with torch-neuronx, 2.31
 LIBRARIES = ("torch", "torch-xla", "torch-neuronx", "transformers")
 LIMIT_S = 900
-ENVIRONMENT = {"PJRT_DEVICE": "CPU", "XLA_IR_DEBUG": "1", "XLA_HLO_DEBUG": "1", "PYTHONPATH": str(ROOT)}
+ENVIRONMENT = {
+    "PJRT_DEVICE": "CPU",
+    "XLA_IR_DEBUG": "1",
+    "XLA_HLO_DEBUG": "1",
+    "PYTHONPATH": str(ROOT),
+}
 
 
 def find_stack(folder: str = STACK) -> Path | None:
@@ -39,11 +44,22 @@ def find_stack(folder: str = STACK) -> Path | None:
         return None
     python = Path(ROOT, folder, "bin/python").absolute()
     if not python.exists():
-        raise BadInput(f"neuron_stack {folder}: no bin/python there; expected an environment: {MAKE_STACK}")
-    found, wanted = stack_versions(python), {**RELEASES, "transformers": host.version("transformers")}
-    wrong = [n for n, release in wanted.items() if not f"{found.get(n)}.".startswith(release.removesuffix("*"))]
+        raise BadInput(
+            f"neuron_stack {folder}: no bin/python there; expected an environment: {MAKE_STACK}"
+        )
+    found, wanted = (
+        stack_versions(python),
+        {**RELEASES, "transformers": host.version("transformers")},
+    )
+    wrong = [
+        n
+        for n, release in wanted.items()
+        if not f"{found.get(n)}.".startswith(release.removesuffix("*"))
+    ]
     if wrong:
-        seen = ", ".join(f"{name} {found.get(name, 'missing')}, expected {wanted[name]}" for name in wrong)
+        seen = ", ".join(
+            f"{name} {found.get(name, 'missing')}, expected {wanted[name]}" for name in wrong
+        )
         mend = " ".join(f"'{name}=={wanted[name]}'" for name in wrong)
         raise BadInput(f"neuron_stack {folder}: {seen}: {python} -m pip install {mend}")
     return python
@@ -52,7 +68,11 @@ def find_stack(folder: str = STACK) -> Path | None:
 def stack_versions(python: Path) -> dict[str, str]:
     """Versions of what decides about lowering in the environment of `python`, read without starting it."""
     sites = [str(site) for site in python.parent.parent.glob("lib/python3*/site-packages")]
-    return {name: found.version for name in LIBRARIES for found in metadata.distributions(name=name, path=sites)}
+    return {
+        name: found.version
+        for name in LIBRARIES
+        for found in metadata.distributions(name=name, path=sites)
+    }
 
 
 def lower(components: Components, buckets: Sequence[Bucket], stack: str = STACK) -> list[dict]:
@@ -66,10 +86,18 @@ def lower(components: Components, buckets: Sequence[Bucket], stack: str = STACK)
     asked = [(component.name, bucket) for component in components for bucket in buckets]
 
     def ask(jobs: list) -> list[dict]:
-        about = {"python": python, "environment": ENVIRONMENT, "source": checkpoint.source, "digest": checkpoint.digest}
+        about = {
+            "python": python,
+            "environment": ENVIRONMENT,
+            "source": checkpoint.source,
+            "digest": checkpoint.digest,
+        }
         try:
             return child.call(
-                "blipkit.runners.neuron.recordings:lower_from_source", timeout_s=LIMIT_S, **about, jobs=jobs
+                "blipkit.runners.neuron.recordings:lower_from_source",
+                timeout_s=LIMIT_S,
+                **about,
+                jobs=jobs,
             )
         except BadInput:
             raise
@@ -79,10 +107,17 @@ def lower(components: Components, buckets: Sequence[Bucket], stack: str = STACK)
             died = {"status": "FAIL", "what": "recording it ended the process", "where": str(error)}
             return [{"findings": [{**died, "next": "leave out what its last lines name"}]}]
 
-    rows = [{"status": "NOT-RUN", "evidence": "none", "stack": {}, "findings": [], "next": MAKE_STACK}] * len(asked)
+    rows = [
+        {"status": "NOT-RUN", "evidence": "none", "stack": {}, "findings": [], "next": MAKE_STACK}
+    ] * len(asked)
     if python:
-        rows, versions = ask([[name, asdict(bucket)] for name, bucket in asked]), stack_versions(python)
-        rows = [{"status": _worst(row["findings"])["status"], "stack": versions, **row} for row in rows]
+        rows, versions = (
+            ask([[name, asdict(bucket)] for name, bucket in asked]),
+            stack_versions(python),
+        )
+        rows = [
+            {"status": _worst(row["findings"])["status"], "stack": versions, **row} for row in rows
+        ]
     empty = {"operations": {}, "int64": {}, "relative_l2": None, "seconds": None}
     return [
         {"component": name, "bucket": str(bucket), **empty, **row}
@@ -92,7 +127,11 @@ def lower(components: Components, buckets: Sequence[Bucket], stack: str = STACK)
 
 def _worst(findings: list[dict]) -> dict:
     """The finding that decides, or what stands for none."""
-    return min(findings, key=lambda found: WORST_FIRST.index(found["status"]), default={"status": "PASS", "next": ""})
+    return min(
+        findings,
+        key=lambda found: WORST_FIRST.index(found["status"]),
+        default={"status": "PASS", "next": ""},
+    )
 
 
 def lowering_gate(component: str, rows: Sequence[dict]) -> Gate:
@@ -113,14 +152,22 @@ def changed_operations(rows: Sequence[dict], before: Sequence[dict]) -> list[dic
 
     Rows only where the stack's versions or the operations differ.
     """
-    earlier = {(row["component"], row["bucket"]): row for row in reversed(before) if row["operations"]}
+    earlier = {
+        (row["component"], row["bucket"]): row for row in reversed(before) if row["operations"]
+    }
     changes = []
     for row in rows:
         then = earlier.get((row["component"], row["bucket"]), row)
-        if not row["operations"] or (then["stack"], then["operations"]) == (row["stack"], row["operations"]):
+        if not row["operations"] or (then["stack"], then["operations"]) == (
+            row["stack"],
+            row["operations"],
+        ):
             continue
         names = sorted({name for name, _ in row["stack"].items() ^ then["stack"].items()})
-        moved = [f"{name} {then['stack'].get(name, 'none')} -> {row['stack'].get(name, 'none')}" for name in names]
+        moved = [
+            f"{name} {then['stack'].get(name, 'none')} -> {row['stack'].get(name, 'none')}"
+            for name in names
+        ]
         between = ", ".join(moved) or "the same versions"
         now, past = collections.Counter(row["operations"]), collections.Counter(then["operations"])
         about = {"component": row["component"], "bucket": row["bucket"], "between": between}

@@ -14,14 +14,29 @@ def _format(cast: str) -> Format:
     rounds_like = {"": "float32", "bf16": "bfloat16", "fp16": "float16", "tf32": "float16"}[kind]
     if kind not in ("bf16", "fp16"):
         return Format(rounds_like, 4)
-    return Format(rounds_like, 4, f"eager autocast {rounds_like}" if mode == "matmult" else f"eager {rounds_like}")
+    return Format(
+        rounds_like,
+        4,
+        f"eager autocast {rounds_like}" if mode == "matmult" else f"eager {rounds_like}",
+    )
 
 
 # neuronx-cc: --auto-cast and --auto-cast-type
-CASTS = ("none", *(f"{mode} {cast}" for mode in ("matmult", "all") for cast in ("bf16", "fp16", "tf32")))
+CASTS = (
+    "none",
+    *(f"{mode} {cast}" for mode in ("matmult", "all") for cast in ("bf16", "fp16", "tf32")),
+)
 CAST_FORMATS = {cast: _format(cast) for cast in CASTS}  # what torch itself has in the place of each
 # The vendor's advice from accurate and slow to fast and coarse, and what its compiler does by default: docs/neuron.md
-VENDOR_ORDER = ("none", "matmult tf32", "all tf32", "matmult fp16", "all fp16", "matmult bf16", "all bf16")
+VENDOR_ORDER = (
+    "none",
+    "matmult tf32",
+    "all tf32",
+    "matmult fp16",
+    "all fp16",
+    "matmult bf16",
+    "all bf16",
+)
 CASTS_BY_DEFAULT_BEFORE = (2, 22)  # neuronx-cc of SDK 2.27
 # options and operations that the compiler takes, and who passes which option already
 NEURONX_CC = yaml.safe_load(Path(__file__).with_name("neuronx_cc.yaml").read_text(encoding="utf-8"))
@@ -37,12 +52,18 @@ def check_flags(flags: list[str]) -> None:
         if option in passed:
             raise BadInput(f"compiler_flags: {flag!r} is not a profile's to say: {passed[option]}")
         if option not in known:
-            raise BadInput(f"compiler_flags: {flag!r}; {nearest(option, known)}, written --option=value")
+            raise BadInput(
+                f"compiler_flags: {flag!r}; {nearest(option, known)}, written --option=value"
+            )
         if value not in (known[option] or [""]):
-            raise BadInput(f"compiler_flags: {flag!r}; expected {', '.join(known[option]) or 'no value'}")
+            raise BadInput(
+                f"compiler_flags: {flag!r}; expected {', '.join(known[option]) or 'no value'}"
+            )
         setting = option.replace("--disable-", "--enable-")
         if setting in given:
-            raise BadInput(f"compiler_flags: {flag!r} contradicts or repeats {given[setting]!r}; keep one")
+            raise BadInput(
+                f"compiler_flags: {flag!r} contradicts or repeats {given[setting]!r}; keep one"
+            )
         given[setting] = flag
 
 

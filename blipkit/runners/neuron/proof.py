@@ -20,7 +20,10 @@ from blipkit.records.gates import WORST_FIRST, Gate
 
 CONFIG = Path(__file__).with_name("neuron_monitor.json")  # a report a second
 LINGER_S = 2.5  # the monitor tells of a process while it lives, once a period
-OUTCOMES, LATENCY = "report.execution_stats.execution_summary", "report.execution_stats.latency_stats"
+OUTCOMES, LATENCY = (
+    "report.execution_stats.execution_summary",
+    "report.execution_stats.latency_stats",
+)
 FIGURES = {  # a process's figure -> where its report has it
     "pid": "pid",
     "completed": f"{OUTCOMES}.completed",
@@ -49,9 +52,13 @@ def parse_monitor(line: str) -> list[dict]:
     rows = []
     for process in _at(_json(line), "neuron_runtime_data", list) or []:
         row = {name: _at(process, path, int | float) for name, path in FIGURES.items()}
-        row["failed"] = sum(_at(process, f"{OUTCOMES}.{kind}", int | float) or 0 for kind in FAILURES)
+        row["failed"] = sum(
+            _at(process, f"{OUTCOMES}.{kind}", int | float) or 0 for kind in FAILURES
+        )
         cores = _at(process, "report.neuroncore_counters.neuroncores_in_use", dict) or {}
-        row["utilisation"] = [_at(core, "neuroncore_utilization", int | float) for core in cores.values()]
+        row["utilisation"] = [
+            _at(core, "neuroncore_utilization", int | float) for core in cores.values()
+        ]
         rows.append({**row, "tag": _at(process, "neuron_runtime_tag", str)})
     return rows
 
@@ -92,16 +99,22 @@ def devices() -> list[dict]:
 def counters() -> dict[str, int] | None:
     """Core -> inferences since the driver was loaded; None where the driver does not say."""
     found = {}
-    for core in sorted((host.SYSTEM / "sys/devices/virtual/neuron_device").glob("neuron*/neuron_core*")):
+    for core in sorted(
+        (host.SYSTEM / "sys/devices/virtual/neuron_device").glob("neuron*/neuron_core*")
+    ):
         count = core / "stats/other_info/inference_count"
         with contextlib.suppress(OSError, ValueError):
-            found[f"{core.parent.name}/{core.name}"] = int((count / "total" if count.is_dir() else count).read_text())
+            found[f"{core.parent.name}/{core.name}"] = int(
+                (count / "total" if count.is_dir() else count).read_text()
+            )
     return found or None
 
 
 def power_percent() -> float | None:
     """Mean power of the last minute over the devices, percent of the maximum."""
-    paths = (host.SYSTEM / "sys/devices/virtual/neuron_device").glob("neuron*/stats/power/utilization")
+    paths = (host.SYSTEM / "sys/devices/virtual/neuron_device").glob(
+        "neuron*/stats/power/utilization"
+    )
     return _mean(parse_power(path.read_text()) for path in paths)
 
 
@@ -118,7 +131,10 @@ def settle(executed: Sequence[dict]) -> dict:
     """
     time.sleep(LINGER_S)
     pids = {pid for device in devices() for pid in device["pids"]}
-    return {"executed": list(executed), "on_device": {one["pid"] for one in executed} <= pids if pids else None}
+    return {
+        "executed": list(executed),
+        "on_device": {one["pid"] for one in executed} <= pids if pids else None,
+    }
 
 
 class Watch:
@@ -128,7 +144,12 @@ class Watch:
     """
 
     def __enter__(self) -> "Watch":
-        self.before, self.rows, self._monitor, self.tag = counters(), [], None, f"blipkit-{uuid.uuid4()}"
+        self.before, self.rows, self._monitor, self.tag = (
+            counters(),
+            [],
+            None,
+            f"blipkit-{uuid.uuid4()}",
+        )
         if program := tool("neuron-monitor"):
             self._monitor = Popen([program, "-c", CONFIG], stdout=PIPE, stderr=DEVNULL, text=True)
             self._reader = threading.Thread(target=self._read, daemon=True)
@@ -154,7 +175,10 @@ class Watch:
     def row(self, settled: dict) -> dict:
         """The record of what was sent and what each witness saw, once the processes have ended."""
         pids = {one["pid"] for one in settled["executed"]}
-        own, after = [row for row in self.rows if row["pid"] in pids or row["tag"] == self.tag], counters()
+        own, after = (
+            [row for row in self.rows if row["pid"] in pids or row["tag"] == self.tag],
+            counters(),
+        )
         told = [row["completed"] for row in own if row["completed"] is not None]
         latency = {name: _mean(row[f"{name}_s"] for row in own) for name in ("device", "total")}
         return {
@@ -163,7 +187,9 @@ class Watch:
             "monitor_completed": sum(told) if told else None,
             "failed": sum(row["failed"] for row in own),
             "numerical_errors": sum(row["numerical"] or 0 for row in own),
-            "counter_rise": sum(after.values()) - sum(self.before.values()) if after and self.before else None,
+            "counter_rise": sum(after.values()) - sum(self.before.values())
+            if after and self.before
+            else None,
             "only_on_device": all(one["only_on_device"] for one in settled["executed"]),
             "seen_by_neuron_ls": settled["on_device"],
             "utilisation_percent": _mean(percent for row in own for percent in row["utilisation"]),
@@ -178,8 +204,13 @@ def execution_gate(name: str, rows: Sequence[dict]) -> Gate:
 
     FAIL where executions failed on the device. rows: those of `Watch.row`.
     """
-    sent, judged = sum(row["sent"] for row in rows), [_judge(row) for row in rows] or [("INVALID", "nothing was sent")]
-    status, reason = min(judged, key=lambda one: (WORST_FIRST.index(one[0]), not one[1]))  # weaker proof before proof
+    sent, judged = (
+        sum(row["sent"] for row in rows),
+        [_judge(row) for row in rows] or [("INVALID", "nothing was sent")],
+    )
+    status, reason = min(
+        judged, key=lambda one: (WORST_FIRST.index(one[0]), not one[1])
+    )  # weaker proof before proof
     totals = {who: sum(row[key] or 0 for row in rows) for who, key in WITNESSES.items()}
     if not reason:
         told = ", ".join(f"{who} counted {count}" for who, count in totals.items() if count)
@@ -188,14 +219,25 @@ def execution_gate(name: str, rows: Sequence[dict]) -> Gate:
         "FAIL": "compile with --enable-saturate-infinity, or look at the none arm",
         "INVALID": "end what else uses the device, see neuron-ls, and run again; blipkit doctor checks the tools",
     }
-    return Gate(name, "answer", status, max(totals.values()), sent, reason=reason, next=advice.get(status, ""))
+    return Gate(
+        name,
+        "answer",
+        status,
+        max(totals.values()),
+        sent,
+        reason=reason,
+        next=advice.get(status, ""),
+    )
 
 
 def _judge(row: dict) -> tuple[str, str]:
     """Status of one measurement, and the reason where it does not rest on counts that agree."""
     bad = row["numerical_errors"] + row["failed"]
     if bad:
-        return "FAIL", f"{bad} of {row['sent']} executions failed on the device, {row['numerical_errors']} with NaN"
+        return (
+            "FAIL",
+            f"{bad} of {row['sent']} executions failed on the device, {row['numerical_errors']} with NaN",
+        )
     if not row["sent"]:
         return "INVALID", "nothing was sent to the device"
     said = {who: row[key] for who, key in WITNESSES.items() if row[key] is not None}
@@ -205,5 +247,11 @@ def _judge(row: dict) -> tuple[str, str]:
     if said:
         return "PASS", ""
     if row["only_on_device"] and row["seen_by_neuron_ls"]:
-        return "PASS", "weaker proof: the graphs hold only Neuron's operations, and neuron-ls shows our processes"
-    return "INVALID", "nothing shows that it ran on the device: no monitor, no counters, no process in neuron-ls"
+        return (
+            "PASS",
+            "weaker proof: the graphs hold only Neuron's operations, and neuron-ls shows our processes",
+        )
+    return (
+        "INVALID",
+        "nothing shows that it ran on the device: no monitor, no counters, no process in neuron-ls",
+    )

@@ -18,8 +18,14 @@ from blipkit.model.checkpoints import load_unchanged
 from blipkit.model.components import Component, isolate
 from blipkit.runners.neuron.options import NEURONX_CC
 
-ERROR_LIMIT = 1e-5  # relative L2 error of a float32 program; rounding in another order gives some 1e-7
-PADDED = (0, 2, 1)  # how many places at the end of each mask are padding, in the three sets of inputs
+ERROR_LIMIT = (
+    1e-5  # relative L2 error of a float32 program; rounding in another order gives some 1e-7
+)
+PADDED = (
+    0,
+    2,
+    1,
+)  # how many places at the end of each mask are padding, in the three sets of inputs
 
 # What stands in the way. status: FAIL where it does not compile or computes something else, WARN where it may be coarse;
 # where: file:line of the model and its text
@@ -59,9 +65,18 @@ def lower_module(module, several: list[tuple]) -> dict:
         try:
             first, second = (Recording(on_device, inputs) for inputs in several[:2])
         except Exception as error:  # a model can raise anything
-            return {"findings": [_stopped(error)._asdict()], "seconds": time.perf_counter() - started}
-        findings = [*find_named(first.hlo), *compare_recordings(first, second, metrics.executed_fallback_ops())]
-        found = {"operations": count_operations(first.hlo), "int64": count_operations(first.hlo, r"^\(?[su]64\[")}
+            return {
+                "findings": [_stopped(error)._asdict()],
+                "seconds": time.perf_counter() - started,
+            }
+        findings = [
+            *find_named(first.hlo),
+            *compare_recordings(first, second, metrics.executed_fallback_ops()),
+        ]
+        found = {
+            "operations": count_operations(first.hlo),
+            "int64": count_operations(first.hlo, r"^\(?[su]64\["),
+        }
         if not any(finding.status == "FAIL" for finding in findings):
             expected = module(*several[2])
             error = (first.run(several[2]) - expected).norm() / expected.norm()
@@ -70,7 +85,11 @@ def lower_module(module, several: list[tuple]) -> dict:
                 said = f"on other inputs the recorded program errs by {error:.1e}, relative L2; limit {ERROR_LIMIT:.0e}"
                 advice = "look for a Python value that changes from call to call"
                 findings.append(Finding("FAIL", said, type(module).__name__, advice))
-    return {**found, "findings": [finding._asdict() for finding in findings], "seconds": time.perf_counter() - started}
+    return {
+        **found,
+        "findings": [finding._asdict() for finding in findings],
+        "seconds": time.perf_counter() - started,
+    }
 
 
 class Recording:
@@ -80,7 +99,9 @@ class Recording:
         from torch_xla import _XLAC
 
         moved = [tensor.to("xla") for tensor in inputs]
-        _XLAC._set_allow_execution(False)  # whoever asks for a value while recording is stopped there
+        _XLAC._set_allow_execution(
+            False
+        )  # whoever asks for a value while recording is stopped there
         try:
             self.output = module(*moved)
         finally:
@@ -88,9 +109,15 @@ class Recording:
         self.hlo = _XLAC._get_xla_tensors_hlo([self.output])
         ids, self.parameters = _XLAC._get_tensors_xla_device_data_node([self.output])
         given = [_XLAC._xla_get_tensor_id(tensor) for tensor in moved]
-        weights = {_XLAC._xla_get_tensor_id(tensor) for tensor in [*module.parameters(), *module.buffers()]}
-        self.given = [ids.index(i) if i in ids else None for i in given]  # places of the inputs among the parameters
-        self.captured = [n for n, i in enumerate(ids) if i not in {*given, *weights}]  # made by Python while recording
+        weights = {
+            _XLAC._xla_get_tensor_id(tensor) for tensor in [*module.parameters(), *module.buffers()]
+        }
+        self.given = [
+            ids.index(i) if i in ids else None for i in given
+        ]  # places of the inputs among the parameters
+        self.captured = [
+            n for n, i in enumerate(ids) if i not in {*given, *weights}
+        ]  # made by Python while recording
 
     def line_of(self, parameter: int) -> str:
         """Where the model came by a parameter."""
@@ -114,16 +141,26 @@ def compare_recordings(first: Recording, second: Recording, on_host: list[str]) 
     on_host: operations that torch-xla has no lowering for and computed itself, on values that it had.
     """
     host = f" ({', '.join(on_host)} on the host)" if on_host else ""
-    fixed = "keep it in torch operations on its own device: a compiled program never computes it again"
+    fixed = (
+        "keep it in torch operations on its own device: a compiled program never computes it again"
+    )
     made = "; ".join(dict.fromkeys(map(first.line_of, first.captured))) or "the component's forward"
-    found = [(f"input {n} reaches no output{host}", made) for n, place in enumerate(first.given) if place is None]
+    found = [
+        (f"input {n} reaches no output{host}", made)
+        for n, place in enumerate(first.given)
+        if place is None
+    ]
     for a, b in zip(first.captured, second.captured, strict=False):
         if not torch.equal(first.parameters[a].cpu(), second.parameters[b].cpu()):
             said = f"a value that depends on the inputs left the device and came back as a constant{host}"
             found.append((said, first.line_of(a)))
     if not found and bare(first.hlo) != bare(second.hlo):
         known = {bare(line) for line, _, _ in instructions(second.hlo)}
-        own = (line for line, _, op in instructions(first.hlo) if op != "parameter" and bare(line) not in known)
+        own = (
+            line
+            for line, _, op in instructions(first.hlo)
+            if op != "parameter" and bare(line) not in known
+        )
         found.append(("other inputs give another program", place_in(next(own, ""))))
     return [Finding("FAIL", what, where, fixed) for what, where in found]
 
@@ -135,7 +172,11 @@ def instructions(hlo: str) -> list[tuple[str, str, str]]:
 
 def count_operations(hlo: str, of: str = "") -> dict[str, int]:
     """HLO operation -> how often, most frequent first; of: a pattern of the result's type."""
-    return dict(collections.Counter(op for _, result, op in instructions(hlo) if re.search(of, result)).most_common())
+    return dict(
+        collections.Counter(
+            op for _, result, op in instructions(hlo) if re.search(of, result)
+        ).most_common()
+    )
 
 
 def find_named(hlo: str) -> list[Finding]:
@@ -152,7 +193,9 @@ def find_named(hlo: str) -> list[Finding]:
 def bare(hlo: str) -> str:
     """HLO without what may differ from recording to recording: where it comes from, and numbers of instructions."""
     hlo = re.sub(r", metadata=\{.*?\}", "", hlo)
-    return re.sub(r"(\w*[A-Za-z][\w-]*)\.\d+", r"\1", hlo)  # reshape.12, but not the 0.5 of a constant
+    return re.sub(
+        r"(\w*[A-Za-z][\w-]*)\.\d+", r"\1", hlo
+    )  # reshape.12, but not the 0.5 of a constant
 
 
 def _stopped(error: Exception) -> Finding:
@@ -164,9 +207,19 @@ def _stopped(error: Exception) -> Finding:
     frame = next((f for f in reversed(stack) if not f.filename.startswith(libraries)), stack[-1])
     where, first = source_line(frame.filename, frame.lineno), str(error).strip().splitlines()[0]
     if "Unexpected execution" in first:
-        said, advice = "a value is asked for while the program is being recorded", "use torch.where, or a mask, instead"
-        return Finding("FAIL", f"{said} (.item(), a branch, a shape or a slice that depends on values)", where, advice)
-    return Finding("FAIL", f"recording it raised {type(error).__name__}: {first}", where, "mend that line")
+        said, advice = (
+            "a value is asked for while the program is being recorded",
+            "use torch.where, or a mask, instead",
+        )
+        return Finding(
+            "FAIL",
+            f"{said} (.item(), a branch, a shape or a slice that depends on values)",
+            where,
+            advice,
+        )
+    return Finding(
+        "FAIL", f"recording it raised {type(error).__name__}: {first}", where, "mend that line"
+    )
 
 
 def place_in(hlo: str, what: str = "") -> str:

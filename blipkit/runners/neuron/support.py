@@ -35,4 +35,13 @@ def support_gate(today: date | None = None) -> Gate:
         said.insert(0, f"these facts were read {age} days ago")
         advice = "read the vendor's announcements again and bring blipkit/runners/neuron/platform.yaml up to date"
     reason = f"{'; '.join(said)}; as read on {about['read']}"
-    return Gate("platform_support", "answer", "WARN" if said else "PASS", age, OLD_DAYS, "published", reason, advice)
+    return Gate(
+        "platform_support",
+        "answer",
+        "WARN" if said else "PASS",
+        age,
+        OLD_DAYS,
+        "published",
+        reason,
+        advice,
+    )

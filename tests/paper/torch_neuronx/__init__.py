@@ -57,7 +57,9 @@ def visible() -> list[int]:
 def start_runtime() -> list[int]:
     """Take every visible core until the process ends, as the real runtime does."""
     if not devices():
-        raise RuntimeError("Neuron runtime cannot be initialized; cannot determine the number of available NeuronCores")
+        raise RuntimeError(
+            "Neuron runtime cannot be initialized; cannot determine the number of available NeuronCores"
+        )
     for core in visible():
         if core in _held:
             continue
@@ -65,9 +67,7 @@ def start_runtime() -> list[int]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            said = (
-                f"NRT:nrt_allocate_neuron_cores NeuronCore(s) not available - Requested:nc{core}-nc{core} Available:0"
-            )
+            said = f"NRT:nrt_allocate_neuron_cores NeuronCore(s) not available - Requested:nc{core}-nc{core} Available:0"
             raise RuntimeError(said) from None
         _held[core] = lock
     (SYSTEM / "processes" / str(os.getpid())).touch()
@@ -93,7 +93,9 @@ def parse(arguments) -> dict:
         if OPTIONS[option] != () and not equals:
             value = words.pop(0)
         if OPTIONS[option] is not None and value not in (OPTIONS[option] or ("",)):
-            raise RuntimeError(f"neuronx-cc failed with 2: argument {option}: invalid choice: {value!r}")
+            raise RuntimeError(
+                f"neuronx-cc failed with 2: argument {option}: invalid choice: {value!r}"
+            )
         found[option] = value
     return found
 
@@ -112,8 +114,12 @@ def trace(
     if _:
         raise TypeError("options of torch_neuronx.trace are keywords")
     inputs = (example_inputs,) if isinstance(example_inputs, torch.Tensor) else example_inputs
-    if type(inputs) is not tuple or not all(isinstance(x, torch.Tensor) and x.device.type == "cpu" for x in inputs):
-        raise TypeError(f"example_inputs must be a tensor or a tuple of tensors on the CPU, not {type(inputs)}")
+    if type(inputs) is not tuple or not all(
+        isinstance(x, torch.Tensor) and x.device.type == "cpu" for x in inputs
+    ):
+        raise TypeError(
+            f"example_inputs must be a tensor or a tuple of tensors on the CPU, not {type(inputs)}"
+        )
     if any(x.dtype not in (torch.float32, torch.int32) for x in inputs):
         raise TypeError("example_inputs of this kit are float32 and int32")
     if func.training:
@@ -122,7 +128,9 @@ def trace(
     if cpu_backend and "--target" not in options:
         raise RuntimeError("If you want to compile on CPU, please supply compiler argument target")
     if cpu_backend and options["--target"] != TARGET_AT_IMPORT:
-        raise RuntimeError("NEURON_PLATFORM_TARGET_OVERRIDE was not the target when torch_neuronx was imported")
+        raise RuntimeError(
+            "NEURON_PLATFORM_TARGET_OVERRIDE was not the target when torch_neuronx was imported"
+        )
     if not cpu_backend and not devices():
         raise RuntimeError(
             "Bad StatusOr access: INVALID_ARGUMENT: PJRT_Client_Create: error condition !(num_devices > 0)"
@@ -141,7 +149,13 @@ def trace(
         buffer = io.BytesIO()
         torch.jit.save(torch.jit.freeze(torch.jit.trace(func, inputs, check_trace=False)), buffer)
         held = io.BytesIO()
-        torch.save({"module": buffer.getvalue(), "inputs": [(tuple(x.shape), str(x.dtype)) for x in inputs]}, held)
+        torch.save(
+            {
+                "module": buffer.getvalue(),
+                "inputs": [(tuple(x.shape), str(x.dtype)) for x in inputs],
+            },
+            held,
+        )
         module = Model(torch.frombuffer(bytearray(held.getvalue()), dtype=torch.uint8), output)
         return torch.jit.trace(module, inputs, check_trace=False)
 

@@ -10,16 +10,35 @@ from studies import displayed, recorded, study_of
 
 from blipkit.machine import host
 from blipkit.runners.neuron import doctor
-from blipkit.runners.neuron.doctor import Part, are_a_pair, at_least, check_parts, examine_parts, numbers
+from blipkit.runners.neuron.doctor import (
+    Part,
+    are_a_pair,
+    at_least,
+    check_parts,
+    examine_parts,
+    numbers,
+)
 
 
 def test_this_machine_lacks_what_it_lacks():
     """A row for each part; what holds needs no step, what does not has one."""
     rows = {row["part"]: row for row in check_parts()}
     assert all(bool(row["next"]) == (row["status"] != "PASS") for row in rows.values())
-    assert {"glibc", "Python", "torch-neuronx", "Neuron devices", "driver", "cores", "host memory", "disk"} <= set(rows)
+    assert {
+        "glibc",
+        "Python",
+        "torch-neuronx",
+        "Neuron devices",
+        "driver",
+        "cores",
+        "host memory",
+        "disk",
+    } <= set(rows)
     if not host.describe()["neuron_devices"]:
-        assert rows["Neuron devices"]["status"] == "FAIL" and "inf2.xlarge" in rows["Neuron devices"]["next"]
+        assert (
+            rows["Neuron devices"]["status"] == "FAIL"
+            and "inf2.xlarge" in rows["Neuron devices"]["next"]
+        )
 
 
 @pytest.fixture
@@ -29,10 +48,14 @@ def inf2(monkeypatch, tmp_path):
     monkeypatch.setattr(doctor, "operating_system", lambda: "Ubuntu 24.04.3 LTS")
     monkeypatch.setattr(doctor, "package_version", lambda name: "2.33.10.0-1a2b")
     monkeypatch.setattr(doctor.platform, "libc_ver", lambda: ("glibc", "2.39"))
-    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 100e9}))
+    monkeypatch.setattr(
+        doctor.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 100e9})
+    )
     about = {**host.versions(), "torch": "2.9.0+cpu", "python": "3.12.3"}
     monkeypatch.setattr(host, "versions", lambda: about)
-    monkeypatch.setattr(host, "describe", lambda: {"neuron_devices": ["neuron0"], "memory_gib": 15.4})
+    monkeypatch.setattr(
+        host, "describe", lambda: {"neuron_devices": ["neuron0"], "memory_gib": 15.4}
+    )
     yield about
     monkeypatch.undo()
     rehearsal.forget()
@@ -68,7 +91,11 @@ def test_a_core_that_is_held_is_named_with_its_pid(inf2, monkeypatch):
     """Whoever has it must end."""
     monkeypatch.setattr(doctor, "devices", lambda: [{"pids": [4242]}])
     (bad,) = [row for row in check_parts() if row["status"] != "PASS"]
-    assert bad["part"] == "cores" and bad["seen"] == "held by pid 4242" and "end those processes" in bad["next"]
+    assert (
+        bad["part"] == "cores"
+        and bad["seen"] == "held by pid 4242"
+        and "end those processes" in bad["next"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,14 +115,21 @@ def test_driver_and_runtime_are_a_pair_or_not(driver, runtime, pair):
 
 def test_versions_are_compared_by_their_numbers():
     """2.10 is later than 2.9; a suffix counts for nothing; none is older than any."""
-    assert numbers("2.9.1+cpu") == (2, 9, 1) and numbers("2.33.10.0-1a2b") == (2, 33, 10, 0) and numbers(None) == ()
+    assert (
+        numbers("2.9.1+cpu") == (2, 9, 1)
+        and numbers("2.33.10.0-1a2b") == (2, 33, 10, 0)
+        and numbers(None) == ()
+    )
     assert at_least("2.10", "2.9") and not at_least("2.9", "2.10") and not at_least(None, "1")
 
 
 def test_doctor_speaks_json():
     """`blipkit doctor --json` has the parts, whether the machine is ready, the arms, and the platform's gate."""
     done = subprocess.run(
-        [sys.executable, "-m", "blipkit", "doctor", "--json"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "blipkit", "doctor", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     told = json.loads(done.stdout)
     assert set(told) == {"machine", "ready", "parts", "platform_support", "arms"}
@@ -108,24 +142,39 @@ def test_parts_are_examined_where_a_neuron_device_is_expected(small, tmp_path, m
     shown = displayed(monkeypatch)
     study = study_of("00_environment", tmp_path / "cpu", small)
     examine_parts(study).table()
-    assert capsys.readouterr().out == "Parts of a Neuron machine: not asked, this profile expects cpu\n"
+    assert (
+        capsys.readouterr().out
+        == "Parts of a Neuron machine: not asked, this profile expects cpu\n"
+    )
     assert not study.results.has("parts") and shown == []
 
     study = study_of("00_environment", tmp_path / "neuron", small, knobs={"expect": "neuron"})
     found = examine_parts(study)
     found.table()
     assert [row.part for row in found.rows] == [row["part"] for row in check_parts()]
-    assert [row["status"] for row in study.results.read("parts")] == [row.status for row in found.rows]
+    assert [row["status"] for row in study.results.read("parts")] == [
+        row.status for row in found.rows
+    ]
     assert shown[0][0].count("<tr>") == len(found.rows)
 
 
-def test_in_a_replay_the_parts_are_those_of_the_recorded_machine(small, tmp_path, monkeypatch, capsys):
+def test_in_a_replay_the_parts_are_those_of_the_recorded_machine(
+    small, tmp_path, monkeypatch, capsys
+):
     """This one is not looked at; a folder without them has none."""
     monkeypatch.setattr(doctor, "check_parts", None)
-    row = {"part": "driver", "seen": "2.29.0.0", "expected": "2.29.0.0", "status": "PASS", "next": ""}
+    row = {
+        "part": "driver",
+        "seen": "2.29.0.0",
+        "expected": "2.29.0.0",
+        "status": "PASS",
+        "next": "",
+    }
     far = recorded(tmp_path / "far", parts=[{**row, "weights_digest": small.digest}])
     expect = {"expect": "neuron"}
-    assert examine_parts(study_of("00_environment", tmp_path / "a", small, far, expect)).rows == [Part(**row)]
+    assert examine_parts(study_of("00_environment", tmp_path / "a", small, far, expect)).rows == [
+        Part(**row)
+    ]
     bare = recorded(tmp_path / "bare")
     examine_parts(study_of("00_environment", tmp_path / "b", small, bare, expect)).table()
     assert "Parts of this machine: not recorded" in capsys.readouterr().out

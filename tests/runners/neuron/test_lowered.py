@@ -6,7 +6,12 @@ from blipkit.runners.neuron.lowered import Lowered, lower_components
 
 NAMES = ("image_encoder", "text_encoder", "text_decoder")
 PRODUCTS = {"image_encoder": 6, "text_encoder": 14, "text_decoder": 16}
-SORTING = {"status": "FAIL", "what": "sorting is not supported", "where": "model.py:7: x.sort()", "next": "sort later"}
+SORTING = {
+    "status": "FAIL",
+    "what": "sorting is not supported",
+    "where": "model.py:7: x.sort()",
+    "next": "sort later",
+}
 STACK = {"torch": "2.9.1", "torch-xla": "2.9.0"}
 
 
@@ -43,7 +48,9 @@ def test_operations_are_counted_once_a_component(monkeypatch):
     found.figure()
     ((page, caption),) = shown
     assert caption.startswith("3 kinds of operation, 2 of them drawn; ")
-    assert caption.endswith("in its first bucket: image_encoder 12, text_encoder 20, text_decoder 22.")
+    assert caption.endswith(
+        "in its first bucket: image_encoder 12, text_encoder 20, text_decoder 22."
+    )
     assert "<td>erf</td>" in page and page.startswith('<figure class="detail">')
 
 
@@ -52,15 +59,31 @@ def test_findings_and_changes_are_shown_where_there_are_any(monkeypatch, capsys)
     shown = displayed(monkeypatch)
     Lowered(NAMES, rows(), [], PRODUCTS).findings()
     assert shown == []
-    assert capsys.readouterr().out == "in the way: 0; compared with an earlier version: 0, of those changed: 0\n"
+    assert (
+        capsys.readouterr().out
+        == "in the way: 0; compared with an earlier version: 0, of those changed: 0\n"
+    )
     about = {"component": "image_encoder", "bucket": "1f", "between": "torch 2.8 -> 2.9"}
-    changes = [{**about, "added": {"sort": 1}, "removed": {}}, {**about, "added": {}, "removed": {}}]
+    changes = [
+        {**about, "added": {"sort": 1}, "removed": {}},
+        {**about, "added": {}, "removed": {}},
+    ]
     found = [*rows()[:2], row("text_decoder", findings=[SORTING], status="FAIL", dot=16)]
     Lowered(NAMES, found, changes, PRODUCTS).findings()
-    assert [text.splitlines()[0] for _, text in shown] == ["In the way", "Lowered before, with other versions"]
-    assert capsys.readouterr().out == "in the way: 1; compared with an earlier version: 2, of those changed: 1\n"
+    assert [text.splitlines()[0] for _, text in shown] == [
+        "In the way",
+        "Lowered before, with other versions",
+    ]
+    assert (
+        capsys.readouterr().out
+        == "in the way: 1; compared with an earlier version: 2, of those changed: 1\n"
+    )
     gates = statuses(Lowered(NAMES, found, changes, PRODUCTS).gates())
-    assert gates == {"lowering image_encoder": "PASS", "lowering text_encoder": "PASS", "lowering text_decoder": "FAIL"}
+    assert gates == {
+        "lowering image_encoder": "PASS",
+        "lowering text_encoder": "PASS",
+        "lowering text_decoder": "FAIL",
+    }
 
 
 def test_what_ended_the_process_is_a_finding_though_nothing_was_lowered(monkeypatch):
@@ -90,7 +113,9 @@ def test_without_an_environment_or_a_record_the_gates_are_not_run(found, said, m
     one.table()
     one.figure()
     one.findings()
-    assert len(shown) == (1 if found else 0) and capsys.readouterr().out.count(said) == (2 if found else 3)
+    assert len(shown) == (1 if found else 0) and capsys.readouterr().out.count(said) == (
+        2 if found else 3
+    )
     assert statuses(one.gates()) == {f"lowering {name}": "NOT-RUN" for name in NAMES}
 
 
@@ -98,7 +123,11 @@ def test_a_study_is_lowered_and_compared_with_what_was_before(small, tmp_path, m
     """The rows are records; the earlier ones are read before these take their place."""
     study = study_of("02_trace", tmp_path, small)
     bucket, asked = str(study.buckets[0]), []
-    monkeypatch.setattr(lowered, "lower", lambda *given: asked.append(given) or [row(n, bucket, dot=3) for n in NAMES])
+    monkeypatch.setattr(
+        lowered,
+        "lower",
+        lambda *given: asked.append(given) or [row(n, bucket, dot=3) for n in NAMES],
+    )
     first = lower_components(study, PRODUCTS)
     assert first.changes == [] and asked[0][1:] == (study.buckets, ".venv-neuron-stack")
     newer = [{**row(name, bucket, dot=4), "stack": {**STACK, "torch": "2.10.0"}} for name in NAMES]

@@ -5,11 +5,27 @@ import pytest
 from blipkit import Bucket, isolate
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.machine import child, host
-from blipkit.runners.neuron.lowering import STACK, changed_operations, find_stack, lower, lowering_gate
+from blipkit.runners.neuron.lowering import (
+    STACK,
+    changed_operations,
+    find_stack,
+    lower,
+    lowering_gate,
+)
 
 BUCKETS = [Bucket(1, 1, 6, 2, 3), Bucket(2, 1, 6, 2, 3)]
-SORTING = {"status": "FAIL", "what": "sorting is not supported", "where": "model.py:7: x.sort()", "next": "sort later"}
-SLICING = {"status": "WARN", "what": "a slice", "where": "model.py:9: x[i:]", "next": "mask instead"}
+SORTING = {
+    "status": "FAIL",
+    "what": "sorting is not supported",
+    "where": "model.py:7: x.sort()",
+    "next": "sort later",
+}
+SLICING = {
+    "status": "WARN",
+    "what": "a slice",
+    "where": "model.py:9: x[i:]",
+    "next": "mask instead",
+}
 
 
 @pytest.fixture
@@ -24,7 +40,9 @@ def make_stack(tmp_path):
         for name, version in versions.items():
             about = site / f"{name}-{version}.dist-info"
             about.mkdir()
-            (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+            (about / "METADATA").write_text(
+                f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+            )
         return str(tmp_path / "stack")
 
     return make
@@ -53,9 +71,9 @@ def test_without_an_environment_every_row_says_so(small, monkeypatch):
     monkeypatch.setattr("blipkit.runners.neuron.lowering.ROOT", "/nowhere")
     for folder in (STACK, ""):
         rows = lower(isolate(small), BUCKETS, folder)
-        assert [row["status"] for row in rows] == ["NOT-RUN"] * 6 and {row["next"] for row in rows} == {
-            "make neuron-stack"
-        }
+        assert [row["status"] for row in rows] == ["NOT-RUN"] * 6 and {
+            row["next"] for row in rows
+        } == {"make neuron-stack"}
         gate = lowering_gate("image_encoder", rows)
         assert (gate.status, gate.next, gate.evidence) == ("NOT-RUN", "make neuron-stack", "none")
     assert asked == []
@@ -64,7 +82,10 @@ def test_without_an_environment_every_row_says_so(small, monkeypatch):
 @pytest.mark.parametrize(
     ("versions", "message"),
     [
-        ({"torch": "2.9.1", "torch_xla": "2.9.0", "transformers": "4.1.0"}, "transformers 4.1.0, expected"),
+        (
+            {"torch": "2.9.1", "torch_xla": "2.9.0", "transformers": "4.1.0"},
+            "transformers 4.1.0, expected",
+        ),
         (
             {"torch": "2.13.0", "torch_xla": "2.9.0"},
             r"torch 2.13.0, expected 2.9.\*, transformers missing.*pip install 'torch",
@@ -93,7 +114,11 @@ def test_rows_say_what_was_found_and_where(small, stack, monkeypatch):
     assert [row["status"] for row in rows] == ["PASS", "PASS", "WARN", "WARN", "FAIL", "FAIL"]
     assert rows[0]["stack"]["torch-xla"] == "2.9.0" and rows[1]["bucket"] == str(BUCKETS[1])
     gates = [lowering_gate(name, rows) for name in found]
-    assert [(gate.status, gate.measured) for gate in gates] == [("PASS", 0), ("WARN", 0), ("FAIL", 2)]
+    assert [(gate.status, gate.measured) for gate in gates] == [
+        ("PASS", 0),
+        ("WARN", 0),
+        ("FAIL", 2),
+    ]
     assert "model.py:7: x.sort()" in gates[2].reason and gates[2].next == "sort later"
     assert "model.py:9" in gates[1].reason and gates[1].next == "mask instead"
 
@@ -124,13 +149,20 @@ def test_a_changed_checkpoint_is_not_lowered(small, stack, monkeypatch):
 
 
 def row(transformers, bucket="b", **operations):
-    return {"component": "c", "bucket": bucket, "stack": {"transformers": transformers}, "operations": operations}
+    return {
+        "component": "c",
+        "bucket": bucket,
+        "stack": {"transformers": transformers},
+        "operations": operations,
+    }
 
 
 def test_an_upgrade_says_which_operations_came_and_went():
     """By count, for the same component and bucket, against the first earlier row that has any."""
     before = [row("5.0"), row("4.57", dot=3, sort=1), row("4.56", dot=9)]
-    (change,) = changed_operations([row("5.23", dot=4, erf=1), row("5.23", bucket="new", dot=1)], before)
+    (change,) = changed_operations(
+        [row("5.23", dot=4, erf=1), row("5.23", bucket="new", dot=1)], before
+    )
     assert change["between"] == "transformers 4.57 -> 5.23"
     assert change["added"] == {"dot": 1, "erf": 1} and change["removed"] == {"sort": 1}
 

@@ -46,5 +46,7 @@ def test_every_entry_is_tested():
     import re
 
     texts = [text for text, _ in SAID]
-    assert all(any(re.search(trouble["seen"], text) for text in texts) for trouble in KNOWN["troubles"])
+    assert all(
+        any(re.search(trouble["seen"], text) for text in texts) for trouble in KNOWN["troubles"]
+    )
     assert all(len(entry) == 2 for entry in KNOWN["codes"].values())

@@ -63,7 +63,12 @@ def contract(runner, small, folder: Path) -> None:
         assert list(output.shape) == about["output_shape"] and runner.executed()["only_on_device"]
         torch.testing.assert_close(output, component.module(*given))
         with pytest.raises(RuntimeError, match="differ from those traced"):
-            run(*(x.to(torch.float64) if x.is_floating_point() else x.to(torch.int64) for x in given))
+            run(
+                *(
+                    x.to(torch.float64) if x.is_floating_point() else x.to(torch.int64)
+                    for x in given
+                )
+            )
 
 
 def test_the_runner_keeps_the_contract_on_a_device(small, inf2, tmp_path):
@@ -71,7 +76,9 @@ def test_the_runner_keeps_the_contract_on_a_device(small, inf2, tmp_path):
     before = neuron.executed()["sent"]
     contract(neuron, small, tmp_path)
     counts = [int(p.read_text()) for p in sorted(inf2.glob("sys/**/inference_count/total"))]
-    assert counts == [0, 3] and neuron.executed()["sent"] - before == 6  # three of them refused for their dtype
+    assert (
+        counts == [0, 3] and neuron.executed()["sent"] - before == 6
+    )  # three of them refused for their dtype
 
 
 MISTAKES = {
@@ -81,14 +88,26 @@ MISTAKES = {
         "copy.deepcopy(module), inputs, {}, str(work),",
     ),
     "inputs in a list": ("copy.deepcopy(module), inputs,", "copy.deepcopy(module), list(inputs),"),
-    "inputs in a dict": ("copy.deepcopy(module), inputs,", "copy.deepcopy(module), dict(enumerate(inputs)),"),
-    "64-bit inputs": ("copy.deepcopy(module), inputs,", "copy.deepcopy(module), tuple(x.double() for x in inputs),"),
-    "a misspelt cast": ('"--auto-cast", mode,', '"--auto-cast", mode.replace("matmult", "matmul"),'),
+    "inputs in a dict": (
+        "copy.deepcopy(module), inputs,",
+        "copy.deepcopy(module), dict(enumerate(inputs)),",
+    ),
+    "64-bit inputs": (
+        "copy.deepcopy(module), inputs,",
+        "copy.deepcopy(module), tuple(x.double() for x in inputs),",
+    ),
+    "a misspelt cast": (
+        '"--auto-cast", mode,',
+        '"--auto-cast", mode.replace("matmult", "matmul"),',
+    ),
     "an option that is none": ('"--logfile"', '"--log-file"'),
     "no target": ('"--target", TARGET, ', ""),
     "the device forgotten": ("{} if host.describe()", "{} if True or host.describe()"),
     "the override forgotten": ('{"NEURON_PLATFORM_TARGET_OVERRIDE": TARGET}', "{}"),
-    "a module in training": ("copy.deepcopy(module), inputs,", "copy.deepcopy(module).train(), inputs,"),
+    "a module in training": (
+        "copy.deepcopy(module), inputs,",
+        "copy.deepcopy(module).train(), inputs,",
+    ),
     "loaded to a device": ("torch.jit.load(path)", 'torch.jit.load(path, map_location="cpu")'),
     "a core that is not there": ("start_nc=core", "start_nc=core + 1"),
     "two cores for one": ("nc_count=1", "nc_count=2"),
@@ -133,7 +152,9 @@ def test_the_older_name_of_the_placement_is_found(small, inf2, monkeypatch, tmp_
     """Before SDK 2.25 the context was experimental."""
     import torch_neuronx
 
-    torch_neuronx.experimental = types.SimpleNamespace(neuron_cores_context=torch_neuronx.neuron_cores_context)
+    torch_neuronx.experimental = types.SimpleNamespace(
+        neuron_cores_context=torch_neuronx.neuron_cores_context
+    )
     monkeypatch.delattr(torch_neuronx, "neuron_cores_context")
     contract(neuron, small, tmp_path)
 
@@ -145,7 +166,12 @@ def test_cores_are_counted_by_the_runtime(devices, cores, tmp_path):
 
     environment = rehearsal.environment(rehearsal.make_system(tmp_path / "s", devices))
     for _ in range(2 if devices == 1 else 1):
-        assert child.call("blipkit.runners.kinds.neuron:count_cores", timeout_s=60, environment=environment) == cores
+        assert (
+            child.call(
+                "blipkit.runners.kinds.neuron:count_cores", timeout_s=60, environment=environment
+            )
+            == cores
+        )
 
 
 def test_visible_cores_are_those_that_the_process_was_given(monkeypatch):
@@ -159,7 +185,10 @@ def test_visible_cores_are_those_that_the_process_was_given(monkeypatch):
 def test_flags_are_spelt_out_and_kept_as_read(inf2):
     """Both casts are passed; what the compiler makes of them stands beside."""
     flags = neuron.flags("matmult bf16", ("--optlevel=2",))
-    assert " ".join(flags["compiler_args"]) == "--target inf2 --auto-cast matmult --auto-cast-type bf16 --optlevel=2"
+    assert (
+        " ".join(flags["compiler_args"])
+        == "--target inf2 --auto-cast matmult --auto-cast-type bf16 --optlevel=2"
+    )
     assert flags["casts_as_read"] == "matmult bf16"
     assert neuron.flags("none", ())["compiler_args"][2:] == ["--auto-cast", "none"]
 
@@ -195,12 +224,15 @@ def test_compiled_elsewhere_the_key_is_the_same(small, monkeypatch, tmp_path):
         found.append(describe(component, MATMULT, BUCKET, ["--optlevel=2"]))
         if not devices:
             with pytest.raises(
-                NotMeasured, match=r"no Neuron device here \(no /dev/neuron0\): copy .* artifacts/ to an"
+                NotMeasured,
+                match=r"no Neuron device here \(no /dev/neuron0\): copy .* artifacts/ to an",
             ):
                 neuron.check_loadable(found[0])
     neuron.check_loadable(found[1])
     assert content_key(found[0]) == content_key(found[1])
-    assert content_key(found[0]) != content_key(describe(component, MATMULT, BUCKET, ["--optlevel=3"]))
+    assert content_key(found[0]) != content_key(
+        describe(component, MATMULT, BUCKET, ["--optlevel=3"])
+    )
     rehearsal.forget()
 
 
@@ -223,7 +255,9 @@ def test_another_sdk_or_target_is_refused_before_loading(small, inf2, library, t
         neuron.load(Path("nowhere.pt"), manifest, None)
 
 
-def test_a_piece_that_cannot_be_compiled_is_named_and_the_others_go_on(small, no_device, monkeypatch, tmp_path):
+def test_a_piece_that_cannot_be_compiled_is_named_and_the_others_go_on(
+    small, no_device, monkeypatch, tmp_path
+):
     """The text encoder, with four inputs, crashes; the decoder, with three, fails: signal, last lines and log are told."""
     monkeypatch.setenv("REHEARSAL_CRASH", "4")
     monkeypatch.setenv("REHEARSAL_FAIL", "3")
@@ -231,14 +265,24 @@ def test_a_piece_that_cannot_be_compiled_is_named_and_the_others_go_on(small, no
         trace_arms(isolate(small), tmp_path, [MATMULT], BUCKET)
     said = {row["component"]: row["failed"] for row in error.value.rows}
     assert set(said) == {"text_encoder", "text_decoder"} and not list(tmp_path.glob("*.part"))
-    for part in ("died (SIGSEGV)", "tracing crashed", "Segmentation fault", 'torch_neuronx/__init__.py", line'):
+    for part in (
+        "died (SIGSEGV)",
+        "tracing crashed",
+        "Segmentation fault",
+        'torch_neuronx/__init__.py", line',
+    ):
         assert part in said["text_encoder"]
-    assert "neuronx-cc failed with -9" in said["text_decoder"] and "for want of memory" in said["text_decoder"]
+    assert (
+        "neuronx-cc failed with -9" in said["text_decoder"]
+        and "for want of memory" in said["text_decoder"]
+    )
     for kept in tmp_path.glob("*.failed"):
         assert (kept / "compiler").is_dir() and any(str(kept) in text for text in said.values())
     assert len(list(tmp_path.glob("*.failed"))) == 2
     (whole,) = error.value.compiled[0]
-    assert whole.component == "image_encoder" and whole.manifest["compiled_on"].startswith("rehearsal of ")
+    assert whole.component == "image_encoder" and whole.manifest["compiled_on"].startswith(
+        "rehearsal of "
+    )
 
 
 def test_nothing_else_imports_torch_neuronx():
@@ -246,7 +290,11 @@ def test_nothing_else_imports_torch_neuronx():
     importers = set()
     for path in (ROOT / "blipkit").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", None)]
+            names = (
+                [a.name for a in node.names]
+                if isinstance(node, ast.Import)
+                else [getattr(node, "module", None)]
+            )
             if any(str(name).split(".")[0] == "torch_neuronx" for name in names):
                 importers.add(path.relative_to(ROOT / "blipkit").as_posix())
     assert importers == {"runners/kinds/neuron.py"}
@@ -263,15 +311,27 @@ def test_every_call_is_in_the_documents_list():
             used.add(node.attr)
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch_neuronx.trace":
             used |= {k.arg for k in node.keywords if k.arg}
-    used |= {"cpu_backend", "neuron_cores_context", "start_nc", "nc_count", "NEURON_RT_VISIBLE_CORES"}
+    used |= {
+        "cpu_backend",
+        "neuron_cores_context",
+        "start_nc",
+        "nc_count",
+        "NEURON_RT_VISIBLE_CORES",
+    }
     used |= {"NEURON_PLATFORM_TARGET_OVERRIDE", "get_visible_nc_count"}
-    missing = {name for name in used - {"neuron", "ScriptModule"} if not re.search(rf"[`.(, ]{name}[`.(), ]", page)}
+    missing = {
+        name
+        for name in used - {"neuron", "ScriptModule"}
+        if not re.search(rf"[`.(, ]{name}[`.(), ]", page)
+    }
     assert len(used) > 10 and not missing
 
 
 def test_the_paper_is_no_part_of_the_package():
     """What imitates a device is in tests alone, and says what it is."""
     code = "from blipkit.machine import host; print(host.is_rehearsal(), host.describe()['name'])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
+    )
     assert done.stdout.startswith("False") and "rehearsal" not in done.stdout
     assert not json.dumps([str(p) for p in (ROOT / "blipkit").rglob("*paper*")]).count("paper")

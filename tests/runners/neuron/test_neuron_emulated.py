@@ -23,7 +23,11 @@ from blipkit.runners.neuron.options import CASTS
 from blipkit.runners.tensors import cast_floats
 
 BUCKET = Bucket(8, 2, 6, 2, 4)
-FORMATS = {"bf16": (8, -126, 127), "fp16": (11, -14, 15), "tf32": (11, -126, 127)}  # significant bits, exponents
+FORMATS = {
+    "bf16": (8, -126, 127),
+    "fp16": (11, -14, 15),
+    "tf32": (11, -126, 127),
+}  # significant bits, exponents
 EDGES = (0, 1, 2, 126, 127, 128, 142, 143, 253, 254)  # exponent fields of tf32 that are looked at
 
 
@@ -32,7 +36,9 @@ def rounded(cast: str, values) -> numpy.ndarray:
 
 
 def same_bits(a, b) -> bool:
-    return numpy.array_equal(numpy.float32(a).view(numpy.uint32), numpy.float32(b).view(numpy.uint32))
+    return numpy.array_equal(
+        numpy.float32(a).view(numpy.uint32), numpy.float32(b).view(numpy.uint32)
+    )
 
 
 def by_definition(cast: str, x: float) -> float:
@@ -42,7 +48,9 @@ def by_definition(cast: str, x: float) -> float:
         return x
     step = Fraction(2) ** (max(math.frexp(x)[1] - 1, lowest) - bits + 1)
     exact = round(Fraction(x) / step) * step  # Python rounds a Fraction half to even
-    return math.copysign(math.inf if abs(exact) >= Fraction(2) ** (highest + 1) else float(abs(exact)), x)
+    return math.copysign(
+        math.inf if abs(exact) >= Fraction(2) ** (highest + 1) else float(abs(exact)), x
+    )
 
 
 def held(cast: str) -> list[numpy.ndarray]:
@@ -50,7 +58,11 @@ def held(cast: str) -> list[numpy.ndarray]:
     if cast == "fp16":
         runs = [numpy.arange(0x7C01, dtype=numpy.uint16).view(numpy.float16).astype(numpy.float64)]
     elif cast == "bf16":
-        runs = [(numpy.arange(0x7F81, dtype=numpy.uint32) << 16).view(numpy.float32).astype(numpy.float64)]
+        runs = [
+            (numpy.arange(0x7F81, dtype=numpy.uint32) << 16)
+            .view(numpy.float32)
+            .astype(numpy.float64)
+        ]
     else:
         fields = [numpy.arange(e << 10, (e + 1 << 10) + 1, dtype=numpy.uint32) for e in EDGES]
         runs = [(field << 13).view(numpy.float32).astype(numpy.float64) for field in fields]
@@ -112,12 +124,18 @@ def test_a_product_by_hand():
     }
     for cast, (a, weight, bias) in exact.items():
         found = emulate(export(layer, (x,)), f"matmult {cast}")(x)
-        assert torch.equal(found, torch.nn.functional.linear(a, weight, layer.bias))  # the same float32 kernel
+        assert torch.equal(
+            found, torch.nn.functional.linear(a, weight, layer.bias)
+        )  # the same float32 kernel
         wide = a.double() @ weight.double().T + layer.bias
-        bound = 25 * 2.0**-24 * (a.double().abs() @ weight.double().abs().T + layer.bias.abs())  # 25 float32 additions
+        bound = (
+            25 * 2.0**-24 * (a.double().abs() @ weight.double().abs().T + layer.bias.abs())
+        )  # 25 float32 additions
         assert ((found - wide).abs() <= bound).all() and ((layer(x) - wide).abs() > bound).any()
         everything = emulate(export(layer, (x,)), f"all {cast}")(x)
-        assert torch.equal(everything, casts.CASTS[cast](torch.nn.functional.linear(a, weight, bias)))
+        assert torch.equal(
+            everything, casts.CASTS[cast](torch.nn.functional.linear(a, weight, bias))
+        )
 
 
 def test_a_convolution_and_attention_by_hand():
@@ -131,7 +149,9 @@ def test_a_convolution_and_attention_by_hand():
     bf16 = casts.to_bf16
     layer, image = torch.nn.Conv2d(3, 4, 2, stride=2), torch.randn(1, 3, 8, 8)
     found = emulate(export(layer, (image,)), "matmult bf16")(image)
-    assert torch.equal(found, torch.nn.functional.conv2d(bf16(image), bf16(layer.weight), layer.bias, stride=2))
+    assert torch.equal(
+        found, torch.nn.functional.conv2d(bf16(image), bf16(layer.weight), layer.bias, stride=2)
+    )
     q, k, v = torch.randn(3, 2, 4, 8)
     found = emulate(export(Attention(), (q, k, v)), "matmult bf16")(q, k, v)
     assert torch.equal(found, bf16((bf16(q) @ bf16(k).transpose(-1, -2)).softmax(-1)) @ bf16(v))
@@ -163,7 +183,10 @@ def test_coarser_casts_and_more_of_them_err_more(exported):
         error = {dtype: one.relative_l2 for dtype, one in found.items()}
         for mode in ("matmult", "all"):
             fine = [error[f"{mode} {cast}"] for cast in ("tf32", "fp16")]
-            assert error["none"] < min(fine) and max(fine) < error[f"{mode} bf16"], (component.name, error)
+            assert error["none"] < min(fine) and max(fine) < error[f"{mode} bf16"], (
+                component.name,
+                error,
+            )
         for cast in FORMATS:
             assert error[f"matmult {cast}"] < error[f"all {cast}"], (component.name, error)
 
@@ -189,8 +212,12 @@ def test_casting_everything_to_bf16_errs_like_bfloat16_itself(exported):
 def test_no_cast_equals_torchscript(exported, tmp_path):
     """The way through torch.export alone changes no number by more than 1e-6 of the whole."""
     for component, graph, (first, other, *_) in exported:
-        torchscript.compile(tmp_path / "compiled.pt", {"dtype": "float32", "device": "cpu"}, component.module, first)
-        run = torchscript.load(tmp_path / "compiled.pt", {"dtype": "float32", "device": "cpu"}, None)
+        torchscript.compile(
+            tmp_path / "compiled.pt", {"dtype": "float32", "device": "cpu"}, component.module, first
+        )
+        run = torchscript.load(
+            tmp_path / "compiled.pt", {"dtype": "float32", "device": "cpu"}, None
+        )
         assert compare(run(*other), emulate(graph, "none")(*other)).relative_l2 <= 1e-6
 
 
@@ -200,8 +227,13 @@ def test_a_loaded_artifact_equals_the_graph_to_the_bit(exported, tmp_path, dtype
     """Tracing, freezing and saving change nothing, at the first call and after it; other inputs than the traced ones."""
     for _, graph, (first, other, *_) in exported:
         emulated = emulate(graph, dtype)
-        torchscript.compile(tmp_path / "compiled.pt", {"dtype": "float32", "device": "cpu"}, emulated, first)
-        run, expected = neuron_emulated.load(tmp_path / "compiled.pt", {"device": "cpu"}, None), emulated(*other)
+        torchscript.compile(
+            tmp_path / "compiled.pt", {"dtype": "float32", "device": "cpu"}, emulated, first
+        )
+        run, expected = (
+            neuron_emulated.load(tmp_path / "compiled.pt", {"device": "cpu"}, None),
+            emulated(*other),
+        )
         assert all(torch.equal(run(*other), expected) for _ in range(3))
 
 
@@ -242,5 +274,8 @@ def test_a_component_that_cannot_be_emulated_is_named(small, tmp_path, module, m
     )  # a digest cache of its own
     sizes = {"frames": 1, "questions": 1, "tokens": 6, "candidates": 2, "answer_tokens": 3}
     with pytest.raises(BadInput, match=message):
-        compile_jobs(components, [["image_encoder", sizes, "neuron_emulated matmult bf16", str(tmp_path / "a-k"), []]])
+        compile_jobs(
+            components,
+            [["image_encoder", sizes, "neuron_emulated matmult bf16", str(tmp_path / "a-k"), []]],
+        )
     assert not list(tmp_path.iterdir())

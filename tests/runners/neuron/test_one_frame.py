@@ -25,9 +25,9 @@ def test_every_cast_is_one_row_and_the_most_accurate_comes_first(found):
         assert errors["none"] < errors[f"matmult {kind}"] < errors[f"all {kind}"]
     assert errors["all fp16"] < errors["all bf16"]
     encoder = study.components["image_encoder"].module
-    pixels = study.checkpoint.processor.image_processor(images=drawn_frames(1, 5)[0].image, return_tensors="pt")[
-        "pixel_values"
-    ]
+    pixels = study.checkpoint.processor.image_processor(
+        images=drawn_frames(1, 5)[0].image, return_tensors="pt"
+    )["pixel_values"]
     exported = export(encoder, (pixels,))
     for cast in ("matmult bf16", "all fp16"):
         assert errors[cast] == compare(encoder(pixels), emulate(exported, cast)(pixels)).relative_l2
@@ -38,14 +38,21 @@ def test_every_cast_is_one_row_and_the_most_accurate_comes_first(found):
 
 def test_errors_are_counted_in_roundings_of_their_own_format():
     """One rounding of bf16 is 2**-8, of fp16 and tf32 2**-11."""
-    roundings = {cast: CastError(f"neuron_emulated {cast}", "c", 2.0**-8).roundings for cast in CASTS}
+    roundings = {
+        cast: CastError(f"neuron_emulated {cast}", "c", 2.0**-8).roundings for cast in CASTS
+    }
     assert roundings["matmult bf16"] == roundings["all bf16"] == 1
     assert roundings["matmult fp16"] == roundings["all tf32"] == 8
     assert roundings["none"] == 2**16
 
 
 def rows_of(errors: dict[str, float]) -> CastErrors:
-    return CastErrors([CastError(f"neuron_emulated {cast}", "image_encoder", error) for cast, error in errors.items()])
+    return CastErrors(
+        [
+            CastError(f"neuron_emulated {cast}", "image_encoder", error)
+            for cast, error in errors.items()
+        ]
+    )
 
 
 def test_the_vendors_order_stands_beside_ours(monkeypatch, capsys):
@@ -55,7 +62,9 @@ def test_the_vendors_order_stands_beside_ours(monkeypatch, capsys):
     assert capsys.readouterr().out == "not where the vendor's list has them: none\n"
     swapped = [*VENDOR_ORDER[:1], VENDOR_ORDER[2], VENDOR_ORDER[1], *VENDOR_ORDER[3:]]
     rows_of({cast: place / 10 for place, cast in enumerate(swapped)}).table()
-    assert capsys.readouterr().out == "not where the vendor's list has them: all tf32, matmult tf32\n"
+    assert (
+        capsys.readouterr().out == "not where the vendor's list has them: all tf32, matmult tf32\n"
+    )
     assert len(shown) == 2 and shown[0][0].count("<tr>") == len(CASTS)
 
 
@@ -70,7 +79,9 @@ def test_the_published_recipe_is_read_in_two_ways(monkeypatch):
     ]
 
 
-def test_in_a_replay_without_them_nothing_is_shown_as_measured(small, tmp_path, monkeypatch, capsys):
+def test_in_a_replay_without_them_nothing_is_shown_as_measured(
+    small, tmp_path, monkeypatch, capsys
+):
     """A line says so; the two readings are known without."""
     monkeypatch.setattr(one_frame, "export", None)  # nothing may be computed
     study = study_of("02_trace", tmp_path / "out", small, replay=recorded(tmp_path / "bare"))

@@ -14,16 +14,34 @@ QUANTILES = ("p0", "p1", "p25", "p50", "p75", "p99", "p100")
 
 def report(pid=7, completed=123, numerical=0, timed_out=0, latency=0.01, error="") -> dict:
     """One report of neuron-monitor, as its user guide shows it."""
-    outcomes = {"completed": completed, "completed_with_err": 0, "completed_with_num_err": numerical}
+    outcomes = {
+        "completed": completed,
+        "completed_with_err": 0,
+        "completed_with_num_err": numerical,
+    }
     outcomes |= {"timed_out": timed_out, "incorrect_input": 0, "failed_to_queue": 0}
     seen = dict.fromkeys(QUANTILES, latency) if latency else None
     stats = {"period": 1.03, "execution_summary": outcomes, "error": ""}
     stats |= {"latency_stats": {"total_latency": seen, "device_latency": seen}}
-    cores = {"0": {"neuroncore_utilization": 42.01, "flops": 1234567891011}, "1": {"neuroncore_utilization": 0.0}}
-    memory = {"period": 1.0, "neuron_runtime_used_bytes": {"host": 6997643264, "neuron_device": 12519788544}}
-    told = {"execution_stats": stats, "neuroncore_counters": {"neuroncores_in_use": cores}, "memory_used": memory}
+    cores = {
+        "0": {"neuroncore_utilization": 42.01, "flops": 1234567891011},
+        "1": {"neuroncore_utilization": 0.0},
+    }
+    memory = {
+        "period": 1.0,
+        "neuron_runtime_used_bytes": {"host": 6997643264, "neuron_device": 12519788544},
+    }
+    told = {
+        "execution_stats": stats,
+        "neuroncore_counters": {"neuroncores_in_use": cores},
+        "memory_used": memory,
+    }
     process = {"pid": pid, "neuron_runtime_tag": str(pid), "error": error, "report": told}
-    return {"neuron_runtime_data": [process], "system_data": {}, "instance_info": {"instance_type": "inf2.xlarge"}}
+    return {
+        "neuron_runtime_data": [process],
+        "system_data": {},
+        "instance_info": {"instance_type": "inf2.xlarge"},
+    }
 
 
 def test_a_report_is_read():
@@ -50,7 +68,9 @@ def test_what_is_no_report_has_no_rows(line):
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
 )
 
 
@@ -60,14 +80,24 @@ def test_a_report_with_anything_anywhere_is_read_as_far_as_it_goes(data):
     whole = report()
     tree, path = whole, []
     while isinstance(tree, dict | list) and tree and data.draw(st.booleans()):
-        key = data.draw(st.sampled_from(sorted(tree) if isinstance(tree, dict) else range(len(tree))))
+        key = data.draw(
+            st.sampled_from(sorted(tree) if isinstance(tree, dict) else range(len(tree)))
+        )
         path.append((tree, key))
         tree = tree[key]
     if path:
         parent, key = path[-1]
         parent[key] = data.draw(JSON)
     for row in parse_monitor(json.dumps(whole)):
-        for name in ("pid", "completed", "failed", "numerical", "device_s", "total_s", "device_bytes"):
+        for name in (
+            "pid",
+            "completed",
+            "failed",
+            "numerical",
+            "device_s",
+            "total_s",
+            "device_bytes",
+        ):
             assert row[name] is None or isinstance(row[name], int | float)
 
 
@@ -81,7 +111,13 @@ def test_a_stream_that_is_cut_off_loses_only_its_last_report(data, at):
 
 def test_neuron_ls_is_read():
     """Devices with the processes on them."""
-    about = {"neuron_device": 0, "bdf": "00:1f.0", "nc_count": 2, "memory_size": 34359738368, "neuroncore_ids": [0, 1]}
+    about = {
+        "neuron_device": 0,
+        "bdf": "00:1f.0",
+        "nc_count": 2,
+        "memory_size": 34359738368,
+        "neuroncore_ids": [0, 1],
+    }
     process = {"pid": 4242, "command": "python", "neuron_runtime_version": "2.33.10.0"}
     listed = json.dumps([{**about, "connected_to": None, "neuron_processes": [process]}])
     assert parse_ls(listed) == [{"pids": [4242]}]
@@ -104,7 +140,13 @@ def test_power_is_a_share_of_the_most_that_the_device_takes():
 
 def row(**changed) -> dict:
     """What was sent, and that every witness saw it."""
-    whole = {"sent": 1000, "monitor_completed": 1000, "counter_rise": 1000, "failed": 0, "numerical_errors": 0}
+    whole = {
+        "sent": 1000,
+        "monitor_completed": 1000,
+        "counter_rise": 1000,
+        "failed": 0,
+        "numerical_errors": 0,
+    }
     return {**whole, "only_on_device": True, "seen_by_neuron_ls": True, **changed}
 
 
@@ -114,15 +156,27 @@ NOBODY = {"monitor_completed": None, "counter_rise": None}
 @pytest.mark.parametrize(
     ("changed", "status", "reason"),
     [
-        ({}, "PASS", "of 1000 executions sent, neuron-monitor counted 1000, the driver's counters counted 1000"),
+        (
+            {},
+            "PASS",
+            "of 1000 executions sent, neuron-monitor counted 1000, the driver's counters counted 1000",
+        ),
         ({"counter_rise": None}, "PASS", "neuron-monitor counted 1000"),
         ({"monitor_completed": None}, "PASS", "the driver's counters counted 1000"),
         ({"monitor_completed": 991, "counter_rise": 1009}, "PASS", "counted 991"),
-        ({"monitor_completed": 989}, "INVALID", "1000 executions were sent, neuron-monitor counted 989"),
+        (
+            {"monitor_completed": 989},
+            "INVALID",
+            "1000 executions were sent, neuron-monitor counted 989",
+        ),
         ({"counter_rise": 0}, "INVALID", "the driver's counters counted 0"),
         ({"counter_rise": 5000}, "INVALID", "counted 5000"),
         (NOBODY, "PASS", "weaker proof"),
-        ({**NOBODY, "seen_by_neuron_ls": None}, "INVALID", "nothing shows that it ran on the device"),
+        (
+            {**NOBODY, "seen_by_neuron_ls": None},
+            "INVALID",
+            "nothing shows that it ran on the device",
+        ),
         ({**NOBODY, "only_on_device": False}, "INVALID", "nothing shows that it ran on the device"),
         ({"numerical_errors": 3}, "FAIL", "3 of 1000 executions failed on the device, 3 with NaN"),
         ({"failed": 2}, "FAIL", "2 of 1000 executions failed on the device, 0 with NaN"),
@@ -131,7 +185,9 @@ NOBODY = {"monitor_completed": None, "counter_rise": None}
 )
 def test_the_gate_believes_witnesses_that_agree(changed, status, reason):
     """A count within one percent is proof; one that contradicts, or none at all, makes the measurement invalid."""
-    gate = execution_gate("execution load", [row(), row(**changed)] if changed.get("sent") != 0 else [row(**changed)])
+    gate = execution_gate(
+        "execution load", [row(), row(**changed)] if changed.get("sent") != 0 else [row(**changed)]
+    )
     alone = execution_gate("execution load", [row(**changed)])
     assert gate.status == alone.status == status and reason in alone.reason
     assert bool(alone.next) == (status != "PASS")
@@ -146,7 +202,10 @@ def test_counters_are_read_as_files_or_folders(tmp_path, monkeypatch):
     """Drivers give a count as a file or as a folder with its total; one that cannot be read is left out."""
     monkeypatch.setattr(proof.host, "SYSTEM", tmp_path)
     assert proof.counters() is None
-    cores = [tmp_path / f"sys/devices/virtual/neuron_device/neuron0/neuron_core{i}/stats/other_info" for i in range(3)]
+    cores = [
+        tmp_path / f"sys/devices/virtual/neuron_device/neuron0/neuron_core{i}/stats/other_info"
+        for i in range(3)
+    ]
     for core in cores:
         core.mkdir(parents=True)
     (cores[0] / "inference_count").write_text("41\n")
@@ -162,11 +221,15 @@ def test_a_machine_without_the_tools_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(proof.host, "SYSTEM", tmp_path)
     with proof.Watch() as watch:
         assert proof.devices() == []
-    seen = watch.row({"executed": [{"pid": 1, "sent": 5, "only_on_device": True}], "on_device": None})
+    seen = watch.row(
+        {"executed": [{"pid": 1, "sent": 5, "only_on_device": True}], "on_device": None}
+    )
     assert seen["monitor_completed"] is None and seen["counter_rise"] is None and seen["sent"] == 5
 
 
-def test_processes_are_known_by_their_tag_where_a_container_numbers_them_anew(monkeypatch, tmp_path):
+def test_processes_are_known_by_their_tag_where_a_container_numbers_them_anew(
+    monkeypatch, tmp_path
+):
     """neuron-monitor may see other pids than a container does; a stranger's executions are never ours."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with proof.Watch() as watch:
@@ -174,5 +237,7 @@ def test_processes_are_known_by_their_tag_where_a_container_numbers_them_anew(mo
             told = report(pid, completed=100)
             told["neuron_runtime_data"][0]["neuron_runtime_tag"] = tag
             watch.rows += parse_monitor(json.dumps(told))
-    seen = watch.row({"executed": [{"pid": 7, "sent": 200, "only_on_device": True}], "on_device": None})
+    seen = watch.row(
+        {"executed": [{"pid": 7, "sent": 200, "only_on_device": True}], "on_device": None}
+    )
     assert seen["monitor_completed"] == 200 and watch.environment["NEURON_PROCESS_TAG"] == watch.tag

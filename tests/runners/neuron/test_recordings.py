@@ -23,7 +23,9 @@ from blipkit.runners.neuron.recordings import (
 )
 
 os.environ |= ENVIRONMENT  # torch_xla reads it when it is imported
-with_xla = pytest.mark.skipif(find_spec("torch_xla") is None, reason="needs torch-xla: make test-neuron-stack")
+with_xla = pytest.mark.skipif(
+    find_spec("torch_xla") is None, reason="needs torch-xla: make test-neuron-stack"
+)
 BUCKET = Bucket(2, 2, 6, 2, 4)
 
 
@@ -154,7 +156,9 @@ PLANTED = [
 
 
 @with_xla
-@pytest.mark.parametrize(("plant", "what", "where"), PLANTED, ids=[plant.__name__ for plant, *_ in PLANTED])
+@pytest.mark.parametrize(
+    ("plant", "what", "where"), PLANTED, ids=[plant.__name__ for plant, *_ in PLANTED]
+)
 def test_a_planted_fault_is_named_with_its_line(plant, what, where):
     """What would not compile, or would compile to something else, is found before any device sees it."""
     module = plant().eval()
@@ -192,26 +196,50 @@ def test_every_component_lowers(checkpoint, name):
     row = lower_module(component.module, inputs_for(component, BUCKET))
     assert row["findings"] == [] and 0 < row["relative_l2"] <= ERROR_LIMIT
     text, vision = checkpoint.config.text_config, checkpoint.config.vision_config
-    layers = {"image_encoder": 6 * vision.num_hidden_layers, "text_encoder": 14 * text.num_hidden_layers}
+    layers = {
+        "image_encoder": 6 * vision.num_hidden_layers,
+        "text_encoder": 14 * text.num_hidden_layers,
+    }
     layers["text_decoder"] = layers["text_encoder"] + 2
     assert row["operations"]["dot"] == layers[name]
 
 
 HLO = [
-    ("%sort.15 = (f32[3,4]{1,0}, s32[3,4]{1,0}) sort(f32[3,4]{1,0} %p0.1, s32[3,4]{1,0} %iota.2)", "sorting"),
+    (
+        "%sort.15 = (f32[3,4]{1,0}, s32[3,4]{1,0}) sort(f32[3,4]{1,0} %p0.1, s32[3,4]{1,0} %iota.2)",
+        "sorting",
+    ),
     ("%fft.2 = c64[3,3]{1,0} fft(f32[3,4]{1,0} %p0.1), fft_type=RFFT", "Fourier"),
     ("%complex.8 = c64[6]{0} complex(f32[6]{0} %gather.6, f32[6]{0} %gather.7)", "complex"),
     ("%abs.3 = f32[6]{0} abs(c128[6]{0} %complex.8)", "complex"),
     ("%convert.2 = f64[4]{0} convert(f32[4]{0} %p0.1)", "64-bit floats"),
-    ("%triangular-solve.9 = f32[3,4]{1,0} triangular-solve(f32[3,3]{1,0} %a.1, f32[3,4]{1,0} %b.2)", "solvers"),
-    ("%select.7 = f32[<=12,2]{1,0} select(pred[<=12,2]{1,0} %a.1, f32[<=12,2]{1,0} %b.2)", "shape depends"),
+    (
+        "%triangular-solve.9 = f32[3,4]{1,0} triangular-solve(f32[3,3]{1,0} %a.1, f32[3,4]{1,0} %b.2)",
+        "solvers",
+    ),
+    (
+        "%select.7 = f32[<=12,2]{1,0} select(pred[<=12,2]{1,0} %a.1, f32[<=12,2]{1,0} %b.2)",
+        "shape depends",
+    ),
     ('%call.5 = f32[4]{0} custom-call(f32[4]{0} %p0.1), custom_call_target="TopK"', "a call"),
-    ("%rng.3 = (u64[2]{0}, u32[4]{0}) rng-bit-generator(u64[2]{0} %seed.1), algorithm=rng_default", "random"),
+    (
+        "%rng.3 = (u64[2]{0}, u32[4]{0}) rng-bit-generator(u64[2]{0} %seed.1), algorithm=rng_default",
+        "random",
+    ),
     ("%rng.4 = f32[4]{0} rng(f32[] %a.1, f32[] %b.2), distribution=rng_uniform", "random"),
-    ("%dynamic-slice.4 = f32[1,4]{1,0} dynamic-slice(f32[3,4]{1,0} %p0.1, s32[] %i.2, s32[] %j.3)", "slices"),
-    ("%d.4 = f32[3,4]{1,0} dynamic-update-slice(f32[3,4]{1,0} %p0.1, f32[1,4]{1,0} %u.1, s32[] %i.2)", "slices"),
+    (
+        "%dynamic-slice.4 = f32[1,4]{1,0} dynamic-slice(f32[3,4]{1,0} %p0.1, s32[] %i.2, s32[] %j.3)",
+        "slices",
+    ),
+    (
+        "%d.4 = f32[3,4]{1,0} dynamic-update-slice(f32[3,4]{1,0} %p0.1, f32[1,4]{1,0} %u.1, s32[] %i.2)",
+        "slices",
+    ),
     ("%dot.4 = s32[3,3]{1,0} dot(s32[3,4]{1,0} %a.1, s32[4,3]{1,0} %b.2)", "products of integers"),
-    ("%scatter.4 = s64[3]{0} scatter(s64[3]{0} %a.1, s64[1,1]{1,0} %i.2, s64[1]{0} %b.3)", "scattered"),
+    (
+        "%scatter.4 = s64[3]{0} scatter(s64[3]{0} %a.1, s64[1,1]{1,0} %i.2, s64[1]{0} %b.3)",
+        "scattered",
+    ),
     ("ROOT %dot.4 = f32[3,3]{1,0} dot(f32[3,4]{1,0} %a.1, f32[4,3]{1,0} %b.2)", None),
     ("%custom-calls.4 = s32[3,4]{1,0} add(s32[3,4]{1,0} %sort.1, s32[3,4]{1,0} %fft.2)", None),
 ]
@@ -220,7 +248,9 @@ HLO = [
 @pytest.mark.parametrize(("line", "what"), HLO, ids=[line.partition(" ")[0] for line, _ in HLO])
 def test_what_the_documents_name_is_found_in_the_hlo(line, what):
     """Each operation and type, with its place; ordinary operations are left alone, whatever they are called."""
-    where = f'metadata={{op_type="aten__x" op_name="aten__x" source_file="{__file__}" source_line=1}}'
+    where = (
+        f'metadata={{op_type="aten__x" op_name="aten__x" source_file="{__file__}" source_line=1}}'
+    )
     found = find_named(f"ENTRY %main {{\n  {line}, {where}\n}}\n")
     assert what in found[0].what if what else not found
     assert all(f.where.startswith("test_recordings.py:1: ") and f.next for f in found)
@@ -228,7 +258,9 @@ def test_what_the_documents_name_is_found_in_the_hlo(line, what):
 
 def test_every_name_has_an_example():
     """A row of the table that no line above matches is not tested."""
-    assert {what for _, _, what, _ in NAMED} == {f.what for line, _ in HLO for f in find_named(f"  {line}")}
+    assert {what for _, _, what, _ in NAMED} == {
+        f.what for line, _ in HLO for f in find_named(f"  {line}")
+    }
 
 
 def test_operations_are_counted_by_name_and_type():

@@ -48,7 +48,9 @@ def elsewhere(tmp_path_factory):
     folder = tmp_path_factory.mktemp("elsewhere")
     chapters = ("02_trace", "03_parity", "04_concurrency", "05_cost")
     only = [word for stem in chapters for word in ("--only", stem)]
-    return folder / "results", run(rehearsal.make_system(folder / "system", 0), folder / "results", *only)
+    return folder / "results", run(
+        rehearsal.make_system(folder / "system", 0), folder / "results", *only
+    )
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +68,14 @@ def test_without_a_device_it_compiles_and_the_rest_is_not_run(elsewhere):
     found = gates(verdict)
     assert status == 1 and found["every piece compiles"]["status"] == "PASS"
     assert found["plugs back in"]["status"] == "NOT-RUN"
-    assert {found[stem]["status"] for stem in ("03_parity", "04_concurrency", "05_cost")} == {"NOT-RUN"}
+    assert {found[stem]["status"] for stem in ("03_parity", "04_concurrency", "05_cost")} == {
+        "NOT-RUN"
+    }
     for stem in ("03_parity", "04_concurrency"):
-        assert "no Neuron device here (no /dev/neuron0): copy the results folder's artifacts/" in found[stem]["reason"]
+        assert (
+            "no Neuron device here (no /dev/neuron0): copy the results folder's artifacts/"
+            in found[stem]["reason"]
+        )
     ahead = Results(folder).read("compile_forecast")[0]
     assert ahead["compiles"] == 6 and ahead["evidence"] == "forecast" and ahead["usd"] > 0
 
@@ -78,12 +85,21 @@ def test_carried_to_a_device_nothing_is_compiled_and_every_gate_holds(carried):
     _, folder, (status, verdict) = carried
     found, results = gates(verdict), Results(folder)
     assert status == 0, found
-    assert results.read("compile_forecast")[0]["compiles"] == 0 and all(r["skipped"] for r in results.read("artifacts"))
+    assert results.read("compile_forecast")[0]["compiles"] == 0 and all(
+        r["skipped"] for r in results.read("artifacts")
+    )
     for name in ("execution parity", "execution load"):
-        assert found[name]["status"] == "PASS" and found[name]["measured"] == found[name]["limit"] > 0
+        assert (
+            found[name]["status"] == "PASS" and found[name]["measured"] == found[name]["limit"] > 0
+        )
     assert {row["placement"] for row in results.read("executions")} == {"processes", "contexts"}
-    told = next(row["flags"] for row in results.read("artifacts") if row["arm"] == "neuron matmult bf16")
-    assert told["casts_as_read"] == "matmult bf16" and "--enable-saturate-infinity" in told["compiler_args"]
+    told = next(
+        row["flags"] for row in results.read("artifacts") if row["arm"] == "neuron matmult bf16"
+    )
+    assert (
+        told["casts_as_read"] == "matmult bf16"
+        and "--enable-saturate-infinity" in told["compiler_args"]
+    )
 
 
 def test_a_rehearsal_is_never_called_measured(carried):
@@ -91,7 +107,9 @@ def test_a_rehearsal_is_never_called_measured(carried):
     _, folder, (_, verdict) = carried
     for path in (folder / "records").glob("*.jsonl"):
         for row in Results(folder).read(path.stem):
-            assert "measured" not in row["evidence"] and row["machine"].startswith("rehearsal of Neuron")
+            assert "measured" not in row["evidence"] and row["machine"].startswith(
+                "rehearsal of Neuron"
+            )
     decision = verdict["decision"]
     assert decision["because"][0] == "a rehearsal, in which nothing ran on a Neuron device"
     assert decision["missing"][0]["command"] == "make run PROFILE=inf2"
@@ -107,9 +125,14 @@ def test_a_device_that_counts_nothing_makes_the_run_invalid(carried, tmp_path):
     """The answers are right and the load was carried, but monitor and driver saw nothing of it."""
     system, folder, _ = carried
     shutil.copytree(folder, tmp_path / "results")
-    status, verdict = run(system, tmp_path / "results", "--only", "04_concurrency", REHEARSAL_IDLE="1")
+    status, verdict = run(
+        system, tmp_path / "results", "--only", "04_concurrency", REHEARSAL_IDLE="1"
+    )
     gate = gates(verdict)["execution load"]
     assert status == 1 and gate["status"] == verdict["status"] == "INVALID"
-    assert "executions were sent, neuron-monitor counted 0, the driver's counters counted 0" in gate["reason"]
+    assert (
+        "executions were sent, neuron-monitor counted 0, the driver's counters counted 0"
+        in gate["reason"]
+    )
     assert gates(verdict)["answers under load"]["status"] == "PASS"
     assert "INVALID" in (tmp_path / "results/report/index.html").read_text()

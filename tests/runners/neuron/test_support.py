@@ -26,5 +26,9 @@ def test_without_announcements_the_gate_passes(monkeypatch):
 def test_a_release_is_found_by_its_wheel():
     """Else it is the one that the kit is pinned to, which the image and the environment name too."""
     assert release_of("2.9.0.2.14.27725")["sdk"] == "2.30.0"
-    assert release_of(None)["sdk"] == release_of("2.9.0.2.15.32035+rehearsal")["sdk"] == platform()["pinned"]
+    assert (
+        release_of(None)["sdk"]
+        == release_of("2.9.0.2.15.32035+rehearsal")["sdk"]
+        == platform()["pinned"]
+    )
     assert all(isinstance(one["torch-neuronx"], str) for one in platform()["releases"])
