@@ -227,9 +227,8 @@ def doctor(
             check_machine(arm)
             arms[str(arm)] = ""
         except BadInput as error:
-            arms[str(arm)] = str(error).replace(
-                str(arm), "ARM"
-            )  # arms that one reason stops share a row
+            # arms that one reason stops share a row
+            arms[str(arm)] = str(error).replace(str(arm), "ARM")
     if as_json:
         ready = all(row["status"] != "FAIL" for row in parts)
         found = {

@@ -23,8 +23,8 @@ from blipkit.model.buckets import Bucket, parse_buckets
 from blipkit.model.checkpoints import Checkpoint, load_checkpoint
 from blipkit.paths import NOTEBOOKS, is_folder
 from blipkit.profiles.common import Common
-from blipkit.profiles.knobs import Section, check_fields
-from blipkit.profiles.profile import Profile, load_profile, read_profile, values_of
+from blipkit.profiles.knobs import Section
+from blipkit.profiles.profile import Profile, check_sections, load_profile, read_profile, values_of
 from blipkit.profiles.sections import section_class, section_of
 from blipkit.records.documents import read_document
 from blipkit.records.gates import Gate, raise_for
@@ -182,9 +182,9 @@ def _given(stem: str, namespace: dict[str, Any]) -> dict[str, Any]:
         if not name.startswith("_") and name not in ("In", "Out") and not callable(value)
         if not isinstance(value, ModuleType)
     }
-    where = f"parameters of this notebook: {section_of(stem)}"
+    where = "parameters of this notebook"
     own = {name: value for name, value in values.items() if name not in RUN_OWN}
-    check_fields(section_class(section_of(stem)), own, where)
+    check_sections({section_of(stem): own}, where)
     for name in RUN_OWN:
         if not isinstance(values.get(name), str):
             raise BadInput(f"{where}: {name} is {values.get(name)!r}; expected a text")

@@ -157,9 +157,8 @@ def closed_system(
         )
         thread.join()
         requests, _ = read_requests(Path(folder, "requests"), told["start"])
-    done = requests[(requests.received >= 1) & (requests.received < 30)].sort_values(
-        "received"
-    )  # the first second: warm-up
+    # the first second: warm-up
+    done = requests[(requests.received >= 1) & (requests.received < 30)].sort_values("received")
     measured_s = float(
         (done.finished - done.started).mean() + (done.started - done.dequeued).mean()
     )

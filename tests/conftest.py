@@ -6,9 +6,8 @@ import shutil
 
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test never asks a network
-os.environ.setdefault(
-    "OMP_NUM_THREADS", "1"
-)  # beside a run in the background, two threads wait for each other
+# beside a run in the background, two threads wait for each other
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import signal
 import subprocess
@@ -28,9 +27,8 @@ from blipkit.paths import NOTEBOOKS, ROOT
 
 HERE, ENVIRONMENT = host.describe()["name"], dict(os.environ)  # before a test pretends otherwise
 
-hypothesis.settings.register_profile(
-    "suite", deadline=None
-)  # how long an example takes depends on the machine
+# how long an example takes depends on the machine
+hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
 SHAPES = {

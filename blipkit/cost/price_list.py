@@ -19,6 +19,7 @@ FILTERS = {
     "capacitystatus": "Used",
     "marketoption": "OnDemand",
 }
+# by a product
 SHOWN = (
     "instanceType",
     "regionCode",
@@ -26,7 +27,7 @@ SHOWN = (
     "tenancy",
     "preInstalledSw",
     "capacitystatus",
-)  # by a product
+)
 UNCHANGED = "params/prices.csv is as it was"
 SOURCE = "AWS Price List, pricing.get_products"
 
@@ -104,6 +105,5 @@ def _client():
         import boto3
     except ImportError:
         raise BlipkitError("refreshing prices needs boto3: pip install -e '.[aws]'") from None
-    return boto3.client(
-        "pricing", region_name="us-east-1"
-    )  # where the list is served, for all regions
+    # where the list is served, for all regions
+    return boto3.client("pricing", region_name="us-east-1")

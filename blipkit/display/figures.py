@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from blipkit.display.html import display_html
 from blipkit.display.tables import table_html
 
+# Okabe and Ito's, for any eyes
 COLOURS = (
     "#0072B2",
     "#D55E00",
@@ -19,7 +20,7 @@ COLOURS = (
     "#E69F00",
     "#56B4E9",
     "#000000",
-)  # Okabe and Ito's, for any eyes
+)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 STYLES = ("--", ":", "-.", (0, (7, 2)), (0, (3, 1, 1, 1, 1, 1)))  # lines that differ without colour
 

@@ -21,9 +21,8 @@ def read_image(path: Path) -> Image.Image:
         if any("\udc80" <= letter <= "\udcff" for letter in path.name):
             raise BadInput("has a name that is not UTF-8")  # no record could hold it
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", Image.DecompressionBombWarning
-            )  # the limit below is the lower one
+            # the limit below is the lower one
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with (
                 open(path, "rb") as file,
                 Image.open(file) as image,
@@ -48,9 +47,8 @@ def as_rgb(image: Image.Image) -> Image.Image:
     """RGB as a viewer shows it: upright, in sRGB, on white, scaled from 16 bits to 8, first frame; BadInput for more bits."""
     image = ImageOps.exif_transpose(image)
     profile = image.info.get("icc_profile")
-    low, high = (
-        image.getextrema() if image.mode == "I" else (0, 0)
-    )  # I: a 32-bit file, or some files of 16 bits
+    # I: a 32-bit file, or some files of 16 bits
+    low, high = image.getextrema() if image.mode == "I" else (0, 0)
     if image.mode == "F" or low < 0 or high > 65535:  # nothing says what is white
         kind = "float" if image.mode == "F" else "integer"
         raise BadInput(f"has 32-bit {kind} pixels; expected 8 or 16 bits a channel")

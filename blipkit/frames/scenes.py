@@ -133,9 +133,8 @@ class _Room:
             )
             nose_x, nose_y = corner[0] + rng.uniform(-1, 3), head_y + 3 * k
             head_x = nose_x - 14 * k
-        self.canvas.line(
-            (chest_x, chest_y, head_x, head_y), fill=coat, width=int(15 * k)
-        )  # the neck
+        # the neck
+        self.canvas.line((chest_x, chest_y, head_x, head_y), fill=coat, width=int(15 * k))
         self.disc(head_x, head_y, 11 * k, 10 * k, coat)
         self.canvas.line((head_x, head_y + 3 * k, nose_x, nose_y), fill=coat, width=int(9 * k))
         self.disc(head_x - 6 * k, head_y - 3 * k, 4 * k, 9 * k, dark + "90")

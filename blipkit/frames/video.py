@@ -33,9 +33,8 @@ def cut_video(clip: Path, folder: Path, every_s: float) -> list[Path]:
             "cutting a video needs PyAV, which is not installed; run pip install 'blipkit[video]'"
         ) from None
 
-    every = Fraction(
-        str(parse_every(str(every_s)))
-    )  # exact: the float 0.1 is a little more than a tenth
+    # exact: the float 0.1 is a little more than a tenth
+    every = Fraction(str(parse_every(str(every_s))))
     video = f"video {str(clip)!r}"
     if not clip.is_file():
         raise BadInput(f"{video}: no such file; expected a clip such as walk.mp4")

@@ -9,9 +9,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-SYSTEM = Path(
-    os.environ.get("BLIPKIT_SYSTEM", "/")
-)  # where dev and sys are looked for; a rehearsal brings its own
+# where dev and sys are looked for; a rehearsal brings its own
+SYSTEM = Path(os.environ.get("BLIPKIT_SYSTEM", "/"))
 REHEARSAL = "rehearsal of "  # begins the name of a machine whose torch-neuronx is one of paper
 NEURON_SDK = ("torch-neuronx", "torch-xla", "neuronx-cc", "libneuronxla")
 LIBRARIES = (

@@ -10,13 +10,14 @@ from collections.abc import Callable
 
 EVERY_S = 0.25
 STEAL, NEIGHBOURS = 2.0, 5.0  # percent of all cores' time: more disturbs a measurement
+# of psutil.cpu_times; guests' are in user and nice, too
 NOT_BUSY = (
     "idle",
     "iowait",
     "steal",
     "guest",
     "guest_nice",
-)  # of psutil.cpu_times; guests' are in user and nice, too
+)
 CLOCK = 0.9  # of the highest clock that was seen
 # NVML's ClocksThrottleReasons: slowdown by hardware, heat (seen by software, by hardware), power brake
 SLOWING = 0x8 | 0x20 | 0x40 | 0x80
@@ -54,9 +55,8 @@ class Monitor:
         for process in (own, *own.children(recursive=True)):
             with contextlib.suppress(psutil.Error):  # it has just ended
                 memory += process.memory_info().rss
-                self._cpu[process.pid] = sum(
-                    process.cpu_times()[:2]
-                )  # one that ends keeps what it had used
+                # one that ends keeps what it had used
+                self._cpu[process.pid] = sum(process.cpu_times()[:2])
         busy = sum(seconds for name, seconds in whole.items() if name not in NOT_BUSY)
         clock = psutil.cpu_freq()
         row = {"busy": busy, "steal": whole.get("steal", 0.0), "ours": sum(self._cpu.values())}

@@ -88,9 +88,8 @@ def word_tokenizer(bert_ids: bool = False):
         ]
         entries += [f"[unused{i}]" for i in range(len(entries), 30522)] + ["[DEC]", "[ENC]"]
     vocabulary = {token: i for i, token in enumerate(entries)}
-    tokenizer = Tokenizer.from_str(
-        BertWordPieceTokenizer(vocabulary).to_str()
-    )  # as BERT's own splits and joins words
+    # as BERT's own splits and joins words
+    tokenizer = Tokenizer.from_str(BertWordPieceTokenizer(vocabulary).to_str())
     return BertTokenizerFast(
         tokenizer_object=tokenizer, bos_token="[DEC]", model_max_length=512 if bert_ids else 64
     )

@@ -90,9 +90,8 @@ class Pipeline:
         token_ids, options = tokenise(asked, self.checkpoint.processor.tokenizer, self.end)
         bucket = choose_bucket(list(self.stages), len(frames), asked, (token_ids, options))
         for first in range(0, len(frames), bucket.frames):
-            block = self.preprocess(
-                frames[first : first + bucket.frames]
-            )  # a slice decodes its own images only
+            # a slice decodes its own images only
+            block = self.preprocess(frames[first : first + bucket.frames])
             states = self.stages[bucket]["image_encoder"](pad_rows(block, bucket.frames))
             for start in range(0, len(asked), bucket.questions):
                 chosen = slice(start, start + bucket.questions)
@@ -130,9 +129,10 @@ class Pipeline:
         self, bucket: Bucket, image_states, questions, token_ids, options
     ) -> list[list[Answer]]:
         """[frame of the bucket][question] -> Answer, for at most `bucket.questions` questions."""
+        # (F*Q, T)
         rows = pad_rows(id_rows(token_ids, bucket.tokens), bucket.questions).repeat(
             bucket.frames, 1
-        )  # (F*Q, T)
+        )
         mask = (rows >= 0).to(IDS)
         image_mask = torch.ones(image_states.shape[:2], dtype=IDS)
         states = self.stages[bucket]["text_encoder"](
@@ -192,9 +192,10 @@ class Pipeline:
             if not going.any():
                 break
             ids[:, position + 1] = torch.where(going, places[:, 0], self.pad)
+        # (F*Q, A)
         written, tokens, likely, gaps = (
             torch.stack(column, 1) for column in zip(*steps, strict=True)
-        )  # (F*Q, A)
+        )
         answers = []
         for row, own in enumerate(written):
             said, gap = tokens[row, own].tolist(), gaps[row, own].tolist()

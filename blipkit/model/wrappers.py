@@ -26,12 +26,13 @@ def fill_and_run(one: Stage, *tensors: torch.Tensor) -> torch.Tensor:
     missing, inputs = -rows % capacity, []
     for tensor, (shape, dtype) in zip(tensors, wanted, strict=True):
         columns = max(0, shape[1] - tensor.shape[1])
+        # of the last dimension, and so on to the first
         behind = (0, 0) * (tensor.dim() - 2) + (
             0,
             columns,
             0,
             missing,
-        )  # of the last dimension, and so on to the first
+        )
         repeated = nn.functional.pad(tensor, behind).repeat_interleave(shape[0] // capacity, 0)
         inputs.append(repeated.to(dtype).split(shape[0]))
     made = torch.cat([one(*block) for block in zip(*inputs, strict=True)])

@@ -174,8 +174,8 @@ def _apply(raw: dict, setting: str) -> str:
     return f"{section}.{name}"
 
 
-def check_sections(raw: dict, where: Path) -> None:
-    """Refuse sections and keys that nobody reads, and values that no knob can mean."""
+def check_sections(raw: dict, where: Path | str) -> None:
+    """Refuse sections and keys that nobody reads, and values that no knob can mean; where: what they stand in."""
     for section, values in raw.items():
         if section not in sections():
             raise BadInput(f"{where}: unknown section {section!r}; {nearest(section, sections())}")

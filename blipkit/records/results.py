@@ -43,9 +43,8 @@ class Results:
         self.notebook = notebook
         self.provenance = {"notebook": notebook, "profile": profile, **provenance}
         self.recorded = Results((NOTEBOOKS / replay).resolve()) if replay else None
-        self.lacking: set[str] = (
-            set()
-        )  # kinds that a replay was asked for, and that its folder has not
+        # kinds that a replay was asked for, and that its folder has not
+        self.lacking: set[str] = set()
         if self.recorded:
             begun = read_document(self.recorded.folder / "run.json")["started"]
             print(

@@ -19,13 +19,14 @@ from blipkit.report.verdict import is_rehearsal, render, write_verdict
 from blipkit.statistics import wilson
 
 FIGURES = "figure:not(.detail):has(> img[src^='data:image/svg'])"  # those at the head of the report
+# records of 05 that the summary is made of
 MONEY = (
     "points",
     "fleet",
     "savings",
     "baselines",
     "payback",
-)  # records of 05 that the summary is made of
+)
 SIGNS = {"PASS": "✓", "WARN": "!", "FAIL": "✗", "INVALID": "?", "NOT-RUN": "–"}
 
 

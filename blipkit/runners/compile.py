@@ -212,9 +212,8 @@ def compile_jobs(components: Components, jobs: list) -> None:
         component, bucket, arm = components[name], Bucket(**sizes), parse_arm(text)
         chosen = get_runner(arm)
         if hasattr(chosen, "compile"):
-            print(
-                f"compiling {name} for {arm}, bucket {bucket}", flush=True
-            )  # the last line names a crash
+            # the last line names a crash
+            print(f"compiling {name} for {arm}, bucket {bucket}", flush=True)
         about = describe(component, arm, bucket, compiler_flags)
         with refused_by_name(component, arm):
             compiler = getattr(chosen, "compile", compile_nothing)

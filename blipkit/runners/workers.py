@@ -136,9 +136,8 @@ class Apart:
             return load_artifact(artifact, component)
         check_weights(artifact, component)
         get_runner(artifact.arm).check_loadable(artifact.manifest)
-        check_host_memory(
-            f"loading {artifact.component}", 2 * artifact.manifest["bytes"] / 2**30
-        )  # as file, as model
+        # as file, as model
+        check_host_memory(f"loading {artifact.component}", 2 * artifact.manifest["bytes"] / 2**30)
         if self._worker is None:
             self._watch = self._stack.enter_context(Watch())
             only = {"NEURON_RT_VISIBLE_CORES": str(neuron.visible_cores(1)[0])}

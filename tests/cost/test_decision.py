@@ -16,11 +16,12 @@ PRICES = {
     "incumbent": [find_price(TABLE, name, "us-east-1") for name in ("g5.xlarge", "g6.xlarge")],
 }
 PARITY, LOAD = ("decisions is NOT-RUN", "03_parity"), ("latency target is FAIL", "04_concurrency")
+# answers/s that make Inf2 cheaper, dearer, as dear
 FASTER, SLOWER, ALIKE = (
     900.0,
     100.0,
     300.0 * 0.7582 / 1.006,
-)  # answers/s that make Inf2 cheaper, dearer, as dear
+)
 
 
 def decide(found, first_run=1.0, again=0.25):
@@ -112,9 +113,8 @@ def test_an_interval_that_holds_zero_says_how_much_longer():
     """Costs 4 % apart with 10 % to either side on both: some 25 times the load, at the best setting alone, on each machine."""
     decision = decide([system("neuron", ALIKE * 1.04, 0.1), system("cuda", wide=0.1)])
     ours, theirs = decision["missing"]
-    times = (1 / 0.9 / 1.04 - 1 / 1.04 + 1 - 1 / 1.1) / (
-        1 - 1 / 1.04
-    )  # how far both reach, over how far they are apart
+    # how far both reach, over how far they are apart
+    times = (1 / 0.9 / 1.04 - 1 / 1.04 + 1 - 1 / 1.1) / (1 - 1 / 1.04)
     assert ours["hours"] == pytest.approx((times**2 - 1) * 10 / 3600, rel=1e-6) == theirs["hours"]
     assert [one["usd"] for one in (ours, theirs)] == pytest.approx(
         [usd * ours["hours"] for usd in (0.7582, 1.006)]

@@ -201,9 +201,8 @@ def test_pairs_count_who_alone_is_right():
     ) == (30, 10, 1, 9)
     assert found["mcnemar_p"] == pytest.approx(2 * 11 / 2**10)
     assert (found["rate_low"], found["rate_high"]) == wilson(10, 30)
-    assert (
-        between(rows_of(0, 3, 1.0), rows_of(1, 3, 1.0))["mcnemar_p"] is None
-    )  # nobody labelled these
+    # nobody labelled these
+    assert between(rows_of(0, 3, 1.0), rows_of(1, 3, 1.0))["mcnemar_p"] is None
 
 
 def test_pairs_are_of_the_same_answers():

@@ -54,10 +54,11 @@ KINDS = {
     "pairs": {"arm", "against", "differ", "mcnemar_p"},
     "labels": {"arm", "accuracy", "calibration_error"},
 }
+# nothing on a Neuron device here, no incumbent from elsewhere
 EMPTY = (
     "parity_executions",
     "incumbent",
-)  # nothing on a Neuron device here, no incumbent from elsewhere
+)
 
 
 @pytest.fixture(scope="module")

@@ -80,9 +80,8 @@ def test_a_bundle_says_whose_answers_it_holds(bundle, said):
         "without frames; asking eager bfloat16 about 12" in line
         and not (bundle.folder / "frames").exists()
     )
-    assert (bundle.folder / TENSORS).stat().st_size == pytest.approx(
-        size, abs=6e4
-    )  # said to 0.1 MB; names besides
+    # said to 0.1 MB; names besides
+    assert (bundle.folder / TENSORS).stat().st_size == pytest.approx(size, abs=6e4)
 
 
 def test_answers_are_found_by_the_picture(bundle):

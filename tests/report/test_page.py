@@ -131,21 +131,14 @@ def test_a_replayed_report_says_so_at_its_head(replayed):
     assert "Recorded on A machine far away, 20" in head and "which measured nothing" in head
 
 
-def test_frames_of_a_users_folder_stay_out_unless_shared(tmp_path):
+def test_frames_of_a_users_folder_stay_out_unless_shared(tmp_path, monkeypatch):
     """The executed notebook keeps its pictures; the report shows them only with share_frames."""
     from PIL import Image
 
     displayed = []
-    import blipkit.figures
-
-    original, blipkit.display.figures._display = (
-        blipkit.display.figures._display,
-        lambda markup, text: displayed.append(markup),
-    )
-    try:
-        show_frames([Image.new("RGB", (4, 4))], ["at home"])
-    finally:
-        blipkit.display.figures._display = original
+    keep = "blipkit.display.figures.display_html"
+    monkeypatch.setattr(keep, lambda markup, text: displayed.append(markup))
+    show_frames([Image.new("RGB", (4, 4))], ["at home"])
     notebook = nbformat.v4.new_notebook()
     shown = nbformat.v4.new_output("display_data", data={"text/html": displayed[0]})
     notebook.cells = [nbformat.v4.new_code_cell("show", outputs=[shown])]

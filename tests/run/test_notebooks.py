@@ -104,9 +104,8 @@ def test_what_a_run_leaves(smoke):
         "concurrency",
         "cost",
     } <= kinds
-    assert (
-        len(list((smoke / "samples/requests").glob("*.parquet"))) == 5
-    )  # two of overhead, two settings, one limited
+    # two of overhead, two settings, one limited
+    assert len(list((smoke / "samples/requests").glob("*.parquet"))) == 5
     assert not (smoke / ".stage").exists() and not (smoke / "run.pid").exists()
 
 

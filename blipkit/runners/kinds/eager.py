@@ -9,9 +9,8 @@ AUTOCAST = {
     "autocast bfloat16": Format("bfloat16", 4, "eager autocast bfloat16"),
     "autocast float16": Format("float16", 4, "eager autocast float16"),
 }
-SPEC = RunnerSpec(
-    {**TORCH_FORMATS, **AUTOCAST}, ANY, half_on_cpu=True
-)  # slow there, but it shows what the format does
+# slow there, but it shows what the format does
+SPEC = RunnerSpec({**TORCH_FORMATS, **AUTOCAST}, ANY, half_on_cpu=True)
 
 
 def load(path, manifest, module):

@@ -92,9 +92,8 @@ def load(path: Path, manifest, module):
     import torch
     import torch_neuronx  # noqa: F401  (registers the classes that the file holds)
 
-    traced = torch.jit.load(
-        path
-    )  # onto the core of `on_core`, else the least used of those that the process sees
+    # onto the core of `on_core`, else the least used of those that the process sees
+    traced = torch.jit.load(path)
 
     @torch.inference_mode()
     def run(*inputs):
@@ -125,9 +124,8 @@ def on_core(core: int):
     """A context in which what is loaded goes to one core, counted among those that the process sees."""
     import torch_neuronx
 
-    found = getattr(
-        torch_neuronx, "neuron_cores_context", None
-    )  # since SDK 2.25; before that, experimental
+    # since SDK 2.25; before that, experimental
+    found = getattr(torch_neuronx, "neuron_cores_context", None)
     return (found or torch_neuronx.experimental.neuron_cores_context)(start_nc=core, nc_count=1)
 
 

@@ -21,9 +21,8 @@ import torch
 
 from blipkit.errors import BadInput
 
-warnings.filterwarnings(
-    "ignore", message=r".*treespec, LeafSpec", category=FutureWarning
-)  # torch.export's own
+# torch.export's own
+warnings.filterwarnings("ignore", message=r".*treespec, LeafSpec", category=FutureWarning)
 
 aten = torch.ops.aten
 OF_TWO = (aten.bmm, aten.convolution, aten.dot, aten.linear, aten.matmul, aten.mm, aten.mv)
@@ -43,9 +42,8 @@ def to_fp16(x: torch.Tensor) -> torch.Tensor:
 
 def to_tf32(x: torch.Tensor) -> torch.Tensor:
     """Round to 11 significant bits, with float32's exponents: its last 13 bits go, ties to even."""
-    bits = torch.view_copy(
-        x, torch.int32
-    )  # torch.jit.trace cannot do x.view(torch.int32), 2.9 to 2.13
+    # torch.jit.trace cannot do x.view(torch.int32), 2.9 to 2.13
+    bits = torch.view_copy(x, torch.int32)
     rounded = (
         bits + 0x0FFF + ((bits >> 13) & 1)
     ) & ~0x1FFF  # a carry into the exponent is right, up to infinity

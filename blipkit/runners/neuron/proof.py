@@ -208,9 +208,8 @@ def execution_gate(name: str, rows: Sequence[dict]) -> Gate:
         sum(row["sent"] for row in rows),
         [_judge(row) for row in rows] or [("INVALID", "nothing was sent")],
     )
-    status, reason = min(
-        judged, key=lambda one: (WORST_FIRST.index(one[0]), not one[1])
-    )  # weaker proof before proof
+    # weaker proof before proof
+    status, reason = min(judged, key=lambda one: (WORST_FIRST.index(one[0]), not one[1]))
     totals = {who: sum(row[key] or 0 for row in rows) for who, key in WITNESSES.items()}
     if not reason:
         told = ", ".join(f"{who} counted {count}" for who, count in totals.items() if count)

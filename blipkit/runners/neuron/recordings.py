@@ -21,11 +21,12 @@ from blipkit.runners.neuron.options import NEURONX_CC
 ERROR_LIMIT = (
     1e-5  # relative L2 error of a float32 program; rounding in another order gives some 1e-7
 )
+# how many places at the end of each mask are padding, in the three sets of inputs
 PADDED = (
     0,
     2,
     1,
-)  # how many places at the end of each mask are padding, in the three sets of inputs
+)
 
 # What stands in the way. status: FAIL where it does not compile or computes something else, WARN where it may be coarse;
 # where: file:line of the model and its text
@@ -99,9 +100,8 @@ class Recording:
         from torch_xla import _XLAC
 
         moved = [tensor.to("xla") for tensor in inputs]
-        _XLAC._set_allow_execution(
-            False
-        )  # whoever asks for a value while recording is stopped there
+        # whoever asks for a value while recording is stopped there
+        _XLAC._set_allow_execution(False)
         try:
             self.output = module(*moved)
         finally:
@@ -193,9 +193,8 @@ def find_named(hlo: str) -> list[Finding]:
 def bare(hlo: str) -> str:
     """HLO without what may differ from recording to recording: where it comes from, and numbers of instructions."""
     hlo = re.sub(r", metadata=\{.*?\}", "", hlo)
-    return re.sub(
-        r"(\w*[A-Za-z][\w-]*)\.\d+", r"\1", hlo
-    )  # reshape.12, but not the 0.5 of a constant
+    # reshape.12, but not the 0.5 of a constant
+    return re.sub(r"(\w*[A-Za-z][\w-]*)\.\d+", r"\1", hlo)
 
 
 def _stopped(error: Exception) -> Finding:

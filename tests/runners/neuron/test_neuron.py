@@ -76,26 +76,18 @@ def test_the_runner_keeps_the_contract_on_a_device(small, inf2, tmp_path):
     before = neuron.executed()["sent"]
     contract(neuron, small, tmp_path)
     counts = [int(p.read_text()) for p in sorted(inf2.glob("sys/**/inference_count/total"))]
-    assert (
-        counts == [0, 3] and neuron.executed()["sent"] - before == 6
-    )  # three of them refused for their dtype
+    # three of them refused for their dtype
+    assert counts == [0, 3] and neuron.executed()["sent"] - before == 6
 
 
+# as the runner passes its module and its inputs to torch_neuronx.trace
+CALL = "copy.deepcopy(module),\n            inputs,\n            "
 MISTAKES = {
     "another keyword": ("compiler_workdir=str(work)", "workdir=str(work)"),
-    "options by position": (
-        "copy.deepcopy(module), inputs, compiler_workdir=str(work),",
-        "copy.deepcopy(module), inputs, {}, str(work),",
-    ),
-    "inputs in a list": ("copy.deepcopy(module), inputs,", "copy.deepcopy(module), list(inputs),"),
-    "inputs in a dict": (
-        "copy.deepcopy(module), inputs,",
-        "copy.deepcopy(module), dict(enumerate(inputs)),",
-    ),
-    "64-bit inputs": (
-        "copy.deepcopy(module), inputs,",
-        "copy.deepcopy(module), tuple(x.double() for x in inputs),",
-    ),
+    "options by position": (f"{CALL}compiler_workdir=str(work),", f"{CALL}{{}}, str(work),"),
+    "inputs in a list": (CALL, CALL.replace("inputs", "list(inputs)")),
+    "inputs in a dict": (CALL, CALL.replace("inputs", "dict(enumerate(inputs))")),
+    "64-bit inputs": (CALL, CALL.replace("inputs", "tuple(x.double() for x in inputs)")),
     "a misspelt cast": (
         '"--auto-cast", mode,',
         '"--auto-cast", mode.replace("matmult", "matmul"),',
@@ -104,11 +96,8 @@ MISTAKES = {
     "no target": ('"--target", TARGET, ', ""),
     "the device forgotten": ("{} if host.describe()", "{} if True or host.describe()"),
     "the override forgotten": ('{"NEURON_PLATFORM_TARGET_OVERRIDE": TARGET}', "{}"),
-    "a module in training": (
-        "copy.deepcopy(module), inputs,",
-        "copy.deepcopy(module).train(), inputs,",
-    ),
-    "loaded to a device": ("torch.jit.load(path)", 'torch.jit.load(path, map_location="cpu")'),
+    "a module in training": (CALL, CALL.replace("(module)", "(module).train()")),
+    "loaded to a device": ("jit.load(path)", 'jit.load(path, map_location="cpu")'),
     "a core that is not there": ("start_nc=core", "start_nc=core + 1"),
     "two cores for one": ("nc_count=1", "nc_count=2"),
     "a placement that is nowhere": ("experimental.neuron_cores_context", "core_context"),

@@ -124,13 +124,11 @@ def test_a_product_by_hand():
     }
     for cast, (a, weight, bias) in exact.items():
         found = emulate(export(layer, (x,)), f"matmult {cast}")(x)
-        assert torch.equal(
-            found, torch.nn.functional.linear(a, weight, layer.bias)
-        )  # the same float32 kernel
+        # the same float32 kernel
+        assert torch.equal(found, torch.nn.functional.linear(a, weight, layer.bias))
         wide = a.double() @ weight.double().T + layer.bias
-        bound = (
-            25 * 2.0**-24 * (a.double().abs() @ weight.double().abs().T + layer.bias.abs())
-        )  # 25 float32 additions
+        # 25 float32 additions
+        bound = 25 * 2.0**-24 * (a.double().abs() @ weight.double().abs().T + layer.bias.abs())
         assert ((found - wide).abs() <= bound).all() and ((layer(x) - wide).abs() > bound).any()
         everything = emulate(export(layer, (x,)), f"all {cast}")(x)
         assert torch.equal(
@@ -269,9 +267,10 @@ class Hiding(torch.nn.Module):
 )  # fmt: skip
 def test_a_component_that_cannot_be_emulated_is_named(small, tmp_path, module, message):
     """A branch on values, and a product that torch leaves inside another operation, are refused with what to do."""
+    # a digest cache of its own
     components = Components(
         [Component("image_encoder", module, dataclasses.replace(small, _digests={}))]
-    )  # a digest cache of its own
+    )
     sizes = {"frames": 1, "questions": 1, "tokens": 6, "candidates": 2, "answer_tokens": 3}
     with pytest.raises(BadInput, match=message):
         compile_jobs(
