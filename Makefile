@@ -53,8 +53,7 @@ test-browser: setup ## report and explorers in a real Chromium, workflows by act
 	$(BIN)/python -m pytest -m '' tests/test_browser.py tests/test_workflows.py
 
 test-neuron-stack: neuron-stack ## record components and planted faults with torch-xla; what Neuron runs on, on its torch
-	$(STACK)/bin/python -m pytest tests/test_recordings.py tests/test_neuron.py \
-	  tests/test_components.py tests/test_neuron_emulated.py tests/test_lowering.py
+	$(STACK)/bin/python -m pytest tests/runners/neuron tests/model/test_components.py
 
 lint: setup ## formatting, lint, and the size of the package for information
 	$(BIN)/ruff format --check .

@@ -150,6 +150,8 @@ def open_study(stem: str, namespace: dict[str, Any]) -> Study:
     if section not in WITHOUT_CHECKPOINT:
         checkpoint = load_checkpoint(_from_notebooks(common.checkpoint))
         provenance = {"seed": common.seed, "threads": common.threads, **checkpoint.provenance()}
+        if replay:
+            provenance.update(_pixels_of((NOTEBOOKS / replay).resolve()))
     out = Results(results, stem, profile.name, replay, **provenance)
     return Study(stem, common, knobs, out, replay, checkpoint, profile)
 
@@ -206,6 +208,17 @@ def _profile(results: str, name: str) -> Profile:
         for section, keys in stated["keys"].items()
     }
     return Profile(name, sections, stated["settings"])
+
+
+def _pixels_of(folder: Path) -> dict[str, str]:
+    """Which pixels the recorded machine showed the model, and what made them: they are not this machine's."""
+    first = Results(folder).rows("environment")[:1]
+    return {
+        name: row[name]
+        for row in first
+        for name in ("pixel_digest", "image_backend")
+        if name in row
+    }
 
 
 def _from_notebooks(checkpoint: str) -> str:

@@ -29,6 +29,17 @@ def spent(run: dict) -> tuple[float, float]:
     return sum(one["seconds"] for one in own), max(one["peak_memory_gib"] for one in own)
 
 
+def on_a_gpu() -> tuple[str, str]:
+    """The last line of the table: the same model on the GPU that published `gpu-tiny`, in half precision, compiled."""
+    (folder,) = PUBLISHED.glob("*/gpu-tiny")
+    arm = "torchscript float16 cuda"
+    name = json.loads((folder / "environment.json").read_text())["name"].partition(",")[0]
+    gates = {g["gate"]: g for g in json.loads((folder / "verdict.json").read_text())["gates"]}
+    error = number(gates[f"parity {arm} image_encoder"]["measured"])
+    flips = gates[f"decisions {arm}"]["reason"].split("; ")[1]
+    return f"on an {name}: `{arm}`", f"relative error {error} after the image encoder, {flips}"
+
+
 def figures() -> str:
     """The table of the first screen, from the records of the machine that published the profile `tiny`."""
     (tiny,) = PUBLISHED.glob("*/tiny")
@@ -91,6 +102,7 @@ def figures() -> str:
             f"{one['p50_us']:.0f} µs with one client (a bare echo: {echo['echo_us']:.0f} µs); {eight['requests_per_s']:.0f} requests/s with eight, {eight['cpu_us']:.0f} µs of CPU each",
         ),
     ]
+    lines.append(on_a_gpu())
     table = "".join(f"| {what} | {seen} |\n" for what, seen in lines)
     return f"| what | seen on {about['name']} |\n|---|---|\n{table}"
 

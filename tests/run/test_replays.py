@@ -12,7 +12,8 @@ from blipkit.paths import PUBLISHED, ROOT
 from blipkit.records.results import Results
 
 TODAY = {"price age", "platform_support"}  # what they measure is the age of something
-ADDED = {"machine", "versions", "replayed_on", "seed", "threads", "evidence"}
+# the name of a profile that is read from a results folder is the folder's
+ADDED = {"machine", "versions", "replayed_on", "seed", "threads", "evidence", "profile"}
 
 
 def replay(recorded: Path, folder: Path) -> None:
@@ -49,7 +50,7 @@ def statuses(results: Results) -> dict[str, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recorded", [*folders("tiny"), *folders("inf2-dry")])
+@pytest.mark.parametrize("recorded", [*folders("tiny"), *folders("inf2-dry"), *folders("gpu-tiny")])
 def test_a_published_run_is_replayed_with_its_gates_and_figures(recorded, tmp_path):
     """Every chapter ends as it did; gates, statuses and records are those recorded, marked so."""
     replay(recorded, tmp_path / "new")
