@@ -3,7 +3,7 @@
 Each is a file of `kinds/` that says all about itself, as `spec` has it; an `Arm` is a runner with
 its number format. `trace` compiles into artifacts, `assemble` puts them into a pipeline, `plug_in`
 into transformers' own class; what holds a NeuronCore runs in a process of its own, `workers`.
-`compiling`, `formats` and `plugged` are what 02 asks; `neuron/` has what is Inferentia2's alone.
+`compiled`, `formats` and `plugged` are what 02 asks; `neuron/` has what is Inferentia2's alone.
 """
 
 import lazy_loader
@@ -22,7 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "artifacts": ["Artifact", "Artifacts"],
         "assemble": ["load_artifact", "plug_in"],
         "compile": ["NotCompiled", "trace", "trace_arms"],
-        "compiling": ["compile_again", "compile_arms", "forecast_compiles"],
+        "compiled": ["compile_again", "compile_arms", "forecast_compiles"],
         "formats": ["write_numbers"],
         "plugged": ["ask_plugged_in"],
         "spec": ["Format", "RunnerSpec", "runner_names", "spec_of"],

@@ -11,7 +11,7 @@ from blipkit.records.gates import Gate, judge, not_recorded, not_run
 from blipkit.runners.arms import evidence_of, parse_arm
 from blipkit.runners.assemble import plug_in
 from blipkit.runners.compile import trace_arms
-from blipkit.runners.compiling import EVERY_PIECE, Compiled
+from blipkit.runners.compiled import EVERY_PIECE, Compiled
 from blipkit.runners.workers import Apart
 from blipkit.study import Study
 

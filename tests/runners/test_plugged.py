@@ -4,7 +4,7 @@ from studies import displayed, recorded, statuses, study_of
 from blipkit.errors import NotMeasured
 from blipkit.frames.frames import drawn_frames
 from blipkit.runners import plugged
-from blipkit.runners.compiling import Compiled
+from blipkit.runners.compiled import Compiled
 from blipkit.runners.plugged import PluggedIn, ask_plugged_in, first_float32
 
 FINE = Compiled([])

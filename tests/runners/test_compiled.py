@@ -3,11 +3,10 @@ from dataclasses import asdict
 import pytest
 from studies import displayed, recorded, statuses, study_of
 
-from blipkit.runners import compiling
 from blipkit.runners.arms import parse_arm
 from blipkit.runners.artifacts import Artifacts
 from blipkit.runners.compile import NotCompiled, plan
-from blipkit.runners.compiling import (
+from blipkit.runners.compiled import (
     Compiled,
     SecondCall,
     compile_again,
@@ -111,7 +110,7 @@ def failing(small, tmp_path, monkeypatch):
             [dict(row) for row in rows], [Artifacts(map(Made, ("image_encoder", "text_decoder")))]
         )
 
-    monkeypatch.setattr(compiling, "trace_arms", trace_arms)
+    monkeypatch.setattr("blipkit.runners.compiled.trace_arms", trace_arms)
     return study, asked
 
 
@@ -184,7 +183,7 @@ def test_the_forecast_counts_what_neuronx_cc_has_to_compile(small, tmp_path, mon
         ("text_encoder", 2, Arm("a", "b")): tmp_path / "one",
         ("text_decoder", 1, Arm("a", "b")): tmp_path / "two",
     }
-    monkeypatch.setattr(compiling, "plan", lambda *_: planned)
+    monkeypatch.setattr("blipkit.runners.compiled.plan", lambda *_: planned)
     weights = sum(study.components[name].weights for name in NAMES[1:])
     found = forecast_compiles(study, usd_per_hour=2.0).found
     assert found.compiles == 2 and found.minutes == pytest.approx(weights * 210 / 304e6 / 60)
