@@ -97,7 +97,7 @@ class Study:
                 rows.append(
                     {
                         "knob": f"{section.name}.{one.name}",
-                        "value": value if isinstance(value, str) else json.dumps(value),
+                        "value": value if isinstance(value, str) and value else json.dumps(value),
                         "unit": one.metadata["unit"],
                         "meaning": one.metadata["meaning"],
                         "from": self.profile.origin(section.name, one.name, value),

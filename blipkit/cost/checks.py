@@ -1,4 +1,4 @@
-"""What refuses knobs of 05_cost before anything runs: values that cannot be, here or together."""
+"""What refuses the knobs of 05_cost before anything runs, where it takes more than one value to see it."""
 
 from blipkit.cost.dollars import ONE_OFF
 from blipkit.cost.knobs import Cost

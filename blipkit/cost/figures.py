@@ -67,7 +67,8 @@ def draw_costs(systems: Sequence[dict]) -> None:
     ax.invert_yaxis()
     said = []
     for row in systems:
-        said.append(f"{row['arm']} on {row['machine']}: {row['usd_per_million']:.3g} USD")
+        note = "" if row["weighed"] else ", published"
+        said.append(f"{row['arm']} on {row['machine']}{note}: {row['usd_per_million']:.3g} USD")
     columns = ("machine", "arm", "usd_per_million", "usd_per_million_low", "usd_per_million_high")
     show(figure, "; ".join(said), [{name: row[name] for name in columns} for row in systems])
 

@@ -1,7 +1,4 @@
-"""What refuses knobs of 04_concurrency before anything runs.
-
-Values that alone are right and cannot be, on this machine or together.
-"""
+"""What refuses the knobs of 04_concurrency before anything runs, where it takes more than one value to see it."""
 
 import math
 from collections.abc import Sequence

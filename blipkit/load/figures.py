@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pandas
+from matplotlib.ticker import LogFormatter
 
 from blipkit.display.figures import COLOURS, MARKERS, axes, show
 from blipkit.load.setting import name_of
@@ -142,8 +143,9 @@ def draw_curve(
         point = [best["answers_per_s"]], [best["latency_high_ms"]]
         ax.plot(*point, "o", mfc="none", ms=16, color=LINE, label="run here")
     ax.set_yscale("log")
-    ax.yaxis.set_major_formatter("{x:g}")
-    ax.yaxis.set_minor_formatter("{x:g}")
+    # between decades only where there is room for it
+    ax.yaxis.set_major_formatter(LogFormatter())
+    ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
     ax.legend()
     kept = cells[["setting", "saturated", "answers_per_s", "latency_high_ms", "state"]]
     show(figure, f"{told}. Numbers at the points: clients; *: saturated", kept)

@@ -143,4 +143,7 @@ def admission_gate(row: dict | None, limit_ms: float, shared: bool) -> Gate:
     reason = f"{refused}; p{row['percentile']:g} of those admitted, ms"
     advice = "lower the limit, or take the next smaller setting"
     high_ms = row["latency_high_ms"]
+    if row["state"] == INVALID:
+        status = "WARN" if shared else INVALID
+        return Gate(name, "timing", status, None, limit_ms, reason=row["reason"], next=LONGER)
     return judge(name, "timing", high_ms, limit_ms, shared=shared, reason=reason, next=advice)

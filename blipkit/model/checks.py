@@ -1,4 +1,4 @@
-"""What refuses knobs of 01_components before anything runs: values that alone are right and cannot be, here or together."""
+"""What refuses the knobs of 01_components before anything runs, where it takes more than one value to see it."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Refuses knobs of 03_parity before anything runs: right alone, and wrong here or together."""
+"""What refuses the knobs of 03_parity before anything runs, where it takes more than one value to see it."""
 
 import math
 from collections.abc import Sequence

@@ -120,7 +120,8 @@ def show_margins(arms: Sequence[str], judged: "pandas.DataFrame") -> None:
     ax.set_xscale("log")
     figure.legend(loc="outside lower center", ncols=2, fontsize="small")
     said = [
-        f"{arm} moved margins by up to {moved[arm].max():.2g} nats, {len(turned[arm])} flips"
+        f"{arm} moved margins by up to {judged[judged.arm == arm].moved.max():.2g} nats, "
+        f"{len(turned[arm])} flips"
         for arm in arms
     ]
     rows = [quantiles("reference margin", margins)]

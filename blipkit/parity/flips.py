@@ -154,7 +154,7 @@ class Flips:
             captions = [self._frame_caption(name) for name in names]
         seen = [pictures[name].image if name in pictures else None for name in names]
         show_frames(seen, captions)
-        print(f"flipped in some arm: {len(self.flipped)}, shown: {len(shown)}")
+        print(f"answers that flipped in some arm: {len(self.flipped)}; frames shown: {len(shown)}")
 
     def _flip_caption(self, key: tuple[str, str]) -> str:
         row, (_, question) = self.flipped[key], key

@@ -222,7 +222,7 @@ def capture(
         size += sum(3 * frame.image.width * frame.image.height for frame in pictures)
         kept = "with" if with_frames else "without"
         print(
-            f"{folder}: about {size / 1e6:.1f} MB, {kept} frames; asking {arm} about {len(frames)}"
+            f"{folder}: about {size / 1e6:.1f} MB, {kept} frames; asking {arm} about {len(frames)} frames"
         )
         answers = engine.answers(frames, {arm: len(frames)})[arm]
     about = {

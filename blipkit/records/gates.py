@@ -62,9 +62,12 @@ def worst(gates: Iterable[Gate]) -> Status:
 def raise_for(gates: list[Gate]) -> None:
     """Raise GateFailed, naming each gate that is FAIL or INVALID."""
     bad = [g for g in gates if g.status in ("FAIL", "INVALID")]
-    said = [
-        f"{g.gate}: {g.status}, measured {g.measured}, limit {g.limit}. {g.reason} {g.next}".strip()
-        for g in bad
-    ]
-    if said:
-        raise GateFailed("\n".join(said))
+    if bad:
+        raise GateFailed("\n".join(map(_in_words, bad)))
+
+
+def _in_words(gate: Gate) -> str:
+    """One line: what it saw, against what, why, and what to do."""
+    why = "; ".join(filter(None, [gate.reason, gate.next]))
+    head = f"{gate.gate}: {gate.status}, measured {gate.measured}, limit {gate.limit}"
+    return f"{head}. {why}" if why else head

@@ -26,8 +26,18 @@ def make_verdict(folder: Path, beside: Sequence[Path] = ()) -> dict:
         "status": worst(gates),
         "not_run": sum(gate.status == "NOT-RUN" for gate in gates),
         "decision": decision_of(folder, gates, beside),
+        "recorded": _recorded(folder, run),
         "gates": [vars(gate) for gate in gates],
     }
+
+
+def _recorded(folder: Path, run: dict) -> str:
+    """Of a replay: where and when its figures were measured; "" for a run of this machine."""
+    if "recorded" not in run:
+        return ""
+    machine = read_document(folder / "environment.json")
+    here = f"replayed on {machine['replayed_on']}, which measured nothing"
+    return f"Recorded on {machine['name']}, {run['recorded']}; {here}."
 
 
 def _stopped(run: dict) -> list[Gate]:

@@ -1,8 +1,13 @@
-"""Chapters to step through by hand: copies, so that nothing done in them changes the checkout or what a profile means."""
+"""Chapters to step through by hand: copies with a results folder of their own, in which nothing of a run is lost.
+
+What is done in them changes neither the checkout, nor what a profile means, nor the results of a run.
+"""
 
 import ast
 import hashlib
 import json
+import os
+import shutil
 from pathlib import Path
 
 from blipkit.paths import NOTEBOOKS, ROOT
@@ -15,10 +20,13 @@ WRITTEN = ".written.json"  # digest of each copy as it was made, by which one is
 def copy_chapters(profile: Profile, folder: Path | None = None) -> tuple[Path, list[str]]:
     """Copy every chapter into results/lab/PROFILE, its parameters cell as the profile has them.
 
-    A copy that somebody has changed, or run, is kept as it is. Returns the folder, and the names of those kept.
+    The folder is the copies' results folder, too: it begins with the records of the profile's last run, so that any chapter
+    can be opened first, and shares its artifacts. A copy that somebody has changed, or run, is kept as it is. Returns the
+    folder, and the names of those kept.
     """
     folder = folder or ROOT / "results" / "lab" / profile.name
     folder.mkdir(parents=True, exist_ok=True)
+    _begin_with(ROOT / "results" / profile.name, folder)
     listing = folder / WRITTEN
     written = json.loads(listing.read_text()) if listing.is_file() else {}
     kept = []
@@ -27,19 +35,31 @@ def copy_chapters(profile: Profile, folder: Path | None = None) -> tuple[Path, l
         if copy.is_file() and written.get(stem) != _digest(copy.read_text(encoding="utf-8")):
             kept.append(copy.name)
             continue
-        text = filled_in(stem, profile)
+        text = filled_in(stem, profile, folder)
         copy.write_text(text, encoding="utf-8")
         written[stem] = _digest(text)
     listing.write_text(json.dumps(written, indent=2) + "\n")
     return folder, kept
 
 
-def filled_in(stem: str, profile: Profile) -> str:
-    """A chapter's file, with the knobs of its parameters cell as a run of the profile would set them."""
+def _begin_with(run: Path, folder: Path) -> None:
+    """What the profile's last run left, where nothing was done here before; compiled components are shared."""
+    for name in ("records", "samples"):
+        if (run / name).is_dir() and not (folder / name).exists():
+            shutil.copytree(run / name, folder / name)
+    (run / "artifacts").mkdir(parents=True, exist_ok=True)
+    if not (folder / "artifacts").exists():
+        (folder / "artifacts").symlink_to(os.path.relpath(run / "artifacts", folder))
+
+
+def filled_in(stem: str, profile: Profile, folder: Path) -> str:
+    """A chapter's file, with the knobs of its parameters cell as a run of the profile into a folder would set them."""
     import nbformat
 
     notebook = nbformat.read(NOTEBOOKS / f"{stem}.ipynb", as_version=4)
-    values = profile.parameters(stem, f"../results/{profile.name}") | {"profile": profile.source}
+    values = profile.parameters(stem, os.path.relpath(folder, NOTEBOOKS)) | {
+        "profile": profile.source
+    }
     for cell in notebook.cells:
         if "parameters" in cell.metadata.get("tags", []):
             cell.source = _with_values(cell.source, values)

@@ -63,7 +63,7 @@ def parse_arm(text: str) -> Arm:
         raise BadInput(f"arm {text!r}: {takes}; saw {arm.dtype!r} on {device!r}")
     if str(arm) != text:
         raise BadInput(f"arm {text!r}: write it as '{arm}', as every record will name it")
-    if (arm.dtype, arm.device) == ("float16", "cpu") and not arm.spec.half_on_cpu:
+    if _is_too_slow(arm):
         raise BadInput(
             f"arm {text!r}: float16 runs on an NVIDIA GPU: '{text} cuda'; on a CPU take float32 or bfloat16"
         )
@@ -71,13 +71,17 @@ def parse_arm(text: str) -> Arm:
 
 
 def all_arms() -> list[Arm]:
-    """Every runner in every format on every device that it takes."""
-    return [
-        Arm(runner, dtype, device)
-        for runner in runner_names()
-        for device in spec_of(runner).devices
-        for dtype in spec_of(runner).formats
-    ]
+    """Every arm that a profile may name: each runner in its formats, on the devices that take them."""
+    arms = []
+    for runner in runner_names():
+        for device in spec_of(runner).devices:
+            arms += [Arm(runner, dtype, device) for dtype in spec_of(runner).formats]
+    return [arm for arm in arms if not _is_too_slow(arm)]
+
+
+def _is_too_slow(arm: Arm) -> bool:
+    """A CPU has no arithmetic for float16: only a runner that shows what the format does takes it there."""
+    return (arm.dtype, arm.device) == ("float16", "cpu") and not arm.spec.half_on_cpu
 
 
 def check_machine(arm: Arm) -> None:

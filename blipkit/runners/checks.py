@@ -1,4 +1,4 @@
-"""What refuses knobs of 02_trace before anything runs: values that alone are right and cannot be, here or together."""
+"""What refuses the knobs of 02_trace before anything runs, where it takes more than one value to see it."""
 
 import shutil
 from collections.abc import Sequence

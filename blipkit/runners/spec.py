@@ -51,7 +51,8 @@ class RunnerSpec:
 
     emulated: it imitates a device's numbers and nothing of its times, so it is never put under load. holds_core: what it
     loads keeps a NeuronCore until the process ends, so it is loaded in a child. needs: refuses, by BadInput, a machine
-    that lacks what an arm (its text) takes. code: modules beside the runner's own that decide what is compiled. half_on_cpu:
+    that lacks what an arm (its text) takes. code: modules beside the runner's own
+    that decide what is compiled, such as another runner's whose compile it calls. half_on_cpu:
     float16 is let through on a CPU, though it is slow there.
     """
 

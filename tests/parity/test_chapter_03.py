@@ -226,4 +226,6 @@ def test_flips_are_shown_with_their_frames(recorded, capsys):
     fresh.flip_table()
     said = capsys.readouterr().out
     row["flipped"], row["candidate"] = False, row["reference"]
-    assert f"{ARMS[1]}: never by" in said and "eager float32: " in said and "shown: 1" in said
+    assert (
+        f"{ARMS[1]}: never by" in said and "eager float32: " in said and "frames shown: 1" in said
+    )

@@ -40,7 +40,7 @@ def test_what_was_said_comes_through_in_xml(tmp_path):
     ).get("message")
     one_line = error.replace("\n", " ")
     assert (
-        f"| 03_parity | FAIL | - | - | stopped: {one_line} |"
+        f"| 03_parity | FAIL | - | - | measured | stopped: {one_line} |"
         in (tmp_path / "verdict.md").read_text()
     )
 

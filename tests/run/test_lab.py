@@ -1,6 +1,7 @@
 """Stepping through chapters by hand: copies with a profile's knobs, and nothing that was done in them is lost."""
 
 import ast
+import os
 
 import nbformat
 import pytest
@@ -20,16 +21,21 @@ def parameters(path) -> dict:
     return {node.target.id: ast.literal_eval(node.value) for node in ast.parse(source).body}
 
 
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A checkout's results of its own: the real ones are left alone."""
+    monkeypatch.setattr("blipkit.run.lab.ROOT", tmp_path)
+
+
 @pytest.mark.parametrize("name", ["tiny", "inf2"])
-def test_a_copy_has_the_knobs_of_its_profile(tmp_path, name):
+def test_a_copy_has_the_knobs_of_its_profile(tmp_path, elsewhere, name):
     """What a run would set stands in the copy's own cell; all else is the chapter."""
     profile = load_profile(name)
-    folder, kept = copy_chapters(profile, tmp_path)
+    folder, kept = copy_chapters(profile, tmp_path / "lab")
     assert kept == [] and sorted(p.stem for p in folder.glob("*.ipynb")) == list(chapters())
     for stem in chapters():
-        assert parameters(folder / f"{stem}.ipynb") == profile.parameters(
-            stem, f"../results/{name}"
-        )
+        own = os.path.relpath(folder, NOTEBOOKS)
+        assert parameters(folder / f"{stem}.ipynb") == profile.parameters(stem, own)
         ours, theirs = (
             nbformat.read(base / f"{stem}.ipynb", as_version=4).cells
             for base in (folder, NOTEBOOKS)
@@ -39,13 +45,28 @@ def test_a_copy_has_the_knobs_of_its_profile(tmp_path, name):
         ]
 
 
-def test_an_edited_copy_is_kept_and_changes_no_profile(tmp_path):
+def test_an_edited_copy_is_kept_and_changes_no_profile(tmp_path, elsewhere):
     """Think time is edited in a copy of 04: the copy stays, and `tiny` and `inf2` mean what they did."""
     before = {name: load_profile(name).resolved() for name in ("tiny", "inf2")}
-    folder, _ = copy_chapters(load_profile("tiny"), tmp_path)
+    folder, _ = copy_chapters(load_profile("tiny"), tmp_path / "lab")
     copy = folder / "04_concurrency.ipynb"
     copy.write_text(copy.read_text().replace("think_ms: float = 0.0", "think_ms: float = 100.0"))
     edited = copy.read_text()
-    _, kept = copy_chapters(load_profile("tiny"), tmp_path)
+    _, kept = copy_chapters(load_profile("tiny"), tmp_path / "lab")
     assert kept == ["04_concurrency.ipynb"] and copy.read_text() == edited and "= 100.0" in edited
     assert {name: load_profile(name).resolved() for name in ("tiny", "inf2")} == before
+
+
+def test_copies_begin_with_a_runs_records_and_leave_them_alone(tmp_path, elsewhere):
+    """05 can be opened first; what is written here, by a chapter or by hand, is the copies' own."""
+    kept = tmp_path / "results/smoke/records/concurrency.jsonl"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("as the run left it")
+    folder, _ = copy_chapters(load_profile("smoke"))
+    copy = folder / "records/concurrency.jsonl"
+    assert copy.read_text() == "as the run left it"
+    copy.write_text("changed here")
+    copy_chapters(load_profile("smoke"))
+    assert copy.read_text() == "changed here" and kept.read_text() == "as the run left it"
+    (folder / "artifacts/compiled").mkdir()
+    assert (tmp_path / "results/smoke/artifacts/compiled").is_dir()

@@ -4,7 +4,11 @@ from blipkit.runners.kinds import torchscript
 from blipkit.runners.neuron.options import CAST_FORMATS
 from blipkit.runners.spec import RunnerSpec
 
-SPEC = RunnerSpec(CAST_FORMATS, emulated=True, code=("blipkit.runners.neuron.casts",))
+SPEC = RunnerSpec(
+    CAST_FORMATS,
+    emulated=True,
+    code=("blipkit.runners.neuron.casts", "blipkit.runners.kinds.torchscript"),
+)
 
 
 def flags(dtype, compiler_flags):
