@@ -1,5 +1,6 @@
 """A profile: which knobs differ from their defaults, as read from a file, and what it resolves to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ def load_profile(name: str, settings: list[str] = ()) -> Profile:
     if is_recorded:
         raw = translated(raw)
     stated = [_apply(raw, setting) for setting in settings]
-    check_sections(raw, path)
+    check_sections(raw, path, stated)
     known_by = path.resolve().parent.name if path.name == "profile.yaml" else path.stem
     return Profile(known_by, raw, stated, name if path.parent == PROFILES else str(path.resolve()))
 
@@ -174,24 +175,33 @@ def _apply(raw: dict, setting: str) -> str:
     return f"{section}.{name}"
 
 
-def check_sections(raw: dict, where: Path | str) -> None:
-    """Refuse sections and keys that nobody reads, and values that no knob can mean; where: what they stand in."""
+def check_sections(raw: dict, where: Path | str, settings: Sequence[str] = ()) -> None:
+    """Refuse sections and keys that nobody reads, and values that no knob can mean.
+
+    where: what they stand in; settings: the `section.key` of those that a --set gave.
+    """
     for section, values in raw.items():
+        is_set = any(setting.startswith(f"{section}.") for setting in settings)
         if section not in sections():
-            raise BadInput(f"{where}: unknown section {section!r}; {nearest(section, sections())}")
-        if not isinstance(values, dict):
+            seen_in = "--set" if is_set else where
             raise BadInput(
-                f"{where}: section {section!r} should be `key: value` lines, saw {values!r}"
+                f"{seen_in}: unknown section {section!r}; {nearest(section, sections())}"
             )
-        known = {one.name: one for one in fields(section_class(section))}
+        if not isinstance(values, dict):
+            expected = "should be `key: value` lines"
+            raise BadInput(f"{where}: section {section!r} {expected}, saw {values!r}")
         for name, value in values.items():
-            if name not in known:
-                raise BadInput(
-                    f"{where}: {section}: unknown key {name!r}; {_advice(section, name)}"
-                )
-            check_value(
-                known[name], types_of(section_class(section))[name], value, f"{where}: {section}"
-            )
+            seen_in = "--set" if f"{section}.{name}" in settings else where
+            _check_knob(section, name, value, f"{seen_in}: {section}")
+
+
+def _check_knob(section: str, name: Any, value: Any, where: str) -> None:
+    """Refuse a key that is no knob of the section, or a value that it cannot mean."""
+    cls = section_class(section)
+    known = {one.name: one for one in fields(cls)}
+    if name not in known:
+        raise BadInput(f"{where}: unknown key {name!r}; {_advice(section, name)}")
+    check_value(known[name], types_of(cls)[name], value, where)
 
 
 def _advice(section: str, name: Any) -> str:

@@ -9,6 +9,7 @@ from blipkit.paths import nearest_existing
 from blipkit.runners.arms import Arm
 from blipkit.runners.knobs import Trace
 from blipkit.runners.neuron.lowering import MAKE_STACK, find_stack
+from blipkit.runners.spec import runner_module
 
 SPARE_BYTES = 200e6  # notebooks, records and report beside the artifacts
 
@@ -37,12 +38,9 @@ def check_exports(checkpoint, arms: Sequence[Arm], bucket) -> None:
 
 def check_disk(folder: Path, weights: int, arms: Sequence[Arm], buckets: Sequence) -> None:
     """What the compiled components take: their weights in their format, once a bucket, less what is compiled already."""
-    need = (
-        sum(arm.format.weight_bytes for arm in arms if arm.runner != "eager")
-        * weights
-        * len(buckets)
-        + SPARE_BYTES
-    )
+    compiled = [arm for arm in arms if hasattr(runner_module(arm.runner), "compile")]
+    weight_bytes = sum(arm.format.weight_bytes for arm in compiled)
+    need = weight_bytes * weights * len(buckets) + SPARE_BYTES
     need -= sum(path.stat().st_size for path in (folder / "artifacts").rglob("*") if path.is_file())
     free = shutil.disk_usage(nearest_existing(folder)).free
     if free < need:

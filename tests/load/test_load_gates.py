@@ -85,6 +85,14 @@ def test_admission_control_is_judged_by_those_admitted():
     assert admission_gate(None, 30, False).status == "NOT-RUN"
 
 
+def test_admission_control_that_cannot_be_believed_is_not_passed():
+    """Clients that were late, say: no latency of theirs is within any target."""
+    row = {**cell(2, 8, 190, 35, refused=120), "state": INVALID, "reason": "the clients were late"}
+    alone, shared = admission_gate(row, 40, False), admission_gate(row, 40, True)
+    assert (alone.status, shared.status) == (INVALID, "WARN")
+    assert alone.reason == "the clients were late" and alone.measured is None
+
+
 def test_a_grid_that_was_not_recorded_has_the_same_gates():
     """Each of them NOT-RUN, of its own kind, with the reason."""
     found = grid_not_run("no requests were kept")
