@@ -1,4 +1,6 @@
-"""blipkit: can this BLIP model move to AWS Inferentia2 without changing its answers, and what will it cost there?"""
+"""blipkit: can this BLIP model move to AWS Inferentia2 without changing its answers, and what will
+it cost there?
+"""
 
 import lazy_loader
 

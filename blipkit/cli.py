@@ -75,7 +75,9 @@ def lab(
     ] = "tiny",
     start: Annotated[bool, typer.Option(help="open them in JupyterLab")] = True,
 ) -> None:
-    """Copy the chapters into results/lab/PROFILE, to step through and to edit there, and open them in JupyterLab."""
+    """Copy the chapters into results/lab/PROFILE, to step through and to edit there, and open them
+    in JupyterLab.
+    """
     import subprocess
     import sys
 
@@ -100,7 +102,9 @@ def report(
         list[Path], typer.Argument(help="results folders; the last one's report shows all")
     ],
 ) -> None:
-    """Write verdict and report again from what runs recorded; with several folders, put their systems side by side."""
+    """Write verdict and report again from what runs recorded; with several folders, put their
+    systems side by side.
+    """
     from blipkit.report.page import write_report
 
     page, verdict = write_report(folders[-1], folders[:-1])
@@ -115,7 +119,9 @@ def compare(
         bool, typer.Option("--baseline", help="what A measured and B did not counts as worse")
     ] = False,
 ) -> None:
-    """What changed from A to B; exit 1 where an answer gate got worse, or p99 or $ rose beyond its interval."""
+    """What changed from A to B; exit 1 where an answer gate got worse, or p99 or $ rose beyond its
+    interval.
+    """
     from blipkit.cost.systems import differences
     from blipkit.report.compare import compare_folders, differences_table, exit_status, table
 
@@ -140,7 +146,9 @@ def capture(
     ] = False,
     settings: SETTINGS = [],
 ) -> None:
-    """Keep what an arm answers here, to compare with on another machine: --set parity.incumbent=FOLDER."""
+    """Keep what an arm answers here, to compare with on another machine: --set
+    parity.incumbent=FOLDER.
+    """
     from blipkit.paths import ROOT
     from blipkit.profiles.profile import load_profile
     from blipkit.run.preflight import check
@@ -169,7 +177,9 @@ def publish(folder: Annotated[Path, typer.Argument(help="a results folder")]) ->
 
 @prices.command()
 def refresh() -> None:
-    """Ask AWS's price list for every on-demand price in params/prices.csv; needs the extra aws, and credentials."""
+    """Ask AWS's price list for every on-demand price in params/prices.csv; needs the extra aws, and
+    credentials.
+    """
     from blipkit.cost.price_list import refresh
     from blipkit.display.tables import terminal_table
 
@@ -209,7 +219,8 @@ def doctor(
 ) -> None:
     """Say what this machine is, whether it is right for Neuron, and which arms it can run.
 
-    Or whether a profile's components lower for Neuron. JSON has `ready`: nothing that Neuron needs is missing.
+    Or whether a profile's components lower for Neuron. JSON has `ready`: nothing that Neuron needs
+    is missing.
     """
     if lowering:
         raise typer.Exit(_doctor_lowering(lowering))
@@ -254,7 +265,9 @@ def doctor(
 
 
 def _doctor_lowering(name: str) -> int:
-    """Print a row for each component and bucket, and what stands in the way; 0 where every component lowers."""
+    """Print a row for each component and bucket, and what stands in the way; 0 where every
+    component lowers.
+    """
     from blipkit.profiles.profile import load_profile
 
     profile = load_profile(name)

@@ -1,4 +1,6 @@
-"""The errors that people meet. Each message says what was seen, what was expected, and what to do."""
+"""The errors that people meet. Each message says what was seen, what was expected, and what to
+do.
+"""
 
 from difflib import get_close_matches
 
@@ -20,7 +22,9 @@ class WorkerGone(BlipkitError):
 
 
 class GateFailed(BlipkitError):
-    """A gate is FAIL or INVALID. Raised by a notebook's last cell, after its records were written."""
+    """A gate is FAIL or INVALID. Raised by a notebook's last cell, after its records were
+    written.
+    """
 
 
 def nearest(word: str, known) -> str:

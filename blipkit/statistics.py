@@ -7,9 +7,11 @@ from scipy import stats
 
 
 def percentile(samples, q: float) -> tuple[float, float, float]:
-    """The q-th percentile (0-100) and its 95 % interval from order statistics; an end that n cannot bound is inf.
+    """The q-th percentile (0-100) and its 95 % interval from order statistics; an end that n cannot
+    bound is inf.
 
-    The percentile is itself a sample, not interpolated. Binomial ranks; David and Nagaraja, Order Statistics, section 7.1.
+    The percentile is itself a sample, not interpolated. Binomial ranks; David and Nagaraja, Order
+    Statistics, section 7.1.
     """
     samples = np.asarray(samples, dtype=float)
     low, high = stats.quantile_test(samples, p=q / 100).confidence_interval(0.95)
@@ -22,15 +24,19 @@ def percentile(samples, q: float) -> tuple[float, float, float]:
 
 
 def samples_needed(q: float, confidence: float = 0.99) -> int:
-    """How many samples show, with this confidence, that a q-th percentile holds, if none of them is beyond the limit: 459 for p99.
+    """How many samples show, with this confidence, that a q-th percentile holds, if none of them is
+    beyond the limit: 459 for p99.
 
-    The least n of MLPerf's early stopping: confidence that fewer than 1 - q of all are beyond. More are needed if some are.
+    The least n of MLPerf's early stopping: confidence that fewer than 1 - q of all are beyond. More
+    are needed if some are.
     """
     return int(np.ceil(np.log(1 - confidence) / np.log(q / 100)))
 
 
 def mean_interval(values) -> tuple[float, float, float]:
-    """Mean and its 95 % t-interval, which ends at zero; at least two values, none of them negative."""
+    """Mean and its 95 % t-interval, which ends at zero; at least two values, none of them
+    negative.
+    """
     values = np.asarray(values, dtype=float)
     half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return float(values.mean()), max(float(values.mean() - half), 0.0), float(values.mean() + half)
@@ -45,19 +51,25 @@ def wilson(count: int, n: int) -> tuple[float, float]:
 
 
 def trials_needed(limit: float, count: int = 0) -> int:
-    """How many trials bound a rate by `limit` (`wilson`'s upper end) where `count` of them are what is counted."""
+    """How many trials bound a rate by `limit` (`wilson`'s upper end) where `count` of them are what
+    is counted.
+    """
     return count + bisect_left(
         range(count, 10**9), True, key=lambda n: n > 0 and wilson(count, n)[1] <= limit
     )
 
 
 def mcnemar(first: int, second: int) -> float:
-    """Exact two-sided p of McNemar's test: `first` and `second` are the two counts of pairs that disagree."""
+    """Exact two-sided p of McNemar's test: `first` and `second` are the two counts of pairs that
+    disagree.
+    """
     return float(stats.binomtest(first, first + second).pvalue) if first + second else 1.0
 
 
 def reliability(confidence, right, bins: int = 10) -> list[dict]:
-    """A row for each occupied bin of confidence (0-1, closed above): its n, mean confidence, share right and interval."""
+    """A row for each occupied bin of confidence (0-1, closed above): its n, mean confidence, share
+    right and interval.
+    """
     confidence, right = np.asarray(confidence, dtype=float), np.asarray(right, dtype=bool)
     places = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     rows = []
@@ -76,14 +88,17 @@ def reliability(confidence, right, bins: int = 10) -> list[dict]:
 
 
 def calibration_error(rows: list[dict]) -> float:
-    """Expected calibration error of what `reliability` returned: |confidence - share right|, weighted by n."""
+    """Expected calibration error of what `reliability` returned: |confidence - share right|,
+    weighted by n.
+    """
     return sum(row["n"] * abs(row["confidence"] - row["right"]) for row in rows) / sum(
         row["n"] for row in rows
     )
 
 
 def rate(times, seconds: float, batches: int = 10) -> tuple[float, float, float]:
-    """Events per second in 0 to `seconds`, and its 95 % t-interval from the rates of equal batches of the time.
+    """Events per second in 0 to `seconds`, and its 95 % t-interval from the rates of equal batches
+    of the time.
 
     Batch means; Law, Simulation Modeling and Analysis, section 9.5.3.
     """

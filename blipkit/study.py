@@ -1,7 +1,8 @@
 """A study: a profile applied to a results folder, which is what a chapter opens.
 
-A chapter's first lines are `study = open_study("03_parity", globals())`. The study knows the knobs and where each came
-from, the checkpoint and what it is asked, and the results folder, or the recorded one that a replay reads.
+A chapter's first lines are `study = open_study("03_parity", globals())`. The study knows the knobs
+and where each came from, the checkpoint and what it is asked, and the results folder, or the
+recorded one that a replay reads.
 """
 
 import html
@@ -32,7 +33,8 @@ from blipkit.records.results import Results
 
 # sections whose chapter loads no checkpoint: they read what others recorded
 WITHOUT_CHECKPOINT = ("cost",)
-# knobs that may differ between a record and its replay: what this machine has, and what only a run reads
+# knobs that may differ between a record and its replay: what this machine has, and what only a run
+# reads
 OURS = (
     "checkpoint",
     "frames_from",
@@ -47,10 +49,12 @@ RUN_OWN = ("results", "profile", "replay")  # knobs that a run sets itself; no p
 
 @dataclass(frozen=True)
 class Study:
-    """stem: the chapter; common: knobs that chapters share; knobs: the chapter's own; results: where its records go.
+    """stem: the chapter; common: knobs that chapters share; knobs: the chapter's own; results:
+    where its records go.
 
-    replay: a results folder recorded elsewhere, "" where this machine measures. checkpoint: the model that is asked, None
-    for a chapter that only reads records. profile: what the knobs came from.
+    replay: a results folder recorded elsewhere, "" where this machine measures. checkpoint: the
+    model that is asked, None for a chapter that only reads records. profile: what the knobs came
+    from.
     """
 
     stem: str
@@ -84,12 +88,16 @@ class Study:
         return self.results.artifacts
 
     def frames(self, count: int) -> list[Frame]:
-        """The first `count` frames; drawn ones where a replay's folder of images is not on this machine."""
+        """The first `count` frames; drawn ones where a replay's folder of images is not on this
+        machine.
+        """
         source = here(self.common.frames_from, self.replay)
         return load_frames(source, count, self.common.seed, self.common.skip_unreadable)
 
     def knob_rows(self) -> list[dict[str, str]]:
-        """Every knob of this chapter, and those it shares: value, unit, meaning, and where the value came from."""
+        """Every knob of this chapter, and those it shares: value, unit, meaning, and where the
+        value came from.
+        """
         rows = []
         for section in (self.knobs, self.common):
             for one in fields(section):
@@ -106,7 +114,9 @@ class Study:
         return rows
 
     def show_knobs(self) -> None:
-        """The knobs as a table that can be unfolded; as text, those that are not at their default."""
+        """The knobs as a table that can be unfolded; as text, those that are not at their
+        default.
+        """
         rows = self.knob_rows()
         changed = [row for row in rows if row["from"] != "default"]
         words = [f"{row['knob']} = {row['value']} ({row['from']})" for row in changed]
@@ -117,7 +127,9 @@ class Study:
         display_html(f"<details><summary>{html.escape(head)}</summary>{table}</details>", head)
 
     def conclude(self, gates: Sequence[Gate]) -> None:
-        """Show the chapter's gates and record them; then raise GateFailed where one is FAIL or INVALID."""
+        """Show the chapter's gates and record them; then raise GateFailed where one is FAIL or
+        INVALID.
+        """
         columns = ("gate", "status", "measured", "limit", "reason", "next")
         show_table([{name: getattr(gate, name) for name in columns} for gate in gates], "Gates")
         self.results.write_gates(list(gates))
@@ -125,10 +137,12 @@ class Study:
 
 
 def open_study(stem: str, namespace: dict[str, Any]) -> Study:
-    """Open the chapter `stem`, whoever runs it; namespace: the notebook's `globals()`, after its parameters cell.
+    """Open the chapter `stem`, whoever runs it; namespace: the notebook's `globals()`, after its
+    parameters cell.
 
-    Its knobs are checked here, because papermill only logs an unknown parameter. Those that chapters share come from the
-    profile that the cell names; in a run, from the profile that the run has resolved.
+    Its knobs are checked here, because papermill only logs an unknown parameter. Those that
+    chapters share come from the profile that the cell names; in a run, from the profile that the
+    run has resolved.
     """
     given = _given(stem, namespace)
     results, profile_name, replay = (given.pop(name) for name in RUN_OWN)
@@ -157,7 +171,8 @@ def open_study(stem: str, namespace: dict[str, Any]) -> Study:
 
 
 def replayed(profile: Profile, folder: Path) -> tuple[Profile, list[str]]:
-    """The profile with the knobs that a results folder was recorded with, and what differed, in words.
+    """The profile with the knobs that a results folder was recorded with, and what differed, in
+    words.
 
     What belongs to this machine stays the profile's, and so do prices.
     """
@@ -176,7 +191,9 @@ def replayed(profile: Profile, folder: Path) -> tuple[Profile, list[str]]:
 
 
 def _given(stem: str, namespace: dict[str, Any]) -> dict[str, Any]:
-    """The plain values that a notebook has set; BadInput where one is no knob of it, or cannot mean what it says."""
+    """The plain values that a notebook has set; BadInput where one is no knob of it, or cannot mean
+    what it says.
+    """
     known = (*RUN_OWN, *(one.name for one in fields(section_class(section_of(stem)))))
     values = {
         name: value
@@ -196,13 +213,16 @@ def _given(stem: str, namespace: dict[str, Any]) -> dict[str, Any]:
 
 
 def _profile(results: str, name: str) -> Profile:
-    """The profile of the run in progress; opened by hand, the one of that name, or the one that made the folder."""
+    """The profile of the run in progress; opened by hand, the one of that name, or the one that
+    made the folder.
+    """
     folder = (NOTEBOOKS / results).resolve()
     if "BLIPKIT_STAGE" not in os.environ:
         return load_profile(name)
     run = read_document(folder / "run.json")
     stated, resolved = run["stated"], read_profile(folder)
-    # stated: what the profile's file and --set said, so that a knob's origin can be told; values are those resolved
+    # stated: what the profile's file and --set said, so that a knob's origin can be told; values
+    # are those resolved
     sections = {
         section: {key: resolved.sections[section][key] for key in keys}
         for section, keys in stated["keys"].items()
@@ -211,7 +231,9 @@ def _profile(results: str, name: str) -> Profile:
 
 
 def _pixels_of(folder: Path) -> dict[str, str]:
-    """Which pixels the recorded machine showed the model, and what made them: they are not this machine's."""
+    """Which pixels the recorded machine showed the model, and what made them: they are not this
+    machine's.
+    """
     first = Results(folder).rows("environment")[:1]
     return {
         name: row[name]

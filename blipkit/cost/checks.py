@@ -1,4 +1,6 @@
-"""What refuses the knobs of 05_cost before anything runs, where it takes more than one value to see it."""
+"""What refuses the knobs of 05_cost before anything runs, where it takes more than one value to see
+it.
+"""
 
 from blipkit.cost.dollars import ONE_OFF
 from blipkit.cost.knobs import Cost

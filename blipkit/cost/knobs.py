@@ -7,7 +7,9 @@ from blipkit.profiles.knobs import BUSY, SHARE, ZERO_OR_MORE, Section, knob
 
 @dataclass(frozen=True, kw_only=True)
 class Cost(Section):
-    """05: what does a million good answers cost, against the GPU, and what would it take to save 83 %?"""
+    """05: what does a million good answers cost, against the GPU, and what would it take to save 83
+    %?
+    """
 
     name = "cost"
 

@@ -1,6 +1,8 @@
-"""`blipkit prices refresh`: on-demand prices from AWS's Price List, each by filters that leave just one, or none is changed.
+"""`blipkit prices refresh`: on-demand prices from AWS's Price List, each by filters that leave just
+one, or none is changed.
 
-The shapes are those of boto3's pricing.get_products: a page has texts of JSON, a price is a text of its own.
+The shapes are those of boto3's pricing.get_products: a page has texts of JSON, a price is a text of
+its own.
 """
 
 import csv
@@ -33,7 +35,9 @@ SOURCE = "AWS Price List, pricing.get_products"
 
 
 def refresh(client=None, table: Path = TABLE, today: date | None = None) -> list[dict]:
-    """Ask for every on-demand row of the table; instance, region, before, after. The file changes when all of it is valid."""
+    """Ask for every on-demand row of the table; instance, region, before, after. The file changes
+    when all of it is valid.
+    """
     client = client or _client()
     rows, changes = [row for _, row in read_rows(table)], []
     for row, price in zip(rows, load_prices(table=table), strict=True):
@@ -66,7 +70,9 @@ def refresh(client=None, table: Path = TABLE, today: date | None = None) -> list
 
 
 def ask(client, price: Price) -> float:
-    """USD per hour of an instance on demand in its region, now; an error where there is not exactly one price."""
+    """USD per hour of an instance on demand in its region, now; an error where there is not exactly
+    one price.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     wanted = {**FILTERS, "instanceType": price.instance, "regionCode": price.region}

@@ -1,6 +1,8 @@
-"""Pictures, frames and tables as HTML that needs nothing else: inline, with alt text, readable without colour.
+"""Pictures, frames and tables as HTML that needs nothing else: inline, with alt text, readable
+without colour.
 
-Shown in JupyterLab and in the report alike; where only text can be shown, the alt text is. A terminal has rich's tables.
+Shown in JupyterLab and in the report alike; where only text can be shown, the alt text is. A
+terminal has rich's tables.
 """
 
 import base64
@@ -37,10 +39,11 @@ def axes(title: str, x: str, y: str, size: tuple[float, float] = (7.2, 3.6)):
 
 
 def show(figure, caption: str, rows, detail: bool = False) -> None:
-    """Display a matplotlib figure as inline SVG, its caption and, folded, its data as a table under it, then close it.
+    """Display a matplotlib figure as inline SVG, its caption and, folded, its data as a table under
+    it, then close it.
 
-    caption: a sentence or two made from the data, also the alt text; rows: the data, as `show_table` takes it; detail: for the chapter alone, not
-    for the head of the report.
+    caption: a sentence or two made from the data, also the alt text; rows: the data, as
+    `show_table` takes it; detail: for the chapter alone, not for the head of the report.
     """
     import matplotlib.pyplot as plt
 
@@ -59,7 +62,9 @@ def show(figure, caption: str, rows, detail: bool = False) -> None:
 
 
 def show_frames(images: Sequence, captions: Sequence[str], width: int = 160) -> None:
-    """Display PIL images in a row, each with its caption under it; None, a frame that is not on this machine."""
+    """Display PIL images in a row, each with its caption under it; None, a frame that is not on
+    this machine.
+    """
     parts = []
     for image, caption in zip(images, captions, strict=True):
         alt, lines = (
@@ -76,7 +81,9 @@ def show_frames(images: Sequence, captions: Sequence[str], width: int = 160) -> 
 
 
 def _png(image, width: int) -> str:
-    """A frame at twice the width it is shown at, for sharp screens: a report must not weigh what a camera's frames do."""
+    """A frame at twice the width it is shown at, for sharp screens: a report must not weigh what a
+    camera's frames do.
+    """
     image = image.copy()
     image.thumbnail((2 * width, 4 * width))
     buffer = io.BytesIO()

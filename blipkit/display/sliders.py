@@ -1,16 +1,21 @@
-"""Sliders over what was recorded: in JupyterLab they draw again, headless the same cell leaves one static picture."""
+"""Sliders over what was recorded: in JupyterLab they draw again, headless the same cell leaves one
+static picture.
+"""
 
 import os
 from collections.abc import Callable
 
 
 def is_live() -> bool:
-    """Whether a person's JupyterLab or Notebook started this kernel; papermill's sets no session name."""
+    """Whether a person's JupyterLab or Notebook started this kernel; papermill's sets no session
+    name.
+    """
     return "JPY_SESSION_NAME" in os.environ and "BLIPKIT_STAGE" not in os.environ
 
 
 def explore(draw: Callable[..., None], **knobs: tuple[float, float, float]) -> None:
-    """Call draw with each knob's start; where somebody is there to move them, with a slider for each.
+    """Call draw with each knob's start; where somebody is there to move them, with a slider for
+    each.
 
     knobs: name=(least, most, start). draw shows what belongs to these values and measures nothing.
     """

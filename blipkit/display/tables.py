@@ -1,4 +1,6 @@
-"""Tables with a caption, in a notebook, in the report and on a terminal, and how a figure is written as text."""
+"""Tables with a caption, in a notebook, in the report and on a terminal, and how a figure is
+written as text.
+"""
 
 import html
 from collections.abc import Iterable, Sequence
@@ -7,7 +9,9 @@ from blipkit.display.html import display_html
 
 
 def show_table(rows, caption: str, columns: Sequence[str] | None = None) -> None:
-    """Display rows (dicts or a pandas frame) as a table with a caption; floats as `number` has them."""
+    """Display rows (dicts or a pandas frame) as a table with a caption; floats as `number` has
+    them.
+    """
     import pandas
 
     frame = pandas.DataFrame(rows, columns=columns)
@@ -26,7 +30,9 @@ def table_html(rows, caption: str) -> str:
 
 
 def show_folded(rows, caption: str) -> None:
-    """Display rows as a table that a reader unfolds, its caption the line to click; as text, the whole of it."""
+    """Display rows as a table that a reader unfolds, its caption the line to click; as text, the
+    whole of it.
+    """
     import pandas
 
     text = pandas.DataFrame(rows).to_string(index=False)
@@ -35,7 +41,9 @@ def show_folded(rows, caption: str) -> None:
 
 
 def show_ratio(what: str, measured: float | None, predicted: float, unit: str) -> None:
-    """Print what was measured beside what was predicted, and their ratio; or that it was not recorded."""
+    """Print what was measured beside what was predicted, and their ratio; or that it was not
+    recorded.
+    """
     if measured is None:
         print(f"{what}: not recorded, {number(predicted)} {unit} predicted")
         return

@@ -23,7 +23,9 @@ SHOWN = 5  # bad files in one message
 
 @dataclass(frozen=True)
 class Frame:
-    """name; source: the picture, or the file it is in; answers: question -> right answer, empty where nobody labelled it."""
+    """name; source: the picture, or the file it is in; answers: question -> right answer, empty
+    where nobody labelled it.
+    """
 
     name: str
     source: Image.Image | Path | None
@@ -31,7 +33,9 @@ class Frame:
 
     @property
     def image(self) -> Image.Image:
-        """PIL, RGB. A file is decoded at each call: a folder's images together may be larger than the memory."""
+        """PIL, RGB. A file is decoded at each call: a folder's images together may be larger than
+        the memory.
+        """
         return read_image(self.source) if isinstance(self.source, Path) else self.source
 
 
@@ -53,7 +57,9 @@ class Images(Sequence):
 
 
 def images(frames: Sequence[Frame]) -> Sequence[Image.Image]:
-    """The pictures alone, as a pipeline takes them: a list of drawn ones, `Images` of a folder's."""
+    """The pictures alone, as a pipeline takes them: a list of drawn ones, `Images` of a
+    folder's.
+    """
     return (
         Images(frames)
         if any(isinstance(f.source, Path) for f in frames)
@@ -62,7 +68,9 @@ def images(frames: Sequence[Frame]) -> Sequence[Image.Image]:
 
 
 def drawn_frames(count: int, seed: int) -> list[Frame]:
-    """`count` scenes of the series `seed`; seeds 1 and 2 are what tiny-pets was trained and judged on."""
+    """`count` scenes of the series `seed`; seeds 1 and 2 are what tiny-pets was trained and judged
+    on.
+    """
     scenes = [draw_scene(seed, index) for index in range(count)]
     return [Frame(f"scene {seed}-{index}", s.image, s.answers) for index, s in enumerate(scenes)]
 
@@ -73,9 +81,11 @@ def fixed_frame() -> Image.Image:
 
 
 def load_frames(source: str, count: int, seed: int, skip_unreadable: bool = False) -> list[Frame]:
-    """At most `count` frames by `seed`: drawn scenes, or images of the folder `source`; more begin with the same ones.
+    """At most `count` frames by `seed`: drawn scenes, or images of the folder `source`; more begin
+    with the same ones.
 
-    BadInput names the images that cannot be read; `skip_unreadable` prints them and takes others instead.
+    BadInput names the images that cannot be read; `skip_unreadable` prints them and takes others
+    instead.
     """
     if source == DRAWN:
         return drawn_frames(count, seed)
@@ -104,7 +114,9 @@ def load_frames(source: str, count: int, seed: int, skip_unreadable: bool = Fals
 
 
 def here(source: str, replay: str) -> str:
-    """The source itself; the drawn scenes where a replay's folder of images is not on this machine."""
+    """The source itself; the drawn scenes where a replay's folder of images is not on this
+    machine.
+    """
     if replay and source != DRAWN and not Path(source).expanduser().is_dir():
         print(f"{source} is not on this machine: drawn scenes are shown in its place")
         return DRAWN
@@ -127,7 +139,9 @@ def list_files(folder: Path) -> list[Path]:
 
 
 def read_labels(path: Path, files: set[str]) -> dict[str, dict[str, str]]:
-    """File -> question -> right answer, from a table of these three; empty where there is none, BadInput by line."""
+    """File -> question -> right answer, from a table of these three; empty where there is none,
+    BadInput by line.
+    """
     if not path.is_file():
         return {}
     try:
@@ -172,7 +186,9 @@ def read_labels(path: Path, files: set[str]) -> dict[str, dict[str, str]]:
 
 
 def check_labels(frames: Sequence[Frame], questions: Sequence[Question]) -> None:
-    """Refuse a folder's labels that can count for nothing: none for a question that is asked, or no candidate of it."""
+    """Refuse a folder's labels that can count for nothing: none for a question that is asked, or no
+    candidate of it.
+    """
     asked = {q.text: q.candidates for q in questions}
     labels = [
         (f.name, q, a) for f in frames if isinstance(f.source, Path) for q, a in f.answers.items()

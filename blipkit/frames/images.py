@@ -1,5 +1,7 @@
-"""One image file as RGB pixels, as a viewer would show them: a file may be turned, in ink, grey or a palette, with a
-colour profile of its own, transparent or 16 bits deep; here all of that is settled, or the file refused by its name."""
+"""One image file as RGB pixels, as a viewer would show them: a file may be turned, in ink, grey or
+a palette, with a colour profile of its own, transparent or 16 bits deep; here all of that is
+settled, or the file refused by its name.
+"""
 
 import io
 import warnings
@@ -14,7 +16,9 @@ LARGEST = 50_000_000  # pixels; beyond a camera's frame, and a header is enough 
 
 
 def read_image(path: Path) -> Image.Image:
-    """A file's picture by `as_rgb`; BadInput with the file's name and the reason where it has none."""
+    """A file's picture by `as_rgb`; BadInput with the file's name and the reason where it has
+    none.
+    """
     try:
         if path.stat().st_size == 0:
             raise BadInput("is empty (0 bytes)")
@@ -44,7 +48,9 @@ def read_image(path: Path) -> Image.Image:
 
 
 def as_rgb(image: Image.Image) -> Image.Image:
-    """RGB as a viewer shows it: upright, in sRGB, on white, scaled from 16 bits to 8, first frame; BadInput for more bits."""
+    """RGB as a viewer shows it: upright, in sRGB, on white, scaled from 16 bits to 8, first frame;
+    BadInput for more bits.
+    """
     image = ImageOps.exif_transpose(image)
     profile = image.info.get("icc_profile")
     # I: a 32-bit file, or some files of 16 bits

@@ -20,7 +20,9 @@ Tokenised = tuple[
 
 
 def tokenise(questions: Sequence[Question], tokenizer, end: int) -> Tokenised:
-    """Token ids of each question, and of each of its candidates with the end token that the decoder must predict."""
+    """Token ids of each question, and of each of its candidates with the end token that the decoder
+    must predict.
+    """
     options = [
         [[*tokenizer(text, add_special_tokens=False).input_ids, end] for text in q.candidates or ()]
         for q in questions
@@ -29,7 +31,9 @@ def tokenise(questions: Sequence[Question], tokenizer, end: int) -> Tokenised:
 
 
 def parse_questions(given: Sequence) -> list[Question]:
-    """Questions as a profile writes them: a text, or {text, candidates: [...] | open}; `params` refused empty ones."""
+    """Questions as a profile writes them: a text, or {text, candidates: [...] | open}; `params`
+    refused empty ones.
+    """
     questions = []
     for item in given:
         item = {"text": item} if isinstance(item, str) else item

@@ -1,8 +1,9 @@
 """Drawn frames of a dog in a room, with the answers to five questions about each.
 
-They stand in for camera frames where none can be had. Everything that tells the activities apart can also mislead:
-a ball lies about while the dog barks, a sofa stands there that nobody chews, the light is low, a plant hides the head.
-So a model trained on them is right often but not always, and its margins reach down to zero.
+They stand in for camera frames where none can be had. Everything that tells the activities apart
+can also mislead: a ball lies about while the dog barks, a sofa stands there that nobody chews, the
+light is low, a plant hides the head. So a model trained on them is right often but not always, and
+its margins reach down to zero.
 """
 
 from pathlib import Path
@@ -38,7 +39,9 @@ class Scene(NamedTuple):
 
 
 def draw_scene(seed: int, index: int) -> Scene:
-    """Scene number `index` of the series `seed`; the same two numbers always give the same scene."""
+    """Scene number `index` of the series `seed`; the same two numbers always give the same
+    scene.
+    """
     rng = np.random.default_rng([seed, index])
     activity = ACTIVITIES[rng.integers(len(ACTIVITIES))]
     image = Image.new("RGB", (SIZE, SIZE), str(rng.choice(COLOURS["wall"])))
@@ -76,7 +79,9 @@ class _Room:
         self.canvas.ellipse((x - rx, y - ry, x + rx, y + ry), fill=fill)
 
     def furniture(self, activity: str) -> tuple[float, float] | None:
-        """Draw a sofa, always where it is being chewed; the corner that a mouth can reach, as (x, y)."""
+        """Draw a sofa, always where it is being chewed; the corner that a mouth can reach, as (x,
+        y).
+        """
         if activity != "chewing furniture" and self.rng.random() < 0.35:
             return None
         left, top = self.rng.uniform(100, 116), self.ground - self.rng.uniform(38, 50)

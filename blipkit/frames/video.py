@@ -21,10 +21,11 @@ def parse_every(text: str) -> float:
 
 
 def cut_video(clip: Path, folder: Path, every_s: float) -> list[Path]:
-    """Write the first frame at or after each multiple of `every_s` seconds from the clip's first; their files in order.
+    """Write the first frame at or after each multiple of `every_s` seconds from the clip's first;
+    their files in order.
 
-    Times are the clip's own, whatever its frame rate. Raises BadInput where nothing can be written, and BlipkitError
-    where a clip is damaged or cut off, after the frames before that.
+    Times are the clip's own, whatever its frame rate. Raises BadInput where nothing can be written,
+    and BlipkitError where a clip is damaged or cut off, after the frames before that.
     """
     try:
         import av

@@ -1,8 +1,9 @@
 """Run one function of ours in a fresh Python process and take back what it returns.
 
-Compiling and load tests run this way: a Neuron core stays with its process until exit, its runtime is not fork-safe,
-and a Jupyter kernel has threads of its own. Starting costs 2-3 s, the import of torch. Arguments and result are JSON:
-a child gets a checkpoint's name and digest, never pickled weights.
+Compiling and load tests run this way: a Neuron core stays with its process until exit, its runtime
+is not fork-safe, and a Jupyter kernel has threads of its own. Starting costs 2-3 s, the import of
+torch. Arguments and result are JSON: a child gets a checkpoint's name and digest, never pickled
+weights.
 """
 
 import json
@@ -29,9 +30,9 @@ def call(
 ):
     """Return `module:function`(**arguments), run in a child.
 
-    threads: torch's threads in the child; 0 leaves torch's choice. python: another environment's; environment: variables
-    that it gets besides ours. Raises BlipkitError with the child's last lines when it dies or takes longer than
-    `timeout_s`.
+    threads: torch's threads in the child; 0 leaves torch's choice. python: another environment's;
+    environment: variables that it gets besides ours. Raises BlipkitError with the child's last
+    lines when it dies or takes longer than `timeout_s`.
     """
     with tempfile.TemporaryDirectory(prefix="blipkit-") as folder:
         question, answer = Path(folder, "question.json"), Path(folder, "answer.json")
@@ -59,7 +60,8 @@ def call(
             errors="replace",  # whatever it prints, it is told
             env=environment,
             pass_fds=[child_end],
-            start_new_session=True,  # so that a compiler which the child started can be stopped with it
+            # so that a compiler which the child started can be stopped with it
+            start_new_session=True,
         )
         os.close(child_end)
         try:
@@ -90,7 +92,9 @@ def _how(status: int) -> str:
 
 
 def _tail(text: str, lines: int = 15) -> str:
-    """The last lines, or faulthandler's first ones, which name the place; its list of extension modules says nothing."""
+    """The last lines, or faulthandler's first ones, which name the place; its list of extension
+    modules says nothing.
+    """
     told = [
         line
         for line in text.strip().splitlines()
@@ -104,7 +108,9 @@ def _tail(text: str, lines: int = 15) -> str:
 
 
 def _end_with_parent(pipe: int) -> None:
-    """Wait until the parent's end of the pipe is closed, which its death does too; then end with all we started."""
+    """Wait until the parent's end of the pipe is closed, which its death does too; then end with
+    all we started.
+    """
     os.read(pipe, 1)
     os.killpg(os.getpgrp(), signal.SIGKILL)
 

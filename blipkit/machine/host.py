@@ -1,4 +1,6 @@
-"""What machine is this: processor, memory, accelerators, library versions. Read once, put into every record."""
+"""What machine is this: processor, memory, accelerators, library versions. Read once, put into
+every record.
+"""
 
 import contextlib
 import os
@@ -107,12 +109,16 @@ def neuron_family() -> str | None:
 
 
 def is_rehearsal() -> bool:
-    """Whether torch-neuronx here is one of paper, which its version says: whatever it gives was not measured."""
+    """Whether torch-neuronx here is one of paper, which its version says: whatever it gives was not
+    measured.
+    """
     return (version("torch-neuronx") or "").endswith("+rehearsal")
 
 
 def machine_kind(environment: dict) -> str:
-    """`neuron`, `cuda` or `cpu`: what a record of kind `environment` was measured on; a `rehearsal` is neither."""
+    """`neuron`, `cuda` or `cpu`: what a record of kind `environment` was measured on; a `rehearsal`
+    is neither.
+    """
     if environment.get("evidence") == "rehearsal":
         return "rehearsal"
     return "neuron" if environment["neuron_devices"] else "cuda" if environment["gpus"] else "cpu"

@@ -1,4 +1,5 @@
-"""This machine in the picture: CPU, memory and GPU, sampled outside of what is measured, on the clock of its latencies.
+"""This machine in the picture: CPU, memory and GPU, sampled outside of what is measured, on the
+clock of its latencies.
 
 What a Neuron device did is neuron-monitor's to say (blipkit/runners/neuron/proof.py).
 """
@@ -19,15 +20,17 @@ NOT_BUSY = (
     "guest_nice",
 )
 CLOCK = 0.9  # of the highest clock that was seen
-# NVML's ClocksThrottleReasons: slowdown by hardware, heat (seen by software, by hardware), power brake
+# NVML's ClocksThrottleReasons: slowdown by hardware, heat (seen by software, by hardware), power
+# brake
 SLOWING = 0x8 | 0x20 | 0x40 | 0x80
 
 
 class Monitor:
     """Samples the machine, and this process with all its descendants, while a context lasts.
 
-    rows, one every `every_s`: at (s, time.perf_counter); since some start, in CPU seconds: busy and steal of the machine,
-    ours; memory_gib resident of ours; mhz; and where there is an NVIDIA GPU, gpu_percent and gpu_slowed.
+    rows, one every `every_s`: at (s, time.perf_counter); since some start, in CPU seconds: busy and
+    steal of the machine, ours; memory_gib resident of ours; mhz; and where there is an NVIDIA GPU,
+    gpu_percent and gpu_slowed.
     """
 
     def __init__(self, every_s: float = EVERY_S):
@@ -73,7 +76,9 @@ class Monitor:
 
 
 def gpu_reader() -> Callable[[], dict]:
-    """Reads the first GPU's utilisation, and whether heat or power slows it, by NVML; nothing where that is not there."""
+    """Reads the first GPU's utilisation, and whether heat or power slows it, by NVML; nothing where
+    that is not there.
+    """
     try:
         import pynvml
 
@@ -96,9 +101,11 @@ def gpu_reader() -> Callable[[], dict]:
 
 
 def share(rows: list[dict], cores: int) -> dict:
-    """From the first to the last of `rows`, in percent of all cores' time: ours, neighbours, steal; means, and `disturbed`.
+    """From the first to the last of `rows`, in percent of all cores' time: ours, neighbours, steal;
+    means, and `disturbed`.
 
-    disturbed: what besides the measured thing changed its times, in words; "" where nothing was seen.
+    disturbed: what besides the measured thing changed its times, in words; "" where nothing was
+    seen.
     """
     if len(rows) < 2:
         return {"disturbed": ""}

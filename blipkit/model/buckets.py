@@ -1,4 +1,6 @@
-"""Buckets: the static shapes that components are compiled for. No torch here, so that a profile is checked at once."""
+"""Buckets: the static shapes that components are compiled for. No torch here, so that a profile is
+checked at once.
+"""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +13,9 @@ from blipkit.profiles.knobs import check_fields
 
 @dataclass(frozen=True, order=True)
 class Bucket:
-    """One static shape: frames, questions per frame, tokens per question, candidates per question, answer tokens."""
+    """One static shape: frames, questions per frame, tokens per question, candidates per question,
+    answer tokens.
+    """
 
     frames: int = 1
     questions: int = 1
@@ -27,7 +31,9 @@ class Bucket:
 
 
 def parse_buckets(given: Sequence[dict]) -> list[Bucket]:
-    """Buckets as a profile writes them, one mapping of sizes each; sizes not named keep their defaults."""
+    """Buckets as a profile writes them, one mapping of sizes each; sizes not named keep their
+    defaults.
+    """
     for sizes in given:
         check_fields(Bucket, sizes, f"bucket {sizes!r}")
     return [Bucket(**sizes) for sizes in given]
@@ -36,7 +42,9 @@ def parse_buckets(given: Sequence[dict]) -> list[Bucket]:
 def choose_bucket(
     buckets: Sequence[Bucket], frames: int, questions: Sequence[Question], tokenised: Tokenised
 ) -> Bucket:
-    """The bucket that fits with the fewest calls, then the least padding; BadInput names the one to add."""
+    """The bucket that fits with the fewest calls, then the least padding; BadInput names the one to
+    add.
+    """
     token_ids, options = tokenised
     lengths = [len(ids) for ids in token_ids]
     tokens, candidates = max(lengths), max(1, *map(len, options))

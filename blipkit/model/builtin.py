@@ -1,4 +1,6 @@
-"""The checkpoints that the kit brings or makes: the trained `tiny-pets`, and `random-base`, made on first use."""
+"""The checkpoints that the kit brings or makes: the trained `tiny-pets`, and `random-base`, made on
+first use.
+"""
 
 import os
 from pathlib import Path
@@ -46,7 +48,9 @@ def _save_random_base(folder: Path) -> None:
 
 
 def save_processor(tokenizer, image_size: int, folder: Path) -> None:
-    """Write tokenizer and image processor beside the weights, as transformers 4 and 5 both read them."""
+    """Write tokenizer and image processor beside the weights, as transformers 4 and 5 both read
+    them.
+    """
     from transformers import BlipProcessor
 
     try:  # transformers 5: the class that needs no torchvision
@@ -63,7 +67,8 @@ def save_processor(tokenizer, image_size: int, folder: Path) -> None:
 
 
 def word_tokenizer(bert_ids: bool = False):
-    """WordPiece over the words of the built-in questions and answers, with single letters so that no word is unknown.
+    """WordPiece over the words of the built-in questions and answers, with single letters so that
+    no word is unknown.
 
     bert_ids: put [SEP] and [DEC] at the ids that BLIP-base uses (102 and 30522).
     """

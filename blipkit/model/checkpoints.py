@@ -1,7 +1,9 @@
-"""A checkpoint: weights, config, tokenizer and image processor, from a built-in name, a folder or a model hub.
+"""A checkpoint: weights, config, tokenizer and image processor, from a built-in name, a folder or a
+model hub.
 
-`builtin:tiny-pets` is the project's own trained model (training/tiny_pets.py). `builtin:random-base` has the
-shapes of Salesforce/blip-vqa-base and seeded random weights: real times and sizes, meaningless answers.
+`builtin:tiny-pets` is the project's own trained model (training/tiny_pets.py).
+`builtin:random-base` has the shapes of Salesforce/blip-vqa-base and seeded random weights: real
+times and sizes, meaningless answers.
 """
 
 import hashlib
@@ -16,7 +18,9 @@ from blipkit.model.builtin import BUILTIN, TINY_PETS, random_base_folder
 
 @dataclass
 class Checkpoint:
-    """source: the name it was asked for by; model: transformers' own class, eval, float32; processor: likewise."""
+    """source: the name it was asked for by; model: transformers' own class, eval, float32;
+    processor: likewise.
+    """
 
     source: str
     model: object
@@ -44,7 +48,9 @@ class Checkpoint:
 
     @cached_property
     def pixel_digest(self) -> str:
-        """Digest of a fixed frame after this checkpoint's image processor; machines that differ here differ everywhere."""
+        """Digest of a fixed frame after this checkpoint's image processor; machines that differ
+        here differ everywhere.
+        """
         from blipkit.frames.frames import fixed_frame
 
         pixels = self.processor.image_processor([fixed_frame()], return_tensors="np")[
@@ -58,7 +64,9 @@ class Checkpoint:
         return type(self.processor.image_processor).__name__
 
     def provenance(self) -> dict:
-        """What every record says about the checkpoint; revision: the hub's commit, where it came from there."""
+        """What every record says about the checkpoint; revision: the hub's commit, where it came
+        from there.
+        """
         return {
             "checkpoint": self.source,
             **({"revision": self.revision} if self.revision else {}),
@@ -78,7 +86,9 @@ def weights_digest(module) -> str:
 
 
 def digest(parts: Iterable) -> str:
-    """SHA-256 over texts, bytes and tensors (type, shape and bytes) in succession, 16 hex digits."""
+    """SHA-256 over texts, bytes and tensors (type, shape and bytes) in succession, 16 hex
+    digits.
+    """
     import torch
 
     seen = hashlib.sha256()
@@ -91,7 +101,9 @@ def digest(parts: Iterable) -> str:
 
 
 def check_source(source: str) -> str:
-    """What kind of checkpoint a name means: builtin, folder or hub; BadInput where it is none. Loads nothing."""
+    """What kind of checkpoint a name means: builtin, folder or hub; BadInput where it is none.
+    Loads nothing.
+    """
     if source.startswith("builtin:"):
         name = source.removeprefix("builtin:")
         if name not in BUILTIN:
@@ -108,9 +120,11 @@ def check_source(source: str) -> str:
 
 
 def load_checkpoint(source: str) -> Checkpoint:
-    """Load `builtin:NAME`, a folder in the transformers layout, or a hub id, `owner/name` or `owner/name@revision`.
+    """Load `builtin:NAME`, a folder in the transformers layout, or a hub id, `owner/name` or
+    `owner/name@revision`.
 
-    Raises BadInput where there is no such checkpoint, or where it is not a BLIP for question answering.
+    Raises BadInput where there is no such checkpoint, or where it is not a BLIP for question
+    answering.
     """
     kind, place, revision = check_source(source), Path(source).expanduser(), ""
     is_pets = source == "builtin:tiny-pets"
@@ -169,7 +183,9 @@ def _load(checkpoint: str, place: str, revision: str):
 
 
 def _check_tokenizer(checkpoint: str, tokenizer, words: int) -> None:
-    """A tokenizer whose vocabulary file is missing loads without a word of warning and knows five words (5.x)."""
+    """A tokenizer whose vocabulary file is missing loads without a word of warning and knows five
+    words (5.x).
+    """
     if tokenizer.unk_token_id in tokenizer("dog").input_ids:
         expected = "expected tokenizer.json or vocab.txt beside the weights, as save_pretrained writes them"
         raise BadInput(

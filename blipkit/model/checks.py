@@ -1,4 +1,6 @@
-"""What refuses the knobs of 01_components before anything runs, where it takes more than one value to see it."""
+"""What refuses the knobs of 01_components before anything runs, where it takes more than one value
+to see it.
+"""
 
 from collections.abc import Sequence
 

@@ -1,8 +1,10 @@
-"""BLIP for question answering, taken apart: three unmodified submodules, each behind a thin adapter.
+"""BLIP for question answering, taken apart: three unmodified submodules, each behind a thin
+adapter.
 
-An adapter takes positional tensors and returns one plain tensor, because that is what compilers accept. It calls the
-submodule's own `.embeddings`, layers and `.cls` with additive masks that stay finite in every number format:
-transformers masks with finfo(float32).min, which is -inf in half precision, and 0 * -inf is NaN.
+An adapter takes positional tensors and returns one plain tensor, because that is what compilers
+accept. It calls the submodule's own `.embeddings`, layers and `.cls` with additive masks that stay
+finite in every number format: transformers masks with finfo(float32).min, which is -inf in half
+precision, and 0 * -inf is NaN.
 """
 
 import inspect
@@ -35,7 +37,8 @@ class ImageEncoder(nn.Module):
 
 
 class TextEncoder(nn.Module):
-    """input_ids, attention_mask (F*Q, T), image_states (F, N, D), image_mask (F, N) -> question_states (F*Q, T, D).
+    """input_ids, attention_mask (F*Q, T), image_states (F, N, D), image_mask (F, N) ->
+    question_states (F*Q, T, D).
 
     A frame's states enter once and are repeated for its questions inside the graph.
     """
@@ -53,10 +56,11 @@ class TextEncoder(nn.Module):
 
 
 class TextDecoder(nn.Module):
-    """answer_ids (F*Q*C, A), question_states (F*Q, T, D), question_mask (F*Q, T) -> logits (F*Q*C, A, V).
+    """answer_ids (F*Q*C, A), question_states (F*Q, T, D), question_mask (F*Q, T) -> logits (F*Q*C,
+    A, V).
 
-    Position i of the logits predicts answer token i + 1. There is no cache: answers are short, and a stateless
-    artifact may be called from many threads.
+    Position i of the logits predicts answer token i + 1. There is no cache: answers are short, and
+    a stateless artifact may be called from many threads.
     """
 
     output = "logits"
@@ -77,10 +81,12 @@ class TextDecoder(nn.Module):
 def run_layers(encoder, hidden, mask, states, states_mask):
     """Each of the text encoder's own layers: self-attention, cross-attention, feed-forward.
 
-    states, states_mask (0/1): a row for several successive ones of `hidden`, repeated here, inside the graph.
+    states, states_mask (0/1): a row for several successive ones of `hidden`, repeated here, inside
+    the graph.
 
-    Spelled out because BlipTextAttention.forward drops the cross-attention mask before it reaches its softmax
-    (transformers 4.57 and 5.23), so that padding would change answers; its inner module takes the mask and applies it.
+    Spelled out because BlipTextAttention.forward drops the cross-attention mask before it reaches
+    its softmax (transformers 4.57 and 5.23), so that padding would change answers; its inner module
+    takes the mask and applies it.
     """
     times = hidden.shape[0] // states.shape[0]
     states, states_mask = (
@@ -113,7 +119,9 @@ def causal_mask(ids: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 
 
 def tensor_shapes(config, b: Bucket) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
-    """Name -> (shape, dtype) of every tensor into or out of a component in a bucket, from the config alone."""
+    """Name -> (shape, dtype) of every tensor into or out of a component in a bucket, from the
+    config alone.
+    """
     vision, text, rows = config.vision_config, config.text_config, b.frames * b.questions
     tokens = (vision.image_size // vision.patch_size) ** 2 + 1
     return {
@@ -130,7 +138,9 @@ def tensor_shapes(config, b: Bucket) -> dict[str, tuple[tuple[int, ...], torch.d
 
 
 def output_shape(component, b: Bucket) -> torch.Size:
-    """What comes out of a component in a bucket, from the config alone: the next one's input, or a word's scores."""
+    """What comes out of a component in a bucket, from the config alone: the next one's input, or a
+    word's scores.
+    """
     return torch.Size(tensor_shapes(component.checkpoint.config, b)[component.output_names[0]][0])
 
 
@@ -143,7 +153,9 @@ PIECES = {
 
 @dataclass(frozen=True)
 class Component:
-    """One part of a checkpoint: name; module, the adapter around the unmodified submodule (float32, eval)."""
+    """One part of a checkpoint: name; module, the adapter around the unmodified submodule (float32,
+    eval).
+    """
 
     name: str
     module: nn.Module
@@ -164,13 +176,17 @@ class Component:
         return self.checkpoint.digest_of(self.module, self.name)
 
     def input_shapes(self, bucket: Bucket) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
-        """Input name -> (shape, dtype) in a bucket, in the order of the adapter's forward, from the config alone."""
+        """Input name -> (shape, dtype) in a bucket, in the order of the adapter's forward, from the
+        config alone.
+        """
         _, *names = inspect.signature(PIECES[self.name].forward).parameters  # but self
         shapes = tensor_shapes(self.checkpoint.config, bucket)
         return {name: shapes[name] for name in names}
 
     def example_inputs(self, bucket: Bucket, seed: int = 0) -> tuple[torch.Tensor, ...]:
-        """Tensors of the right shapes and dtypes: random values, valid token ids, all-ones masks."""
+        """Tensors of the right shapes and dtypes: random values, valid token ids, all-ones
+        masks.
+        """
         generator = torch.Generator().manual_seed(seed)
         vocabulary = self.checkpoint.config.text_config.vocab_size
 
@@ -185,21 +201,27 @@ class Component:
 
 
 class Components(tuple[Component, ...]):
-    """The components of one checkpoint, in the order that data takes; `components["text_encoder"]` is that one."""
+    """The components of one checkpoint, in the order that data takes; `components["text_encoder"]`
+    is that one.
+    """
 
     def __getitem__(self, name: str) -> Component:
         return {component.name: component for component in self}[name]
 
 
 def isolate(checkpoint: Checkpoint) -> Components:
-    """Take a checkpoint apart; the submodules stay shared with `checkpoint.model`, nothing is copied or patched."""
+    """Take a checkpoint apart; the submodules stay shared with `checkpoint.model`, nothing is
+    copied or patched.
+    """
     return Components(
         Component(n, adapter(checkpoint.model).eval(), checkpoint) for n, adapter in PIECES.items()
     )
 
 
 def default_bucket(checkpoint: Checkpoint) -> Bucket:
-    """One frame, one question of 8 tokens, two candidates, and as many answer tokens as `generate` gives by default."""
+    """One frame, one question of 8 tokens, two candidates, and as many answer tokens as `generate`
+    gives by default.
+    """
     longest = checkpoint.config.text_config.max_position_embeddings
     return Bucket(tokens=min(8, longest), answer_tokens=min(20, longest))
 

@@ -1,8 +1,9 @@
 """The components put back together: questions about frames in, answers out.
 
-Requests are padded to the smallest bucket that fits. The image is encoded once for all questions of a frame. Answers
-with candidates are ranked in one decoder pass by the summed log-likelihood of their tokens and end token; open answers
-are greedy. The padded path hands the real question mask to the decoder, so that padding changes no answer.
+Requests are padded to the smallest bucket that fits. The image is encoded once for all questions of
+a frame. Answers with candidates are ranked in one decoder pass by the summed log-likelihood of
+their tokens and end token; open answers are greedy. The padded path hands the real question mask to
+the decoder, so that padding changes no answer.
 """
 
 import math
@@ -20,7 +21,9 @@ from blipkit.model.components import IDS, Component
 
 
 class Stage(Protocol):
-    """A component that can be called: positional tensors of its bucket's shapes in, one tensor out."""
+    """A component that can be called: positional tensors of its bucket's shapes in, one tensor
+    out.
+    """
 
     component: Component
     bucket: Bucket
@@ -32,9 +35,10 @@ class Stage(Protocol):
 class Answer:
     """text; probability among the candidates (open: of the whole answer); margin to the runner-up.
 
-    margin: difference of the two best candidates' log-likelihoods, in nats (open: the smallest gap between the two
-    best logits on the way). What is below the number format's error can flip. scores: log-likelihood of each candidate,
-    nats; tokens: those of an open answer, its end token included; gaps: at each, between the two best logits.
+    margin: difference of the two best candidates' log-likelihoods, in nats (open: the smallest gap
+    between the two best logits on the way). What is below the number format's error can flip.
+    scores: log-likelihood of each candidate, nats; tokens: those of an open answer, its end token
+    included; gaps: at each, between the two best logits.
     """
 
     text: str
@@ -77,10 +81,11 @@ class Pipeline:
     def answer(
         self, frames: Sequence, questions: Sequence, candidates=Question.candidates
     ) -> list[list[Answer]]:
-        """[frame][question] -> Answer, for PIL images, or what `preprocess` made of them, and Questions or texts.
+        """[frame][question] -> Answer, for PIL images, or what `preprocess` made of them, and
+        Questions or texts.
 
-        candidates: what texts are answered with; None for open answers. Raises BadInput for a request that fits no
-        bucket, naming the one to add.
+        candidates: what texts are answered with; None for open answers. Raises BadInput for a
+        request that fits no bucket, naming the one to add.
         """
         default = tuple(candidates) if candidates else None
         asked = [q if isinstance(q, Question) else Question(q, default) for q in questions]
@@ -103,7 +108,9 @@ class Pipeline:
         return answers
 
     def preprocess(self, frames: Sequence) -> torch.Tensor:
-        """PIL images -> pixel_values (frames, 3, H, W), by the checkpoint's own image processor; those are left alone."""
+        """PIL images -> pixel_values (frames, 3, H, W), by the checkpoint's own image processor;
+        those are left alone.
+        """
         if isinstance(frames, torch.Tensor):
             return frames
         rgb = [frame.convert("RGB") for frame in frames]
@@ -155,7 +162,9 @@ class Pipeline:
         return rows.masked_fill(rows < 0, self.pad).to(IDS)
 
     def _rank(self, bucket: Bucket, states, mask, options) -> torch.Tensor:
-        """Log-likelihoods (F, Q, C) in nats: every candidate of every question in one decoder pass."""
+        """Log-likelihoods (F, Q, C) in nats: every candidate of every question in one decoder
+        pass.
+        """
         f, q, c, a = bucket.frames, bucket.questions, bucket.candidates, bucket.answer_tokens
         filled = [
             candidates + [[]] * (c - len(candidates))
@@ -175,7 +184,9 @@ class Pipeline:
         return (likely * (targets >= 0)).sum(-1)
 
     def _write(self, bucket: Bucket, states, mask, is_open: list[bool]) -> list[list[Answer]]:
-        """Greedy answers of static length, without a cache: one decoder call per token, until every open one has ended."""
+        """Greedy answers of static length, without a cache: one decoder call per token, until every
+        open one has ended.
+        """
         f, q, c, a = bucket.frames, bucket.questions, bucket.candidates, bucket.answer_tokens
         ids = torch.full((f * q, a + 1), self.pad, dtype=IDS)  # the start, and the answers so far
         ids[:, 0] = self.start
@@ -206,7 +217,9 @@ class Pipeline:
 
 
 def ranked_answer(question: Question, scores: torch.Tensor) -> Answer:
-    """The likeliest candidate, from one log-likelihood per candidate (padding candidates beyond the question's own)."""
+    """The likeliest candidate, from one log-likelihood per candidate (padding candidates beyond the
+    question's own).
+    """
     own = scores[: len(question.candidates)]
     best, second = own.topk(2).values.tolist() if len(own) > 1 else (own[0].item(), -math.inf)
     winner = int(own.argmax())

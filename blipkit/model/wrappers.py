@@ -1,7 +1,8 @@
 """Deploy-time wrappers: a compiled component in the place of transformers' own submodule.
 
-Each takes what the original pipeline passes, pads it to its bucket, and puts the output back into the form that the
-original pipeline expects, so that `generate` runs unchanged. Unlike Pipeline they serve one question a row.
+Each takes what the original pipeline passes, pads it to its bucket, and puts the output back into
+the form that the original pipeline expects, so that `generate` runs unchanged. Unlike Pipeline they
+serve one question a row.
 """
 
 import copy
@@ -18,8 +19,9 @@ from blipkit.model.pipeline import Stage
 def fill_and_run(one: Stage, *tensors: torch.Tensor) -> torch.Tensor:
     """What a compiled component makes of any number of rows, as many columns as its bucket has.
 
-    Behind the caller's rows and columns are zeros, also in the masks. A row is asked once: where the bucket has several
-    places for it (questions of a frame, candidates of a question), they repeat it.
+    Behind the caller's rows and columns are zeros, also in the masks. A row is asked once: where
+    the bucket has several places for it (questions of a frame, candidates of a question), they
+    repeat it.
     """
     wanted = one.component.input_shapes(one.bucket).values()
     rows, capacity = len(tensors[0]), min(shape[0] for shape, _ in wanted)
@@ -103,11 +105,15 @@ class TextEncoderWrapper(EncoderWrapper):
 
 
 class TextDecoderWrapper(BlipTextLMHeadModel):
-    """Stands in for `model.text_decoder`: transformers' `generate` calls its forward, which calls the artifact."""
+    """Stands in for `model.text_decoder`: transformers' `generate` calls its forward, which calls
+    the artifact.
+    """
 
     @classmethod
     def from_model(cls, *loaded: Stage) -> "TextDecoderWrapper":
-        """From one compiled component, or one per bucket; the original's weights are shared and not used."""
+        """From one compiled component, or one per bucket; the original's weights are shared and not
+        used.
+        """
         original = loaded[0].component.module.text_decoder
         wrapper = copy.copy(original)
         wrapper.__class__ = cls
@@ -135,7 +141,9 @@ class TextDecoderWrapper(BlipTextLMHeadModel):
 
 
 def shallow_copy(model):
-    """The same model with the same submodules, whose submodules can be exchanged without touching the original."""
+    """The same model with the same submodules, whose submodules can be exchanged without touching
+    the original.
+    """
     twin = copy.copy(model)
     twin._modules = dict(model._modules)
     return twin

@@ -1,4 +1,6 @@
-"""What refuses the knobs of 03_parity before anything runs, where it takes more than one value to see it."""
+"""What refuses the knobs of 03_parity before anything runs, where it takes more than one value to
+see it.
+"""
 
 import math
 from collections.abc import Sequence

@@ -1,7 +1,8 @@
-"""Profiles and knobs: what a run may be told, each value typed, with its unit, its meaning and where it came from.
+"""Profiles and knobs: what a run may be told, each value typed, with its unit, its meaning and
+where it came from.
 
-A knob is a field of a Section; a section stands beside the code that uses it, in the file `sections.py` names. A profile
-(params/*.yaml) says what differs from the defaults.
+A knob is a field of a Section; a section stands beside the code that uses it, in the file
+`sections.py` names. A profile (params/*.yaml) says what differs from the defaults.
 """
 
 import lazy_loader

@@ -27,7 +27,9 @@ BUSY = Range("a share of the time, more than 0 and at most 1", lambda value: 0 <
 
 
 class Section:
-    """Base of a profile's sections, frozen dataclasses of knobs. name: the section's, as profiles write it."""
+    """Base of a profile's sections, frozen dataclasses of knobs. name: the section's, as profiles
+    write it.
+    """
 
     name: ClassVar[str]
 
@@ -41,7 +43,9 @@ def knob(
     one_of: Sequence[str] = (),
     may_be_empty: bool = False,
 ) -> Any:
-    """A field of a Section. meaning: what it says and why; within: for every number in it; one_of: the texts it can be."""
+    """A field of a Section. meaning: what it says and why; within: for every number in it; one_of:
+    the texts it can be.
+    """
     about = {
         "meaning": meaning,
         "unit": unit,
@@ -67,7 +71,9 @@ def types_of(cls: type) -> dict[str, Any]:
 
 
 def check_fields(cls: type, values: dict, where: str) -> None:
-    """Refuse what no field of a dataclass names, types or ranges allow. where: how the message begins."""
+    """Refuse what no field of a dataclass names, types or ranges allow. where: how the message
+    begins.
+    """
     known = {one.name: one for one in fields(cls)}
     for name, value in values.items():
         if name not in known:

@@ -1,4 +1,6 @@
-"""A profile: which knobs differ from their defaults, as read from a file, and what it resolves to."""
+"""A profile: which knobs differ from their defaults, as read from a file, and what it resolves
+to.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -23,7 +25,8 @@ IMPLIED = {"concurrency.p99_limit_ms": {"concurrency.percentile": 99.0}}
 class Profile:
     """A profile as read: `name`, and the values of each section that differ from the defaults.
 
-    settings: the `section.key` of each --set, in order; source: what it was loaded by, a name in params/ or a path.
+    settings: the `section.key` of each --set, in order; source: what it was loaded by, a name in
+    params/ or a path.
     """
 
     name: str
@@ -44,7 +47,9 @@ class Profile:
         return {name: values_of(self.section(name)) for name in sections()}
 
     def parameters(self, stem: str, results: str, replay: str = "") -> dict[str, Any]:
-        """What papermill passes to the notebook `stem`: where it works, and the chapter's own knobs."""
+        """What papermill passes to the notebook `stem`: where it works, and the chapter's own
+        knobs.
+        """
         own = values_of(self.section(section_of(stem)))
         return {"results": results, "profile": self.name, "replay": replay, **own}
 
@@ -67,7 +72,9 @@ def values_of(section: Section) -> dict[str, Any]:
 
 
 def load_profile(name: str, settings: list[str] = ()) -> Profile:
-    """Read `name` (a profile in params/, or a path), apply `section.key=value` settings, refuse what nobody reads."""
+    """Read `name` (a profile in params/, or a path), apply `section.key=value` settings, refuse
+    what nobody reads.
+    """
     if not NOTEBOOKS.is_dir():
         raise BadInput(
             f"no notebooks in {ROOT}: blipkit runs from a checkout of its repository (pip install -e .)"
@@ -90,7 +97,9 @@ def load_profile(name: str, settings: list[str] = ()) -> Profile:
 
 
 def read_profile(folder: Path) -> Profile:
-    """The profile of the run that left a results folder; knobs that are newer than it have their defaults."""
+    """The profile of the run that left a results folder; knobs that are newer than it have their
+    defaults.
+    """
     return Profile(folder.name, translated(read_sections(folder / "profile.yaml")))
 
 
@@ -139,7 +148,9 @@ def read_sections(path: Path) -> dict[str, dict]:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error: otherwise the first one is lost without a word."""
+    """YAML in which a key that stands twice is an error: otherwise the first one is lost without a
+    word.
+    """
 
     def construct_mapping(self, node, deep=False):
         seen = []

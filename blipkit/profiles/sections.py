@@ -1,4 +1,6 @@
-"""Which sections a profile has, and where each one's knobs stand: beside the code that uses them."""
+"""Which sections a profile has, and where each one's knobs stand: beside the code that uses
+them.
+"""
 
 import pkgutil
 from dataclasses import fields

@@ -1,4 +1,6 @@
-"""JSON documents and records as a results folder holds them: read whole, or refused by name and line."""
+"""JSON documents and records as a results folder holds them: read whole, or refused by name and
+line.
+"""
 
 import contextlib
 import json

@@ -14,7 +14,9 @@ WORST_FIRST = ("FAIL", "INVALID", "WARN", "PASS", "NOT-RUN")
 
 @dataclass
 class Gate:
-    """A named check with its limit. `kind` is answer (parity, decisions, counts) or timing (p99, stability)."""
+    """A named check with its limit. `kind` is answer (parity, decisions, counts) or timing (p99,
+    stability).
+    """
 
     gate: str
     kind: Literal["answer", "timing"]
@@ -31,8 +33,8 @@ def judge(
 ) -> Gate:
     """PASS where `measured` is within `limit`; a NaN never is.
 
-    On a shared machine a timing gate that does not hold is WARN: the machine was not ours alone. about: the gate's
-    evidence, reason and next; what to do next is left out where it holds.
+    On a shared machine a timing gate that does not hold is WARN: the machine was not ours alone.
+    about: the gate's evidence, reason and next; what to do next is left out where it holds.
     """
     holds = measured >= limit if at_least else measured <= limit
     status = "PASS" if holds else "WARN" if kind == "timing" and shared else "FAIL"

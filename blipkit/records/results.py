@@ -1,9 +1,11 @@
-"""The results folder: records, samples and gates that notebooks write, and the one place where gates are judged.
+"""The results folder: records, samples and gates that notebooks write, and the one place where
+gates are judged.
 
-A record is one measured row that explains itself a year later. Notebooks share data only through this folder. During
-`blipkit run` a notebook writes into a stage (the environment variable BLIPKIT_STAGE) that replaces its old outputs
-together when it ends; opened by hand, it writes straight into the folder. In a replay, whatever a notebook would measure
-is read from a folder that was recorded elsewhere, and every row says so.
+A record is one measured row that explains itself a year later. Notebooks share data only through
+this folder. During `blipkit run` a notebook writes into a stage (the environment variable
+BLIPKIT_STAGE) that replaces its old outputs together when it ends; opened by hand, it writes
+straight into the folder. In a replay, whatever a notebook would measure is read from a folder that
+was recorded elsewhere, and every row says so.
 """
 
 import contextlib
@@ -32,10 +34,11 @@ class Results:
         replay: str = "",
         **provenance,
     ):
-        """provenance: what every record of this notebook carries, such as seed, checkpoint and threads.
+        """provenance: what every record of this notebook carries, such as seed, checkpoint and
+        threads.
 
-        replay: a results folder that was recorded elsewhere; with one, nothing is measured here. A notebook's relative
-        folders are taken from notebooks/, wherever papermill was started.
+        replay: a results folder that was recorded elsewhere; with one, nothing is measured here. A
+        notebook's relative folders are taken from notebooks/, wherever papermill was started.
         """
         self.folder = (NOTEBOOKS / folder).resolve() if notebook else Path(folder)
         stage = os.environ.get("BLIPKIT_STAGE")
@@ -53,7 +56,9 @@ class Results:
 
     @cached_property
     def machine(self) -> dict:
-        """The machine that the figures belong to: this one, or the one that a replay was recorded on."""
+        """The machine that the figures belong to: this one, or the one that a replay was recorded
+        on.
+        """
         return (
             read_document(self.recorded.folder / "environment.json")
             if self.recorded
@@ -63,10 +68,11 @@ class Results:
     def measure(
         self, kind: str, measure: Callable[[], list[dict]], needs: Sequence[str] = ()
     ) -> list[dict]:
-        """The rows that measure() returns, kept as the records of `kind`; in a replay the rows recorded elsewhere.
+        """The rows that measure() returns, kept as the records of `kind`; in a replay the rows
+        recorded elsewhere.
 
-        Where a replay's folder has none of this kind, or an older kit's without the keys that `needs` names, there are no
-        rows: what rests on them is NOT-RUN.
+        Where a replay's folder has none of this kind, or an older kit's without the keys that
+        `needs` names, there are no rows: what rests on them is NOT-RUN.
         """
         added = {"schema", "kind", "machine", "versions", "replayed_on", *self.provenance}
         if self.recorded:
@@ -85,7 +91,9 @@ class Results:
         ]
 
     def _recorded_rows(self, kind: str, needs: Sequence[str]) -> list[dict]:
-        """The rows of a replay's folder; none, and a line that says so, where it has none that can be read."""
+        """The rows of a replay's folder; none, and a line that says so, where it has none that can
+        be read.
+        """
         if not self.recorded.has(kind):
             return self._lacks(kind, f"no records of {kind!r} were kept there")
         rows = self.recorded.read(kind)
@@ -114,10 +122,11 @@ class Results:
             )
 
     def measure_samples(self, name: str, measure: Callable):
-        """The pandas frame that measure() returns, kept as parquet; in a replay the one recorded elsewhere.
+        """The pandas frame that measure() returns, kept as parquet; in a replay the one recorded
+        elsewhere.
 
-        An empty frame where a replay's folder has none. Where the disk takes no more, what was measured is not lost with
-        it: attrs["not_kept"] says why it is not on disk.
+        An empty frame where a replay's folder has none. Where the disk takes no more, what was
+        measured is not lost with it: attrs["not_kept"] says why it is not on disk.
         """
         if self.recorded and not self.recorded.has_samples(name):
             import pandas
@@ -138,7 +147,8 @@ class Results:
         return self.folder / "artifacts"
 
     def write(self, kind: str, rows: Iterable[dict]) -> None:
-        """Replace the records of `kind` by `rows`, each with machine, versions and provenance beside its figures.
+        """Replace the records of `kind` by `rows`, each with machine, versions and provenance
+        beside its figures.
 
         evidence: measured, where a row does not say otherwise.
         """
@@ -172,7 +182,9 @@ class Results:
         return self._find(f"records/{kind}.jsonl") is not None
 
     def earlier(self, kind: str) -> list[dict]:
-        """Records of `kind` from before this run, of this profile and checkpoint: the published first, then this folder's."""
+        """Records of `kind` from before this run, of this profile and checkpoint: the published
+        first, then this folder's.
+        """
         paths = [
             *sorted(PUBLISHED.glob(f"*/*/records/{kind}.jsonl")),
             self.folder / "records" / f"{kind}.jsonl",
@@ -200,7 +212,9 @@ class Results:
         return pandas.read_parquet(self._written(f"samples/{name}.parquet", f"samples {name!r}"))
 
     def write_gates(self, gates: list[Gate]) -> None:
-        """Record what was judged. Call `raise_for` in a later cell, so that a failed gate leaves its evidence."""
+        """Record what was judged. Call `raise_for` in a later cell, so that a failed gate leaves
+        its evidence.
+        """
         self.write(f"gates_{self.notebook}", [asdict(gate) for gate in gates])
 
     def gates(self) -> list[Gate]:

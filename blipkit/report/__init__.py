@@ -1,4 +1,6 @@
-"""What a run comes to: the verdict with its decision, one offline page, and what changed between two runs."""
+"""What a run comes to: the verdict with its decision, one offline page, and what changed between
+two runs.
+"""
 
 import lazy_loader
 

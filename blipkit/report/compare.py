@@ -1,7 +1,8 @@
-"""What changed from one results folder to another: gates by their status, times and cost by their intervals.
+"""What changed from one results folder to another: gates by their status, times and cost by their
+intervals.
 
-Only what was recorded is compared; nothing is measured or judged again. What else the systems do not share is said by
-blipkit/cost/systems.py, without which a change means little.
+Only what was recorded is compared; nothing is measured or judged again. What else the systems do
+not share is said by blipkit/cost/systems.py, without which a change means little.
 """
 
 import math
@@ -64,7 +65,8 @@ FIGURES = {
 class Side(NamedTuple):
     """A figure in one of the folders, as it is shown; `about`: what its row says of itself.
 
-    value: None where it was not measured. interval: None where there is none, one end where n cannot bound it.
+    value: None where it was not measured. interval: None where there is none, one end where n
+    cannot bound it.
     """
 
     figure: Figure | None = None
@@ -88,8 +90,8 @@ class Change(NamedTuple):
 def compare_folders(a: Path, b: Path, baseline: bool = False) -> list[Change]:
     """Every gate, every load setting and its cost in A and B, in A's order, then what only B has.
 
-    baseline: A is what B must not fall behind, so that what A measured and B did not is worse. Raises BadInput for a
-    folder that is not one of results.
+    baseline: A is what B must not fall behind, so that what A measured and B did not is worse.
+    Raises BadInput for a folder that is not one of results.
     """
     for folder in (a, b):
         check_results_folder(folder)
@@ -116,7 +118,9 @@ def exit_status(changes: Iterable[Change]) -> int:
 
 
 def judge_intervals(before: Interval, after: Interval, more_is_better: bool = False) -> Judgement:
-    """Whether a figure moved beyond both intervals; not known where an end is missing that could have told."""
+    """Whether a figure moved beyond both intervals; not known where an end is missing that could
+    have told.
+    """
     (a_low, a_high), (b_low, b_high) = before, after
     rose = None not in (a_high, b_low) and b_low > a_high
     fell = None not in (a_low, b_high) and b_high < a_low
@@ -136,7 +140,9 @@ def differences_table(rows: list[dict]):
 
 
 def _sides(results: Results, ends: dict[str, str]) -> dict[str, Side]:
-    """Every gate and figure of a folder by its name; ends: how those notebooks ended that are shown as gates."""
+    """Every gate and figure of a folder by its name; ends: how those notebooks ended that are shown
+    as gates.
+    """
     gates = [*results.gates(), *(Gate(stem, "answer", status) for stem, status in ends.items())]
     sides = {gate.gate: _gate_side(gate) for gate in gates}
     for kind, figures in FIGURES.items():
@@ -182,7 +188,9 @@ def _change(what: str, before: Side, after: Side, baseline: bool) -> Change:
 def _judge(
     figure: Figure, before: Side, after: Side, unlike: str, baseline: bool
 ) -> tuple[Judgement, str]:
-    """The judgement on A and B, and why it is not known; unlike: what they do not share, so that neither is better."""
+    """The judgement on A and B, and why it is not known; unlike: what they do not share, so that
+    neither is better.
+    """
     missing = [name for name, side in (("A", before), ("B", after)) if side.value is None]
     if missing:
         judgement = "worse" if baseline and figure.judged and missing == ["B"] else "not known"

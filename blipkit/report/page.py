@@ -1,6 +1,8 @@
-"""One offline HTML file: the decision, three numbers, the systems, the gates, then each executed notebook.
+"""One offline HTML file: the decision, three numbers, the systems, the gates, then each executed
+notebook.
 
-Code is folded behind one switch. Frames from a user's folder stay out unless the profile says share_frames.
+Code is folded behind one switch. Frames from a user's folder stay out unless the profile says
+share_frames.
 """
 
 import re
@@ -31,7 +33,9 @@ SIGNS = {"PASS": "✓", "WARN": "!", "FAIL": "✗", "INVALID": "?", "NOT-RUN": "
 
 
 def write_report(folder: Path, beside: Sequence[Path] = ()) -> tuple[Path, dict]:
-    """Write verdict and report of a results folder, `beside` others' systems; the report's path and the verdict."""
+    """Write verdict and report of a results folder, `beside` others' systems; the report's path and
+    the verdict.
+    """
     for one in (*beside, folder):
         check_results_folder(one)
     common, cost = (section_in(folder, name) for name in ("common", "cost"))
@@ -61,7 +65,9 @@ def write_report(folder: Path, beside: Sequence[Path] = ()) -> tuple[Path, dict]
 
 
 def chapter(path: Path, private: bool):
-    """An executed notebook as HTML (a bs4 section): text, outputs and folded code, headings one level down."""
+    """An executed notebook as HTML (a bs4 section): text, outputs and folded code, headings one
+    level down.
+    """
     import nbformat
     from nbconvert import HTMLExporter
 
@@ -88,7 +94,9 @@ def chapter(path: Path, private: bool):
 
 
 def three_numbers(results: Results) -> list[dict]:
-    """Answers that flip, throughput and cost, of the setting that 05 priced: value, unit, interval, evidence, machine."""
+    """Answers that flip, throughput and cost, of the setting that 05 priced: value, unit, interval,
+    evidence, machine.
+    """
     costs = [row for row in results.rows("cost") if row["best"]]
     best = max(costs, key=lambda row: row["answers_per_s"], default=None)
     flips = [row for row in results.rows("decisions") if row["ranked_answers"]]
@@ -116,7 +124,9 @@ def three_numbers(results: Results) -> list[dict]:
 
 
 def _figure(row: dict, key: str, unit: str, about: str) -> dict:
-    """A record, its evidence and machine in it, with what is shown of one figure, and its interval, if any."""
+    """A record, its evidence and machine in it, with what is shown of one figure, and its interval,
+    if any.
+    """
     ends = [row.get(f"{key}{end}") for end in ("_low", "_high")]
     interval = "" if None in ends else " to ".join(map(number, ends))
     return row | {"value": number(row[key]), "unit": unit, "interval": interval, "about": about}
@@ -178,7 +188,9 @@ def tables(verdict: dict, machine: dict, folders: Sequence[Path]) -> dict[str, s
 
 
 def scrollable(page):
-    """Wide tables and code scroll in a box of their own, which a keyboard can reach; statuses can be styled."""
+    """Wide tables and code scroll in a box of their own, which a keyboard can reach; statuses can
+    be styled.
+    """
     for table in page.find_all("table"):
         label = table.caption.get_text(strip=True) if table.caption else "table"
         box = {"class": "scroll", "tabindex": "0", "role": "region", "aria-label": label}

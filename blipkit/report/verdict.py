@@ -16,7 +16,9 @@ from blipkit.records.results import Results
 
 
 def make_verdict(folder: Path, beside: Sequence[Path] = ()) -> dict:
-    """Read the folder's gates and run.json into a verdict; what folders `beside` it measured is not missing."""
+    """Read the folder's gates and run.json into a verdict; what folders `beside` it measured is not
+    missing.
+    """
     run, results = read_document(folder / "run.json"), Results(folder)
     gates = [*results.gates(), *_stopped(run)]
     return {
@@ -41,7 +43,9 @@ def _recorded(folder: Path, run: dict) -> str:
 
 
 def _stopped(run: dict) -> list[Gate]:
-    """A notebook that stopped for another reason than its gates is itself a failed gate; one that was skipped, NOT-RUN."""
+    """A notebook that stopped for another reason than its gates is itself a failed gate; one that
+    was skipped, NOT-RUN.
+    """
     gates = []
     for stem, one in run["notebooks"].items():
         if one["status"] == "stopped":
@@ -92,7 +96,9 @@ def caveat(verdict: dict) -> str:
 
 
 def in_words(decision: dict) -> str:
-    """The decision as a sentence: what it is, because of what, and what the missing evidence takes."""
+    """The decision as a sentence: what it is, because of what, and what the missing evidence
+    takes.
+    """
     text = f"{decision['answer'].capitalize()}: {'; '.join(decision['because'])}."
     steps = [
         f"{m['what']}: {m['command']}, about {m['hours']:.2g} h, {m['usd']:.2f} USD"
@@ -113,7 +119,9 @@ def unmeasured(verdict: dict, required: list[str]) -> list[str]:
 
 
 def write_verdict(folder: Path, beside: Sequence[Path] = ()) -> dict:
-    """Write verdict.json, verdict.md (decision first, then what is missing, then every gate) and gates.xml (JUnit)."""
+    """Write verdict.json, verdict.md (decision first, then what is missing, then every gate) and
+    gates.xml (JUnit).
+    """
     verdict = make_verdict(folder, beside)
     (folder / "verdict.json").write_text(json.dumps(verdict, indent=2) + "\n", encoding="utf-8")
     for name in ("verdict.md", "gates.xml"):
@@ -122,7 +130,9 @@ def write_verdict(folder: Path, beside: Sequence[Path] = ()) -> dict:
 
 
 def render(name: str, verdict: dict, **more) -> str:
-    """The template NAME.j2 of this package, filled in with a verdict and its words; `number` and `percent` are filters there."""
+    """The template NAME.j2 of this package, filled in with a verdict and its words; `number` and
+    `percent` are filters there.
+    """
     loader, is_markup = (
         FileSystemLoader(Path(__file__).parent / "templates"),
         name.endswith((".html", ".xml")),

@@ -1,4 +1,6 @@
-"""Running a profile: what is checked before, every chapter by papermill, copies to step through, evidence to keep."""
+"""Running a profile: what is checked before, every chapter by papermill, copies to step through,
+evidence to keep.
+"""
 
 import lazy_loader
 

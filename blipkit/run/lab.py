@@ -1,6 +1,8 @@
-"""Chapters to step through by hand: copies with a results folder of their own, in which nothing of a run is lost.
+"""Chapters to step through by hand: copies with a results folder of their own, in which nothing of
+a run is lost.
 
-What is done in them changes neither the checkout, nor what a profile means, nor the results of a run.
+What is done in them changes neither the checkout, nor what a profile means, nor the results of a
+run.
 """
 
 import ast
@@ -14,15 +16,16 @@ from blipkit.paths import NOTEBOOKS, ROOT
 from blipkit.profiles.profile import Profile
 from blipkit.profiles.sections import chapters
 
-WRITTEN = ".written.json"  # digest of each copy as it was made, by which one is known that nobody touched since
+# digest of each copy as it was made, by which one is known that nobody touched since
+WRITTEN = ".written.json"
 
 
 def copy_chapters(profile: Profile, folder: Path | None = None) -> tuple[Path, list[str]]:
     """Copy every chapter into results/lab/PROFILE, its parameters cell as the profile has them.
 
-    The folder is the copies' results folder, too: it begins with the records of the profile's last run, so that any chapter
-    can be opened first, and shares its artifacts. A copy that somebody has changed, or run, is kept as it is. Returns the
-    folder, and the names of those kept.
+    The folder is the copies' results folder, too: it begins with the records of the profile's last
+    run, so that any chapter can be opened first, and shares its artifacts. A copy that somebody has
+    changed, or run, is kept as it is. Returns the folder, and the names of those kept.
     """
     folder = folder or ROOT / "results" / "lab" / profile.name
     folder.mkdir(parents=True, exist_ok=True)
@@ -43,7 +46,9 @@ def copy_chapters(profile: Profile, folder: Path | None = None) -> tuple[Path, l
 
 
 def _begin_with(run: Path, folder: Path) -> None:
-    """What the profile's last run left, where nothing was done here before; compiled components are shared."""
+    """What the profile's last run left, where nothing was done here before; compiled components are
+    shared.
+    """
     for name in ("records", "samples"):
         if (run / name).is_dir() and not (folder / name).exists():
             shutil.copytree(run / name, folder / name)
@@ -53,7 +58,9 @@ def _begin_with(run: Path, folder: Path) -> None:
 
 
 def filled_in(stem: str, profile: Profile, folder: Path) -> str:
-    """A chapter's file, with the knobs of its parameters cell as a run of the profile into a folder would set them."""
+    """A chapter's file, with the knobs of its parameters cell as a run of the profile into a folder
+    would set them.
+    """
     import nbformat
 
     notebook = nbformat.read(NOTEBOOKS / f"{stem}.ipynb", as_version=4)

@@ -1,4 +1,6 @@
-"""Run a profile: each notebook headless by papermill, its outputs put in place together, then verdict and report."""
+"""Run a profile: each notebook headless by papermill, its outputs put in place together, then
+verdict and report.
+"""
 
 import contextlib
 import json
@@ -39,10 +41,12 @@ def run_profile(
     say: Callable[[str], None] = print,
     step: Callable[[str, int, int], None] = lambda stem, number, total: None,
 ) -> int:
-    """Run the notebooks of a profile (or those of them named in `only`) into `results`; the exit status, 0 or 1.
+    """Run the notebooks of a profile (or those of them named in `only`) into `results`; the exit
+    status, 0 or 1.
 
-    replay: a results folder recorded elsewhere, to step through instead of measuring here. step(stem, number, total) is
-    called before each notebook. Raises BadInput before anything ran or was written.
+    replay: a results folder recorded elsewhere, to step through instead of measuring here.
+    step(stem, number, total) is called before each notebook. Raises BadInput before anything ran or
+    was written.
     """
     folder = results or ROOT / "results" / (f"{profile.name}-replayed" if replay else profile.name)
     use_absolute_folders(profile)
@@ -99,7 +103,9 @@ def run_profile(
 
 
 def use_absolute_folders(profile: Profile) -> None:
-    """A notebook runs in its own folder, so a folder that the user named must be found from there."""
+    """A notebook runs in its own folder, so a folder that the user named must be found from
+    there.
+    """
     common, parity, cost = (
         profile.sections.setdefault(name, {}) for name in ("common", "parity", "cost")
     )
@@ -191,7 +197,9 @@ def run_notebook(profile: Profile, stem: str, folder: Path, replay: Path | None)
 
 
 def in_thread(function: Callable, *arguments, **options):
-    """Call in a thread, so that Ctrl-C reaches us: nbclient takes it over in the main thread and reports a dead kernel."""
+    """Call in a thread, so that Ctrl-C reaches us: nbclient takes it over in the main thread and
+    reports a dead kernel.
+    """
     import psutil
 
     before = psutil.Process().children()
@@ -211,7 +219,9 @@ def in_thread(function: Callable, *arguments, **options):
 
 
 def how_it_ended(error: Exception, path: Path, limit: int, peak_gib: float) -> str:
-    """What a notebook without a kernel can still tell: the cell, why, the memory, the last lines it had printed."""
+    """What a notebook without a kernel can still tell: the cell, why, the memory, the last lines it
+    had printed.
+    """
     import nbformat
 
     cells = (

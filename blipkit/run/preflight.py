@@ -1,6 +1,8 @@
-"""Before the first chapter: whatever would stop one minutes later is refused here, in seconds, with nothing written.
+"""Before the first chapter: whatever would stop one minutes later is refused here, in seconds, with
+nothing written.
 
-The checks stand beside the knobs that they guard; here they are called in order, what is quick to see first.
+The checks stand beside the knobs that they guard; here they are called in order, what is quick to
+see first.
 """
 
 import os
@@ -24,7 +26,9 @@ from blipkit.runners.neuron.options import check_flags
 
 
 def check(profile: Profile, folder: Path, replay: Path | None = None) -> None:
-    """Refuse a profile that cannot run into `folder` on this machine; replay: a folder that is read instead of measuring."""
+    """Refuse a profile that cannot run into `folder` on this machine; replay: a folder that is read
+    instead of measuring.
+    """
     common = profile.common
     check_folder(folder)
     check_source(common.checkpoint)
@@ -62,7 +66,9 @@ def runs(profile: Profile, stem: str) -> bool:
 
 
 def check_load(profile: Profile, arms: list) -> None:
-    """What 04 measures: arms that have a speed, a percentile, servers with cores of their own, a grid within the limit."""
+    """What 04 measures: arms that have a speed, a percentile, servers with cores of their own, a
+    grid within the limit.
+    """
     knobs = profile.section("concurrency")
     load.check_number_of_arms(knobs, arms)
     if runs(profile, "04_concurrency"):
@@ -73,7 +79,9 @@ def check_load(profile: Profile, arms: list) -> None:
 
 
 def check_frames(profile: Profile, questions: list[Question]) -> int:
-    """Every image that will be asked about must be one, and its labels must count; how many 03 will ask about."""
+    """Every image that will be asked about must be one, and its labels must count; how many 03 will
+    ask about.
+    """
     common, asked = profile.common, profile.section("parity").frames
     if common.frames_from == DRAWN:
         return asked

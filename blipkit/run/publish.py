@@ -1,4 +1,6 @@
-"""Keep a run's evidence in the repository: records, samples, verdict, machine and profile, under results/published/."""
+"""Keep a run's evidence in the repository: records, samples, verdict, machine and profile, under
+results/published/.
+"""
 
 import re
 import shutil
@@ -19,7 +21,9 @@ KEPT = (
 
 
 def publish_folder(folder: Path) -> Path:
-    """Copy what a results folder proves and a replay needs, without notebooks and artifacts; where it went."""
+    """Copy what a results folder proves and a replay needs, without notebooks and artifacts; where
+    it went.
+    """
     if not (
         folder / "environment.json"
     ).is_file():  # a benchmark's folder has one, too, and no run.json

@@ -1,4 +1,6 @@
-"""Arms: a runner with its number format, and where it runs. What each takes, its runner's file says. No torch here."""
+"""Arms: a runner with its number format, and where it runs. What each takes, its runner's file
+says. No torch here.
+"""
 
 from types import ModuleType
 from typing import NamedTuple
@@ -8,7 +10,8 @@ from blipkit.machine import host
 from blipkit.runners.spec import ANY, Format, RunnerSpec, runner_module, runner_names, spec_of
 
 REFERENCE = "eager float32"  # what every other arm is compared with
-INCUMBENT = "incumbent"  # the name in records of an arm that answers today, and was recorded on another machine
+# the name in records of an arm that answers today, and was recorded on another machine
+INCUMBENT = "incumbent"
 ROUNDOFF = {
     "float32": 2.0**-24,
     "bfloat16": 2.0**-8,
@@ -17,7 +20,9 @@ ROUNDOFF = {
 
 
 class Arm(NamedTuple):
-    """A runner with its number format, and where it runs: `eager float16 cuda`, `neuron_emulated matmult bf16`."""
+    """A runner with its number format, and where it runs: `eager float16 cuda`, `neuron_emulated
+    matmult bf16`.
+    """
 
     runner: str
     dtype: str
@@ -36,12 +41,15 @@ class Arm(NamedTuple):
 
     @property
     def precision(self) -> str:
-        """Which of torch's formats rounds as coarsely, so that its limits apply: bfloat16 for `matmult bf16`."""
+        """Which of torch's formats rounds as coarsely, so that its limits apply: bfloat16 for
+        `matmult bf16`.
+        """
         return self.format.rounds_like
 
 
 def format_reference(arm: str) -> str | None:
-    """The arm in which torch itself, uncompiled on a CPU, computes in the same number format; None where it cannot.
+    """The arm in which torch itself, uncompiled on a CPU, computes in the same number format; None
+    where it cannot.
 
     It cannot in float32, which is the reference already, and in tf32.
     """
@@ -49,7 +57,9 @@ def format_reference(arm: str) -> str | None:
 
 
 def parse_arm(text: str) -> Arm:
-    """`torchscript float16 cuda` -> an arm that exists; whether this machine can run it is `check_machine`'s to say."""
+    """`torchscript float16 cuda` -> an arm that exists; whether this machine can run it is
+    `check_machine`'s to say.
+    """
     runner, *words = text.split() or [""]
     if not words:
         examples = "'torchscript float32', 'eager float16 cuda' or 'neuron_emulated matmult bf16'"
@@ -71,7 +81,9 @@ def parse_arm(text: str) -> Arm:
 
 
 def all_arms() -> list[Arm]:
-    """Every arm that a profile may name: each runner in its formats, on the devices that take them."""
+    """Every arm that a profile may name: each runner in its formats, on the devices that take
+    them.
+    """
     arms = []
     for runner in runner_names():
         for device in spec_of(runner).devices:
@@ -80,7 +92,9 @@ def all_arms() -> list[Arm]:
 
 
 def _is_too_slow(arm: Arm) -> bool:
-    """A CPU has no arithmetic for float16: only a runner that shows what the format does takes it there."""
+    """A CPU has no arithmetic for float16: only a runner that shows what the format does takes it
+    there.
+    """
     return (arm.dtype, arm.device) == ("float16", "cpu") and not arm.spec.half_on_cpu
 
 
@@ -95,7 +109,9 @@ def check_machine(arm: Arm) -> None:
 
 
 def get_runner(arm: Arm) -> ModuleType:
-    """The module that implements an arm's runner, after checking that there is such an arm and this machine can run it."""
+    """The module that implements an arm's runner, after checking that there is such an arm and this
+    machine can run it.
+    """
     check_machine(parse_arm(str(arm)))
     if arm.device == "cuda":
         import torch
@@ -127,7 +143,9 @@ def check_answers(arm: Arm) -> None:
 
 
 def evidence_of(arm: str) -> str:
-    """Where the figures of an arm, or of none, come from: measured, emulated, or recorded on another machine."""
+    """Where the figures of an arm, or of none, come from: measured, emulated, or recorded on
+    another machine.
+    """
     if arm == INCUMBENT:
         return "recorded"
     return spec_of(arm.partition(" ")[0]).evidence if arm else "measured"

@@ -1,5 +1,6 @@
-"""Compiled components on disk. Each has a folder named by a content key (weights, code, shapes, dtype, flags, versions),
-with a manifest beside the compiled file. A damaged one is refused by name before anything loads it.
+"""Compiled components on disk. Each has a folder named by a content key (weights, code, shapes,
+dtype, flags, versions), with a manifest beside the compiled file. A damaged one is refused by name
+before anything loads it.
 """
 
 import hashlib
@@ -20,7 +21,8 @@ FORMAT = 1  # part of every key: raise it when artifacts of older kits must not 
 
 @dataclass(frozen=True)
 class Artifact:
-    """One compiled component, for one bucket; two buckets may share a folder where a component's shapes agree.
+    """One compiled component, for one bucket; two buckets may share a folder where a component's
+    shapes agree.
 
     skipped: it was there already, and compiling it again was not needed.
     """
@@ -83,7 +85,8 @@ def write_artifact(
 ) -> None:
     """Compile into a folder beside `folder` and move it there when it is whole.
 
-    compile_into: a runner's `compile`. Kept in the manifest: key, seconds, bytes, SHA-256, shapes, flags, versions.
+    compile_into: a runner's `compile`. Kept in the manifest: key, seconds, bytes, SHA-256, shapes,
+    flags, versions.
     """
     part, failed = _part_and_failed(folder)
     shutil.rmtree(failed, ignore_errors=True)
@@ -114,7 +117,9 @@ def _part_and_failed(folder: Path) -> tuple[Path, Path]:
 
 
 def set_aside(folder: Path) -> Path:
-    """Keep what a failed compiler left, as `*.failed`, where it left a log or more; else remove it. Where it would be."""
+    """Keep what a failed compiler left, as `*.failed`, where it left a log or more; else remove it.
+    Where it would be.
+    """
     part, failed = _part_and_failed(folder)
     if (part / "compiler").is_dir():
         part.rename(failed)

@@ -1,4 +1,6 @@
-"""Compiled components in memory, and put back together: a pipeline, or transformers' own class on them."""
+"""Compiled components in memory, and put back together: a pipeline, or transformers' own class on
+them.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +24,9 @@ from blipkit.runners.artifacts import Artifact, Artifacts
 
 @dataclass(frozen=True)
 class Loaded:
-    """A compiled component in memory: call it with positional tensors of its bucket's shapes, get one tensor."""
+    """A compiled component in memory: call it with positional tensors of its bucket's shapes, get
+    one tensor.
+    """
 
     artifact: Artifact
     component: Component
@@ -72,7 +76,9 @@ def load_artifact(artifact: Artifact, component: Component) -> Loaded:
 def assemble(
     checkpoint: Checkpoint, artifacts: Artifacts, load: Callable = load_artifact
 ) -> Pipeline:
-    """Load artifacts of one arm into a pipeline; `load` may put them elsewhere than in this process."""
+    """Load artifacts of one arm into a pipeline; `load` may put them elsewhere than in this
+    process.
+    """
     arms = {str(a.arm) for a in artifacts}
     if len(arms) != 1:
         raise BlipkitError(
@@ -106,7 +112,8 @@ def load_stages(
 
 
 def plug_in(checkpoint: Checkpoint, artifacts: Artifacts, load: Callable = load_artifact):
-    """transformers' own BlipForQuestionAnswering on the artifacts; `checkpoint.model` is left as it is.
+    """transformers' own BlipForQuestionAnswering on the artifacts; `checkpoint.model` is left as it
+    is.
 
     `generate` may be asked for as many new tokens as the largest bucket's answer_tokens.
     """

@@ -1,4 +1,6 @@
-"""What refuses the knobs of 02_trace before anything runs, where it takes more than one value to see it."""
+"""What refuses the knobs of 02_trace before anything runs, where it takes more than one value to
+see it.
+"""
 
 import shutil
 from collections.abc import Sequence
@@ -15,7 +17,9 @@ SPARE_BYTES = 200e6  # notebooks, records and report beside the artifacts
 
 
 def check_stack(knobs: Trace, required: Sequence[str]) -> None:
-    """The environment to lower in must have the right versions, and be there where a lowering gate is required."""
+    """The environment to lower in must have the right versions, and be there where a lowering gate
+    is required.
+    """
     wanted = [gate for gate in required if gate.startswith("lowering ")]
     if find_stack(knobs.neuron_stack) is None and wanted:
         said = f"common.required names {wanted[0]!r}, and there is no environment to lower it in"
@@ -23,7 +27,9 @@ def check_stack(knobs: Trace, required: Sequence[str]) -> None:
 
 
 def check_exports(checkpoint, arms: Sequence[Arm], bucket) -> None:
-    """An emulated arm starts from what torch.export makes of a component; the built-in checkpoints are known to export."""
+    """An emulated arm starts from what torch.export makes of a component; the built-in checkpoints
+    are known to export.
+    """
     emulated = next((arm for arm in arms if arm.spec.emulated), None)
     if emulated is None or checkpoint.source.startswith("builtin:"):
         return
@@ -37,7 +43,9 @@ def check_exports(checkpoint, arms: Sequence[Arm], bucket) -> None:
 
 
 def check_disk(folder: Path, weights: int, arms: Sequence[Arm], buckets: Sequence) -> None:
-    """What the compiled components take: their weights in their format, once a bucket, less what is compiled already."""
+    """What the compiled components take: their weights in their format, once a bucket, less what is
+    compiled already.
+    """
     compiled = [arm for arm in arms if hasattr(runner_module(arm.runner), "compile")]
     weight_bytes = sum(arm.format.weight_bytes for arm in compiled)
     need = weight_bytes * weights * len(buckets) + SPARE_BYTES

@@ -40,7 +40,9 @@ COMPILED_BY = ("torch", "transformers", "torch-neuronx", "torch-xla", "libneuron
 
 
 class NotCompiled(BlipkitError):
-    """Some components could not be compiled: `rows` says which and why; `compiled`, what the others came to, by arm."""
+    """Some components could not be compiled: `rows` says which and why; `compiled`, what the others
+    came to, by arm.
+    """
 
     def __init__(self, rows: list[dict], compiled: list[Artifacts]):
         told = [
@@ -56,7 +58,8 @@ def describe(
 ) -> dict:
     """Everything that the compiled file depends on; its hash is the artifact's key.
 
-    Code counts too: a mask built differently is another artifact, though weights, shapes and versions are the same.
+    Code counts too: a mask built differently is another artifact, though weights, shapes and
+    versions are the same.
     """
     chosen = get_runner(arm)
     modules = [
@@ -91,10 +94,11 @@ def trace(
     device="cpu",
     **how,
 ) -> Artifacts:
-    """Compile every component for every bucket into `folder`, in a child process; skip what is there under the same key.
+    """Compile every component for every bucket into `folder`, in a child process; skip what is
+    there under the same key.
 
-    Safe when two processes ask for the same artifacts: the second waits and finds them compiled. how: the shapes and
-    compiler_flags of `trace_arms`.
+    Safe when two processes ask for the same artifacts: the second waits and finds them compiled.
+    how: the shapes and compiler_flags of `trace_arms`.
     """
     return trace_arms(components, folder, [Arm(runner, dtype, device)], **how)[0]
 
@@ -106,11 +110,12 @@ def trace_arms(
     shapes: Bucket | Sequence[Bucket] | None = None,
     compiler_flags: Sequence[str] = (),
 ) -> list[Artifacts]:
-    """`trace` for several arms, in one child: importing torch and loading the checkpoint cost more than most components.
+    """`trace` for several arms, in one child: importing torch and loading the checkpoint cost more
+    than most components.
 
-    A runner whose compiler is a program of its own, and may crash, has a child for each component. NotCompiled names
-    those that failed, after all were tried. shapes: a bucket or several, else the checkpoint's default one;
-    compiler_flags: for neuronx-cc, such as --optlevel=2.
+    A runner whose compiler is a program of its own, and may crash, has a child for each component.
+    NotCompiled names those that failed, after all were tried. shapes: a bucket or several, else the
+    checkpoint's default one; compiler_flags: for neuronx-cc, such as --optlevel=2.
     """
     folder, wanted = Path(folder), plan(components, Path(folder), arms, shapes, compiler_flags)
     folder.mkdir(parents=True, exist_ok=True)
@@ -140,7 +145,9 @@ def trace_arms(
 def plan(
     components: Components, folder: Path, arms, shapes=None, compiler_flags: Sequence[str] = ()
 ) -> dict:
-    """(component name, bucket, arm) -> the folder that its artifact has, or will have, in `folder`."""
+    """(component name, bucket, arm) -> the folder that its artifact has, or will have, in
+    `folder`.
+    """
     check_flags(compiler_flags)
     checkpoint = next(iter(components)).checkpoint
     buckets = (
@@ -159,7 +166,9 @@ def plan(
 
 
 def _compile_missing(components: Components, jobs: list) -> dict[Path, dict]:
-    """Compile each job where its runner wants it: here, in one child, or in its own. Folder -> what failed, and why."""
+    """Compile each job where its runner wants it: here, in one child, or in its own. Folder -> what
+    failed, and why.
+    """
     checkpoint, failed = next(iter(components)).checkpoint, {}
 
     def compile_in_child(jobs: list, **environment) -> None:
@@ -229,7 +238,9 @@ def compile_nothing(path: Path, manifest, module, inputs) -> None:
 
 @contextlib.contextmanager
 def refused_by_name(component: Component, arm: Arm):
-    """Say which component it is that cannot be compiled: a runner does not know what the module is called."""
+    """Say which component it is that cannot be compiled: a runner does not know what the module is
+    called.
+    """
     try:
         yield
     except BadInput as error:

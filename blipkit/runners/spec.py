@@ -1,14 +1,17 @@
-"""What a runner says about itself, all of it in its own file: `runners/kinds/NAME.py` has a SPEC and what compiles and loads.
+"""What a runner says about itself, all of it in its own file: `runners/kinds/NAME.py` has a SPEC
+and what compiles and loads.
 
 A runner's file has
-- `SPEC`: a RunnerSpec. It is read to check a profile, so torch and the like are imported within functions;
-- `load(path, manifest, module)`: a callable from positional tensors to one tensor; module is the uncompiled component;
-- `compile(path, manifest, module, inputs)`, where anything is compiled: writes the compiled file, as the manifest's dtype,
-  device and flags ask;
-- `flags(dtype, compiler_flags) -> dict`, where a compiler is told anything: part of the artifact's key; compiler_flags are
-  a profile's own;
-- `environment() -> dict`, where its compiler is a program of its own that needs variables: every component then has a
-  child process of its own.
+- `SPEC`: a RunnerSpec. It is read to check a profile, so torch and the like are imported within
+  functions;
+- `load(path, manifest, module)`: a callable from positional tensors to one tensor; module is the
+  uncompiled component;
+- `compile(path, manifest, module, inputs)`, where anything is compiled: writes the compiled file,
+  as the manifest's dtype, device and flags ask;
+- `flags(dtype, compiler_flags) -> dict`, where a compiler is told anything: part of the artifact's
+  key; compiler_flags are a profile's own;
+- `environment() -> dict`, where its compiler is a program of its own that needs variables: every
+  component then has a child process of its own.
 """
 
 import importlib
@@ -27,9 +30,10 @@ CPU, ANY = ("cpu",), ("cpu", "cuda")  # torch's devices, where tensors are hande
 class Format:
     """A number format that a runner takes.
 
-    rounds_like: which of torch's formats keeps as many significant bits, so that its limits apply. weight_bytes: of a
-    weight in an artifact. same_format: the arm in which torch itself, uncompiled on a CPU, computes in this format; None
-    where it cannot (tf32), or where that is the reference (float32).
+    rounds_like: which of torch's formats keeps as many significant bits, so that its limits apply.
+    weight_bytes: of a weight in an artifact. same_format: the arm in which torch itself, uncompiled
+    on a CPU, computes in this format; None where it cannot (tf32), or where that is the reference
+    (float32).
     """
 
     rounds_like: str
@@ -47,13 +51,14 @@ TORCH_FORMATS = {
 
 @dataclass(frozen=True)
 class RunnerSpec:
-    """formats: the number formats by their names in an arm; devices: torch's, where tensors are handed over.
+    """formats: the number formats by their names in an arm; devices: torch's, where tensors are
+    handed over.
 
-    emulated: it imitates a device's numbers and nothing of its times, so it is never put under load. holds_core: what it
-    loads keeps a NeuronCore until the process ends, so it is loaded in a child. needs: refuses, by BadInput, a machine
-    that lacks what an arm (its text) takes. code: modules beside the runner's own
-    that decide what is compiled, such as another runner's whose compile it calls. half_on_cpu:
-    float16 is let through on a CPU, though it is slow there.
+    emulated: it imitates a device's numbers and nothing of its times, so it is never put under
+    load. holds_core: what it loads keeps a NeuronCore until the process ends, so it is loaded in a
+    child. needs: refuses, by BadInput, a machine that lacks what an arm (its text) takes. code:
+    modules beside the runner's own that decide what is compiled, such as another runner's whose
+    compile it calls. half_on_cpu: float16 is let through on a CPU, though it is slow there.
     """
 
     formats: Mapping[str, Format]

@@ -4,7 +4,8 @@ import torch
 
 from blipkit.runners.spec import TORCH_FORMATS
 
-# an arm in float32 is in float32: cuDNN's convolutions would otherwise keep 11 bits of every number, without being asked
+# an arm in float32 is in float32: cuDNN's convolutions would otherwise keep 11 bits of every
+# number, without being asked
 torch.backends.cudnn.allow_tf32 = False
 DTYPES = {name: getattr(torch, name) for name in TORCH_FORMATS}
 

@@ -1,5 +1,6 @@
-"""Compiled components in a process of their own. A NeuronCore stays with the process that loaded a model until it ends, so
-neither a notebook's kernel nor two pipelines share one: they ask a worker, over a socket, and end it.
+"""Compiled components in a process of their own. A NeuronCore stays with the process that loaded a
+model until it ends, so neither a notebook's kernel nor two pipelines share one: they ask a worker,
+over a socket, and end it.
 """
 
 import contextlib
@@ -29,8 +30,9 @@ LIMIT_S = 24 * 3600
 class Worker:
     """A child that answers what it is asked on `lines` connections, one for each thread that asks.
 
-    target: `module:function`; called with the arguments in the child, it returns what answers a request. about: these
-    arguments, and of `child.call` environment and threads. WorkerGone says why it did not start.
+    target: `module:function`; called with the arguments in the child, it returns what answers a
+    request. about: these arguments, and of `child.call` environment and threads. WorkerGone says
+    why it did not start.
     """
 
     def __init__(self, target: str, lines: int = 1, **about):
@@ -60,7 +62,9 @@ class Worker:
                 Client(address).close()
 
     def ask(self, *request, line: int = 0):
-        """The child's answer; BlipkitError says why there is none, WorkerGone that there will be none any more."""
+        """The child's answer; BlipkitError says why there is none, WorkerGone that there will be
+        none any more.
+        """
         try:
             self._lines[line].send(request)
             answered, reply = self._lines[line].recv()
@@ -103,7 +107,9 @@ def _explained(problem: str) -> str:
 
 
 def work(address: str, lines: int, answers: str, **arguments) -> None:
-    """In the child: answer on every connection until it is closed. That it connects says that it is ready."""
+    """In the child: answer on every connection until it is closed. That it connects says that it is
+    ready.
+    """
     module, function = answers.split(":")
     answer = getattr(importlib.import_module(module), function)(**arguments)
 
@@ -122,9 +128,11 @@ def work(address: str, lines: int, answers: str, **arguments) -> None:
 
 
 class Apart:
-    """Loads components where they may be: those that hold a NeuronCore in a child, all of them on one core; others here.
+    """Loads components where they may be: those that hold a NeuronCore in a child, all of them on
+    one core; others here.
 
-    `close` ends the child and returns the rows that prove what it executed, none where nothing held a core.
+    `close` ends the child and returns the rows that prove what it executed, none where nothing held
+    a core.
     """
 
     def __init__(self):
@@ -161,7 +169,9 @@ class Apart:
         return torch.from_numpy(self._ask("run", place, [tensor.numpy() for tensor in inputs]))
 
     def close(self) -> list[dict]:
-        """End the child, if there is one; a row of what was sent to the device and what its witnesses saw."""
+        """End the child, if there is one; a row of what was sent to the device and what its
+        witnesses saw.
+        """
         with self._stack:
             settled = settle([self._ask("executed")]) if self._worker else None
             self._worker = None

@@ -1,4 +1,6 @@
-"""The component itself, uncompiled: in float32 on the CPU it is the reference for everything else."""
+"""The component itself, uncompiled: in float32 on the CPU it is the reference for everything
+else.
+"""
 
 import copy
 

@@ -1,8 +1,9 @@
-"""torch_neuronx.trace and torch.jit.load for Inferentia2: the one file that imports torch_neuronx. Each call that it makes
-stands in docs/neuron.md with its page and release.
+"""torch_neuronx.trace and torch.jit.load for Inferentia2: the one file that imports torch_neuronx.
+Each call that it makes stands in docs/neuron.md with its page and release.
 
-A component is compiled for NeuronCore-v2 wherever the wheels are installed, with a device or without. Loading puts it on a
-core, which then belongs to the process until it ends; tensors go in and come out on the CPU.
+A component is compiled for NeuronCore-v2 wherever the wheels are installed, with a device or
+without. Loading puts it on a core, which then belongs to the process until it ends; tensors go in
+and come out on the CPU.
 """
 
 import copy
@@ -34,14 +35,18 @@ _calls, _whole, _lock = 0, [], threading.Lock()
 
 
 def flags(dtype: str, compiler_flags: tuple[str, ...]) -> dict:
-    """What neuronx-cc is told, as it is passed, and how it reads its casts: spelt out, any version reads them alike."""
+    """What neuronx-cc is told, as it is passed, and how it reads its casts: spelt out, any version
+    reads them alike.
+    """
     mode, _, cast = dtype.partition(" ")
     casts = ["--auto-cast", mode, *(["--auto-cast-type", cast] if cast else [])]
     return {"compiler_args": ["--target", TARGET, *casts, *compiler_flags], "casts_as_read": dtype}
 
 
 def forecast_s(weights: int) -> float:
-    """Seconds that neuronx-cc may take for a component, from one report: 210 s for the 304 million weights of a ViT-L."""
+    """Seconds that neuronx-cc may take for a component, from one report: 210 s for the 304 million
+    weights of a ViT-L.
+    """
     return weights * 210 / 304e6
 
 
@@ -70,7 +75,9 @@ def compile(path: Path, manifest, module, inputs):
 
 
 def check_loadable(manifest: dict) -> None:
-    """Refuse what this machine cannot run, before it is loaded: no device, or compiled for another SDK or target."""
+    """Refuse what this machine cannot run, before it is loaded: no device, or compiled for another
+    SDK or target.
+    """
     about = host.describe()
     if not about["neuron_devices"]:
         advice = "copy the results folder's artifacts/ to an Inf2 instance with the same image, and run the profile there"
@@ -108,12 +115,16 @@ def load(path: Path, manifest, module):
 
 
 def executed() -> dict:
-    """What this process sent to the device: pid, executions sent, whether no operation was left to the host."""
+    """What this process sent to the device: pid, executions sent, whether no operation was left to
+    the host.
+    """
     return {"pid": os.getpid(), "sent": _calls, "only_on_device": all(_whole)}
 
 
 def only_on_device(traced) -> bool:
-    """Whether a traced module (torch.jit.ScriptModule) computes nothing but by operations of Neuron's: none was left to the host."""
+    """Whether a traced module (torch.jit.ScriptModule) computes nothing but by operations of
+    Neuron's: none was left to the host.
+    """
     kinds = {
         node.kind() for node in traced.inlined_graph.nodes() if not node.kind().startswith("prim::")
     }
@@ -121,7 +132,9 @@ def only_on_device(traced) -> bool:
 
 
 def on_core(core: int):
-    """A context in which what is loaded goes to one core, counted among those that the process sees."""
+    """A context in which what is loaded goes to one core, counted among those that the process
+    sees.
+    """
     import torch_neuronx
 
     # since SDK 2.25; before that, experimental
@@ -130,7 +143,9 @@ def on_core(core: int):
 
 
 def count_cores() -> int:
-    """Cores that a process may use here, as the runtime says; asking takes them until the process ends."""
+    """Cores that a process may use here, as the runtime says; asking takes them until the process
+    ends.
+    """
     import torch
     import torch_neuronx  # noqa: F401
 
@@ -138,7 +153,9 @@ def count_cores() -> int:
 
 
 def visible_cores(count: int) -> list[int]:
-    """Their numbers on the machine: NEURON_RT_VISIBLE_CORES where it is set, such as 4-7, else from 0 on."""
+    """Their numbers on the machine: NEURON_RT_VISIBLE_CORES where it is set, such as 4-7, else from
+    0 on.
+    """
     chosen = os.environ.get("NEURON_RT_VISIBLE_CORES", "")
     first = int(chosen.partition("-")[0].partition(",")[0]) if chosen else 0
     return list(range(first, first + count))

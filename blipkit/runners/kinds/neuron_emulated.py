@@ -1,4 +1,6 @@
-"""What neuronx-cc's casts do to a component's numbers, on a CPU: an estimate, not a bound, and not its times."""
+"""What neuronx-cc's casts do to a component's numbers, on a CPU: an estimate, not a bound, and not
+its times.
+"""
 
 from blipkit.runners.kinds import torchscript
 from blipkit.runners.neuron.options import CAST_FORMATS

@@ -1,4 +1,6 @@
-"""torch.jit.trace, frozen: the same two calls as torch_neuronx.trace and torch.jit.load, on a CPU or an NVIDIA GPU."""
+"""torch.jit.trace, frozen: the same two calls as torch_neuronx.trace and torch.jit.load, on a CPU
+or an NVIDIA GPU.
+"""
 
 import copy
 import warnings
@@ -6,7 +8,8 @@ import warnings
 from blipkit.runners.spec import ANY, TORCH_FORMATS, RunnerSpec
 
 SPEC = RunnerSpec(TORCH_FORMATS, ANY)
-# torch calls TorchScript deprecated; torch_neuronx.trace makes nothing else, and this runner stands in for it
+# torch calls TorchScript deprecated; torch_neuronx.trace makes nothing else, and this runner stands
+# in for it
 warnings.filterwarnings("ignore", message=r"`torch\.jit\.", category=DeprecationWarning)
 
 
@@ -26,7 +29,8 @@ def compile(path, manifest, module, inputs):
         traced = torch.jit.freeze(torch.jit.trace(module, inputs, check_trace=False))
         traced(*inputs)  # what cannot run is no artifact
         torch.jit.save(traced, path)
-    # let go of what was traced: torch keeps each frozen module's weights with its class until the process ends
+    # let go of what was traced: torch keeps each frozen module's weights with its class until the
+    # process ends
     torch._C._jit_clear_class_registry()
     torch.jit._state._clear_class_state()
 

@@ -1,16 +1,19 @@
-"""What neuronx-cc's --auto-cast does to a component's numbers, on a CPU: an estimate, not a bound, and not its times.
+"""What neuronx-cc's --auto-cast does to a component's numbers, on a CPU: an estimate, not a bound,
+and not its times.
 
-The component's ATen graph gets roundings where the compiler's reference says that it casts (aws-neuron-sdk,
-compiler/neuronx-cc/api-reference-guide), and is then traced like any other:
+The component's ATen graph gets roundings where the compiler's reference says that it casts
+(aws-neuron-sdk, compiler/neuronx-cc/api-reference-guide), and is then traced like any other:
 
 - `none`: nowhere;
-- `matmult`: what enters a matrix product or a convolution, which adds up in float32 and returns float32;
+- `matmult`: what enters a matrix product or a convolution, which adds up in float32 and returns
+  float32;
 - `all`: besides, every weight, every input and every operation's result.
 
-A rounded tensor stays float32 in memory. Within an operation (softmax, layer norm, GELU, a product with its bias)
-numbers are float32, as with --enable-mixed-precision-accumulation, a default since SDK 2.27. The compiler may do
-otherwise: keep more in float32 where it fuses operations, round a tensor that its matrix engine transposes, add up in
-another order, approximate functions. --enable-saturate-infinity is not emulated: what fp16 cannot hold becomes infinite.
+A rounded tensor stays float32 in memory. Within an operation (softmax, layer norm, GELU, a product
+with its bias) numbers are float32, as with --enable-mixed-precision-accumulation, a default since
+SDK 2.27. The compiler may do otherwise: keep more in float32 where it fuses operations, round a
+tensor that its matrix engine transposes, add up in another order, approximate functions.
+--enable-saturate-infinity is not emulated: what fp16 cannot hold becomes infinite.
 """
 
 import copy
@@ -54,7 +57,9 @@ CASTS = {"bf16": to_bf16, "fp16": to_fp16, "tf32": to_tf32}
 
 
 def export(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> torch.fx.GraphModule:
-    """The module in core ATen operations, none of them in place; products stay whole. Only the inputs' shapes count."""
+    """The module in core ATen operations, none of them in place; products stay whole. Only the
+    inputs' shapes count.
+    """
     return _export(module, tuple((x.shape, x.dtype) for x in inputs))
 
 
@@ -84,14 +89,17 @@ def _export(module, shapes):
         {op: rule for op, rule in table if op not in PRODUCTS}
     ).module()
     for node in list(exported.graph.nodes):
-        # checks of the inputs, torch.export's own: they compute nothing, and a trace cannot record them
+        # checks of the inputs, torch.export's own: they compute nothing, and a trace cannot record
+        # them
         if node.op == "call_module" or node.target == aten._assert_tensor_metadata.default:
             exported.graph.erase_node(node)
     return torch.fx.GraphModule(exported, exported.graph).eval()
 
 
 def emulate(exported: torch.fx.GraphModule, dtype: str) -> torch.fx.GraphModule:
-    """What `export` returned, with the roundings of `dtype`, such as "matmult bf16", put in; weights are shared."""
+    """What `export` returned, with the roundings of `dtype`, such as "matmult bf16", put in;
+    weights are shared.
+    """
     mode, _, cast = dtype.partition(" ")
     graph = copy.deepcopy(exported.graph)
     if mode == "matmult":

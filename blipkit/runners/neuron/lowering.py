@@ -1,11 +1,14 @@
-"""Does a component lower to what neuronx-cc compiles? Asked without a device, of the front end that torch_neuronx uses.
+"""Does a component lower to what neuronx-cc compiles? Asked without a device, of the front end that
+torch_neuronx uses.
 
-torch_neuronx.trace records a module with torch-xla's lazy tensors and hands the recorded HLO to the compiler. The first
-half runs on any CPU: here each component is recorded, its operations are listed and held against what the compiler's
-documents name (neuronx_cc.yaml), and the program is run by XLA and compared with the module. What only the compiler knows
-(instruction counts, memory, an operation that no document names) is not found out here.
+torch_neuronx.trace records a module with torch-xla's lazy tensors and hands the recorded HLO to the
+compiler. The first half runs on any CPU: here each component is recorded, its operations are listed
+and held against what the compiler's documents name (neuronx_cc.yaml), and the program is run by XLA
+and compared with the module. What only the compiler knows (instruction counts, memory, an operation
+that no document names) is not found out here.
 
-torch-xla needs another torch than blipkit does, so all this happens in a child in an environment of its own.
+torch-xla needs another torch than blipkit does, so all this happens in a child in an environment of
+its own.
 """
 
 import collections
@@ -35,9 +38,11 @@ ENVIRONMENT = {
 
 
 def find_stack(folder: str = STACK) -> Path | None:
-    """Python of the environment in `folder`, relative to the project; None where there is none, or where none is named.
+    """Python of the environment in `folder`, relative to the project; None where there is none, or
+    where none is named.
 
-    Raises BadInput where it has other versions than lowering needs, naming them and the command that mends it.
+    Raises BadInput where it has other versions than lowering needs, naming them and the command
+    that mends it.
     """
     # make neuron-stack writes .blipkit-ready last
     if not folder or (folder == STACK and not Path(ROOT, folder, ".blipkit-ready").exists()):
@@ -66,7 +71,9 @@ def find_stack(folder: str = STACK) -> Path | None:
 
 
 def stack_versions(python: Path) -> dict[str, str]:
-    """Versions of what decides about lowering in the environment of `python`, read without starting it."""
+    """Versions of what decides about lowering in the environment of `python`, read without starting
+    it.
+    """
     sites = [str(site) for site in python.parent.parent.glob("lib/python3*/site-packages")]
     return {
         name: found.version
@@ -76,11 +83,12 @@ def stack_versions(python: Path) -> dict[str, str]:
 
 
 def lower(components: Components, buckets: Sequence[Bucket], stack: str = STACK) -> list[dict]:
-    """A row for each component and bucket, found out in a child in the neuron stack; NOT-RUN where there is none.
+    """A row for each component and bucket, found out in a child in the neuron stack; NOT-RUN where
+    there is none.
 
-    A row: status, findings (what stands in the way), operations (HLO operation -> count), int64 (those on 64-bit
-    integers), relative_l2 against the module, seconds, stack (versions there). Where the child dies, each component is
-    tried alone, and the row says which one died.
+    A row: status, findings (what stands in the way), operations (HLO operation -> count), int64
+    (those on 64-bit integers), relative_l2 against the module, seconds, stack (versions there).
+    Where the child dies, each component is tried alone, and the row says which one died.
     """
     python, checkpoint = find_stack(stack), next(iter(components)).checkpoint
     asked = [(component.name, bucket) for component in components for bucket in buckets]
@@ -135,7 +143,9 @@ def _worst(findings: list[dict]) -> dict:
 
 
 def lowering_gate(component: str, rows: Sequence[dict]) -> Gate:
-    """PASS where a component lowers in every bucket and nothing stands in the way; NOT-RUN without the environment."""
+    """PASS where a component lowers in every bucket and nothing stands in the way; NOT-RUN without
+    the environment.
+    """
     name, rows = f"lowering {component}", [row for row in rows if row["component"] == component]
     if any(row["status"] == "NOT-RUN" for row in rows):
         return not_run(name, "answer", "there is no environment to lower it in", MAKE_STACK)
@@ -148,7 +158,8 @@ def lowering_gate(component: str, rows: Sequence[dict]) -> Gate:
 
 
 def changed_operations(rows: Sequence[dict], before: Sequence[dict]) -> list[dict]:
-    """Which operations came and went since `before`, earlier rows of the same components, best first.
+    """Which operations came and went since `before`, earlier rows of the same components, best
+    first.
 
     Rows only where the stack's versions or the operations differ.
     """

@@ -9,7 +9,9 @@ from blipkit.runners.spec import Format
 
 
 def _format(cast: str) -> Format:
-    """`matmult` is torch.autocast's way: products alone; `all` is the whole model's. Weights stay in float32."""
+    """`matmult` is torch.autocast's way: products alone; `all` is the whole model's. Weights stay
+    in float32.
+    """
     mode, _, kind = cast.partition(" ")
     rounds_like = {"": "float32", "bf16": "bfloat16", "fp16": "float16", "tf32": "float16"}[kind]
     if kind not in ("bf16", "fp16"):
@@ -27,7 +29,8 @@ CASTS = (
     *(f"{mode} {cast}" for mode in ("matmult", "all") for cast in ("bf16", "fp16", "tf32")),
 )
 CAST_FORMATS = {cast: _format(cast) for cast in CASTS}  # what torch itself has in the place of each
-# The vendor's advice from accurate and slow to fast and coarse, and what its compiler does by default: docs/neuron.md
+# The vendor's advice from accurate and slow to fast and coarse, and what its compiler does by
+# default: docs/neuron.md
 VENDOR_ORDER = (
     "none",
     "matmult tf32",
@@ -45,7 +48,9 @@ IMAGE = "public.ecr.aws/neuron/pytorch-inference-neuronx:2.9.0-neuronx-py312-sdk
 
 
 def check_flags(flags: list[str]) -> None:
-    """Refuse options that neuronx-cc does not have, that contradict each other, or that are passed already."""
+    """Refuse options that neuronx-cc does not have, that contradict each other, or that are passed
+    already.
+    """
     known, passed, given = NEURONX_CC["options"], NEURONX_CC["passed_already"], {}
     for flag in flags:
         option, _, value = flag.partition("=")
@@ -68,7 +73,8 @@ def check_flags(flags: list[str]) -> None:
 
 
 def casts_as_read(auto_cast: str | None = None, cast_type: str = "bf16", *, neuronx_cc: str) -> str:
-    """How a compiler of this version reads --auto-cast and --auto-cast-type: "none", or a mode and a type.
+    """How a compiler of this version reads --auto-cast and --auto-cast-type: "none", or a mode and
+    a type.
 
     Where --auto-cast is left out, its default decides, which moved from matmult to none.
     """

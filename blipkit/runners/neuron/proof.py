@@ -1,7 +1,8 @@
-"""Did it run on the device? What neuron-monitor, the driver's counters and neuron-ls say of what was sent, and the gate.
+"""Did it run on the device? What neuron-monitor, the driver's counters and neuron-ls say of what
+was sent, and the gate.
 
-The tools are described in aws-neuron-sdk, tools/neuron-sys-tools/ (docs/neuron.md has the facts). What they say is read,
-never written: the counters are cleared by writing, the devices reset.
+The tools are described in aws-neuron-sdk, tools/neuron-sys-tools/ (docs/neuron.md has the facts).
+What they say is read, never written: the counters are cleared by writing, the devices reset.
 """
 
 import contextlib
@@ -45,9 +46,10 @@ def tool(name: str) -> str | None:
 def parse_monitor(line: str) -> list[dict]:
     """A row for each process in one report of neuron-monitor; none where the line is no report.
 
-    completed, numerical: executions in the period; failed: those that the report counts as FAILURES; utilisation: percent
-    of each core; device_s and total_s: median latency on the device and with the host's part, seconds; device_bytes; tag,
-    that the process was given. None where the report does not say.
+    completed, numerical: executions in the period; failed: those that the report counts as
+    FAILURES; utilisation: percent of each core; device_s and total_s: median latency on the device
+    and with the host's part, seconds; device_bytes; tag, that the process was given. None where the
+    report does not say.
     """
     rows = []
     for process in _at(_json(line), "neuron_runtime_data", list) or []:
@@ -73,7 +75,9 @@ def parse_ls(text: str) -> list[dict]:
 
 
 def parse_power(text: str) -> float | None:
-    """Mean power of the last minute in percent of the maximum, from the driver's line; None where it has none."""
+    """Mean power of the last minute in percent of the maximum, from the driver's line; None where
+    it has none.
+    """
     found = re.match(r"POWER_STATUS_VALID(?:,[^,]*){3},(\d+\.?\d*)\s*(?:,|$)", text.strip())
     return float(found[1]) if found and float(found[1]) <= 100 else None
 
@@ -85,7 +89,9 @@ def _json(text: str):
 
 
 def _at(tree, path: str, kind: type):
-    """What stands at a dotted path in a tree of dicts, at its root where the path is empty; None if of another kind."""
+    """What stands at a dotted path in a tree of dicts, at its root where the path is empty; None if
+    of another kind.
+    """
     for name in filter(None, path.split(".")):
         tree = tree.get(name) if isinstance(tree, dict) else None
     return tree if isinstance(tree, kind) and not isinstance(tree, bool) else None
@@ -125,7 +131,8 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 
 def settle(executed: Sequence[dict]) -> dict:
-    """Wait, while the processes live, until the monitor has told of all that they sent; what they and neuron-ls say.
+    """Wait, while the processes live, until the monitor has told of all that they sent; what they
+    and neuron-ls say.
 
     executed: a row for each process: pid, sent, only_on_device (no operation was left to the host).
     """
@@ -138,9 +145,11 @@ def settle(executed: Sequence[dict]) -> dict:
 
 
 class Watch:
-    """Watches the devices while a context lasts: the monitor's stream, and the driver's counters before and after.
+    """Watches the devices while a context lasts: the monitor's stream, and the driver's counters
+    before and after.
 
-    Processes that run in `environment` are known by their tag, whatever a container makes of their pid.
+    Processes that run in `environment` are known by their tag, whatever a container makes of their
+    pid.
     """
 
     def __enter__(self) -> "Watch":
@@ -158,7 +167,9 @@ class Watch:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables of the processes to watch: their tag, and that a NaN on the device is reported, which is off else."""
+        """Variables of the processes to watch: their tag, and that a NaN on the device is reported,
+        which is off else.
+        """
         return {"NEURON_PROCESS_TAG": self.tag, "NEURON_RT_NUMERICAL_ERRORS_VERBOSITY": "critical"}
 
     def _read(self) -> None:
@@ -200,7 +211,8 @@ class Watch:
 
 
 def execution_gate(name: str, rows: Sequence[dict]) -> Gate:
-    """PASS where the device's own witnesses counted what was sent; INVALID where they contradict it, or there is none.
+    """PASS where the device's own witnesses counted what was sent; INVALID where they contradict
+    it, or there is none.
 
     FAIL where executions failed on the device. rows: those of `Watch.row`.
     """

@@ -1,6 +1,8 @@
-"""What torch-xla records of a module, and what in it stands in the way of neuronx-cc. Runs where torch_xla is installed.
+"""What torch-xla records of a module, and what in it stands in the way of neuronx-cc. Runs where
+torch_xla is installed.
 
-`blipkit.runners.neuron.lowering` calls this in a child; torch_xla is imported when something is recorded.
+`blipkit.runners.neuron.lowering` calls this in a child; torch_xla is imported when something is
+recorded.
 """
 
 import collections
@@ -28,7 +30,8 @@ PADDED = (
     1,
 )
 
-# What stands in the way. status: FAIL where it does not compile or computes something else, WARN where it may be coarse;
+# What stands in the way. status: FAIL where it does not compile or computes something else, WARN
+# where it may be coarse;
 # where: file:line of the model and its text
 Finding = collections.namedtuple("Finding", "status what where next")
 # (a pattern of an HLO instruction, FAIL or WARN, what it is, what to do)
@@ -46,7 +49,9 @@ def lower_from_source(source: str, digest: str, jobs: list) -> list[dict]:
 
 
 def inputs_for(component: Component, bucket: Bucket) -> list[tuple]:
-    """Three sets of inputs that differ in every value that may differ: numbers, tokens, and how much is padding."""
+    """Three sets of inputs that differ in every value that may differ: numbers, tokens, and how
+    much is padding.
+    """
     several = [component.example_inputs(bucket, seed) for seed in range(len(PADDED))]
     for inputs, padded in zip(several, PADDED, strict=True):
         for name, tensor in zip(component.input_shapes(bucket), inputs, strict=True):
@@ -56,7 +61,9 @@ def inputs_for(component: Component, bucket: Bucket) -> list[tuple]:
 
 
 def lower_module(module, several: list[tuple]) -> dict:
-    """Record a module twice, with other values; run the first recording on the third set of inputs, as a device would."""
+    """Record a module twice, with other values; run the first recording on the third set of inputs,
+    as a device would.
+    """
     from torch_xla.debug import metrics
 
     started = time.perf_counter()
@@ -124,7 +131,9 @@ class Recording:
         return place_in(self.hlo, rf" parameter\({parameter}\)")
 
     def run(self, inputs):
-        """The compiled program on other inputs, by XLA on this CPU; each input must reach the output."""
+        """The compiled program on other inputs, by XLA on this CPU; each input must reach the
+        output.
+        """
         from torch_xla import _XLAC
 
         arguments = list(self.parameters)
@@ -136,9 +145,11 @@ class Recording:
 
 
 def compare_recordings(first: Recording, second: Recording, on_host: list[str]) -> list[Finding]:
-    """What two recordings with other inputs give away: an input that nothing depends on, a value that became a constant.
+    """What two recordings with other inputs give away: an input that nothing depends on, a value
+    that became a constant.
 
-    on_host: operations that torch-xla has no lowering for and computed itself, on values that it had.
+    on_host: operations that torch-xla has no lowering for and computed itself, on values that it
+    had.
     """
     host = f" ({', '.join(on_host)} on the host)" if on_host else ""
     fixed = (
@@ -191,7 +202,9 @@ def find_named(hlo: str) -> list[Finding]:
 
 
 def bare(hlo: str) -> str:
-    """HLO without what may differ from recording to recording: where it comes from, and numbers of instructions."""
+    """HLO without what may differ from recording to recording: where it comes from, and numbers of
+    instructions.
+    """
     hlo = re.sub(r", metadata=\{.*?\}", "", hlo)
     # reshape.12, but not the 0.5 of a constant
     return re.sub(r"(\w*[A-Za-z][\w-]*)\.\d+", r"\1", hlo)
@@ -222,7 +235,9 @@ def _stopped(error: Exception) -> Finding:
 
 
 def place_in(hlo: str, what: str = "") -> str:
-    """`modeling_blip.py:312: the code there`, which made the first instruction that `what` matches."""
+    """`modeling_blip.py:312: the code there`, which made the first instruction that `what`
+    matches.
+    """
     found = re.search(rf'{what}.*source_file="([^"]+)" source_line=(\d+)', hlo)
     return source_line(found[1], int(found[2])) if found else "no line known"
 

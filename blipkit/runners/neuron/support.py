@@ -1,4 +1,6 @@
-"""How long will the platform live? Dated facts with their sources, platform.yaml, and the gate that shows them."""
+"""How long will the platform live? Dated facts with their sources, platform.yaml, and the gate that
+shows them.
+"""
 
 from datetime import date
 from functools import cache
@@ -13,7 +15,9 @@ OLD_DAYS = 180  # facts that were read longer ago are a caveat themselves
 
 @cache
 def platform() -> dict:
-    """read, a date; facts: what, since, source; pinned; releases of the SDK that have torch-neuronx, newest first."""
+    """read, a date; facts: what, since, source; pinned; releases of the SDK that have
+    torch-neuronx, newest first.
+    """
     return yaml.safe_load(Path(__file__).with_name("platform.yaml").read_text(encoding="utf-8"))
 
 
@@ -26,7 +30,9 @@ def release_of(torch_neuronx: str | None) -> dict:
 
 
 def support_gate(today: date | None = None) -> Gate:
-    """WARN as long as the platform's end is announced, with the dates; measured: how old the facts are, in days."""
+    """WARN as long as the platform's end is announced, with the dates; measured: how old the facts
+    are, in days.
+    """
     about = platform()
     age = ((today or date.today()) - about["read"]).days
     said = [f"{fact['what']} (since {fact['since']})" for fact in about["facts"]]
