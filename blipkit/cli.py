@@ -294,7 +294,8 @@ def _doctor_lowering(name: str) -> int:
     for row in rows:
         for found in row["findings"]:
             typer.echo(
-                f"{found['status']}: {row['component']}: {found['what']}: {found['where']}; {found['next']}"
+                f"{found['status']}: {row['component']}: {found['what']}: {found['where']}; "
+                f"{found['next']}"
             )
     return int(any(row["status"] == "FAIL" for row in rows))
 

@@ -30,7 +30,8 @@ class Cost(Section):
     )
     beside: list[str] = knob(
         [],
-        "results of other machines: folders, or names such as gpu in results/ or results/published/",
+        "results of other machines: folders, or names such as gpu in results/ or "
+        "results/published/",
         may_be_empty=True,
     )
     cameras: int = knob(100_000, "that ask", "cameras")

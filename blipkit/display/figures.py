@@ -56,7 +56,8 @@ def show(figure, caption: str, rows, detail: bool = False) -> None:
     opened = '<figure class="detail">' if detail else "<figure>"
     under = f"<figcaption>{html.escape(caption)}</figcaption>"
     display_html(
-        f"{opened}{picture}{under}<details><summary>the data as a table</summary>{table}</details></figure>",
+        f"{opened}{picture}{under}<details><summary>the data as a "
+        f"table</summary>{table}</details></figure>",
         caption,
     )
 

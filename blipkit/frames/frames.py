@@ -105,7 +105,10 @@ def load_frames(source: str, count: int, seed: int, skip_unreadable: bool = Fals
             frames.append(Frame(path.name, path, labels.get(path.name, {})))
     if bad:
         more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
-        found = f"frames {source!r}: {len(bad)} of {len(bad) + len(frames)} images cannot be used: {'; '.join(bad[:SHOWN])}{more}"
+        found = (
+            f"frames {source!r}: {len(bad)} of {len(bad) + len(frames)} images cannot be "
+            f"used: {'; '.join(bad[:SHOWN])}{more}"
+        )
         if not (skip_unreadable and frames):
             advice = "" if skip_unreadable else ", or set common.skip_unreadable to true"
             raise BadInput(f"{found}. Repair or remove them{advice}")
@@ -165,13 +168,17 @@ def read_labels(path: Path, files: set[str]) -> dict[str, dict[str, str]]:
     line, header = rows[0] if rows else (1, [])
     if header != COLUMNS:
         raise BadInput(
-            f"{path}, line {line}: saw {','.join(header)!r}; expected the header {','.join(COLUMNS)}"
+            f"{path}, line {line}: saw {','.join(header)!r}; expected the header "
+            f"{','.join(COLUMNS)}"
         )
     labels: dict[str, dict[str, str]] = {}
     for line, row in rows[1:]:
         where = f"{path}, line {line}"
         if len(row) != len(COLUMNS) or not all(row):
-            expected = "expected a file, a question and an answer (a comma in a text needs quotes around it)"
+            expected = (
+                "expected a file, a question and an answer (a comma in a text needs "
+                "quotes around it)"
+            )
             raise BadInput(f"{where}: saw {row}; {expected}")
         file, question, answer = row
         if file not in files:

@@ -60,7 +60,8 @@ def parse_questions(given: Sequence) -> list[Question]:
             raise BadInput(f"question {text!r}: candidates are {candidates!r}; expected {expected}")
         elif len(set(candidates)) < len(candidates):
             raise BadInput(
-                f"question {text!r}: a candidate stands twice in {candidates!r}; expected different ones"
+                f"question {text!r}: a candidate stands twice in {candidates!r}; expected "
+                "different ones"
             )
         if any(q.text == text for q in questions):
             raise BadInput(f"question {text!r} stands twice in common.questions; ask it once")

@@ -15,7 +15,8 @@ def parse_every(text: str) -> float:
     seconds = Fraction(found[1]) * UNITS[found[2] or "s"] if found else 0
     if seconds < UNITS["ms"]:
         raise BadInput(
-            f"every {text!r}: expected a time of at least 1ms, such as 2s, 500ms, 1m or 0.5 (seconds)"
+            f"every {text!r}: expected a time of at least 1ms, such as 2s, 500ms, 1m or 0.5 "
+            "(seconds)"
         )
     return float(seconds)
 
@@ -46,7 +47,10 @@ def cut_video(clip: Path, folder: Path, every_s: float) -> list[Path]:
     name = re.compile(re.escape(clip.stem) + r"-\d+h\d\dm\d\d\.\d{3}\.png")
     taken = sorted(path.name for path in folder.glob("*.png") if name.fullmatch(path.name))
     if taken:
-        seen = f"{str(folder)!r} holds {len(taken)} frames of {clip.stem!r} already, such as {taken[0]}"
+        seen = (
+            f"{str(folder)!r} holds {len(taken)} frames of {clip.stem!r} already, such as "
+            f"{taken[0]}"
+        )
         raise BadInput(f"{seen}; nothing is overwritten: remove them, or name another folder")
     written: list[Path] = []
     try:

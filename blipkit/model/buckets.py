@@ -27,7 +27,8 @@ class Bucket:
         check_fields(Bucket, asdict(self), "bucket")
 
     def __str__(self) -> str:
-        return f"{self.frames}f-{self.questions}q-{self.tokens}t-{self.candidates}c-{self.answer_tokens}a"
+        asked = f"{self.frames}f-{self.questions}q-{self.tokens}t"
+        return f"{asked}-{self.candidates}c-{self.answer_tokens}a"
 
 
 def parse_buckets(given: Sequence[dict]) -> list[Bucket]:
@@ -61,7 +62,8 @@ def choose_bucket(
     ]
     if not fitting:
         longest = questions[lengths.index(tokens)].text
-        seen = f"the longest question ({longest!r}) has {tokens} tokens, with {candidates} candidates of up to {length}"
+        seen = f"the longest question ({longest!r}) has {tokens} tokens, "
+        seen += f"with {candidates} candidates of up to {length}"
         needed = f"tokens >= {tokens}, candidates >= {candidates}, answer_tokens >= {length}"
         advice = f"Add one with {needed} to common.buckets and run 02_trace again"
         raise BadInput(

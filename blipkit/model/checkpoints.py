@@ -157,16 +157,23 @@ def _load(checkpoint: str, place: str, revision: str):
             return what.from_pretrained(place, revision=revision, **options)
         except Exception as error:  # what a stranger's folder makes transformers raise has no end
             first = str(error).strip().partition("\n")[0] or type(error).__name__
-            advice = "a folder needs config.json, weights, tokenizer and image processor as save_pretrained writes them"
+            advice = (
+                "a folder needs config.json, weights, tokenizer and image processor as "
+                "save_pretrained writes them"
+            )
             if not Path(place).is_dir():
-                advice = f"where the hub cannot be reached, run hf download {place} elsewhere and pass the folder"
+                advice = (
+                    f"where the hub cannot be reached, run hf download {place} elsewhere "
+                    "and pass the folder"
+                )
             raise BadInput(f"{checkpoint} did not load: {first}; {advice}") from None
 
     logging.disable_progress_bar()  # a bar per load fills notebooks and logs
     config = load(AutoConfig)
     if config.model_type != "blip":
         raise BadInput(
-            f"{checkpoint} is a {config.model_type!r} model; expected 'blip' (BlipForQuestionAnswering)"
+            f"{checkpoint} is a {config.model_type!r} model; expected 'blip' "
+            "(BlipForQuestionAnswering)"
         )
     model, about = load(
         BlipForQuestionAnswering, attn_implementation="eager", output_loading_info=True
@@ -187,9 +194,13 @@ def _check_tokenizer(checkpoint: str, tokenizer, words: int) -> None:
     words (5.x).
     """
     if tokenizer.unk_token_id in tokenizer("dog").input_ids:
-        expected = "expected tokenizer.json or vocab.txt beside the weights, as save_pretrained writes them"
+        expected = (
+            "expected tokenizer.json or vocab.txt beside the weights, as "
+            "save_pretrained writes them"
+        )
         raise BadInput(
-            f"{checkpoint}: its tokenizer does not know 'dog' ({len(tokenizer)} entries); {expected}"
+            f"{checkpoint}: its tokenizer does not know 'dog' ({len(tokenizer)} entries); "
+            f"{expected}"
         )
     if len(tokenizer) > words:
         seen = f"its tokenizer has {len(tokenizer)} words, the model {words}"

@@ -76,7 +76,8 @@ class ImageEncoderWrapper(EncoderWrapper):
     def forward(self, pixel_values, interpolate_pos_encoding=False, **_):
         if interpolate_pos_encoding:
             raise BadInput(
-                "image_encoder has one image size; without interpolate_pos_encoding, pass what its processor makes"
+                "image_encoder has one image size; without interpolate_pos_encoding, pass what "
+                "its processor makes"
             )
         return BaseModelOutput(
             last_hidden_state=fill_and_run(smallest(self.loaded, frames=1), pixel_values)

@@ -222,7 +222,8 @@ def capture(
         size += sum(3 * frame.image.width * frame.image.height for frame in pictures)
         kept = "with" if with_frames else "without"
         print(
-            f"{folder}: about {size / 1e6:.1f} MB, {kept} frames; asking {arm} about {len(frames)} frames"
+            f"{folder}: about {size / 1e6:.1f} MB, {kept} frames; asking {arm} about "
+            f"{len(frames)} frames"
         )
         answers = engine.answers(frames, {arm: len(frames)})[arm]
     about = {

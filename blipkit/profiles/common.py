@@ -41,7 +41,8 @@ class Common(Section):
     skip_unreadable: bool = knob(False, "go on without images that cannot be read")
     seed: int = knob(
         3,
-        "series of drawn scenes (1 and 2 trained and judged tiny-pets), or which images of a folder",
+        "series of drawn scenes (1 and 2 trained and judged tiny-pets), or which images of a "
+        "folder",
         within=ZERO_OR_MORE,
     )
     arms: list[str] = knob(ARMS, "runner and number format of each candidate")

@@ -109,7 +109,8 @@ def _check_range(one: Field, value: Any, where: str) -> None:
     is_empty = value in ([], {}) or (isinstance(value, str) and not value.strip())
     if is_empty and not one.metadata.get("may_be_empty"):
         raise BadInput(
-            f"{where} is empty; expected {'a text' if isinstance(value, str) else 'at least one entry'}"
+            f"{where} is empty; expected "
+            f"{'a text' if isinstance(value, str) else 'at least one entry'}"
         )
     if isinstance(value, list | dict):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):

@@ -77,14 +77,16 @@ def load_profile(name: str, settings: list[str] = ()) -> Profile:
     """
     if not NOTEBOOKS.is_dir():
         raise BadInput(
-            f"no notebooks in {ROOT}: blipkit runs from a checkout of its repository (pip install -e .)"
+            f"no notebooks in {ROOT}: blipkit runs from a checkout of its repository (pip "
+            "install -e .)"
         )
     path = (
         Path(name) if name.endswith((".yaml", ".yml")) or "/" in name else PROFILES / f"{name}.yaml"
     )
     if not path.is_file():
         raise BadInput(
-            f"profile {name!r}: no file {path}; {nearest(name, [p.stem for p in PROFILES.glob('*.yaml')])}"
+            f"profile {name!r}: no file {path}; "
+            f"{nearest(name, [p.stem for p in PROFILES.glob('*.yaml')])}"
         )
     raw = read_sections(path)
     is_recorded = path.with_name("run.json").is_file()

@@ -33,7 +33,8 @@ def check_schema(row: dict, path: Path) -> None:
     schema = row.get("schema")
     if type(schema) is not int or schema < 1:
         raise BadInput(
-            f"{path} has schema {schema!r}; expected a whole number from 1 on: blipkit did not write it"
+            f"{path} has schema {schema!r}; expected a whole number from 1 on: blipkit did not "
+            "write it"
         )
     if schema > SCHEMA:
         raise BadInput(f"{path} has schema {schema}; this kit reads up to {SCHEMA}: update blipkit")

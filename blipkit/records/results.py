@@ -51,7 +51,8 @@ class Results:
         if self.recorded:
             begun = read_document(self.recorded.folder / "run.json")["started"]
             print(
-                f"Recorded on {self.machine['name']}, {begun}. What this chapter measures is read from there."
+                f"Recorded on {self.machine['name']}, {begun}. What this chapter measures is "
+                "read from there."
             )
 
     @cached_property

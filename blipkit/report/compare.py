@@ -147,7 +147,10 @@ def _sides(results: Results, ends: dict[str, str]) -> dict[str, Side]:
     sides = {gate.gate: _gate_side(gate) for gate in gates}
     for kind, figures in FIGURES.items():
         for row in results.rows(kind):
-            setting = f"{row['arm']}{placement_note(row)}, servers {row['servers']}, clients {row['clients']}"
+            setting = (
+                f"{row['arm']}{placement_note(row)}, servers {row['servers']}, clients "
+                f"{row['clients']}"
+            )
             if row["arm"].split()[0] != OVERHEAD:
                 sides |= {
                     f"{setting}: {figure.name}": _figure_side(figure, row) for figure in figures

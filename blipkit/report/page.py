@@ -115,10 +115,16 @@ def three_numbers(results: Results) -> list[dict]:
             "interval": f"{low:.2%} to {high:.2%}",
         }
     if best:
-        setting = f"{best['arm']}, servers {best['servers']}, clients {best['clients']}, {latency_note(best)}"
+        setting = (
+            f"{best['arm']}, servers {best['servers']}, clients {best['clients']}, "
+            f"{latency_note(best)}"
+        )
         load |= _figure(best, "answers_per_s", "answers/s", setting)
         load["evidence"] = best["evidence"].partition(",")[0]  # without what is said of the prices
-        priced = f"priced as {best['instance']}, {best['option']}, {best['region']}, prices of {best['price_as_of']}"
+        priced = (
+            f"priced as {best['instance']}, {best['option']}, {best['region']}, prices of "
+            f"{best['price_as_of']}"
+        )
         cost |= _figure(best, "usd_per_million", "USD per million good answers", priced)
     return [same, load, cost]
 

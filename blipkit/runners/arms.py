@@ -69,13 +69,17 @@ def parse_arm(text: str) -> Arm:
     device = words.pop() if words[-1] in ANY else "cpu"
     arm = Arm(runner, " ".join(words), device)
     if arm.dtype not in arm.spec.formats or device not in arm.spec.devices:
-        takes = f"{runner} takes dtype {', '.join(arm.spec.formats)} on device {', '.join(arm.spec.devices)}"
+        takes = (
+            f"{runner} takes dtype {', '.join(arm.spec.formats)} on device "
+            f"{', '.join(arm.spec.devices)}"
+        )
         raise BadInput(f"arm {text!r}: {takes}; saw {arm.dtype!r} on {device!r}")
     if str(arm) != text:
         raise BadInput(f"arm {text!r}: write it as '{arm}', as every record will name it")
     if _is_too_slow(arm):
         raise BadInput(
-            f"arm {text!r}: float16 runs on an NVIDIA GPU: '{text} cuda'; on a CPU take float32 or bfloat16"
+            f"arm {text!r}: float16 runs on an NVIDIA GPU: '{text} cuda'; on a CPU take "
+            "float32 or bfloat16"
         )
     return arm
 

@@ -46,7 +46,8 @@ class Loaded:
     def __call__(self, *inputs):
         if len(inputs) != len(self._shapes):
             raise BlipkitError(
-                f"{self.component.name}: got {len(inputs)} inputs, expected {', '.join(self._shapes)}"
+                f"{self.component.name}: got {len(inputs)} inputs, expected "
+                f"{', '.join(self._shapes)}"
             )
         for tensor, (name, shape) in zip(inputs, self._shapes.items(), strict=True):
             if tensor.shape != shape:
@@ -59,7 +60,10 @@ class Loaded:
 def check_weights(artifact: Artifact, component: Component) -> None:
     """Refuse an artifact that was not compiled from this very component."""
     if artifact.manifest["weights_digest"] != component.digest:
-        seen = f"artifact {artifact.folder.name} was compiled from weights {artifact.manifest['weights_digest']}"
+        seen = (
+            f"artifact {artifact.folder.name} was compiled from weights "
+            f"{artifact.manifest['weights_digest']}"
+        )
         expected = f"the checkpoint's {component.name} has {component.digest}"
         raise BlipkitError(f"{seen}, {expected}; run 02_trace for this checkpoint")
 

@@ -89,7 +89,8 @@ def check_host_memory(what: str, need_gib: float) -> None:
     free = psutil.virtual_memory().available / 2**30
     if need_gib > free:
         raise BlipkitError(
-            f"{what}: about {need_gib:.1f} GiB of host memory needed, {free:.1f} GiB free; take fewer servers, arms or "
+            f"{what}: about {need_gib:.1f} GiB of host memory needed, {free:.1f} GiB free; "
+            "take fewer servers, arms or "
             f"buckets, placement 'threads', or a larger instance such as inf2.8xlarge"
         )
 
@@ -161,7 +162,8 @@ class Apart:
     def _ask(self, *request):
         if self._worker is None:
             raise BlipkitError(
-                "the child with the NeuronCore was ended; load the components again, with a new Apart()"
+                "the child with the NeuronCore was ended; load the components again, with a "
+                "new Apart()"
             )
         return self._worker.ask(*request)
 

@@ -80,12 +80,18 @@ def check_loadable(manifest: dict) -> None:
     """
     about = host.describe()
     if not about["neuron_devices"]:
-        advice = "copy the results folder's artifacts/ to an Inf2 instance with the same image, and run the profile there"
+        advice = (
+            "copy the results folder's artifacts/ to an Inf2 instance with the same "
+            "image, and run the profile there"
+        )
         raise NotMeasured(f"no Neuron device here (no /dev/neuron0): {advice}")
     for library in ("torch-neuronx", "neuronx-cc"):
         built, here = manifest["versions"].get(library), about["versions"].get(library)
         if built != here:
-            seen = f"{manifest['component']} was compiled with {library} {built}, here is {here or 'none'}"
+            seen = (
+                f"{manifest['component']} was compiled with {library} {built}, here is "
+                f"{here or 'none'}"
+            )
             raise BlipkitError(f"{seen}; run 02_trace again, or use the image that compiled it")
     target, seen = manifest["flags"]["compiler_args"][1], host.neuron_family()
     if seen and seen != target:

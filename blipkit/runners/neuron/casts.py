@@ -74,7 +74,10 @@ def check_export(
         first = next(
             (line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__
         )
-        advice = "expected fixed shapes and no branch on values: write it with torch.where, or leave these arms out"
+        advice = (
+            "expected fixed shapes and no branch on values: write it with torch.where, or "
+            "leave these arms out"
+        )
         raise BadInput(f"torch.export refused it ({first}); {advice}") from None
 
 

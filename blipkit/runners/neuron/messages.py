@@ -22,7 +22,10 @@ def explain(text: str) -> str:
     """
     if code := re.search(r"NCC_([A-Z]+\d+)", text):
         met, advice = KNOWN["codes"].get(code[1], ("something that its page explains", "read it"))
-        return f"saw {code[0]}: the compiler met {met}; {advice} ({CODE_PAGES}/{code[1]}.html). It said: {text}"
+        return (
+            f"saw {code[0]}: the compiler met {met}; {advice} "
+            f"({CODE_PAGES}/{code[1]}.html). It said: {text}"
+        )
     for trouble in KNOWN["troubles"]:
         if seen := re.search(trouble["seen"], text):
             return f"saw '{seen[0]}': {trouble['means']}; {trouble['next']}. It said: {text}"

@@ -228,7 +228,8 @@ def execution_gate(name: str, rows: Sequence[dict]) -> Gate:
         reason = f"of {sent} executions sent, {told}"
     advice = {
         "FAIL": "compile with --enable-saturate-infinity, or look at the none arm",
-        "INVALID": "end what else uses the device, see neuron-ls, and run again; blipkit doctor checks the tools",
+        "INVALID": "end what else uses the device, see neuron-ls, and run again; blipkit "
+        "doctor checks the tools",
     }
     return Gate(
         name,
@@ -247,7 +248,8 @@ def _judge(row: dict) -> tuple[str, str]:
     if bad:
         return (
             "FAIL",
-            f"{bad} of {row['sent']} executions failed on the device, {row['numerical_errors']} with NaN",
+            f"{bad} of {row['sent']} executions failed on the device, "
+            f"{row['numerical_errors']} with NaN",
         )
     if not row["sent"]:
         return "INVALID", "nothing was sent to the device"
@@ -260,7 +262,8 @@ def _judge(row: dict) -> tuple[str, str]:
     if row["only_on_device"] and row["seen_by_neuron_ls"]:
         return (
             "PASS",
-            "weaker proof: the graphs hold only Neuron's operations, and neuron-ls shows our processes",
+            "weaker proof: the graphs hold only Neuron's operations, and neuron-ls shows our "
+            "processes",
         )
     return (
         "INVALID",

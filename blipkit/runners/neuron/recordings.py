@@ -90,7 +90,10 @@ def lower_module(module, several: list[tuple]) -> dict:
             error = (first.run(several[2]) - expected).norm() / expected.norm()
             found["relative_l2"] = float(error)
             if not error <= ERROR_LIMIT:
-                said = f"on other inputs the recorded program errs by {error:.1e}, relative L2; limit {ERROR_LIMIT:.0e}"
+                said = (
+                    f"on other inputs the recorded program errs by {error:.1e}, relative "
+                    f"L2; limit {ERROR_LIMIT:.0e}"
+                )
                 advice = "look for a Python value that changes from call to call"
                 findings.append(Finding("FAIL", said, type(module).__name__, advice))
     return {
@@ -163,7 +166,10 @@ def compare_recordings(first: Recording, second: Recording, on_host: list[str]) 
     ]
     for a, b in zip(first.captured, second.captured, strict=False):
         if not torch.equal(first.parameters[a].cpu(), second.parameters[b].cpu()):
-            said = f"a value that depends on the inputs left the device and came back as a constant{host}"
+            said = (
+                "a value that depends on the inputs left the device and came back as a "
+                f"constant{host}"
+            )
             found.append((said, first.line_of(a)))
     if not found and bare(first.hlo) != bare(second.hlo):
         known = {bare(line) for line, _, _ in instructions(second.hlo)}

@@ -39,7 +39,10 @@ def support_gate(today: date | None = None) -> Gate:
     advice = f"pin SDK {about['pinned']}, never the latest, and plan for what comes after it"
     if age > OLD_DAYS:
         said.insert(0, f"these facts were read {age} days ago")
-        advice = "read the vendor's announcements again and bring blipkit/runners/neuron/platform.yaml up to date"
+        advice = (
+            "read the vendor's announcements again and bring "
+            "blipkit/runners/neuron/platform.yaml up to date"
+        )
     reason = f"{'; '.join(said)}; as read on {about['read']}"
     return Gate(
         "platform_support",
