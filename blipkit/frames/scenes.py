@@ -16,10 +16,18 @@ from PIL import Image, ImageDraw, ImageFilter
 SIZE = 160  # pixels, square
 DRAWN_WITH = yaml.safe_load(Path(__file__).with_name("scenes.yaml").read_text(encoding="utf-8"))
 POSES, HEIGHTS, COLOURS = (DRAWN_WITH[name] for name in ("poses", "heights", "colours"))
+DARK = "#1e1815"  # ear, nose and closed eye
 ACTIVITIES = tuple(POSES)
 YES_NO = tuple(f"is the dog {activity}?" for activity in ACTIVITIES)
 OPEN = "what is the dog doing?"
 QUESTIONS = (*YES_NO, OPEN)
+
+
+class Point(NamedTuple):
+    """A place on the canvas, in pixels from its upper left corner."""
+
+    x: float
+    y: float
 
 
 class Scene(NamedTuple):
@@ -31,11 +39,10 @@ class Scene(NamedTuple):
     @property
     def answers(self) -> dict[str, str]:
         """Question -> right answer, for every question in QUESTIONS."""
-        yes_no = {
-            q: "yes" if a == self.activity else "no"
-            for q, a in zip(YES_NO, ACTIVITIES, strict=True)
-        }
-        return {**yes_no, OPEN: self.activity}
+        right = dict.fromkeys(YES_NO, "no")
+        right[YES_NO[ACTIVITIES.index(self.activity)]] = "yes"
+        right[OPEN] = self.activity
+        return right
 
 
 def draw_scene(seed: int, index: int) -> Scene:
@@ -60,17 +67,20 @@ def _camera(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     """What a cheap camera adds: low light, a colour cast, a soft lens, noise."""
     image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0, 1.6)))
     light = rng.uniform(0.5, 1.1) * rng.uniform(0.85, 1.15, size=3)
-    pixels = np.asarray(image, dtype=np.float32) * light + rng.normal(
-        0, rng.uniform(2, 14), size=(SIZE, SIZE, 3)
-    )
-    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+    lit = np.asarray(image, dtype=np.float32) * light
+    noise = rng.normal(0, rng.uniform(2, 14), size=(SIZE, SIZE, 3))
+    return Image.fromarray((lit + noise).clip(0, 255).astype(np.uint8))
 
 
 class _Room:
-    """A canvas with a floor line; the dog looks to the right (flips come later)."""
+    """A canvas with a floor line; the dog looks to the right (flips come later).
+
+    The order of the random draws is part of a scene: another one would give other pixels.
+    """
 
     def __init__(self, canvas: ImageDraw.ImageDraw, rng: np.random.Generator):
-        self.canvas, self.rng = canvas, rng
+        self.canvas = canvas
+        self.rng = rng
         self.ground = rng.uniform(118, 138)  # y where paws stand
         self.scale = rng.uniform(1.15, 1.5)
         canvas.rectangle((0, self.ground - 14, SIZE, SIZE), fill=str(rng.choice(COLOURS["floor"])))
@@ -78,123 +88,177 @@ class _Room:
     def disc(self, x, y, rx, ry, fill):
         self.canvas.ellipse((x - rx, y - ry, x + rx, y + ry), fill=fill)
 
-    def furniture(self, activity: str) -> tuple[float, float] | None:
-        """Draw a sofa, always where it is being chewed; the corner that a mouth can reach, as (x,
-        y).
-        """
+    def furniture(self, activity: str) -> Point | None:
+        """Draw a sofa, always where it is being chewed; the corner that a mouth can reach."""
         if activity != "chewing furniture" and self.rng.random() < 0.35:
             return None
-        left, top = self.rng.uniform(100, 116), self.ground - self.rng.uniform(38, 50)
+        left = self.rng.uniform(100, 116)
+        top = self.ground - self.rng.uniform(38, 50)
         fabric = str(self.rng.choice(COLOURS["fabric"]))
-        self.canvas.rounded_rectangle(
-            (left + 6, top - 20, SIZE + 30, self.ground - 8), 8, fill=fabric
-        )
-        self.canvas.rounded_rectangle(
-            (left, top, left + 16, self.ground), 6, fill=fabric, outline="#00000060"
-        )
-        return left, top
+        back = (left + 6, top - 20, SIZE + 30, self.ground - 8)
+        self.canvas.rounded_rectangle(back, 8, fill=fabric)
+        arm = (left, top, left + 16, self.ground)
+        self.canvas.rounded_rectangle(arm, 6, fill=fabric, outline="#00000060")
+        return Point(left, top)
 
-    def dog(self, activity: str, corner) -> tuple[tuple[float, float], tuple[float, float]]:
+    def dog(self, activity: str, corner: Point | None) -> tuple[Point, Point]:
         """Draw the dog; where its mouth and its front paws are."""
-        rng, k = self.rng, self.scale
-        coat, dark = str(rng.choice(COLOURS["coat"])), "#1e1815"
-        pose = str(rng.choice(POSES[activity]))
-        chest, rear, head_up = (height * k for height in HEIGHTS[pose])
-        head_up += rng.uniform(-4, 4)
-        if activity == "sleeping":
-            head_up = rng.uniform(-6, 4) * k
-        if activity == "barking":
-            head_up += 7 * k
-
-        chest_x = rng.uniform(72, 92)
-        if activity == "chewing furniture":
-            chest_x = corner[0] - (25 + rng.uniform(-2, 5)) * k
-        chest_y = self.ground - chest
-        tail_x, tail_y = chest_x - 40 * k, self.ground - rear
+        coat = str(self.rng.choice(COLOURS["coat"]))
+        pose = str(self.rng.choice(POSES[activity]))
+        chest_height, rear_height, head_up = (height * self.scale for height in HEIGHTS[pose])
+        head_up = self._head_up(activity, head_up)
+        chest = Point(self._chest_x(activity, corner), self.ground - chest_height)
+        rear = Point(chest.x - 40 * self.scale, self.ground - rear_height)
         if pose != "lie":
-            legs = [
-                (tail_x + 4, tail_y),
-                (tail_x + 13 * k, tail_y),
-                (chest_x - 8 * k, chest_y),
-                (chest_x + 2, chest_y),
-            ]
-            for x, y in legs:
-                self.canvas.line(
-                    (x, y, x + rng.uniform(-3, 3), self.ground), fill=coat, width=int(7 * k)
-                )
-        self.canvas.line((tail_x, tail_y, chest_x, chest_y), fill=coat, width=int(23 * k))
-        self.disc(tail_x, tail_y, 12 * k, 11.5 * k, coat)
-        self.disc(chest_x, chest_y, 12 * k, 11.5 * k, coat)
-        wag = rng.uniform(4, 22) * k * (-0.4 if activity == "sleeping" else 1)
-        self.canvas.line(
-            (tail_x - 8 * k, tail_y, tail_x - 20 * k, tail_y - wag), fill=coat, width=int(5 * k)
-        )
-
-        head_x, head_y = chest_x + 13 * k, min(chest_y - head_up, self.ground - 9 * k)
-        nose_x, nose_y = head_x + 15 * k, head_y + 3 * k
+            self._legs(rear, chest, coat)
+        self._body(rear, chest, coat)
+        self._tail(activity, rear, coat)
         if activity == "chewing furniture":
-            head_y = float(
-                np.clip(corner[1] + rng.uniform(2, 14), self.ground - 52 * k, self.ground - 9 * k)
-            )
-            nose_x, nose_y = corner[0] + rng.uniform(-1, 3), head_y + 3 * k
-            head_x = nose_x - 14 * k
-        # the neck
-        self.canvas.line((chest_x, chest_y, head_x, head_y), fill=coat, width=int(15 * k))
-        self.disc(head_x, head_y, 11 * k, 10 * k, coat)
-        self.canvas.line((head_x, head_y + 3 * k, nose_x, nose_y), fill=coat, width=int(9 * k))
-        self.disc(head_x - 6 * k, head_y - 3 * k, 4 * k, 9 * k, dark + "90")
-        self.disc(nose_x, nose_y - 1, 2.6 * k, 2.2 * k, dark)
-        self._eye(activity, head_x + 3 * k, head_y - 3 * k)
-        self._mouth(activity, nose_x, nose_y)
-        return (nose_x, nose_y), (chest_x + 8 * k, self.ground)
+            head, nose = self._head_at(corner)
+        else:
+            head, nose = self._head_above(chest, head_up)
+        self._head(chest, head, nose, coat)
+        self._eye(activity, head.x + 3 * self.scale, head.y - 3 * self.scale)
+        self._mouth(activity, nose)
+        return nose, Point(chest.x + 8 * self.scale, self.ground)
+
+    def _head_up(self, activity: str, usual: float) -> float:
+        """How much higher than the chest the head is; usual: in this pose."""
+        height = usual + self.rng.uniform(-4, 4)
+        if activity == "sleeping":
+            return self.rng.uniform(-6, 4) * self.scale
+        if activity == "barking":
+            return height + 7 * self.scale
+        return height
+
+    def _chest_x(self, activity: str, corner: Point | None) -> float:
+        """Anywhere in the middle, but within reach of the sofa's corner where that is chewed."""
+        anywhere = self.rng.uniform(72, 92)
+        if activity == "chewing furniture":
+            return corner.x - (25 + self.rng.uniform(-2, 5)) * self.scale
+        return anywhere
+
+    def _legs(self, rear: Point, chest: Point, coat: str) -> None:
+        k = self.scale
+        tops = [
+            (rear.x + 4, rear.y),
+            (rear.x + 13 * k, rear.y),
+            (chest.x - 8 * k, chest.y),
+            (chest.x + 2, chest.y),
+        ]
+        for x, y in tops:
+            paw = x + self.rng.uniform(-3, 3)
+            self.canvas.line((x, y, paw, self.ground), fill=coat, width=int(7 * k))
+
+    def _body(self, rear: Point, chest: Point, coat: str) -> None:
+        k = self.scale
+        self.canvas.line((*rear, *chest), fill=coat, width=int(23 * k))
+        self.disc(rear.x, rear.y, 12 * k, 11.5 * k, coat)
+        self.disc(chest.x, chest.y, 12 * k, 11.5 * k, coat)
+
+    def _tail(self, activity: str, rear: Point, coat: str) -> None:
+        k = self.scale
+        wag = self.rng.uniform(4, 22) * k
+        if activity == "sleeping":
+            wag *= -0.4  # it hangs
+        line = (rear.x - 8 * k, rear.y, rear.x - 20 * k, rear.y - wag)
+        self.canvas.line(line, fill=coat, width=int(5 * k))
+
+    def _head_above(self, chest: Point, head_up: float) -> tuple[Point, Point]:
+        """Where the head and its nose are, above the chest; the floor carries a low one."""
+        k = self.scale
+        head = Point(chest.x + 13 * k, min(chest.y - head_up, self.ground - 9 * k))
+        return head, Point(head.x + 15 * k, head.y + 3 * k)
+
+    def _head_at(self, corner: Point) -> tuple[Point, Point]:
+        """Where the head and its nose are, with the mouth at a sofa's corner."""
+        k = self.scale
+        wanted = corner.y + self.rng.uniform(2, 14)
+        y = float(np.clip(wanted, self.ground - 52 * k, self.ground - 9 * k))
+        nose = Point(corner.x + self.rng.uniform(-1, 3), y + 3 * k)
+        return Point(nose.x - 14 * k, y), nose
+
+    def _head(self, chest: Point, head: Point, nose: Point, coat: str) -> None:
+        """Neck, head, snout, an ear and the nose."""
+        k = self.scale
+        self.canvas.line((*chest, *head), fill=coat, width=int(15 * k))
+        self.disc(head.x, head.y, 11 * k, 10 * k, coat)
+        self.canvas.line((head.x, head.y + 3 * k, *nose), fill=coat, width=int(9 * k))
+        self.disc(head.x - 6 * k, head.y - 3 * k, 4 * k, 9 * k, DARK + "90")
+        self.disc(nose.x, nose.y - 1, 2.6 * k, 2.2 * k, DARK)
 
     def _eye(self, activity, x, y):
         if activity == "sleeping" or self.rng.random() < 0.12:  # a blink proves nothing
-            self.canvas.line((x - 3, y, x + 3, y + 1), fill="#1e1815", width=1)
+            self.canvas.line((x - 3, y, x + 3, y + 1), fill=DARK, width=1)
         else:
             self.disc(x, y, 2.2 * self.scale, 2.2 * self.scale, "#fbfbf5")
             self.disc(x, y, 1.3 * self.scale, 1.3 * self.scale, "#101010")
         if activity == "sleeping" and self.rng.random() < 0.3:
             self.canvas.text((x + 8, y - 26), "z", fill="#ffffffb0", font_size=14)
 
-    def _mouth(self, activity, x, y):
-        rng, k = self.rng, self.scale
-        if activity == "barking" or (
-            activity != "sleeping" and rng.random() < 0.3
-        ):  # panting looks like a bark
-            lip, gape = y + 3 * k, rng.uniform(4, 8) * k
-            self.canvas.polygon(
-                ((x - 9 * k, lip), (x + 1, lip), (x - 2 * k, lip + gape)), fill="#8d1f2a"
-            )
+    def _mouth(self, activity: str, nose: Point) -> None:
+        """What the mouth does; nothing is drawn where it is shut."""
+        if self._is_open(activity):
+            self._jaw(nose)
         if activity == "barking":
-            strength = int(rng.uniform(110, 255))
-            for radius in (10, 17, 24)[: rng.integers(2, 4)]:
-                box = (x - radius * k + 4, y - radius * k, x + radius * k + 4, y + radius * k)
-                self.canvas.arc(box, -45, 45, fill=(255, 255, 255, strength), width=4)
+            self._bark(nose)
         if activity == "chewing furniture":
-            for _ in range(rng.integers(3, 9)):
-                dx, dy = rng.uniform(-12, 6), rng.uniform(2, 22)
-                self.disc(x + dx, y + dy, 1.6, 1.6, "#f4ecd2")
+            self._crumbs(nose)
 
-    def ball(self, activity: str, mouth, paws):
+    def _is_open(self, activity: str) -> bool:
+        """Whether the mouth is: panting looks like a bark."""
+        if activity == "barking":
+            return True
+        return activity != "sleeping" and self.rng.random() < 0.3
+
+    def _jaw(self, nose: Point) -> None:
+        k = self.scale
+        lip = nose.y + 3 * k
+        gape = self.rng.uniform(4, 8) * k
+        corners = ((nose.x - 9 * k, lip), (nose.x + 1, lip), (nose.x - 2 * k, lip + gape))
+        self.canvas.polygon(corners, fill="#8d1f2a")
+
+    def _bark(self, nose: Point) -> None:
+        """Two or three arcs, as loud as they are bright."""
+        strength = int(self.rng.uniform(110, 255))
+        for radius in (10, 17, 24)[: self.rng.integers(2, 4)]:
+            reach = radius * self.scale
+            box = (nose.x - reach + 4, nose.y - reach, nose.x + reach + 4, nose.y + reach)
+            self.canvas.arc(box, -45, 45, fill=(255, 255, 255, strength), width=4)
+
+    def _crumbs(self, nose: Point) -> None:
+        for _ in range(self.rng.integers(3, 9)):
+            x = nose.x + self.rng.uniform(-12, 6)
+            y = nose.y + self.rng.uniform(2, 22)
+            self.disc(x, y, 1.6, 1.6, "#f4ecd2")
+
+    def ball(self, activity: str, mouth: Point, paws: Point) -> None:
         """A ball within reach is play; one that lies about is not."""
-        rng, radius = self.rng, self.rng.uniform(8, 12)
+        radius = self.rng.uniform(8, 12)
         if activity == "playing":
-            near = mouth if rng.random() < 0.5 else paws
-            x, y = (
-                near[0] + rng.uniform(1, 9),
-                min(near[1] + rng.uniform(-6, 5), self.ground + 2) - radius / 2,
-            )
-        elif rng.random() < 0.45:
-            x, y = rng.uniform(6, 154), self.ground + rng.uniform(4, 16)
+            x, y = self._within_reach(mouth, paws)
+            y -= radius / 2
+        elif self.rng.random() < 0.45:
+            x = self.rng.uniform(6, 154)
+            y = self.ground + self.rng.uniform(4, 16)
         else:
             return
-        self.disc(x, y, radius, radius, str(rng.choice(COLOURS["ball"])))
+        self.disc(x, y, radius, radius, str(self.rng.choice(COLOURS["ball"])))
         self.disc(x - radius / 3, y - radius / 3, radius / 4, radius / 4, "#ffffffa0")
+
+    def _within_reach(self, mouth: Point, paws: Point) -> Point:
+        """Where a ball is played with: at the mouth or at the paws."""
+        near = paws
+        if self.rng.random() < 0.5:
+            near = mouth
+        x = near.x + self.rng.uniform(1, 9)
+        y = near.y + self.rng.uniform(-6, 5)
+        return Point(x, min(y, self.ground + 2))
 
     def occluder(self):
         """A plant or a chair leg between the camera and the room."""
-        x, width = self.rng.uniform(0, SIZE), self.rng.uniform(6, 22)
+        x = self.rng.uniform(0, SIZE)
+        width = self.rng.uniform(6, 22)
         if self.rng.random() < 0.5:
             self.canvas.rectangle((x, 0, x + width / 2, SIZE), fill="#4b3a2a")
             return
