@@ -36,7 +36,9 @@ class Frame:
         """PIL, RGB. A file is decoded at each call: a folder's images together may be larger than
         the memory.
         """
-        return read_image(self.source) if isinstance(self.source, Path) else self.source
+        if isinstance(self.source, Path):
+            return read_image(self.source)
+        return self.source
 
 
 class Images(Sequence):
@@ -49,22 +51,18 @@ class Images(Sequence):
         return len(self.frames)
 
     def __getitem__(self, index):
-        return (
-            [f.image for f in self.frames[index]]
-            if isinstance(index, slice)
-            else self.frames[index].image
-        )
+        if isinstance(index, slice):
+            return [frame.image for frame in self.frames[index]]
+        return self.frames[index].image
 
 
 def images(frames: Sequence[Frame]) -> Sequence[Image.Image]:
     """The pictures alone, as a pipeline takes them: a list of drawn ones, `Images` of a
     folder's.
     """
-    return (
-        Images(frames)
-        if any(isinstance(f.source, Path) for f in frames)
-        else [f.image for f in frames]
-    )
+    if any(isinstance(frame.source, Path) for frame in frames):
+        return Images(frames)
+    return [frame.image for frame in frames]
 
 
 def drawn_frames(count: int, seed: int) -> list[Frame]:
@@ -93,27 +91,42 @@ def load_frames(source: str, count: int, seed: int, skip_unreadable: bool = Fals
     files = list_files(folder)
     labels = read_labels(folder / LABELS, {path.name for path in files})
     random.Random(seed).shuffle(files)
-    frames, bad = [], []
-    for path in files if skip_unreadable else files[:count]:
-        if len(frames) == count:
+    if not skip_unreadable:
+        files = files[:count]
+    readable, bad = _sorted_out(files, count)
+    if bad:
+        found = _bad_in_words(source, bad, len(bad) + len(readable))
+        if not skip_unreadable:
+            advice = "Repair or remove them, or set common.skip_unreadable to true"
+            raise BadInput(f"{found}. {advice}")
+        if not readable:
+            raise BadInput(f"{found}. Repair or remove them")
+        print(f"{found}; skipped")
+    return [Frame(path.name, path, labels.get(path.name, {})) for path in readable]
+
+
+def _sorted_out(files: Sequence[Path], count: int) -> tuple[list[Path], list[str]]:
+    """The first `count` files that can be read, and what is wrong with those before that cannot."""
+    readable: list[Path] = []
+    bad: list[str] = []
+    for path in files:
+        if len(readable) == count:
             break
         try:
             read_image(path)
         except BadInput as error:
             bad.append(str(error))
         else:
-            frames.append(Frame(path.name, path, labels.get(path.name, {})))
-    if bad:
-        more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
-        found = (
-            f"frames {source!r}: {len(bad)} of {len(bad) + len(frames)} images cannot be "
-            f"used: {'; '.join(bad[:SHOWN])}{more}"
-        )
-        if not (skip_unreadable and frames):
-            advice = "" if skip_unreadable else ", or set common.skip_unreadable to true"
-            raise BadInput(f"{found}. Repair or remove them{advice}")
-        print(f"{found}; skipped")
-    return frames
+            readable.append(path)
+    return readable, bad
+
+
+def _bad_in_words(source: str, bad: Sequence[str], tried: int) -> str:
+    """How many of a folder's images cannot be used, and what is wrong with the first of them."""
+    words = "; ".join(bad[:SHOWN])
+    if len(bad) > SHOWN:
+        words += f"; and {len(bad) - SHOWN} more"
+    return f"frames {source!r}: {len(bad)} of {tried} images cannot be used: {words}"
 
 
 def here(source: str, replay: str) -> str:
@@ -147,43 +160,10 @@ def read_labels(path: Path, files: set[str]) -> dict[str, dict[str, str]]:
     """
     if not path.is_file():
         return {}
-    try:
-        reader = csv.reader(
-            io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""), strict=True
-        )
-        rows = [
-            (reader.line_num, cells)
-            for row in reader
-            if any(cells := [cell.strip() for cell in row])
-        ]
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise BadInput(
-            f"{path}, line {line}: is not UTF-8; expected comma-separated values, saved as UTF-8"
-        ) from None
-    except csv.Error as error:
-        raise BadInput(
-            f"{path}, line {reader.line_num}: {error}; expected comma-separated values"
-        ) from None
-    line, header = rows[0] if rows else (1, [])
-    if header != COLUMNS:
-        raise BadInput(
-            f"{path}, line {line}: saw {','.join(header)!r}; expected the header "
-            f"{','.join(COLUMNS)}"
-        )
     labels: dict[str, dict[str, str]] = {}
-    for line, row in rows[1:]:
+    for line, row in _rows_under_header(path):
         where = f"{path}, line {line}"
-        if len(row) != len(COLUMNS) or not all(row):
-            expected = (
-                "expected a file, a question and an answer (a comma in a text needs "
-                "quotes around it)"
-            )
-            raise BadInput(f"{where}: saw {row}; {expected}")
-        file, question, answer = row
-        if file not in files:
-            known = textwrap.shorten(nearest(file, files), 200, placeholder=" ...")
-            raise BadInput(f"{where}: no file {file!r} in the folder; {known}")
+        file, question, answer = _label_in(row, files, where)
         first = labels.setdefault(file, {}).setdefault(question, answer)
         if answer != first:
             raise BadInput(
@@ -192,21 +172,68 @@ def read_labels(path: Path, files: set[str]) -> dict[str, dict[str, str]]:
     return labels
 
 
+def _rows_under_header(path: Path) -> list[tuple[int, list[str]]]:
+    """The labels' lines, each with its number; BadInput where they have another header."""
+    rows = _csv_rows(path)
+    if not rows:
+        rows = [(1, [])]
+    line, header = rows[0]
+    if header != COLUMNS:
+        expected = f"expected the header {','.join(COLUMNS)}"
+        raise BadInput(f"{path}, line {line}: saw {','.join(header)!r}; {expected}")
+    return rows[1:]
+
+
+def _csv_rows(path: Path) -> list[tuple[int, list[str]]]:
+    """The lines of a table that are not blank, each with its number; BadInput where it is none."""
+    expected = "expected comma-separated values"
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise BadInput(f"{path}, line {line}: is not UTF-8; {expected}, saved as UTF-8") from None
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows = []
+    try:
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if any(cells):
+                rows.append((reader.line_num, cells))
+    except csv.Error as error:
+        raise BadInput(f"{path}, line {reader.line_num}: {error}; {expected}") from None
+    return rows
+
+
+def _label_in(row: list[str], files: set[str], where: str) -> list[str]:
+    """A row as file, question and right answer; BadInput where it is not these, or of no file."""
+    if len(row) != len(COLUMNS) or not all(row):
+        expected = "expected a file, a question and an answer"
+        advice = "a comma in a text needs quotes around it"
+        raise BadInput(f"{where}: saw {row}; {expected} ({advice})")
+    file = row[0]
+    if file not in files:
+        known = textwrap.shorten(nearest(file, files), 200, placeholder=" ...")
+        raise BadInput(f"{where}: no file {file!r} in the folder; {known}")
+    return row
+
+
 def check_labels(frames: Sequence[Frame], questions: Sequence[Question]) -> None:
     """Refuse a folder's labels that can count for nothing: none for a question that is asked, or no
     candidate of it.
     """
     asked = {q.text: q.candidates for q in questions}
     labels = [
-        (f.name, q, a) for f in frames if isinstance(f.source, Path) for q, a in f.answers.items()
+        (frame.name, question, answer)
+        for frame in frames
+        if isinstance(frame.source, Path)
+        for question, answer in frame.answers.items()
     ]
     if labels and not any(question in asked for _, question, _ in labels):
-        first, said = (
-            labels[0][1],
-            "none of its questions is asked; write them as in common.questions",
-        )
+        first = labels[0][1]
+        said = "none of its questions is asked; write them as in common.questions"
         raise BadInput(f"{LABELS}: {said}. {first!r}: {nearest(first, asked)}")
     for file, question, answer in labels:
-        if (candidates := asked.get(question)) and answer not in candidates:
+        candidates = asked.get(question)
+        if candidates and answer not in candidates:
             said = f"{file!r}, {question!r} is {answer!r}, no candidate of the question"
             raise BadInput(f"{LABELS}: {said}; {nearest(answer, candidates)}")

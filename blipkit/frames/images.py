@@ -20,22 +20,7 @@ def read_image(path: Path) -> Image.Image:
     none.
     """
     try:
-        if path.stat().st_size == 0:
-            raise BadInput("is empty (0 bytes)")
-        if any("\udc80" <= letter <= "\udcff" for letter in path.name):
-            raise BadInput("has a name that is not UTF-8")  # no record could hold it
-        with warnings.catch_warnings():
-            # the limit below is the lower one
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with (
-                open(path, "rb") as file,
-                Image.open(file) as image,
-            ):  # by its name, Pillow 13 turns some TIFFs wrong
-                if image.width * image.height > LARGEST:
-                    raise BadInput(
-                        f"has {image.width} x {image.height} pixels, more than 50 megapixels"
-                    )
-                return as_rgb(image)
+        return _decoded(path)
     except BadInput as error:
         reason = str(error)
     except Image.DecompressionBombError:
@@ -47,31 +32,66 @@ def read_image(path: Path) -> Image.Image:
     raise BadInput(f"{path.name!r} {reason}")
 
 
+def _decoded(path: Path) -> Image.Image:
+    """A file's picture by `as_rgb`; where it has none, BadInput or what Pillow raises."""
+    if path.stat().st_size == 0:
+        raise BadInput("is empty (0 bytes)")
+    if any("\udc80" <= letter <= "\udcff" for letter in path.name):
+        raise BadInput("has a name that is not UTF-8")  # no record could hold it
+    with warnings.catch_warnings():
+        # the limit below is the lower one
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        # opened here: by its name, Pillow 13 turns some TIFFs wrong
+        with open(path, "rb") as file, Image.open(file) as image:
+            if image.width * image.height > LARGEST:
+                size = f"{image.width} x {image.height} pixels"
+                raise BadInput(f"has {size}, more than 50 megapixels")
+            return as_rgb(image)
+
+
 def as_rgb(image: Image.Image) -> Image.Image:
     """RGB as a viewer shows it: upright, in sRGB, on white, scaled from 16 bits to 8, first frame;
     BadInput for more bits.
     """
     image = ImageOps.exif_transpose(image)
     profile = image.info.get("icc_profile")
-    # I: a 32-bit file, or some files of 16 bits
-    low, high = image.getextrema() if image.mode == "I" else (0, 0)
-    if image.mode == "F" or low < 0 or high > 65535:  # nothing says what is white
-        kind = "float" if image.mode == "F" else "integer"
-        raise BadInput(f"has 32-bit {kind} pixels; expected 8 or 16 bits a channel")
-    if image.mode.startswith("I"):  # 16 bits, of which 65535 becomes 255
-        image = Image.fromarray(
-            ((np.asarray(image).astype(np.int32) + 128) // 257).astype(np.uint8)
-        )
-    grey = image.mode in ("1", "L", "LA")
+    _check_depth(image)
+    if image.mode.startswith("I"):
+        image = _in_8_bits(image)
+    is_grey = image.mode in ("1", "L", "LA")
     if image.has_transparency_data:
         image = image.convert("RGBA")
-    colours = image if image.mode == "CMYK" else image.convert("L" if grey else "RGB")
-    colours = (profile and to_srgb(colours, profile)) or colours.convert("RGB")
-    return (
-        Image.composite(colours, Image.new("RGB", image.size, "white"), image)
-        if image.mode == "RGBA"
-        else colours
-    )
+    if image.mode == "CMYK":
+        colours = image
+    elif is_grey:
+        colours = image.convert("L")
+    else:
+        colours = image.convert("RGB")
+    rgb = None
+    if profile:
+        rgb = to_srgb(colours, profile)
+    if rgb is None:
+        rgb = colours.convert("RGB")
+    if image.mode == "RGBA":
+        return Image.composite(rgb, Image.new("RGB", image.size, "white"), image)
+    return rgb
+
+
+def _check_depth(image: Image.Image) -> None:
+    """Refuse 32 bits a channel, where nothing says what is white."""
+    expected = "expected 8 or 16 bits a channel"
+    if image.mode == "F":
+        raise BadInput(f"has 32-bit float pixels; {expected}")
+    if image.mode == "I":  # a 32-bit file, or some files of 16 bits
+        low, high = image.getextrema()
+        if low < 0 or high > 65535:
+            raise BadInput(f"has 32-bit integer pixels; {expected}")
+
+
+def _in_8_bits(image: Image.Image) -> Image.Image:
+    """A picture of 16 bits, of which 65535 becomes 255, halves rounded up."""
+    pixels = np.asarray(image).astype(np.int32)
+    return Image.fromarray(((pixels + 128) // 257).astype(np.uint8))
 
 
 def to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:

@@ -14,9 +14,8 @@ class Question:
     candidates: tuple[str, ...] | None = ("yes", "no")
 
 
-Tokenised = tuple[
-    list[list[int]], list[list[list[int]]]
-]  # per question: its tokens, and those of each candidate
+# per question: its tokens, and those of each candidate
+Tokenised = tuple[list[list[int]], list[list[list[int]]]]
 
 
 def tokenise(questions: Sequence[Question], tokenizer, end: int) -> Tokenised:
@@ -34,36 +33,43 @@ def parse_questions(given: Sequence) -> list[Question]:
     """Questions as a profile writes them: a text, or {text, candidates: [...] | open}; `params`
     refused empty ones.
     """
-    questions = []
+    questions: list[Question] = []
     for item in given:
-        item = {"text": item} if isinstance(item, str) else item
-        if (
-            not isinstance(item, dict)
-            or set(item) - {"text", "candidates"}
-            or not isinstance(item.get("text"), str)
-        ):
-            expected = (
-                "a text, or {text: ..., candidates: [yes, no]} or {text: ..., candidates: open}"
-            )
-            raise BadInput(f"question {item!r}: expected {expected}")
-        text, candidates = item["text"], item.get("candidates", list(Question.candidates))
-        if candidates == "open":
-            candidates = None
-        elif not (
-            isinstance(candidates, list)
-            and len(candidates) > 1
-            and all(isinstance(c, str) for c in candidates)
-        ):
-            expected = (
-                "two or more quoted texts, or open (YAML reads bare yes and no as true and false)"
-            )
-            raise BadInput(f"question {text!r}: candidates are {candidates!r}; expected {expected}")
-        elif len(set(candidates)) < len(candidates):
-            raise BadInput(
-                f"question {text!r}: a candidate stands twice in {candidates!r}; expected "
-                "different ones"
-            )
-        if any(q.text == text for q in questions):
-            raise BadInput(f"question {text!r} stands twice in common.questions; ask it once")
-        questions.append(Question(text, tuple(candidates) if candidates else None))
+        question = _question_in(item)
+        if any(other.text == question.text for other in questions):
+            said = "stands twice in common.questions; ask it once"
+            raise BadInput(f"question {question.text!r} {said}")
+        questions.append(question)
     return questions
+
+
+def _question_in(item: object) -> Question:
+    """One entry as a Question; a text alone is answered yes or no."""
+    if isinstance(item, str):
+        return Question(item)
+    if (
+        not isinstance(item, dict)
+        or set(item) - {"text", "candidates"}
+        or not isinstance(item.get("text"), str)
+    ):
+        expected = "a text, or {text: ..., candidates: [yes, no]} or {text: ..., candidates: open}"
+        raise BadInput(f"question {item!r}: expected {expected}")
+    text = item["text"]
+    candidates = item.get("candidates", list(Question.candidates))
+    if candidates == "open":
+        return Question(text, None)
+    _check_candidates(text, candidates)
+    return Question(text, tuple(candidates))
+
+
+def _check_candidates(text: str, candidates: object) -> None:
+    """Refuse what is not two or more different texts."""
+    is_list = isinstance(candidates, list) and len(candidates) > 1
+    if not is_list or not all(isinstance(one, str) for one in candidates):
+        expected = (
+            "two or more quoted texts, or open (YAML reads bare yes and no as true and false)"
+        )
+        raise BadInput(f"question {text!r}: candidates are {candidates!r}; expected {expected}")
+    if len(set(candidates)) < len(candidates):
+        said = f"a candidate stands twice in {candidates!r}; expected different ones"
+        raise BadInput(f"question {text!r}: {said}")
