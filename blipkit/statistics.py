@@ -16,11 +16,9 @@ def percentile(samples, q: float) -> tuple[float, float, float]:
     samples = np.asarray(samples, dtype=float)
     low, high = stats.quantile_test(samples, p=q / 100).confidence_interval(0.95)
     value = np.percentile(samples, q, method="inverted_cdf")
-    return (
-        float(value),
-        float(np.nan_to_num(low, nan=-np.inf)),
-        float(np.nan_to_num(high, nan=np.inf)),
-    )
+    lower = np.nan_to_num(low, nan=-np.inf)
+    upper = np.nan_to_num(high, nan=np.inf)
+    return float(value), float(lower), float(upper)
 
 
 def samples_needed(q: float, confidence: float = 0.99) -> int:
@@ -38,8 +36,9 @@ def mean_interval(values) -> tuple[float, float, float]:
     negative.
     """
     values = np.asarray(values, dtype=float)
+    mean = values.mean()
     half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return float(values.mean()), max(float(values.mean() - half), 0.0), float(values.mean() + half)
+    return float(mean), max(float(mean - half), 0.0), float(mean + half)
 
 
 def wilson(count: int, n: int) -> tuple[float, float]:
@@ -54,36 +53,45 @@ def trials_needed(limit: float, count: int = 0) -> int:
     """How many trials bound a rate by `limit` (`wilson`'s upper end) where `count` of them are what
     is counted.
     """
-    return count + bisect_left(
-        range(count, 10**9), True, key=lambda n: n > 0 and wilson(count, n)[1] <= limit
-    )
+
+    def is_bounded(n: int) -> bool:
+        return n > 0 and wilson(count, n)[1] <= limit
+
+    return count + bisect_left(range(count, 10**9), True, key=is_bounded)
 
 
 def mcnemar(first: int, second: int) -> float:
     """Exact two-sided p of McNemar's test: `first` and `second` are the two counts of pairs that
     disagree.
     """
-    return float(stats.binomtest(first, first + second).pvalue) if first + second else 1.0
+    if first + second == 0:
+        return 1.0
+    return float(stats.binomtest(first, first + second).pvalue)
 
 
 def reliability(confidence, right, bins: int = 10) -> list[dict]:
     """A row for each occupied bin of confidence (0-1, closed above): its n, mean confidence, share
     right and interval.
     """
-    confidence, right = np.asarray(confidence, dtype=float), np.asarray(right, dtype=bool)
+    confidence = np.asarray(confidence, dtype=float)
+    right = np.asarray(right, dtype=bool)
     places = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     rows = []
     for place in np.unique(places):
         inside = places == place
-        count, n = int(right[inside].sum()), int(inside.sum())
+        count = int(right[inside].sum())
+        n = int(inside.sum())
         low, high = wilson(count, n)
         row = {
             "from": place / bins,
             "to": (place + 1) / bins,
             "n": n,
             "confidence": float(confidence[inside].mean()),
+            "right": count / n,
+            "low": low,
+            "high": high,
         }
-        rows.append({**row, "right": count / n, "low": low, "high": high})
+        rows.append(row)
     return rows
 
 
@@ -91,9 +99,8 @@ def calibration_error(rows: list[dict]) -> float:
     """Expected calibration error of what `reliability` returned: |confidence - share right|,
     weighted by n.
     """
-    return sum(row["n"] * abs(row["confidence"] - row["right"]) for row in rows) / sum(
-        row["n"] for row in rows
-    )
+    weighted = sum(row["n"] * abs(row["confidence"] - row["right"]) for row in rows)
+    return weighted / sum(row["n"] for row in rows)
 
 
 def rate(times, seconds: float, batches: int = 10) -> tuple[float, float, float]:
@@ -102,5 +109,6 @@ def rate(times, seconds: float, batches: int = 10) -> tuple[float, float, float]
 
     Batch means; Law, Simulation Modeling and Analysis, section 9.5.3.
     """
-    counts, _ = np.histogram(np.asarray(times, dtype=float), bins=batches, range=(0, seconds))
+    times = np.asarray(times, dtype=float)
+    counts, _ = np.histogram(times, bins=batches, range=(0, seconds))
     return mean_interval(counts * batches / seconds)

@@ -53,13 +53,12 @@ def show(figure, caption: str, rows, detail: bool = False) -> None:
     data = base64.b64encode(buffer.getvalue()).decode()
     picture = f'<img src="data:image/svg+xml;base64,{data}" alt="{html.escape(caption)}">'
     table = table_html(rows, f"The data of the figure: {figure.axes[0].get_title()}")
-    opened = '<figure class="detail">' if detail else "<figure>"
+    opened = "<figure>"
+    if detail:
+        opened = '<figure class="detail">'
     under = f"<figcaption>{html.escape(caption)}</figcaption>"
-    display_html(
-        f"{opened}{picture}{under}<details><summary>the data as a "
-        f"table</summary>{table}</details></figure>",
-        caption,
-    )
+    folded = f"<details><summary>the data as a table</summary>{table}</details>"
+    display_html(f"{opened}{picture}{under}{folded}</figure>", caption)
 
 
 def show_frames(images: Sequence, captions: Sequence[str], width: int = 160) -> None:
@@ -68,10 +67,8 @@ def show_frames(images: Sequence, captions: Sequence[str], width: int = 160) -> 
     """
     parts = []
     for image, caption in zip(images, captions, strict=True):
-        alt, lines = (
-            html.escape("a frame: " + caption.replace("\n", "; ")),
-            html.escape(caption).replace("\n", "<br>"),
-        )
+        alt = html.escape("a frame: " + caption.replace("\n", "; "))
+        lines = html.escape(caption).replace("\n", "<br>")
         picture = "<p>(not on this machine)</p>"
         if image is not None:
             source = f"data:image/png;base64,{_png(image, width)}"

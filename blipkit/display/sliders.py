@@ -30,10 +30,10 @@ def explore(draw: Callable[..., None], **knobs: tuple[float, float, float]) -> N
         "layout": {"width": "32em"},
         "continuous_update": False,
     }
-    sliders = {
-        name: ipywidgets.FloatSlider(
-            start, min=least, max=most, step=(most - least) / 200, description=name, **look
+    sliders = {}
+    for name, (least, most, start) in knobs.items():
+        step = (most - least) / 200
+        sliders[name] = ipywidgets.FloatSlider(
+            start, min=least, max=most, step=step, description=name, **look
         )
-        for name, (least, most, start) in knobs.items()
-    }
     display(ipywidgets.interactive(draw, **sliders))

@@ -53,9 +53,13 @@ def show_ratio(what: str, measured: float | None, predicted: float, unit: str) -
 
 def number(value) -> str:
     """A figure to four significant digits, its whole part entire; a dash where there is none."""
-    if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
-    return "-" if value is None else str(value)
+    if value is None:
+        return "-"
+    if not isinstance(value, float):
+        return str(value)
+    if abs(value) >= 1e4:
+        return f"{value:,.0f}"
+    return f"{value:.4g}"
 
 
 def terminal_table(columns: Sequence[str], rows: Iterable[Iterable[str]], **options):
