@@ -13,17 +13,18 @@ SCHEMA = 1
 
 def read_document(path: Path) -> dict:
     """A results folder's JSON file."""
-    text = path.read_bytes() if path.is_file() else b""
-    return _parsed(
-        text,
-        f"{path} is missing or damaged; expected what a run writes there: run the profile again",
-    )
+    otherwise = "expected what a run writes there: run the profile again"
+    text = b""
+    if path.is_file():
+        text = path.read_bytes()
+    return _parsed(text, f"{path} is missing or damaged; {otherwise}")
 
 
 def _parsed(text: bytes, otherwise: str) -> dict:
     """A JSON object; where it is none, BadInput says `otherwise`."""
     with contextlib.suppress(ValueError):
-        if isinstance(found := json.loads(text), dict):
+        found = json.loads(text)
+        if isinstance(found, dict):
             return found
     raise BadInput(otherwise)
 
@@ -44,15 +45,19 @@ def rows_in(path: Path) -> list[dict]:
     """The records in a file; BadInput names the line that is not one."""
     rows = []
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
-        seen, advice = f"{path}, line {number} is damaged", "run the notebook that writes it again"
-        rows.append(_parsed(line, f"{seen}; expected one JSON record: {advice}"))
-        check_schema(rows[-1], path)
+        seen = f"{path}, line {number} is damaged"
+        advice = "run the notebook that writes it again"
+        row = _parsed(line, f"{seen}; expected one JSON record: {advice}")
+        check_schema(row, path)
+        rows.append(row)
     return rows
 
 
 def plain_value(value):
     """numpy and torch scalars, paths and tuples as JSON can hold them."""
-    return value.item() if hasattr(value, "item") else str(value)
+    if hasattr(value, "item"):
+        return value.item()
+    return str(value)
 
 
 def check_results_folder(folder: Path) -> None:

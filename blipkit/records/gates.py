@@ -37,10 +37,12 @@ def judge(
     about: the gate's evidence, reason and next; what to do next is left out where it holds.
     """
     holds = measured >= limit if at_least else measured <= limit
-    status = "PASS" if holds else "WARN" if kind == "timing" and shared else "FAIL"
+    status = "FAIL"
     if holds:
+        status = "PASS"
         about["next"] = ""
-    if status == "WARN":
+    elif kind == "timing" and shared:
+        status = "WARN"
         about["reason"] = "; ".join(filter(None, [about.get("reason"), "the machine is shared"]))
     return Gate(gate, kind, status, measured, limit, **about)
 
@@ -72,4 +74,6 @@ def _in_words(gate: Gate) -> str:
     """One line: what it saw, against what, why, and what to do."""
     why = "; ".join(filter(None, [gate.reason, gate.next]))
     head = f"{gate.gate}: {gate.status}, measured {gate.measured}, limit {gate.limit}"
-    return f"{head}. {why}" if why else head
+    if not why:
+        return head
+    return f"{head}. {why}"

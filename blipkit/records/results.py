@@ -40,31 +40,33 @@ class Results:
         replay: a results folder that was recorded elsewhere; with one, nothing is measured here. A
         notebook's relative folders are taken from notebooks/, wherever papermill was started.
         """
-        self.folder = (NOTEBOOKS / folder).resolve() if notebook else Path(folder)
+        self.folder = Path(folder)
+        if notebook:
+            self.folder = (NOTEBOOKS / folder).resolve()
+        self.target = self.folder
         stage = os.environ.get("BLIPKIT_STAGE")
-        self.target = Path(stage) if stage and notebook else self.folder
+        if stage and notebook:
+            self.target = Path(stage)
         self.notebook = notebook
-        self.provenance = {"notebook": notebook, "profile": profile, **provenance}
-        self.recorded = Results((NOTEBOOKS / replay).resolve()) if replay else None
+        self.provenance = {"notebook": notebook, "profile": profile}
+        self.provenance.update(provenance)
         # kinds that a replay was asked for, and that its folder has not
         self.lacking: set[str] = set()
-        if self.recorded:
+        self.recorded: Results | None = None
+        if replay:
+            self.recorded = Results((NOTEBOOKS / replay).resolve())
             begun = read_document(self.recorded.folder / "run.json")["started"]
-            print(
-                f"Recorded on {self.machine['name']}, {begun}. What this chapter measures is "
-                "read from there."
-            )
+            said = "What this chapter measures is read from there."
+            print(f"Recorded on {self.machine['name']}, {begun}. {said}")
 
     @cached_property
     def machine(self) -> dict:
         """The machine that the figures belong to: this one, or the one that a replay was recorded
         on.
         """
-        return (
-            read_document(self.recorded.folder / "environment.json")
-            if self.recorded
-            else host.describe()
-        )
+        if self.recorded:
+            return read_document(self.recorded.folder / "environment.json")
+        return host.describe()
 
     def measure(
         self, kind: str, measure: Callable[[], list[dict]], needs: Sequence[str] = ()
@@ -86,8 +88,9 @@ class Results:
                 expected = f"expected a list of rows without {', '.join(sorted(added))}"
                 raise BadInput(f"{kind}: {expected}, which every record has already")
         self.write(kind, rows)
+        added.add("evidence")
         return [
-            {k: v for k, v in row.items() if k not in added | {"evidence"}}
+            {name: value for name, value in row.items() if name not in added}
             for row in self.read(kind)
         ]
 
@@ -98,10 +101,10 @@ class Results:
         if not self.recorded.has(kind):
             return self._lacks(kind, f"no records of {kind!r} were kept there")
         rows = self.recorded.read(kind)
-        if absent := sorted({name for row in rows for name in needs if name not in row}):
-            return self._lacks(
-                kind, f"records of {kind!r} are of an older kit, without {', '.join(absent)}"
-            )
+        absent = sorted({name for row in rows for name in needs if name not in row})
+        if absent:
+            seen = f"records of {kind!r} are of an older kit, without {', '.join(absent)}"
+            return self._lacks(kind, seen)
         self._check_weights(kind, rows)
         if not rows:  # measured, and nothing was found
             self.write(kind, rows)
@@ -153,22 +156,35 @@ class Results:
 
         evidence: measured, where a row does not say otherwise.
         """
-        about = {"schema": SCHEMA, "kind": kind, **self.provenance}
-        where = {"machine": self.machine["name"], "versions": self.machine["versions"]}
-        if self.recorded:
-            where["replayed_on"] = host.describe()["name"]
-        if (owner := self.rows(kind)[:1]) and owner[0].get("notebook") != self.notebook:
-            said = f"records of {kind!r} are {owner[0]['notebook']}'s"
+        before = self.rows(kind)
+        if before and before[0].get("notebook") != self.notebook:
+            said = f"records of {kind!r} are {before[0]['notebook']}'s"
             raise BadInput(f"{said}; a kind has one notebook: choose another name")
-        measured = "recorded" if self.recorded else "measured"
-        if self.machine["name"].startswith(host.REHEARSAL):
-            measured = "rehearsal"
-        rows = [{**about, "evidence": "measured", **row, **where} for row in rows]
-        for row in rows:
-            row["evidence"] = row["evidence"].replace("measured", measured)
-        text = "".join(json.dumps(row, default=plain_value) + "\n" for row in rows)
+        records = [self._record(kind, row) for row in rows]
+        text = "".join(json.dumps(record, default=plain_value) + "\n" for record in records)
         with self._replacing(f"records/{kind}.jsonl") as part:
             part.write_text(text, encoding="utf-8")
+
+    def _record(self, kind: str, row: dict) -> dict:
+        """A row with what every record says about itself before it, and where it is of behind."""
+        record = {"schema": SCHEMA, "kind": kind}
+        record.update(self.provenance)
+        record["evidence"] = "measured"
+        record.update(row)
+        record["evidence"] = record["evidence"].replace("measured", self._how_measured())
+        record["machine"] = self.machine["name"]
+        record["versions"] = self.machine["versions"]
+        if self.recorded:
+            record["replayed_on"] = host.describe()["name"]
+        return record
+
+    def _how_measured(self) -> str:
+        """What the evidence of a measured figure is called here."""
+        if self.machine["name"].startswith(host.REHEARSAL):
+            return "rehearsal"
+        if self.recorded:
+            return "recorded"
+        return "measured"
 
     def read(self, kind: str) -> list[dict]:
         """The records of `kind`; NotMeasured where there are none."""
@@ -176,7 +192,9 @@ class Results:
 
     def rows(self, kind: str) -> list[dict]:
         """The records of `kind`, none where nobody wrote any."""
-        return self.read(kind) if self.has(kind) else []
+        if not self.has(kind):
+            return []
+        return self.read(kind)
 
     def has(self, kind: str) -> bool:
         """Whether any notebook wrote records of `kind`."""
@@ -191,11 +209,11 @@ class Results:
             self.folder / "records" / f"{kind}.jsonl",
         ]
         rows = [row for path in paths if path.is_file() for row in rows_in(path)]
-        return [
-            row
-            for row in rows
-            if all(row[name] == self.provenance[name] for name in ("profile", "checkpoint"))
-        ]
+        return [row for row in rows if self._is_alike(row)]
+
+    def _is_alike(self, row: dict) -> bool:
+        """Whether a record is of this profile and this checkpoint."""
+        return all(row[name] == self.provenance[name] for name in ("profile", "checkpoint"))
 
     def write_samples(self, name: str, frame) -> None:
         """Keep a pandas frame of raw samples as parquet."""
@@ -228,9 +246,10 @@ class Results:
         return [Gate(**{field.name: row[field.name] for field in fields(Gate)}) for row in rows]
 
     def _find(self, name: str) -> Path | None:
-        return next(
-            (base / name for base in (self.target, self.folder) if (base / name).is_file()), None
-        )
+        for base in (self.target, self.folder):
+            if (base / name).is_file():
+                return base / name
+        return None
 
     def _written(self, name: str, what: str) -> Path:
         path = self._find(name)

@@ -22,7 +22,10 @@ def measure_typed(
     """
 
     def measured() -> list[dict]:
-        return [{**asdict(one), "evidence": evidence} for one in measure()]
+        rows = [asdict(one) for one in measure()]
+        for one in rows:
+            one["evidence"] = evidence
+        return rows
 
     names = [field.name for field in fields(row)]
     found = results.measure(kind, measured, needs=names)
