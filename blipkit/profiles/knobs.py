@@ -24,6 +24,7 @@ POSITIVE = Range("more than zero", lambda value: value > 0)
 ZERO_OR_MORE = Range("zero or more", lambda value: value >= 0)
 SHARE = Range("a share, at least 0 and less than 1", lambda value: 0 <= value < 1)
 BUSY = Range("a share of the time, more than 0 and at most 1", lambda value: 0 < value <= 1)
+EXPONENT = re.compile(r"[+-]?[\d.]+e[+-]?\d+", re.IGNORECASE)  # such as 1e-3
 
 
 class Section:
@@ -60,7 +61,9 @@ def knob(
 
 def default_of(one: Field) -> Any:
     """A field's default."""
-    return one.default if one.default is not MISSING else one.default_factory()
+    if one.default is MISSING:
+        return one.default_factory()
+    return one.default
 
 
 @cache
@@ -89,32 +92,37 @@ def check_value(one: Field, kind: Any, value: Any, where: str) -> None:
         raise BadInput(f"{where}: {_in_words(one.name, error)}") from None
     _check_range(one, value, f"{where}: {one.name}")
     known = one.metadata.get("one_of")
+    if not known:
+        return
     for seen in value if isinstance(value, list) else [value]:
-        if known and seen not in known:
+        if seen not in known:
             raise BadInput(f"{where}.{one.name} is {seen!r}; {nearest(seen, known)}")
 
 
 def _in_words(name: str, error: ValidationError) -> str:
     """What was seen and expected, where pydantic refused a value."""
     problem = error.errors()[0]
-    path, seen = ".".join(map(str, (name, *problem["loc"]))), problem["input"]
-    exponent = isinstance(seen, str) and re.fullmatch(r"[+-]?[\d.]+e[+-]?\d+", seen, re.IGNORECASE)
-    hint = " (YAML reads 1e-3 as text; write 1.0e-3)" if exponent else ""
+    path = ".".join(map(str, (name, *problem["loc"])))
+    seen = problem["input"]
     expected = problem["msg"].replace("Input should be ", "expected ")
-    return f"{path} is {seen!r}; {expected}{hint}"
+    said = f"{path} is {seen!r}; {expected}"
+    if isinstance(seen, str) and EXPONENT.fullmatch(seen):
+        said += " (YAML reads 1e-3 as text; write 1.0e-3)"
+    return said
 
 
 def _check_range(one: Field, value: Any, where: str) -> None:
     """Refuse numbers that a knob cannot mean, and what is empty."""
     is_empty = value in ([], {}) or (isinstance(value, str) and not value.strip())
     if is_empty and not one.metadata.get("may_be_empty"):
-        raise BadInput(
-            f"{where} is empty; expected "
-            f"{'a text' if isinstance(value, str) else 'at least one entry'}"
-        )
-    if isinstance(value, list | dict):
-        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        expected = "a text" if isinstance(value, str) else "at least one entry"
+        raise BadInput(f"{where} is empty; expected {expected}")
+    if isinstance(value, dict):
+        for key, item in value.items():
             _check_range(one, item, f"{where}.{key}")
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            _check_range(one, item, f"{where}.{place}")
     elif isinstance(value, int | float) and not isinstance(value, bool):
         within = one.metadata.get("within", POSITIVE)
         if not (math.isfinite(value) and within.holds(value)):

@@ -2,6 +2,7 @@
 to.
 """
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -50,8 +51,9 @@ class Profile:
         """What papermill passes to the notebook `stem`: where it works, and the chapter's own
         knobs.
         """
-        own = values_of(self.section(section_of(stem)))
-        return {"results": results, "profile": self.name, "replay": replay, **own}
+        passed = {"results": results, "profile": self.name, "replay": replay}
+        passed.update(values_of(self.section(section_of(stem))))
+        return passed
 
     def origin(self, section: str, name: str, value: Any) -> str:
         """Where a knob's value came from: default, profile, --set, or a notebook's own cell."""
@@ -59,11 +61,12 @@ class Profile:
         is_stated = name in stated and stated[name] == value
         if is_stated and f"{section}.{name}" in self.settings:
             return "--set"
-        if value == next(
-            default_of(one) for one in fields(section_class(section)) if one.name == name
-        ):
+        defaults = {one.name: default_of(one) for one in fields(section_class(section))}
+        if value == defaults[name]:
             return "default"
-        return "profile" if is_stated else "cell"
+        if is_stated:
+            return "profile"
+        return "cell"
 
 
 def values_of(section: Section) -> dict[str, Any]:
@@ -80,22 +83,23 @@ def load_profile(name: str, settings: list[str] = ()) -> Profile:
             f"no notebooks in {ROOT}: blipkit runs from a checkout of its repository (pip "
             "install -e .)"
         )
-    path = (
-        Path(name) if name.endswith((".yaml", ".yml")) or "/" in name else PROFILES / f"{name}.yaml"
-    )
+    path = PROFILES / f"{name}.yaml"
+    if name.endswith((".yaml", ".yml")) or "/" in name:
+        path = Path(name)
     if not path.is_file():
-        raise BadInput(
-            f"profile {name!r}: no file {path}; "
-            f"{nearest(name, [p.stem for p in PROFILES.glob('*.yaml')])}"
-        )
+        known = [file.stem for file in PROFILES.glob("*.yaml")]
+        raise BadInput(f"profile {name!r}: no file {path}; {nearest(name, known)}")
     raw = read_sections(path)
     is_recorded = path.with_name("run.json").is_file()
     if is_recorded:
         raw = translated(raw)
     stated = [_apply(raw, setting) for setting in settings]
     check_sections(raw, path, stated)
-    known_by = path.resolve().parent.name if path.name == "profile.yaml" else path.stem
-    return Profile(known_by, raw, stated, name if path.parent == PROFILES else str(path.resolve()))
+    known_by = path.stem
+    if path.name == "profile.yaml":  # a results folder's
+        known_by = path.resolve().parent.name
+    source = name if path.parent == PROFILES else str(path.resolve())
+    return Profile(known_by, raw, stated, source)
 
 
 def read_profile(folder: Path) -> Profile:
@@ -107,19 +111,19 @@ def read_profile(folder: Path) -> Profile:
 
 def section_in(folder: Path, name: str) -> Section:
     """One section's knobs of the run that left a results folder."""
-    known = {one.name for one in fields(section_class(name))}
-    values = read_profile(folder).sections.get(name, {})
-    return section_class(name)(**{key: value for key, value in values.items() if key in known})
+    cls = section_class(name)
+    known = {one.name for one in fields(cls)}
+    recorded = read_profile(folder).sections.get(name, {})
+    values = {key: value for key, value in recorded.items() if key in known}
+    return cls(**values)
 
 
 def translated(raw: dict[str, dict]) -> dict[str, dict]:
     """A recorded profile's sections with the names of today."""
-    made = {
-        section: dict(values) if isinstance(values, dict) else values
-        for section, values in raw.items()
-    }
+    made = copy.deepcopy(raw)
     for old, new in RENAMED.items():
-        (old_section, old_key), (new_section, new_key) = old.split("."), new.split(".")
+        old_section, old_key = old.split(".")
+        new_section, new_key = new.split(".")
         if old_key not in made.get(old_section, {}):
             continue
         made.setdefault(new_section, {}).setdefault(new_key, made[old_section].pop(old_key))
@@ -146,7 +150,10 @@ def read_sections(path: Path) -> dict[str, dict]:
         raise BadInput(
             f"profile {path}: expected sections such as `common:` and `parity:`, saw {seen}"
         )
-    return {name: values if values is not None else {} for name, values in found.items()}
+    for name, values in found.items():
+        if values is None:  # a section's name with nothing under it
+            found[name] = {}
+    return found
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -169,7 +176,9 @@ def _first_words(error: Exception) -> str:
     """What a parser complains of, with the line, on one line."""
     mark = getattr(error, "problem_mark", None)
     said = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return f"{said} in line {mark.line + 1}" if mark else said
+    if mark is None:
+        return said
+    return f"{said} in line {mark.line + 1}"
 
 
 def _apply(raw: dict, setting: str) -> str:
