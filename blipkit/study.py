@@ -102,15 +102,14 @@ class Study:
         for section in (self.knobs, self.common):
             for one in fields(section):
                 value = getattr(section, one.name)
-                rows.append(
-                    {
-                        "knob": f"{section.name}.{one.name}",
-                        "value": value if isinstance(value, str) and value else json.dumps(value),
-                        "unit": one.metadata["unit"],
-                        "meaning": one.metadata["meaning"],
-                        "from": self.profile.origin(section.name, one.name, value),
-                    }
-                )
+                row = {
+                    "knob": f"{section.name}.{one.name}",
+                    "value": _as_text(value),
+                    "unit": one.metadata["unit"],
+                    "meaning": one.metadata["meaning"],
+                    "from": self.profile.origin(section.name, one.name, value),
+                }
+                rows.append(row)
         return rows
 
     def show_knobs(self) -> None:
@@ -120,9 +119,8 @@ class Study:
         rows = self.knob_rows()
         changed = [row for row in rows if row["from"] != "default"]
         words = [f"{row['knob']} = {row['value']} ({row['from']})" for row in changed]
-        head = (
-            f"{len(rows)} knobs, {len(changed)} not at their default: {'; '.join(words) or 'none'}"
-        )
+        listed = "; ".join(words) or "none"
+        head = f"{len(rows)} knobs, {len(changed)} not at their default: {listed}"
         table = table_html(rows, "The knobs of this chapter, and those that chapters share")
         display_html(f"<details><summary>{html.escape(head)}</summary>{table}</details>", head)
 
@@ -154,20 +152,28 @@ def open_study(stem: str, namespace: dict[str, Any]) -> Study:
         if notes and section != "cost":
             print(f"Recorded with other knobs, which are taken: {'; '.join(notes)}")
         if section != "cost":  # prices alone may be other ones
-            given = {
-                name: value
-                for name, value in values_of(profile.section(section)).items()
-                if name not in OURS
-            } | {name: value for name, value in given.items() if name in OURS}
-    knobs, common = section_class(section)(**given), profile.common
-    checkpoint, provenance = None, {}
+            given = _as_recorded(values_of(profile.section(section)), given)
+    knobs = section_class(section)(**given)
+    common = profile.common
+    checkpoint = None
+    provenance = {}
     if section not in WITHOUT_CHECKPOINT:
         checkpoint = load_checkpoint(_from_notebooks(common.checkpoint))
-        provenance = {"seed": common.seed, "threads": common.threads, **checkpoint.provenance()}
+        provenance = {"seed": common.seed, "threads": common.threads}
+        provenance.update(checkpoint.provenance())
         if replay:
             provenance.update(_pixels_of((NOTEBOOKS / replay).resolve()))
     out = Results(results, stem, profile.name, replay, **provenance)
     return Study(stem, common, knobs, out, replay, checkpoint, profile)
+
+
+def _as_recorded(recorded: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """A chapter's knobs in a replay: those recorded, but as given here what is this machine's."""
+    values = dict(recorded)
+    for name in OURS:
+        if name in values:
+            values[name] = given[name]
+    return values
 
 
 def replayed(profile: Profile, folder: Path) -> tuple[Profile, list[str]]:
@@ -176,17 +182,18 @@ def replayed(profile: Profile, folder: Path) -> tuple[Profile, list[str]]:
 
     What belongs to this machine stays the profile's, and so do prices.
     """
-    recorded, resolved, notes = read_profile(folder), profile.resolved(), []
+    recorded = read_profile(folder)
+    resolved = profile.resolved()
+    notes = []
     sections = {name: dict(values) for name, values in profile.sections.items()}
     for section, values in recorded.sections.items():
         for name, value in values.items():
             if section == "cost" or name in OURS or name not in resolved.get(section, {}):
                 continue
             sections.setdefault(section, {})[name] = value
-            if resolved[section][name] != value:
-                notes.append(
-                    f"{section}.{name} was {value!r}, the profile says {resolved[section][name]!r}"
-                )
+            ours = resolved[section][name]
+            if ours != value:
+                notes.append(f"{section}.{name} was {value!r}, the profile says {ours!r}")
     return Profile(profile.name, sections, profile.settings, profile.source), notes
 
 
@@ -195,12 +202,7 @@ def _given(stem: str, namespace: dict[str, Any]) -> dict[str, Any]:
     what it says.
     """
     known = (*RUN_OWN, *(one.name for one in fields(section_class(section_of(stem)))))
-    values = {
-        name: value
-        for name, value in namespace.items()
-        if not name.startswith("_") and name not in ("In", "Out") and not callable(value)
-        if not isinstance(value, ModuleType)
-    }
+    values = {name: value for name, value in namespace.items() if _is_plain(name, value)}
     where = "parameters of this notebook"
     own = {name: value for name, value in values.items() if name not in RUN_OWN}
     check_sections({section_of(stem): own}, where)
@@ -212,6 +214,20 @@ def _given(stem: str, namespace: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+def _is_plain(name: str, value: object) -> bool:
+    """Whether a notebook's name may be a knob: neither Jupyter's own nor what a cell imported."""
+    if name.startswith("_") or name in ("In", "Out"):
+        return False
+    return not callable(value) and not isinstance(value, ModuleType)
+
+
+def _as_text(value: object) -> str:
+    """A knob's value as the table shows it: a text as it stands, all else as JSON has it."""
+    if isinstance(value, str) and value:
+        return value
+    return json.dumps(value)
+
+
 def _profile(results: str, name: str) -> Profile:
     """The profile of the run in progress; opened by hand, the one of that name, or the one that
     made the folder.
@@ -219,14 +235,13 @@ def _profile(results: str, name: str) -> Profile:
     folder = (NOTEBOOKS / results).resolve()
     if "BLIPKIT_STAGE" not in os.environ:
         return load_profile(name)
-    run = read_document(folder / "run.json")
-    stated, resolved = run["stated"], read_profile(folder)
     # stated: what the profile's file and --set said, so that a knob's origin can be told; values
     # are those resolved
-    sections = {
-        section: {key: resolved.sections[section][key] for key in keys}
-        for section, keys in stated["keys"].items()
-    }
+    stated = read_document(folder / "run.json")["stated"]
+    resolved = read_profile(folder).sections
+    sections = {}
+    for section, keys in stated["keys"].items():
+        sections[section] = {key: resolved[section][key] for key in keys}
     return Profile(name, sections, stated["settings"])
 
 
@@ -234,13 +249,10 @@ def _pixels_of(folder: Path) -> dict[str, str]:
     """Which pixels the recorded machine showed the model, and what made them: they are not this
     machine's.
     """
-    first = Results(folder).rows("environment")[:1]
-    return {
-        name: row[name]
-        for row in first
-        for name in ("pixel_digest", "image_backend")
-        if name in row
-    }
+    rows = Results(folder).rows("environment")
+    if not rows:
+        return {}
+    return {name: rows[0][name] for name in ("pixel_digest", "image_backend") if name in rows[0]}
 
 
 def _from_notebooks(checkpoint: str) -> str:
@@ -248,4 +260,6 @@ def _from_notebooks(checkpoint: str) -> str:
     if checkpoint.startswith("builtin:") or not is_folder(checkpoint):
         return checkpoint
     folder = (NOTEBOOKS / Path(checkpoint).expanduser()).resolve()
-    return str(folder) if folder.is_dir() else checkpoint
+    if not folder.is_dir():
+        return checkpoint
+    return str(folder)
