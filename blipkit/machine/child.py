@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 from blipkit.errors import BadInput, BlipkitError
@@ -35,60 +36,83 @@ def call(
     lines when it dies or takes longer than `timeout_s`.
     """
     with tempfile.TemporaryDirectory(prefix="blipkit-") as folder:
-        question, answer = Path(folder, "question.json"), Path(folder, "answer.json")
+        question = Path(folder, "question.json")
+        answer = Path(folder, "answer.json")
         question.write_text(json.dumps(arguments))
-        environment = {**os.environ, **environment}
-        if threads:
-            environment |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
         child_end, our_end = os.pipe()
-        process = subprocess.Popen(
-            [
-                python,
-                "-X",
-                "faulthandler",
-                "-m",
-                "blipkit.machine.child",
-                target,
-                question,
-                answer,
-                str(child_end),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",  # whatever it prints, it is told
-            env=environment,
-            pass_fds=[child_end],
-            # so that a compiler which the child started can be stopped with it
-            start_new_session=True,
-        )
+        run = [python, "-X", "faulthandler", "-m", "blipkit.machine.child"]
+        command = [*run, target, question, answer, str(child_end)]
+        process = _started(command, _variables(threads, environment), child_end)
         os.close(child_end)
         try:
-            printed, _ = process.communicate(timeout=timeout_s)
-            ended = f"died ({_how(process.returncode)})"
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            printed, _ = process.communicate()
-            ended = f"took longer than {timeout_s:.0f} s and was stopped"
+            printed, ended = _waited_for(process, timeout_s)
         finally:
-            if process.poll() is None:  # Ctrl-C: leave no orphan behind
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
             os.close(our_end)
         if process.returncode:
             raise BlipkitError(f"{target} {ended}; its last lines:\n{_tail(printed)}")
-        told = json.loads(answer.read_text())
-        if "problem" in told:
-            raise (BadInput if told["bad_input"] else BlipkitError)(told["problem"])
+        return _returned(answer)
+
+
+def _variables(threads: int, environment: Mapping[str, str]) -> dict[str, str]:
+    """The child's environment: ours, what it gets besides, and torch's threads where they are
+    given.
+    """
+    variables = dict(os.environ)
+    variables.update(environment)
+    if threads:
+        variables["OMP_NUM_THREADS"] = str(threads)
+        variables["MKL_NUM_THREADS"] = str(threads)
+    return variables
+
+
+def _started(command: list, variables: dict[str, str], child_end: int) -> subprocess.Popen:
+    """The child, which inherits its end of the pipe."""
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",  # whatever it prints, it is told
+        env=variables,
+        pass_fds=[child_end],
+        # so that a compiler which the child started can be stopped with it
+        start_new_session=True,
+    )
+
+
+def _waited_for(process: subprocess.Popen, timeout_s: float) -> tuple[str, str]:
+    """What the child printed, and how it ended, in words."""
+    try:
+        printed, _ = process.communicate(timeout=timeout_s)
+        return printed, f"died ({_how(process.returncode)})"
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        printed, _ = process.communicate()
+        return printed, f"took longer than {timeout_s:.0f} s and was stopped"
+    finally:
+        if process.poll() is None:  # Ctrl-C: leave no orphan behind
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _returned(answer: Path):
+    """What the child's function returned; raised here, what it raised there."""
+    told = json.loads(answer.read_text())
+    if "problem" not in told:
         return told["returned"]
+    if told["bad_input"]:
+        raise BadInput(told["problem"])
+    raise BlipkitError(told["problem"])
 
 
 def _how(status: int) -> str:
     if status >= 0:
         return f"exit status {status}"
     name = signal.Signals(-status).name
-    return f"{name}, perhaps out of memory" if name == "SIGKILL" else name
+    if name == "SIGKILL":
+        return f"{name}, perhaps out of memory"
+    return name
 
 
 def _tail(text: str, lines: int = 15) -> str:
@@ -100,10 +124,9 @@ def _tail(text: str, lines: int = 15) -> str:
         for line in text.strip().splitlines()
         if line and not line.startswith("Extension modules:")
     ]
-    if crash := next(
-        (i for i, line in enumerate(told) if line.startswith("Fatal Python error")), 0
-    ):
-        told = told[: crash + lines - 2]
+    crashes = [i for i, line in enumerate(told) if line.startswith("Fatal Python error")]
+    if crashes and crashes[0] > 0:
+        told = told[: crashes[0] + lines - 2]
     return "\n".join(told[-lines:]) or "(it printed nothing)"
 
 
@@ -122,11 +145,9 @@ def main() -> None:
     try:
         told = {"returned": pkgutil.resolve_name(target)(**arguments)}
     except Exception as error:
-        said = (
-            str(error)
-            if isinstance(error, BlipkitError)
-            else f"{target}: {type(error).__name__}: {error}"
-        )
+        said = f"{target}: {type(error).__name__}: {error}"
+        if isinstance(error, BlipkitError):
+            said = str(error)
         told = {"problem": said, "bad_input": isinstance(error, BadInput)}
     Path(answer).write_text(json.dumps(told))
 
