@@ -38,10 +38,11 @@ def version(package: str) -> str | None:
 @cache
 def versions() -> dict[str, str]:
     """Versions of the libraries that can change an answer or a time; those absent are left out."""
-    return {
-        "python": platform.python_version(),
-        **{name: seen for name in LIBRARIES if (seen := version(name))},
-    }
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        if seen := version(name):
+            found[name] = seen
+    return found
 
 
 def output_of(*command: str | Path) -> str:
@@ -64,7 +65,9 @@ def _processor() -> str:
 
 def usable_cores() -> int:
     """Cores this process may run on, which in a container can be fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
 
 
 @cache
@@ -77,25 +80,34 @@ def describe() -> dict:
     ).splitlines()
     neuron = sorted(p.name for p in (SYSTEM / "dev").glob("neuron[0-9]*"))
     cpu = _processor()
-    name = "; ".join(gpus) or (
-        f"Neuron x{len(neuron)}" if neuron else f"{cpu}, {usable_cores()} cores"
+    # of the kit's checkout, with -dirty where files differ from it; nothing outside a checkout
+    commit = output_of(
+        "git", "-C", Path(__file__).parent, "describe", "--always", "--dirty", "--abbrev=12"
     )
     return {
-        "name": f"{REHEARSAL}{name}" if is_rehearsal() else name,
+        "name": _name(gpus, neuron, cpu),
         "processor": cpu,
         "cores": usable_cores(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "system": f"{platform.system()} {platform.release()}",
         "gpus": gpus,
         "neuron_devices": neuron,
-        # of the kit's checkout, with -dirty where files differ from it; None outside a checkout
-        "git_commit": output_of(
-            "git", "-C", Path(__file__).parent, "describe", "--always", "--dirty", "--abbrev=12"
-        )
-        or None,
+        "git_commit": commit or None,
         "executable": Path(sys.executable).name,
         "versions": versions(),
     }
+
+
+def _name(gpus: list[str], neuron: list[str], cpu: str) -> str:
+    """What the machine is called: by its GPUs, its Neuron devices, or its processor."""
+    name = f"{cpu}, {usable_cores()} cores"
+    if neuron:
+        name = f"Neuron x{len(neuron)}"
+    if gpus:
+        name = "; ".join(gpus)
+    if is_rehearsal():
+        name = f"{REHEARSAL}{name}"
+    return name
 
 
 def neuron_family() -> str | None:
@@ -105,7 +117,9 @@ def neuron_family() -> str | None:
             "neuron*/info/architecture/instance_type"
         )
     )
-    return found[0].read_text().strip().lower().partition(".")[0] if found else None
+    if not found:
+        return None
+    return found[0].read_text().strip().lower().partition(".")[0]
 
 
 def is_rehearsal() -> bool:
@@ -121,4 +135,8 @@ def machine_kind(environment: dict) -> str:
     """
     if environment.get("evidence") == "rehearsal":
         return "rehearsal"
-    return "neuron" if environment["neuron_devices"] else "cuda" if environment["gpus"] else "cpu"
+    if environment["neuron_devices"]:
+        return "neuron"
+    if environment["gpus"]:
+        return "cuda"
+    return "cpu"

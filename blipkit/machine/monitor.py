@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable
 
 EVERY_S = 0.25
-STEAL, NEIGHBOURS = 2.0, 5.0  # percent of all cores' time: more disturbs a measurement
+# percent of all cores' time: more disturbs a measurement
+STEAL = 2.0
+NEIGHBOURS = 5.0
 # of psutil.cpu_times; guests' are in user and nice, too
 NOT_BUSY = (
     "idle",
@@ -34,7 +36,10 @@ class Monitor:
     """
 
     def __init__(self, every_s: float = EVERY_S):
-        self.every_s, self.rows, self._cpu, self._done = every_s, [], {}, threading.Event()
+        self.every_s = every_s
+        self.rows: list[dict] = []
+        self._cpu: dict[int, float] = {}  # process id -> CPU seconds
+        self._done = threading.Event()
 
     def __enter__(self) -> "Monitor":
         self._gpu = gpu_reader()
@@ -54,21 +59,25 @@ class Monitor:
     def _sample(self) -> None:
         import psutil
 
-        memory, whole, own = 0, psutil.cpu_times()._asdict(), psutil.Process()
+        memory = 0
+        whole = psutil.cpu_times()._asdict()
+        own = psutil.Process()
         for process in (own, *own.children(recursive=True)):
             with contextlib.suppress(psutil.Error):  # it has just ended
                 memory += process.memory_info().rss
                 # one that ends keeps what it had used
                 self._cpu[process.pid] = sum(process.cpu_times()[:2])
-        busy = sum(seconds for name, seconds in whole.items() if name not in NOT_BUSY)
         clock = psutil.cpu_freq()
-        row = {"busy": busy, "steal": whole.get("steal", 0.0), "ours": sum(self._cpu.values())}
-        row |= {
+        row = {
+            "busy": sum(seconds for name, seconds in whole.items() if name not in NOT_BUSY),
+            "steal": whole.get("steal", 0.0),
+            "ours": sum(self._cpu.values()),
             "at": time.perf_counter(),
             "memory_gib": memory / 2**30,
             "mhz": clock.current if clock else None,
         }
-        self.rows.append(row | self._gpu())
+        row.update(self._gpu())
+        self.rows.append(row)
 
     @property
     def peak_gib(self) -> float:
@@ -109,22 +118,29 @@ def share(rows: list[dict], cores: int) -> dict:
     """
     if len(rows) < 2:
         return {"disturbed": ""}
-    first, last = rows[0], rows[-1]
+    first = rows[0]
+    last = rows[-1]
     percent = 100 / (cores * (last["at"] - first["at"]))
     busy, ours, steal = (percent * (last[name] - first[name]) for name in ("busy", "ours", "steal"))
-    clocks, gpu = (
-        [row[name] for row in rows if row.get(name) is not None] for name in ("mhz", "gpu_percent")
-    )
     neighbours = max(busy - ours, 0.0)
+    clocks = _known(rows, "mhz")
+    gpu = _known(rows, "gpu_percent")
     seen = {
         f"the hypervisor took {steal:.0f} % of the CPU": steal > STEAL,
         f"other processes took {neighbours:.0f} % of the CPU": neighbours > NEIGHBOURS,
         "the CPU's clock fell": min(clocks, default=0) < CLOCK * max(clocks, default=0),
         "heat or power slowed the GPU": any(row.get("gpu_slowed") for row in rows),
     }
-    found = {"host_percent": ours, "neighbours_percent": neighbours, "steal_percent": steal}
-    found |= {
+    return {
+        "host_percent": ours,
+        "neighbours_percent": neighbours,
+        "steal_percent": steal,
         "gpu_percent": sum(gpu) / len(gpu) if gpu else None,
-        "memory_gib": max(r["memory_gib"] for r in rows),
+        "memory_gib": max(row["memory_gib"] for row in rows),
+        "disturbed": "; ".join(words for words, holds in seen.items() if holds),
     }
-    return {**found, "disturbed": "; ".join(words for words, holds in seen.items() if holds)}
+
+
+def _known(rows: list[dict], name: str) -> list[float]:
+    """A column's values, without those that the machine did not tell."""
+    return [row[name] for row in rows if row.get(name) is not None]
