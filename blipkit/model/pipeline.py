@@ -73,9 +73,12 @@ class Pipeline:
     """Answers questions about frames with the artifacts of one arm."""
 
     def __init__(self, checkpoint: Checkpoint, stages: dict[Bucket, dict[str, Stage]]):
-        self.checkpoint, self.stages = checkpoint, stages
+        self.checkpoint = checkpoint
+        self.stages = stages
         text = checkpoint.config.text_config
-        self.start, self.end, self.pad = text.bos_token_id, text.sep_token_id, text.pad_token_id
+        self.start = text.bos_token_id
+        self.end = text.sep_token_id
+        self.pad = text.pad_token_id
 
     @torch.inference_mode()
     def answer(
@@ -121,14 +124,14 @@ class Pipeline:
         steps: list[Step] = []
 
         def watched(bucket: Bucket, loaded: Stage, *inputs):
-            output, names = loaded(*inputs), tuple(loaded.component.input_shapes(bucket))
+            output = loaded(*inputs)
+            names = tuple(loaded.component.input_shapes(bucket))
             steps.append(Step(loaded.component.name, bucket, names, inputs, output.clone()))
             return output
 
-        stages = {
-            b: {n: partial(watched, b, one) for n, one in stage.items()}
-            for b, stage in self.stages.items()
-        }
+        stages = {}
+        for bucket, own in self.stages.items():
+            stages[bucket] = {name: partial(watched, bucket, one) for name, one in own.items()}
         Pipeline(self.checkpoint, stages).answer(frames, questions)
         return steps
 
@@ -136,26 +139,24 @@ class Pipeline:
         self, bucket: Bucket, image_states, questions, token_ids, options
     ) -> list[list[Answer]]:
         """[frame of the bucket][question] -> Answer, for at most `bucket.questions` questions."""
-        # (F*Q, T)
-        rows = pad_rows(id_rows(token_ids, bucket.tokens), bucket.questions).repeat(
-            bucket.frames, 1
-        )
+        asked = pad_rows(id_rows(token_ids, bucket.tokens), bucket.questions)
+        rows = asked.repeat(bucket.frames, 1)  # (F*Q, T)
         mask = (rows >= 0).to(IDS)
         image_mask = torch.ones(image_states.shape[:2], dtype=IDS)
-        states = self.stages[bucket]["text_encoder"](
-            self._ids(rows), mask, image_states, image_mask
-        )
+        encoder = self.stages[bucket]["text_encoder"]
+        states = encoder(self._ids(rows), mask, image_states, image_mask)
 
-        scores = self._rank(bucket, states, mask, options) if any(options) else None
+        answers: list[list[Answer]] = [[] for _ in range(bucket.frames)]
         is_open = [not candidates for candidates in options]
+        scores = self._rank(bucket, states, mask, options) if any(options) else None
         written = self._write(bucket, states, mask, is_open) if any(is_open) else None
-        return [
-            [
-                ranked_answer(q, scores[frame, i]) if q.candidates else written[frame][i]
-                for i, q in enumerate(questions)
-            ]
-            for frame in range(bucket.frames)
-        ]
+        for frame, row in enumerate(answers):
+            for place, question in enumerate(questions):
+                if question.candidates:
+                    row.append(ranked_answer(question, scores[frame, place]))
+                else:
+                    row.append(written[frame][place])
+        return answers
 
     def _ids(self, rows: torch.Tensor) -> torch.Tensor:
         """What `id_rows` made, as a component takes it."""
@@ -165,37 +166,37 @@ class Pipeline:
         """Log-likelihoods (F, Q, C) in nats: every candidate of every question in one decoder
         pass.
         """
-        f, q, c, a = bucket.frames, bucket.questions, bucket.candidates, bucket.answer_tokens
-        filled = [
-            candidates + [[]] * (c - len(candidates))
-            for candidates in options + [[]] * (q - len(options))
-        ]
-        targets = torch.stack([id_rows(candidates, a) for candidates in filled])
+        width = bucket.answer_tokens
+        # (Q, C, A); places that no candidate or no question takes are empty
+        targets = torch.full((bucket.questions, bucket.candidates, width), -1)
+        for place, candidates in enumerate(options):
+            if candidates:
+                targets[place, : len(candidates)] = id_rows(candidates, width)
         given = self._ids(torch.nn.functional.pad(targets[..., :-1], (1, 0), value=self.start))
-        logits = self.stages[bucket]["text_decoder"](
-            given.reshape(q * c, a).repeat(f, 1), states, mask
-        )
-        logits = logits.float().cpu().reshape(f, q, c, a, -1)
-        likely = (
-            logits.log_softmax(-1)
-            .gather(-1, targets.clamp(min=0).expand(f, q, c, a).unsqueeze(-1))
-            .squeeze(-1)
-        )
+        decoder = self.stages[bucket]["text_decoder"]
+        made = decoder(given.reshape(-1, width).repeat(bucket.frames, 1), states, mask)
+        logits = made.float().cpu().reshape(bucket.frames, *targets.shape, -1)
+        wanted = targets.clamp(min=0).expand(bucket.frames, *targets.shape).unsqueeze(-1)
+        likely = logits.log_softmax(-1).gather(-1, wanted).squeeze(-1)
         return (likely * (targets >= 0)).sum(-1)
 
     def _write(self, bucket: Bucket, states, mask, is_open: list[bool]) -> list[list[Answer]]:
         """Greedy answers of static length, without a cache: one decoder call per token, until every
         open one has ended.
         """
-        f, q, c, a = bucket.frames, bucket.questions, bucket.candidates, bucket.answer_tokens
-        ids = torch.full((f * q, a + 1), self.pad, dtype=IDS)  # the start, and the answers so far
+        rows = bucket.frames * bucket.questions
+        width = bucket.answer_tokens
+        ids = torch.full((rows, width + 1), self.pad, dtype=IDS)  # the start, the answers so far
         ids[:, 0] = self.start
-        going, steps = torch.tensor((is_open + [False] * (q - len(is_open))) * f), []
-        for position in range(a):
-            logits = self.stages[bucket]["text_decoder"](
-                ids[:, :a].repeat_interleave(c, 0), states, mask
-            )
-            logits = logits.float().cpu().reshape(f * q, c, a, -1)[:, 0, position]
+        padding = [False] * (bucket.questions - len(is_open))
+        going = torch.tensor((is_open + padding) * bucket.frames)
+        decoder = self.stages[bucket]["text_decoder"]
+        steps = []
+        for position in range(width):
+            made = decoder(ids[:, :width].repeat_interleave(bucket.candidates, 0), states, mask)
+            # a row's candidates are all the same here: the first one's logits are taken
+            several = made.float().cpu().reshape(rows, bucket.candidates, width, -1)
+            logits = several[:, 0, position]
             best, places = logits.topk(2)
             likely = logits.log_softmax(-1).gather(-1, places)
             steps.append((going, places[:, 0], likely[:, 0], best[:, 0] - best[:, 1]))
@@ -203,17 +204,29 @@ class Pipeline:
             if not going.any():
                 break
             ids[:, position + 1] = torch.where(going, places[:, 0], self.pad)
+        answers = self._written(steps)
+        asked = bucket.questions
+        return [answers[first : first + asked] for first in range(0, rows, asked)]
+
+    def _written(self, steps: list[tuple[torch.Tensor, ...]]) -> list[Answer]:
+        """An answer for each row, from the steps that wrote it.
+
+        steps: of each row, whether it was still written, its token, that one's log-likelihood and
+        its gap to the next best logit.
+        """
         # (F*Q, A)
         written, tokens, likely, gaps = (
             torch.stack(column, 1) for column in zip(*steps, strict=True)
         )
         answers = []
         for row, own in enumerate(written):
-            said, gap = tokens[row, own].tolist(), gaps[row, own].tolist()
+            said = tokens[row, own].tolist()
+            gap = gaps[row, own].tolist()
             text = self.checkpoint.processor.tokenizer.decode(said, skip_special_tokens=True)
-            probability, margin = likely[row, own].sum().exp().item(), min(gap, default=math.inf)
+            probability = likely[row, own].sum().exp().item()
+            margin = min(gap, default=math.inf)
             answers.append(Answer(text, probability, margin, tokens=tuple(said), gaps=tuple(gap)))
-        return [answers[frame * q : (frame + 1) * q] for frame in range(f)]
+        return answers
 
 
 def ranked_answer(question: Question, scores: torch.Tensor) -> Answer:
@@ -221,14 +234,13 @@ def ranked_answer(question: Question, scores: torch.Tensor) -> Answer:
     question's own).
     """
     own = scores[: len(question.candidates)]
-    best, second = own.topk(2).values.tolist() if len(own) > 1 else (own[0].item(), -math.inf)
+    best = own[0].item()
+    second = -math.inf
+    if len(own) > 1:
+        best, second = own.topk(2).values.tolist()
     winner = int(own.argmax())
-    return Answer(
-        question.candidates[winner],
-        own.softmax(0)[winner].item(),
-        best - second,
-        tuple(own.tolist()),
-    )
+    probability = own.softmax(0)[winner].item()
+    return Answer(question.candidates[winner], probability, best - second, tuple(own.tolist()))
 
 
 def id_rows(several: Sequence[list[int]], width: int) -> torch.Tensor:
@@ -239,6 +251,7 @@ def id_rows(several: Sequence[list[int]], width: int) -> torch.Tensor:
 def pad_rows(tensor: torch.Tensor, rows: int) -> torch.Tensor:
     """Repeat the last row up to `rows`."""
     missing = rows - len(tensor)
-    return (
-        torch.cat([tensor, tensor[-1:].expand(missing, *tensor.shape[1:])]) if missing else tensor
-    )
+    if not missing:
+        return tensor
+    last = tensor[-1:].expand(missing, *tensor.shape[1:])
+    return torch.cat([tensor, last])
