@@ -48,25 +48,26 @@ def choose_bucket(
     """
     token_ids, options = tokenised
     lengths = [len(ids) for ids in token_ids]
-    tokens, candidates = max(lengths), max(1, *map(len, options))
-    length = max((len(ids) for o in options for ids in o), default=1)
+    tokens = max(lengths)
+    candidates = max(1, *map(len, options))
+    length = max((len(ids) for option in options for ids in option), default=1)
 
-    def effort(b: Bucket):
-        calls = math.ceil(frames / b.frames) * math.ceil(len(questions) / b.questions)
-        return calls, b.frames * b.questions * (b.tokens + b.candidates * b.answer_tokens)
+    def fits(one: Bucket) -> bool:
+        has_tokens = one.tokens >= tokens and one.answer_tokens >= length
+        return has_tokens and one.candidates >= candidates
 
-    fitting = [
-        b
-        for b in buckets
-        if b.tokens >= tokens and b.candidates >= candidates and b.answer_tokens >= length
-    ]
+    def effort(one: Bucket) -> tuple[int, int]:
+        calls = math.ceil(frames / one.frames) * math.ceil(len(questions) / one.questions)
+        places = one.tokens + one.candidates * one.answer_tokens
+        return calls, one.frames * one.questions * places
+
+    fitting = [one for one in buckets if fits(one)]
     if not fitting:
         longest = questions[lengths.index(tokens)].text
-        seen = f"the longest question ({longest!r}) has {tokens} tokens, "
-        seen += f"with {candidates} candidates of up to {length}"
+        seen = f"the longest question ({longest!r}) has {tokens} tokens"
+        answers = f"{candidates} candidates of up to {length} tokens"
         needed = f"tokens >= {tokens}, candidates >= {candidates}, answer_tokens >= {length}"
         advice = f"Add one with {needed} to common.buckets and run 02_trace again"
-        raise BadInput(
-            f"no bucket fits: {seen} tokens; there are {', '.join(map(str, buckets))}. {advice}"
-        )
+        there = ", ".join(map(str, buckets))
+        raise BadInput(f"no bucket fits: {seen}, with {answers}; there are {there}. {advice}")
     return min(fitting, key=effort)

@@ -10,6 +10,8 @@ from blipkit.frames.scenes import ACTIVITIES, QUESTIONS
 
 BUILTIN = ("tiny-pets", "random-base")
 TINY_PETS = Path(__file__).parent / "tiny_pets" / "checkpoint"
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")  # tokens that no text has
+LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 RANDOM_BASE = "random-base-1"  # folder name in the cache; the number changes when its recipe does
 
 
@@ -38,8 +40,13 @@ def _save_random_base(folder: Path) -> None:
 
     # BLIP's default vision range is 1e-10, which makes every image look the same
     vision = {"image_size": 384, "patch_size": 16, "initializer_range": 0.02}
-    ids = {"bos_token_id": 30522, "sep_token_id": 102, "pad_token_id": 0}
-    text = {"num_attention_heads": 12, "vocab_size": 30524, **ids}
+    text = {
+        "num_attention_heads": 12,
+        "vocab_size": 30524,
+        "bos_token_id": 30522,
+        "sep_token_id": 102,
+        "pad_token_id": 0,
+    }
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = BlipForQuestionAnswering(BlipConfig(vision_config=vision, text_config=text))
@@ -75,26 +82,30 @@ def word_tokenizer(bert_ids: bool = False):
     from tokenizers import BertWordPieceTokenizer, Tokenizer
     from transformers import BertTokenizerFast
 
-    words = sorted(
-        {w for text in (*QUESTIONS, *ACTIVITIES, "yes no") for w in text.replace("?", " ").split()}
-    )
-    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
-    rest = list(dict.fromkeys([*".,?!'-", *letters, *(f"##{c}" for c in letters), *words]))
-    entries = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]", *rest]
-    if bert_ids:
-        entries = [
-            "[PAD]",
-            *(f"[unused{i}]" for i in range(99)),
-            "[UNK]",
-            "[CLS]",
-            "[SEP]",
-            "[MASK]",
-            *rest,
-        ]
-        entries += [f"[unused{i}]" for i in range(len(entries), 30522)] + ["[DEC]", "[ENC]"]
+    entries = _bert_entries() if bert_ids else [*SPECIAL, "[DEC]", *_known_words()]
     vocabulary = {token: i for i, token in enumerate(entries)}
     # as BERT's own splits and joins words
     tokenizer = Tokenizer.from_str(BertWordPieceTokenizer(vocabulary).to_str())
     return BertTokenizerFast(
         tokenizer_object=tokenizer, bos_token="[DEC]", model_max_length=512 if bert_ids else 64
     )
+
+
+def _known_words() -> list[str]:
+    """Marks, single letters, and the words of the built-in questions and answers."""
+    texts = (*QUESTIONS, *ACTIVITIES, "yes no")
+    words = sorted({word for text in texts for word in text.replace("?", " ").split()})
+    inside = [f"##{letter}" for letter in LETTERS]  # of a word
+    return list(dict.fromkeys([*".,?!'-", *LETTERS, *inside, *words]))
+
+
+def _bert_entries() -> list[str]:
+    """The vocabulary with the ids of BLIP-base, unused entries in between."""
+    padding, *special = SPECIAL
+    entries = [padding, *_unused(0, 99), *special, *_known_words()]
+    entries += _unused(len(entries), 30522)
+    return [*entries, "[DEC]", "[ENC]"]
+
+
+def _unused(first: int, end: int) -> list[str]:
+    return [f"[unused{i}]" for i in range(first, end)]

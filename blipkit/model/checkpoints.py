@@ -25,9 +25,8 @@ class Checkpoint:
     source: str
     model: object
     processor: object
-    trained_on_scenes: bool = (
-        False  # whether the drawn scenes' labels are this checkpoint's to answer
-    )
+    # whether the drawn scenes' labels are this checkpoint's to answer
+    trained_on_scenes: bool = False
     revision: str | None = None
     _digests: dict = field(default_factory=dict, repr=False)
 
@@ -53,10 +52,8 @@ class Checkpoint:
         """
         from blipkit.frames.frames import fixed_frame
 
-        pixels = self.processor.image_processor([fixed_frame()], return_tensors="np")[
-            "pixel_values"
-        ]
-        return digest([pixels.tobytes()])
+        made = self.processor.image_processor([fixed_frame()], return_tensors="np")
+        return digest([made["pixel_values"].tobytes()])
 
     @property
     def image_backend(self) -> str:
@@ -67,13 +64,13 @@ class Checkpoint:
         """What every record says about the checkpoint; revision: the hub's commit, where it came
         from there.
         """
-        return {
-            "checkpoint": self.source,
-            **({"revision": self.revision} if self.revision else {}),
-            "weights_digest": self.digest,
-            "pixel_digest": self.pixel_digest,
-            "image_backend": self.image_backend,
-        }
+        about = {"checkpoint": self.source}
+        if self.revision:
+            about["revision"] = self.revision
+        about["weights_digest"] = self.digest
+        about["pixel_digest"] = self.pixel_digest
+        about["image_backend"] = self.image_backend
+        return about
 
 
 def weights_digest(module) -> str:
@@ -96,7 +93,9 @@ def digest(parts: Iterable) -> str:
         if isinstance(part, torch.Tensor):
             seen.update(f"{part.dtype} {tuple(part.shape)}".encode())
             part = part.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
-        seen.update(part.encode() if isinstance(part, str) else part)
+        elif isinstance(part, str):
+            part = part.encode()
+        seen.update(part)
     return seen.hexdigest()[:16]
 
 
@@ -126,14 +125,20 @@ def load_checkpoint(source: str) -> Checkpoint:
     Raises BadInput where there is no such checkpoint, or where it is not a BLIP for question
     answering.
     """
-    kind, place, revision = check_source(source), Path(source).expanduser(), ""
+    kind = check_source(source)
     is_pets = source == "builtin:tiny-pets"
-    if kind == "builtin":
-        place = TINY_PETS if is_pets else random_base_folder()
+    place = Path(source).expanduser()
+    revision = ""
+    if is_pets:
+        place = TINY_PETS
+    elif kind == "builtin":
+        place = random_base_folder()
     elif kind == "hub":
         place, _, revision = source.partition("@")
     model, processor = _load(f"checkpoint {source!r}", str(place), revision or "main")
-    commit = getattr(model.config, "_commit_hash", None) if kind == "hub" else None
+    commit = None
+    if kind == "hub":
+        commit = getattr(model.config, "_commit_hash", None)
     return Checkpoint(source, model, processor, trained_on_scenes=is_pets, revision=commit)
 
 
@@ -157,24 +162,13 @@ def _load(checkpoint: str, place: str, revision: str):
             return what.from_pretrained(place, revision=revision, **options)
         except Exception as error:  # what a stranger's folder makes transformers raise has no end
             first = str(error).strip().partition("\n")[0] or type(error).__name__
-            advice = (
-                "a folder needs config.json, weights, tokenizer and image processor as "
-                "save_pretrained writes them"
-            )
-            if not Path(place).is_dir():
-                advice = (
-                    f"where the hub cannot be reached, run hf download {place} elsewhere "
-                    "and pass the folder"
-                )
-            raise BadInput(f"{checkpoint} did not load: {first}; {advice}") from None
+            raise BadInput(f"{checkpoint} did not load: {first}; {_advice(place)}") from None
 
     logging.disable_progress_bar()  # a bar per load fills notebooks and logs
     config = load(AutoConfig)
     if config.model_type != "blip":
-        raise BadInput(
-            f"{checkpoint} is a {config.model_type!r} model; expected 'blip' "
-            "(BlipForQuestionAnswering)"
-        )
+        expected = "expected 'blip' (BlipForQuestionAnswering)"
+        raise BadInput(f"{checkpoint} is a {config.model_type!r} model; {expected}")
     model, about = load(
         BlipForQuestionAnswering, attn_implementation="eager", output_loading_info=True
     )
@@ -189,19 +183,22 @@ def _load(checkpoint: str, place: str, revision: str):
     return model.float().eval(), processor
 
 
+def _advice(place: str) -> str:
+    """What to do where a folder, or a hub's checkpoint, does not load."""
+    if Path(place).is_dir():
+        needed = "config.json, weights, tokenizer and image processor"
+        return f"a folder needs {needed} as save_pretrained writes them"
+    return f"where the hub cannot be reached, run hf download {place} elsewhere and pass the folder"
+
+
 def _check_tokenizer(checkpoint: str, tokenizer, words: int) -> None:
     """A tokenizer whose vocabulary file is missing loads without a word of warning and knows five
     words (5.x).
     """
     if tokenizer.unk_token_id in tokenizer("dog").input_ids:
-        expected = (
-            "expected tokenizer.json or vocab.txt beside the weights, as "
-            "save_pretrained writes them"
-        )
-        raise BadInput(
-            f"{checkpoint}: its tokenizer does not know 'dog' ({len(tokenizer)} entries); "
-            f"{expected}"
-        )
+        seen = f"its tokenizer does not know 'dog' ({len(tokenizer)} entries)"
+        files = "tokenizer.json or vocab.txt beside the weights"
+        raise BadInput(f"{checkpoint}: {seen}; expected {files}, as save_pretrained writes them")
     if len(tokenizer) > words:
         seen = f"its tokenizer has {len(tokenizer)} words, the model {words}"
         raise BadInput(f"{checkpoint}: {seen}; are they of one checkpoint?")

@@ -73,9 +73,8 @@ class TextDecoder(nn.Module):
         bert = self.text_decoder.bert
         hidden = bert.embeddings(input_ids=answer_ids)
         mask = causal_mask(answer_ids, hidden.dtype)
-        return self.text_decoder.cls(
-            run_layers(bert.encoder, hidden, mask, question_states, question_mask)
-        )
+        hidden = run_layers(bert.encoder, hidden, mask, question_states, question_mask)
+        return self.text_decoder.cls(hidden)
 
 
 def run_layers(encoder, hidden, mask, states, states_mask):
@@ -89,10 +88,8 @@ def run_layers(encoder, hidden, mask, states, states_mask):
     takes the mask and applies it.
     """
     times = hidden.shape[0] // states.shape[0]
-    states, states_mask = (
-        repeat_rows(states, times),
-        key_mask(repeat_rows(states_mask, times), hidden.dtype),
-    )
+    states = repeat_rows(states, times)
+    states_mask = key_mask(repeat_rows(states_mask, times), hidden.dtype)
     for layer in encoder.layer:
         hidden = layer.attention(hidden, attention_mask=mask)[0]
         seen = layer.crossattention.self(
@@ -115,25 +112,30 @@ def key_mask(mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 def causal_mask(ids: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """Additive (1, 1, A, A): a position sees itself and those before it."""
     position = torch.arange(ids.shape[1], device=ids.device)
-    return ((position[None, :] > position[:, None]).to(dtype) * MASKED)[None, None]
+    is_later = position[None, :] > position[:, None]
+    return (is_later.to(dtype) * MASKED)[None, None]
 
 
 def tensor_shapes(config, b: Bucket) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
     """Name -> (shape, dtype) of every tensor into or out of a component in a bucket, from the
     config alone.
     """
-    vision, text, rows = config.vision_config, config.text_config, b.frames * b.questions
-    tokens = (vision.image_size // vision.patch_size) ** 2 + 1
+    vision = config.vision_config
+    text = config.text_config
+    size = vision.image_size
+    patches = (size // vision.patch_size) ** 2 + 1  # and the class token
+    asked = b.frames * b.questions
+    options = asked * b.candidates
     return {
-        "pixel_values": ((b.frames, 3, vision.image_size, vision.image_size), torch.float32),
-        "image_states": ((b.frames, tokens, vision.hidden_size), torch.float32),
-        "image_mask": ((b.frames, tokens), IDS),
-        "input_ids": ((rows, b.tokens), IDS),
-        "attention_mask": ((rows, b.tokens), IDS),
-        "question_states": ((rows, b.tokens, text.hidden_size), torch.float32),
-        "question_mask": ((rows, b.tokens), IDS),
-        "answer_ids": ((rows * b.candidates, b.answer_tokens), IDS),
-        "logits": ((rows * b.candidates, b.answer_tokens, text.vocab_size), torch.float32),
+        "pixel_values": ((b.frames, 3, size, size), torch.float32),
+        "image_states": ((b.frames, patches, vision.hidden_size), torch.float32),
+        "image_mask": ((b.frames, patches), IDS),
+        "input_ids": ((asked, b.tokens), IDS),
+        "attention_mask": ((asked, b.tokens), IDS),
+        "question_states": ((asked, b.tokens, text.hidden_size), torch.float32),
+        "question_mask": ((asked, b.tokens), IDS),
+        "answer_ids": ((options, b.answer_tokens), IDS),
+        "logits": ((options, b.answer_tokens, text.vocab_size), torch.float32),
     }
 
 
@@ -141,14 +143,16 @@ def output_shape(component, b: Bucket) -> torch.Size:
     """What comes out of a component in a bucket, from the config alone: the next one's input, or a
     word's scores.
     """
-    return torch.Size(tensor_shapes(component.checkpoint.config, b)[component.output_names[0]][0])
+    shape, _ = tensor_shapes(component.checkpoint.config, b)[component.output_names[0]]
+    return torch.Size(shape)
 
 
+# in data's order
 PIECES = {
     "image_encoder": ImageEncoder,
     "text_encoder": TextEncoder,
     "text_decoder": TextDecoder,
-}  # in data's order
+}
 
 
 @dataclass(frozen=True)
@@ -214,7 +218,8 @@ def isolate(checkpoint: Checkpoint) -> Components:
     copied or patched.
     """
     return Components(
-        Component(n, adapter(checkpoint.model).eval(), checkpoint) for n, adapter in PIECES.items()
+        Component(name, adapter(checkpoint.model).eval(), checkpoint)
+        for name, adapter in PIECES.items()
     )
 
 

@@ -95,7 +95,8 @@ def _arrow_from_below(ax, left: float, several: list[Flow]) -> None:
     """An arrow that ends at a box's lower side, with what it stands for under it."""
     if not several:
         return
-    centre, low = left + WIDTH / 2, MIDDLE - HEIGHT / 2
+    centre = left + WIDTH / 2
+    low = MIDDLE - HEIGHT / 2
     ax.annotate("", (centre, low), (centre, 0.95), arrowprops=ARROW)
     words = "\n".join(f"{one.tensor} {one.shape}" for one in several)
     ax.text(centre, 0.9, words, ha="center", va="top", fontsize=8)

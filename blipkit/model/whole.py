@@ -121,7 +121,8 @@ def compare_adapters(
 @torch.inference_mode()
 def submodule_calls(checkpoint: Checkpoint, frame: Frame, question: Question) -> tuple[dict, dict]:
     """Component -> what its adapter gets, and component -> what its submodule makes of the same."""
-    model, processor = checkpoint.model, checkpoint.processor
+    model = checkpoint.model
+    processor = checkpoint.processor
     pixels = processor.image_processor([frame.image], return_tensors="pt")["pixel_values"]
     words = processor.tokenizer(question.text, return_tensors="pt")
     ids, mask = words.input_ids, words.attention_mask
@@ -156,7 +157,8 @@ def check_padding(
 
     def measured() -> list[Padding]:
         ranked = [question for question in questions if question.candidates]
-        wrong, largest = 0, 0.0
+        wrong = 0
+        largest = 0.0
         answers = pipeline.answer(images(frames), ranked)
         for frame, row in zip(frames, answers, strict=True):
             for question, answer in zip(ranked, row, strict=True):

@@ -24,18 +24,16 @@ def fill_and_run(one: Stage, *tensors: torch.Tensor) -> torch.Tensor:
     repeat it.
     """
     wanted = one.component.input_shapes(one.bucket).values()
-    rows, capacity = len(tensors[0]), min(shape[0] for shape, _ in wanted)
-    missing, inputs = -rows % capacity, []
+    rows = len(tensors[0])
+    capacity = min(shape[0] for shape, _ in wanted)
+    missing = -rows % capacity
+    inputs = []
     for tensor, (shape, dtype) in zip(tensors, wanted, strict=True):
         columns = max(0, shape[1] - tensor.shape[1])
-        # of the last dimension, and so on to the first
-        behind = (0, 0) * (tensor.dim() - 2) + (
-            0,
-            columns,
-            0,
-            missing,
-        )
-        repeated = nn.functional.pad(tensor, behind).repeat_interleave(shape[0] // capacity, 0)
+        # before and behind, of the last dimension first: those after the second stay as they are
+        unchanged = [0, 0] * (tensor.dim() - 2)
+        filled = nn.functional.pad(tensor, [*unchanged, 0, columns, 0, missing])
+        repeated = filled.repeat_interleave(shape[0] // capacity, 0)
         inputs.append(repeated.to(dtype).split(shape[0]))
     made = torch.cat([one(*block) for block in zip(*inputs, strict=True)])
     return made[:: len(made) // (rows + missing)][:rows]
@@ -43,20 +41,23 @@ def fill_and_run(one: Stage, *tensors: torch.Tensor) -> torch.Tensor:
 
 def smallest(loaded: tuple[Stage, ...], **needed: int) -> Stage:
     """The artifact of the smallest bucket that fits; BadInput names what does not."""
-    fitting = [
-        one
-        for one in loaded
-        if all(getattr(one.bucket, name) >= size for name, size in needed.items())
-    ]
+
+    def sizes(one: Stage) -> tuple[int, ...]:
+        return tuple(getattr(one.bucket, name) for name in needed)
+
+    def fits(one: Stage) -> bool:
+        return all(has >= size for has, size in zip(sizes(one), needed.values(), strict=True))
+
+    fitting = [one for one in loaded if fits(one)]
     if not fitting:
         asked = ", ".join(f"{name} {size}" for name, size in needed.items())
         seen = f"asked for {asked}, compiled for {', '.join(str(one.bucket) for one in loaded)}"
-        longest = max(one.bucket.answer_tokens for one in loaded)
-        advice = f"max_new_tokens={longest} or " if "answer_tokens" in needed else ""
-        raise BadInput(
-            f"{loaded[0].component.name}: {seen}; pass {advice}a bucket that holds it to 02_trace"
-        )
-    return min(fitting, key=lambda one: tuple(getattr(one.bucket, name) for name in needed))
+        advice = "a bucket that holds it to 02_trace"
+        if "answer_tokens" in needed:
+            longest = max(one.bucket.answer_tokens for one in loaded)
+            advice = f"max_new_tokens={longest} or {advice}"
+        raise BadInput(f"{loaded[0].component.name}: {seen}; pass {advice}")
+    return min(fitting, key=sizes)
 
 
 class EncoderWrapper(nn.Module):
@@ -79,9 +80,8 @@ class ImageEncoderWrapper(EncoderWrapper):
                 "image_encoder has one image size; without interpolate_pos_encoding, pass what "
                 "its processor makes"
             )
-        return BaseModelOutput(
-            last_hidden_state=fill_and_run(smallest(self.loaded, frames=1), pixel_values)
-        )
+        states = fill_and_run(smallest(self.loaded, frames=1), pixel_values)
+        return BaseModelOutput(last_hidden_state=states)
 
 
 class TextEncoderWrapper(EncoderWrapper):
@@ -96,13 +96,12 @@ class TextEncoderWrapper(EncoderWrapper):
         **_,
     ):
         length = input_ids.shape[1]
-        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        mask = attention_mask
+        if mask is None:
+            mask = torch.ones_like(input_ids)
         one = smallest(self.loaded, tokens=length)
-        return (
-            fill_and_run(one, input_ids, mask, encoder_hidden_states, encoder_attention_mask)[
-                :, :length
-            ],
-        )
+        states = fill_and_run(one, input_ids, mask, encoder_hidden_states, encoder_attention_mask)
+        return (states[:, :length],)
 
 
 class TextDecoderWrapper(BlipTextLMHeadModel):
@@ -120,9 +119,8 @@ class TextDecoderWrapper(BlipTextLMHeadModel):
         wrapper.__class__ = cls
         wrapper.loaded = loaded
         wrapper.generation_config = copy.deepcopy(original.generation_config)
-        wrapper.generation_config.use_cache = (
-            False  # with a cache, generate passes the last token alone
-        )
+        # with a cache, generate passes the last token alone
+        wrapper.generation_config.use_cache = False
         return wrapper
 
     def forward(
@@ -133,12 +131,12 @@ class TextDecoderWrapper(BlipTextLMHeadModel):
         encoder_attention_mask=None,
         **_,
     ):
-        length, tokens = input_ids.shape[1], encoder_hidden_states.shape[1]
+        length = input_ids.shape[1]
+        tokens = encoder_hidden_states.shape[1]
         one = smallest(self.loaded, tokens=tokens, answer_tokens=length)
-        logits = fill_and_run(one, input_ids, encoder_hidden_states, encoder_attention_mask)[
-            :, :length
-        ]
-        return CausalLMOutputWithCrossAttentions(logits=logits.float().to(input_ids.device))
+        made = fill_and_run(one, input_ids, encoder_hidden_states, encoder_attention_mask)
+        logits = made[:, :length].float().to(input_ids.device)
+        return CausalLMOutputWithCrossAttentions(logits=logits)
 
 
 def shallow_copy(model):
