@@ -29,7 +29,10 @@ class Arm(NamedTuple):
     device: str = "cpu"
 
     def __str__(self) -> str:
-        return f"{self.runner} {self.dtype}" + (f" {self.device}" if self.device != "cpu" else "")
+        words = [self.runner, self.dtype]
+        if self.device != "cpu":
+            words.append(self.device)
+        return " ".join(words)
 
     @property
     def spec(self) -> RunnerSpec:
@@ -66,7 +69,9 @@ def parse_arm(text: str) -> Arm:
         raise BadInput(f"arm {text!r}: expected a runner and a dtype, such as {examples}")
     if runner not in runner_names():
         raise BadInput(f"arm {text!r}: runner {runner!r}; {nearest(runner, runner_names())}")
-    device = words.pop() if words[-1] in ANY else "cpu"
+    device = "cpu"
+    if words[-1] in ANY:
+        device = words.pop()
     arm = Arm(runner, " ".join(words), device)
     if arm.dtype not in arm.spec.formats or device not in arm.spec.devices:
         takes = (
@@ -152,4 +157,7 @@ def evidence_of(arm: str) -> str:
     """
     if arm == INCUMBENT:
         return "recorded"
-    return spec_of(arm.partition(" ")[0]).evidence if arm else "measured"
+    if not arm:
+        return "measured"
+    runner, _, _ = arm.partition(" ")
+    return spec_of(runner).evidence

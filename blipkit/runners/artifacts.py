@@ -8,13 +8,13 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from blipkit.errors import BlipkitError
 from blipkit.machine import host
 from blipkit.model.buckets import Bucket
-from blipkit.runners.arms import Arm
+from blipkit.runners.arms import Arm, parse_arm
 
 FORMAT = 1  # part of every key: raise it when artifacts of older kits must not be reused
 
@@ -47,13 +47,16 @@ class Artifact:
 
     def row(self) -> dict:
         """What compiling it took and produced; MB are 10^6 bytes."""
-        about = {"arm": str(self.arm), "component": self.component, "bucket": str(self.bucket)}
-        taken = {
+        return {
+            "arm": str(self.arm),
+            "component": self.component,
+            "bucket": str(self.bucket),
             "seconds": self.manifest["seconds"],
             "mb": self.manifest["bytes"] / 1e6,
             "skipped": self.skipped,
+            "flags": self.manifest["flags"],
+            "key": self.manifest["key"],
         }
-        return {**about, **taken, "flags": self.manifest["flags"], "key": self.manifest["key"]}
 
 
 class Artifacts(list[Artifact]):
@@ -68,11 +71,45 @@ class Artifacts(list[Artifact]):
         return {a.component: a for a in self if a.bucket == bucket}
 
 
+@dataclass(frozen=True)
+class CompileJob:
+    """One component to compile, and the folder that its artifact will have.
+
+    compiler_flags: a profile's own, for neuronx-cc.
+    """
+
+    component: str
+    bucket: Bucket
+    arm: Arm
+    folder: Path
+    compiler_flags: tuple[str, ...] = ()
+
+    def to_json(self) -> dict:
+        """As a child is told it."""
+        return {
+            "component": self.component,
+            "bucket": asdict(self.bucket),
+            "arm": str(self.arm),
+            "folder": str(self.folder),
+            "compiler_flags": list(self.compiler_flags),
+        }
+
+    @classmethod
+    def from_json(cls, told: dict) -> "CompileJob":
+        """The job that `to_json` told."""
+        return cls(
+            told["component"],
+            Bucket(**told["bucket"]),
+            parse_arm(told["arm"]),
+            Path(told["folder"]),
+            tuple(told["compiler_flags"]),
+        )
+
+
 def content_key(about: dict) -> str:
     """24 hex digits over everything that a compiled file depends on."""
-    return hashlib.sha256(
-        json.dumps({"format": FORMAT, **about}, sort_keys=True).encode()
-    ).hexdigest()[:24]
+    hashed = json.dumps(dict(about, format=FORMAT), sort_keys=True)
+    return hashlib.sha256(hashed.encode()).hexdigest()[:24]
 
 
 def artifact_folder(root: Path, arm: Arm, about: dict) -> Path:
@@ -98,15 +135,16 @@ def write_artifact(
     except BaseException:
         set_aside(folder)
         raise
-    manifest = {
-        **about,
-        "key": content_key(about),
-        "file": file.name,
-        "seconds": round(time.perf_counter() - started, 3),
-        "bytes": file.stat().st_size,
-        "compiled_on": host.describe()["name"],
-        "sha256": file_digest(file),
-    }
+    seconds = round(time.perf_counter() - started, 3)
+    manifest = dict(
+        about,
+        key=content_key(about),
+        file=file.name,
+        seconds=seconds,
+        bytes=file.stat().st_size,
+        compiled_on=host.describe()["name"],
+        sha256=file_digest(file),
+    )
     (part / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
     part.rename(folder)
 
@@ -131,7 +169,8 @@ def read_artifact(folder: Path, bucket: Bucket, skipped: bool = False) -> Artifa
     """Read an artifact's manifest and check its file against it."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
-        file, known = manifest["file"], manifest["sha256"]
+        file = manifest["file"]
+        known = manifest["sha256"]
         seen = file_digest(folder / file)
         if seen != known:
             said = f"its manifest says {known[:12]}... ({manifest['bytes']} bytes)"

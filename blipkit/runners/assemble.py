@@ -94,16 +94,17 @@ def assemble(
                 f"bucket {bucket} of {arms.pop()} lacks {', '.join(absent)}; trace all components"
             )
     loaded = load_each(checkpoint, artifacts, load)
-    stages = {
-        b: {name: loaded[a.folder] for name, a in artifacts.of(b).items()}
-        for b in artifacts.buckets
-    }
+    stages = {}
+    for bucket in artifacts.buckets:
+        pieces = artifacts.of(bucket).items()
+        stages[bucket] = {name: loaded[artifact.folder] for name, artifact in pieces}
     return Pipeline(checkpoint, stages)
 
 
 def load_each(checkpoint: Checkpoint, artifacts: Artifacts, load: Callable) -> dict[Path, Loaded]:
     """Folder -> the compiled component in memory, once: two buckets may share an image encoder."""
-    components, one_each = isolate(checkpoint), {a.folder: a for a in artifacts}
+    components = isolate(checkpoint)
+    one_each = {a.folder: a for a in artifacts}
     return {folder: load(a, components[a.component]) for folder, a in one_each.items()}
 
 
@@ -121,7 +122,8 @@ def plug_in(checkpoint: Checkpoint, artifacts: Artifacts, load: Callable = load_
 
     `generate` may be asked for as many new tokens as the largest bucket's answer_tokens.
     """
-    stages, model = load_stages(checkpoint, artifacts, load), shallow_copy(checkpoint.model)
+    stages = load_stages(checkpoint, artifacts, load)
+    model = shallow_copy(checkpoint.model)
     model.vision_model = ImageEncoderWrapper.from_model(*stages["image_encoder"])
     model.text_encoder = TextEncoderWrapper.from_model(*stages["text_encoder"])
     model.text_decoder = TextDecoderWrapper.from_model(*stages["text_decoder"])

@@ -7,15 +7,15 @@ import inspect
 import itertools
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
 
 from filelock import FileLock
 
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.machine import child, host
 from blipkit.model.buckets import Bucket
-from blipkit.model.checkpoints import load_unchanged
+from blipkit.model.checkpoints import Checkpoint, load_unchanged
 from blipkit.model.components import (
     Component,
     Components,
@@ -24,9 +24,10 @@ from blipkit.model.components import (
     isolate,
     output_shape,
 )
-from blipkit.runners.arms import Arm, get_runner, parse_arm
+from blipkit.runners.arms import Arm, get_runner
 from blipkit.runners.artifacts import (
     Artifacts,
+    CompileJob,
     artifact_folder,
     read_artifact,
     set_aside,
@@ -50,7 +51,8 @@ class NotCompiled(BlipkitError):
             for row in rows
         ]
         super().__init__("\n".join(told))
-        self.rows, self.compiled = rows, compiled
+        self.rows = rows
+        self.compiled = compiled
 
 
 def describe(
@@ -62,28 +64,33 @@ def describe(
     versions are the same.
     """
     chosen = get_runner(arm)
-    modules = [
-        inspect.getmodule(type(component.module)),
-        chosen,
-        *map(importlib.import_module, arm.spec.code),
-    ]
+    modules = [inspect.getmodule(type(component.module)), chosen]
+    modules += [importlib.import_module(name) for name in arm.spec.code]
     code = "".join(map(inspect.getsource, modules))
-    inputs = component.input_shapes(bucket).items()
-    shapes = {
-        name: [list(shape), str(dtype).removeprefix("torch.")] for name, (shape, dtype) in inputs
-    }
+    shapes = {}
+    for name, (shape, dtype) in component.input_shapes(bucket).items():
+        shapes[name] = [list(shape), str(dtype).removeprefix("torch.")]
     return {
         "component": component.name,
-        **arm._asdict(),
+        "runner": arm.runner,
+        "dtype": arm.dtype,
+        "device": arm.device,
         "weights_digest": component.digest,
         "code_digest": hashlib.sha256(code.encode()).hexdigest()[:16],
         "input_shapes": shapes,
         "output_shape": list(output_shape(component, bucket)),
-        "flags": chosen.flags(arm.dtype, tuple(compiler_flags)) if hasattr(chosen, "flags") else {},
+        "flags": _flags(chosen, arm.dtype, tuple(compiler_flags)),
         "versions": {
             name: version for name, version in host.versions().items() if name in COMPILED_BY
         },
     }
+
+
+def _flags(runner: ModuleType, dtype: str, compiler_flags: tuple[str, ...]) -> dict:
+    """What a runner tells its compiler; empty where it tells nothing."""
+    if not hasattr(runner, "flags"):
+        return {}
+    return runner.flags(dtype, compiler_flags)
 
 
 def trace(
@@ -117,23 +124,24 @@ def trace_arms(
     NotCompiled names those that failed, after all were tried. shapes: a bucket or several, else the
     checkpoint's default one; compiler_flags: for neuronx-cc, such as --optlevel=2.
     """
-    folder, wanted = Path(folder), plan(components, Path(folder), arms, shapes, compiler_flags)
+    folder = Path(folder)
+    wanted = plan(components, folder, arms, shapes, compiler_flags)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
         for half in folder.glob("*.part"):  # whoever was writing it was killed
             shutil.rmtree(half)
         missing = {place: of for of, place in wanted.items() if not place.is_dir()}
         jobs = [
-            [n, asdict(b), str(a), str(place), list(compiler_flags)]
-            for place, (n, b, a) in missing.items()
+            CompileJob(name, bucket, arm, place, tuple(compiler_flags))
+            for place, (name, bucket, arm) in missing.items()
         ]
         failed = _compile_missing(components, jobs)
     there = {of: place for of, place in wanted.items() if place not in failed}
     compiled = [
         Artifacts(
-            read_artifact(p, b, skipped=p not in missing)
-            for (_, b, a), p in there.items()
-            if a == arm
+            read_artifact(place, bucket, skipped=place not in missing)
+            for (_, bucket, of_arm), place in there.items()
+            if of_arm == arm
         )
         for arm in arms
     ]
@@ -150,11 +158,7 @@ def plan(
     """
     check_flags(compiler_flags)
     checkpoint = next(iter(components)).checkpoint
-    buckets = (
-        [shapes or default_bucket(checkpoint)]
-        if isinstance(shapes, Bucket | None)
-        else list(shapes)
-    )
+    buckets = _buckets(checkpoint, shapes)
     for bucket in buckets:
         check_bucket(checkpoint, bucket)
     return {  # arms go innermost: runners share work between a component's arms
@@ -165,70 +169,98 @@ def plan(
     }
 
 
-def _compile_missing(components: Components, jobs: list) -> dict[Path, dict]:
+def _buckets(checkpoint: Checkpoint, shapes: Bucket | Sequence[Bucket] | None) -> list[Bucket]:
+    """The buckets to compile for, as `trace_arms` takes them."""
+    if shapes is None:
+        return [default_bucket(checkpoint)]
+    if isinstance(shapes, Bucket):
+        return [shapes]
+    return list(shapes)
+
+
+def _compile_missing(components: Components, jobs: Sequence[CompileJob]) -> dict[Path, dict]:
     """Compile each job where its runner wants it: here, in one child, or in its own. Folder -> what
     failed, and why.
     """
-    checkpoint, failed = next(iter(components)).checkpoint, {}
-
-    def compile_in_child(jobs: list, **environment) -> None:
-        about = {
-            "source": checkpoint.source,
-            "digest": checkpoint.digest,
-            "environment": environment,
-        }
-        child.call(
-            "blipkit.runners.compile:compile_from_source",
-            timeout_s=COMPILE_LIMIT_S,
-            jobs=jobs,
-            **about,
-        )
-
-    chosen = [(job, get_runner(parse_arm(job[2]))) for job in jobs]
-    alone = [
-        (job, runner.environment()) for job, runner in chosen if hasattr(runner, "environment")
-    ]
-    together = [
-        job
-        for job, runner in chosen
-        if hasattr(runner, "compile") and not hasattr(runner, "environment")
-    ]
+    alone = []
+    together = []
+    here = []
+    for job in jobs:
+        runner = get_runner(job.arm)
+        if hasattr(runner, "environment"):
+            alone.append(job)
+        elif hasattr(runner, "compile"):
+            together.append(job)
+        else:
+            here.append(job)
+    checkpoint = next(iter(components)).checkpoint
     if together:
-        compile_in_child(together)
-    compile_jobs(components, [job for job, runner in chosen if not hasattr(runner, "compile")])
-    for job, environment in alone:
+        _compile_in_child(checkpoint, together)
+    compile_jobs(components, here)
+    return _compile_alone(checkpoint, alone)
+
+
+def _compile_in_child(
+    checkpoint: Checkpoint, jobs: Sequence[CompileJob], environment: dict[str, str] = {}
+) -> None:
+    """Compile jobs in one child; environment: variables that it gets besides ours."""
+    child.call(
+        "blipkit.runners.compile:compile_from_source",
+        timeout_s=COMPILE_LIMIT_S,
+        environment=environment,
+        source=checkpoint.source,
+        digest=checkpoint.digest,
+        jobs=[job.to_json() for job in jobs],
+    )
+
+
+def _compile_alone(checkpoint: Checkpoint, jobs: Sequence[CompileJob]) -> dict[Path, dict]:
+    """Compile each job in a child of its own, which may die. Folder -> what failed, and why."""
+    failed = {}
+    for job in jobs:
+        environment = get_runner(job.arm).environment()
         try:
-            compile_in_child([job], **environment)
+            _compile_in_child(checkpoint, [job], environment)
         except BadInput:
             raise
         except BlipkitError as error:
-            name, sizes, arm, place, _ = job
-            kept = set_aside(Path(place))
-            left = f"; the compiler's files: {kept}" if kept.is_dir() else ""
-            about = {"arm": arm, "component": name, "bucket": str(Bucket(**sizes))}
-            failed[Path(place)] = {**about, "failed": f"{explain(str(error))}{left}"}
+            failed[job.folder] = _failed_row(job, error)
     return failed
 
 
-def compile_from_source(source: str, digest: str, jobs: list) -> None:
+def _failed_row(job: CompileJob, error: BlipkitError) -> dict:
+    """What could not be compiled, and why; what its compiler left is set aside."""
+    reason = explain(str(error))
+    kept = set_aside(job.folder)
+    if kept.is_dir():
+        reason += f"; the compiler's files: {kept}"
+    return {
+        "arm": str(job.arm),
+        "component": job.component,
+        "bucket": str(job.bucket),
+        "failed": reason,
+    }
+
+
+def compile_from_source(source: str, digest: str, jobs: list[dict]) -> None:
     """In the child: load the checkpoint, check that it is the same one, compile."""
-    compile_jobs(isolate(load_unchanged(source, digest)), jobs)
+    components = isolate(load_unchanged(source, digest))
+    compile_jobs(components, [CompileJob.from_json(told) for told in jobs])
 
 
-def compile_jobs(components: Components, jobs: list) -> None:
-    """Compile each job, [component name, bucket's sizes, arm, folder, compiler flags]."""
-    for name, sizes, text, place, compiler_flags in jobs:
-        component, bucket, arm = components[name], Bucket(**sizes), parse_arm(text)
-        chosen = get_runner(arm)
-        if hasattr(chosen, "compile"):
+def compile_jobs(components: Components, jobs: Sequence[CompileJob]) -> None:
+    """Compile each job into its folder, in this process."""
+    for job in jobs:
+        component = components[job.component]
+        runner = get_runner(job.arm)
+        if hasattr(runner, "compile"):
             # the last line names a crash
-            print(f"compiling {name} for {arm}, bucket {bucket}", flush=True)
-        about = describe(component, arm, bucket, compiler_flags)
-        with refused_by_name(component, arm):
-            compiler = getattr(chosen, "compile", compile_nothing)
-            write_artifact(
-                Path(place), about, compiler, component.module, component.example_inputs(bucket)
-            )
+            print(f"compiling {job.component} for {job.arm}, bucket {job.bucket}", flush=True)
+        about = describe(component, job.arm, job.bucket, job.compiler_flags)
+        compiler = getattr(runner, "compile", compile_nothing)
+        inputs = component.example_inputs(job.bucket)
+        with refused_by_name(component, job.arm):
+            write_artifact(job.folder, about, compiler, component.module, inputs)
 
 
 def compile_nothing(path: Path, manifest, module, inputs) -> None:

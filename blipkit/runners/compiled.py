@@ -25,7 +25,9 @@ COLUMNS = (
     "skipped",
     "failed",
 )
-SECOND_CALL, EVERY_PIECE = "second call compiles nothing", "every piece compiles"  # gates
+# gates
+SECOND_CALL = "second call compiles nothing"
+EVERY_PIECE = "every piece compiles"
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,8 @@ def forecast_compiles(study: Study, usd_per_hour: float) -> CompileForecast:
         return [Forecast(len(left), seconds / 60, seconds / 3600 * usd_per_hour)]
 
     rows = measure_typed(study.results, "compile_forecast", Forecast, measured, evidence="forecast")
-    return CompileForecast(rows[0] if rows else None, study.knobs.compile_on)
+    found = rows[0] if rows else None
+    return CompileForecast(found, study.knobs.compile_on)
 
 
 def compile_arms(study: Study) -> Compiled:
@@ -182,15 +185,18 @@ def compile_again(study: Study, compiled: Compiled) -> SecondCall:
 
 def compiled_rows(study: Study) -> list[dict]:
     """Compile what is missing; the rows of `Compiled`, those that failed last."""
-    asked, failed = [parse_arm(arm) for arm in study.common.arms], []
-    buckets, flags = study.buckets, study.common.compiler_flags
+    asked = [parse_arm(arm) for arm in study.common.arms]
+    flags = study.common.compiler_flags
+    failed = []
     try:
-        compiled = trace_arms(study.components, study.artifacts, asked, buckets, flags)
+        compiled = trace_arms(study.components, study.artifacts, asked, study.buckets, flags)
     except NotCompiled as error:
-        compiled, failed = error.compiled, error.rows
+        compiled = error.compiled
+        failed = error.rows
     rows = [artifact.row() for of_arm in compiled for artifact in of_arm] + failed
     for row in rows:
-        arm, component = parse_arm(row["arm"]), study.components[row["component"]]
+        arm = parse_arm(row["arm"])
+        component = study.components[row["component"]]
         row["evidence"] = evidence_of(row["arm"])
         row["predicted_mb"] = predicted_mb(component.weights, arm)
         if arm.spec.emulated:

@@ -47,8 +47,9 @@ def draw_seconds(rows: Sequence[dict]) -> None:
     longest = max(drawn, key=_seconds)
     total = f"they took {sum(row['seconds'] for row in drawn):.1f} s"
     which = f"the longest, {longest['component']} for {longest['arm']}, {longest['seconds']:.1f} s"
-    marks = " A diamond is a forecast." if any("predicted_s" in row for row in drawn) else ""
-    caption = f"{_first_words(drawn)}: {total}; {which}.{marks}"
+    caption = f"{_first_words(drawn)}: {total}; {which}."
+    if any("predicted_s" in row for row in drawn):
+        caption += " A diamond is a forecast."
     columns = ("arm", "component", "bucket", "seconds", "predicted_s")
     shown = [{name: row[name] for name in columns if name in row} for row in rows]
     show(figure, caption, shown, detail=True)
@@ -66,7 +67,9 @@ def _of_first_bucket(rows: Sequence[dict]) -> list[dict]:
 def _first_words(drawn: Sequence[dict]) -> str:
     """Which rows are drawn, in words that begin a caption."""
     arms = len({row["arm"] for row in drawn})
-    of = "one arm" if arms == 1 else f"{arms} arms"
+    of = f"{arms} arms"
+    if arms == 1:
+        of = "one arm"
     return f"{len(drawn)} compiled components of {of}, in the bucket {drawn[0]['bucket']}"
 
 

@@ -7,7 +7,8 @@ import torch
 from blipkit.runners.neuron.casts import CASTS
 from blipkit.runners.tensors import DTYPES
 
-THIRD, LARGE = 1 / 3, 70000.0  # a number that no format holds, and one that is beyond fp16's 65504
+THIRD = 1 / 3  # a number that no format holds
+LARGE = 70000.0  # one that is beyond fp16's 65504
 CAST_OF = {"bfloat16": "bf16", "float16": "fp16", "tf32": "tf32"}  # format -> the cast to it
 # significant bits, the leading one among them
 BITS = {"float32": 24, "bfloat16": 8, "float16": 11, "tf32": 11}

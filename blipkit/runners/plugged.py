@@ -89,16 +89,22 @@ def ask_plugged_in(study: Study, frame: Frame, compiled: Compiled) -> PluggedIn:
 
 def plugged_rows(study: Study, frame: Frame, arm: str) -> list[dict]:
     """The rows of `PluggedIn`, with their evidence."""
-    asked, buckets, flags = [parse_arm(arm)], study.buckets, study.common.compiler_flags
-    (artifacts,) = trace_arms(study.components, study.artifacts, asked, buckets, flags)
-    new_tokens = min(bucket.answer_tokens for bucket in buckets)
+    (artifacts,) = trace_arms(
+        study.components,
+        study.artifacts,
+        [parse_arm(arm)],
+        study.buckets,
+        study.common.compiler_flags,
+    )
+    new_tokens = min(bucket.answer_tokens for bucket in study.buckets)
     rows = []
     # what holds a NeuronCore is loaded in a child, which gives it back
     with closing(Apart()) as apart:
         model = plug_in(study.checkpoint, artifacts, apart.load)
         for question in study.questions:
             asked = (study.checkpoint, frame.image, question.text, new_tokens)
-            without, plugged = generate_answer(*asked), generate_answer(*asked, model)
+            without = generate_answer(*asked)
+            plugged = generate_answer(*asked, model)
             rows.append(
                 {
                     "evidence": evidence_of(arm),

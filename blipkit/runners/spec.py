@@ -23,7 +23,9 @@ from types import ModuleType
 
 from blipkit.errors import BadInput, nearest
 
-CPU, ANY = ("cpu",), ("cpu", "cuda")  # torch's devices, where tensors are handed over
+# torch's devices, where tensors are handed over
+CPU = ("cpu",)
+ANY = ("cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,9 @@ class RunnerSpec:
     @property
     def evidence(self) -> str:
         """Where the figures of its arms come from."""
-        return "emulated" if self.emulated else "measured"
+        if self.emulated:
+            return "emulated"
+        return "measured"
 
 
 @cache

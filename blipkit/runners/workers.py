@@ -38,8 +38,8 @@ class Worker:
     def __init__(self, target: str, lines: int = 1, **about):
         self._problem = ""
         with Listener() as listener:
-            about |= {"address": listener.address, "lines": lines, "answers": target}
-            self._thread = threading.Thread(target=self._run, kwargs=about, daemon=True)
+            arguments = dict(about, address=listener.address, lines=lines, answers=target)
+            self._thread = threading.Thread(target=self._run, kwargs=arguments, daemon=True)
             self._thread.start()
             self._lines: list[Connection] = [listener.accept() for _ in range(lines)]
         if self._problem:
@@ -97,14 +97,13 @@ def check_host_memory(what: str, need_gib: float) -> None:
 
 def _explained(problem: str) -> str:
     """With the processes that hold cores, where that is the trouble."""
-    pids = (
-        sorted({pid for device in devices() for pid in device["pids"]})
-        if "not available" in problem
-        else []
-    )
-    return explain(problem) + (
-        f"\nneuron-ls shows on the device: pid {', '.join(map(str, pids))}" if pids else ""
-    )
+    told = explain(problem)
+    if "not available" not in problem:
+        return told
+    pids = sorted({pid for device in devices() for pid in device["pids"]})
+    if not pids:
+        return told
+    return f"{told}\nneuron-ls shows on the device: pid {', '.join(map(str, pids))}"
 
 
 def work(address: str, lines: int, answers: str, **arguments) -> None:
@@ -114,13 +113,16 @@ def work(address: str, lines: int, answers: str, **arguments) -> None:
     module, function = answers.split(":")
     answer = getattr(importlib.import_module(module), function)(**arguments)
 
+    def reply_to(request: tuple):
+        if request == ("executed",):
+            return neuron.executed()
+        return answer(*request)
+
     def serve(line: Connection) -> None:
         with contextlib.suppress(EOFError, OSError):
             while request := line.recv():
                 try:
-                    line.send(
-                        (True, neuron.executed() if request == ("executed",) else answer(*request))
-                    )
+                    line.send((True, reply_to(request)))
                 except Exception as error:  # the asker's to handle; the worker lives on
                     line.send((False, f"{type(error).__name__}: {error}"))
 
@@ -137,7 +139,8 @@ class Apart:
     """
 
     def __init__(self):
-        self._stack, self._worker = contextlib.ExitStack(), None
+        self._stack = contextlib.ExitStack()
+        self._worker = None
 
     def load(self, artifact: Artifact, component: Component) -> Loaded:
         """As `load_artifact`."""
@@ -149,10 +152,10 @@ class Apart:
         check_host_memory(f"loading {artifact.component}", 2 * artifact.manifest["bytes"] / 2**30)
         if self._worker is None:
             self._watch = self._stack.enter_context(Watch())
-            only = {"NEURON_RT_VISIBLE_CORES": str(neuron.visible_cores(1)[0])}
+            core = neuron.visible_cores(1)[0]
             self._worker = Worker(
                 "blipkit.runners.workers:components",
-                environment={**self._watch.environment, **only},
+                environment=dict(self._watch.environment, NEURON_RT_VISIBLE_CORES=str(core)),
             )
             self._stack.callback(self._worker.close)
         place = str(artifact.folder)
@@ -175,9 +178,11 @@ class Apart:
         witnesses saw.
         """
         with self._stack:
-            settled = settle([self._ask("executed")]) if self._worker else None
+            if self._worker is None:
+                return []
+            settled = settle([self._ask("executed")])
             self._worker = None
-        return [self._watch.row(settled)] if settled else []
+        return [self._watch.row(settled)]
 
 
 def components() -> Callable:

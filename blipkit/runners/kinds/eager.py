@@ -12,7 +12,7 @@ AUTOCAST = {
     "autocast float16": Format("float16", 4, "eager autocast float16"),
 }
 # slow there, but it shows what the format does
-SPEC = RunnerSpec({**TORCH_FORMATS, **AUTOCAST}, ANY, half_on_cpu=True)
+SPEC = RunnerSpec(TORCH_FORMATS | AUTOCAST, ANY, half_on_cpu=True)
 
 
 def load(path, manifest, module):
@@ -21,7 +21,8 @@ def load(path, manifest, module):
     from blipkit.runners.tensors import DTYPES, cast_floats
 
     mode, _, last = manifest["dtype"].rpartition(" ")
-    dtype, device = DTYPES[last], manifest["device"]
+    dtype = DTYPES[last]
+    device = manifest["device"]
     kept = torch.float32 if mode else dtype
     if (kept, device) != (torch.float32, "cpu"):
         module = copy.deepcopy(module).to(device=device, dtype=kept)

@@ -19,10 +19,16 @@ from blipkit.runners.spec import RunnerSpec
 TARGET = "inf2"
 
 
+def _has_device() -> bool:
+    return bool(host.describe()["neuron_devices"])
+
+
 def check_wheels(arm: str) -> None:
     """Refuse a machine without torch-neuronx, saying what can be known without."""
     if not host.version("torch-neuronx"):
-        seen = "a device, but no torch-neuronx" if host.describe()["neuron_devices"] else "neither"
+        seen = "neither"
+        if _has_device():
+            seen = "a device, but no torch-neuronx"
         needs = "needs a Neuron device and torch-neuronx, which alone can compile for one"
         advice = f"Use the image {IMAGE}, or pip install -e '.[neuron]' --extra-index-url {WHEELS}"
         without = "what can be known without: make run PROFILE=inf2-dry"
@@ -31,7 +37,9 @@ def check_wheels(arm: str) -> None:
 
 SPEC = RunnerSpec(CAST_FORMATS, holds_core=True, needs=check_wheels)
 
-_calls, _whole, _lock = 0, [], threading.Lock()
+_calls = 0  # executions that this process sent to the device
+_whole = []  # of each graph that it loaded, whether no operation was left to the host
+_lock = threading.Lock()
 
 
 def flags(dtype: str, compiler_flags: tuple[str, ...]) -> dict:
@@ -39,8 +47,10 @@ def flags(dtype: str, compiler_flags: tuple[str, ...]) -> dict:
     reads them alike.
     """
     mode, _, cast = dtype.partition(" ")
-    casts = ["--auto-cast", mode, *(["--auto-cast-type", cast] if cast else [])]
-    return {"compiler_args": ["--target", TARGET, *casts, *compiler_flags], "casts_as_read": dtype}
+    arguments = ["--target", TARGET, "--auto-cast", mode]
+    if cast:
+        arguments += ["--auto-cast-type", cast]
+    return {"compiler_args": [*arguments, *compiler_flags], "casts_as_read": dtype}
 
 
 def forecast_s(weights: int) -> float:
@@ -52,7 +62,9 @@ def forecast_s(weights: int) -> float:
 
 def environment() -> dict[str, str]:
     """Variables of a process that compiles; set before torch_neuronx is imported."""
-    return {} if host.describe()["neuron_devices"] else {"NEURON_PLATFORM_TARGET_OVERRIDE": TARGET}
+    if _has_device():
+        return {}
+    return {"NEURON_PLATFORM_TARGET_OVERRIDE": TARGET}
 
 
 def compile(path: Path, manifest, module, inputs):
@@ -62,7 +74,9 @@ def compile(path: Path, manifest, module, inputs):
     work = path.parent.resolve() / "compiler"
     work.mkdir()
     arguments = [*manifest["flags"]["compiler_args"], "--logfile", str(work / "log-neuron-cc.txt")]
-    without_device = {} if host.describe()["neuron_devices"] else {"cpu_backend": True}
+    without_device = {}
+    if not _has_device():
+        without_device["cpu_backend"] = True
     with torch.no_grad():
         traced = torch_neuronx.trace(
             copy.deepcopy(module),
@@ -86,14 +100,16 @@ def check_loadable(manifest: dict) -> None:
         )
         raise NotMeasured(f"no Neuron device here (no /dev/neuron0): {advice}")
     for library in ("torch-neuronx", "neuronx-cc"):
-        built, here = manifest["versions"].get(library), about["versions"].get(library)
+        built = manifest["versions"].get(library)
+        here = about["versions"].get(library)
         if built != here:
             seen = (
                 f"{manifest['component']} was compiled with {library} {built}, here is "
                 f"{here or 'none'}"
             )
             raise BlipkitError(f"{seen}; run 02_trace again, or use the image that compiled it")
-    target, seen = manifest["flags"]["compiler_args"][1], host.neuron_family()
+    target = manifest["flags"]["compiler_args"][1]
+    seen = host.neuron_family()
     if seen and seen != target:
         raise BlipkitError(
             f"{manifest['component']} was compiled for {target}, this is {seen}; run on {target}"
@@ -114,7 +130,9 @@ def load(path: Path, manifest, module):
         with _lock:
             _calls += 1
         output = traced(*inputs)
-        return output if isinstance(output, torch.Tensor) else output[0]
+        if isinstance(output, torch.Tensor):
+            return output
+        return output[0]
 
     _whole.append(only_on_device(traced))
     return run
@@ -131,10 +149,9 @@ def only_on_device(traced) -> bool:
     """Whether a traced module (torch.jit.ScriptModule) computes nothing but by operations of
     Neuron's: none was left to the host.
     """
-    kinds = {
-        node.kind() for node in traced.inlined_graph.nodes() if not node.kind().startswith("prim::")
-    }
-    return bool(kinds) and all(kind.startswith("neuron::") for kind in kinds)
+    kinds = {node.kind() for node in traced.inlined_graph.nodes()}
+    operations = [kind for kind in kinds if not kind.startswith("prim::")]
+    return bool(operations) and all(kind.startswith("neuron::") for kind in operations)
 
 
 def on_core(core: int):
@@ -162,6 +179,6 @@ def visible_cores(count: int) -> list[int]:
     """Their numbers on the machine: NEURON_RT_VISIBLE_CORES where it is set, such as 4-7, else from
     0 on.
     """
-    chosen = os.environ.get("NEURON_RT_VISIBLE_CORES", "")
-    first = int(chosen.partition("-")[0].partition(",")[0]) if chosen else 0
+    chosen = os.environ.get("NEURON_RT_VISIBLE_CORES") or "0"
+    first = int(chosen.partition("-")[0].partition(",")[0])
     return list(range(first, first + count))

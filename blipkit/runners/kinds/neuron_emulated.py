@@ -15,15 +15,17 @@ SPEC = RunnerSpec(
 
 def flags(dtype, compiler_flags):
     mode, _, cast = dtype.partition(" ")
-    return {"auto_cast": mode, **({"auto_cast_type": cast} if cast else {}), "emulated": True}
+    if not cast:
+        return {"auto_cast": mode, "emulated": True}
+    return {"auto_cast": mode, "auto_cast_type": cast, "emulated": True}
 
 
 def compile(path, manifest, module, inputs):
     from blipkit.runners.neuron.casts import emulate, export
 
     emulated = emulate(export(module, inputs), manifest["dtype"])
-    torchscript.compile(path, {**manifest, "dtype": "float32"}, emulated, inputs)
+    torchscript.compile(path, dict(manifest, dtype="float32"), emulated, inputs)
 
 
 def load(path, manifest, module):
-    return torchscript.load(path, {**manifest, "dtype": "float32"}, module)
+    return torchscript.load(path, dict(manifest, dtype="float32"), module)

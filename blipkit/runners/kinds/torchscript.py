@@ -22,7 +22,8 @@ def compile(path, manifest, module, inputs):
 
     from blipkit.runners.tensors import DTYPES, cast_floats
 
-    dtype, device = DTYPES[manifest["dtype"]], manifest["device"]
+    dtype = DTYPES[manifest["dtype"]]
+    device = manifest["device"]
     with torch.inference_mode():
         module = copy.deepcopy(module).to(device=device, dtype=dtype)
         inputs = tuple(cast_floats(inputs, dtype, device))
@@ -40,7 +41,8 @@ def load(path, manifest, module):
 
     from blipkit.runners.tensors import DTYPES, cast_floats
 
-    dtype, device = DTYPES[manifest["dtype"]], manifest["device"]
+    dtype = DTYPES[manifest["dtype"]]
+    device = manifest["device"]
     traced = torch.jit.load(path, map_location=device)
 
     @torch.inference_mode()

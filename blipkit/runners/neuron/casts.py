@@ -30,7 +30,8 @@ warnings.filterwarnings("ignore", message=r".*treespec, LeafSpec", category=Futu
 aten = torch.ops.aten
 OF_TWO = (aten.bmm, aten.convolution, aten.dot, aten.linear, aten.matmul, aten.mm, aten.mv)
 # operation -> places of what is multiplied; an added bias is not
-PRODUCTS = {aten.addmm.default: (1, 2), **{operation.default: (0, 1) for operation in OF_TWO}}
+PRODUCTS = {operation.default: (0, 1) for operation in OF_TWO}
+PRODUCTS[aten.addmm.default] = (1, 2)
 
 
 def to_bf16(x: torch.Tensor) -> torch.Tensor:
@@ -47,9 +48,9 @@ def to_tf32(x: torch.Tensor) -> torch.Tensor:
     """Round to 11 significant bits, with float32's exponents: its last 13 bits go, ties to even."""
     # torch.jit.trace cannot do x.view(torch.int32), 2.9 to 2.13
     bits = torch.view_copy(x, torch.int32)
-    rounded = (
-        bits + 0x0FFF + ((bits >> 13) & 1)
-    ) & ~0x1FFF  # a carry into the exponent is right, up to infinity
+    last_kept = (bits >> 13) & 1
+    # a carry into the exponent is right, up to infinity
+    rounded = (bits + 0x0FFF + last_kept) & ~0x1FFF
     return torch.where(x.isfinite(), torch.view_copy(rounded, torch.float32), x)
 
 
@@ -71,9 +72,8 @@ def check_export(
     try:
         return torch.export.export(module, inputs)
     except Exception as error:  # what torch.export raises has no end
-        first = next(
-            (line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__
-        )
+        lines = [line.strip() for line in str(error).splitlines()]
+        first = next(filter(None, lines), type(error).__name__)
         advice = (
             "expected fixed shapes and no branch on values: write it with torch.where, or "
             "leave these arms out"
@@ -84,13 +84,10 @@ def check_export(
 @lru_cache(maxsize=1)  # the arms of a component follow one another
 @torch.no_grad()
 def _export(module, shapes):
-    exported = check_export(
-        module, tuple(torch.zeros(shape, dtype=dtype) for shape, dtype in shapes)
-    )
+    inputs = tuple(torch.zeros(shape, dtype=dtype) for shape, dtype in shapes)
     table = torch.export.default_decompositions().items()
-    exported = exported.run_decompositions(
-        {op: rule for op, rule in table if op not in PRODUCTS}
-    ).module()
+    rules = {operation: rule for operation, rule in table if operation not in PRODUCTS}
+    exported = check_export(module, inputs).run_decompositions(rules).module()
     for node in list(exported.graph.nodes):
         # checks of the inputs, torch.export's own: they compute nothing, and a trace cannot record
         # them

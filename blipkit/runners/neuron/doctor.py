@@ -14,7 +14,8 @@ from blipkit.runners.neuron.proof import devices, tool
 from blipkit.runners.neuron.support import release_of
 from blipkit.study import Study
 
-MEMORY_GIB, DISK_GB = 15, 20  # inf2.xlarge has 16 GiB; artifacts, compiler files and a checkpoint
+MEMORY_GIB = 15  # inf2.xlarge has 16
+DISK_GB = 20  # artifacts, compiler files and a checkpoint
 TOOLS = ("neuron-monitor", "neuron-ls")
 IN_IMAGE = f"use the image {IMAGE}"
 PACKAGES = "aws-neuronx-dkms, on the host, and aws-neuronx-runtime-lib"
@@ -74,7 +75,8 @@ def check_parts() -> list[dict]:
 
 
 def _system_parts() -> list[dict]:
-    system, glibc = operating_system(), platform.libc_ver()[1]
+    system = operating_system()
+    _, glibc = platform.libc_ver()
     ubuntu = "Ubuntu 24.04"
     return [
         _part("operating system", system, ubuntu, ubuntu in system, f"take {ubuntu}", "WARN"),
@@ -91,7 +93,8 @@ def _system_parts() -> list[dict]:
 def _library_parts(release: dict) -> list[dict]:
     """Python, and the libraries that an SDK release pins."""
     of = host.versions()
-    python, known = of["python"].rpartition(".")[0], release["python"]
+    python = of["python"].rpartition(".")[0]
+    known = release["python"]
     rows = [_part("Python", python, " or ".join(known), python in known, IN_IMAGE)]
     for name in ("torch-neuronx", "neuronx-cc"):
         plain = of.get(name, "").partition("+")[0]
@@ -103,7 +106,8 @@ def _library_parts(release: dict) -> list[dict]:
 def _driver_parts(release: dict) -> list[dict]:
     """Devices, driver and runtime, and who holds the cores."""
     found = host.describe()["neuron_devices"]
-    driver, runtime = driver_version(), package_version("aws-neuronx-runtime-lib")
+    driver = driver_version()
+    runtime = package_version("aws-neuronx-runtime-lib")
     rent = "rent an inf2.xlarge"
     attach = f"{rent}; in a container, pass --device=/dev/neuron0"
     rows = [
@@ -114,27 +118,33 @@ def _driver_parts(release: dict) -> list[dict]:
     if driver and runtime:
         both = f"{driver}, {runtime}"
         rows.append(_part("driver and runtime", both, "a pair", are_a_pair(driver, runtime), PAIR))
+    return [*rows, _cores_part(bool(found), rent)]
 
-    held = ", ".join(sorted({str(pid) for device in devices() for pid in device["pids"]}))
+
+def _cores_part(has_devices: bool, rent: str) -> dict:
+    """Whether the cores are free; rent: what to do where there are none."""
+    held = sorted({str(pid) for device in devices() for pid in device["pids"]})
     if held:
-        cores = f"held by pid {held}"
         advice = "end those processes, such as other notebooks' kernels"
-    else:
-        cores, advice = "free" if found else "", rent
-    return [*rows, _part("cores", cores, "free", cores == "free", advice)]
+        return _part("cores", f"held by pid {', '.join(held)}", "free", False, advice)
+    if has_devices:
+        return _part("cores", "free", "free", True, rent)
+    return _part("cores", "", "free", False, rent)
 
 
 def _room_parts(about: dict) -> list[dict]:
     """The Neuron tools, memory and disk."""
     tools = [name for name in TOOLS if tool(name)]
-    memory, free_gb = about["memory_gib"], shutil.disk_usage(ROOT).free / 1e9
-    without = "install aws-neuronx-tools, else the proof of execution is weaker"
-    larger, more = "take a larger instance", "free some, or take a larger volume"
-    complete, enough = len(tools) == len(TOOLS), free_gb >= DISK_GB
+    complete = len(tools) == len(TOOLS)
+    install = "install aws-neuronx-tools, else the proof of execution is weaker"
+    memory = about["memory_gib"]
+    larger = "take a larger instance"
+    free_gb = shutil.disk_usage(ROOT).free / 1e9
+    more = "free some, or take a larger volume"
     return [
-        _part("tools", ", ".join(tools), ", ".join(TOOLS), complete, without, "WARN"),
+        _part("tools", ", ".join(tools), ", ".join(TOOLS), complete, install, "WARN"),
         _part("host memory", f"{memory} GiB", f"{MEMORY_GIB} GiB", memory >= MEMORY_GIB, larger),
-        _part("disk", f"{free_gb:.0f} GB free", f"{DISK_GB} GB", enough, more),
+        _part("disk", f"{free_gb:.0f} GB free", f"{DISK_GB} GB", free_gb >= DISK_GB, more),
     ]
 
 
@@ -147,7 +157,11 @@ def _part(
     otherwise: str = "FAIL",
 ) -> dict:
     """One row; otherwise: its status where it does not hold."""
-    status, step = ("PASS", "") if holds else (otherwise, advice)
+    status = "PASS"
+    step = ""
+    if not holds:
+        status = otherwise
+        step = advice
     return {
         "part": part,
         "seen": seen or "none",
@@ -168,7 +182,9 @@ def operating_system() -> str:
 def driver_version() -> str | None:
     """Version of the Neuron driver that is loaded."""
     loaded = host.SYSTEM / "sys/module/neuron/version"
-    return loaded.read_text().strip() if loaded.is_file() else None
+    if not loaded.is_file():
+        return None
+    return loaded.read_text().strip()
 
 
 def package_version(name: str) -> str | None:

@@ -37,7 +37,9 @@ class Lowered:
     @property
     def why_not(self) -> str:
         """Why nothing was lowered."""
-        return f"NOT-RUN: {MAKE_STACK}" if self.rows else "not recorded"
+        if not self.rows:
+            return "not recorded"
+        return f"NOT-RUN: {MAKE_STACK}"
 
     def table(self) -> None:
         """Show a row for each component and bucket, its products beside those predicted."""
@@ -47,7 +49,9 @@ class Lowered:
         shown = []
         for row in self.rows:
             counted = row["operations"]
-            whole_numbers = sum(row["int64"].values()) if counted else None
+            whole_numbers = None
+            if counted:
+                whole_numbers = sum(row["int64"].values())
             shown.append(
                 {
                     "component": row["component"],
@@ -93,7 +97,7 @@ class Lowered:
             ends = [end + width for end, width in zip(ends, widths, strict=True)]
         ax.invert_yaxis()
         figure.legend(loc="outside lower center", ncols=len(self.components))
-        rows = [{"operation": name, **counts[name]} for name in counts]
+        rows = [dict(operation=name, **counts[name]) for name in counts]
         show(figure, self._caption(counts, len(drawn)), rows, detail=True)
 
     def _caption(self, counts: dict[str, dict[str, int]], drawn: int) -> str:
@@ -111,7 +115,7 @@ class Lowered:
             return
         found = []
         for row in self.rows:
-            found += [{"component": row["component"], **finding} for finding in row["findings"]]
+            found += [dict(component=row["component"], **finding) for finding in row["findings"]]
         if found:
             show_table(found, "In the way")
         if self.changes:

@@ -20,6 +20,7 @@ from pathlib import Path
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.machine import child, host
 from blipkit.model.buckets import Bucket
+from blipkit.model.checkpoints import Checkpoint
 from blipkit.model.components import Components
 from blipkit.paths import ROOT
 from blipkit.records.gates import WORST_FIRST, Gate, not_run
@@ -52,15 +53,9 @@ def find_stack(folder: str = STACK) -> Path | None:
         raise BadInput(
             f"neuron_stack {folder}: no bin/python there; expected an environment: {MAKE_STACK}"
         )
-    found, wanted = (
-        stack_versions(python),
-        {**RELEASES, "transformers": host.version("transformers")},
-    )
-    wrong = [
-        n
-        for n, release in wanted.items()
-        if not f"{found.get(n)}.".startswith(release.removesuffix("*"))
-    ]
+    found = stack_versions(python)
+    wanted = dict(RELEASES, transformers=host.version("transformers"))
+    wrong = [name for name in wanted if not _matches(wanted[name], found.get(name))]
     if wrong:
         seen = ", ".join(
             f"{name} {found.get(name, 'missing')}, expected {wanted[name]}" for name in wrong
@@ -68,6 +63,11 @@ def find_stack(folder: str = STACK) -> Path | None:
         mend = " ".join(f"'{name}=={wanted[name]}'" for name in wrong)
         raise BadInput(f"neuron_stack {folder}: {seen}: {python} -m pip install {mend}")
     return python
+
+
+def _matches(release: str, version: str | None) -> bool:
+    """Whether a version is one of `2.9.*`, or `5.1.0` itself."""
+    return f"{version}.".startswith(release.removesuffix("*"))
 
 
 def stack_versions(python: Path) -> dict[str, str]:
@@ -90,47 +90,78 @@ def lower(components: Components, buckets: Sequence[Bucket], stack: str = STACK)
     (those on 64-bit integers), relative_l2 against the module, seconds, stack (versions there).
     Where the child dies, each component is tried alone, and the row says which one died.
     """
-    python, checkpoint = find_stack(stack), next(iter(components)).checkpoint
+    python = find_stack(stack)
     asked = [(component.name, bucket) for component in components for bucket in buckets]
-
-    def ask(jobs: list) -> list[dict]:
-        about = {
-            "python": python,
-            "environment": ENVIRONMENT,
-            "source": checkpoint.source,
-            "digest": checkpoint.digest,
-        }
-        try:
-            return child.call(
-                "blipkit.runners.neuron.recordings:lower_from_source",
-                timeout_s=LIMIT_S,
-                **about,
-                jobs=jobs,
-            )
-        except BadInput:
-            raise
-        except BlipkitError as error:
-            if len(jobs) > 1:
-                return [row for job in jobs for row in ask([job])]
-            died = {"status": "FAIL", "what": "recording it ended the process", "where": str(error)}
-            return [{"findings": [{**died, "next": "leave out what its last lines name"}]}]
-
-    rows = [
-        {"status": "NOT-RUN", "evidence": "none", "stack": {}, "findings": [], "next": MAKE_STACK}
-    ] * len(asked)
-    if python:
-        rows, versions = (
-            ask([[name, asdict(bucket)] for name, bucket in asked]),
-            stack_versions(python),
-        )
-        rows = [
-            {"status": _worst(row["findings"])["status"], "stack": versions, **row} for row in rows
-        ]
-    empty = {"operations": {}, "int64": {}, "relative_l2": None, "seconds": None}
+    if python is None:
+        return [_not_run_row(name, bucket) for name, bucket in asked]
+    checkpoint = next(iter(components)).checkpoint
+    jobs = [[name, asdict(bucket)] for name, bucket in asked]
+    recorded = _lower_in_child(python, checkpoint, jobs)
+    versions = stack_versions(python)
     return [
-        {"component": name, "bucket": str(bucket), **empty, **row}
-        for (name, bucket), row in zip(asked, rows, strict=True)
+        _lowered_row(name, bucket, found, versions)
+        for (name, bucket), found in zip(asked, recorded, strict=True)
     ]
+
+
+def _lower_in_child(python: Path, checkpoint: Checkpoint, jobs: list) -> list[dict]:
+    """What `recordings.lower_from_source` says of each job; where the child dies, each alone."""
+    try:
+        return child.call(
+            "blipkit.runners.neuron.recordings:lower_from_source",
+            timeout_s=LIMIT_S,
+            python=python,
+            environment=ENVIRONMENT,
+            source=checkpoint.source,
+            digest=checkpoint.digest,
+            jobs=jobs,
+        )
+    except BadInput:
+        raise
+    except BlipkitError as error:
+        if len(jobs) > 1:
+            return [row for job in jobs for row in _lower_in_child(python, checkpoint, [job])]
+        died = {
+            "status": "FAIL",
+            "what": "recording it ended the process",
+            "where": str(error),
+            "next": "leave out what its last lines name",
+        }
+        return [{"findings": [died]}]
+
+
+def _lowered_row(name: str, bucket: Bucket, found: dict, versions: dict[str, str]) -> dict:
+    """A row of `lower`; found: what the child said of a component, no more than findings where it
+    was stopped.
+    """
+    return {
+        "component": name,
+        "bucket": str(bucket),
+        "operations": found.get("operations", {}),
+        "int64": found.get("int64", {}),
+        "relative_l2": found.get("relative_l2"),
+        "seconds": found.get("seconds"),
+        "status": _worst(found["findings"])["status"],
+        "stack": versions,
+        "findings": found["findings"],
+    }
+
+
+def _not_run_row(name: str, bucket: Bucket) -> dict:
+    """A row of `lower` where there is no environment to lower in."""
+    return {
+        "component": name,
+        "bucket": str(bucket),
+        "operations": {},
+        "int64": {},
+        "relative_l2": None,
+        "seconds": None,
+        "status": "NOT-RUN",
+        "evidence": "none",
+        "stack": {},
+        "findings": [],
+        "next": MAKE_STACK,
+    }
 
 
 def _worst(findings: list[dict]) -> dict:
@@ -146,11 +177,13 @@ def lowering_gate(component: str, rows: Sequence[dict]) -> Gate:
     """PASS where a component lowers in every bucket and nothing stands in the way; NOT-RUN without
     the environment.
     """
-    name, rows = f"lowering {component}", [row for row in rows if row["component"] == component]
-    if any(row["status"] == "NOT-RUN" for row in rows):
+    name = f"lowering {component}"
+    own = [row for row in rows if row["component"] == component]
+    if any(row["status"] == "NOT-RUN" for row in own):
         return not_run(name, "answer", "there is no environment to lower it in", MAKE_STACK)
-    findings = [finding for row in rows for finding in row["findings"]]
-    worst, failed = _worst(findings), sum(finding["status"] == "FAIL" for finding in findings)
+    findings = [finding for row in own for finding in row["findings"]]
+    worst = _worst(findings)
+    failed = sum(finding["status"] == "FAIL" for finding in findings)
     reason = "what stands in the way of neuronx-cc, as far as a CPU can tell"
     if findings:
         reason += f"; {worst['what']}: {worst['where']}"
@@ -163,24 +196,33 @@ def changed_operations(rows: Sequence[dict], before: Sequence[dict]) -> list[dic
 
     Rows only where the stack's versions or the operations differ.
     """
-    earlier = {
-        (row["component"], row["bucket"]): row for row in reversed(before) if row["operations"]
-    }
+    earlier = {}
+    for row in before:
+        if row["operations"]:
+            earlier.setdefault((row["component"], row["bucket"]), row)
     changes = []
     for row in rows:
-        then = earlier.get((row["component"], row["bucket"]), row)
-        if not row["operations"] or (then["stack"], then["operations"]) == (
-            row["stack"],
-            row["operations"],
-        ):
+        then = earlier.get((row["component"], row["bucket"]))
+        if then is None or not row["operations"]:
             continue
-        names = sorted({name for name, _ in row["stack"].items() ^ then["stack"].items()})
-        moved = [
-            f"{name} {then['stack'].get(name, 'none')} -> {row['stack'].get(name, 'none')}"
-            for name in names
-        ]
-        between = ", ".join(moved) or "the same versions"
-        now, past = collections.Counter(row["operations"]), collections.Counter(then["operations"])
-        about = {"component": row["component"], "bucket": row["bucket"], "between": between}
-        changes.append({**about, "added": dict(now - past), "removed": dict(past - now)})
+        if then["stack"] == row["stack"] and then["operations"] == row["operations"]:
+            continue
+        now = collections.Counter(row["operations"])
+        past = collections.Counter(then["operations"])
+        changes.append(
+            {
+                "component": row["component"],
+                "bucket": row["bucket"],
+                "between": _moved_versions(then["stack"], row["stack"]),
+                "added": dict(now - past),
+                "removed": dict(past - now),
+            }
+        )
     return changes
+
+
+def _moved_versions(then: dict[str, str], now: dict[str, str]) -> str:
+    """Which versions differ between two environments, in words."""
+    names = sorted(name for name in {*then, *now} if then.get(name) != now.get(name))
+    moved = [f"{name} {then.get(name, 'none')} -> {now.get(name, 'none')}" for name in names]
+    return ", ".join(moved) or "the same versions"

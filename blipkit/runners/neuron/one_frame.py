@@ -71,9 +71,14 @@ class CastErrors:
         shown = []
         for sdk, compiler in RELEASES:
             read = casts_as_read(cast_type=RECIPE, neuronx_cc=compiler)
-            flag = f"--auto-cast-type {RECIPE} is"
-            release = {"SDK": sdk, "neuronx-cc": compiler}
-            shown.append({**release, flag: read, "relative_l2": errors.get(read)})
+            shown.append(
+                {
+                    "SDK": sdk,
+                    "neuronx-cc": compiler,
+                    f"--auto-cast-type {RECIPE} is": read,
+                    "relative_l2": errors.get(read),
+                }
+            )
         show_table(shown, "One flag, two readings, emulated")
 
 
@@ -81,9 +86,11 @@ def cast_one_frame(study: Study, frame: Frame) -> CastErrors:
     """Send one frame through the image encoder with each cast; keep each one's error."""
 
     def measured() -> list[CastError]:
-        encoder, processor = study.components[COMPONENT].module, study.checkpoint.processor
-        pixels = processor.image_processor(images=frame.image, return_tensors="pt")["pixel_values"]
-        exported, rows = export(encoder, (pixels,)), []
+        encoder = study.components[COMPONENT].module
+        processor = study.checkpoint.processor.image_processor
+        pixels = processor(images=frame.image, return_tensors="pt")["pixel_values"]
+        exported = export(encoder, (pixels,))
+        rows = []
         with torch.inference_mode():
             expected = encoder(pixels)
             for casts in CASTS:

@@ -16,11 +16,9 @@ def _format(cast: str) -> Format:
     rounds_like = {"": "float32", "bf16": "bfloat16", "fp16": "float16", "tf32": "float16"}[kind]
     if kind not in ("bf16", "fp16"):
         return Format(rounds_like, 4)
-    return Format(
-        rounds_like,
-        4,
-        f"eager autocast {rounds_like}" if mode == "matmult" else f"eager {rounds_like}",
-    )
+    if mode == "matmult":
+        return Format(rounds_like, 4, f"eager autocast {rounds_like}")
+    return Format(rounds_like, 4, f"eager {rounds_like}")
 
 
 # neuronx-cc: --auto-cast and --auto-cast-type
@@ -51,7 +49,9 @@ def check_flags(flags: list[str]) -> None:
     """Refuse options that neuronx-cc does not have, that contradict each other, or that are passed
     already.
     """
-    known, passed, given = NEURONX_CC["options"], NEURONX_CC["passed_already"], {}
+    known = NEURONX_CC["options"]
+    passed = NEURONX_CC["passed_already"]
+    given = {}  # option -> the flag that set it
     for flag in flags:
         option, _, value = flag.partition("=")
         if option in passed:
@@ -78,6 +78,15 @@ def casts_as_read(auto_cast: str | None = None, cast_type: str = "bf16", *, neur
 
     Where --auto-cast is left out, its default decides, which moved from matmult to none.
     """
-    old = tuple(map(int, neuronx_cc.split(".")[:2])) < CASTS_BY_DEFAULT_BEFORE
-    mode = auto_cast or ("matmult" if old else "none")
-    return mode if mode == "none" else f"{mode} {cast_type}"
+    mode = auto_cast or _default_auto_cast(neuronx_cc)
+    if mode == "none":
+        return mode
+    return f"{mode} {cast_type}"
+
+
+def _default_auto_cast(neuronx_cc: str) -> str:
+    """What a compiler of this version takes --auto-cast to be where it is left out."""
+    release = tuple(map(int, neuronx_cc.split(".")[:2]))
+    if release < CASTS_BY_DEFAULT_BEFORE:
+        return "matmult"
+    return "none"

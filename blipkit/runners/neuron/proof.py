@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
 
@@ -21,10 +22,8 @@ from blipkit.records.gates import WORST_FIRST, Gate
 
 CONFIG = Path(__file__).with_name("neuron_monitor.json")  # a report a second
 LINGER_S = 2.5  # the monitor tells of a process while it lives, once a period
-OUTCOMES, LATENCY = (
-    "report.execution_stats.execution_summary",
-    "report.execution_stats.latency_stats",
-)
+OUTCOMES = "report.execution_stats.execution_summary"
+LATENCY = "report.execution_stats.latency_stats"
 FIGURES = {  # a process's figure -> where its report has it
     "pid": "pid",
     "completed": f"{OUTCOMES}.completed",
@@ -54,14 +53,14 @@ def parse_monitor(line: str) -> list[dict]:
     rows = []
     for process in _at(_json(line), "neuron_runtime_data", list) or []:
         row = {name: _at(process, path, int | float) for name, path in FIGURES.items()}
-        row["failed"] = sum(
-            _at(process, f"{OUTCOMES}.{kind}", int | float) or 0 for kind in FAILURES
-        )
+        failures = [_at(process, f"{OUTCOMES}.{kind}", int | float) for kind in FAILURES]
+        row["failed"] = sum(filter(None, failures))
         cores = _at(process, "report.neuroncore_counters.neuroncores_in_use", dict) or {}
         row["utilisation"] = [
             _at(core, "neuroncore_utilization", int | float) for core in cores.values()
         ]
-        rows.append({**row, "tag": _at(process, "neuron_runtime_tag", str)})
+        row["tag"] = _at(process, "neuron_runtime_tag", str)
+        rows.append(row)
     return rows
 
 
@@ -79,7 +78,12 @@ def parse_power(text: str) -> float | None:
     it has none.
     """
     found = re.match(r"POWER_STATUS_VALID(?:,[^,]*){3},(\d+\.?\d*)\s*(?:,|$)", text.strip())
-    return float(found[1]) if found and float(found[1]) <= 100 else None
+    if not found:
+        return None
+    percent = float(found[1])
+    if percent > 100:
+        return None
+    return percent
 
 
 def _json(text: str):
@@ -93,8 +97,12 @@ def _at(tree, path: str, kind: type):
     of another kind.
     """
     for name in filter(None, path.split(".")):
-        tree = tree.get(name) if isinstance(tree, dict) else None
-    return tree if isinstance(tree, kind) and not isinstance(tree, bool) else None
+        if not isinstance(tree, dict):
+            return None
+        tree = tree.get(name)
+    if isinstance(tree, bool) or not isinstance(tree, kind):
+        return None
+    return tree
 
 
 def devices() -> list[dict]:
@@ -105,29 +113,46 @@ def devices() -> list[dict]:
 def counters() -> dict[str, int] | None:
     """Core -> inferences since the driver was loaded; None where the driver does not say."""
     found = {}
-    for core in sorted(
-        (host.SYSTEM / "sys/devices/virtual/neuron_device").glob("neuron*/neuron_core*")
-    ):
+    for core in sorted(_driver_files("neuron*/neuron_core*")):
         count = core / "stats/other_info/inference_count"
         with contextlib.suppress(OSError, ValueError):
-            found[f"{core.parent.name}/{core.name}"] = int(
-                (count / "total" if count.is_dir() else count).read_text()
-            )
+            if count.is_dir():
+                count = count / "total"
+            found[f"{core.parent.name}/{core.name}"] = int(count.read_text())
     return found or None
+
+
+def _driver_files(pattern: str) -> Iterable[Path]:
+    """What the driver says of its devices, a file or folder each."""
+    return (host.SYSTEM / "sys/devices/virtual/neuron_device").glob(pattern)
 
 
 def power_percent() -> float | None:
     """Mean power of the last minute over the devices, percent of the maximum."""
-    paths = (host.SYSTEM / "sys/devices/virtual/neuron_device").glob(
-        "neuron*/stats/power/utilization"
-    )
+    paths = _driver_files("neuron*/stats/power/utilization")
     return _mean(parse_power(path.read_text()) for path in paths)
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
     """Of those that are known; None where none is."""
     known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
+    if not known:
+        return None
+    return sum(known) / len(known)
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    """Of what is known; None where it is not."""
+    if seconds is None:
+        return None
+    return 1e3 * seconds
+
+
+def _rise(before: dict[str, int] | None, after: dict[str, int] | None) -> int | None:
+    """Inferences that the driver counted meanwhile, of all cores; None where it does not say."""
+    if not before or not after:
+        return None
+    return sum(after.values()) - sum(before.values())
 
 
 def settle(executed: Sequence[dict]) -> dict:
@@ -137,11 +162,11 @@ def settle(executed: Sequence[dict]) -> dict:
     executed: a row for each process: pid, sent, only_on_device (no operation was left to the host).
     """
     time.sleep(LINGER_S)
-    pids = {pid for device in devices() for pid in device["pids"]}
-    return {
-        "executed": list(executed),
-        "on_device": {one["pid"] for one in executed} <= pids if pids else None,
-    }
+    seen = {pid for device in devices() for pid in device["pids"]}
+    on_device = None
+    if seen:
+        on_device = all(one["pid"] in seen for one in executed)
+    return {"executed": list(executed), "on_device": on_device}
 
 
 class Watch:
@@ -153,12 +178,10 @@ class Watch:
     """
 
     def __enter__(self) -> "Watch":
-        self.before, self.rows, self._monitor, self.tag = (
-            counters(),
-            [],
-            None,
-            f"blipkit-{uuid.uuid4()}",
-        )
+        self.before = counters()
+        self.rows = []
+        self.tag = f"blipkit-{uuid.uuid4()}"
+        self._monitor = None
         if program := tool("neuron-monitor"):
             self._monitor = Popen([program, "-c", CONFIG], stdout=PIPE, stderr=DEVNULL, text=True)
             self._reader = threading.Thread(target=self._read, daemon=True)
@@ -186,28 +209,34 @@ class Watch:
     def row(self, settled: dict) -> dict:
         """The record of what was sent and what each witness saw, once the processes have ended."""
         pids = {one["pid"] for one in settled["executed"]}
-        own, after = (
-            [row for row in self.rows if row["pid"] in pids or row["tag"] == self.tag],
-            counters(),
-        )
+        own = [row for row in self.rows if row["pid"] in pids or row["tag"] == self.tag]
         told = [row["completed"] for row in own if row["completed"] is not None]
-        latency = {name: _mean(row[f"{name}_s"] for row in own) for name in ("device", "total")}
+        completed = None
+        if told:
+            completed = sum(told)
         return {
             "sent": sum(one["sent"] for one in settled["executed"]),
             "processes": len(pids),
-            "monitor_completed": sum(told) if told else None,
+            "monitor_completed": completed,
             "failed": sum(row["failed"] for row in own),
             "numerical_errors": sum(row["numerical"] or 0 for row in own),
-            "counter_rise": sum(after.values()) - sum(self.before.values())
-            if after and self.before
-            else None,
+            "counter_rise": _rise(self.before, counters()),
             "only_on_device": all(one["only_on_device"] for one in settled["executed"]),
             "seen_by_neuron_ls": settled["on_device"],
             "utilisation_percent": _mean(percent for row in own for percent in row["utilisation"]),
-            **{f"{name}_ms": seconds and 1e3 * seconds for name, seconds in latency.items()},
+            "device_ms": _milliseconds(_mean(row["device_s"] for row in own)),
+            "total_ms": _milliseconds(_mean(row["total_s"] for row in own)),
             "device_mb": max((row["device_bytes"] or 0 for row in own), default=0) / 1e6,
             "power_percent": power_percent(),
         }
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Status of one measurement, and the reason where it does not rest on counts that agree."""
+
+    status: str
+    reason: str = ""
 
 
 def execution_gate(name: str, rows: Sequence[dict]) -> Gate:
@@ -216,56 +245,54 @@ def execution_gate(name: str, rows: Sequence[dict]) -> Gate:
 
     FAIL where executions failed on the device. rows: those of `Watch.row`.
     """
-    sent, judged = (
-        sum(row["sent"] for row in rows),
-        [_judge(row) for row in rows] or [("INVALID", "nothing was sent")],
-    )
-    # weaker proof before proof
-    status, reason = min(judged, key=lambda one: (WORST_FIRST.index(one[0]), not one[1]))
+    sent = sum(row["sent"] for row in rows)
     totals = {who: sum(row[key] or 0 for row in rows) for who, key in WITNESSES.items()}
+    judged = [_judge(row) for row in rows] or [Judged("INVALID", "nothing was sent")]
+    decides = min(judged, key=_weight)
+    reason = decides.reason
     if not reason:
         told = ", ".join(f"{who} counted {count}" for who, count in totals.items() if count)
         reason = f"of {sent} executions sent, {told}"
+    tools = "blipkit doctor checks the tools"
     advice = {
         "FAIL": "compile with --enable-saturate-infinity, or look at the none arm",
-        "INVALID": "end what else uses the device, see neuron-ls, and run again; blipkit "
-        "doctor checks the tools",
+        "INVALID": f"end what else uses the device, see neuron-ls, and run again; {tools}",
     }
     return Gate(
         name,
         "answer",
-        status,
+        decides.status,
         max(totals.values()),
         sent,
         reason=reason,
-        next=advice.get(status, ""),
+        next=advice.get(decides.status, ""),
     )
 
 
-def _judge(row: dict) -> tuple[str, str]:
-    """Status of one measurement, and the reason where it does not rest on counts that agree."""
+def _weight(judged: Judged) -> tuple[int, bool]:
+    """Of several the least decides: the worst status; of two alike, the proof that is weaker."""
+    by_counts = not judged.reason
+    return WORST_FIRST.index(judged.status), by_counts
+
+
+def _judge(row: dict) -> Judged:
+    """One measurement: whether its executions succeeded, and who counted them."""
+    sent = row["sent"]
     bad = row["numerical_errors"] + row["failed"]
     if bad:
-        return (
-            "FAIL",
-            f"{bad} of {row['sent']} executions failed on the device, "
-            f"{row['numerical_errors']} with NaN",
-        )
-    if not row["sent"]:
-        return "INVALID", "nothing was sent to the device"
-    said = {who: row[key] for who, key in WITNESSES.items() if row[key] is not None}
-    if any(abs(count - row["sent"]) > max(TOLERANCE * row["sent"], 1) for count in said.values()):
-        told = ", ".join(f"{who} counted {count}" for who, count in said.items())
-        return "INVALID", f"{row['sent']} executions were sent, {told}"
-    if said:
-        return "PASS", ""
+        said = f"{bad} of {sent} executions failed on the device"
+        return Judged("FAIL", f"{said}, {row['numerical_errors']} with NaN")
+    if not sent:
+        return Judged("INVALID", "nothing was sent to the device")
+    counts = {who: row[key] for who, key in WITNESSES.items() if row[key] is not None}
+    allowed = max(TOLERANCE * sent, 1)
+    if any(abs(count - sent) > allowed for count in counts.values()):
+        told = ", ".join(f"{who} counted {count}" for who, count in counts.items())
+        return Judged("INVALID", f"{sent} executions were sent, {told}")
+    if counts:
+        return Judged("PASS")
     if row["only_on_device"] and row["seen_by_neuron_ls"]:
-        return (
-            "PASS",
-            "weaker proof: the graphs hold only Neuron's operations, and neuron-ls shows our "
-            "processes",
-        )
-    return (
-        "INVALID",
-        "nothing shows that it ran on the device: no monitor, no counters, no process in neuron-ls",
-    )
+        seen = "the graphs hold only Neuron's operations, and neuron-ls shows our processes"
+        return Judged("PASS", f"weaker proof: {seen}")
+    lacking = "no monitor, no counters, no process in neuron-ls"
+    return Judged("INVALID", f"nothing shows that it ran on the device: {lacking}")

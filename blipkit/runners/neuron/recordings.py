@@ -11,6 +11,7 @@ import linecache
 import re
 import time
 import traceback
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -20,29 +21,35 @@ from blipkit.model.checkpoints import load_unchanged
 from blipkit.model.components import Component, isolate
 from blipkit.runners.neuron.options import NEURONX_CC
 
-ERROR_LIMIT = (
-    1e-5  # relative L2 error of a float32 program; rounding in another order gives some 1e-7
-)
+# relative L2 error of a float32 program; rounding in another order gives some 1e-7
+ERROR_LIMIT = 1e-5
 # how many places at the end of each mask are padding, in the three sets of inputs
-PADDED = (
-    0,
-    2,
-    1,
-)
-
-# What stands in the way. status: FAIL where it does not compile or computes something else, WARN
-# where it may be coarse;
-# where: file:line of the model and its text
-Finding = collections.namedtuple("Finding", "status what where next")
+PADDED = (0, 2, 1)
 # (a pattern of an HLO instruction, FAIL or WARN, what it is, what to do)
 NAMED = NEURONX_CC["operations"]
 
 
+@dataclass(frozen=True)
+class Finding:
+    """What stands in the way.
+
+    status: FAIL where it does not compile or computes something else, WARN where it may be coarse;
+    where: file:line of the model and its text; next: what to do.
+    """
+
+    status: str
+    what: str
+    where: str
+    next: str
+
+
 def lower_from_source(source: str, digest: str, jobs: list) -> list[dict]:
     """Lower [component's name, bucket's sizes] each; a row of findings for each."""
-    components, rows = isolate(load_unchanged(source, digest)), []
+    components = isolate(load_unchanged(source, digest))
+    rows = []
     for name, sizes in jobs:
-        component, bucket = components[name], Bucket(**sizes)
+        component = components[name]
+        bucket = Bucket(**sizes)
         print(f"lowering {name}, bucket {bucket}", flush=True)  # the last line names a crash
         rows.append(lower_module(component.module, inputs_for(component, bucket)))
     return rows
@@ -74,33 +81,22 @@ def lower_module(module, several: list[tuple]) -> dict:
             first, second = (Recording(on_device, inputs) for inputs in several[:2])
         except Exception as error:  # a model can raise anything
             return {
-                "findings": [_stopped(error)._asdict()],
+                "findings": [asdict(_stopped(error))],
                 "seconds": time.perf_counter() - started,
             }
-        findings = [
-            *find_named(first.hlo),
-            *compare_recordings(first, second, metrics.executed_fallback_ops()),
-        ]
+        on_host = metrics.executed_fallback_ops()
+        findings = [*find_named(first.hlo), *compare_recordings(first, second, on_host)]
         found = {
             "operations": count_operations(first.hlo),
             "int64": count_operations(first.hlo, r"^\(?[su]64\["),
         }
         if not any(finding.status == "FAIL" for finding in findings):
-            expected = module(*several[2])
-            error = (first.run(several[2]) - expected).norm() / expected.norm()
-            found["relative_l2"] = float(error)
-            if not error <= ERROR_LIMIT:
-                said = (
-                    f"on other inputs the recorded program errs by {error:.1e}, relative "
-                    f"L2; limit {ERROR_LIMIT:.0e}"
-                )
-                advice = "look for a Python value that changes from call to call"
-                findings.append(Finding("FAIL", said, type(module).__name__, advice))
-    return {
-        **found,
-        "findings": [finding._asdict() for finding in findings],
-        "seconds": time.perf_counter() - started,
-    }
+            found["relative_l2"] = run_error(first, module, several[2])
+            if not found["relative_l2"] <= ERROR_LIMIT:  # it may be NaN
+                findings.append(_wrong_program(module, found["relative_l2"]))
+    found["findings"] = [asdict(finding) for finding in findings]
+    found["seconds"] = time.perf_counter() - started
+    return found
 
 
 class Recording:
@@ -122,12 +118,11 @@ class Recording:
         weights = {
             _XLAC._xla_get_tensor_id(tensor) for tensor in [*module.parameters(), *module.buffers()]
         }
-        self.given = [
-            ids.index(i) if i in ids else None for i in given
-        ]  # places of the inputs among the parameters
-        self.captured = [
-            n for n, i in enumerate(ids) if i not in {*given, *weights}
-        ]  # made by Python while recording
+        known = {*given, *weights}
+        # places of the inputs among the parameters
+        self.given = [_index_of(i, ids) for i in given]
+        # places of what Python made while recording
+        self.captured = [place for place, i in enumerate(ids) if i not in known]
 
     def line_of(self, parameter: int) -> str:
         """Where the model came by a parameter."""
@@ -147,6 +142,26 @@ class Recording:
         return _XLAC._run_cached_graph(graph, arguments)[0].cpu()
 
 
+def _index_of(wanted: int, ids: list[int]) -> int | None:
+    """Where an id stands among others; None where it does not."""
+    if wanted not in ids:
+        return None
+    return ids.index(wanted)
+
+
+def run_error(recording: Recording, module, inputs: tuple) -> float:
+    """Relative L2 error of the recorded program on other inputs, against the module."""
+    expected = module(*inputs)
+    return float((recording.run(inputs) - expected).norm() / expected.norm())
+
+
+def _wrong_program(module, error: float) -> Finding:
+    """A recorded program that computes something else than its module."""
+    what = f"on other inputs the recorded program errs by {error:.1e}, relative L2"
+    advice = "look for a Python value that changes from call to call"
+    return Finding("FAIL", f"{what}; limit {ERROR_LIMIT:.0e}", type(module).__name__, advice)
+
+
 def compare_recordings(first: Recording, second: Recording, on_host: list[str]) -> list[Finding]:
     """What two recordings with other inputs give away: an input that nothing depends on, a value
     that became a constant.
@@ -154,32 +169,38 @@ def compare_recordings(first: Recording, second: Recording, on_host: list[str]) 
     on_host: operations that torch-xla has no lowering for and computed itself, on values that it
     had.
     """
-    host = f" ({', '.join(on_host)} on the host)" if on_host else ""
-    fixed = (
-        "keep it in torch operations on its own device: a compiled program never computes it again"
-    )
-    made = "; ".join(dict.fromkeys(map(first.line_of, first.captured))) or "the component's forward"
-    found = [
-        (f"input {n} reaches no output{host}", made)
-        for n, place in enumerate(first.given)
-        if place is None
-    ]
+    host = ""
+    if on_host:
+        host = f" ({', '.join(on_host)} on the host)"
+    captured = dict.fromkeys(map(first.line_of, first.captured))
+    made = "; ".join(captured) or "the component's forward"
+    found = []
+    for n, place in enumerate(first.given):
+        if place is None:
+            found.append(_fixed(f"input {n} reaches no output{host}", made))
     for a, b in zip(first.captured, second.captured, strict=False):
         if not torch.equal(first.parameters[a].cpu(), second.parameters[b].cpu()):
-            said = (
-                "a value that depends on the inputs left the device and came back as a "
-                f"constant{host}"
-            )
-            found.append((said, first.line_of(a)))
+            what = "a value that depends on the inputs left the device and came back as a constant"
+            found.append(_fixed(f"{what}{host}", first.line_of(a)))
     if not found and bare(first.hlo) != bare(second.hlo):
-        known = {bare(line) for line, _, _ in instructions(second.hlo)}
-        own = (
-            line
-            for line, _, op in instructions(first.hlo)
-            if op != "parameter" and bare(line) not in known
-        )
-        found.append(("other inputs give another program", place_in(next(own, ""))))
-    return [Finding("FAIL", what, where, fixed) for what, where in found]
+        line = _first_of_its_own(first.hlo, second.hlo)
+        found.append(_fixed("other inputs give another program", place_in(line)))
+    return found
+
+
+def _fixed(what: str, where: str) -> Finding:
+    """A value that is fixed while it is recorded."""
+    advice = "keep it in torch operations on its own device"
+    return Finding("FAIL", what, where, f"{advice}: a compiled program never computes it again")
+
+
+def _first_of_its_own(hlo: str, other: str) -> str:
+    """The first instruction that another recording does not have, "" where there is none."""
+    known = {bare(line) for line, _, _ in instructions(other)}
+    for line, _, operation in instructions(hlo):
+        if operation != "parameter" and bare(line) not in known:
+            return line
+    return ""
 
 
 def instructions(hlo: str) -> list[tuple[str, str, str]]:
@@ -189,11 +210,8 @@ def instructions(hlo: str) -> list[tuple[str, str, str]]:
 
 def count_operations(hlo: str, of: str = "") -> dict[str, int]:
     """HLO operation -> how often, most frequent first; of: a pattern of the result's type."""
-    return dict(
-        collections.Counter(
-            op for _, result, op in instructions(hlo) if re.search(of, result)
-        ).most_common()
-    )
+    found = [operation for _, result, operation in instructions(hlo) if re.search(of, result)]
+    return dict(collections.Counter(found).most_common())
 
 
 def find_named(hlo: str) -> list[Finding]:
@@ -223,21 +241,14 @@ def _stopped(error: Exception) -> Finding:
     stack = traceback.extract_tb(error.__traceback__)
     libraries = tuple(str(Path(library.__file__).parent) for library in (torch, torch_xla))
     frame = next((f for f in reversed(stack) if not f.filename.startswith(libraries)), stack[-1])
-    where, first = source_line(frame.filename, frame.lineno), str(error).strip().splitlines()[0]
+    where = source_line(frame.filename, frame.lineno)
+    first = str(error).strip().splitlines()[0]
     if "Unexpected execution" in first:
-        said, advice = (
-            "a value is asked for while the program is being recorded",
-            "use torch.where, or a mask, instead",
-        )
-        return Finding(
-            "FAIL",
-            f"{said} (.item(), a branch, a shape or a slice that depends on values)",
-            where,
-            advice,
-        )
-    return Finding(
-        "FAIL", f"recording it raised {type(error).__name__}: {first}", where, "mend that line"
-    )
+        asked = "a value is asked for while the program is being recorded"
+        such = ".item(), a branch, a shape or a slice that depends on values"
+        return Finding("FAIL", f"{asked} ({such})", where, "use torch.where, or a mask, instead")
+    raised = f"recording it raised {type(error).__name__}: {first}"
+    return Finding("FAIL", raised, where, "mend that line")
 
 
 def place_in(hlo: str, what: str = "") -> str:
@@ -245,7 +256,9 @@ def place_in(hlo: str, what: str = "") -> str:
     matches.
     """
     found = re.search(rf'{what}.*source_file="([^"]+)" source_line=(\d+)', hlo)
-    return source_line(found[1], int(found[2])) if found else "no line known"
+    if not found:
+        return "no line known"
+    return source_line(found[1], int(found[2]))
 
 
 def source_line(file: str, number: int) -> str:

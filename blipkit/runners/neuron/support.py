@@ -43,11 +43,14 @@ def support_gate(today: date | None = None) -> Gate:
             "read the vendor's announcements again and bring "
             "blipkit/runners/neuron/platform.yaml up to date"
         )
+    status = "PASS"
+    if said:
+        status = "WARN"
     reason = f"{'; '.join(said)}; as read on {about['read']}"
     return Gate(
         "platform_support",
         "answer",
-        "WARN" if said else "PASS",
+        status,
         age,
         OLD_DAYS,
         "published",

@@ -15,6 +15,8 @@ from blipkit import Bucket, isolate, load_checkpoint
 from blipkit.errors import BadInput
 from blipkit.model.components import Component, Components
 from blipkit.parity.tensors import compare
+from blipkit.runners.arms import Arm
+from blipkit.runners.artifacts import CompileJob
 from blipkit.runners.compile import compile_jobs
 from blipkit.runners.kinds import neuron_emulated, torchscript
 from blipkit.runners.neuron import casts
@@ -271,10 +273,8 @@ def test_a_component_that_cannot_be_emulated_is_named(small, tmp_path, module, m
     components = Components(
         [Component("image_encoder", module, dataclasses.replace(small, _digests={}))]
     )
-    sizes = {"frames": 1, "questions": 1, "tokens": 6, "candidates": 2, "answer_tokens": 3}
+    arm = Arm("neuron_emulated", "matmult bf16")
+    job = CompileJob("image_encoder", Bucket(1, 1, 6, 2, 3), arm, tmp_path / "a-k")
     with pytest.raises(BadInput, match=message):
-        compile_jobs(
-            components,
-            [["image_encoder", sizes, "neuron_emulated matmult bf16", str(tmp_path / "a-k"), []]],
-        )
+        compile_jobs(components, [job])
     assert not list(tmp_path.iterdir())
