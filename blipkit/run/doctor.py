@@ -1,4 +1,4 @@
-"""What `blipkit doctor` says: of this machine, or of what lowering for Neuron makes of a profile."""
+"""What `blipkit doctor` says: of this machine, or of a profile lowered as for Neuron."""
 
 from dataclasses import dataclass
 
