@@ -21,13 +21,7 @@ from blipkit.report.verdict import is_rehearsal, render, write_verdict
 from blipkit.statistics import wilson
 
 FIGURES = "figure:not(.detail):has(> img[src^='data:image/svg'])"  # those at the head of the report
-MONEY = (
-    "points",
-    "fleet",
-    "savings",
-    "baselines",
-    "payback",
-)  # records that the summary is made of
+MONEY = ("points", "fleet", "savings", "baselines", "payback")  # of 05, for the summary
 # of `systems`, a row's key -> its column
 SYSTEM_COLUMNS = {
     "machine": "machine",
