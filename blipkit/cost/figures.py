@@ -70,7 +70,8 @@ def draw_costs(systems: Sequence[dict]) -> None:
     for row in systems:
         said.append(f"{row['arm']} on {_machine_of(row)}: {row['usd_per_million']:.3g} USD")
     columns = ("machine", "arm", "usd_per_million", "usd_per_million_low", "usd_per_million_high")
-    show(figure, "; ".join(said), [{name: row[name] for name in columns} for row in systems])
+    shown = [{name: row[name] for name in columns} for row in systems]
+    show(figure, "; ".join(said), shown)
 
 
 def _machine_of(row: dict) -> str:
@@ -95,7 +96,8 @@ def draw_break_even(
     figure, ax = axes(title, "candidate's throughput over the GPU's", "GPU, USD/h", (7.2, 5))
     hourly = [row["usd_per_hour"] for row in baselines]
     ends = [0.8 * hourly[0], 1.25 * hourly[-1]]
-    for share, colour in ((0.0, COLOURS[6]), (0.5, COLOURS[0]), (target, COLOURS[1])):
+    shares = (0.0, 0.5, target)
+    for share, colour in zip(shares, (COLOURS[6], COLOURS[0], COLOURS[1]), strict=True):
         ratios = [break_even_ratio(candidate.usd_per_hour, usd, share) for usd in ends]
         ax.plot(ratios, ends, color=colour, label=f"saves {share:.0%}")
     ax.plot([1] * len(hourly), hourly, "o", color=COLOURS[2], label="equal throughput")

@@ -244,7 +244,8 @@ def _facts(folder: Path) -> list[dict]:
 
 def _seen(records: list[dict], key: str) -> str | None:
     """The value that the records carry; several where notebooks ran on different checkpoints."""
-    return ", ".join(sorted({str(row[key]) for row in records if row.get(key) is not None})) or None
+    values = {str(row[key]) for row in records if row.get(key) is not None}
+    return ", ".join(sorted(values)) or None
 
 
 def _text(value) -> str:

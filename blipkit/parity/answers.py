@@ -122,11 +122,13 @@ def between(ours: Sequence[dict], theirs: Sequence[dict]) -> dict:
     mcnemar_p: of McNemar's test on the answers that one of the two alone has right.
     """
     pairs = list(zip(ranked(ours), ranked(theirs), strict=True))
-    assert all((a["frame"], a["question"]) == (b["frame"], b["question"]) for a, b in pairs)
+    assert all(_asked(a) == _asked(b) for a, b in pairs)
     differ = sum(a["candidate"] != b["candidate"] for a, b in pairs)
     low, high = wilson(differ, len(pairs))
-    labelled = [(a, b) for a, b in pairs if _labelled(a)]
-    right = [(a["candidate"] == a["label"], b["candidate"] == a["label"]) for a, b in labelled]
+    right = []  # of each labelled answer: is the first arm right, is the second one?
+    for a, b in pairs:
+        if _labelled(a):
+            right.append((a["candidate"] == a["label"], b["candidate"] == a["label"]))
     first = right.count((True, False))
     second = right.count((False, True))
     chance = None
@@ -142,6 +144,10 @@ def between(ours: Sequence[dict], theirs: Sequence[dict]) -> dict:
         "only_second_right": second,
         "mcnemar_p": chance,
     }
+
+
+def _asked(row: dict) -> tuple[str, str]:
+    return row["frame"], row["question"]
 
 
 def _labelled(row: dict) -> bool:

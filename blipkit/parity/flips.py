@@ -66,7 +66,11 @@ class Flips:
         """Arm -> its rows, frame by frame; empty where a replay's folder has none."""
         if not len(self.kept):
             return {}
-        return {arm: self.kept[self.kept.arm == arm].to_dict("records") for arm in self.panel.arms}
+        rows = {}
+        for arm in self.panel.arms:
+            own = self.kept[self.kept.arm == arm]
+            rows[arm] = own.to_dict("records")
+        return rows
 
     @property
     def reference_rows(self) -> list[dict]:

@@ -118,12 +118,18 @@ class Numbers:
         """The worst error of each component, one line an arm."""
         if self.rows:
             errors = {
-                (arm, name): self.worst.get((arm, name), {}).get("relative_l2", math.nan)
+                (arm, name): self._worst_error(arm, name)
                 for arm in self.panel.arms
                 for name in self.components
             }
             highest = max(self.worst.values(), key=error_of)
             figures.show_errors(self.panel.arms, self.components, errors, highest)
+
+    def _worst_error(self, arm: str, component: str) -> float:
+        """The largest relative L2 error of a component; nan where it was not called."""
+        if (arm, component) not in self.worst:
+            return math.nan
+        return self.worst[arm, component]["relative_l2"]
 
     def histogram(self) -> None:
         """The errors of the call that is least like its number format, beside the format's own."""

@@ -143,7 +143,8 @@ def beside(found: Comparison, ours: Tensor, theirs: Tensor) -> Comparison:
     if not (ours.isfinite().all() and theirs.isfinite().all()):
         nan = math.nan
         return replace(found, sigma_ratio=nan, l2_ratio=nan, max_ratio=nan, overlap=0.0)
-    reach = float(np.quantile(torch.cat([ours, theirs]).abs().numpy(), 0.999)) or 1.0
+    both = torch.cat([ours, theirs]).abs().numpy()
+    reach = float(np.quantile(both, 0.999)) or 1.0
     bins = min(BINS, max(4, len(ours) // PER_BIN))
     ours_in = histogram(ours.numpy(), bins, reach)
     theirs_in = histogram(theirs.numpy(), bins, reach)
@@ -161,8 +162,10 @@ def beside(found: Comparison, ours: Tensor, theirs: Tensor) -> Comparison:
 
 def histogram(errors: np.ndarray, bins: int, reach: float) -> np.ndarray:
     """Counts below -reach, in equal bins from there to reach, and above: (bins + 2,)."""
-    inside = np.histogram(errors, bins, (-reach, reach))[0]
-    return np.concatenate([[(errors < -reach).sum()], inside, [(errors > reach).sum()]])
+    inside, _ = np.histogram(errors, bins, (-reach, reach))
+    below = (errors < -reach).sum()
+    above = (errors > reach).sum()
+    return np.concatenate([[below], inside, [above]])
 
 
 def ratio(ours: Tensor, theirs: Tensor) -> float:
@@ -260,7 +263,8 @@ def _nothing_to_judge(
 
 def _badness(row: dict, limits: Limits) -> tuple[int, float]:
     """The route first, then the error; NaN is worse than any."""
-    return ROUTES.index(route(row, limits)), float(np.nan_to_num(row["relative_l2"], nan=np.inf))
+    error = float(np.nan_to_num(row["relative_l2"], nan=np.inf))
+    return ROUTES.index(route(row, limits)), error
 
 
 def _reason(worst: dict, taken: str | None, rows: Sequence[dict]) -> str:

@@ -94,24 +94,31 @@ def compare_folders(a: Path, b: Path, baseline: bool = False) -> list[Change]:
     """
     for folder in (a, b):
         check_results_folder(folder)
-    runs = [read_document(folder / "run.json").get("notebooks", {}) for folder in (a, b)]
-    broken = {stem for run in runs for stem, one in run.items() if one["status"] in ENDED}
-    before, after = (
-        _sides(Results(folder), _ends(run, broken))
-        for folder, run in zip((a, b), runs, strict=True)
-    )
-    names = list(dict.fromkeys([*before, *after]))
-    if not names:
+    ended_in_a = _ended(a)
+    ended_in_b = _ended(b)
+    broken = _broken(ended_in_a) | _broken(ended_in_b)
+    sides_of_a = _sides(a, ended_in_a, broken)
+    sides_of_b = _sides(b, ended_in_b, broken)
+    changes = []
+    for what in dict.fromkeys([*sides_of_a, *sides_of_b]):
+        before = sides_of_a.get(what, Side())
+        after = sides_of_b.get(what, Side())
+        changes.append(_change(what, before, after, baseline))
+    if not changes:
         said = f"nothing to compare: no gates in {a} or {b}"
         raise BadInput(f"{said}; run a profile into each: blipkit run tiny")
-    return [
-        _change(what, before.get(what, Side()), after.get(what, Side()), baseline) for what in names
-    ]
+    return changes
 
 
-def _ends(run: dict, broken: set[str]) -> dict[str, str]:
-    """Notebook -> the status of how it ended, of those that ended early in one of the folders."""
-    return {stem: ENDED.get(one["status"], "PASS") for stem, one in run.items() if stem in broken}
+def _ended(folder: Path) -> dict[str, str]:
+    """Notebook -> how it ended, as the status of a gate."""
+    run = read_document(folder / "run.json").get("notebooks", {})
+    return {stem: ENDED.get(one["status"], "PASS") for stem, one in run.items()}
+
+
+def _broken(ended: dict[str, str]) -> set[str]:
+    """The notebooks that did not run to their gates."""
+    return {stem for stem, status in ended.items() if status != "PASS"}
 
 
 def exit_status(changes: Iterable[Change]) -> int:
@@ -147,11 +154,15 @@ def differences_table(rows: list[dict]):
     return terminal_table(columns, (row.values() for row in rows))
 
 
-def _sides(results: Results, ends: dict[str, str]) -> dict[str, Side]:
-    """Every gate and figure of a folder by its name; ends: how those notebooks ended that are shown
-    as gates.
+def _sides(folder: Path, ended: dict[str, str], broken: set[str]) -> dict[str, Side]:
+    """Every gate and figure of a folder by its name; how those notebooks `ended` that are `broken`
+    in either folder is shown as a gate, too.
     """
-    gates = [*results.gates(), *(Gate(stem, "answer", status) for stem, status in ends.items())]
+    results = Results(folder)
+    gates = results.gates()
+    for stem, status in ended.items():
+        if stem in broken:
+            gates.append(Gate(stem, "answer", status))
     sides = {gate.gate: _gate_side(gate) for gate in gates}
     for kind, figures in FIGURES.items():
         for row in results.rows(kind):
@@ -176,15 +187,18 @@ def _gate_side(gate: Gate) -> Side:
 
 def _figure_side(figure: Figure, row: dict) -> Side:
     """A figure with its interval, a question mark where an end is not known."""
-    value, low, high = (_finite(row.get(figure.key.format(end))) for end in ("", "_low", "_high"))
+    value = _finite(row, figure.key.format(""))
+    low = _finite(row, figure.key.format("_low"))
+    high = _finite(row, figure.key.format("_high"))
     if low is None and high is None:
         return Side(figure, number(value), value, None, row)
     shown = f"{number(value)} ({_end(low)} to {_end(high)})"
     return Side(figure, shown, value, (low, high), row)
 
 
-def _finite(value: float | None) -> float | None:
-    """A figure; None where it is no number."""
+def _finite(row: dict, key: str) -> float | None:
+    """A row's figure; None where it has none, or one that is no number."""
+    value = row.get(key)
     if value is None or not math.isfinite(value):
         return None
     return value

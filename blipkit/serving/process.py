@@ -78,7 +78,10 @@ def serve(folder: str, told: dict) -> dict:
 
 def digests_without_load(ask, count: int) -> list[int]:
     """Of the answers about each of `count` frames, asked one by one."""
-    return [digest(texts) for index in range(count) for texts in ask([index])]
+    digests = []
+    for index in range(count):
+        digests += [digest(texts) for texts in ask([index])]
+    return digests
 
 
 def say_ready(folder: Path, expected: list[int]) -> None:
