@@ -35,6 +35,17 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="compile again what is compiled")] = False,
 ) -> None:
     """Run the notebooks of a profile, then write verdict and report."""
+    from blipkit.profiles.profile import load_profile
+    from blipkit.run.notebooks import run_profile
+
+    loaded = load_profile(profile, settings)
+    with _progress_bar() as bar:
+        status = run_profile(loaded, results, only, force, replay, RunShown(bar))
+    raise typer.Exit(status)
+
+
+def _progress_bar():
+    """A rich bar of notebooks; hidden where nobody sits at a terminal."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -43,10 +54,6 @@ def run(
         TimeElapsedColumn,
     )
 
-    from blipkit.profiles.profile import load_profile
-    from blipkit.run.notebooks import run_profile
-
-    loaded = load_profile(profile, settings)
     columns = (
         SpinnerColumn(),
         "{task.description}",
@@ -54,18 +61,23 @@ def run(
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(
-        *columns, console=console, disable=not console.is_terminal, transient=True
-    ) as progress:
-        bar = progress.add_task("checking the profile", total=None)
+    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
 
-        def step(stem: str, number: int, total: int) -> None:
-            progress.update(bar, description=stem, completed=number - 1, total=total)
-            if not console.is_terminal:
-                console.out(f"[{number}/{total}] {stem} ...")
 
-        status = run_profile(loaded, results, only, force, replay, console.out, step)
-    raise typer.Exit(status)
+class RunShown:
+    """A run's progress: a bar at a terminal, elsewhere a line before each notebook."""
+
+    def __init__(self, bar):
+        self.bar = bar
+        self.task = bar.add_task("checking the profile", total=None)
+
+    def say(self, line: str) -> None:
+        console.out(line)
+
+    def step(self, stem: str, number: int, total: int) -> None:
+        self.bar.update(self.task, description=stem, completed=number - 1, total=total)
+        if not console.is_terminal:
+            console.out(f"[{number}/{total}] {stem} ...")
 
 
 @app.command()
@@ -223,81 +235,21 @@ def doctor(
     is missing.
     """
     if lowering:
-        raise typer.Exit(_doctor_lowering(lowering))
+        from blipkit.profiles.profile import load_profile
 
-    from blipkit.display.tables import terminal_table
-    from blipkit.machine import host
-    from blipkit.runners.arms import all_arms, check_machine
-    from blipkit.runners.neuron.doctor import check_parts
-    from blipkit.runners.neuron.support import support_gate
+        loaded = load_profile(lowering)
 
-    about, parts, support = host.describe(), check_parts(), support_gate()
-    arms = {}
-    for arm in all_arms():
-        try:
-            check_machine(arm)
-            arms[str(arm)] = ""
-        except BadInput as error:
-            # arms that one reason stops share a row
-            arms[str(arm)] = str(error).replace(str(arm), "ARM")
+        from blipkit.run.doctor import show_lowering
+
+        raise typer.Exit(show_lowering(loaded, console))
+
+    from blipkit.run.doctor import examine
+
+    examined = examine()
     if as_json:
-        ready = all(row["status"] != "FAIL" for row in parts)
-        found = {
-            "machine": about,
-            "ready": ready,
-            "parts": parts,
-            "platform_support": vars(support),
-            "arms": arms,
-        }
-        console.print_json(data=found)
-        return
-    console.print(f"{about['name']}, {about['memory_gib']} GiB, {about['system']}")
-    console.print(", ".join(f"{name} {version}" for name, version in about["versions"].items()))
-    rows = ([row[name] for name in ("part", "seen", "expected", "status")] for row in parts)
-    console.print(terminal_table(("part", "seen", "expected for Neuron", "status"), rows))
-    for row in parts:
-        if row["next"]:
-            typer.echo(f"{row['status']} {row['part']}: {row['next']}")
-    typer.echo(f"{support.status} platform_support: {support.reason}; {support.next}")
-    reasons = {why: ", ".join(arm for arm in arms if arms[arm] == why) for why in arms.values()}
-    rows = ((those, "no" if why else "yes", why) for why, those in reasons.items())
-    console.print(terminal_table(("arms", "run here", "why not"), rows))
-
-
-def _doctor_lowering(name: str) -> int:
-    """Print a row for each component and bucket, and what stands in the way; 0 where every
-    component lowers.
-    """
-    from blipkit.profiles.profile import load_profile
-
-    profile = load_profile(name)
-
-    from blipkit.display.tables import terminal_table
-    from blipkit.model.buckets import parse_buckets
-    from blipkit.model.checkpoints import load_checkpoint
-    from blipkit.model.components import isolate
-    from blipkit.runners.neuron.lowering import MAKE_STACK, find_stack, lower
-
-    stack = profile.section("trace").neuron_stack
-    if find_stack(stack) is None:  # asked before weights are read
-        typer.echo(f"NOT-RUN: there is no environment to lower it in: {MAKE_STACK}")
-        return 1
-    components = isolate(load_checkpoint(profile.common.checkpoint))
-    rows = lower(components, parse_buckets(profile.common.buckets), stack)
-    table = []
-    for row in rows:
-        counts = [str(sum(row[kind].values())) for kind in ("operations", "int64")]
-        error = "" if row["relative_l2"] is None else f"{row['relative_l2']:.1e}"
-        table.append((row["component"], row["bucket"], row["status"], *counts, error))
-    columns = ("component", "bucket", "lowers", "operations", "64-bit", "error")
-    console.print(terminal_table(columns, table, caption="64-bit: integer operations"))
-    for row in rows:
-        for found in row["findings"]:
-            typer.echo(
-                f"{found['status']}: {row['component']}: {found['what']}: {found['where']}; "
-                f"{found['next']}"
-            )
-    return int(any(row["status"] == "FAIL" for row in rows))
+        console.print_json(data=examined.as_json())
+    else:
+        examined.show(console)
 
 
 def entry() -> None:

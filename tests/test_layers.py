@@ -133,6 +133,7 @@ TESTED_BY = {
     "profiles/sections.py": "profiles/test_profile.py",
     "records/documents.py": "records/test_results.py",
     "records/gates.py": "records/test_results.py",
+    "run/folder.py": "run/test_notebooks.py",
     "runners/assemble.py": "runners/test_runners.py",
     "runners/compile.py": "runners/test_runners.py",
     "runners/neuron/casts.py": "runners/neuron/test_neuron_emulated.py",

@@ -64,7 +64,8 @@ class Fleets:
             print(f"no setting holds {target_ms:g} ms; see 04 for the fastest")
             return
         cost = priced(chosen, usd_per_hour, utilisation)
-        system = {**chosen, **cost}
+        system = dict(chosen)
+        system.update(cost)
         sized = fleet(system, round(cameras), self.knobs.events_per_day, utilisation)
         row = {
             "setting": name_of(chosen),
@@ -78,11 +79,14 @@ class Fleets:
 
 def size_fleet(study: Study, pricing: Pricing) -> Fleets:
     """Whole machines for the study's cameras at each operating point; recorded as `fleet`."""
-    knobs, rows = study.knobs, []
+    knobs = study.knobs
+    rows = []
     for row in pricing.rows:
         if row["best"]:
-            sized = fleet(row, knobs.cameras, knobs.events_per_day, knobs.utilisation)
-            rows.append({**asdict(pricing.basis), "arm": row["arm"], **sized})
+            sized = asdict(pricing.basis)
+            sized["arm"] = row["arm"]
+            sized.update(fleet(row, knobs.cameras, knobs.events_per_day, knobs.utilisation))
+            rows.append(sized)
     study.results.write("fleet", rows)
     return Fleets(rows, pricing, knobs)
 
@@ -107,27 +111,32 @@ def vary_knobs(study: Study, prices: StudyPrices, pricing: Pricing) -> Sensitivi
     Throughput by its measured interval, price by the cheapest and the dearest region in the table,
     the two assumptions by half and twice.
     """
-    knobs, best, rows = study.knobs, pricing.best, []
-    if best:
-        offer = (pricing.basis.instance, pricing.basis.option)
-        hourly = [one.usd_per_hour for one in prices.known if (one.instance, one.option) == offer]
-        base = {
-            "usd_per_hour": pricing.usd_per_hour,
-            "utilisation": knobs.utilisation,
-            "events_per_day": knobs.events_per_day,
-            "requests_per_s": best["requests_per_s"],
-        }
-        # an interval that begins at zero would make a camera cost anything
-        slowest = best["requests_per_s_low"] or best["requests_per_s"]
-        ranges = {
-            "usd_per_hour": (min(hourly), max(hourly)),
-            "utilisation": (knobs.utilisation / 2, min(2 * knobs.utilisation, 1.0)),
-            "events_per_day": (knobs.events_per_day / 2, 2 * knobs.events_per_day),
-            "requests_per_s": (slowest, best["requests_per_s_high"]),
-        }
-        rows = sensitivity(camera_year, base, ranges)
+    rows = []
+    if pricing.best:
+        rows = _swings(study.knobs, prices, pricing, pricing.best)
     study.results.write("sensitivity", rows)
     return Sensitivity(rows)
+
+
+def _swings(knobs: Cost, prices: StudyPrices, pricing: Pricing, best: dict) -> list[dict]:
+    """Rows of `sensitivity` for a camera on the setting `best`."""
+    offer = (pricing.basis.instance, pricing.basis.option)
+    hourly = [one.usd_per_hour for one in prices.known if (one.instance, one.option) == offer]
+    base = {
+        "usd_per_hour": pricing.usd_per_hour,
+        "utilisation": knobs.utilisation,
+        "events_per_day": knobs.events_per_day,
+        "requests_per_s": best["requests_per_s"],
+    }
+    # an interval that begins at zero would make a camera cost anything
+    slowest = best["requests_per_s_low"] or best["requests_per_s"]
+    ranges = {
+        "usd_per_hour": (min(hourly), max(hourly)),
+        "utilisation": (knobs.utilisation / 2, min(2 * knobs.utilisation, 1.0)),
+        "events_per_day": (knobs.events_per_day / 2, 2 * knobs.events_per_day),
+        "requests_per_s": (slowest, best["requests_per_s_high"]),
+    }
+    return sensitivity(camera_year, base, ranges)
 
 
 @dataclass(frozen=True)
@@ -143,12 +152,14 @@ class Payback:
 
 def find_payback(study: Study, savings: Savings) -> Payback:
     """When the one-off costs of the knobs have come back, for each pair; recorded as `payback`."""
-    knobs, rows = study.knobs, []
+    knobs = study.knobs
+    rows = []
     for ours, theirs in savings.pairs:
         new = fleet(ours, knobs.cameras, knobs.events_per_day, knobs.utilisation)
         old = fleet(theirs, knobs.cameras, knobs.events_per_day, knobs.incumbent_utilisation)
-        about = {"candidate": ours["arm"], "incumbent": theirs["arm"]}
-        rows.append({**about, **payback(knobs.one_off, new, old)})
+        row = {"candidate": ours["arm"], "incumbent": theirs["arm"]}
+        row.update(payback(knobs.one_off, new, old))
+        rows.append(row)
     if not rows:
         rows = [{"months": None, "reason": NEEDS_BOTH}]
     study.results.write("payback", rows)

@@ -54,7 +54,8 @@ class Claim:
 def explain_claim(study: Study, prices: StudyPrices, savings: Savings) -> Claim:
     """What the target saving takes against every GPU on offer; recorded as `baselines`."""
     knobs = study.knobs
-    candidate, target = prices.used[knobs.candidate], knobs.target_saving
+    candidate = prices.used[knobs.candidate]
+    target = knobs.target_saving
     gpus = gpus_on_offer(study, prices)
     rows = [
         {
@@ -103,7 +104,8 @@ class Mixes:
 
 def mix_options(study: Study, prices: StudyPrices) -> Mixes:
     """The candidate in every other purchase option against each GPU in this one; kind `mixes`."""
-    knobs, rows = study.knobs, []
+    knobs = study.knobs
+    rows = []
     for offer in prices.known:
         if (offer.instance, offer.region) != (knobs.candidate, knobs.region):
             continue
@@ -158,6 +160,6 @@ def price_anchors(study: Study, prices: StudyPrices) -> Anchors:
             continue
         chips = hourly[row["instance"]] * row["devices"] / row["devices_of_instance"]
         cost = usd_per_million(chips, row["answers_per_s"])
-        rows.append({**row, "evidence": "published", "usd_per_million": cost})
+        rows.append(dict(row, evidence="published", usd_per_million=cost))
     study.results.write("anchors", rows)
     return Anchors(rows, prices.region, prices.option)

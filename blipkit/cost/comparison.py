@@ -50,7 +50,7 @@ def compare_systems(study: Study, pricing: Pricing) -> Systems:
     """This study, those `beside` it, and what the repository publishes, which is never weighed."""
     named = [Results(find_results(name)) for name in study.knobs.beside]
     folders = [study.results, *named]
-    here = pricing.rows[0] if pricing.rows else None
+    here = next(iter(pricing.rows), None)
     rows = _shown(systems(folders), here, weighed=True)
     others = _published() - {one.folder for one in named}
     published = systems(map(Results, sorted(others)))
@@ -68,8 +68,10 @@ def _shown(found: Iterable[dict], here: dict | None, weighed: bool) -> list[dict
     """Rows of `systems` with what they were not asked alike with this machine's records."""
     rows = []
     for row in found:
-        differs = "not recorded here" if here is None else ", ".join(unlike(row, here))
-        rows.append({**row, "weighed": weighed, "unlike": differs})
+        differs = "not recorded here"
+        if here is not None:
+            differs = ", ".join(unlike(row, here))
+        rows.append(dict(row, weighed=weighed, unlike=differs))
     return rows
 
 
@@ -104,17 +106,21 @@ def explain_savings(study: Study, prices: StudyPrices, found: Systems) -> Saving
     pairs = [(one, other) for one in ours for other in theirs]
     utilisation = (knobs.utilisation, knobs.incumbent_utilisation)
     rows = [_saving_record(one, other, utilisation) for one, other in pairs]
-    place = {"region": knobs.region, "option": knobs.option}
-    study.results.write("savings", [{**place, **row} for row in rows])
+    records = []
+    for row in rows:
+        record = {"region": knobs.region, "option": knobs.option}
+        record.update(row)
+        records.append(record)
+    study.results.write("savings", records)
     return Savings(rows, pairs, utilisation)
 
 
 def _saving_record(ours: dict, theirs: dict, utilisation: tuple[float, float]) -> dict:
     """One candidate against one incumbent, and whether the two may be compared."""
-    is_comparable = not (ours["gaps"] or theirs["gaps"] or unlike(ours, theirs))
-    return {
+    record = {
         "candidate": f"{ours['instance']}, {ours['arm']}",
         "incumbent": f"{theirs['instance']}, {theirs['arm']}",
-        **savings(ours, theirs, utilisation),
-        "comparable": is_comparable,
     }
+    record.update(savings(ours, theirs, utilisation))
+    record["comparable"] = not (ours["gaps"] or theirs["gaps"] or unlike(ours, theirs))
+    return record

@@ -95,8 +95,13 @@ def priced_alike(found: list[dict], prices: Sequence[Price]) -> list[dict]:
     Rows of older kits, which did not say what was asked, are left out.
     """
     hourly = {price.instance: price.usd_per_hour for price in prices}
-    comparable = [row for row in found if row["instance"] in hourly and "like" in row]
-    return [{**row, **priced(row, hourly[row["instance"]])} for row in comparable]
+    alike = []
+    for row in found:
+        if row["instance"] in hourly and "like" in row:
+            repriced = dict(row)
+            repriced.update(priced(row, hourly[row["instance"]]))
+            alike.append(repriced)
+    return alike
 
 
 @dataclass
@@ -126,7 +131,8 @@ def weigh(found: list[dict], prices: dict[str, list[Price]], hours: Hours) -> di
     found: rows of `systems`, `priced` alike. prices: of the instances that each side may be,
     likeliest first. The cheapest system of each side counts, those without gaps before others.
     """
-    evidence, chosen = _Evidence(), {}
+    evidence = _Evidence()
+    chosen = {}
     for side in KINDS:
         best = _best_of(side, found, prices[side])
         if best is None:
@@ -161,7 +167,9 @@ def _ask_for_a_run(evidence: _Evidence, side: str, price: Price, hours: Hours) -
 
 def _ask_for_gaps(evidence: _Evidence, system: dict, hours: Hours) -> None:
     for why, stem in system["gaps"]:
-        stems = list(dict.fromkeys([stem, "05_cost"])) if stem else []
+        stems = []
+        if stem:
+            stems = list(dict.fromkeys([stem, "05_cost"]))
         takes = hours(system["folder"], stems)
         command = _again(system, stems)
         evidence.lacks(why, f"this settled: {why}", command, takes, system["usd_per_hour"])
@@ -177,8 +185,10 @@ def _ask_for_the_same_work(evidence: _Evidence, ours: dict, theirs: dict, hours:
     for name, value in differs.items():
         if LIKE[name]:
             settings.append(f"{LIKE[name]}.{name}={json.dumps(value)}")
-    command, takes = _again(theirs, LOAD, settings), hours(theirs["folder"], LOAD)
-    why, what = f"both machines differ in {names}", f"the same {names} on both machines"
+    why = f"both machines differ in {names}"
+    what = f"the same {names} on both machines"
+    command = _again(theirs, LOAD, settings)
+    takes = hours(theirs["folder"], LOAD)
     evidence.lacks(why, what, command, takes, theirs["usd_per_hour"])
 
 
@@ -190,9 +200,10 @@ def _weigh_both(evidence: _Evidence, ours: dict, theirs: dict) -> dict:
         "candidate": ours["instance"],
         "incumbent": theirs["instance"],
         "incumbent_arm": theirs["arm"],
-        **saved,
     }
-    low, high = saved["saving_low"], saved["saving_high"]
+    about.update(saved)
+    low = saved["saving_low"]
+    high = saved["saving_high"]
     if None not in (low, high) and low > 0:
         return evidence.decision("move", about)
     if None not in (low, high) and high < 0:
@@ -205,9 +216,13 @@ def _weigh_both(evidence: _Evidence, ours: dict, theirs: dict) -> dict:
 
 def _in_words(ours: dict, theirs: dict, saved: dict) -> str:
     """How much less a good answer costs, on what, against what, how sure."""
-    low, high = saved["saving_low"], saved["saving_high"]
-    interval = "not known" if None in (low, high) else f"{low:.0%} to {high:.0%}"
-    changed = f"{abs(saved['saving']):.0%} {'less' if saved['saving'] > 0 else 'more'}"
+    low = saved["saving_low"]
+    high = saved["saving_high"]
+    interval = "not known"
+    if None not in (low, high):
+        interval = f"{low:.0%} to {high:.0%}"
+    less_or_more = "less" if saved["saving"] > 0 else "more"
+    changed = f"{abs(saved['saving']):.0%} {less_or_more}"
     here, there = (f"{one['instance']} ({one['arm']})" for one in (ours, theirs))
     said = f"a good answer costs {changed} on {here} than on {there}"
     return f"{said}; 95 % interval of the saving {interval}"
@@ -231,7 +246,8 @@ def _ask_for_longer(evidence: _Evidence, system: dict, ours: dict, theirs: dict)
 def _times_narrower(ours: dict, theirs: dict) -> float:
     """How many times narrower both intervals must be to tell two costs apart, if ever."""
     cheap, dear = sorted((ours, theirs), key=lambda one: one["usd_per_million"])
-    high, low = cheap["usd_per_million_high"], dear["usd_per_million_low"]
+    high = cheap["usd_per_million_high"]
+    low = dear["usd_per_million_low"]
     apart = dear["usd_per_million"] - cheap["usd_per_million"]
     if not apart or None in (high, low):
         return math.inf

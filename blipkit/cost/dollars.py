@@ -32,6 +32,9 @@ def priced(row: dict, usd_per_hour: float, utilisation: float = 1.0) -> dict:
     fewest = row["answers_per_s_low"] * share
     most = row["answers_per_s_high"] * share
     half_width = _half_width(row)
+    more = None
+    if half_width is not None:
+        more = minutes_more(row, half_width / WIDE)
     return {
         "usd_per_hour": usd_per_hour,
         "utilisation": utilisation,
@@ -42,7 +45,7 @@ def priced(row: dict, usd_per_hour: float, utilisation: float = 1.0) -> dict:
         "usd_per_million_low": _cost_if_any(usd_per_hour, most, utilisation),
         "usd_per_million_high": _cost_if_any(usd_per_hour, fewest, utilisation),
         "half_width": half_width,
-        "minutes_more": None if half_width is None else minutes_more(row, half_width / WIDE),
+        "minutes_more": more,
     }
 
 
@@ -221,8 +224,8 @@ def sensitivity(
     """What each knob alone does to a figure, at both ends of its range, the widest swing first."""
     rows = []
     for name, (start, end) in ranges.items():
-        at_start = figure(**{**base, name: start})
-        at_end = figure(**{**base, name: end})
+        at_start = _figure_at(figure, base, name, start)
+        at_end = _figure_at(figure, base, name, end)
         rows.append(
             {
                 "what": name,
@@ -234,3 +237,10 @@ def sensitivity(
             }
         )
     return sorted(rows, key=lambda row: (-row["swing"], row["what"]))
+
+
+def _figure_at(figure: Callable[..., float], base: dict, name: str, value: float) -> float:
+    """A figure of the knobs in `base`, one of them with another value."""
+    knobs = dict(base)
+    knobs[name] = value
+    return figure(**knobs)

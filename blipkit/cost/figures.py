@@ -19,10 +19,11 @@ def draw_points(settings: Sequence[dict], points: Sequence[dict]) -> None:
     rates = [row["good_per_s"] for row in priced]
     if not rates:
         return
-    title, x = "The formula, and every setting on it", "good answers per second"
-    figure, ax = axes(title, x, "USD per million")
+    title = "The formula, and every setting on it"
+    figure, ax = axes(title, "good answers per second", "USD per million")
     usd_per_hour = settings[0]["usd_per_hour"]
-    least, most = 0.8 * min(rates), 1.1 * max(rates)
+    least = 0.8 * min(rates)
+    most = 1.1 * max(rates)
     span = [least + (most - least) * step / 100 for step in range(101)]
     for place, busy in enumerate(sorted({row["utilisation"] for row in points}, reverse=True)):
         costs = [usd_per_million(usd_per_hour, rate, busy) for rate in span]
@@ -58,19 +59,26 @@ def draw_costs(systems: Sequence[dict]) -> None:
     labels = []
     for place, row in enumerate(systems):
         usd = row["usd_per_million"]
-        low, high = row["usd_per_million_low"] or usd, row["usd_per_million_high"] or usd
+        low = row["usd_per_million_low"] or usd
+        high = row["usd_per_million_high"] or usd
         colour = OURS if row["weighed"] else THEIRS
         ax.barh(place, usd, xerr=[[usd - low], [high - usd]], color=colour, capsize=4)
-        note = "" if row["weighed"] else ", published"
-        labels.append(f"{row['arm']}\n{row['machine']}{note}")
+        labels.append(f"{row['arm']}\n{_machine_of(row)}")
     ax.set_yticks(range(len(labels)), labels)
     ax.invert_yaxis()
     said = []
     for row in systems:
-        note = "" if row["weighed"] else ", published"
-        said.append(f"{row['arm']} on {row['machine']}{note}: {row['usd_per_million']:.3g} USD")
+        said.append(f"{row['arm']} on {_machine_of(row)}: {row['usd_per_million']:.3g} USD")
     columns = ("machine", "arm", "usd_per_million", "usd_per_million_low", "usd_per_million_high")
-    show(figure, "; ".join(said), [{name: row[name] for name in columns} for row in systems])
+    shown = [{name: row[name] for name in columns} for row in systems]
+    show(figure, "; ".join(said), shown)
+
+
+def _machine_of(row: dict) -> str:
+    """A system's machine, and whether others published its figures."""
+    if row["weighed"]:
+        return row["machine"]
+    return f"{row['machine']}, published"
 
 
 def draw_break_even(
@@ -84,18 +92,21 @@ def draw_break_even(
     baselines: records of kind `baselines`, the cheapest first; measured: of kind `savings`, a star
     each.
     """
-    x, y = "candidate's throughput over the GPU's", "GPU, USD/h"
-    figure, ax = axes("Which GPU, and how much faster?", x, y, (7.2, 5))
+    title = "Which GPU, and how much faster?"
+    figure, ax = axes(title, "candidate's throughput over the GPU's", "GPU, USD/h", (7.2, 5))
     hourly = [row["usd_per_hour"] for row in baselines]
     ends = [0.8 * hourly[0], 1.25 * hourly[-1]]
-    for share, colour in ((0.0, COLOURS[6]), (0.5, COLOURS[0]), (target, COLOURS[1])):
+    shares = (0.0, 0.5, target)
+    for share, colour in zip(shares, (COLOURS[6], COLOURS[0], COLOURS[1]), strict=True):
         ratios = [break_even_ratio(candidate.usd_per_hour, usd, share) for usd in ends]
         ax.plot(ratios, ends, color=colour, label=f"saves {share:.0%}")
     ax.plot([1] * len(hourly), hourly, "o", color=COLOURS[2], label="equal throughput")
-    for place, row in enumerate(measured):
-        ratio, usd = 1 / row["throughput_effect"], candidate.usd_per_hour / row["price_effect"]
-        label = "measured" if place == 0 else None
+    label = "measured"
+    for row in measured:
+        ratio = 1 / row["throughput_effect"]
+        usd = candidate.usd_per_hour / row["price_effect"]
         ax.plot(ratio, usd, "*", color=COLOURS[3], ms=14, label=label)
+        label = None  # one in the legend is enough
     for place, row in enumerate(baselines):
         side = "right" if place % 2 else "left"
         spot = (1, row["usd_per_hour"])
@@ -110,8 +121,8 @@ def draw_break_even(
 
 def draw_sensitivity(swings: Sequence[dict]) -> None:
     """A bar for each knob, from the camera's cost at one end of its range to that at the other."""
-    title, x = "What moves the cost of a camera", "USD a camera and year"
-    figure, ax = axes(title, x, "", (7.2, 2.6))
+    title = "What moves the cost of a camera"
+    figure, ax = axes(title, "USD a camera and year", "", (7.2, 2.6))
     for place, row in enumerate(swings):
         width = row["at_to"] - row["at_from"]
         ax.barh(place, width, left=row["at_from"], color=COLOURS[place])

@@ -39,7 +39,9 @@ def refresh(client=None, table: Path = TABLE, today: date | None = None) -> list
     when all of it is valid.
     """
     client = client or _client()
-    rows, changes = [row for _, row in read_rows(table)], []
+    as_of = str(today or date.today())
+    rows = [row for _, row in read_rows(table)]
+    changes = []
     for row, price in zip(rows, load_prices(table=table), strict=True):
         if price.option == "on_demand":
             now = ask(client, price)
@@ -51,11 +53,13 @@ def refresh(client=None, table: Path = TABLE, today: date | None = None) -> list
                     "after": now,
                 }
             )
-            row |= {
-                "usd_per_hour": repr(now),
-                "source": SOURCE,
-                "as_of": str(today or date.today()),
-            }
+            row.update(usd_per_hour=repr(now), source=SOURCE, as_of=as_of)
+    _replace(table, rows)
+    return changes
+
+
+def _replace(table: Path, rows: list[dict]) -> None:
+    """Write a price file anew, if every row of it is valid."""
     part = table.with_suffix(".part")
     try:
         with open(part, "w", newline="", encoding="utf-8") as file:
@@ -66,44 +70,49 @@ def refresh(client=None, table: Path = TABLE, today: date | None = None) -> list
         part.replace(table)
     finally:
         part.unlink(missing_ok=True)
-    return changes
 
 
 def ask(client, price: Price) -> float:
     """USD per hour of an instance on demand in its region, now; an error where there is not exactly
     one price.
     """
+    wanted = dict(FILTERS, instanceType=price.instance, regionCode=price.region)
+    about = f"{price.instance}, {price.region}"
+    shown = {name: wanted[name] for name in SHOWN}
+    found = []
+    for offer in _offers(client, wanted, about):
+        if offer["product"]["attributes"].items() >= shown.items():
+            found += _hourly(offer)
+    if len(found) != 1:
+        said = f"{about}: AWS's list has {len(found)} prices {found}"
+        raise BlipkitError(f"{said}; expected one; {UNCHANGED}")
+    return found[0]
+
+
+def _offers(client, wanted: dict[str, str], about: str) -> list[dict]:
+    """What AWS's list has of these attributes: products with their terms."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    wanted = {**FILTERS, "instanceType": price.instance, "regionCode": price.region}
     filters = [
         {"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in wanted.items()
     ]
-    about = f"{price.instance}, {price.region}"
     try:
-        pages = client.get_paginator("get_products").paginate(
-            ServiceCode="AmazonEC2", Filters=filters
-        )
-        products = [json.loads(text) for page in pages for text in page["PriceList"]]
+        paginator = client.get_paginator("get_products")
+        pages = paginator.paginate(ServiceCode="AmazonEC2", Filters=filters)
+        return [json.loads(text) for page in pages for text in page["PriceList"]]
     except (BotoCoreError, ClientError) as error:
-        raise BlipkitError(
-            f"{about}: {error}; expected credentials that may pricing:GetProducts; {UNCHANGED}"
-        ) from None
-    products = [
-        one
-        for one in products
-        if one["product"]["attributes"].items() >= {name: wanted[name] for name in SHOWN}.items()
-    ]
-    terms = [term for one in products for term in one["terms"].get("OnDemand", {}).values()]
-    rates = [
-        rate for term in terms for rate in term["priceDimensions"].values() if rate["unit"] == "Hrs"
-    ]
-    found = [usd for rate in rates if (usd := float(rate["pricePerUnit"].get("USD", 0))) > 0]
-    if len(found) != 1:
-        raise BlipkitError(
-            f"{about}: AWS's list has {len(found)} prices {found}; expected one; {UNCHANGED}"
-        )
-    return found[0]
+        expected = "expected credentials that may pricing:GetProducts"
+        raise BlipkitError(f"{about}: {error}; {expected}; {UNCHANGED}") from None
+
+
+def _hourly(offer: dict) -> list[float]:
+    """USD per hour on demand, of each of a product's rates that costs anything."""
+    found = []
+    for term in offer["terms"].get("OnDemand", {}).values():
+        for rate in term["priceDimensions"].values():
+            if rate["unit"] == "Hrs":
+                found.append(float(rate["pricePerUnit"].get("USD", 0)))
+    return [usd for usd in found if usd > 0]
 
 
 def _client():

@@ -63,7 +63,8 @@ def load_prices(own: str | Path = "", table: Path = TABLE) -> list[Price]:
 
     BadInput names the line that is no price.
     """
-    prices, seen = [], {}
+    prices = []
+    seen = {}  # instance, region and option -> where it stands
     for path in filter(None, (table, own)):
         for line, row in read_rows(Path(path)):
             where = f"{path}, line {line}"
@@ -113,7 +114,8 @@ def age_gate(prices: Iterable[Price], today: date | None = None) -> Gate:
     days = oldest.age(today)
     where = f"{oldest.instance}, {oldest.region}, {oldest.option}"
     said = f"{where}: as of {oldest.as_of}, {days} days ago"
-    status, advice = "PASS", ""
+    status = "PASS"
+    advice = ""
     if days > OLD_DAYS:
         status = "WARN"
         advice = "blipkit prices refresh, or bring that line of params/prices.csv up to date"

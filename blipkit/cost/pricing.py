@@ -40,7 +40,8 @@ KEPT = (  # of a row of 04, in a record of kind `cost`
     "runs",
     "best",
 )
-ANSWERS_GATE, INTERVAL_GATE = "dollars per million answers", "cost interval"
+ANSWERS_GATE = "dollars per million answers"
+INTERVAL_GATE = "cost interval"
 
 
 def say_not_recorded(what: str) -> None:
@@ -73,7 +74,8 @@ class StudyPrices:
         rows = []
         for price in self.used.values():
             row = {name: getattr(price, name) for name in told}
-            row["as_of"], row["days_old"] = price.as_of, price.age(date.today())
+            row["as_of"] = price.as_of
+            row["days_old"] = price.age(date.today())
             rows.append(row)
         show_table(rows, f"Prices, {self.option}, {self.region}")
 
@@ -152,14 +154,16 @@ class Pricing:
     def gates(self) -> list[Gate]:
         """What a million good answers cost at the operating point, and how wide its interval is."""
         if not self.rows:
-            why, advice = "the settings of 04 are of an older kit", "run 04_concurrency again"
+            why = "the settings of 04 are of an older kit"
+            advice = "run 04_concurrency again"
             unknown = not_run(INTERVAL_GATE, "timing", why, advice)
             return [not_run(ANSWERS_GATE, "answer", why, advice), unknown]
         best = self.best
         if best is None:
             why = "no setting of 04 held its latency target"
             return [not_run(ANSWERS_GATE, "answer", why, "raise concurrency.latency_limit_ms")]
-        usd, evidence = best["usd_per_million"], self.basis.evidence
+        usd = best["usd_per_million"]
+        evidence = self.basis.evidence
         said = f"good ones, at the operating point, {self.machine} as {self.basis.instance}"
         return [
             Gate(ANSWERS_GATE, "answer", "PASS", usd, evidence=evidence, reason=said),
@@ -173,12 +177,15 @@ def _answers(row: dict) -> float:
 
 def _interval_gate(best: dict) -> Gate:
     """WARN where the cost's interval is wide, with the load that would narrow it."""
-    minutes, advice = best["minutes_more"], ""
+    status = "PASS"
+    advice = ""
+    minutes = best["minutes_more"]
     if minutes:
+        status = "WARN"
         seconds = best["seconds"] + 60 * minutes / best["runs"]
         longer = f"--set concurrency.seconds={seconds:.1f}"
         advice = f"run {max(minutes, 0.1):.1f} more minutes of load: {longer}"
-    said, status = "half the interval's width over the figure", "WARN" if advice else "PASS"
+    said = "half the interval's width over the figure"
     half = best["half_width"]
     return Gate(INTERVAL_GATE, "timing", status, half, WIDE, reason=said, next=advice)
 
@@ -186,8 +193,9 @@ def _interval_gate(best: dict) -> Gate:
 def price_settings(study: Study, prices: StudyPrices) -> Pricing:
     """Every setting of 04 at the price of what the machine is priced as; recorded as `cost`."""
     price = prices.used[study.knobs.priced_as]
-    is_one = is_instance(study.results.machine, price)
-    evidence = "measured" if is_one else "measured, priced by assumption"
+    evidence = "measured, priced by assumption"
+    if is_instance(study.results.machine, price):
+        evidence = "measured"
     basis = Basis(price.region, price.option, evidence, price.instance, price.as_of)
     settings = read_settings(study.results)
     rows = [_cost_record(row, basis, price.usd_per_hour) for row in settings]
@@ -200,10 +208,13 @@ def price_settings(study: Study, prices: StudyPrices) -> Pricing:
 
 def _cost_record(row: dict, basis: Basis, usd_per_hour: float) -> dict:
     """A record of kind `cost`: a setting, its price, and what it was asked (`like`)."""
-    setting = {name: row[name] for name in KEPT}
     like = {name: row.get(name) for name in LIKE}
     like["transformers"] = row["versions"]["transformers"]
-    return {**asdict(basis), **setting, **priced(row, usd_per_hour), "like": like}
+    record = asdict(basis)
+    record.update((name, row[name]) for name in KEPT)
+    record.update(priced(row, usd_per_hour))
+    record["like"] = like
+    return record
 
 
 def read_settings(results: Results) -> list[dict]:
@@ -212,7 +223,9 @@ def read_settings(results: Results) -> list[dict]:
     In a replay, 04 keeps no rows of an older kit: they are looked for where they were recorded.
     """
     for place in (results, results.recorded):
-        absent = _absent(place.rows(SETTINGS)) if place else []
+        absent = []
+        if place:
+            absent = _absent(place.rows(SETTINGS))
         if absent:
             results.lacking.add(SETTINGS)
             said = f"records of {SETTINGS!r} are of an older kit, without {', '.join(absent)}"
@@ -238,14 +251,8 @@ class Points:
         if not self.rows:
             return say_not_recorded("Three points")
         columns = ("at", "servers", "clients", "price_as_of", "within_target", "usd_per_hour")
-        columns += (
-            "good_per_s",
-            "usd_per_million",
-            "usd_per_million_low",
-            "usd_per_million_high",
-            "half_width",
-            "minutes_more",
-        )
+        columns += ("good_per_s", "usd_per_million", "usd_per_million_low")
+        columns += ("usd_per_million_high", "half_width", "minutes_more")
         place = f"{self.pricing.basis.option}, {self.pricing.basis.region}"
         about = f"USD per million good answers, {self.pricing.title}, {place}"
         show_table([{name: row[name] for name in columns} for row in self.rows], about)
@@ -261,23 +268,29 @@ def price_points(study: Study, pricing: Pricing) -> Points:
 
     Recorded as `points`. Where no setting held the target there is saturation alone.
     """
-    busy, best = study.knobs.utilisation, pricing.best
+    busy = study.knobs.utilisation
+    best = pricing.best
     candidates = [
         ("operating point", best, 1.0),
         ("saturation", pricing.peak, 1.0),
         (f"busy {busy:.0%} of the time", best, busy),
     ]
-    rows = [
-        {
-            "at": what,
-            "servers": row["servers"],
-            "clients": row["clients"],
-            "within_target": row["within_target"],
-            **asdict(pricing.basis),
-            **priced(row, pricing.usd_per_hour, share),
-        }
-        for what, row, share in candidates
-        if row is not None
-    ]
+    rows = []
+    for what, setting, share in candidates:
+        if setting is not None:
+            rows.append(_point_record(what, setting, share, pricing))
     study.results.write("points", rows)
     return Points(rows, pricing)
+
+
+def _point_record(what: str, setting: dict, busy: float, pricing: Pricing) -> dict:
+    """A record of kind `points`: a setting on machines that are busy this share of the time."""
+    record = {
+        "at": what,
+        "servers": setting["servers"],
+        "clients": setting["clients"],
+        "within_target": setting["within_target"],
+    }
+    record.update(asdict(pricing.basis))
+    record.update(priced(setting, pricing.usd_per_hour, busy))
+    return record

@@ -66,7 +66,8 @@ def is_instance(machine: dict, price: Price) -> bool:
 
 def find_results(name: str) -> Path:
     """A results folder by path, name in results/, or <machine>/<profile> in results/published/."""
-    results, kept = ROOT / "results", "records/cost.jsonl"
+    results = ROOT / "results"
+    kept = "records/cost.jsonl"
     places = (Path(name).expanduser(), results / name, PUBLISHED / name)
     found = next((place for place in places if (place / kept).is_file()), None)
     if found is None:
@@ -84,22 +85,28 @@ def systems(folders: Iterable[Results]) -> list[dict]:
     """
     rows = []
     for results in folders:
-        gates, environment = results.gates(), results.rows("environment")
-        kind = machine_kind(environment[0]) if environment else "unknown"
+        gates = results.gates()
+        kind = _kind_of(results)
         for row in results.rows("cost"):
             if not row["best"]:
                 continue
-            found = gaps(row, kind, gates)
-            about = {
-                "kind": kind,
-                "setting": f"{row['servers']}-{row['clients']}{placement_note(row)}",
-                "latency": latency_note(row),
-                "folder": str(results.folder),
-                "gaps": found,
-                "gap": found[0][0] if found else "",
-            }
-            rows.append({**row, **about})
+            system = dict(row)
+            system["kind"] = kind
+            system["setting"] = f"{row['servers']}-{row['clients']}{placement_note(row)}"
+            system["latency"] = latency_note(row)
+            system["folder"] = str(results.folder)
+            system["gaps"] = gaps(row, kind, gates)
+            system["gap"] = next((why for why, _ in system["gaps"]), "")
+            rows.append(system)
     return rows
+
+
+def _kind_of(results: Results) -> str:
+    """As `machine_kind` has it; "unknown" where the folder does not say."""
+    environment = results.rows("environment")
+    if not environment:
+        return "unknown"
+    return machine_kind(environment[0])
 
 
 def gaps(row: dict, kind: str, gates: list[Gate]) -> list[tuple[str, str]]:
@@ -132,7 +139,9 @@ def _allowed(name: str, needed: Iterable[str]) -> tuple[str, ...]:
     """The statuses of a gate with which a system may still be compared."""
     if name not in needed:
         return ("PASS", "WARN", "NOT-RUN")
-    return ("PASS", "WARN") if name == "platform_support" else ("PASS",)
+    if name == "platform_support":
+        return ("PASS", "WARN")
+    return ("PASS",)
 
 
 def _of_other_arm(gate: str, arm: str) -> bool:
@@ -149,21 +158,26 @@ def unlike(a: dict, b: dict) -> dict:
 
     Name -> its value in `a`.
     """
-    ours, theirs = a["like"], b["like"]
+    ours = a["like"]
+    theirs = b["like"]
     return {name: ours.get(name) for name in LIKE if ours.get(name) != theirs.get(name)}
 
 
 def latency_note(row: dict) -> str:
     """ "p90 16 ms": of the percentile that the target is about; once that was p99."""
     value = row.get("latency_ms", row.get("p99_ms"))
-    said = "not known" if value is None else f"{value:.0f} ms"
+    said = "not known"
+    if value is not None:
+        said = f"{value:.0f} ms"
     return f"p{row.get('percentile', 99):g} {said}"
 
 
 def placement_note(row: dict) -> str:
     """ ", processes" where servers do not share one pipeline; once there was no other placement."""
     placement = row.get("placement", "threads")
-    return "" if placement == "threads" else f", {placement}"
+    if placement == "threads":
+        return ""
+    return f", {placement}"
 
 
 def differences(folders: Sequence[Path]) -> list[dict]:
@@ -217,19 +231,21 @@ def _facts(folder: Path) -> list[dict]:
         "blipkit": libraries.pop("blipkit", None),
         "git commit": machine["git_commit"],
     }
+    kit.update(knobs)
     digests = ("weights_digest", "pixel_digest", "image_backend")
     return [
         {name.replace("_", " "): _seen(records, name) for name in digests},
         asked,
         {"machine": machine["name"]},
         libraries,
-        {**kit, **knobs},
+        kit,
     ]
 
 
 def _seen(records: list[dict], key: str) -> str | None:
     """The value that the records carry; several where notebooks ran on different checkpoints."""
-    return ", ".join(sorted({str(row[key]) for row in records if row.get(key) is not None})) or None
+    values = {str(row[key]) for row in records if row.get(key) is not None}
+    return ", ".join(sorted(values)) or None
 
 
 def _text(value) -> str:

@@ -68,7 +68,8 @@ def admit(study: Study, grid: Grid, asked: Asked) -> Admission:
         return Admission(None, target, [])
     setting = setting_of(best)
     crowd = replace(setting, clients=2 * setting.clients)
-    runs, name = Runs(), f"{crowd.samples_name(0)}-limited"
+    runs = Runs()
+    name = f"{crowd.samples_name(0)}-limited"
     requests = keep_run(study, name, crowd, 0, runs, limit=setting.clients)
     counts = study.results.measure("admission_runs", lambda: runs.counts)
     if {name, "admission_runs"} & study.results.lacking:

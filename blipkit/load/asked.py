@@ -42,7 +42,8 @@ def what_clients_ask(study: Study) -> Asked:
     rows = study.results.measure("pictures", lambda: [{"frames_digest": digest_of_frames(study)}])
     shown = study.frames(min(SHOWN, study.knobs.distinct_frames))
     questions = [question.text for question in study.questions]
-    return Asked(shown, questions, rows[0]["frames_digest"] if rows else "")
+    known = next((row["frames_digest"] for row in rows), "")
+    return Asked(shown, questions, known)
 
 
 def digest_of_frames(study: Study) -> str:

@@ -38,7 +38,8 @@ def check_percentile(knobs: Concurrency) -> None:
 
 def check_servers(knobs: Concurrency) -> None:
     """Servers have cores of their own, unless the profile says that they need not."""
-    most, cores = max(knobs.servers), host.usable_cores()
+    most = max(knobs.servers)
+    cores = host.usable_cores()
     if most > cores and not knobs.oversubscribe:
         said = f"{most} servers on {cores} cores take turns instead of serving"
         advice = "name fewer, or say concurrency.oversubscribe: true"

@@ -141,8 +141,10 @@ class Clients:
                 if client in self.lines:  # else the server hung up on it while it thought
                     self._send(scheduled, client)
             else:
-                next_s = self.due[0][0] if self.due else end
-                self._hear(min(end, next_s) - now)
+                until = end
+                if self.due:
+                    until = min(end, self.due[0][0])
+                self._hear(until - now)
 
     def _hear(self, pause: float) -> None:
         for key, _ in self.selector.select(pause):
@@ -175,10 +177,12 @@ class Clients:
 
     def _pause_s(self, status: int) -> float:
         """How long a client waits before it asks again."""
-        thinks_s = 0.0
+        pause_s = 0.0
         if self.asking.think_s:
-            thinks_s = self.chance.expovariate(1 / self.asking.think_s)
-        return thinks_s + RETRY_S if status == REFUSED else thinks_s
+            pause_s = self.chance.expovariate(1 / self.asking.think_s)
+        if status == REFUSED:
+            pause_s += RETRY_S
+        return pause_s
 
     def _keep(
         self, client: int, status: int, served: Served = NOT_SERVED, received: float = math.nan

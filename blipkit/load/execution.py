@@ -38,7 +38,9 @@ class Execution:
     def table(self) -> None:
         """What was sent, and what the device counted."""
         rows = [{name: row[name] for name in SHOWN} for row in self.rows]
-        none = "none here" if self.recorded else "not recorded"
+        none = "none here"
+        if not self.recorded:
+            none = "not recorded"
         about = "What was sent, and what the device counted"
         show_table(rows or [{"arms on a Neuron device": none}], about)
 

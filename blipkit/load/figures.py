@@ -49,11 +49,13 @@ def draw_split(rows: Sequence[dict]) -> None:
         ax.bar(names, heights, bottom=bottom, color=colour, hatch=hatch, label=label)
         bottom = [below + height for below, height in zip(bottom, heights, strict=True)]
     ax.legend()
-    split, told = [], []
+    split = []
+    told = []
     for name, row in zip(names, rows, strict=True):
         parts = {part: row[part] or 0 for part in PARTS}
         split.append(with_setting(name, parts))
-        queued, served = parts["queued_ms"], parts["service_ms"]
+        queued = parts["queued_ms"]
+        served = parts["service_ms"]
         told.append(f"{name}: {queued:.1f} ms queued, {served:.1f} ms served")
     show(figure, "; ".join(told), split, detail=True)
 
@@ -94,8 +96,8 @@ def draw_over_time(
 def draw_cpu(ax, samples: pandas.DataFrame) -> None:
     """Our share of all cores over time, on axes of its own."""
     label = "our share of the CPU"
-    at, percent = samples["at"], samples.cpu_percent
-    ax.plot(at, percent, color=COLOURS[1], marker="x", linestyle=":", label=label)
+    look = {"color": COLOURS[1], "marker": "x", "linestyle": ":"}
+    ax.plot(samples["at"], samples.cpu_percent, label=label, **look)
     ax.set(ylim=(0, 105), ylabel="percent of all cores")
     ax.grid(False)
 
@@ -135,7 +137,9 @@ def draw_curve(
         label = f"servers: {count}"
         ax.plot(line.answers_per_s, line.latency_high_ms, marker=marker, color=colour, label=label)
     for row in cells[cells.latency_high_ms.notna()].itertuples():
-        label = f"{row.clients}*" if row.saturated else f"{row.clients}"
+        label = str(row.clients)
+        if row.saturated:
+            label = f"{label}*"
         place = (row.answers_per_s, row.latency_high_ms)
         ax.annotate(label, place, xytext=(4, 4), textcoords="offset points")
     ax.axhline(target_ms, color=LINE, linestyle="--", label=f"target {target_ms:g} ms")

@@ -108,12 +108,12 @@ def target_gate(rows: Sequence[dict], limit_ms: float, shared: bool) -> Gate:
     shown = best_setting(rows, limit_ms, shared)
     if shown is None:
         shown = min(settled, key=itemgetter("latency_high_ms"))
-    high_ms, name = shown["latency_high_ms"], name_of(shown)
+    high_ms = shown["latency_high_ms"]
+    name = name_of(shown)
     said = f"p{shown['percentile']:g} of {name}, upper end of its 95 % interval, ms"
     advice = f"not reachable here; fastest is {high_ms:.0f} ms at {name}"
-    return judge(
-        "latency target", "timing", high_ms, limit_ms, shared=shared, reason=said, next=advice
-    )
+    about = {"reason": said, "next": advice}
+    return judge("latency target", "timing", high_ms, limit_ms, shared=shared, **about)
 
 
 def no_verdict(rows: Sequence[dict], known: Sequence[dict], limit_ms: float, shared: bool) -> Gate:

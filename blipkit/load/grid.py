@@ -128,7 +128,8 @@ class Grid:
         """What the most servers would take of this host to be fed, in words."""
         if not self.measured:
             return "not recorded"
-        first, most = self.measured[0], max(row["servers"] for row in self.measured)
+        first = self.measured[0]
+        most = max(row["servers"] for row in self.measured)
         per_second = most * first["requests_per_s"]
         percent = most * first["feeding_percent"]
         need = f"{most} servers at {per_second:.0f} requests/s would need {percent:.0f} %"
@@ -183,7 +184,8 @@ def crowding(row: dict) -> tuple[int, int]:
 
 def cpu_beside(samples: pandas.DataFrame, cores: int) -> pandas.DataFrame:
     """A run's samples with `cpu_percent`: our share of all cores' time since the one before."""
-    busy_s, passed_s = samples.ours.diff(), samples["at"].diff()
+    busy_s = samples.ours.diff()
+    passed_s = samples["at"].diff()
     return samples.assign(cpu_percent=100 * busy_s / passed_s / cores)
 
 
@@ -201,8 +203,13 @@ def measure_grid(study: Study, asked: Asked) -> Grid:
     A whole grid lies between two runs of a setting. In a replay, the requests recorded elsewhere
     are summarised again; where that folder lacks them, its rows are taken as they are.
     """
-    results, settings, runs, frames = study.results, settings_of(study), Runs(), []
-    recorded = results.measure("runs", list) if study.replay else []
+    results = study.results
+    settings = settings_of(study)
+    runs = Runs()
+    frames = []
+    recorded = []
+    if study.replay:
+        recorded = results.measure("runs", list)
     if "runs" in results.lacking:
         return as_recorded(study, "counts of the runs")
     for run, setting in itertools.product(range(study.knobs.repeats), settings):
@@ -250,7 +257,8 @@ def basis_of(study: Study, clients: int) -> Basis:
 
 def asked_of_machine(study: Study, asked: Asked) -> dict:
     """What every record of a grid says of what was asked: only like is compared with like."""
-    knobs, common = study.knobs, study.common
+    knobs = study.knobs
+    common = study.common
     about = {
         "distinct_frames": knobs.distinct_frames,
         "seconds": knobs.seconds,

@@ -84,12 +84,15 @@ def measure_setting(
     if copies > 1:
         check_host_memory(f"{copies} pipelines", need_gib)
     service = service_of(artifacts, setting, work, options, cores)
+    watch = None
+    environment = {}
     executions = []
     with explained(), contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="blipkit-"))
-        watch = stack.enter_context(Watch()) if cores else None
+        if cores:
+            watch = stack.enter_context(Watch())
+            environment = watch.environment
         monitor = stack.enter_context(Monitor())
-        environment = watch.environment if watch else {}
         ended = run_both(Path(folder), service, work, START_S * copies, environment)
         requests, start = read_requests(Path(folder, REQUESTS), ended.by_clients.get("start"))
         if watch and ended.by_servers:

@@ -54,5 +54,7 @@ def next_more_clients(best: dict, rows: Sequence[dict]) -> dict | None:
     """The next setting of as many servers, placed as these, that answered anything."""
     same = ("arm", "placement", "servers")
     alike = [row for row in rows if all(row[key] == best[key] for key in same)]
-    more = [row for row in alike if row["clients"] > best["clients"] and row["requests"]]
-    return more[0] if more else None
+    for row in alike:
+        if row["clients"] > best["clients"] and row["requests"]:
+            return row
+    return None

@@ -44,7 +44,9 @@ def read_requests(path: Path, start: float | None):
     path.touch()
     requests = pandas.DataFrame(np.fromfile(path, FORMATS))
     if start is None:
-        start = requests.scheduled.min() if len(requests) else 0.0
+        start = 0.0
+        if len(requests):
+            start = requests.scheduled.min()
     requests[TIMES] -= start
     words = [STATUSES[status] for status in requests.status]
     return requests.assign(status=words), start

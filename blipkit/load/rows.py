@@ -46,12 +46,14 @@ def summary_row(
 def complete(rows: list[dict], target: Target) -> None:
     """Add to each row what follows from the others; the first OVERHEAD are our own overhead."""
     fed_percent = feeding_percent(rows[1])
-    for place, row in enumerate(rows):
+    for row in rows:
         service_ms = service_time_ms(row, rows)
         row["predicted_ms"] = predicted_latency_ms(service_ms, row["servers"], row["clients"])
         row["ratio"] = known(row["mean_ms"]) / row["predicted_ms"]
-        # the first row feeds nothing: it has no frames and no preprocessing
-        row["feeding_percent"] = fed_percent * row["requests_per_s"] if place else None
+    # the first row feeds nothing: it has no frames and no preprocessing
+    rows[0]["feeding_percent"] = None
+    for row in rows[1:]:
+        row["feeding_percent"] = fed_percent * row["requests_per_s"]
     measured = rows[OVERHEAD:]
     for row in measured:
         most = max(other["requests_per_s"] for other in measured if as_placed(other, row))

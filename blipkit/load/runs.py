@@ -13,7 +13,8 @@ from blipkit.serving.answering import NOTHING, FrameSource
 from blipkit.study import Study
 
 # s that the harness alone is measured, and of a round of its warm-up: thousands of requests already
-BRIEF_S, BRIEF_WARMUP_S = 0.4, 0.1
+BRIEF_S = 0.4
+BRIEF_WARMUP_S = 0.1
 
 
 def frame_source(study: Study) -> FrameSource:
@@ -25,7 +26,8 @@ def frame_source(study: Study) -> FrameSource:
 
 def workload_of(study: Study, setting: Setting, run: int) -> Workload:
     """What clients ask in one run of a setting; each run has a seed of its own."""
-    knobs, common = study.knobs, study.common
+    knobs = study.knobs
+    common = study.common
     work = Workload(
         checkpoint=study.checkpoint.source,
         questions=common.questions,

@@ -33,7 +33,9 @@ class Scalability:
 
     def table(self) -> None:
         """Each law's coefficients with their intervals, its peak, and how far it is off."""
-        none = "three numbers of clients are needed" if self.recorded else "not recorded"
+        none = "three numbers of clients are needed"
+        if not self.recorded:
+            none = "not recorded"
         rows = self.laws or [{"law": none}]
         show_table(rows, "The universal scalability law, by number of servers")
 
@@ -103,4 +105,6 @@ def peak_of(s: float, k: float) -> float:
     """The clients at which the law's throughput is highest; inf where it only levels off."""
     if s >= 1:
         return 1.0
-    return math.sqrt((1 - s) / k) if k else math.inf
+    if not k:
+        return math.inf
+    return math.sqrt((1 - s) / k)

@@ -50,7 +50,9 @@ class Setting:
 def name_of(row: dict) -> str:
     """How a record's setting is called: #servers-#clients, and its placement if not threads."""
     name = f"{row['servers']}-{row['clients']}"
-    return name if row["placement"] == "threads" else f"{name} {row['placement']}"
+    if row["placement"] == "threads":
+        return name
+    return f"{name} {row['placement']}"
 
 
 def setting_of(row: dict) -> Setting:

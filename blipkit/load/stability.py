@@ -24,7 +24,8 @@ def windows(
     from_s, to_s: when; per_s: answers per second; latency_s: their mean latency.
     """
     order = np.argsort(finished)
-    finished, latency = np.asarray(finished)[order], np.asarray(latency)[order]
+    finished = np.asarray(finished)[order]
+    latency = np.asarray(latency)[order]
     edges = np.linspace(0, len(finished) - 1, count + 1).astype(int)
     rows = []
     for first, last in zip(edges, edges[1:], strict=False):

@@ -27,10 +27,13 @@ SHARES = [
 ]
 OUTCOMES = ["sent", "answered", "wrong", "refused", "failed", "lost"]
 # what the generator may be late: a share of the latency's p99, or so many s, whichever is larger
-LAG_SHARE, LAG_S = 0.1, 1e-3
+LAG_SHARE = 0.1
+LAG_S = 1e-3
 LITTLE = 0.05  # by which N = X R may miss
 ANSWERED = ("answered", "wrong")
-SETTLED, UNSETTLED, INVALID = "settled", "unsettled", "INVALID"
+SETTLED = "settled"
+UNSETTLED = "unsettled"
+INVALID = "INVALID"
 
 Interval = tuple[float, float, float]  # a value, and the ends of its 95 % interval
 UNKNOWN: Interval = (math.nan, math.nan, math.nan)
@@ -127,9 +130,11 @@ def summarise(requests: pandas.DataFrame, runs: Sequence[dict], basis: Basis) ->
     row.update(percentiles(asked, basis.percentile))
     row.update(counted(runs))
     state, reason = judged(row, asked, basis)
-    known = {name: value if is_known(value) else None for name, value in row.items()}
-    known.update(state=state, reason=reason)
-    return known
+    for name, value in row.items():
+        if not is_known(value):
+            row[name] = None
+    row.update(state=state, reason=reason)
+    return row
 
 
 def is_known(value: float | str) -> bool:
@@ -167,7 +172,8 @@ def latency_percentile(
     value, low, high = percentile(latency, q)
     if len(by_run) > 1:
         _, least, most = mean_interval([percentile(own, q)[0] for own in by_run])
-        low, high = min(low, least), max(high, most)
+        low = min(low, least)
+        high = max(high, most)
     return value, low, high
 
 

@@ -36,10 +36,12 @@ def decisions(
 def _decision(
     arm: str, frame: Frame, question: Question, reference: Answer, candidate: Answer
 ) -> dict:
-    tokens = enumerate(zip_longest(reference.tokens, candidate.tokens))
-    parted = next((place for place, (a, b) in tokens if a != b), None)
+    parted = _first_divergence(reference, candidate)
     flipped = candidate.text != reference.text or math.isnan(candidate.margin)
-    moved = reference.margin + candidate.margin if flipped else reference.margin - candidate.margin
+    if flipped:
+        moved = abs(reference.margin + candidate.margin)
+    else:
+        moved = abs(reference.margin - candidate.margin)
     return {
         "arm": arm,
         "frame": frame.name,
@@ -47,17 +49,33 @@ def _decision(
         "open": question.candidates is None,
         "label": frame.answers.get(question.text),
         "flipped": flipped,
-        "moved": abs(moved),
+        "moved": moved,
         "first_divergence": parted,
         "reference": reference.text,
         "reference_margin": reference.margin,
         "reference_probability": reference.probability,
-        "reference_gap": None if parted is None else reference.gaps[parted],
+        "reference_gap": _gap_at(reference, parted),
         "candidate": candidate.text,
         "candidate_margin": candidate.margin,
         "candidate_probability": candidate.probability,
-        "candidate_gap": None if parted is None else candidate.gaps[parted],
+        "candidate_gap": _gap_at(candidate, parted),
     }
+
+
+def _first_divergence(reference: Answer, candidate: Answer) -> int | None:
+    """The place of the first token that differs, or that only one of the two has."""
+    tokens = zip_longest(reference.tokens, candidate.tokens)
+    for place, (ours, theirs) in enumerate(tokens):
+        if ours != theirs:
+            return place
+    return None
+
+
+def _gap_at(answer: Answer, place: int | None) -> float | None:
+    """The gap of the two best logits at a token's place."""
+    if place is None:
+        return None
+    return answer.gaps[place]
 
 
 def ranked(rows: Sequence[dict]) -> list[dict]:
@@ -80,7 +98,8 @@ def unexcused(rows: Sequence[dict], noise: float) -> list[dict]:
 
 def summarise_decisions(rows: Sequence[dict], noise: float) -> dict:
     """One arm's row: flips of ranked answers, their rate, those beyond `noise`, and open ones."""
-    judged, opened = ranked(rows), [row for row in rows if row["open"]]
+    judged = ranked(rows)
+    opened = [row for row in rows if row["open"]]
     flips = sum(row["flipped"] for row in judged)
     low, high = wilson(flips, len(judged))
     return {
@@ -103,12 +122,18 @@ def between(ours: Sequence[dict], theirs: Sequence[dict]) -> dict:
     mcnemar_p: of McNemar's test on the answers that one of the two alone has right.
     """
     pairs = list(zip(ranked(ours), ranked(theirs), strict=True))
-    assert all((a["frame"], a["question"]) == (b["frame"], b["question"]) for a, b in pairs)
+    assert all(_asked(a) == _asked(b) for a, b in pairs)
     differ = sum(a["candidate"] != b["candidate"] for a, b in pairs)
     low, high = wilson(differ, len(pairs))
-    labelled = [(a, b) for a, b in pairs if _labelled(a)]
-    right = [(a["candidate"] == a["label"], b["candidate"] == a["label"]) for a, b in labelled]
-    first, second = right.count((True, False)), right.count((False, True))
+    right = []  # of each labelled answer: is the first arm right, is the second one?
+    for a, b in pairs:
+        if _labelled(a):
+            right.append((a["candidate"] == a["label"], b["candidate"] == a["label"]))
+    first = right.count((True, False))
+    second = right.count((False, True))
+    chance = None
+    if right:
+        chance = mcnemar(first, second)
     return {
         "answers": len(pairs),
         "differ": differ,
@@ -117,8 +142,12 @@ def between(ours: Sequence[dict], theirs: Sequence[dict]) -> dict:
         "labelled": len(right),
         "only_first_right": first,
         "only_second_right": second,
-        "mcnemar_p": mcnemar(first, second) if right else None,
+        "mcnemar_p": chance,
     }
+
+
+def _asked(row: dict) -> tuple[str, str]:
+    return row["frame"], row["question"]
 
 
 def _labelled(row: dict) -> bool:
@@ -169,16 +198,19 @@ def decision_gate(
     drawings: the frames are drawn scenes that the checkpoint was not trained on, so that margins
     there say little: at most WARN.
     """
-    judged, name = ranked(rows), decision_gate_name(arm)
+    name = decision_gate_name(arm)
+    judged = ranked(rows)
     if not judged:
         reason = "no question with candidates was asked"
         return not_run(name, "answer", reason, "add one to common.questions")
-    beyond, flips = len(unexcused(rows, noise)), sum(row["flipped"] for row in judged)
-    bound = limit if incumbent is None else min(limit, incumbent)
+    beyond = len(unexcused(rows, noise))
+    flips = sum(row["flipped"] for row in judged)
+    bound = limit
     reason = f"upper 95 % bound of the rate of unexcused flips: {beyond} of {len(judged)} answers"
     reason += f"; {flips} flips in all"
     reason += f"; a flip at a margin below {noise:.2g} nats is its format's rounding"
     if incumbent is not None:
+        bound = min(limit, incumbent)
         reason += f"; the incumbent's bound is {incumbent:.2g}"
     advice = "look at the flips in 03_parity: at such margins it is no rounding"
     if not beyond:
@@ -187,7 +219,8 @@ def decision_gate(
     about = {"evidence": evidence_of(arm), "reason": reason, "next": advice}
     gate = judge(name, "answer", flip_bound(rows, noise), bound, **about)
     if drawings and gate.status == "PASS":
-        gate.status, gate.reason = "WARN", f"drawings, not your cameras; {reason}"
+        gate.status = "WARN"
+        gate.reason = f"drawings, not your cameras; {reason}"
         gate.next = "ask about frames of your own: common.frames_from"
     return gate
 

@@ -18,7 +18,9 @@ from blipkit.statistics import trials_needed, wilson
 def check_limits(knobs: Parity, arms: Sequence[Arm]) -> None:
     """Refuse limits that say nothing of a number format that some arm computes in."""
     for arm in arms:
-        needed = ["tensor_limit"] if arm.format.same_format else ["tensor_limit", "excused_margin"]
+        needed = ["tensor_limit"]
+        if not arm.format.same_format:
+            needed.append("excused_margin")
         for name in needed:
             if arm.precision not in getattr(knobs, name):
                 said = f"parity.{name} says nothing of {arm.precision}, which judges arm '{arm}'"
@@ -29,7 +31,8 @@ def check_required(required: Sequence[str], arms: Sequence[Arm]) -> None:
     """Refuse gates that are required of an arm or a component, and that nothing here has."""
     from blipkit.model.components import PIECES
 
-    known = [f"decisions {arm}" for arm in arms] + [f"lowering {component}" for component in PIECES]
+    known = [f"decisions {arm}" for arm in arms]
+    known += [f"lowering {component}" for component in PIECES]
     known += [f"parity {arm} {component}" for arm in arms for component in (*PIECES, "pipeline")]
     for gate in required:
         if gate.startswith(("decisions ", "parity ", "lowering ")) and gate not in known:
@@ -54,18 +57,19 @@ def check_incumbent_bundle(
     """A bundle must be of this checkpoint, these questions, shapes and frames."""
     from blipkit.parity.golden import check_bundle, find_bundle
 
-    common, knobs = profile.common, profile.section("parity")
+    common = profile.common
+    knobs = profile.section("parity")
     if bundle := find_bundle(knobs.incumbent):
         check_bundle(bundle, checkpoint, questions, buckets)
-        bundle.places(
-            load_frames(common.frames_from, knobs.frames, common.seed, common.skip_unreadable)
-        )
+        source = (common.frames_from, knobs.frames, common.seed, common.skip_unreadable)
+        bundle.places(load_frames(*source))
 
 
 def check_count(frames: int, knobs: Parity, questions: Sequence[Question]) -> None:
     """So many answers must be able to bound the rate of flips: otherwise nothing could pass."""
     asked = sum(question.candidates is not None for question in questions)
-    answers, needed = frames * asked, trials_needed(knobs.flip_limit)
+    answers = frames * asked
+    needed = trials_needed(knobs.flip_limit)
     if asked and answers < needed:
         seen = f"{answers} answers ({frames} frames, {asked} questions with candidates)"
         said = f"{seen} cannot bound a rate so tightly"

@@ -45,7 +45,8 @@ def forecast_effort(panel: Panel) -> Forecast:
 
 def time_reference(panel: Panel) -> list[dict]:
     """Seconds and GiB, as if every arm were as fast as the reference, its weights its own."""
-    engine, before = panel.engine, peak_gib()
+    engine = panel.engine
+    before = peak_gib()
     block = images(panel.frames[: engine.block])
     for _ in range(2):  # the first call is slower
         started = time.perf_counter()
@@ -73,7 +74,8 @@ def set_against(panel: Panel, forecast: Forecast) -> list[dict]:
     panel.took[MEMORY] = peak_gib()
     rows = []
     for row in forecast.rows:
-        of, predicted = row["of"], row["predicted"]
+        of = row["of"]
+        predicted = row["predicted"]
         measured = panel.took[of]
         ratio = measured / predicted
         rows.append({"of": of, "predicted": predicted, "measured": measured, "ratio": ratio})
@@ -97,7 +99,9 @@ class Executions:
         return "parity_executions" in self.panel.study.results.lacking
 
     def table(self) -> None:
-        otherwise = NOT_RECORDED if self.is_lacking else "no arm on a Neuron device here"
+        otherwise = "no arm on a Neuron device here"
+        if self.is_lacking:
+            otherwise = NOT_RECORDED
         show_rows(self.rows, "What was sent, and what the device counted", otherwise)
 
     def gates(self) -> list[Gate]:

@@ -31,7 +31,9 @@ class Engine:
         self, checkpoint: Checkpoint, arms: Sequence[str], common: Common, artifacts: Path
     ):
         """arms: beside the reference, which comes first; artifacts: where compiled ones are."""
-        self.checkpoint, self.common, self.artifacts = checkpoint, common, artifacts
+        self.checkpoint = checkpoint
+        self.common = common
+        self.artifacts = artifacts
         self.arms = list(dict.fromkeys([REFERENCE, *arms]))
         self._apart = Apart()
 

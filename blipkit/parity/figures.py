@@ -42,22 +42,20 @@ def show_flip_bounds(asked: int, limit: float) -> None:
     figure, ax = axes("What so many answers can show", "answers", "upper 95 % bound of flips")
     for place, flips in enumerate(FLIPS):
         bounds = [row[named_flips(flips)] for row in rows]
-        ax.plot(
-            counts, bounds, color=COLOURS[place], linestyle=STYLES[place], label=named_flips(flips)
-        )
+        look = {"color": COLOURS[place], "linestyle": STYLES[place]}
+        ax.plot(counts, bounds, label=named_flips(flips), **look)
     ax.axhline(limit, color="black", linewidth=1, label="the limit")
     if asked:
         ax.axvline(asked, color="#999999", linewidth=1, label="asked here")
     ax.set(xscale="log", yscale="log")
     ax.legend()
     bounds = "; ".join(f"{named_flips(n)}: {wilson(n, asked)[1]:.2%}" for n in FLIPS if n <= asked)
-    show(
-        figure, f"{asked} answers bound the rate by: {bounds}; limit {limit:.2%}", rows, detail=True
-    )
+    caption = f"{asked} answers bound the rate by: {bounds}; limit {limit:.2%}"
+    show(figure, caption, rows, detail=True)
 
 
 def named_flips(count: int) -> str:
-    return "no flip" if count == 0 else f"{count} flip{'s' if count > 1 else ''}"
+    return {0: "no flip", 1: "1 flip"}.get(count, f"{count} flips")
 
 
 def show_errors(
@@ -82,7 +80,8 @@ def show_errors(
 
 def show_histogram(row: dict) -> None:
     """One call's errors beside those of its number format; row: as recorded in `parity`."""
-    arm, model = row["arm"], row["same_format"]
+    arm = row["arm"]
+    model = row["same_format"]
     ours = np.array(row["candidate_errors"]) / row["compared"]
     theirs = np.array(row["format_errors"]) / row["compared"]
     width = 2 * row["reach"] / (len(ours) - 2)  # one bin at each end is for what lies beyond
@@ -119,11 +118,10 @@ def show_margins(arms: Sequence[str], judged: "pandas.DataFrame") -> None:
             ax.plot(at, heights, MARKERS[place % len(MARKERS)], **mark)
     ax.set_xscale("log")
     figure.legend(loc="outside lower center", ncols=2, fontsize="small")
-    said = [
-        f"{arm} moved margins by up to {judged[judged.arm == arm].moved.max():.2g} nats, "
-        f"{len(turned[arm])} flips"
-        for arm in arms
-    ]
+    said = []
+    for arm in arms:
+        most = judged[judged.arm == arm].moved.max()
+        said.append(f"{arm} moved margins by up to {most:.2g} nats, {len(turned[arm])} flips")
     rows = [quantiles("reference margin", margins)]
     rows += [quantiles(f"moved by {arm}", of) for arm, of in moved.items()]
     rows += [

@@ -6,7 +6,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from blipkit.display.figures import show_frames
-from blipkit.frames.frames import DRAWN
+from blipkit.frames.frames import DRAWN, Frame
 from blipkit.parity import figures
 from blipkit.parity.answers import (
     accuracy_gate,
@@ -66,7 +66,11 @@ class Flips:
         """Arm -> its rows, frame by frame; empty where a replay's folder has none."""
         if not len(self.kept):
             return {}
-        return {arm: self.kept[self.kept.arm == arm].to_dict("records") for arm in self.panel.arms}
+        rows = {}
+        for arm in self.panel.arms:
+            own = self.kept[self.kept.arm == arm]
+            rows[arm] = own.to_dict("records")
+        return rows
 
     @property
     def reference_rows(self) -> list[dict]:
@@ -139,26 +143,28 @@ class Flips:
                 row[arm] = said_by(theirs, "candidate")
             rows.append(row)
         caption = "Where some arm flipped: each one's answer, and its margin in nats"
-        show_rows(rows, caption, "no answer flipped" if self.rows else NOT_RECORDED)
+        otherwise = NOT_RECORDED
+        if self.rows:
+            otherwise = "no answer flipped"
+        show_rows(rows, caption, otherwise)
 
     def frames(self) -> None:
         """The frames of what flipped, with the answers; where nothing did, the first frames."""
         if not self.rows:
             return
-        pictures = {frame.name: frame for frame in self.panel.frames}
         shown = list(self.flipped)[:SHOWN_FLIPS]
         captions = [self._flip_caption(key) for key in shown]
         names = [frame for frame, _ in shown]
         if not shown:
             names = list(dict.fromkeys(frame for frame, _ in self.by_question))[:SHOWN_FRAMES]
             captions = [self._frame_caption(name) for name in names]
-        seen = [pictures[name].image if name in pictures else None for name in names]
-        show_frames(seen, captions)
+        here = {frame.name: frame for frame in self.panel.frames}
+        show_frames([picture_of(here.get(name)) for name in names], captions)
         print(f"answers that flipped in some arm: {len(self.flipped)}; frames shown: {len(shown)}")
 
     def _flip_caption(self, key: tuple[str, str]) -> str:
-        row, (_, question) = self.flipped[key], key
-        lines = [question, f"{REFERENCE}: {said_by(row, 'reference')} nats"]
+        row = self.flipped[key]
+        lines = [row["question"], f"{REFERENCE}: {said_by(row, 'reference')} nats"]
         for arm, theirs in self.by_question[key].items():
             if theirs["flipped"]:
                 lines.append(f"{arm}: {said_by(theirs, 'candidate')} nats")
@@ -183,18 +189,21 @@ class Flips:
 
     def gates(self) -> list[Gate]:
         """Each candidate's decisions, and whether the reference itself is right often enough."""
-        panel, knobs = self.panel, self.panel.study.knobs
+        panel = self.panel
         names = [decision_gate_name(arm) for arm in panel.candidates]
         if not self.rows:
             return [not_recorded(name) for name in (*names, "accuracy")]
-        accuracy = accuracy_gate(self.reference_rows, knobs.accuracy_floor, self.drawings)
+        floor = panel.study.knobs.accuracy_floor
+        accuracy = accuracy_gate(self.reference_rows, floor, self.drawings)
         if not self.noise:
             return [*(not_recorded(name) for name in names), accuracy]
         judged = [self._decision_gate(arm) for arm in panel.candidates]
         return [*judged, accuracy]
 
     def _decision_gate(self, arm: str) -> Gate:
-        bound = None if arm == self.panel.incumbent else self.incumbent_bound
+        bound = None
+        if arm != self.panel.incumbent:
+            bound = self.incumbent_bound
         limit = self.panel.study.knobs.flip_limit
         return decision_gate(arm, self.rows[arm], limit, self.noise[arm], bound, self.drawings)
 
@@ -202,7 +211,16 @@ class Flips:
     def incumbent_bound(self) -> float | None:
         """The incumbent's own `flip_bound`; None where no incumbent is named."""
         name = self.panel.incumbent
-        return flip_bound(self.rows[name], self.noise[name]) if name else None
+        if not name:
+            return None
+        return flip_bound(self.rows[name], self.noise[name])
+
+
+def picture_of(frame: Frame | None):
+    """A frame's picture; None where there is no such frame here."""
+    if frame is None:
+        return None
+    return frame.image
 
 
 def said_by(row: dict, side: str) -> str:
@@ -238,16 +256,16 @@ def decide(panel: Panel, name: str) -> list[dict]:
 
 def measure_noise(panel: Panel) -> list[dict]:
     """How far each format alone moves a margin, nats; the profile's, where torch cannot say."""
-    margins = panel.study.knobs.excused_margin
     rows = []
     for arm, model in panel.formats.items():
-        margin = format_noise(decide(panel, model)) if model else margins[panel.precision(arm)]
-        rows.append(
-            {
-                "arm": arm,
-                "evidence": evidence_of(arm),
-                "same_format": model,
-                "excused_margin": margin,
-            }
-        )
+        row = {"arm": arm, "evidence": evidence_of(arm), "same_format": model}
+        row["excused_margin"] = margin_of(panel, arm, model)
+        rows.append(row)
     return rows
+
+
+def margin_of(panel: Panel, arm: str, model: str | None) -> float:
+    """How far an arm's number format moves a margin: the model in it by torch says, else a knob."""
+    if not model:
+        return panel.study.knobs.excused_margin[panel.precision(arm)]
+    return format_noise(decide(panel, model))

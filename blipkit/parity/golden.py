@@ -36,7 +36,9 @@ from blipkit.runners.arms import REFERENCE, check_answers, parse_arm
 from blipkit.runners.artifacts import file_digest
 
 SOFTWARE_GATE = "incumbent's software"
-MANIFEST, TENSORS, FRAMES = "bundle.json", "tensors.safetensors", "frames"
+MANIFEST = "bundle.json"
+TENSORS = "tensors.safetensors"
+FRAMES = "frames"
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,13 @@ class Bundle:
 
     def software(self) -> dict:
         """What this is, and which libraries differ from those here."""
-        there, here = self.about["versions"], host.versions()
-        names = [name for name in there | here if there.get(name) != here.get(name)]
-        differs = "; ".join(
-            f"{name} {there.get(name)} there, {here.get(name)} here" for name in names
-        )
-        return {"incumbent": str(self), "differs": differs}
+        there = self.about["versions"]
+        here = host.versions()
+        differs = []
+        for name in there | here:
+            if there.get(name) != here.get(name):
+                differs.append(f"{name} {there.get(name)} there, {here.get(name)} here")
+        return {"incumbent": str(self), "differs": "; ".join(differs)}
 
     @property
     def digests(self) -> list[str]:
@@ -75,12 +78,12 @@ class Bundle:
 
     def places(self, frames: Sequence[Frame]) -> list[int]:
         """Where each of our frames, known by its pixels, stands in the bundle, or BadInput."""
-        known, ours = self.digests, [frame_digest(frame) for frame in frames]
-        absent = [
-            f"{frame.name} there"
-            for frame, seen in zip(frames, ours, strict=True)
-            if seen not in known
-        ]
+        known = self.digests
+        ours = [frame_digest(frame) for frame in frames]
+        absent = []
+        for frame, seen in zip(frames, ours, strict=True):
+            if seen not in known:
+                absent.append(f"{frame.name} there")
         followed = self.about["frames"][: self.about["followed"]]
         lacking = [f"{frame['name']} here" for frame in followed if frame["digest"] not in ours]
         if missing := absent or lacking:
@@ -98,16 +101,16 @@ class Bundle:
         """Refuse to compare outputs of what was not given the same as there."""
         advice = "compare the same frames and questions"
         advice += ", with the same image processor and tokenizer"
-        self.check_same(
-            {"number of calls": len(self.about["steps"])}, {"number of calls": len(steps)}, advice
-        )
+        calls_there = {"number of calls": len(self.about["steps"])}
+        self.check_same(calls_there, {"number of calls": len(steps)}, advice)
         for theirs, ours in zip(self.about["steps"], map(describe_step, steps), strict=True):
             self.check_same(theirs, ours, advice, f"{theirs['component']}: ")
 
     def check_same(self, theirs: dict, ours: dict, advice: str, where: str = "") -> None:
         """Refuse the first thing that is not the same there and here, by its name."""
         for name in theirs | ours:
-            there, here = theirs.get(name), ours.get(name)
+            there = theirs.get(name)
+            here = ours.get(name)
             if there != here:
                 seen = f"{where}{name} is {there} there and {here} here"
                 raise BadInput(f"bundle {self.folder}: {seen}; {advice}")
@@ -141,15 +144,16 @@ def read_bundle(folder: Path) -> Bundle:
     except BadInput:
         raise
     except Exception as error:  # a file that is missing, cut off, or of somebody else
-        raise BadInput(
-            f"{folder} is no whole bundle ({error}); expected a folder that blipkit capture wrote"
-        ) from None
+        said = f"{folder} is no whole bundle ({error})"
+        raise BadInput(f"{said}; expected a folder that blipkit capture wrote") from None
     return Bundle(folder, about, tensors)
 
 
 def find_bundle(incumbent: str) -> Bundle | None:
     """The bundle that a profile's incumbent names; None where it is an arm, or nothing."""
-    return read_bundle(Path(incumbent)) if is_folder(incumbent) else None
+    if not is_folder(incumbent):
+        return None
+    return read_bundle(Path(incumbent))
 
 
 def check_bundle(
@@ -165,19 +169,21 @@ def _sameness(
     checkpoint: Checkpoint, questions: Sequence[Question], buckets: Sequence[Bucket]
 ) -> dict:
     """What two machines must share for their answers to be compared, as JSON holds it."""
-    return {
-        **{f"weights of {component.name}": component.digest for component in isolate(checkpoint)},
-        "the fixed frame's pixel_values": checkpoint.pixel_digest,
-        "questions": [[q.text, list(q.candidates) if q.candidates else "open"] for q in questions],
-        "buckets": [str(bucket) for bucket in buckets],
-    }
+    same = {f"weights of {component.name}": component.digest for component in isolate(checkpoint)}
+    same["the fixed frame's pixel_values"] = checkpoint.pixel_digest
+    asked = [[q.text, list(q.candidates) if q.candidates else "open"] for q in questions]
+    same["questions"] = asked
+    same["buckets"] = [str(bucket) for bucket in buckets]
+    return same
 
 
 def software_gate(row: dict) -> Gate:
     """WARN where the incumbent was recorded with other libraries. row: `Bundle.software`."""
-    status, advice = "PASS", ""
+    status = "PASS"
+    advice = ""
     if row["differs"]:
-        status, advice = "WARN", "install the same versions on both machines"
+        status = "WARN"
+        advice = "install the same versions on both machines"
     said = f"{row['incumbent']}: {row['differs'] or 'the same libraries there and here'}"
     return Gate(SOFTWARE_GATE, "answer", status, None, None, "recorded", said, advice)
 
@@ -190,41 +196,34 @@ def frame_digest(frame: Frame) -> str:
 
 def describe_step(step: Step) -> dict:
     """What must be the same on both machines: digests of what came in, shapes of the rest."""
-    inputs = {
-        name: str(tuple(tensor.shape)) if name.endswith("_states") else digest([tensor])
-        for name, tensor in zip(step.names, step.inputs, strict=True)
-    }
-    return {
-        "component": step.component,
-        "bucket": str(step.bucket),
-        **inputs,
-        "output": str(tuple(step.output.shape)),
-    }
+    about = {"component": step.component, "bucket": str(step.bucket)}
+    for name, tensor in zip(step.names, step.inputs, strict=True):
+        if name.endswith("_states"):
+            about[name] = str(tuple(tensor.shape))
+        else:
+            about[name] = digest([tensor])
+    about["output"] = str(tuple(step.output.shape))
+    return about
 
 
 def capture(
     profile: Profile, arm: str, folder: Path, artifacts: Path, with_frames: bool = False
 ) -> Bundle:
     """Ask one arm what 03_parity asks, and write it down. artifacts: where compiled ones are."""
-    common, knobs = profile.common, profile.section("parity")
+    common = profile.common
+    knobs = profile.section("parity")
     check_capture(common, arm, folder, with_frames)
     checkpoint = load_checkpoint(common.checkpoint)
     frames = load_frames(common.frames_from, knobs.frames, common.seed, common.skip_unreadable)
-    pictures = frames if with_frames else []
+    pictures = []
+    if with_frames:
+        pictures = frames
     engine = Engine(checkpoint, [arm], common, artifacts)
     with contextlib.closing(engine):
         steps = engine.walk(frames[: knobs.compared_frames])
-        tensors = {}
-        for number, step in enumerate(steps):
-            tensors[output_name(number, REFERENCE)] = step.output
-            tensors[output_name(number, arm)] = engine.outputs(step)[arm].detach().cpu()
-        size = sum(tensor.nbytes for tensor in tensors.values())
-        size += sum(3 * frame.image.width * frame.image.height for frame in pictures)
-        kept = "with" if with_frames else "without"
-        print(
-            f"{folder}: about {size / 1e6:.1f} MB, {kept} frames; asking {arm} about "
-            f"{len(frames)} frames"
-        )
+        tensors = outputs_of(engine, arm, steps)
+        size = size_in_words(tensors, pictures)
+        print(f"{folder}: {size}; asking {arm} about {len(frames)} frames")
         answers = engine.answers(frames, {arm: len(frames)})[arm]
     about = {
         "schema": SCHEMA,
@@ -240,6 +239,23 @@ def capture(
         "answers": [[asdict(answer) for answer in row] for row in answers],
     }
     return write_bundle(folder, about, tensors, pictures)
+
+
+def outputs_of(engine: Engine, arm: str, steps: Sequence[Step]) -> dict[str, torch.Tensor]:
+    """`output_name` -> what the reference, and the arm, made of each step."""
+    tensors = {}
+    for number, step in enumerate(steps):
+        tensors[output_name(number, REFERENCE)] = step.output
+        tensors[output_name(number, arm)] = engine.outputs(step)[arm].detach().cpu()
+    return tensors
+
+
+def size_in_words(tensors: dict[str, torch.Tensor], pictures: Sequence[Frame]) -> str:
+    """How large a bundle of these will be."""
+    size = sum(tensor.nbytes for tensor in tensors.values())
+    size += sum(3 * frame.image.width * frame.image.height for frame in pictures)
+    kept = "with" if pictures else "without"
+    return f"about {size / 1e6:.1f} MB, {kept} frames"
 
 
 def check_capture(common: Common, arm: str, folder: Path, with_frames: bool) -> None:

@@ -14,7 +14,7 @@ from blipkit.model.pipeline import Step
 from blipkit.parity import figures
 from blipkit.parity.golden import output_name
 from blipkit.parity.lacking import NOT_RECORDED, not_recorded, show_rows
-from blipkit.parity.panel import NUMBERS, Panel
+from blipkit.parity.panel import NUMBERS, Panel, lacking_ranked
 from blipkit.parity.tensors import (
     EVERY_ARM,
     Comparison,
@@ -27,7 +27,9 @@ from blipkit.parity.tensors import (
 from blipkit.records.gates import Gate
 from blipkit.runners.arms import REFERENCE
 
-PIXELS, PIPELINE = "image_processor", "pipeline"  # what is compared beside the components
+# what is compared beside the components
+PIXELS = "image_processor"
+PIPELINE = "pipeline"
 SHOWN = (
     "arm",
     "component",
@@ -116,12 +118,18 @@ class Numbers:
         """The worst error of each component, one line an arm."""
         if self.rows:
             errors = {
-                (arm, name): self.worst.get((arm, name), {}).get("relative_l2", math.nan)
+                (arm, name): self._worst_error(arm, name)
                 for arm in self.panel.arms
                 for name in self.components
             }
             highest = max(self.worst.values(), key=error_of)
             figures.show_errors(self.panel.arms, self.components, errors, highest)
+
+    def _worst_error(self, arm: str, component: str) -> float:
+        """The largest relative L2 error of a component; nan where it was not called."""
+        if (arm, component) not in self.worst:
+            return math.nan
+        return self.worst[arm, component]["relative_l2"]
 
     def histogram(self) -> None:
         """The errors of the call that is least like its number format, beside the format's own."""
@@ -142,7 +150,8 @@ class Numbers:
 
 def error_of(row: dict) -> float:
     """To order calls by: NaN is above any error."""
-    return math.inf if math.isnan(row["relative_l2"]) else row["relative_l2"]
+    error = row["relative_l2"]
+    return math.inf if math.isnan(error) else error
 
 
 def overlap_of(row: dict) -> float:
@@ -218,7 +227,9 @@ class Trio(NamedTuple):
 def call_of(panel: Panel, arm: str, component: str, output: str, trio: Trio) -> Call:
     """A call, compared as the arm's number format asks."""
     precision = panel.precision(arm)
-    model = panel.formats[arm] if trio.same_format is not None else None
+    model = None
+    if trio.same_format is not None:
+        model = panel.formats[arm]
     return Call(arm, component, output, precision, model, compare(*trio, precision))
 
 
@@ -234,7 +245,7 @@ class Scores:
 
     def table(self) -> None:
         """Each candidate, end to end."""
-        otherwise = NOT_RECORDED if self.panel.ranked_questions else "no question has candidates"
+        otherwise = lacking_ranked(self.panel)
         show_rows(self.rows, "Candidate against reference, end to end", otherwise, SHOWN)
 
     def gates(self) -> list[Gate]:
@@ -260,8 +271,9 @@ def compare_scores(panel: Panel) -> list[dict]:
     """A row of each candidate, about frames that the model in its number format was asked, too."""
     rows = []
     for arm in panel.candidates:
-        model = panel.formats[arm]
-        names = [REFERENCE, arm, model] if model else [REFERENCE, arm]
+        names = [REFERENCE, arm]
+        if model := panel.formats[arm]:
+            names.append(model)
         count = min(panel.count(name) for name in names)
         trio = Trio(*(scores_of(panel, name, count) for name in names))
         rows.append(call_of(panel, arm, PIPELINE, "scores", trio).row())

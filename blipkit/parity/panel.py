@@ -10,11 +10,15 @@ from blipkit.frames.frames import Frame
 from blipkit.model.pipeline import Answer
 from blipkit.parity.engine import Engine
 from blipkit.parity.golden import Bundle, find_bundle
+from blipkit.parity.lacking import NOT_RECORDED
 from blipkit.paths import is_folder
 from blipkit.runners.arms import INCUMBENT, REFERENCE, format_reference, parse_arm
 from blipkit.study import Study
 
-NUMBERS, ANSWERS, MEMORY = "numbers, s", "answers, s", "memory, GiB"  # what 03 takes
+# what 03 takes
+NUMBERS = "numbers, s"
+ANSWERS = "answers, s"
+MEMORY = "memory, GiB"
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,14 @@ class Panel:
     @cached_property
     def arms(self) -> list[str]:
         """The candidates, and the incumbent where it is none of them."""
-        named = [self.incumbent] if self.incumbent else []
-        return list(dict.fromkeys([*self.candidates, *named]))
+        named = [*self.candidates, self.incumbent]
+        return list(dict.fromkeys(filter(None, named)))
 
     def arm_of(self, name: str) -> str:
         """What computes under a name: a bundle's arm under the incumbent's, else the arm named."""
-        return self.bundle.arm if self.bundle and name == self.incumbent else name
+        if self.bundle and name == self.incumbent:
+            return self.bundle.arm
+        return name
 
     def precision(self, name: str) -> str:
         """The number format whose limits apply to an arm."""
@@ -69,7 +75,9 @@ class Panel:
     @cached_property
     def places(self) -> list[int]:
         """Where our frames stand among the bundle's; none without a bundle."""
-        return self.bundle.places(self.frames) if self.bundle else []
+        if self.bundle is None:
+            return []
+        return self.bundle.places(self.frames)
 
     @cached_property
     def followed(self) -> list[Frame]:
@@ -104,9 +112,20 @@ class Panel:
         show_table(rows, "Each arm, and the model that shows what its number format does")
 
 
+def lacking_ranked(panel: Panel) -> str:
+    """Why there are no rows about questions with candidates."""
+    if panel.ranked_questions:
+        return NOT_RECORDED
+    return "no question has candidates"
+
+
 def open_panel(study: Study) -> Panel:
     """The panel of a study. Nothing is compiled before it is asked; in a replay, nothing is."""
     knobs = study.knobs
-    incumbent = INCUMBENT if is_folder(knobs.incumbent) else knobs.incumbent
-    bundle = None if study.replay else find_bundle(knobs.incumbent)
+    incumbent = knobs.incumbent
+    if is_folder(incumbent):
+        incumbent = INCUMBENT
+    bundle = None
+    if not study.replay:
+        bundle = find_bundle(knobs.incumbent)
     return Panel(study, study.common.arms, incumbent, bundle, study.frames(knobs.frames))

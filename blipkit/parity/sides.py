@@ -9,7 +9,7 @@ from blipkit.parity.answers import between, calibration, summarise_labels
 from blipkit.parity.flips import Flips
 from blipkit.parity.golden import SOFTWARE_GATE, software_gate
 from blipkit.parity.lacking import NOT_RECORDED, not_recorded, show_rows
-from blipkit.parity.panel import Panel
+from blipkit.parity.panel import Panel, lacking_ranked
 from blipkit.paths import is_folder
 from blipkit.records.gates import Gate
 from blipkit.runners.arms import REFERENCE, evidence_of
@@ -44,15 +44,13 @@ class Pairs:
             }
             for row in self.rows
         ]
-        answers = self.rows[0]["answers"] if self.rows else "no"
+        answers = next((row["answers"] for row in self.rows), "no")
         caption = f"Pairs of arms, {answers} answers each; incumbent: {named}"
-        show_rows(rows, caption, self._otherwise)
-        otherwise = NOT_RECORDED if self.is_lacking else f"{named}; recorded nowhere else"
+        show_rows(rows, caption, lacking_ranked(self.panel))
+        otherwise = f"{named}; recorded nowhere else"
+        if self.is_lacking:
+            otherwise = NOT_RECORDED
         show_rows(self.software, "The incumbent", otherwise)
-
-    @property
-    def _otherwise(self) -> str:
-        return NOT_RECORDED if self.panel.ranked_questions else "no question has candidates"
 
     @property
     def is_lacking(self) -> bool:
@@ -101,7 +99,9 @@ def as_candidate(row: dict) -> dict:
 
 def compare_software(panel: Panel) -> list[dict]:
     """Libraries that differ where the incumbent was recorded; no row where it answers here."""
-    return [panel.bundle.software()] if panel.bundle else []
+    if panel.bundle is None:
+        return []
+    return [panel.bundle.software()]
 
 
 @dataclass(frozen=True)
@@ -132,17 +132,25 @@ class Labels:
 
 def compare_labels(flips: Flips) -> Labels:
     """The reference's answers, and each arm's, against the labels of the frames."""
-    results, rows = flips.panel.study.results, []
     if not flips.rows:
-        return Labels(flips, rows)
-    for arm, (of, side) in sides_of(flips).items():
-        found = None if flips.drawings else summarise_labels(of, side)
+        return Labels(flips, [])
+    rows = []
+    if not flips.drawings:
+        rows = label_rows(flips)
+    flips.panel.study.results.write("labels", rows)
+    return Labels(flips, rows)
+
+
+def label_rows(flips: Flips) -> list[dict]:
+    """A row of each side that has labelled answers."""
+    rows = []
+    for arm, (answers, side) in sides_of(flips).items():
+        found = summarise_labels(answers, side)
         if found:
             row = {"arm": arm, "evidence": evidence_of(arm)}
             row.update(found)
             rows.append(row)
-    results.write("labels", rows)
-    return Labels(flips, rows)
+    return rows
 
 
 def sides_of(flips: Flips) -> dict[str, tuple[list[dict], str]]:

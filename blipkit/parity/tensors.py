@@ -20,7 +20,8 @@ from blipkit.runners.arms import ROUNDOFF, evidence_of
 EVERY_ARM = "every arm"  # in records, whose the pixels are: all arms get the same
 # Of an error histogram, with one more at each end for what lies beyond; fewer, where a bin would
 # hold fewer numbers than PER_BIN: chance alone makes two sparse histograms differ.
-BINS, PER_BIN = 100, 100
+BINS = 100
+PER_BIN = 100
 OUTLIER = 3.0  # times B's largest error: what a spread alone would hide
 SHAPES_DIFFER = "the shapes differ"
 
@@ -73,18 +74,30 @@ def compare(
     """
     problem = find_problem(reference, candidate)
     if problem:
-        reference = candidate = torch.full((1,), math.nan)
-        same_format = None
-    a, c = flat(reference), flat(candidate)
-    error, size = c - a, a.abs()
-    gap, there = error.abs(), size != 0
+        nothing = torch.full((1,), math.nan, dtype=torch.float64)
+        found = distance(nothing, nothing, precision)
+        return replace(found, compared=0, not_finite=0, problem=problem)
+    a = flat(reference)
+    c = flat(candidate)
+    found = distance(a, c, precision)
+    if same_format is None:
+        return found
+    return beside(found, c - a, flat(same_format) - a)
+
+
+def distance(a: Tensor, c: Tensor, precision: str) -> Comparison:
+    """How far the candidate's numbers c are from the reference's a, both (N,) in float64."""
+    error = c - a
+    gap = error.abs()
+    size = a.abs()
+    there = size != 0
     relative = (gap[there] / size[there]).numpy()
     last_place = torch.exp2(torch.frexp(size[there]).exponent.double()) * ROUNDOFF[precision]
     ulps = (gap[there] / last_place).numpy()
     l2 = (error.norm() / a.norm()).item()
-    found = Comparison(
-        compared=0 if problem else a.numel(),
-        not_finite=0 if problem else int((~c.isfinite()).sum()),
+    return Comparison(
+        compared=a.numel(),
+        not_finite=int((~c.isfinite()).sum()),
         max_abs=gap.max().item(),
         mean_abs=gap.mean().item(),
         p99_abs=float(np.quantile(gap.numpy(), 0.99)),
@@ -94,12 +107,17 @@ def compare(
         relative_l2=l2,
         relative_max=(gap.max() / size.max()).item(),
         cosine=torch.nn.functional.cosine_similarity(a, c, 0).item(),
-        snr_db=float(-20 * np.log10(l2)) if l2 else math.inf,
+        snr_db=decibels(l2),
         median_ulps=float(np.quantile(ulps, 0.5)),
         p99_ulps=float(np.quantile(ulps, 0.99)),
-        problem=problem,
     )
-    return found if same_format is None else beside(found, error, flat(same_format) - a)
+
+
+def decibels(relative_l2: float) -> float:
+    """The signal over the error, dB; inf where there is no error."""
+    if not relative_l2:
+        return math.inf
+    return float(-20 * np.log10(relative_l2))
 
 
 def flat(tensor: Tensor) -> Tensor:
@@ -125,7 +143,8 @@ def beside(found: Comparison, ours: Tensor, theirs: Tensor) -> Comparison:
     if not (ours.isfinite().all() and theirs.isfinite().all()):
         nan = math.nan
         return replace(found, sigma_ratio=nan, l2_ratio=nan, max_ratio=nan, overlap=0.0)
-    reach = float(np.quantile(torch.cat([ours, theirs]).abs().numpy(), 0.999)) or 1.0
+    both = torch.cat([ours, theirs]).abs().numpy()
+    reach = float(np.quantile(both, 0.999)) or 1.0
     bins = min(BINS, max(4, len(ours) // PER_BIN))
     ours_in = histogram(ours.numpy(), bins, reach)
     theirs_in = histogram(theirs.numpy(), bins, reach)
@@ -143,13 +162,17 @@ def beside(found: Comparison, ours: Tensor, theirs: Tensor) -> Comparison:
 
 def histogram(errors: np.ndarray, bins: int, reach: float) -> np.ndarray:
     """Counts below -reach, in equal bins from there to reach, and above: (bins + 2,)."""
-    inside = np.histogram(errors, bins, (-reach, reach))[0]
-    return np.concatenate([[(errors < -reach).sum()], inside, [(errors > reach).sum()]])
+    inside, _ = np.histogram(errors, bins, (-reach, reach))
+    below = (errors < -reach).sum()
+    above = (errors > reach).sum()
+    return np.concatenate([[below], inside, [above]])
 
 
 def ratio(ours: Tensor, theirs: Tensor) -> float:
     """No error is never above another."""
-    return (ours / theirs).item() if ours else 0.0
+    if not ours:
+        return 0.0
+    return (ours / theirs).item()
 
 
 class Limits(NamedTuple):
@@ -179,7 +202,9 @@ def route(row: dict, limits: Limits) -> str | None:
 
 def evidence_for(arm: str) -> str:
     """Where an arm's figures come from; pixels, which all arms share, are measured."""
-    return "measured" if arm == EVERY_ARM else evidence_of(arm)
+    if arm == EVERY_ARM:
+        return "measured"
+    return evidence_of(arm)
 
 
 def gate_name(arm: str, component: str) -> str:
@@ -200,14 +225,15 @@ def tensor_gate(arm: str, component: str, rows: Sequence[dict], limits: Limits) 
         return _nothing_to_judge(gate_name(arm, component), evidence_for(arm), rows, problems)
     worst = max(rows, key=lambda row: _badness(row, limits))
     taken = route(worst, limits)
+    advice = "it computes something else, or in a coarser format"
+    advice += ": is it the first component that differs?"
     if taken is None:
         status = "FAIL"
     elif taken == "format limit" and worst["same_format"]:
         status = "WARN"
     else:
         status = "PASS"
-    advice = "it computes something else, or in a coarser format"
-    advice += ": is it the first component that differs?"
+        advice = ""
     return Gate(
         gate_name(arm, component),
         "answer",
@@ -216,7 +242,7 @@ def tensor_gate(arm: str, component: str, rows: Sequence[dict], limits: Limits) 
         limits.tensor[worst["precision"]],
         evidence_for(arm),
         _reason(worst, taken, rows),
-        "" if status == "PASS" else advice,
+        advice,
     )
 
 
@@ -227,21 +253,26 @@ def _nothing_to_judge(
     reason = "nothing was compared: no request called it"
     if rows:
         reason = f"{rows[0]['output']}: {problems[0]}"
-    status, advice = "INVALID", "let the pipeline call it, with frames that differ"
+    status = "INVALID"
+    advice = "let the pipeline call it, with frames that differ"
     if any(problem.startswith(SHAPES_DIFFER) for problem in problems):
-        status, advice = "FAIL", "run 02_trace again"
+        status = "FAIL"
+        advice = "run 02_trace again"
     return Gate(name, "answer", status, None, None, evidence, reason, advice)
 
 
 def _badness(row: dict, limits: Limits) -> tuple[int, float]:
     """The route first, then the error; NaN is worse than any."""
-    return ROUTES.index(route(row, limits)), float(np.nan_to_num(row["relative_l2"], nan=np.inf))
+    error = float(np.nan_to_num(row["relative_l2"], nan=np.inf))
+    return ROUTES.index(route(row, limits)), error
 
 
 def _reason(worst: dict, taken: str | None, rows: Sequence[dict]) -> str:
     """Which route was taken, and what would have passed."""
     known = worst["same_format"]
-    but = f"noisier than {known}, but" if known else "torch has no such format, so only"
+    but = "torch has no such format, so only"
+    if known:
+        but = f"noisier than {known}, but"
     said = {
         "float32 limit": "as close as float32 has to be",
         "sigma ratio": f"no noisier than {known}",
@@ -249,7 +280,8 @@ def _reason(worst: dict, taken: str | None, rows: Sequence[dict]) -> str:
         "format limit": f"{but} within the static limit of {worst['precision']}",
         None: "more than its number format explains",
     }[taken]
-    relative, absolute = worst["relative_l2"], worst["max_abs"]
+    relative = worst["relative_l2"]
+    absolute = worst["max_abs"]
     figures = f"required tolerance: relative L2 {relative:.2e}, or absolute {absolute:.2e}"
     if known:
         figures += f"; sigma ratio {worst['sigma_ratio']:.3f}, overlap {worst['overlap']:.4f}"

@@ -19,20 +19,18 @@ from blipkit.records.results import Results
 
 Judgement = Literal["better", "worse", "same", "not known"]
 Interval = tuple[float | None, float | None]
-RANK = {
-    "PASS": 0,
-    "WARN": 1,
-    "FAIL": 2,
-    "INVALID": 3,
-}  # the less the better; what is not here was not measured
+# the less the better; what is not here was not measured
+RANK = {"PASS": 0, "WARN": 1, "FAIL": 2, "INVALID": 3}
 PRICED_BY = {"instance", "region", "option"}
+# what a row says of itself -> how it is called
 NOTED = {
     "limit": "limit",
     "instance": "priced as",
     "region": "region",
     "option": "option",
-}  # what a row says of itself
-NOTED |= {"price_as_of": "prices of", "evidence": "evidence"}
+    "price_as_of": "prices of",
+    "evidence": "evidence",
+}
 OVERHEAD = "null"  # the runner that measures the kit itself
 ENDED = {"stopped": "FAIL", "skipped": "NOT-RUN"}  # else a notebook ran to its gates
 
@@ -50,7 +48,8 @@ class Figure(NamedTuple):
     judged: bool = True
 
 
-GATE, TIMING_GATE = Figure("gate", "", ""), Figure("gate", "", "", judged=False)
+GATE = Figure("gate", "", "")
+TIMING_GATE = Figure("gate", "", "", judged=False)
 FIGURES = {
     "concurrency": (
         Figure("p50", "p50{}_ms", "ms", judged=False),
@@ -95,21 +94,31 @@ def compare_folders(a: Path, b: Path, baseline: bool = False) -> list[Change]:
     """
     for folder in (a, b):
         check_results_folder(folder)
-    runs = [read_document(folder / "run.json").get("notebooks", {}) for folder in (a, b)]
-    broken = {stem for run in runs for stem, one in run.items() if one["status"] in ENDED}
-    ends = [
-        {stem: ENDED.get(run[stem]["status"], "PASS") for stem in run if stem in broken}
-        for run in runs
-    ]
-    before, after = (_sides(Results(folder), own) for folder, own in zip((a, b), ends, strict=True))
-    if not before | after:
-        raise BadInput(
-            f"nothing to compare: no gates in {a} or {b}; run a profile into each: blipkit run tiny"
-        )
-    return [
-        _change(what, before.get(what, Side()), after.get(what, Side()), baseline)
-        for what in before | after
-    ]
+    ended_in_a = _ended(a)
+    ended_in_b = _ended(b)
+    broken = _broken(ended_in_a) | _broken(ended_in_b)
+    sides_of_a = _sides(a, ended_in_a, broken)
+    sides_of_b = _sides(b, ended_in_b, broken)
+    changes = []
+    for what in dict.fromkeys([*sides_of_a, *sides_of_b]):
+        before = sides_of_a.get(what, Side())
+        after = sides_of_b.get(what, Side())
+        changes.append(_change(what, before, after, baseline))
+    if not changes:
+        said = f"nothing to compare: no gates in {a} or {b}"
+        raise BadInput(f"{said}; run a profile into each: blipkit run tiny")
+    return changes
+
+
+def _ended(folder: Path) -> dict[str, str]:
+    """Notebook -> how it ended, as the status of a gate."""
+    run = read_document(folder / "run.json").get("notebooks", {})
+    return {stem: ENDED.get(one["status"], "PASS") for stem, one in run.items()}
+
+
+def _broken(ended: dict[str, str]) -> set[str]:
+    """The notebooks that did not run to their gates."""
+    return {stem for stem, status in ended.items() if status != "PASS"}
 
 
 def exit_status(changes: Iterable[Change]) -> int:
@@ -121,12 +130,15 @@ def judge_intervals(before: Interval, after: Interval, more_is_better: bool = Fa
     """Whether a figure moved beyond both intervals; not known where an end is missing that could
     have told.
     """
-    (a_low, a_high), (b_low, b_high) = before, after
+    a_low, a_high = before
+    b_low, b_high = after
     rose = None not in (a_high, b_low) and b_low > a_high
     fell = None not in (a_low, b_high) and b_high < a_low
     if rose or fell:
         return "better" if rose == more_is_better else "worse"
-    return "not known" if None in (*before, *after) else "same"
+    if None in (*before, *after):
+        return "not known"
+    return "same"
 
 
 def table(changes: Iterable[Change]):
@@ -136,56 +148,89 @@ def table(changes: Iterable[Change]):
 
 def differences_table(rows: list[dict]):
     """The rows of `differences` as a rich table."""
-    return terminal_table(tuple(rows[0]) if rows else ("what",), (row.values() for row in rows))
+    columns = ("what",)
+    if rows:
+        columns = tuple(rows[0])
+    return terminal_table(columns, (row.values() for row in rows))
 
 
-def _sides(results: Results, ends: dict[str, str]) -> dict[str, Side]:
-    """Every gate and figure of a folder by its name; ends: how those notebooks ended that are shown
-    as gates.
+def _sides(folder: Path, ended: dict[str, str], broken: set[str]) -> dict[str, Side]:
+    """Every gate and figure of a folder by its name; how those notebooks `ended` that are `broken`
+    in either folder is shown as a gate, too.
     """
-    gates = [*results.gates(), *(Gate(stem, "answer", status) for stem, status in ends.items())]
+    results = Results(folder)
+    gates = results.gates()
+    for stem, status in ended.items():
+        if stem in broken:
+            gates.append(Gate(stem, "answer", status))
     sides = {gate.gate: _gate_side(gate) for gate in gates}
     for kind, figures in FIGURES.items():
         for row in results.rows(kind):
-            setting = (
-                f"{row['arm']}{placement_note(row)}, servers {row['servers']}, clients "
-                f"{row['clients']}"
-            )
-            if row["arm"].split()[0] != OVERHEAD:
-                sides |= {
-                    f"{setting}: {figure.name}": _figure_side(figure, row) for figure in figures
-                }
+            if row["arm"].split()[0] == OVERHEAD:
+                continue
+            system = f"{row['arm']}{placement_note(row)}"
+            setting = f"{system}, servers {row['servers']}, clients {row['clients']}"
+            for figure in figures:
+                sides[f"{setting}: {figure.name}"] = _figure_side(figure, row)
     return sides
 
 
 def _gate_side(gate: Gate) -> Side:
     """A gate's status with what it measured."""
     rank = RANK.get(gate.status)
-    shown = gate.status if gate.measured is None else f"{gate.status} ({number(gate.measured)})"
-    return Side(
-        TIMING_GATE if gate.kind == "timing" else GATE, shown, rank, (rank, rank), vars(gate)
-    )
+    figure = TIMING_GATE if gate.kind == "timing" else GATE
+    shown = gate.status
+    if gate.measured is not None:
+        shown = f"{shown} ({number(gate.measured)})"
+    return Side(figure, shown, rank, (rank, rank), vars(gate))
 
 
 def _figure_side(figure: Figure, row: dict) -> Side:
     """A figure with its interval, a question mark where an end is not known."""
-    found = [row.get(figure.key.format(end)) for end in ("", "_low", "_high")]
-    value, *ends = (one if one is not None and math.isfinite(one) else None for one in found)
-    if ends == [None, None]:
+    value = _finite(row, figure.key.format(""))
+    low = _finite(row, figure.key.format("_low"))
+    high = _finite(row, figure.key.format("_high"))
+    if low is None and high is None:
         return Side(figure, number(value), value, None, row)
-    low, high = ("?" if end is None else number(end) for end in ends)
-    return Side(figure, f"{number(value)} ({low} to {high})", value, tuple(ends), row)
+    shown = f"{number(value)} ({_end(low)} to {_end(high)})"
+    return Side(figure, shown, value, (low, high), row)
+
+
+def _finite(row: dict, key: str) -> float | None:
+    """A row's figure; None where it has none, or one that is no number."""
+    value = row.get(key)
+    if value is None or not math.isfinite(value):
+        return None
+    return value
+
+
+def _end(value: float | None) -> str:
+    """An end of an interval, as it is shown."""
+    return "?" if value is None else number(value)
 
 
 def _change(what: str, before: Side, after: Side, baseline: bool) -> Change:
-    figure, a, b = before.figure or after.figure, before.about, after.about
-    differs = [key for key in NOTED if None not in (a.get(key), b.get(key)) and a[key] != b[key]]
-    notes = [f"{NOTED[key]} {number(a[key])} in A, {number(b[key])} in B" for key in differs]
-    what += f" ({'; '.join(notes)})" if notes else ""
-    unlike = "priced otherwise" if PRICED_BY & set(differs) else ""
+    differs = _unlike(before.about, after.about)
+    notes = [
+        f"{NOTED[key]} {number(before.about[key])} in A, {number(after.about[key])} in B"
+        for key in differs
+    ]
+    if notes:
+        what = f"{what} ({'; '.join(notes)})"
+    figure = before.figure or after.figure
+    unlike = ""
+    if PRICED_BY & set(differs):
+        unlike = "priced otherwise"
     if TIMING_GATE in (before.figure, after.figure) and before.value != after.value:
-        figure, unlike = TIMING_GATE, "times are judged by their intervals"
+        figure = TIMING_GATE
+        unlike = "times are judged by their intervals"
     return Change(what, figure, before, after, *_judge(figure, before, after, unlike, baseline))
+
+
+def _unlike(a: dict, b: dict) -> list[str]:
+    """What two rows say otherwise of themselves, those of `NOTED` that both say."""
+    said = [key for key in NOTED if None not in (a.get(key), b.get(key))]
+    return [key for key in said if a[key] != b[key]]
 
 
 def _judge(
@@ -196,25 +241,30 @@ def _judge(
     """
     missing = [name for name, side in (("A", before), ("B", after)) if side.value is None]
     if missing:
-        judgement = "worse" if baseline and figure.judged and missing == ["B"] else "not known"
+        counts_as_worse = baseline and figure.judged and missing == ["B"]
+        judgement = "worse" if counts_as_worse else "not known"
         return judgement, f"not measured in {' and '.join(missing)}"
     if unlike or None in (before.interval, after.interval):
         return "not known", unlike or "no interval"
     judgement = judge_intervals(before.interval, after.interval, figure.more_is_better)
-    return judgement, "n too small for an interval" if judgement == "not known" else ""
+    if judgement == "not known":
+        return judgement, "n too small for an interval"
+    return judgement, ""
 
 
 def _cells(change: Change) -> tuple[str, ...]:
-    what, figure, before, after, judgement, reason = change
-    is_ratio = figure.unit and before.value and after.value is not None  # a gate has no unit
-    relative = f"{after.value / before.value - 1:+.1%}" if is_ratio else ""
-    if not figure.judged and judgement in ("better", "worse"):
+    what = ", ".join(filter(None, [change.what, change.figure.unit]))
+    judgement = change.judgement
+    if not change.figure.judged and judgement in ("better", "worse"):
         judgement += ", shown only"
-    what = f"{what}, {figure.unit}" if figure.unit else what
-    return (
-        what,
-        before.shown,
-        after.shown,
-        relative,
-        f"{judgement}: {reason}" if reason else judgement,
-    )
+    if change.reason:
+        judgement += f": {change.reason}"
+    return what, change.before.shown, change.after.shown, _relative(change), judgement
+
+
+def _relative(change: Change) -> str:
+    """By which share a figure changed; nothing for a gate, which has no unit."""
+    before, after = change.before.value, change.after.value
+    if not change.figure.unit or not before or after is None:
+        return ""
+    return f"{after / before - 1:+.1%}"

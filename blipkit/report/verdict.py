@@ -19,8 +19,8 @@ def make_verdict(folder: Path, beside: Sequence[Path] = ()) -> dict:
     """Read the folder's gates and run.json into a verdict; what folders `beside` it measured is not
     missing.
     """
-    run, results = read_document(folder / "run.json"), Results(folder)
-    gates = [*results.gates(), *_stopped(run)]
+    run = read_document(folder / "run.json")
+    gates = [*Results(folder).gates(), *_stopped(run)]
     return {
         "schema": SCHEMA,
         "kit_version": blipkit.__version__,
@@ -49,27 +49,20 @@ def _stopped(run: dict) -> list[Gate]:
     gates = []
     for stem, one in run["notebooks"].items():
         if one["status"] == "stopped":
+            reason = f"stopped: {one['error']}"
             advice = f"read that cell in {stem}.ipynb beside this verdict"
-            gates.append(
-                Gate(stem, "answer", "FAIL", reason=f"stopped: {one['error']}", next=advice)
-            )
+            gates.append(Gate(stem, "answer", "FAIL", reason=reason, next=advice))
         elif one["status"] == "skipped":
-            gates.append(
-                not_run(
-                    stem,
-                    "answer",
-                    f"skipped: {one['error']}",
-                    "run the notebook that it depends on",
-                )
-            )
+            reason = f"skipped: {one['error']}"
+            gates.append(not_run(stem, "answer", reason, "run the notebook that it depends on"))
     return gates
 
 
 def decision_of(folder: Path, gates: list[Gate], beside: Sequence[Path] = ()) -> dict:
     """What `decide` says of a folder and those beside it; a failed gate here is named, too."""
-    because = (
-        ["a rehearsal, in which nothing ran on a Neuron device"] if is_rehearsal(gates) else []
-    )
+    because = []
+    if is_rehearsal(gates):
+        because.append("a rehearsal, in which nothing ran on a Neuron device")
     because += [f"gate failed: {gate.gate}" for gate in gates if gate.status in ("FAIL", "INVALID")]
     if not Results(folder).has("cost"):
         because.append("nothing is priced here, as notebook 05_cost has not run")
@@ -89,10 +82,10 @@ def is_rehearsal(gates: Sequence[Gate]) -> bool:
 
 def caveat(verdict: dict) -> str:
     """What to know before anything else of the platform that the decision is about."""
-    found = (
-        g for g in verdict["gates"] if g["gate"] == "platform_support" and g["status"] == "WARN"
-    )
-    return next((f"First caveat: {g['reason']}. What to do: {g['next']}." for g in found), "")
+    for gate in verdict["gates"]:
+        if gate["gate"] == "platform_support" and gate["status"] == "WARN":
+            return f"First caveat: {gate['reason']}. What to do: {gate['next']}."
+    return ""
 
 
 def in_words(decision: dict) -> str:
@@ -100,16 +93,19 @@ def in_words(decision: dict) -> str:
     takes.
     """
     text = f"{decision['answer'].capitalize()}: {'; '.join(decision['because'])}."
-    steps = [
-        f"{m['what']}: {m['command']}, about {m['hours']:.2g} h, {m['usd']:.2f} USD"
-        for m in decision["missing"]
-    ]
-    return f"{text} To get it: {'; '.join(steps)}." if steps else text
+    steps = []
+    for one in decision["missing"]:
+        takes = f"about {one['hours']:.2g} h, {one['usd']:.2f} USD"
+        steps.append(f"{one['what']}: {one['command']}, {takes}")
+    if not steps:
+        return text
+    return f"{text} To get it: {'; '.join(steps)}."
 
 
 def exit_status(verdict: dict, required: list[str]) -> int:
     """0 where nothing failed, something held, and every required gate was measured; else 1."""
-    return 0 if not unmeasured(verdict, required) and verdict["status"] in ("PASS", "WARN") else 1
+    holds = verdict["status"] in ("PASS", "WARN")
+    return int(not holds or bool(unmeasured(verdict, required)))
 
 
 def unmeasured(verdict: dict, required: list[str]) -> list[str]:
@@ -133,13 +129,18 @@ def render(name: str, verdict: dict, **more) -> str:
     """The template NAME.j2 of this package, filled in with a verdict and its words; `number` and
     `percent` are filters there.
     """
-    loader, is_markup = (
-        FileSystemLoader(Path(__file__).parent / "templates"),
-        name.endswith((".html", ".xml")),
-    )
     environment = Environment(
-        loader=loader, autoescape=is_markup, trim_blocks=True, keep_trailing_newline=True
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=name.endswith((".html", ".xml")),
+        trim_blocks=True,
+        keep_trailing_newline=True,
     )
-    environment.filters |= {"number": number, "percent": lambda share: f"{100 * share:.0f}"}
-    words = {"headline": in_words(verdict["decision"]), "caveat": caveat(verdict)}
-    return environment.get_template(f"{name}.j2").render(verdict=verdict, **words, **more)
+    environment.filters["number"] = number
+    environment.filters["percent"] = _percent
+    template = environment.get_template(f"{name}.j2")
+    headline = in_words(verdict["decision"])
+    return template.render(verdict=verdict, headline=headline, caveat=caveat(verdict), **more)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}"

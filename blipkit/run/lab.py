@@ -31,7 +31,9 @@ def copy_chapters(profile: Profile, folder: Path | None = None) -> tuple[Path, l
     folder.mkdir(parents=True, exist_ok=True)
     _begin_with(ROOT / "results" / profile.name, folder)
     listing = folder / WRITTEN
-    written = json.loads(listing.read_text()) if listing.is_file() else {}
+    written = {}
+    if listing.is_file():
+        written = json.loads(listing.read_text())
     kept = []
     for stem in chapters():
         copy = folder / f"{stem}.ipynb"
@@ -64,9 +66,8 @@ def filled_in(stem: str, profile: Profile, folder: Path) -> str:
     import nbformat
 
     notebook = nbformat.read(NOTEBOOKS / f"{stem}.ipynb", as_version=4)
-    values = profile.parameters(stem, os.path.relpath(folder, NOTEBOOKS)) | {
-        "profile": profile.source
-    }
+    values = profile.parameters(stem, os.path.relpath(folder, NOTEBOOKS))
+    values["profile"] = profile.source
     for cell in notebook.cells:
         if "parameters" in cell.metadata.get("tags", []):
             cell.source = _with_values(cell.source, values)
@@ -77,7 +78,8 @@ def _with_values(source: str, values: dict) -> str:
     """A parameters cell, one `name: type = value  # meaning` a line, with other values."""
     lines = source.splitlines()
     for node in ast.parse(source).body:
-        place, name = node.lineno - 1, node.target.id
+        place = node.lineno - 1
+        name = node.target.id
         meaning = lines[place].partition("  # ")[2]
         if ast.literal_eval(node.value) != values[name]:
             lines[place] = f"{name}: {ast.unparse(node.annotation)} = {values[name]!r}  # {meaning}"

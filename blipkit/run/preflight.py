@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 from blipkit.cost import checks as cost
+from blipkit.cost.systems import find_results
 from blipkit.errors import BadInput
 from blipkit.frames.frames import DRAWN, check_labels, load_frames
 from blipkit.frames.questions import Question, parse_questions
@@ -17,7 +18,7 @@ from blipkit.model import checks as model
 from blipkit.model.buckets import parse_buckets
 from blipkit.model.checkpoints import check_source, load_checkpoint
 from blipkit.parity import checks as parity
-from blipkit.paths import nearest_existing
+from blipkit.paths import is_folder, nearest_existing
 from blipkit.profiles.profile import Profile
 from blipkit.records.documents import check_results_folder
 from blipkit.runners import checks as runners
@@ -35,7 +36,8 @@ def check(profile: Profile, folder: Path, replay: Path | None = None) -> None:
     arms = [parse_arm(arm) for arm in common.arms]
     parity.check_limits(profile.section("parity"), arms)
     parity.check_required(common.required, arms)
-    questions, buckets = parse_questions(common.questions), parse_buckets(common.buckets)
+    questions = parse_questions(common.questions)
+    buckets = parse_buckets(common.buckets)
     check_flags(common.compiler_flags)
     cost.check_instance(profile.section("trace").compile_on)
     cost.check_prices(profile.section("cost"))
@@ -60,6 +62,27 @@ def check(profile: Profile, folder: Path, replay: Path | None = None) -> None:
     runners.check_disk(folder, weights, arms, buckets)
 
 
+def use_absolute_folders(profile: Profile) -> None:
+    """A notebook runs in its own folder, so a folder that the user named must be found from
+    there.
+    """
+    common, parity, cost = (
+        profile.sections.setdefault(name, {}) for name in ("common", "parity", "cost")
+    )
+    named = []  # section and knob of each path that the user named
+    if "checkpoint" in common and check_source(common["checkpoint"]) == "folder":
+        named.append((common, "checkpoint"))
+    if common.get("frames_from", DRAWN) != DRAWN:
+        named.append((common, "frames_from"))
+    if is_folder(parity.get("incumbent", "")):
+        named.append((parity, "incumbent"))
+    if cost.get("own_prices"):
+        named.append((cost, "own_prices"))
+    for section, knob in named:
+        section[knob] = str(Path(section[knob]).expanduser().resolve())
+    cost["beside"] = [str(find_results(other)) for other in cost.get("beside", [])]
+
+
 def runs(profile: Profile, stem: str) -> bool:
     """Whether the profile's chapters hold this one."""
     return not profile.common.only or stem in profile.common.only
@@ -82,7 +105,8 @@ def check_frames(profile: Profile, questions: list[Question]) -> int:
     """Every image that will be asked about must be one, and its labels must count; how many 03 will
     ask about.
     """
-    common, asked = profile.common, profile.section("parity").frames
+    common = profile.common
+    asked = profile.section("parity").frames
     if common.frames_from == DRAWN:
         return asked
     most = max(

@@ -24,16 +24,19 @@ def publish_folder(folder: Path) -> Path:
     """Copy what a results folder proves and a replay needs, without notebooks and artifacts; where
     it went.
     """
-    if not (
-        folder / "environment.json"
-    ).is_file():  # a benchmark's folder has one, too, and no run.json
+    # a benchmark's folder has an environment.json, too, and no run.json
+    if not (folder / "environment.json").is_file():
         check_results_folder(folder)
-    name = read_document(folder / "environment.json")["name"]
-    target = PUBLISHED / re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") / folder.resolve().name
+    machine = read_document(folder / "environment.json")["name"]
+    name = re.sub(r"[^a-z0-9]+", "-", machine.lower()).strip("-")
+    target = PUBLISHED / name / folder.resolve().name
+
+    def left_out(at: str, names: list[str]) -> set[str]:
+        """Of the folder itself all but KEPT; of those within it nothing."""
+        if Path(at) != folder:
+            return set()
+        return set(names) - set(KEPT)
+
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(
-        folder,
-        target,
-        ignore=lambda at, names: set(names) - set(KEPT) if Path(at) == folder else (),
-    )
+    shutil.copytree(folder, target, ignore=left_out)
     return target

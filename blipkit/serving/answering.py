@@ -85,9 +85,8 @@ def answerer(told: dict, cpus: Sequence[int] = ()) -> Callable[[list[int]], list
     artifacts = answering.read_artifacts()
     questions = parse_questions(answering.questions)
     ask = CALLS[answering.call](load_checkpoint(answering.checkpoint), artifacts, questions)
-    pictures = [
-        frame.image for frame in answering.frames.load()
-    ]  # decoded before anything is timed
+    # decoded before anything is timed
+    pictures = [frame.image for frame in answering.frames.load()]
 
     def answer(frames: list[int]) -> list[list[str]]:
         return ask([pictures[index] for index in frames])
@@ -123,7 +122,8 @@ def by_generate(
     """
     from blipkit.runners.assemble import plug_in
 
-    model, processor = plug_in(checkpoint, artifacts), checkpoint.processor
+    model = plug_in(checkpoint, artifacts)
+    processor = checkpoint.processor
     tokens = min(bucket.answer_tokens for bucket in artifacts.buckets)
 
     def ask_one(image) -> list[str]:

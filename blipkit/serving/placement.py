@@ -42,8 +42,10 @@ def neuron_cores(artifacts: Artifacts) -> list[int]:
     on_device = [artifact for artifact in artifacts if artifact.arm.spec.holds_core]
     for artifact in on_device:
         neuron.check_loadable(artifact.manifest)
+    if not on_device:
+        return []
     with explained():
-        return neuron.visible_cores(_count_cores()) if on_device else []
+        return neuron.visible_cores(_count_cores())
 
 
 @cache
@@ -99,15 +101,19 @@ def in_processes(
     count = copies_of("processes", servers, cores)
 
     def start(number: int) -> Worker:
-        lines = len(range(number, servers, count))
-        only = {"NEURON_RT_VISIBLE_CORES": str(cores[number])} if cores else {}
+        environment = {}
+        cpus = []
+        if cores:
+            environment["NEURON_RT_VISIBLE_CORES"] = str(cores[number])
+        else:
+            cpus = cpus_of(number, answering.threads)
         return Worker(
             "blipkit.serving.answering:answerer",
-            lines,
-            environment=only,
+            len(range(number, servers, count)),  # lines: one for each of its servers
+            environment=environment,
             threads=answering.threads,
             told=asdict(answering),
-            cpus=[] if cores else cpus_of(number, answering.threads),
+            cpus=cpus,
         )
 
     with ThreadPoolExecutor(count) as pool:

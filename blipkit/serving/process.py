@@ -12,7 +12,9 @@ from blipkit.serving.protocol import digest
 from blipkit.serving.scheduler import Dispatcher
 from blipkit.serving.server import Server
 
-READY, SOCKET = "ready.json", "socket"  # in the folder that server and clients share
+# in the folder that server and clients share
+READY = "ready.json"
+SOCKET = "socket"
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,13 @@ class Service:
 
     def dispatcher(self) -> Dispatcher:
         """Who decides which server gets which request."""
-        wait_s, overdue_s = self.batch_wait_s, self.overdue_s
-        return Dispatcher(self.servers, self.limit, self.batch, wait_s, overdue_s)
+        return Dispatcher(
+            workers=self.servers,
+            limit=self.limit,
+            batch=self.batch,
+            wait_s=self.batch_wait_s,
+            overdue_s=self.overdue_s,
+        )
 
 
 def serve(folder: str, told: dict) -> dict:
@@ -63,13 +70,18 @@ def serve(folder: str, told: dict) -> dict:
         server = Server(servers.asks, service.dispatcher(), address, service.clients)
         say_ready(Path(folder), expected)
         counted = server.run()
-        counted["settled"] = settle(servers.executed()) if service.cores else None
+        counted["settled"] = None
+        if service.cores:
+            counted["settled"] = settle(servers.executed())
         return counted
 
 
 def digests_without_load(ask, count: int) -> list[int]:
     """Of the answers about each of `count` frames, asked one by one."""
-    return [digest(texts) for index in range(count) for texts in ask([index])]
+    digests = []
+    for index in range(count):
+        digests += [digest(texts) for texts in ask([index])]
+    return digests
 
 
 def say_ready(folder: Path, expected: list[int]) -> None:

@@ -102,5 +102,8 @@ class Dispatcher:
 
     def due(self, now: float) -> float:
         """When to ask `assign` again if nothing happens before; inf where no batch is waiting."""
-        waited = self.waiting[0][0] + self.wait_s if self.waiting else math.inf
+        if not self.waiting:
+            return math.inf
+        since, _ = self.waiting[0]
+        waited = since + self.wait_s
         return waited if waited > now else math.inf

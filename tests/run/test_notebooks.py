@@ -22,7 +22,8 @@ from blipkit.profiles.profile import load_profile
 from blipkit.profiles.sections import section_class, section_of
 from blipkit.records.results import Results
 from blipkit.report.verdict import exit_status
-from blipkit.run.notebooks import choose, in_thread, in_use, put_in_place, run_notebook, run_profile
+from blipkit.run.folder import in_use, put_in_place
+from blipkit.run.notebooks import choose, in_thread, run_notebook, run_profile
 
 STEMS = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 
@@ -249,7 +250,7 @@ def test_a_profile_may_name_its_notebooks(tmp_path, monkeypatch):
     monkeypatch.setattr("blipkit.run.notebooks.run_notebook", run)
     chosen = load_profile("smoke", ["common.only=[02_trace, 00_environment]"])
     for only in ([], ["01_components"]):
-        run_profile(chosen, tmp_path, only, say=lambda line: None)
+        run_profile(chosen, tmp_path, only)
     assert ran == ["00_environment", "02_trace", "01_components"]
 
 

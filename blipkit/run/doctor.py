@@ -1,0 +1,120 @@
+"""What `blipkit doctor` says: of this machine, or of a profile lowered as for Neuron."""
+
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from blipkit.display.tables import terminal_table
+from blipkit.errors import BadInput
+from blipkit.machine import host
+from blipkit.profiles.profile import Profile
+from blipkit.records.gates import Gate
+from blipkit.runners.arms import all_arms, check_machine
+from blipkit.runners.neuron.doctor import check_parts
+from blipkit.runners.neuron.support import support_gate
+
+
+@dataclass(frozen=True)
+class Examined:
+    """This machine, as far as it matters here.
+
+    about: as `blipkit.machine.host.describe` has it; parts: what Neuron needs, as `check_parts`
+    found it; support: what AWS says of the platform; arms: arm -> why it cannot run here, "" where
+    it can.
+    """
+
+    about: dict
+    parts: list[dict]
+    support: Gate
+    arms: dict[str, str]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether nothing that Neuron needs is missing."""
+        return all(row["status"] != "FAIL" for row in self.parts)
+
+    def as_json(self) -> dict:
+        return {
+            "machine": self.about,
+            "ready": self.is_ready,
+            "parts": self.parts,
+            "platform_support": vars(self.support),
+            "arms": self.arms,
+        }
+
+    def show(self, console: Console) -> None:
+        """The machine, its parts, what mends them, and the arms."""
+        about = self.about
+        console.print(f"{about['name']}, {about['memory_gib']} GiB, {about['system']}")
+        console.print(", ".join(f"{name} {version}" for name, version in about["versions"].items()))
+        console.print(self._table_of_parts())
+        for row in self.parts:
+            if row["next"]:
+                print(f"{row['status']} {row['part']}: {row['next']}")
+        support = self.support
+        print(f"{support.status} platform_support: {support.reason}; {support.next}")
+        console.print(self._table_of_arms())
+
+    def _table_of_parts(self):
+        keys = ("part", "seen", "expected", "status")
+        columns = ("part", "seen", "expected for Neuron", "status")
+        return terminal_table(columns, ([row[key] for key in keys] for row in self.parts))
+
+    def _table_of_arms(self):
+        """A row for each reason: the arms that it stops."""
+        stopped_by: dict[str, list[str]] = {}
+        for arm, why in self.arms.items():
+            stopped_by.setdefault(why, []).append(arm)
+        rows = []
+        for why, arms in stopped_by.items():
+            rows.append((", ".join(arms), "no" if why else "yes", why))
+        return terminal_table(("arms", "run here", "why not"), rows)
+
+
+def examine() -> Examined:
+    """Look at this machine."""
+    arms = {str(arm): why_not(arm) for arm in all_arms()}
+    return Examined(host.describe(), check_parts(), support_gate(), arms)
+
+
+def why_not(arm) -> str:
+    """Why an arm cannot run here, "" where it can; arms that one reason stops share its words."""
+    try:
+        check_machine(arm)
+    except BadInput as error:
+        return str(error).replace(str(arm), "ARM")
+    return ""
+
+
+def show_lowering(profile: Profile, console: Console) -> int:
+    """Print a row for each component and bucket, and what stands in the way; 0 where every
+    component lowers.
+    """
+    from blipkit.model.buckets import parse_buckets
+    from blipkit.model.checkpoints import load_checkpoint
+    from blipkit.model.components import isolate
+    from blipkit.runners.neuron.lowering import MAKE_STACK, find_stack, lower
+
+    stack = profile.section("trace").neuron_stack
+    if find_stack(stack) is None:  # asked before weights are read
+        print(f"NOT-RUN: there is no environment to lower it in: {MAKE_STACK}")
+        return 1
+    components = isolate(load_checkpoint(profile.common.checkpoint))
+    rows = lower(components, parse_buckets(profile.common.buckets), stack)
+    columns = ("component", "bucket", "lowers", "operations", "64-bit", "error")
+    cells = map(_cells_of_lowering, rows)
+    console.print(terminal_table(columns, cells, caption="64-bit: integer operations"))
+    for row in rows:
+        for found in row["findings"]:
+            said = f"{found['status']}: {row['component']}: {found['what']}: {found['where']}"
+            print(f"{said}; {found['next']}")
+    return int(any(row["status"] == "FAIL" for row in rows))
+
+
+def _cells_of_lowering(row: dict) -> tuple[str, ...]:
+    operations = str(sum(row["operations"].values()))
+    in_64_bit = str(sum(row["int64"].values()))
+    error = ""
+    if row["relative_l2"] is not None:
+        error = f"{row['relative_l2']:.1e}"
+    return row["component"], row["bucket"], row["status"], operations, in_64_bit, error

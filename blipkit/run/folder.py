@@ -1,0 +1,110 @@
+"""The results folder of a run: held while it runs, and what is written there beside the chapters'
+own records.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
+
+from blipkit.errors import BadInput
+from blipkit.machine import host
+from blipkit.profiles.profile import Profile
+from blipkit.records.documents import read_document
+
+
+@contextlib.contextmanager
+def in_use(folder: Path):
+    """Hold the results folder; BadInput names the process that holds it already."""
+    from filelock import FileLock, Timeout
+
+    holder = folder / "run.pid"
+    try:
+        lock = FileLock(folder / ".lock").acquire(timeout=0)
+    except Timeout:
+        pid = "unknown"
+        if holder.is_file():
+            pid = holder.read_text().strip()
+        said = f"{folder} is in use by a run with pid {pid}"
+        raise BadInput(f"{said}; wait for it, or pass another --results") from None
+    with lock:
+        holder.write_text(f"{os.getpid()}\n")
+        try:
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+
+
+def clear(folder: Path, force: bool) -> None:
+    """Remove what a run that was killed has left; with `force` whatever is compiled, too."""
+    shutil.rmtree(folder / ".stage", ignore_errors=True)
+    if force:
+        shutil.rmtree(folder / "artifacts", ignore_errors=True)
+
+
+def begin(profile: Profile, folder: Path, replay: Path | None) -> dict:
+    """Write profile.yaml, environment.json and run.json; the state of the run, as run.json has it.
+
+    What was said there of other notebooks stays.
+    """
+    state = {
+        "profile": profile.name,
+        "started": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "stated": {
+            "keys": {name: list(own) for name, own in profile.sections.items()},
+            "settings": profile.settings,
+        },
+        "notebooks": {},
+    }
+    about = host.describe()
+    if replay:
+        recorded = read_document(replay / "run.json")
+        state["recorded"] = recorded.get("recorded", recorded["started"])
+        here = about["name"]
+        about = read_document(replay / "environment.json")
+        about["replayed_on"] = here
+    with contextlib.suppress(BadInput, KeyError):
+        state["notebooks"] = read_document(folder / "run.json")["notebooks"]
+    resolved = yaml.safe_dump(profile.resolved(), sort_keys=False)
+    (folder / "profile.yaml").write_text(resolved, encoding="utf-8")
+    write_document(folder / "environment.json", about)
+    write_document(folder / "run.json", state)
+    return state
+
+
+def write_document(path: Path, content: dict) -> None:
+    """A JSON file of a results folder."""
+    path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def remove_halves(folder: Path) -> None:
+    """Remove what an interrupted notebook has not finished."""
+    for half in (folder / ".stage", *(folder / "artifacts").glob("*.part")):
+        shutil.rmtree(half, ignore_errors=True)
+
+
+def put_in_place(stage: Path, folder: Path, stem: str) -> None:
+    """Move a notebook's new outputs into the folder; the old ones go to previous/."""
+    listing = folder / ".outputs.json"
+    owned = {}
+    if listing.is_file():
+        owned = json.loads(listing.read_text())
+    new = sorted(str(path.relative_to(stage)) for path in stage.rglob("*") if path.is_file())
+    old = [name for name in owned.get(stem, []) if (folder / name).is_file()]
+    for name in old:
+        move(folder / name, folder / "previous" / name)
+    for name in new:
+        move(stage / name, folder / name)
+    owned[stem] = new
+    write_document(listing, owned)
+    shutil.rmtree(stage)
+
+
+def move(source: Path, target: Path) -> None:
+    """Put a file in its place, whatever folders that takes."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    source.replace(target)
