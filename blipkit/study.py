@@ -162,7 +162,7 @@ def open_study(stem: str, namespace: dict[str, Any]) -> Study:
         provenance = {"seed": common.seed, "threads": common.threads}
         provenance.update(checkpoint.provenance())
         if replay:
-            provenance.update(_pixels_of((NOTEBOOKS / replay).resolve()))
+            provenance.update(_pixels_of(recorded))
     out = Results(results, stem, profile.name, replay, **provenance)
     return Study(stem, common, knobs, out, replay, checkpoint, profile)
 
@@ -188,7 +188,7 @@ def replayed(profile: Profile, folder: Path) -> tuple[Profile, list[str]]:
     sections = {name: dict(values) for name, values in profile.sections.items()}
     for section, values in recorded.sections.items():
         for name, value in values.items():
-            if section == "cost" or name in OURS or name not in resolved.get(section, {}):
+            if section == "cost" or name in OURS:
                 continue
             sections.setdefault(section, {})[name] = value
             ours = resolved[section][name]

@@ -103,19 +103,20 @@ def load_profile(name: str, settings: list[str] = ()) -> Profile:
 
 
 def read_profile(folder: Path) -> Profile:
-    """The profile of the run that left a results folder; knobs that are newer than it have their
-    defaults.
+    """The profile of the run that left a results folder, as far as this kit has its knobs; those
+    that are newer than it have their defaults.
     """
-    return Profile(folder.name, translated(read_sections(folder / "profile.yaml")))
+    recorded = translated(read_sections(folder / "profile.yaml"))
+    kept = {}
+    for section in [name for name in sections() if name in recorded]:
+        known = types_of(section_class(section))
+        kept[section] = {name: v for name, v in recorded[section].items() if name in known}
+    return Profile(folder.name, kept)
 
 
 def section_in(folder: Path, name: str) -> Section:
     """One section's knobs of the run that left a results folder."""
-    cls = section_class(name)
-    known = {one.name for one in fields(cls)}
-    recorded = read_profile(folder).sections.get(name, {})
-    values = {key: value for key, value in recorded.items() if key in known}
-    return cls(**values)
+    return read_profile(folder).section(name)
 
 
 def translated(raw: dict[str, dict]) -> dict[str, dict]:
