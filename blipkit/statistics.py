@@ -1,12 +1,92 @@
-"""Percentiles and intervals, from scipy; nothing here knows what was measured."""
+"""Figures with their intervals, percentiles and rates, by scipy; nothing here knows what was
+measured.
+"""
 
+import math
 from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
 
-def percentile(samples, q: float) -> tuple[float, float, float]:
+@dataclass(frozen=True)
+class Interval:
+    """A figure and the ends of its 95 % interval; None for what is not known.
+
+    An end may be infinite: the samples do not bound it.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether both ends are known, and finite."""
+        return _is_finite(self.low) and _is_finite(self.high)
+
+    @property
+    def half_width(self) -> float | None:
+        """Half the interval's width over the figure; None where that is zero, or an end unknown."""
+        if not self.value or not self.is_bounded:
+            return None
+        return (self.high - self.low) / 2 / self.value
+
+    def finite(self) -> "Interval":
+        """With None for what is not finite, as JSON keeps it."""
+        return self.rising(lambda figure: figure if _is_finite(figure) else None)
+
+    def rising(self, function: Callable[[float], float | None]) -> "Interval":
+        """A function of the figure that grows with it; what is not known stays so."""
+        return Interval(
+            _of_known(function, self.value),
+            _of_known(function, self.low),
+            _of_known(function, self.high),
+        )
+
+    def falling(self, function: Callable[[float], float | None]) -> "Interval":
+        """A function of the figure that falls as it grows, so that the ends change places."""
+        mapped = self.rising(function)
+        return Interval(mapped.value, mapped.high, mapped.low)
+
+    def times(self, factor: float) -> "Interval":
+        """Each figure times a factor that is not negative."""
+        return self.rising(lambda figure: factor * figure)
+
+    def inverse(self) -> "Interval":
+        """One over each figure; None where that is zero."""
+        return self.falling(lambda figure: 1 / figure if figure else None)
+
+    def over(self, other: "Interval") -> "Interval":
+        """This over another of positive figures: least over most, to most over least."""
+        return Interval(
+            _quotient(self.value, other.value),
+            _quotient(self.low, other.high),
+            _quotient(self.high, other.low),
+        )
+
+
+UNKNOWN = Interval(None)
+
+
+def _is_finite(figure: float | None) -> bool:
+    return figure is not None and math.isfinite(figure)
+
+
+def _of_known(function: Callable[[float], float | None], figure: float | None) -> float | None:
+    return None if figure is None else function(figure)
+
+
+def _quotient(above: float | None, below: float | None) -> float | None:
+    """None where either is not known, or nothing can be divided by."""
+    if above is None or not below:
+        return None
+    return above / below
+
+
+def percentile(samples, q: float) -> Interval:
     """The q-th percentile (0-100) and its 95 % interval from order statistics; an end that n cannot
     bound is inf.
 
@@ -18,7 +98,7 @@ def percentile(samples, q: float) -> tuple[float, float, float]:
     value = np.percentile(samples, q, method="inverted_cdf")
     lower = np.nan_to_num(low, nan=-np.inf)
     upper = np.nan_to_num(high, nan=np.inf)
-    return float(value), float(lower), float(upper)
+    return Interval(float(value), float(lower), float(upper))
 
 
 def samples_needed(q: float, confidence: float = 0.99) -> int:
@@ -31,22 +111,22 @@ def samples_needed(q: float, confidence: float = 0.99) -> int:
     return int(np.ceil(np.log(1 - confidence) / np.log(q / 100)))
 
 
-def mean_interval(values) -> tuple[float, float, float]:
+def mean_interval(values) -> Interval:
     """Mean and its 95 % t-interval, which ends at zero; at least two values, none of them
     negative.
     """
     values = np.asarray(values, dtype=float)
     mean = values.mean()
     half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return float(mean), max(float(mean - half), 0.0), float(mean + half)
+    return Interval(float(mean), max(float(mean - half), 0.0), float(mean + half))
 
 
-def wilson(count: int, n: int) -> tuple[float, float]:
-    """95 % Wilson interval of a rate; (0, 1) where nothing was counted."""
+def wilson(count: int, n: int) -> Interval:
+    """A rate with its 95 % Wilson interval; anything from 0 to 1 where nothing was counted."""
     if n == 0:
-        return 0.0, 1.0
+        return Interval(None, 0.0, 1.0)
     interval = stats.binomtest(count, n).proportion_ci(0.95, method="wilson")
-    return float(interval.low), float(interval.high)
+    return Interval(count / n, float(interval.low), float(interval.high))
 
 
 def trials_needed(limit: float, count: int = 0) -> int:
@@ -55,7 +135,7 @@ def trials_needed(limit: float, count: int = 0) -> int:
     """
 
     def is_bounded(n: int) -> bool:
-        return n > 0 and wilson(count, n)[1] <= limit
+        return n > 0 and wilson(count, n).high <= limit
 
     return count + bisect_left(range(count, 10**9), True, key=is_bounded)
 
@@ -69,41 +149,42 @@ def mcnemar(first: int, second: int) -> float:
     return float(stats.binomtest(first, first + second).pvalue)
 
 
-def reliability(confidence, right, bins: int = 10) -> list[dict]:
-    """A row for each occupied bin of confidence (0-1, closed above): its n, mean confidence, share
-    right and interval.
+@dataclass(frozen=True)
+class Bin:
+    """Answers of about one confidence: from `above` to `up_to`, 0-1.
+
+    n: how many; confidence: their mean; right: the share of them that is right.
     """
+
+    above: float
+    up_to: float
+    n: int
+    confidence: float
+    right: Interval
+
+
+def reliability(confidence, right, bins: int = 10) -> list[Bin]:
+    """The occupied bins of equal width, by confidence; right: whether each answer is."""
     confidence = np.asarray(confidence, dtype=float)
     right = np.asarray(right, dtype=bool)
     places = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     rows = []
     for place in np.unique(places):
         inside = places == place
-        count = int(right[inside].sum())
         n = int(inside.sum())
-        low, high = wilson(count, n)
-        row = {
-            "from": place / bins,
-            "to": (place + 1) / bins,
-            "n": n,
-            "confidence": float(confidence[inside].mean()),
-            "right": count / n,
-            "low": low,
-            "high": high,
-        }
-        rows.append(row)
+        mean = float(confidence[inside].mean())
+        share = wilson(int(right[inside].sum()), n)
+        rows.append(Bin(place / bins, (place + 1) / bins, n, mean, share))
     return rows
 
 
-def calibration_error(rows: list[dict]) -> float:
-    """Expected calibration error of what `reliability` returned: |confidence - share right|,
-    weighted by n.
-    """
-    weighted = sum(row["n"] * abs(row["confidence"] - row["right"]) for row in rows)
-    return weighted / sum(row["n"] for row in rows)
+def calibration_error(bins: list[Bin]) -> float:
+    """Expected calibration error of `reliability`'s bins: |confidence - share right|, by n."""
+    weighted = sum(one.n * abs(one.confidence - one.right.value) for one in bins)
+    return weighted / sum(one.n for one in bins)
 
 
-def rate(times, seconds: float, batches: int = 10) -> tuple[float, float, float]:
+def rate(times, seconds: float, batches: int = 10) -> Interval:
     """Events per second in 0 to `seconds`, and its 95 % t-interval from the rates of equal batches
     of the time.
 

@@ -88,7 +88,7 @@ class Study:
         return self.results.artifacts
 
     def frames(self, count: int) -> list[Frame]:
-        """The first `count` frames; drawn ones where a replay's folder of images is not on this
+        """The first `count` frames; synthetic ones where a replay's folder of images is not on this
         machine.
         """
         source = here(self.common.frames_from, self.replay)

@@ -64,7 +64,7 @@ def measure_null(
 ) -> Measured:
     """The harness alone: everything but a model."""
     setting = Setting("null float32", NOTHING, placement, servers, clients)
-    work = Workload("none", [], FrameSource("drawn", 16, 3), seconds, warmup_s=0.2)
+    work = Workload("none", [], FrameSource("synthetic", 16, 3), seconds, warmup_s=0.2)
     return measure_setting(Artifacts([]), setting, work, ServerOptions())
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from blipkit.cost.prices import Price
 from blipkit.errors import BadInput, nearest
-from blipkit.load.summary import SETTLED
+from blipkit.load.summary import STABLE
 from blipkit.machine.host import machine_kind
 from blipkit.paths import PUBLISHED, ROOT
 from blipkit.profiles.profile import read_sections
@@ -126,7 +126,7 @@ def gaps(row: dict, kind: str, gates: list[Gate]) -> list[tuple[str, str]]:
         if gate.status not in _allowed(name, needed):
             said = [f"{name} is {gate.status}", gate.reason, gate.next]
             found.append((". ".join(filter(None, said)), needed.get(name, "")))
-    if row.get("state") != SETTLED:
+    if row.get("state") != STABLE:
         state = row.get("state", "of an older kit")
         found.append((f"the throughput of {arm} is {state}", "04_concurrency"))
     if row["evidence"] not in ("measured", "recorded"):

@@ -1,6 +1,6 @@
 """What is asked about: frames, and the questions about them.
 
-`load_frames` gives the frames that a profile names, drawn scenes with their right answers or a
+`load_frames` gives the frames that a profile names, synthetic scenes with their right answers or a
 folder's images, each a `Frame`; `parse_questions` its questions; `cut_video` makes a folder of
 frames out of a clip.
 """
@@ -10,7 +10,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "frames": ["DRAWN", "Frame", "drawn_frames", "fixed_frame", "load_frames"],
+        "frames": ["SYNTHETIC", "Frame", "synthetic_frames", "fixed_frame", "load_frames"],
         "images": ["read_image"],
         "questions": ["Question", "parse_questions", "tokenise"],
         "scenes": ["ACTIVITIES", "QUESTIONS", "Scene", "draw_scene"],

@@ -1,4 +1,4 @@
-"""Frames to ask about: drawn scenes with their right answers, or the images of a folder."""
+"""Frames to ask about: synthetic scenes with their right answers, or the images of a folder."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from blipkit.frames.images import read_image
 from blipkit.frames.questions import Question
 from blipkit.frames.scenes import draw_scene
 
-DRAWN = "drawn"  # the source of frames that is no folder
+SYNTHETIC = "synthetic"  # the source of frames that is no folder
 LABELS = "labels.csv"
 COLUMNS = ["file", "question", "answer"]
 SHOWN = 5  # bad files in one message
@@ -57,7 +57,7 @@ class Images(Sequence):
 
 
 def images(frames: Sequence[Frame]) -> Sequence[Image.Image]:
-    """The pictures alone, as a pipeline takes them: a list of drawn ones, `Images` of a
+    """The pictures alone, as a pipeline takes them: a list of synthetic ones, `Images` of a
     folder's.
     """
     if any(isinstance(frame.source, Path) for frame in frames):
@@ -65,7 +65,7 @@ def images(frames: Sequence[Frame]) -> Sequence[Image.Image]:
     return [frame.image for frame in frames]
 
 
-def drawn_frames(count: int, seed: int) -> list[Frame]:
+def synthetic_frames(count: int, seed: int) -> list[Frame]:
     """`count` scenes of the series `seed`; seeds 1 and 2 are what tiny-pets was trained and judged
     on.
     """
@@ -79,14 +79,15 @@ def fixed_frame() -> Image.Image:
 
 
 def load_frames(source: str, count: int, seed: int, skip_unreadable: bool = False) -> list[Frame]:
-    """At most `count` frames by `seed`: drawn scenes, or images of the folder `source`; more begin
-    with the same ones.
+    """At most `count` frames by `seed`: synthetic scenes, or images of the folder `source`.
+
+    More begin with the same ones.
 
     BadInput names the images that cannot be read; `skip_unreadable` prints them and takes others
     instead.
     """
-    if source == DRAWN:
-        return drawn_frames(count, seed)
+    if source == SYNTHETIC:
+        return synthetic_frames(count, seed)
     folder = Path(source).expanduser()
     files = list_files(folder)
     labels = read_labels(folder / LABELS, {path.name for path in files})
@@ -130,12 +131,12 @@ def _bad_in_words(source: str, bad: Sequence[str], tried: int) -> str:
 
 
 def here(source: str, replay: str) -> str:
-    """The source itself; the drawn scenes where a replay's folder of images is not on this
+    """The source itself; the synthetic scenes where a replay's folder of images is not on this
     machine.
     """
-    if replay and source != DRAWN and not Path(source).expanduser().is_dir():
-        print(f"{source} is not on this machine: drawn scenes are shown in its place")
-        return DRAWN
+    if replay and source != SYNTHETIC and not Path(source).expanduser().is_dir():
+        print(f"{source} is not on this machine: synthetic scenes are shown in its place")
+        return SYNTHETIC
     return source
 
 
@@ -143,7 +144,7 @@ def list_files(folder: Path) -> list[Path]:
     """A folder's images, sorted by name: every file but hidden ones, Thumbs.db and labels.csv."""
     if not folder.is_dir():
         seen = "is a file" if folder.exists() else "does not exist"
-        raise BadInput(f"frames {str(folder)!r} {seen}; expected 'drawn' or a folder of images")
+        raise BadInput(f"frames {str(folder)!r} {seen}; expected 'synthetic' or a folder of images")
     inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
     files = [
         path for path in inside if path.name not in ("Thumbs.db", LABELS) and not path.is_dir()

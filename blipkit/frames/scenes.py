@@ -1,4 +1,4 @@
-"""Drawn frames of a dog in a room, with the answers to five questions about each.
+"""Synthetic frames of a dog in a room, with the answers to five questions about each.
 
 They stand in for camera frames where none can be had. Everything that tells the activities apart
 can also mislead: a ball lies about while the dog barks, a sofa stands there that nobody chews, the

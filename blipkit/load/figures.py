@@ -7,7 +7,7 @@ from matplotlib.ticker import LogFormatter
 
 from blipkit.display.figures import COLOURS, MARKERS, axes, show
 from blipkit.load.setting import name_of
-from blipkit.load.summary import SETTLED
+from blipkit.load.summary import STABLE
 
 GRID_X = "#server threads - #client threads"
 LINE = COLOURS[6]  # of a target, or of where something begins
@@ -103,14 +103,14 @@ def draw_cpu(ax, samples: pandas.DataFrame) -> None:
 
 
 def draw_chart(rows: Sequence[dict], what: str, limit_ms: float) -> None:
-    """The published chart: latency over settings. Hollow marks are settings that did not settle."""
+    """The published chart: latency over settings. Hollow marks are settings that are not stable."""
     cells = pandas.DataFrame(rows)
     figure, ax = axes(f"Latency under load: {what}", GRID_X, "latency, ms")
     known = [name for name in QUANTILES if cells[name].notna().all()]
     for name, colour, marker in zip(known, COLOURS, MARKERS, strict=False):
         label = name.removesuffix("_ms")
         ax.plot(cells.setting, cells[name], marker=marker, color=colour, label=label)
-        doubted = cells[cells.state != SETTLED]
+        doubted = cells[cells.state != STABLE]
         ax.plot(doubted.setting, doubted[name], marker, color=colour, mfc="white", zorder=3)
     if limit_ms < 2 * cells[known].max().max():  # one far above would press the rest to the floor
         ax.axhline(limit_ms, color=LINE, linestyle="--", label=f"target {limit_ms:g} ms")

@@ -5,8 +5,8 @@ from operator import itemgetter
 
 from blipkit.load.recommend import best_setting
 from blipkit.load.setting import name_of
-from blipkit.load.summary import INVALID, SETTLED
-from blipkit.records.gates import Gate, judge, not_run
+from blipkit.load.summary import INVALID, STABLE
+from blipkit.records.gates import Gate, invalid, judge, not_run
 
 LONGER = "take a quiet machine, or raise concurrency.seconds"
 FEEDING = 10.0  # percent of the host: more for clients and preprocessing is worth a warning
@@ -15,7 +15,7 @@ SHOWN = 3  # settings named in one reason
 OF_GRID = {
     "answers under load": "answer",
     "requests conserved": "answer",
-    "steady load": "timing",
+    "stable load": "timing",
     "latency target": "timing",
     "host share": "timing",
     "quiet machine": "timing",
@@ -26,7 +26,8 @@ def load_gates(rows: Sequence[dict], limit_ms: float, shared: bool) -> list[Gate
     """The gates of a grid, from the rows of its settings with a model."""
     if not sum(row["sent"] for row in rows):
         reason = "no request was sent"
-        return [Gate("answers under load", "answer", INVALID, 0, 0, reason=reason, next=LONGER)]
+        about = {"measured": 0, "limit": 0, "next": LONGER}
+        return [invalid("answers under load", "answer", reason, **about)]
     return [
         answers_gate(rows),
         conserved_gate(rows),
@@ -64,13 +65,15 @@ def conserved_gate(rows: Sequence[dict]) -> Gate:
 
 def steady_gate(rows: Sequence[dict], shared: bool) -> Gate:
     """Every setting has one throughput and one latency; where none has, nothing can be said."""
-    doubted = [row for row in rows if row["state"] != SETTLED]
+    doubted = [row for row in rows if row["state"] != STABLE]
     said = [f"{name_of(row)} is {row['state']}: {row['reason']}" for row in doubted]
-    reason = "; ".join(said[:SHOWN]) or "every setting settled"
-    gate = _noted("steady load", len(doubted), 0, reason, LONGER)
-    if len(doubted) == len(rows) and not shared:
-        gate.status = INVALID
-    return gate
+    reason = "; ".join(said[:SHOWN]) or "every setting is stable"
+    about = {"limit": 0, "next": LONGER}
+    if len(doubted) == len(rows):
+        return invalid(
+            "stable load", "timing", reason, shared=shared, measured=len(doubted), **about
+        )
+    return _noted("stable load", len(doubted), 0, reason, LONGER)
 
 
 def host_gate(rows: Sequence[dict]) -> Gate:
@@ -90,10 +93,7 @@ def quiet_gate(rows: Sequence[dict]) -> Gate:
 
 def _noted(name: str, measured: float, limit: float, reason: str, advice: str) -> Gate:
     """A timing gate that warns where it does not hold, on any machine."""
-    gate = judge(name, "timing", measured, limit, reason=reason, next=advice)
-    if gate.status == "FAIL":
-        gate.status = "WARN"
-    return gate
+    return judge(name, "timing", measured, limit, tolerable=True, reason=reason, next=advice)
 
 
 def target_gate(rows: Sequence[dict], limit_ms: float, shared: bool) -> Gate:
@@ -102,12 +102,12 @@ def target_gate(rows: Sequence[dict], limit_ms: float, shared: bool) -> Gate:
     A target below the service time is a finding; an unsteady system gives no answer.
     """
     known = [r for r in rows if r["latency_high_ms"] is not None and r["state"] != INVALID]
-    settled = [row for row in known if row["state"] == SETTLED or shared]
-    if not settled:
+    trusted = [row for row in known if row["state"] == STABLE or shared]
+    if not trusted:
         return no_verdict(rows, known, limit_ms, shared)
     shown = best_setting(rows, limit_ms, shared)
     if shown is None:
-        shown = min(settled, key=itemgetter("latency_high_ms"))
+        shown = min(trusted, key=itemgetter("latency_high_ms"))
     high_ms = shown["latency_high_ms"]
     name = name_of(shown)
     said = f"p{shown['percentile']:g} of {name}, upper end of its 95 % interval, ms"
@@ -122,15 +122,15 @@ def no_verdict(rows: Sequence[dict], known: Sequence[dict], limit_ms: float, sha
     known: the rows with a percentile.
     """
     if known:
-        reason = f"no setting settled, first: {known[0]['reason']}"
+        reason = f"no setting is stable, first: {known[0]['reason']}"
         advice = LONGER
     else:
         most = max(row["requests"] for row in rows)
         few = f"at most {most} requests a setting are too few"
         reason = f"{few} for p{rows[0]['percentile']:g}"
         advice = f"{LONGER}, or lower concurrency.percentile"
-    status = "WARN" if shared else INVALID
-    return Gate("latency target", "timing", status, None, limit_ms, reason=reason, next=advice)
+    about = {"limit": limit_ms, "next": advice}
+    return invalid("latency target", "timing", reason, shared=shared, **about)
 
 
 def admission_gate(row: dict | None, limit_ms: float, shared: bool) -> Gate:
@@ -144,6 +144,6 @@ def admission_gate(row: dict | None, limit_ms: float, shared: bool) -> Gate:
     advice = "lower the limit, or take the next smaller setting"
     high_ms = row["latency_high_ms"]
     if row["state"] == INVALID:
-        status = "WARN" if shared else INVALID
-        return Gate(name, "timing", status, None, limit_ms, reason=row["reason"], next=LONGER)
+        about = {"limit": limit_ms, "next": LONGER}
+        return invalid(name, "timing", row["reason"], shared=shared, **about)
     return judge(name, "timing", high_ms, limit_ms, shared=shared, reason=reason, next=advice)

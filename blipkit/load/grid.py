@@ -39,7 +39,7 @@ DOUBTS = (
     "reason",
     "disturbed",
     "lag_ms",
-    "little",
+    "littles_law_ratio",
     "sent",
     "refused",
     "failed",

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from blipkit.load.summary import INVALID, SETTLED
+from blipkit.load.summary import INVALID, STABLE
 
 
 def best_setting(rows: Sequence[dict], limit_ms: float, shared: bool = False) -> dict | None:
     """The row with the most answers per second whose latency is within the target.
 
-    Its interval's upper end is what counts. Only settled rows are believed; on a shared machine
-    unsettled ones, too, which their state says. None where none is left.
+    Its interval's upper end is what counts. Only stable rows are believed; on a shared machine
+    unstable ones, too, which their state says. None where none is left.
     """
     held = [row for row in rows if believed(row, shared) and holds(row, limit_ms)]
     return max(held, key=answers_per_s, default=None)
@@ -17,7 +17,7 @@ def best_setting(rows: Sequence[dict], limit_ms: float, shared: bool = False) ->
 
 def believed(row: dict, shared: bool) -> bool:
     """Whether a row may be recommended."""
-    return row["state"] == SETTLED or (shared and row["state"] != INVALID)
+    return row["state"] == STABLE or (shared and row["state"] != INVALID)
 
 
 def holds(row: dict, limit_ms: float) -> bool:

@@ -19,7 +19,7 @@ class Target:
     """What the rows are judged by.
 
     percentile: of latency, that the target is about; limit_ms: the target; shared: whether the
-    machine is not ours alone, so that unsettled settings may be recommended, too.
+    machine is not ours alone, so that unstable settings may be recommended, too.
     """
 
     percentile: float

@@ -73,15 +73,15 @@ def fit_usl(rows: Sequence[dict], seed: int = 0) -> dict[str, float] | None:
     low, high = np.percentile(fits, [2.5, 97.5], axis=0)
     return {
         "misfit": float(np.abs(law(clients, a, s, k) / per_second - 1).max()),
-        "a": float(a),
-        "a_low": float(low[0]),
-        "a_high": float(high[0]),
-        "s": float(s),
-        "s_low": float(low[1]),
-        "s_high": float(high[1]),
-        "k": float(k),
-        "k_low": float(low[2]),
-        "k_high": float(high[2]),
+        "one_client_per_s": float(a),
+        "one_client_per_s_low": float(low[0]),
+        "one_client_per_s_high": float(high[0]),
+        "contention": float(s),
+        "contention_low": float(low[1]),
+        "contention_high": float(high[1]),
+        "coherency": float(k),
+        "coherency_low": float(low[2]),
+        "coherency_high": float(high[2]),
         "peak": peak_of(s, k),
     }
 

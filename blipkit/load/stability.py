@@ -54,7 +54,7 @@ def uneven(finished: Sequence[float], latency: Sequence[float]) -> str:
     return ""
 
 
-def unsettled(finished: Sequence[float], latency: Sequence[float]) -> str:
+def unstable(finished: Sequence[float], latency: Sequence[float]) -> str:
     """Why a run has no one figure, in words; "" where it has.
 
     It has where its thirds agree, and its latency does not drift.

@@ -1,19 +1,19 @@
 """A setting's row: what its requests say, and whether that may be believed.
 
-A row is settled, unsettled (its figures drift or differ from window to window) or INVALID (the
+A row is stable, unstable (its figures drift or differ from window to window) or INVALID (the
 measurement itself cannot be trusted), with the reason in words. docs/load.md has each formula with
 its source.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cached_property
 
 import pandas
 
-from blipkit.load.stability import unsettled
-from blipkit.statistics import mean_interval, percentile, rate, samples_needed
+from blipkit.load.stability import unstable
+from blipkit.statistics import Interval, mean_interval, percentile, rate, samples_needed
 
 PERCENTILES = (50, 90, 99)
 ENDS = ("", "_low", "_high")  # of a key: a figure, and the ends of its 95 % interval
@@ -29,14 +29,12 @@ OUTCOMES = ["sent", "answered", "wrong", "refused", "failed", "lost"]
 # what the generator may be late: a share of the latency's p99, or so many s, whichever is larger
 LAG_SHARE = 0.1
 LAG_S = 1e-3
+UNKNOWN = Interval(math.nan, math.nan, math.nan)
 LITTLE = 0.05  # by which N = X R may miss
 ANSWERED = ("answered", "wrong")
-SETTLED = "settled"
-UNSETTLED = "unsettled"
+STABLE = "stable"
+UNSTABLE = "unstable"
 INVALID = "INVALID"
-
-Interval = tuple[float, float, float]  # a value, and the ends of its 95 % interval
-UNKNOWN: Interval = (math.nan, math.nan, math.nan)
 
 
 @dataclass(frozen=True)
@@ -121,10 +119,10 @@ def summarise(requests: pandas.DataFrame, runs: Sequence[dict], basis: Basis) ->
         "service_ms": service_ms,
         "overhead_ms": mean_ms - queued_ms - service_ms,
         "lag_ms": 1e3 * (asked.sent.sent - asked.sent.scheduled).quantile(0.99),
-        "little": per_second[0] * (mean_ms / 1e3 + basis.think_s) / basis.clients,
+        "littles_law_ratio": per_second.value * (mean_ms / 1e3 + basis.think_s) / basis.clients,
         "unaccounted": sum(map(unaccounted, runs)),
     }
-    for end, value in zip(ENDS, per_second, strict=True):
+    for end, value in zip(ENDS, astuple(per_second), strict=True):
         row[f"requests_per_s{end}"] = value
         row[f"answers_per_s{end}"] = basis.questions * value
     row.update(percentiles(asked, basis.percentile))
@@ -156,7 +154,8 @@ def percentiles(asked: Requests, percent: float) -> dict[str, float]:
     by_run = [own for _, own in asked.latency_ms.groupby(asked.answered.run)]
     found = {}
     for q in sorted({*PERCENTILES, percent}):
-        for end, value in zip(ENDS, latency_percentile(asked.latency_ms, by_run, q), strict=True):
+        known = latency_percentile(asked.latency_ms, by_run, q)
+        for end, value in zip(ENDS, astuple(known), strict=True):
             found[f"p{q:g}{end}_ms"] = value
     for end in ENDS:
         found[f"latency{end}_ms"] = found[f"p{percent:g}{end}_ms"]
@@ -169,12 +168,13 @@ def latency_percentile(
     """With its interval, which holds what changes from run to run; nan where n is too small."""
     if len(latency) < samples_needed(q):
         return UNKNOWN
-    value, low, high = percentile(latency, q)
-    if len(by_run) > 1:
-        _, least, most = mean_interval([percentile(own, q)[0] for own in by_run])
-        low = min(low, least)
-        high = max(high, most)
-    return value, low, high
+    pooled = percentile(latency, q)
+    if len(by_run) <= 1:
+        return pooled
+    over_runs = mean_interval([percentile(run, q).value for run in by_run])
+    low = min(pooled.low, over_runs.low)
+    high = max(pooled.high, over_runs.high)
+    return Interval(pooled.value, low, high)
 
 
 def counted(runs: Sequence[dict]) -> dict[str, float | str]:
@@ -214,9 +214,9 @@ def judged(row: dict, asked: Requests, basis: Basis) -> tuple[str, str]:
     if reason := late_clients(row, asked) or missed_little(row, basis):
         return INVALID, reason
     for own in asked.in_time:
-        if reason := unsettled(own.received, own.received - own.scheduled):
-            return UNSETTLED, reason
-    return SETTLED, ""
+        if reason := unstable(own.received, own.received - own.scheduled):
+            return UNSTABLE, reason
+    return STABLE, ""
 
 
 def late_clients(row: dict, asked: Requests) -> str:
@@ -236,7 +236,7 @@ def missed_little(row: dict, basis: Basis) -> str:
     thought = basis.think_s / (row["mean_ms"] / 1e3 + basis.think_s)
     cut = max(LITTLE, basis.clients * row["runs"] / row["requests"])
     may_miss = cut + 3 * thought / math.sqrt(row["requests"])
-    if row["refused"] or abs(row["little"] - 1) <= may_miss:
+    if row["refused"] or abs(row["littles_law_ratio"] - 1) <= may_miss:
         return ""
     times = f"{row['little']:.2f} times the {basis.clients} clients"
     return f"throughput times latency is {times} (Little's law)"

@@ -25,7 +25,7 @@ class Checkpoint:
     source: str
     model: object
     processor: object
-    # whether the drawn scenes' labels are this checkpoint's to answer
+    # whether the synthetic scenes' labels are this checkpoint's to answer
     trained_on_scenes: bool = False
     revision: str | None = None
     _digests: dict = field(default_factory=dict, repr=False)

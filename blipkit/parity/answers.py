@@ -7,7 +7,7 @@ from itertools import zip_longest
 from blipkit.frames.frames import Frame
 from blipkit.frames.questions import Question
 from blipkit.model.pipeline import Answer
-from blipkit.records.gates import Gate, judge, not_run
+from blipkit.records.gates import Gate, judge, not_run, warned
 from blipkit.runners.arms import evidence_of
 from blipkit.statistics import calibration_error, mcnemar, reliability, trials_needed, wilson
 
@@ -101,13 +101,13 @@ def summarise_decisions(rows: Sequence[dict], noise: float) -> dict:
     judged = ranked(rows)
     opened = [row for row in rows if row["open"]]
     flips = sum(row["flipped"] for row in judged)
-    low, high = wilson(flips, len(judged))
+    rate = wilson(flips, len(judged))
     return {
         "arm": rows[0]["arm"],
         "ranked_answers": len(judged),
         "ranked_flips": flips,
-        "flip_rate_low": low,
-        "flip_rate_high": high,
+        "flip_rate_low": rate.low,
+        "flip_rate_high": rate.high,
         "unexcused_flips": len(unexcused(rows, noise)),
         "noise": noise,  # nats
         "open_answers": len(opened),
@@ -124,7 +124,7 @@ def between(ours: Sequence[dict], theirs: Sequence[dict]) -> dict:
     pairs = list(zip(ranked(ours), ranked(theirs), strict=True))
     assert all(_asked(a) == _asked(b) for a, b in pairs)
     differ = sum(a["candidate"] != b["candidate"] for a, b in pairs)
-    low, high = wilson(differ, len(pairs))
+    rate = wilson(differ, len(pairs))
     right = []  # of each labelled answer: is the first arm right, is the second one?
     for a, b in pairs:
         if _labelled(a):
@@ -137,8 +137,8 @@ def between(ours: Sequence[dict], theirs: Sequence[dict]) -> dict:
     return {
         "answers": len(pairs),
         "differ": differ,
-        "rate_low": low,
-        "rate_high": high,
+        "rate_low": rate.low,
+        "rate_high": rate.high,
         "labelled": len(right),
         "only_first_right": first,
         "only_second_right": second,
@@ -166,15 +166,15 @@ def summarise_labels(rows: Sequence[dict], side: str = "candidate") -> dict | No
     bins = calibration(rows, side)
     if not bins:
         return None
-    n = sum(row["n"] for row in bins)
-    right = round(sum(row["n"] * row["right"] for row in bins))
-    low, high = wilson(right, n)
+    n = sum(one.n for one in bins)
+    right = round(sum(one.n * one.right.value for one in bins))
+    accuracy = wilson(right, n)
     return {
         "labelled": n,
         "right": right,
-        "accuracy": right / n,
-        "low": low,
-        "high": high,
+        "accuracy": accuracy.value,
+        "low": accuracy.low,
+        "high": accuracy.high,
         "calibration_error": calibration_error(bins),
     }
 
@@ -190,13 +190,13 @@ def decision_gate(
     limit: float,
     noise: float,
     incumbent: float | None = None,
-    drawings: bool = False,
+    synthetic: bool = False,
 ) -> Gate:
     """PASS where the upper 95 % bound of unexcused flips is within limit and incumbent's own.
 
     noise: nats, what the format explains; incumbent: the same bound of what answers today.
-    drawings: the frames are drawn scenes that the checkpoint was not trained on, so that margins
-    there say little: at most WARN.
+    synthetic: the frames are synthetic scenes that the checkpoint was not trained on, so that
+    margins there say little: at most WARN.
     """
     name = decision_gate_name(arm)
     judged = ranked(rows)
@@ -218,16 +218,15 @@ def decision_gate(
         advice = f"ask more frames: {needed} bound the rate by {bound:.2g}"
     about = {"evidence": evidence_of(arm), "reason": reason, "next": advice}
     gate = judge(name, "answer", flip_bound(rows, noise), bound, **about)
-    if drawings and gate.status == "PASS":
-        gate.status = "WARN"
-        gate.reason = f"drawings, not your cameras; {reason}"
-        gate.next = "ask about frames of your own: common.frames_from"
-    return gate
+    if not synthetic:
+        return gate
+    own = "ask about frames of your own: common.frames_from"
+    return warned(gate, "synthetic scenes, not your cameras", own)
 
 
 def flip_bound(rows: Sequence[dict], noise: float) -> float:
     """Upper 95 % bound of the rate of unexcused flips."""
-    return wilson(len(unexcused(rows, noise)), len(ranked(rows)))[1]
+    return wilson(len(unexcused(rows, noise)), len(ranked(rows))).high
 
 
 def format_noise(rows: Sequence[dict]) -> float:
@@ -236,13 +235,13 @@ def format_noise(rows: Sequence[dict]) -> float:
     return max(moved, default=math.nan)
 
 
-def accuracy_gate(rows: Sequence[dict], floor: float, drawings: bool = False) -> Gate:
+def accuracy_gate(rows: Sequence[dict], floor: float, synthetic: bool = False) -> Gate:
     """Share of the reference's labelled answers with candidates that are right; one arm's rows.
 
-    drawings: as in `decision_gate`; the scenes' labels are then not this checkpoint's to answer.
+    synthetic: as in `decision_gate`; the scenes' labels are then not this checkpoint's to answer.
     """
-    if drawings:
-        reason = "the drawn scenes' labels are not this checkpoint's to answer"
+    if synthetic:
+        reason = "the synthetic scenes' labels are not this checkpoint's to answer"
         advice = "ask about labelled frames of your own: common.frames_from, labels.csv"
         return not_run("accuracy", "answer", reason, advice)
     found = summarise_labels(rows, "reference")

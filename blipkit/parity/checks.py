@@ -19,7 +19,7 @@ def check_limits(knobs: Parity, arms: Sequence[Arm]) -> None:
     """Refuse limits that say nothing of a number format that some arm computes in."""
     for arm in arms:
         needed = ["tensor_limit"]
-        if not arm.format.same_format:
+        if not arm.format.baseline:
             needed.append("excused_margin")
         for name in needed:
             if arm.precision not in getattr(knobs, name):
@@ -73,7 +73,7 @@ def check_count(frames: int, knobs: Parity, questions: Sequence[Question]) -> No
     if asked and answers < needed:
         seen = f"{answers} answers ({frames} frames, {asked} questions with candidates)"
         said = f"{seen} cannot bound a rate so tightly"
-        bound = math.ceil(1000 * wilson(0, answers)[1]) / 1000
+        bound = math.ceil(1000 * wilson(0, answers).high) / 1000
         enough = math.ceil(needed / asked)
         advice = f"ask {enough} frames (parity.frames), or raise the limit to {bound}"
         raise BadInput(f"parity.flip_limit is {knobs.flip_limit}, and {said}; {advice}")

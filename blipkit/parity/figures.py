@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from blipkit.display.figures import COLOURS, MARKERS, STYLES, axes, show
-from blipkit.statistics import wilson
+from blipkit.records.typed import record_of
+from blipkit.statistics import Bin, wilson
 
 if TYPE_CHECKING:
     import pandas
@@ -37,7 +38,7 @@ def show_flip_bounds(asked: int, limit: float) -> None:
     for n in counts:
         row = {"answers": int(n)}
         for flips in FLIPS:
-            row[named_flips(flips)] = wilson(flips, int(n))[1]
+            row[named_flips(flips)] = wilson(flips, int(n)).high
         rows.append(row)
     figure, ax = axes("What so many answers can show", "answers", "upper 95 % bound of flips")
     for place, flips in enumerate(FLIPS):
@@ -49,7 +50,9 @@ def show_flip_bounds(asked: int, limit: float) -> None:
         ax.axvline(asked, color="#999999", linewidth=1, label="asked here")
     ax.set(xscale="log", yscale="log")
     ax.legend()
-    bounds = "; ".join(f"{named_flips(n)}: {wilson(n, asked)[1]:.2%}" for n in FLIPS if n <= asked)
+    bounds = "; ".join(
+        f"{named_flips(n)}: {wilson(n, asked).high:.2%}" for n in FLIPS if n <= asked
+    )
     caption = f"{asked} answers bound the rate by: {bounds}; limit {limit:.2%}"
     show(figure, caption, rows, detail=True)
 
@@ -81,9 +84,9 @@ def show_errors(
 def show_histogram(row: dict) -> None:
     """One call's errors beside those of its number format; row: as recorded in `parity`."""
     arm = row["arm"]
-    model = row["same_format"]
+    model = row["baseline"]
     ours = np.array(row["candidate_errors"]) / row["compared"]
-    theirs = np.array(row["format_errors"]) / row["compared"]
+    theirs = np.array(row["baseline_errors"]) / row["compared"]
     width = 2 * row["reach"] / (len(ours) - 2)  # one bin at each end is for what lies beyond
     centres = (np.arange(-1, len(ours) - 1) + 0.5) * width - row["reach"]
     title = f"Errors of {row['component']}: {arm}"
@@ -140,18 +143,18 @@ def quantiles(of: str, values) -> dict:
     return row
 
 
-def show_reliability(bins: Mapping[str, Sequence[dict]], errors: Mapping[str, float]) -> None:
-    """bins: arm -> rows of `statistics.reliability`; errors: arm -> expected calibration error."""
+def show_reliability(bins: Mapping[str, Sequence[Bin]], errors: Mapping[str, float]) -> None:
+    """bins: arm -> those of `statistics.reliability`; errors: arm -> expected calibration error."""
     figure, ax = axes("Reliability", "confidence", "share of right answers", (7.2, 4.2))
     ax.plot([0.5, 1], [0.5, 1], color="#999999", label="as it should be")
     curve = []
     for place, (arm, rows) in enumerate(bins.items()):
-        at = [row["confidence"] for row in rows]
-        right = [row["right"] for row in rows]
+        at = [one.confidence for one in rows]
+        right = [one.right.value for one in rows]
         ax.plot(at, right, label=arm, **marks(place))
         for row in rows:
             point: dict = {"arm": arm}
-            point.update(row)
+            point.update(record_of(row))
             curve.append(point)
     figure.legend(loc="outside lower center", ncols=2)
     said = "; ".join(f"{arm} {error:.3f}" for arm, error in errors.items())

@@ -6,7 +6,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from blipkit.display.figures import show_frames
-from blipkit.frames.frames import DRAWN, Frame
+from blipkit.frames.frames import SYNTHETIC, Frame
 from blipkit.parity import figures
 from blipkit.parity.answers import (
     accuracy_gate,
@@ -95,17 +95,17 @@ class Flips:
         return summary
 
     @property
-    def drawings(self) -> bool:
-        """Whether these are drawn scenes whose labels are not the checkpoint's to answer."""
+    def synthetic(self) -> bool:
+        """Whether these are synthetic scenes whose labels are not the checkpoint's to answer."""
         study = self.panel.study
-        return study.common.frames_from == DRAWN and not study.checkpoint.trained_on_scenes
+        return study.common.frames_from == SYNTHETIC and not study.checkpoint.trained_on_scenes
 
     def table(self) -> None:
         """What each number format explains, and what flipped."""
         rows = [
             {
                 "arm": row["arm"],
-                "same_format": row["same_format"] or "none: static margin",
+                "baseline": row["baseline"] or "none: static margin",
                 "excused_margin": row["excused_margin"],
             }
             for row in self.noise_rows
@@ -194,7 +194,7 @@ class Flips:
         if not self.rows:
             return [not_recorded(name) for name in (*names, "accuracy")]
         floor = panel.study.knobs.accuracy_floor
-        accuracy = accuracy_gate(self.reference_rows, floor, self.drawings)
+        accuracy = accuracy_gate(self.reference_rows, floor, self.synthetic)
         if not self.noise:
             return [*(not_recorded(name) for name in names), accuracy]
         judged = [self._decision_gate(arm) for arm in panel.candidates]
@@ -205,7 +205,7 @@ class Flips:
         if arm != self.panel.incumbent:
             bound = self.incumbent_bound
         limit = self.panel.study.knobs.flip_limit
-        return decision_gate(arm, self.rows[arm], limit, self.noise[arm], bound, self.drawings)
+        return decision_gate(arm, self.rows[arm], limit, self.noise[arm], bound, self.synthetic)
 
     @cached_property
     def incumbent_bound(self) -> float | None:
@@ -258,7 +258,7 @@ def measure_noise(panel: Panel) -> list[dict]:
     """How far each format alone moves a margin, nats; the profile's, where torch cannot say."""
     rows = []
     for arm, model in panel.formats.items():
-        row = {"arm": arm, "evidence": evidence_of(arm), "same_format": model}
+        row = {"arm": arm, "evidence": evidence_of(arm), "baseline": model}
         row["excused_margin"] = margin_of(panel, arm, model)
         rows.append(row)
     return rows

@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from blipkit.errors import BadInput
-from blipkit.frames.frames import COLUMNS, DRAWN, LABELS, Frame, load_frames
+from blipkit.frames.frames import COLUMNS, LABELS, SYNTHETIC, Frame, load_frames
 from blipkit.frames.questions import Question
 from blipkit.machine import host
 from blipkit.model.buckets import Bucket
@@ -264,7 +264,7 @@ def check_capture(common: Common, arm: str, folder: Path, with_frames: bool) -> 
     if folder.exists() and not (folder / MANIFEST).is_file():
         seen = f"{folder} is there and is no bundle"
         raise BadInput(f"{seen}; pass another folder with --to, so that nothing is lost")
-    if with_frames and common.frames_from != DRAWN and not common.share_frames:
+    if with_frames and common.frames_from != SYNTHETIC and not common.share_frames:
         advice = "if they may go: --set common.share_frames=true"
         raise BadInput(f"--with-frames hands on frames of yours; {advice}")
 

@@ -19,7 +19,7 @@ class Parity(Section):
     )
     frames: int = knob(300, "asked end to end", "frames")
     compared_frames: int = knob(8, "of these, followed through every component", "frames")
-    format_frames: int = knob(
+    baseline_frames: int = knob(
         48,
         "of these, asked of the model in each candidate's format, to see what the format"
         " alone moves",

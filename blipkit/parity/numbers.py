@@ -46,7 +46,7 @@ SHOWN = (
 class Call:
     """One tensor of an arm against the reference's.
 
-    output: the tensor's name; precision: whose limits apply; same_format: the model in the arm's
+    output: the tensor's name; precision: whose limits apply; baseline: the model in the arm's
     number format that it was set against, too, None where torch has no such model.
     """
 
@@ -54,7 +54,7 @@ class Call:
     component: str
     output: str
     precision: str
-    same_format: str | None
+    baseline: str | None
     figures: Comparison
 
     def row(self) -> dict:
@@ -65,7 +65,7 @@ class Call:
             "component": self.component,
             "output": self.output,
             "precision": self.precision,
-            "same_format": self.same_format,
+            "baseline": self.baseline,
         }
         row.update(self.figures.row())
         return row
@@ -102,7 +102,7 @@ class Numbers:
     @property
     def least_alike(self) -> dict | None:
         """The call whose errors are spread least like its number format's; None where none is."""
-        known = [row for row in self.rows if row["same_format"] and row["candidate_errors"]]
+        known = [row for row in self.rows if row["baseline"] and row["candidate_errors"]]
         return min(known, key=overlap_of, default=None)
 
     def table(self) -> None:
@@ -221,14 +221,14 @@ class Trio(NamedTuple):
 
     reference: Tensor
     candidate: Tensor
-    same_format: Tensor | None = None
+    baseline: Tensor | None = None
 
 
 def call_of(panel: Panel, arm: str, component: str, output: str, trio: Trio) -> Call:
     """A call, compared as the arm's number format asks."""
     precision = panel.precision(arm)
     model = None
-    if trio.same_format is not None:
+    if trio.baseline is not None:
         model = panel.formats[arm]
     return Call(arm, component, output, precision, model, compare(*trio, precision))
 

@@ -12,7 +12,7 @@ from blipkit.parity.engine import Engine
 from blipkit.parity.golden import Bundle, find_bundle
 from blipkit.parity.lacking import NOT_RECORDED
 from blipkit.paths import is_folder
-from blipkit.runners.arms import INCUMBENT, REFERENCE, format_reference, parse_arm
+from blipkit.runners.arms import INCUMBENT, REFERENCE, parse_arm, same_precision_baseline
 from blipkit.study import Study
 
 # what 03 takes
@@ -57,7 +57,7 @@ class Panel:
     def formats(self) -> dict[str, str | None]:
         """Arm -> the model by torch in its number format; None where torch has no such model."""
         known = [arm for arm in self.arms if self.arm_of(arm) != INCUMBENT]
-        return {arm: format_reference(self.arm_of(arm)) for arm in known}
+        return {arm: same_precision_baseline(self.arm_of(arm)) for arm in known}
 
     @cached_property
     def engine(self) -> Engine:
@@ -90,7 +90,7 @@ class Panel:
         """How many frames an arm is asked about; fewer, where it only shows its number format."""
         if name in (REFERENCE, *self.arms):
             return len(self.frames)
-        return min(self.study.knobs.format_frames, len(self.frames))
+        return min(self.study.knobs.baseline_frames, len(self.frames))
 
     @cached_property
     def answers(self) -> dict[str, list[list[Answer]]]:

@@ -108,7 +108,7 @@ def compare_software(panel: Panel) -> list[dict]:
 class Labels:
     """Right answers, and whether probabilities mean what they say; rows: as in `labels`.
 
-    No row where nothing is labelled, or where labels are of drawings that the checkpoint never saw.
+    No row where nothing is labelled, or where labels are of scenes that the checkpoint never saw.
     """
 
     flips: Flips
@@ -135,7 +135,7 @@ def compare_labels(flips: Flips) -> Labels:
     if not flips.rows:
         return Labels(flips, [])
     rows = []
-    if not flips.drawings:
+    if not flips.synthetic:
         rows = label_rows(flips)
     flips.panel.study.results.write("labels", rows)
     return Labels(flips, rows)

@@ -1,8 +1,8 @@
 """Is a candidate's tensor within what its number format explains? Three models are asked.
 
-A is the reference (eager, float32, CPU). B is the same model in the candidate's format by torch's
-own means (`arms.format_reference`): what the format alone costs. The candidate may be as far from A
-as B is, and no further.
+A is the reference (eager, float32, CPU). B is the same-precision baseline: the same model in the
+candidate's precision by torch's own means, which shows what the precision alone costs. The
+candidate may be as far from A as B is, and no further.
 """
 
 import math
@@ -53,7 +53,7 @@ class Comparison:
     overlap: float | None = None  # Bhattacharyya coefficient of the two histograms: 1 where alike
     reach: float | None = None  # the histograms' equal bins go from -reach to reach
     candidate_errors: tuple[int, ...] = ()  # its histogram: counts below, in the bins, and above
-    format_errors: tuple[int, ...] = ()  # B's
+    baseline_errors: tuple[int, ...] = ()  # B's
     problem: str = ""  # why there is nothing to judge
 
     def row(self) -> dict:
@@ -64,10 +64,10 @@ class Comparison:
 def compare(
     reference: Tensor,
     candidate: Tensor,
-    same_format: Tensor | None = None,
+    baseline: Tensor | None = None,
     precision: str = "float32",
 ) -> Comparison:
-    """Compare in float64. same_format: B's tensor; precision: the candidate's, a key of ROUNDOFF.
+    """Compare in float64. baseline: B's tensor; precision: the candidate's, a key of ROUNDOFF.
 
     relative_l2 and relative_max are against the whole reference: ratios of elements explode near
     zero. What cannot be judged has a `problem` and NaN figures, which pass no gate.
@@ -80,9 +80,9 @@ def compare(
     a = flat(reference)
     c = flat(candidate)
     found = distance(a, c, precision)
-    if same_format is None:
+    if baseline is None:
         return found
-    return beside(found, c - a, flat(same_format) - a)
+    return beside(found, c - a, flat(baseline) - a)
 
 
 def distance(a: Tensor, c: Tensor, precision: str) -> Comparison:
@@ -156,7 +156,7 @@ def beside(found: Comparison, ours: Tensor, theirs: Tensor) -> Comparison:
         overlap=float(np.sqrt(ours_in * theirs_in.astype(float)).sum() / len(ours)),
         reach=reach,
         candidate_errors=tuple(ours_in.tolist()),
-        format_errors=tuple(theirs_in.tolist()),
+        baseline_errors=tuple(theirs_in.tolist()),
     )
 
 
@@ -217,7 +217,7 @@ def tensor_gate(arm: str, component: str, rows: Sequence[dict], limits: Limits) 
 
     PASS where every call is exact or within B's noise; WARN where B exists and only the format's
     static limit holds. rows: of Comparison, as recorded, each with its arm, component, output and
-    precision, and `same_format`, B's name.
+    precision, and `baseline`, B's name.
     """
     rows = [row for row in rows if (row["arm"], row["component"]) == (arm, component)]
     problems = [row["problem"] for row in rows if row["problem"]]
@@ -229,7 +229,7 @@ def tensor_gate(arm: str, component: str, rows: Sequence[dict], limits: Limits) 
     advice += ": is it the first component that differs?"
     if taken is None:
         status = "FAIL"
-    elif taken == "format limit" and worst["same_format"]:
+    elif taken == "format limit" and worst["baseline"]:
         status = "WARN"
     else:
         status = "PASS"
@@ -269,7 +269,7 @@ def _badness(row: dict, limits: Limits) -> tuple[int, float]:
 
 def _reason(worst: dict, taken: str | None, rows: Sequence[dict]) -> str:
     """Which route was taken, and what would have passed."""
-    known = worst["same_format"]
+    known = worst["baseline"]
     but = "torch has no such format, so only"
     if known:
         but = f"noisier than {known}, but"

@@ -36,12 +36,13 @@ class Common(Section):
         QUESTIONS, "what is asked about each frame; a text is answered yes or no"
     )
     frames_from: str = knob(
-        "drawn", "drawn scenes, or a folder of images (labels.csv in it: file, question, answer)"
+        "synthetic",
+        "synthetic scenes, or a folder of images (labels.csv in it: file, question, answer)",
     )
     skip_unreadable: bool = knob(False, "go on without images that cannot be read")
     seed: int = knob(
         3,
-        "series of drawn scenes (1 and 2 trained and judged tiny-pets), or which images of a "
+        "series of synthetic scenes (1 and 2 trained and judged tiny-pets), or which images of a "
         "folder",
         within=ZERO_OR_MORE,
     )

@@ -15,11 +15,7 @@ from blipkit.paths import NOTEBOOKS, PROFILES, ROOT
 from blipkit.profiles.common import Common
 from blipkit.profiles.knobs import Section, check_value, default_of, types_of
 from blipkit.profiles.sections import homes_of, section_class, section_of, sections
-
-# Keys of older kits, as recorded profiles have them: section.key -> what it is called now.
-RENAMED = {"concurrency.p99_limit_ms": "concurrency.latency_limit_ms"}
-# Values that an older kit's knob implied, where the new name alone would mean something else.
-IMPLIED = {"concurrency.p99_limit_ms": {"concurrency.percentile": 99.0}}
+from blipkit.renamed import IMPLIED, KNOB_VALUES, KNOBS, knob_today
 
 
 @dataclass
@@ -120,9 +116,9 @@ def section_in(folder: Path, name: str) -> Section:
 
 
 def translated(raw: dict[str, dict]) -> dict[str, dict]:
-    """A recorded profile's sections with the names of today."""
+    """A recorded profile's sections with the names and values of today."""
     made = copy.deepcopy(raw)
-    for old, new in RENAMED.items():
+    for old, new in KNOBS.items():
         old_section, old_key = old.split(".")
         new_section, new_key = new.split(".")
         if old_key not in made.get(old_section, {}):
@@ -131,6 +127,9 @@ def translated(raw: dict[str, dict]) -> dict[str, dict]:
         for implied, value in IMPLIED.get(old, {}).items():
             section, key = implied.split(".")
             made.setdefault(section, {}).setdefault(key, value)
+    for section, values in made.items():
+        for key, value in values.items():
+            values[key] = knob_today(f"{section}.{key}", value)
     return made
 
 
@@ -224,12 +223,15 @@ def _check_knob(section: str, name: Any, value: Any, where: str) -> None:
     known = {one.name: one for one in fields(cls)}
     if name not in known:
         raise BadInput(f"{where}: unknown key {name!r}; {_advice(section, name)}")
+    new = KNOB_VALUES.get(f"{section}.{name}", {}).get(value) if isinstance(value, str) else None
+    if new:
+        raise BadInput(f"{where}.{name} is {value!r}; it is called {new!r} now")
     check_value(known[name], types_of(cls)[name], value, where)
 
 
 def _advice(section: str, name: Any) -> str:
     """What an unknown key is called now, where it belongs, or the nearest right one."""
-    if new := RENAMED.get(f"{section}.{name}"):
+    if new := KNOBS.get(f"{section}.{name}"):
         return f"it is {new} now"
     if homes := homes_of(name):
         return f"it belongs to {' or '.join(homes)}"

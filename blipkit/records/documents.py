@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from blipkit.errors import BadInput
+from blipkit.renamed import record_today
 
 SCHEMA = 1
 
@@ -42,14 +43,14 @@ def check_schema(row: dict, path: Path) -> None:
 
 
 def rows_in(path: Path) -> list[dict]:
-    """The records in a file; BadInput names the line that is not one."""
+    """The records in a file, by the names of today; BadInput names the line that is not one."""
     rows = []
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
         seen = f"{path}, line {number} is damaged"
         advice = "run the notebook that writes it again"
         row = _parsed(line, f"{seen}; expected one JSON record: {advice}")
         check_schema(row, path)
-        rows.append(row)
+        rows.append(record_today(row))
     return rows
 
 

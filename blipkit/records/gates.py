@@ -1,25 +1,31 @@
-"""Gates: named checks with their limits, and the one place where their status is judged."""
+"""Gates: named checks with their limits, and the one place where their status is decided.
+
+Whoever judges says what was measured and what holds; PASS, WARN, FAIL and INVALID are said here.
+"""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from blipkit.errors import GateFailed
 
 Status = Literal["PASS", "WARN", "FAIL", "INVALID", "NOT-RUN"]
-
+Kind = Literal["answer", "timing"]  # parity, decisions, counts; or p99, rates, stability
 
 WORST_FIRST = ("FAIL", "INVALID", "WARN", "PASS", "NOT-RUN")
+SHARED = "the machine is shared"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Gate:
-    """A named check with its limit. `kind` is answer (parity, decisions, counts) or timing (p99,
-    stability).
+    """A named check with its limit.
+
+    measured, limit: figures in the unit that `reason` names, or texts; evidence: where `measured`
+    comes from; next: what to do, "" where it holds.
     """
 
     gate: str
-    kind: Literal["answer", "timing"]
+    kind: Kind
     status: Status
     measured: float | str | None = None
     limit: float | str | None = None
@@ -29,30 +35,77 @@ class Gate:
 
 
 def judge(
-    gate: str, kind: str, measured: float, limit: float, *, at_least=False, shared=False, **about
+    gate: str,
+    kind: Kind,
+    measured: float,
+    limit: float,
+    *,
+    at_least: bool = False,
+    **details,
 ) -> Gate:
-    """PASS where `measured` is within `limit`; a NaN never is.
+    """PASS where `measured` is within `limit`, or at least as much; a NaN never is.
 
-    On a shared machine a timing gate that does not hold is WARN: the machine was not ours alone.
-    about: the gate's evidence, reason and next; what to do next is left out where it holds.
+    details: what `decide` takes.
     """
     holds = measured >= limit if at_least else measured <= limit
-    status = "FAIL"
+    return decide(gate, kind, bool(holds), measured=measured, limit=limit, **details)
+
+
+def decide(
+    gate: str,
+    kind: Kind,
+    holds: bool,
+    *,
+    tolerable: bool = False,
+    shared: bool = False,
+    **details,
+) -> Gate:
+    """PASS where it holds, WARN where it is tolerable that it does not, else FAIL.
+
+    shared: the machine was not ours alone, so that a timing gate is at most WARN. details: the gate's
+    measured, limit, evidence, reason and next; what to do next is left out where it holds.
+    """
     if holds:
-        status = "PASS"
-        about["next"] = ""
-    elif kind == "timing" and shared:
-        status = "WARN"
-        about["reason"] = "; ".join(filter(None, [about.get("reason"), "the machine is shared"]))
-    return Gate(gate, kind, status, measured, limit, **about)
+        details["next"] = ""
+        return Gate(gate, kind, "PASS", **details)
+    made = Gate(gate, kind, "WARN" if tolerable else "FAIL", **details)
+    return _excused(made, shared)
 
 
-def not_run(gate: str, kind: str, reason: str, next: str = "") -> Gate:
+def invalid(gate: str, kind: Kind, reason: str, *, shared: bool = False, **details) -> Gate:
+    """A measurement that cannot be trusted, or says nothing."""
+    return _excused(Gate(gate, kind, "INVALID", reason=reason, **details), shared)
+
+
+def _excused(gate: Gate, shared: bool) -> Gate:
+    """At most WARN for a timing gate of a machine that was not ours alone."""
+    if gate.kind != "timing" or not shared or gate.status == "WARN":
+        return gate
+    reason = "; ".join(filter(None, [gate.reason, SHARED]))
+    return replace(gate, status="WARN", reason=reason)
+
+
+def warned(gate: Gate, why: str, next: str) -> Gate:
+    """At most WARN for a gate that holds on grounds which say little."""
+    if gate.status != "PASS":
+        return gate
+    return replace(gate, status="WARN", reason=f"{why}; {gate.reason}", next=next)
+
+
+def worst_of(gate: str, kind: Kind, parts: Iterable[Status], **details) -> Gate:
+    """As bad as the worst of its parts; PASS without any. details: as `decide` takes it."""
+    status = min(parts, key=WORST_FIRST.index, default="PASS")
+    if status == "PASS":
+        details["next"] = ""
+    return Gate(gate, kind, status, **details)
+
+
+def not_run(gate: str, kind: Kind, reason: str, next: str = "") -> Gate:
     """A gate that nothing was measured for."""
     return Gate(gate, kind, "NOT-RUN", evidence="none", reason=reason, next=next)
 
 
-def not_recorded(gate: str, kind: str) -> Gate:
+def not_recorded(gate: str, kind: Kind) -> Gate:
     """A gate that rests on what a replay's folder does not have."""
     reason = "the recorded folder has no such measurement"
     return not_run(gate, kind, reason, "record it again with this kit")
@@ -71,7 +124,7 @@ def raise_for(gates: list[Gate]) -> None:
 
 
 def _in_words(gate: Gate) -> str:
-    """One line: what it saw, against what, why, and what to do."""
+    """One line: what it measured, against what, why, and what to do."""
     why = "; ".join(filter(None, [gate.reason, gate.next]))
     head = f"{gate.gate}: {gate.status}, measured {gate.measured}, limit {gate.limit}"
     if not why:

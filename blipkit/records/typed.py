@@ -1,12 +1,145 @@
-"""Records as dataclasses: typed where they are measured, and typed where they are read back."""
+"""Rows with types, and the records that keep them: the one place where the two meet.
 
-from collections.abc import Callable
-from dataclasses import asdict, fields
-from typing import TypeVar
+A row is a frozen dataclass. Its record is flat: an `Interval` becomes three keys, a field made by
+`part` (a dataclass of its own) lends its keys. All else keeps its name.
+"""
 
+import functools
+import types
+import typing
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, Field, asdict, field, fields, is_dataclass
+from typing import Any, TypeVar
+
+from blipkit.errors import BadInput
 from blipkit.records.results import Results
+from blipkit.statistics import Interval
 
 Row = TypeVar("Row")
+ENDS = {"value": "", "low": "_low", "high": "_high"}  # of an interval -> how its keys differ
+
+
+def part() -> Any:
+    """A field whose own fields stand in the record beside the others."""
+    return field(metadata={"part": True})
+
+
+def interval(key: str) -> Any:
+    """A field of type Interval; key: as in "p50{}_ms", with {} where its ends differ."""
+    return field(metadata={"key": key})
+
+
+def record_of(row) -> dict[str, Any]:
+    """A row as JSON keeps it."""
+    record = {}
+    for one in fields(row):
+        value = getattr(row, one.name)
+        if one.metadata.get("part"):
+            record.update(record_of(value))
+        elif isinstance(value, Interval):
+            for end, key in _keys(one).items():
+                record[key] = getattr(value, end)
+        elif is_dataclass(value):
+            record[one.name] = asdict(value)
+        else:
+            record[one.name] = value
+    return record
+
+
+def records_of(rows: Iterable) -> list[dict[str, Any]]:
+    """Rows as JSON keeps them, and as tables and pandas take them."""
+    return [record_of(row) for row in rows]
+
+
+def row_of(cls: type[Row], record: dict[str, Any]) -> Row:
+    """The row that a record keeps; keys that no field has are left out.
+
+    BadInput where a field has neither key nor default.
+    """
+    if absent := missing_keys(cls, record):
+        kind = record.get("kind", cls.__name__)
+        said = f"a record of {kind!r} has no {', '.join(absent)}"
+        raise BadInput(f"{said}; expected one of this kit: run the notebook that writes it again")
+    values = {}
+    for one in fields(cls):
+        hint = _types(cls)[one.name]
+        if one.metadata.get("part"):
+            values[one.name] = row_of(hint, record)
+        elif hint is Interval:
+            if not _missing_ends(one, record):
+                values[one.name] = Interval(**{e: record.get(k) for e, k in _keys(one).items()})
+        elif one.name in record:
+            values[one.name] = _plain_to_typed(hint, record[one.name])
+    return cls(**values)
+
+
+def keys_of(cls: type) -> list[str]:
+    """Every key of the records that keep rows of a class."""
+    keys = []
+    for one in fields(cls):
+        hint = _types(cls)[one.name]
+        if one.metadata.get("part"):
+            keys += keys_of(hint)
+        elif hint is Interval:
+            keys += _keys(one).values()
+        else:
+            keys.append(one.name)
+    return keys
+
+
+def missing_keys(cls: type, record: dict[str, Any]) -> list[str]:
+    """What a record lacks of what its row cannot do without."""
+    absent = []
+    for one in fields(cls):
+        hint = _types(cls)[one.name]
+        if one.metadata.get("part"):
+            absent += missing_keys(hint, record)
+        elif _has_default(one):
+            continue
+        elif hint is Interval:
+            absent += _missing_ends(one, record)
+        elif one.name not in record:
+            absent.append(one.name)
+    return absent
+
+
+@functools.cache
+def _types(cls: type) -> dict[str, Any]:
+    """Name -> type of each field."""
+    return typing.get_type_hints(cls)
+
+
+def _has_default(one: Field) -> bool:
+    return one.default is not MISSING or one.default_factory is not MISSING
+
+
+def _keys(one: Field) -> dict[str, str]:
+    """Ends of an interval -> the keys that hold them."""
+    key = one.metadata.get("key", f"{one.name}{{}}")
+    return {end: key.format(suffix) for end, suffix in ENDS.items()}
+
+
+def _missing_ends(one: Field, record: dict[str, Any]) -> list[str]:
+    """The ends of an interval that a record lacks; some have no figure between them."""
+    keys = _keys(one)
+    return [keys[end] for end in ("low", "high") if keys[end] not in record]
+
+
+def _plain_to_typed(hint: Any, value: Any) -> Any:
+    """What JSON holds as a field's type has it: tuples and nested rows, which JSON has not."""
+    if value is None:
+        return None
+    origin = typing.get_origin(hint)
+    inner = typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return _plain_to_typed(next(one for one in inner if one is not type(None)), value)
+    if origin is tuple:
+        return tuple(_plain_to_typed(inner[0], one) for one in value)
+    if origin is list:
+        return [_plain_to_typed(inner[0], one) for one in value]
+    if is_dataclass(hint) and isinstance(value, dict):
+        return row_of(hint, value)
+    return value
 
 
 def measure_typed(
@@ -18,15 +151,27 @@ def measure_typed(
 ) -> list[Row]:
     """The rows that measure() returns, kept as records of `kind`; in a replay those recorded there.
 
-    row: their dataclass. No rows come where a replay's folder lacks the kind, or a field of it.
+    row: their dataclass. No rows come where a replay's folder lacks the kind, or a field of it that
+    has no default. evidence: of rows without a field of that name.
     """
 
     def measured() -> list[dict]:
-        rows = [asdict(one) for one in measure()]
+        rows = records_of(measure())
         for one in rows:
-            one["evidence"] = evidence
+            one.setdefault("evidence", evidence)
         return rows
 
-    names = [field.name for field in fields(row)]
-    found = results.measure(kind, measured, needs=names)
-    return [row(**{name: one[name] for name in names}) for one in found]
+    needs = [key for key in keys_of(row) if key in missing_keys(row, {})]
+    if not results.measure(kind, measured, needs=needs):
+        return []
+    return [row_of(row, one) for one in results.read(kind)]
+
+
+def write_typed(results: Results, kind: str, rows: Iterable) -> None:
+    """Keep rows as the records of `kind`; none, where nothing was found."""
+    results.write(kind, records_of(rows))
+
+
+def read_typed(results: Results, kind: str, row: type[Row]) -> list[Row]:
+    """The rows that another notebook kept as records of `kind`; none where nobody did."""
+    return [row_of(row, one) for one in results.rows(kind)]

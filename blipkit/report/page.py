@@ -13,7 +13,7 @@ from bs4 import BeautifulSoup
 
 from blipkit.cost.systems import differences, latency_note, systems
 from blipkit.display.tables import number, table_html
-from blipkit.frames.frames import DRAWN
+from blipkit.frames.frames import SYNTHETIC
 from blipkit.profiles.profile import section_in
 from blipkit.records.documents import check_results_folder, read_document
 from blipkit.records.results import Results
@@ -58,7 +58,7 @@ def write_report(folder: Path, beside: Sequence[Path] = ()) -> tuple[Path, dict]
     verdict = write_verdict(folder, beside)
     results = Results(folder)
     run, machine = (read_document(folder / name) for name in ("run.json", "environment.json"))
-    private = common.frames_from != DRAWN and not common.share_frames
+    private = common.frames_from != SYNTHETIC and not common.share_frames
     chapters = [chapter(path, private) for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))]
     page = render(
         "report.html",
@@ -134,12 +134,12 @@ def three_numbers(results: Results) -> list[dict]:
 
 def _flips_shown(row: dict) -> dict:
     """A record of `decisions`, with what is shown of it."""
-    low, high = wilson(row["ranked_flips"], row["ranked_answers"])
+    rate = wilson(row["ranked_flips"], row["ranked_answers"])
     shown = dict(row)
     shown["value"] = f"{row['ranked_flips']} of {row['ranked_answers']}"
     shown["about"] = row["arm"]
     shown["unit"] = "answers differ from the reference's"
-    shown["interval"] = f"{low:.2%} to {high:.2%}"
+    shown["interval"] = f"{rate.low:.2%} to {rate.high:.2%}"
     return shown
 
 

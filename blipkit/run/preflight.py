@@ -11,7 +11,7 @@ from pathlib import Path
 from blipkit.cost import checks as cost
 from blipkit.cost.systems import find_results
 from blipkit.errors import BadInput
-from blipkit.frames.frames import DRAWN, check_labels, load_frames
+from blipkit.frames.frames import SYNTHETIC, check_labels, load_frames
 from blipkit.frames.questions import Question, parse_questions
 from blipkit.load import checks as load
 from blipkit.model import checks as model
@@ -72,7 +72,7 @@ def use_absolute_folders(profile: Profile) -> None:
     named = []  # section and knob of each path that the user named
     if "checkpoint" in common and check_source(common["checkpoint"]) == "folder":
         named.append((common, "checkpoint"))
-    if common.get("frames_from", DRAWN) != DRAWN:
+    if common.get("frames_from", SYNTHETIC) != SYNTHETIC:
         named.append((common, "frames_from"))
     if is_folder(parity.get("incumbent", "")):
         named.append((parity, "incumbent"))
@@ -107,7 +107,7 @@ def check_frames(profile: Profile, questions: list[Question]) -> int:
     """
     common = profile.common
     asked = profile.section("parity").frames
-    if common.frames_from == DRAWN:
+    if common.frames_from == SYNTHETIC:
         return asked
     most = max(
         profile.section("components").check_frames,

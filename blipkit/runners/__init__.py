@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "all_arms",
             "check_machine",
             "evidence_of",
-            "format_reference",
+            "same_precision_baseline",
             "parse_arm",
         ],
         "artifacts": ["Artifact", "Artifacts"],

@@ -50,13 +50,13 @@ class Arm(NamedTuple):
         return self.format.rounds_like
 
 
-def format_reference(arm: str) -> str | None:
+def same_precision_baseline(arm: str) -> str | None:
     """The arm in which torch itself, uncompiled on a CPU, computes in the same number format; None
     where it cannot.
 
     It cannot in float32, which is the reference already, and in tf32.
     """
-    return parse_arm(arm).format.same_format
+    return parse_arm(arm).format.baseline
 
 
 def parse_arm(text: str) -> Arm:

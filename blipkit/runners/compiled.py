@@ -27,7 +27,7 @@ COLUMNS = (
 )
 # gates
 SECOND_CALL = "second call compiles nothing"
-EVERY_PIECE = "every piece compiles"
+EVERY_PIECE = "every component compiles"
 
 
 @dataclass(frozen=True)

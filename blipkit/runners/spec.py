@@ -33,14 +33,14 @@ class Format:
     """A number format that a runner takes.
 
     rounds_like: which of torch's formats keeps as many significant bits, so that its limits apply.
-    weight_bytes: of a weight in an artifact. same_format: the arm in which torch itself, uncompiled
+    weight_bytes: of a weight in an artifact. baseline: the arm in which torch itself, uncompiled
     on a CPU, computes in this format; None where it cannot (tf32), or where that is the reference
     (float32).
     """
 
     rounds_like: str
     weight_bytes: int
-    same_format: str | None = None
+    baseline: str | None = None
 
 
 # torch's own formats, the whole model in one of them

@@ -24,7 +24,7 @@ NOTHING = "nothing"  # a call that answers without a model: what it takes is the
 class FrameSource:
     """Which frames are asked about, as `load_frames` takes them.
 
-    source: "drawn", or a folder of images; count: how many at most; seed: the series of drawn
+    source: "synthetic", or a folder of images; count: how many at most; seed: the series of drawn
     scenes, or which images of a folder; skip_unreadable: go on without images that cannot be read.
     """
 

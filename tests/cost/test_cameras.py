@@ -21,7 +21,7 @@ def cost(answers: float, high_ms: float, best=False, clients=4) -> dict:
         "placement": "threads",
         "servers": 2,
         "clients": clients,
-        "state": "settled",
+        "state": "stable",
     }
     about |= {"latency_high_ms": high_ms, "latency_limit_ms": 100.0, "best": best}
     return priced_row(answers, 0.1008, requests=answers / 5, **about)

@@ -40,7 +40,7 @@ def rows_of(arm: str, rate: float, wide: float, best: bool, **more) -> list[dict
             "setting": f"{servers}-{clients}",
         }
         row |= {
-            "state": "settled",
+            "state": "stable",
             "best": chosen,
             "seconds": 15.0,
             "runs": 1,

@@ -18,7 +18,7 @@ def cost(**more) -> dict:
         "clients": 4,
         "best": True,
         "instance": "m7i.large",
-        "state": "settled",
+        "state": "stable",
     }
     return priced_row(100.0, 1.0, latency_ms=10.0, percentile=90.0, **{**about, **more})
 

@@ -17,7 +17,7 @@ def setting(servers: int, clients: int, answers: float, best=False, arm="a", **m
     """A row as 04 records it."""
     row = dict.fromkeys(KEPT, 1.0) | priced_row(answers, 1.0)
     about = {"arm": arm, "placement": "threads", "servers": servers, "clients": clients}
-    return row | about | {"state": "settled", "best": best, "shared": False} | more
+    return row | about | {"state": "stable", "best": best, "shared": False} | more
 
 
 def priced_study(folder, rows, **knobs):

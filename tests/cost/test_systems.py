@@ -59,7 +59,7 @@ WHOLE = [
     "latency target",
 ]
 ON_NEURON = [*WHOLE, "execution parity", "execution load", "platform_support"]
-ROW = {"arm": ARM, "state": "settled", "evidence": "measured", "machine": "m", "instance": "i"}
+ROW = {"arm": ARM, "state": "stable", "evidence": "measured", "machine": "m", "instance": "i"}
 
 
 def test_a_system_whose_gates_pass_has_no_gap():
@@ -80,7 +80,7 @@ def test_a_system_whose_gates_pass_has_no_gap():
 @pytest.mark.parametrize("status", ["WARN", "FAIL", "INVALID", "NOT-RUN"])
 @pytest.mark.parametrize("name", ON_NEURON)
 def test_each_gate_of_a_system_can_keep_it_out(name, status):
-    """Even a warning does, as drawn scenes earn on a checkpoint that was not trained on them; it is named with what to do."""
+    """Even a warning does, as synthetic scenes earn on a checkpoint that was not trained on them; it is named with what to do."""
     gates = [
         Gate(one, "answer", status if one == name else "PASS", reason="why", next="do so")
         for one in ON_NEURON
@@ -111,7 +111,7 @@ def test_only_its_own_failures_keep_a_system_out(gate, keeps_out):
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({"state": "unsettled"}, "the throughput of neuron none is unsettled"),
+        ({"state": "unstable"}, "the throughput of neuron none is unstable"),
         (
             {"evidence": "measured, priced by assumption"},
             "m is priced as i: measured, priced by assumption",

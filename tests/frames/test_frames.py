@@ -8,11 +8,11 @@ from blipkit.frames import frames as module
 from blipkit.frames.frames import (
     Frame,
     check_labels,
-    drawn_frames,
     fixed_frame,
     here,
     images,
     load_frames,
+    synthetic_frames,
 )
 from blipkit.frames.questions import parse_questions
 from blipkit.frames.scenes import QUESTIONS
@@ -22,7 +22,7 @@ HEADER = "file,question,answer\n"
 
 def test_drawn_frames_carry_their_answers():
     """Each frame has a name of its own and a right answer to every built-in question."""
-    frames = drawn_frames(4, seed=3)
+    frames = synthetic_frames(4, seed=3)
     assert len({f.name for f in frames}) == 4 and all(
         set(f.answers) == set(QUESTIONS) for f in frames
     )
@@ -35,8 +35,8 @@ def test_the_fixed_frame_is_fixed():
 
 
 def test_drawn_is_a_source_of_frames():
-    """`drawn` gives the drawn scenes, and a longer series is the shorter one and more."""
-    assert load_frames("drawn", 3, 5) == drawn_frames(6, 5)[:3]
+    """`synthetic` gives the synthetic scenes, and a longer series is the shorter one and more."""
+    assert load_frames("synthetic", 3, 5) == synthetic_frames(6, 5)[:3]
 
 
 def fill(folder, *names):
@@ -124,8 +124,8 @@ def test_images_are_decoded_one_by_one(twelve, monkeypatch):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda f: None, r"does not exist; expected 'drawn' or a folder of images"),
-        (lambda f: f.write_text(""), "is a file; expected 'drawn' or a folder of images"),
+        (lambda f: None, r"does not exist; expected 'synthetic' or a folder of images"),
+        (lambda f: f.write_text(""), "is a file; expected 'synthetic' or a folder of images"),
         (lambda f: f.mkdir(), "holds no images; expected images directly in it"),
         (
             lambda f: (f / "inner").mkdir(parents=True),
@@ -270,7 +270,7 @@ def test_labels_that_answer_nothing_asked_are_refused(tmp_path):
     frames = load_frames(folder, 1, seed=1)
     check_labels(frames, parse_questions(["is the dog barking", "what is it?"]))
     check_labels([Frame("b", frames[0].source)], parse_questions(["what is it?"]))
-    check_labels(drawn_frames(1, seed=1), parse_questions(["what is it?"]))
+    check_labels(synthetic_frames(1, seed=1), parse_questions(["what is it?"]))
     with pytest.raises(
         BadInput,
         match=r"none of its questions is asked; write them as in common.questions. 'is the dog barking': did you mean 'is the dog barking\?'\?",
@@ -293,7 +293,7 @@ def test_a_label_that_no_answer_can_equal_is_refused(tmp_path):
 def test_a_replay_shows_scenes_where_the_folder_is_elsewhere(tmp_path, capsys):
     """The frames of another machine's folder cannot be shown here; everything else can."""
     assert (
-        here(str(tmp_path / "cameras"), "recorded") == "drawn"
+        here(str(tmp_path / "cameras"), "recorded") == "synthetic"
         and "is not on this machine" in capsys.readouterr().out
     )
     assert here(str(tmp_path), "recorded") == str(tmp_path) and here("elsewhere", "") == "elsewhere"

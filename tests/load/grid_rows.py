@@ -1,10 +1,10 @@
 """Made-up rows of a grid."""
 
-from blipkit.load.summary import SETTLED
+from blipkit.load.summary import STABLE
 
 
 def cell(
-    servers: int, clients: int, rate: float, target_ms: float | None, state: str = SETTLED, **more
+    servers: int, clients: int, rate: float, target_ms: float | None, state: str = STABLE, **more
 ) -> dict:
     """A row with this throughput in requests/s, and this upper end of its latency's interval."""
     return {
@@ -22,7 +22,7 @@ def cell(
         "mean_ms": 1e3 * clients / max(rate, 1),
         "percentile": 99,
         "state": state,
-        "reason": "" if state == SETTLED else "it drifts",
+        "reason": "" if state == STABLE else "it drifts",
         "sent": 500,
         "requests": 500,
         "disturbed": "",

@@ -1,14 +1,14 @@
 """The frames that clients ask about are shown with their right answers."""
 
-from blipkit.frames.frames import Frame, drawn_frames
+from blipkit.frames.frames import Frame, synthetic_frames
 from blipkit.load.asked import Asked
 
 QUESTION = "is the dog barking?"
 
 
 def test_a_frame_is_shown_with_its_right_answers(capsys):
-    """A drawn scene knows them."""
-    frames = drawn_frames(2, 3)
+    """A synthetic scene knows them."""
+    frames = synthetic_frames(2, 3)
     Asked(frames, [QUESTION], "d1").show()
     told = capsys.readouterr().out
     assert all(f"{QUESTION} {frame.answers[QUESTION]}" in told for frame in frames)

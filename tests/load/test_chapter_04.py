@@ -139,10 +139,10 @@ def test_a_target_below_the_service_time_is_a_finding(run):
 
 
 def test_an_unstable_machine_is_refused_a_verdict(run):
-    """Service that grows from request to request: no setting settles, and the reason is told."""
+    """Service that grows from request to request: no setting is stable, and the reason is told."""
     rows, gates, _ = run(Machine(drift=1.0))
-    assert {row["state"] for row in rows.values()} == {"unsettled"}
-    assert gates["latency target"].status == gates["steady load"].status == "INVALID"
+    assert {row["state"] for row in rows.values()} == {"unstable"}
+    assert gates["latency target"].status == gates["stable load"].status == "INVALID"
     assert "differs by a factor of" in gates["latency target"].reason and not any(
         r["best"] for r in rows.values()
     )
@@ -155,7 +155,7 @@ def test_a_run_that_goes_wrong_marks_its_row_and_the_grid_goes_on(run):
         rows[2, 4]["state"] == "INVALID"
         and rows[2, 4]["reason"] == "worker 0 was given up: died (SIGKILL)"
     )
-    assert rows[2, 2]["best"] and len(rows) == 6 and gates["steady load"].status == "WARN"
+    assert rows[2, 2]["best"] and len(rows) == 6 and gates["stable load"].status == "WARN"
 
 
 def test_a_setting_without_one_answer_is_a_row_too(run):
@@ -171,7 +171,7 @@ def test_a_setting_without_one_answer_is_a_row_too(run):
 
     rows, gates, _ = run(measure)
     assert rows[2, 1]["state"] == "INVALID" and rows[2, 1]["mean_ms"] is None and rows[2, 4]["best"]
-    assert gates["steady load"].status == "WARN" and gates["latency target"].status == "PASS"
+    assert gates["stable load"].status == "WARN" and gates["latency target"].status == "PASS"
 
 
 def test_a_full_disk_marks_the_row_and_the_grid_goes_on(run, monkeypatch):

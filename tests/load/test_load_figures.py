@@ -5,7 +5,7 @@ import pytest
 from grid_rows import GRID, cell
 
 from blipkit.load import figures
-from blipkit.load.summary import INVALID, UNSETTLED
+from blipkit.load.summary import INVALID, UNSTABLE
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def captions(monkeypatch) -> list[str]:
 
 
 def rows() -> list[dict]:
-    """GRID with what figures need besides, one setting unsettled, one without any answer."""
+    """GRID with what figures need besides, one setting unstable, one without any answer."""
     more = {
         "p50_ms": 10.0,
         "p90_ms": 12.0,
@@ -33,7 +33,7 @@ def rows() -> list[dict]:
     }
     more |= {"saturated": False}
     made = [{**row, **more} for row in GRID]
-    made.append({**cell(2, 8, 190, 60, UNSETTLED), **more})
+    made.append({**cell(2, 8, 190, 60, UNSTABLE), **more})
     return [{**row, "setting": f"{row['servers']}-{row['clients']}"} for row in made]
 
 
@@ -71,7 +71,7 @@ def test_latency_over_time_is_drawn_without_the_machine_beside_it(captions):
     figures.draw_over_time(rows()[0], answered, thirds, pandas.DataFrame())
     beside = pandas.DataFrame({"at": [-1.0, 0.1], "cpu_percent": [5.0, 50.0]})
     figures.draw_over_time(rows()[0], answered, thirds, beside)
-    said = "settled: its thirds agree; 10 requests/s at 100.0 ms"
+    said = "stable: its thirds agree; 10 requests/s at 100.0 ms"
     assert captions == [said, f"{said}; CPU 50 %"]
 
 

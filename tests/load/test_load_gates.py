@@ -4,7 +4,7 @@ import pytest
 from grid_rows import GRID, cell
 
 from blipkit.load.gates import OF_GRID, admission_gate, grid_not_run, load_gates
-from blipkit.load.summary import INVALID, UNSETTLED
+from blipkit.load.summary import INVALID, UNSTABLE
 
 
 def statuses(rows, limit_ms=40.0, shared=False) -> dict:
@@ -27,7 +27,7 @@ def test_a_good_grid_passes():
         ({"failed": 1}, "answers under load", "FAIL"),
         ({"lost": 2}, "answers under load", "FAIL"),
         ({"unaccounted": 1}, "requests conserved", "FAIL"),
-        ({"state": UNSETTLED}, "steady load", "WARN"),
+        ({"state": UNSTABLE}, "stable load", "WARN"),
         ({"feeding_percent": 11.0}, "host share", "WARN"),
         ({"disturbed": "the hypervisor took 5 % of the CPU"}, "quiet machine", "WARN"),
     ],
@@ -46,12 +46,12 @@ def test_a_target_below_the_service_time_is_a_finding():
 
 
 def test_an_unstable_system_is_refused_a_verdict():
-    """Nothing settled: no latency target is judged, and the reason is why."""
-    rows = [{**row, "state": UNSETTLED, "reason": "latency rises by 40%"} for row in GRID]
+    """Nothing is stable: no latency target is judged, and the reason is why."""
+    rows = [{**row, "state": UNSTABLE, "reason": "latency rises by 40%"} for row in GRID]
     found = {g.gate: g for g in load_gates(rows, 40, False)}
-    assert found["latency target"].status == INVALID == found["steady load"].status
-    assert "no setting settled, first: latency rises by 40%" in found["latency target"].reason
-    assert statuses(rows, 40, shared=True)["steady load"] == "WARN"
+    assert found["latency target"].status == INVALID == found["stable load"].status
+    assert "no setting is stable, first: latency rises by 40%" in found["latency target"].reason
+    assert statuses(rows, 40, shared=True)["stable load"] == "WARN"
 
 
 def test_too_few_requests_are_no_verdict_either():

@@ -11,12 +11,12 @@ import pytest
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.load.measure import Measured, measure_setting
 from blipkit.load.setting import ServerOptions, Setting, Workload
-from blipkit.load.summary import INVALID, SETTLED, UNSETTLED, Basis, summarise, unaccounted
+from blipkit.load.summary import INVALID, STABLE, UNSTABLE, Basis, summarise, unaccounted
 from blipkit.model.buckets import Bucket
 from blipkit.runners.artifacts import Artifact, Artifacts
 from blipkit.serving.answering import NOTHING, FrameSource
 
-FRAMES = FrameSource("drawn", 4, 3)
+FRAMES = FrameSource("synthetic", 4, 3)
 SERVE, ASK, WORK = (
     "blipkit.serving.process:serve",
     "blipkit.load.clients:ask",
@@ -84,8 +84,8 @@ def test_a_setting_is_measured_and_every_request_counted():
     assert counts["problem"] == "" and 0 < counts["host_percent"] <= 100 and found.executions == []
     assert {"at", "ours", "memory_gib"} <= set(found.samples[0])
     assert summarise(requests.assign(run=0), [counts], Basis(1, 4, 90))["state"] in (
-        SETTLED,
-        UNSETTLED,
+        STABLE,
+        UNSTABLE,
     )
 
 

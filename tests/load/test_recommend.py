@@ -3,7 +3,7 @@
 from grid_rows import GRID, cell
 
 from blipkit.load.recommend import best_setting, in_words
-from blipkit.load.summary import INVALID, UNSETTLED
+from blipkit.load.summary import INVALID, UNSTABLE
 
 
 def test_the_best_setting_is_the_fastest_within_the_target():
@@ -14,7 +14,7 @@ def test_the_best_setting_is_the_fastest_within_the_target():
 
 def test_what_did_not_settle_is_not_recommended():
     """On a machine of our own; on a shared one it may be, but never what is INVALID."""
-    rows = [*GRID[:3], cell(2, 4, 190, 30, UNSETTLED), cell(2, 8, 999, 30, INVALID)]
+    rows = [*GRID[:3], cell(2, 4, 190, 30, UNSTABLE), cell(2, 8, 999, 30, INVALID)]
     assert (
         best_setting(rows, 40)["servers"] == 1
         and best_setting(rows, 40, shared=True)["servers"] == 2

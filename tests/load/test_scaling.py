@@ -18,10 +18,13 @@ def test_the_law_is_found_again(a, s, k):
         for n, rate in zip(clients, law(np.array(clients), a, s, k), strict=True)
     ]
     fit = fit_usl(rows)
-    assert (fit["a"], fit["s"], fit["k"]) == pytest.approx((a, s, k), rel=1e-5, abs=1e-6) and fit[
-        "misfit"
-    ] < 1e-5
-    assert fit["a_low"] <= fit["a_high"] and fit["s_low"] <= fit["s_high"]
+    assert (fit["one_client_per_s"], fit["contention"], fit["coherency"]) == pytest.approx(
+        (a, s, k), rel=1e-5, abs=1e-6
+    ) and fit["misfit"] < 1e-5
+    assert (
+        fit["one_client_per_s_low"] <= fit["one_client_per_s_high"]
+        and fit["contention_low"] <= fit["contention_high"]
+    )
 
 
 def test_where_throughput_peaks():
@@ -44,7 +47,11 @@ def test_an_interval_gets_wider_with_those_of_the_throughputs():
     """What the throughputs leave open, the law leaves open."""
     wide = [{**row, "requests_per_s_low": 0.8 * row["requests_per_s"]} for row in GRID[:3]]
     narrow, wider = fit_usl(GRID[:3]), fit_usl(wide)
-    assert wider["a_high"] - wider["a_low"] > narrow["a_high"] - narrow["a_low"] > 0
+    assert (
+        wider["one_client_per_s_high"] - wider["one_client_per_s_low"]
+        > narrow["one_client_per_s_high"] - narrow["one_client_per_s_low"]
+        > 0
+    )
 
 
 def test_what_was_not_fitted_says_why(capsys):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blipkit.load.stability import trend, unsettled, windows
+from blipkit.load.stability import trend, unstable, windows
 
 
 def run_of(latencies) -> tuple[np.ndarray, np.ndarray]:
@@ -20,7 +20,7 @@ def noisy(count: int = 300, spread: float = 0.1, seed: int = 1) -> np.ndarray:
 
 def test_a_steady_run_is_settled():
     """Noise of 10 % around one value is no reason to doubt."""
-    assert unsettled(*run_of(noisy())) == ""
+    assert unstable(*run_of(noisy())) == ""
 
 
 def test_a_third_that_is_slower_is_seen():
@@ -28,7 +28,7 @@ def test_a_third_that_is_slower_is_seen():
     latencies = noisy(spread=0.0)
     latencies[200:] *= 1.25
     assert (
-        unsettled(*run_of(latencies))
+        unstable(*run_of(latencies))
         == "throughput of its thirds differs by a factor of 1.25, limit 1.1"
     )
 
@@ -39,23 +39,23 @@ def test_a_growing_queue_is_seen_though_its_thirds_nearly_agree():
     rows = windows(*run_of(latencies))
     assert max(r["latency_s"] for r in rows) < 1.10 * min(r["latency_s"] for r in rows)
     assert (
-        unsettled(*run_of(latencies))
+        unstable(*run_of(latencies))
         == "latency rises by 7% from its first tenth to its last, limit 5%"
     )
 
 
 def test_chance_is_no_drift():
     """The slope of pure noise is significant in about one of twenty runs, and then too small to matter."""
-    told = [unsettled(*run_of(noisy(seed=seed))) for seed in range(100)]
+    told = [unstable(*run_of(noisy(seed=seed))) for seed in range(100)]
     assert told.count("") == 100 and sum(trend(*run_of(noisy(seed=s)))[1] for s in range(100)) < 12
 
 
 def test_few_answers_tell_nothing():
     """Twelve are too few, none is, too."""
-    assert unsettled([], []) == "0 answers, 13 needed to tell"
+    assert unstable([], []) == "0 answers, 13 needed to tell"
     assert (
-        unsettled(*run_of([0.01] * 12)).startswith("12 answers")
-        and unsettled(*run_of([0.01] * 13)) == ""
+        unstable(*run_of([0.01] * 12)).startswith("12 answers")
+        and unstable(*run_of([0.01] * 13)) == ""
     )
 
 
@@ -63,7 +63,7 @@ def test_few_answers_tell_nothing():
 def test_units_and_start_do_not_matter(count, unit, start):
     """Seconds or milliseconds, from whatever zero: the judgement is the same."""
     finished, latency = run_of(noisy(count))
-    assert unsettled(finished * unit + start, latency * unit) == unsettled(finished, latency)
+    assert unstable(finished * unit + start, latency * unit) == unstable(finished, latency)
 
 
 def test_windows_cut_at_equal_counts():

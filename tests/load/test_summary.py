@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blipkit.load.summary import INVALID, SETTLED, UNSETTLED, Basis, summarise, unaccounted
+from blipkit.load.summary import INVALID, STABLE, UNSTABLE, Basis, summarise, unaccounted
 
 COUNTS = {
     **dict.fromkeys(("wrong", "refused", "failed", "lost", "twice"), 0),
@@ -58,14 +58,14 @@ def noisy(count: int, seed: int = 1) -> np.ndarray:
 def test_a_quiet_run_is_settled_and_its_figures_follow_from_its_requests():
     """Two clients, 10 ms: 200 requests and 800 answers a second; the parts add up; Little's law holds."""
     row = row_of(noisy(600))
-    assert row["state"] == SETTLED and row["requests"] == 600 and row["unaccounted"] == 0
+    assert row["state"] == STABLE and row["requests"] == 600 and row["unaccounted"] == 0
     assert (
         row["requests_per_s"] == pytest.approx(200, rel=0.02)
         and row["answers_per_s"] == 4 * row["requests_per_s"]
     )
-    assert row["little"] == pytest.approx(1, abs=0.02) and row["mean_ms"] == pytest.approx(
-        10, rel=0.02
-    )
+    assert row["littles_law_ratio"] == pytest.approx(1, abs=0.02) and row[
+        "mean_ms"
+    ] == pytest.approx(10, rel=0.02)
     assert row["queued_ms"] + row["service_ms"] + row["overhead_ms"] == pytest.approx(
         row["mean_ms"]
     )
@@ -104,7 +104,7 @@ def test_latency_counts_from_when_a_request_was_due():
 def test_a_drifting_run_is_unsettled():
     """Latency that keeps growing has no percentile worth a verdict."""
     row = row_of(noisy(600) * np.linspace(1, 2, 600))
-    assert row["state"] == UNSETTLED and "differs by a factor of" in row["reason"]
+    assert row["state"] == UNSTABLE and "differs by a factor of" in row["reason"]
 
 
 def test_a_client_that_stops_asking_breaks_littles_law():
@@ -193,7 +193,7 @@ def test_think_time_counts_as_a_client():
         "seconds": 10.0,
     }
     row = summarise(pandas.DataFrame(rows), [counts], Basis(1, 10, 99, think_s=0.09))
-    assert row["little"] == pytest.approx(1, abs=0.02) and row["state"] == SETTLED
+    assert row["littles_law_ratio"] == pytest.approx(1, abs=0.02) and row["state"] == STABLE
 
 
 @settings(max_examples=10)

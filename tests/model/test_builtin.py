@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from blipkit import Bucket, Question, assemble, isolate, load_checkpoint, trace
-from blipkit.frames.frames import drawn_frames, images
+from blipkit.frames.frames import images, synthetic_frames
 from blipkit.frames.scenes import ACTIVITIES, OPEN, QUESTIONS, YES_NO
 from blipkit.model.builtin import TINY_PETS, word_tokenizer
 
@@ -50,7 +50,7 @@ def test_it_answers_drawn_scenes_as_its_training_said(pets, artifact_root):
     """On 200 scenes of a third series, through the pipeline, it is right within the interval that its figure allows."""
     bucket = Bucket(20, 5, 8, 2, 4)
     pipeline = assemble(pets, trace(isolate(pets), artifact_root, "eager", shapes=bucket))
-    frames = drawn_frames(200, seed=11)
+    frames = synthetic_frames(200, seed=11)
     answers = pipeline.answer(images(frames), YES_NO)
     right = [
         frame.answers[q] == a.text

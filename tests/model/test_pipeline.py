@@ -4,7 +4,7 @@ from conftest import unpadded_scores
 
 from blipkit import Bucket, Question, assemble, isolate, trace
 from blipkit.errors import BadInput, BlipkitError
-from blipkit.frames.frames import Images, drawn_frames, images
+from blipkit.frames.frames import Images, images, synthetic_frames
 from blipkit.model.pipeline import Pipeline, ranked_answer
 
 BUCKETS = [Bucket(1, 1, 8, 2, 3), Bucket(2, 3, 16, 3, 6)]
@@ -29,7 +29,7 @@ def test_ranked_answers_are_the_unpadded_argmax(checkpoint, pipeline, batch):
     """Padding to a bucket changes no ranked answer, at any question length, alone or in a batch."""
     lengths = [len(checkpoint.processor.tokenizer(q.text).input_ids) for q in QUESTIONS]
     assert set(lengths) == set(range(3, max(b.tokens for b in BUCKETS) + 1))
-    frames = images(drawn_frames(batch, seed=5))
+    frames = images(synthetic_frames(batch, seed=5))
     answers = pipeline.answer(frames, QUESTIONS)
     for frame, row in zip(frames, answers, strict=True):
         for question, answer in zip(QUESTIONS, row, strict=True):
@@ -44,7 +44,7 @@ def test_ranked_answers_are_the_unpadded_argmax(checkpoint, pipeline, batch):
 @pytest.mark.parametrize("text", ["dog", "what is the dog doing?", QUESTIONS[-1].text])
 def test_open_answers_are_unpadded_generate(checkpoint, pipeline, unpadded_generate, batch, text):
     """An open answer has the very tokens of unpadded `generate`, unless the reference itself is undecided."""
-    frames = images(drawn_frames(batch, seed=6))
+    frames = images(synthetic_frames(batch, seed=6))
     for frame, (answer,) in zip(
         frames, pipeline.answer(frames, [text], candidates=None), strict=True
     ):
@@ -59,12 +59,12 @@ def test_a_question_that_fits_no_bucket_is_refused_by_name(pipeline):
     with pytest.raises(
         BadInput, match=r"'is the dog is the dog .* has 20 tokens.*Add one with tokens >= 20"
     ):
-        pipeline.answer(images(drawn_frames(1, seed=1)), ["is the dog " * 6])
+        pipeline.answer(images(synthetic_frames(1, seed=1)), ["is the dog " * 6])
 
 
 def test_open_and_ranked_questions_share_one_call(pipeline):
     """Questions of both kinds in one request give what each gives alone."""
-    frames = images(drawn_frames(2, seed=9))
+    frames = images(synthetic_frames(2, seed=9))
     mixed = pipeline.answer(
         frames, [QUESTIONS[14], Question("what is the dog doing?", None), QUESTIONS[0]]
     )
@@ -80,12 +80,12 @@ def test_open_and_ranked_questions_share_one_call(pipeline):
 def test_no_question_and_no_frame_are_no_answers(pipeline):
     """Empty requests are answered with nothing."""
     assert pipeline.answer([], ["dog"]) == []
-    assert pipeline.answer(images(drawn_frames(2, seed=1)), []) == [[], []]
+    assert pipeline.answer(images(synthetic_frames(2, seed=1)), []) == [[], []]
 
 
 def test_pixels_answer_like_the_pictures_they_are_of(pipeline):
     """So that many arms can share what one of them made of a frame."""
-    frames = images(drawn_frames(4, seed=3))
+    frames = images(synthetic_frames(4, seed=3))
     assert pipeline.answer(pipeline.preprocess(frames), ["is the dog barking?"]) == pipeline.answer(
         frames, ["is the dog barking?"]
     )
@@ -101,7 +101,7 @@ def test_frames_are_decoded_block_by_block(pipeline):
             decoded.append(len(pictures))
             return pictures
 
-    frames = drawn_frames(5, seed=4)
+    frames = synthetic_frames(5, seed=4)
     assert pipeline.answer(Counted(frames), []) == [[]] * 5 and not decoded
     assert pipeline.answer(Counted(frames), QUESTIONS[:2]) == pipeline.answer(
         list(images(frames)), QUESTIONS[:2]

@@ -6,7 +6,7 @@ from conftest import unpadded_scores
 from studies import recorded, statuses
 
 from blipkit import Bucket, Question, assemble, isolate, trace
-from blipkit.frames.frames import drawn_frames
+from blipkit.frames.frames import synthetic_frames
 from blipkit.model import whole
 from blipkit.model.whole import (
     Adapter,
@@ -37,7 +37,7 @@ def pipeline(small, tmp_path_factory):
 def test_every_adapter_is_its_submodule_to_the_bit(checkpoint, tmp_path):
     """On checkpoints of several shapes; a row for each component, kept as a record."""
     out = Results(tmp_path, "01_components", **checkpoint.provenance())
-    found = compare_adapters(out, checkpoint, drawn_frames(1, 5)[0], ASKED[0])
+    found = compare_adapters(out, checkpoint, synthetic_frames(1, 5)[0], ASKED[0])
     assert [row.max_difference for row in found.rows] == [0.0, 0.0, 0.0]
     assert [row.component for row in found.rows] == [
         "image_encoder",
@@ -62,7 +62,7 @@ def test_an_adapter_that_differs_by_one_bit_fails(small, out, monkeypatch):
         return given, {**expected, "text_encoder": nudged}
 
     monkeypatch.setattr(whole, "submodule_calls", off)
-    found = compare_adapters(out, small, drawn_frames(1, 5)[0], ASKED[0])
+    found = compare_adapters(out, small, synthetic_frames(1, 5)[0], ASKED[0])
     (gate,) = found.gates()
     assert gate.status == "FAIL" and gate.measured == found.rows[1].max_difference > 0
     assert found.rows[0].max_difference == found.rows[2].max_difference == 0
@@ -74,7 +74,7 @@ def truth_of(checkpoint):
 
 def test_padding_changes_no_answer(small, pipeline, out):
     """Scores of questions with candidates are the unpadded ones up to rounding; an open question is left out."""
-    frames = drawn_frames(3, 5)
+    frames = synthetic_frames(3, 5)
     found = check_padding(out, pipeline, frames, ASKED, truth_of(small)).found
     assert (found.frames, found.questions, found.wrong) == (3, 1, 0)
     assert 0 <= found.largest_difference < 1e-4
@@ -91,7 +91,7 @@ def test_an_answer_counts_as_wrong_where_the_truth_is_sure(pipeline, out, margin
         loser = min(range(len(scores)), key=scores.__getitem__)
         return [margin if place == loser else 0.0 for place in range(len(scores))]
 
-    check = check_padding(out, pipeline, drawn_frames(2, 5), ASKED, turned)
+    check = check_padding(out, pipeline, synthetic_frames(2, 5), ASKED, turned)
     assert check.found.wrong == wrong
     (gate,) = check.gates()
     assert gate.status == ("FAIL" if wrong else "PASS") and gate.measured == wrong
@@ -100,7 +100,7 @@ def test_an_answer_counts_as_wrong_where_the_truth_is_sure(pipeline, out, margin
 
 def test_without_a_question_with_candidates_padding_is_not_judged(small, pipeline, out):
     """NOT-RUN, with what to add."""
-    check = check_padding(out, pipeline, drawn_frames(1, 5), ASKED[1:], truth_of(small))
+    check = check_padding(out, pipeline, synthetic_frames(1, 5), ASKED[1:], truth_of(small))
     (gate,) = check.gates()
     assert (gate.status, gate.reason) == ("NOT-RUN", "no question with candidates was asked")
 
@@ -114,8 +114,8 @@ def test_in_a_replay_what_was_not_recorded_is_not_run(small, pipeline, tmp_path,
     older = [{"component": "image_encoder", "weights": 3, "output": "image_states"}]
     far = recorded(tmp_path / "far", components=older)
     out = Results(tmp_path / "out", "01_components", replay=str(far), **small.provenance())
-    adapters = compare_adapters(out, small, drawn_frames(1, 5)[0], ASKED[0])
-    padding = check_padding(out, pipeline, drawn_frames(1, 5), ASKED, refused)
+    adapters = compare_adapters(out, small, synthetic_frames(1, 5)[0], ASKED[0])
+    padding = check_padding(out, pipeline, synthetic_frames(1, 5), ASKED, refused)
     assert adapters == Adapters([]) and padding == PaddingCheck(None)
     adapters.table()
     padding.table()

@@ -3,7 +3,7 @@ import torch
 
 from blipkit import Bucket, isolate, plug_in, trace
 from blipkit.errors import BadInput
-from blipkit.frames.frames import drawn_frames, images
+from blipkit.frames.frames import images, synthetic_frames
 
 BUCKETS = [Bucket(1, 1, 8, 2, 3), Bucket(2, 3, 16, 3, 6)]
 TEXTS = [
@@ -22,7 +22,7 @@ def test_plugged_generate_is_unpadded_generate(
     model = plug_in(
         checkpoint, trace(isolate(checkpoint), artifact_root, "torchscript", shapes=BUCKETS)
     )
-    frames = images(drawn_frames(batch, seed=8))
+    frames = images(synthetic_frames(batch, seed=8))
     inputs = checkpoint.processor(images=frames, text=[text] * batch, return_tensors="pt")
     plugged = model.generate(**inputs, max_new_tokens=5)
     truth = [unpadded_generate(checkpoint, frame, text, 5) for frame in frames]
@@ -47,7 +47,9 @@ def test_plugged_beams_equal_the_original_beams(checkpoint, artifact_root):
     """Beam search, which repeats the question's states itself, runs on the artifacts too."""
     model = plug_in(checkpoint, trace(isolate(checkpoint), artifact_root, "eager", shapes=BUCKETS))
     inputs = checkpoint.processor(
-        images=images(drawn_frames(1, seed=8)), text=["what is the dog doing?"], return_tensors="pt"
+        images=images(synthetic_frames(1, seed=8)),
+        text=["what is the dog doing?"],
+        return_tensors="pt",
     )
     options = {"max_new_tokens": 4, "num_beams": 3}
     assert torch.equal(
@@ -59,7 +61,7 @@ def test_too_many_new_tokens_name_the_bucket(checkpoint, artifact_root):
     """An answer longer than any bucket is refused with what to do, never cut short in silence."""
     model = plug_in(checkpoint, trace(isolate(checkpoint), artifact_root, "eager", shapes=BUCKETS))
     inputs = checkpoint.processor(
-        images=images(drawn_frames(1, seed=8)), text=["dog"], return_tensors="pt"
+        images=images(synthetic_frames(1, seed=8)), text=["dog"], return_tensors="pt"
     )
     with pytest.raises(
         BadInput, match=r"text_decoder: asked for tokens 3, answer_tokens 7.*max_new_tokens=6"

@@ -21,7 +21,7 @@ from blipkit.parity.answers import (
     summarise_labels,
     unexcused,
 )
-from blipkit.statistics import wilson
+from blipkit.statistics import Interval, wilson
 
 ASKED = [Question("q?")]
 ARM = "torchscript bfloat16"
@@ -78,7 +78,7 @@ def test_the_summary_counts_ranked_and_open_apart():
         found["open_answers"],
         found["open_flips"],
     ) == (10, 2, 1, 1)
-    assert (found["flip_rate_low"], found["flip_rate_high"]) == wilson(2, 10)
+    assert Interval(0.2, found["flip_rate_low"], found["flip_rate_high"]) == wilson(2, 10)
     assert (
         found["unexcused_flips"] == 2
         and summarise_decisions(rows, noise=1.5)["unexcused_flips"] == 0
@@ -149,7 +149,7 @@ def test_a_candidate_may_not_flip_more_than_what_answers_today():
     rows, clean = rows_of(3, 4000, margin=5.0), rows_of(0, 4000, margin=5.0)
     assert decision_gate(ARM, rows, 0.005, 0.1).status == "PASS"
     gate = decision_gate(ARM, rows, 0.005, 0.1, incumbent=flip_bound(clean, 0.1))
-    assert gate.status == "FAIL" and gate.limit == wilson(0, 4000)[1]
+    assert gate.status == "FAIL" and gate.limit == wilson(0, 4000).high
     assert "the incumbent's bound is 0.00096" in gate.reason
     assert decision_gate(ARM, rows, 0.005, 0.1, incumbent=flip_bound(rows, 0.1)).status == "PASS"
     assert decision_gate(ARM, rows, 0.005, 0.1, incumbent=1.0).limit == 0.005
@@ -169,12 +169,12 @@ def test_open_questions_alone_are_not_judged():
 
 
 def test_drawings_are_at_most_a_warning():
-    """Decisions on drawn scenes prove little about a checkpoint that never saw one; a failure stays one."""
-    gate = decision_gate(ARM, rows_of(0, 1000, margin=5.0), 0.005, 0.1, drawings=True)
-    assert gate.status == "WARN" and gate.reason.startswith("drawings, not your cameras")
+    """Decisions on synthetic scenes prove little about a checkpoint that never saw one; a failure stays one."""
+    gate = decision_gate(ARM, rows_of(0, 1000, margin=5.0), 0.005, 0.1, synthetic=True)
+    assert gate.status == "WARN" and gate.reason.startswith("synthetic scenes, not your cameras")
     assert "common.frames_from" in gate.next
     assert (
-        decision_gate(ARM, rows_of(20, 1000, margin=5.0), 0.005, 0.1, drawings=True).status
+        decision_gate(ARM, rows_of(20, 1000, margin=5.0), 0.005, 0.1, synthetic=True).status
         == "FAIL"
     )
 
@@ -200,7 +200,7 @@ def test_pairs_count_who_alone_is_right():
         found["only_second_right"],
     ) == (30, 10, 1, 9)
     assert found["mcnemar_p"] == pytest.approx(2 * 11 / 2**10)
-    assert (found["rate_low"], found["rate_high"]) == wilson(10, 30)
+    assert Interval(1 / 3, found["rate_low"], found["rate_high"]) == wilson(10, 30)
     # nobody labelled these
     assert between(rows_of(0, 3, 1.0), rows_of(1, 3, 1.0))["mcnemar_p"] is None
 
@@ -224,7 +224,7 @@ def test_each_side_is_as_right_and_as_sure_as_it_is():
 
 
 def test_accuracy_counts_labelled_answers_only():
-    """Right and wrong are counted against labels; without labels, or with those of drawings, it is NOT-RUN."""
+    """Right and wrong are counted against labels; without labels, or with those of synthetic scenes, it is NOT-RUN."""
     frames = [
         Frame("a", None, {"q?": "yes"}),
         Frame("b", None, {"q?": "yes"}),
@@ -234,7 +234,7 @@ def test_accuracy_counts_labelled_answers_only():
     kept = decisions(ARM, frames, ASKED, said, said)
     gate = accuracy_gate(kept, floor=0.6)
     assert gate.measured == 0.5 and gate.status == "FAIL" and "1 of 2 right" in gate.reason
-    assert accuracy_gate(kept, 0.6, drawings=True).status == "NOT-RUN"
+    assert accuracy_gate(kept, 0.6, synthetic=True).status == "NOT-RUN"
     assert (
         accuracy_gate(kept[2:], 0.6).status == "NOT-RUN"
         and "labels.csv" in accuracy_gate(kept[2:], 0.6).next

@@ -24,7 +24,7 @@ ARMS = ["torchscript float32", "neuron_emulated matmult bf16"]
 KNOBS = {
     "frames": 12,
     "compared_frames": 2,
-    "format_frames": 6,
+    "baseline_frames": 6,
     "flip_limit": 0.1,
     "incumbent": ARMS[0],
 }
@@ -34,13 +34,13 @@ KINDS = {
         "component",
         "output",
         "precision",
-        "same_format",
+        "baseline",
         "relative_l2",
         "overlap",
         "problem",
     },
     "parity_forecast": {"of", "predicted"},
-    "parity_noise": {"arm", "same_format", "excused_margin"},
+    "parity_noise": {"arm", "baseline", "excused_margin"},
     "parity_scores": {"arm", "component", "relative_l2"},
     "parity_time": {"of", "predicted", "measured", "ratio"},
     "decisions": {

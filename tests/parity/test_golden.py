@@ -15,7 +15,7 @@ from PIL import Image
 from blipkit import isolate, load_checkpoint
 from blipkit.cli import entry
 from blipkit.errors import BadInput
-from blipkit.frames.frames import Frame, drawn_frames, load_frames
+from blipkit.frames.frames import Frame, load_frames, synthetic_frames
 from blipkit.frames.questions import parse_questions
 from blipkit.machine import host
 from blipkit.model.buckets import parse_buckets
@@ -88,9 +88,9 @@ def test_answers_are_found_by_the_picture(bundle):
     """In our order and of our choice, whatever the frames are called here."""
     ours = [
         dataclasses.replace(frame, name=f"other {i}")
-        for i, frame in enumerate(reversed(drawn_frames(12, 3)))
+        for i, frame in enumerate(reversed(synthetic_frames(12, 3)))
     ]
-    there = bundle.answers(bundle.places(drawn_frames(12, 3)))
+    there = bundle.answers(bundle.places(synthetic_frames(12, 3)))
     assert (
         bundle.places(ours) == list(range(12))[::-1]
         and bundle.answers(bundle.places(ours)) == there[::-1]
@@ -105,26 +105,26 @@ def test_a_picture_that_stands_twice_is_one(copied):
     about["frames"][1] = about["frames"][0]
     change(copied, **about)
     bundle = read_bundle(copied)
-    assert bundle.followed == [0, 0] and bundle.places(drawn_frames(1, 3)) == [0]
+    assert bundle.followed == [0, 0] and bundle.places(synthetic_frames(1, 3)) == [0]
 
 
 def test_frames_that_were_not_asked_there_are_refused(bundle):
     """One pixel is enough; the first of them is named, and what to bring. So is one that was followed and is not here."""
-    picture = drawn_frames(1, 3)[0].image.copy()
+    picture = synthetic_frames(1, 3)[0].image.copy()
     picture.putpixel((0, 0), (1, 2, 3))
     with pytest.raises(
         BadInput, match="1 frames are not on both machines, first: no mine there; bring the same"
     ):
-        bundle.places([drawn_frames(1, 3)[0], Frame("mine", picture)])
+        bundle.places([synthetic_frames(1, 3)[0], Frame("mine", picture)])
     with pytest.raises(
         BadInput, match="1 frames are not on both machines, first: no scene 3-1 here"
     ):
-        bundle.places(drawn_frames(1, 3))
+        bundle.places(synthetic_frames(1, 3))
 
 
 def test_a_picture_is_its_pixels(tmp_path):
     """Saved without loss under another name it is the same, cropped it is not."""
-    frame = drawn_frames(1, 3)[0]
+    frame = synthetic_frames(1, 3)[0]
     frame.image.save(tmp_path / "x.png")
     assert frame_digest(Frame("x", tmp_path / "x.png")) == frame_digest(frame)
     assert frame_digest(Frame("x", frame.image.crop((0, 0, 8, 8)))) != frame_digest(frame)
@@ -175,7 +175,7 @@ def steps(bundle, tmp_path_factory):
     pets, given = load_checkpoint("builtin:tiny-pets"), profile().common
     here = tmp_path_factory.mktemp("here")
     artifacts = trace(isolate(pets), here, "eager", shapes=parse_buckets(given.buckets))
-    frames = [frame.image for frame in drawn_frames(2, 3)]
+    frames = [frame.image for frame in synthetic_frames(2, 3)]
     return assemble(pets, artifacts).walk(frames, parse_questions(given.questions))
 
 
@@ -264,7 +264,7 @@ def test_pictures_go_along_only_when_asked_to(tmp_path):
     capture(profile(), ARM, tmp_path / "bundle", tmp_path / "artifacts", with_frames=True)
     bundle = read_bundle(tmp_path / "bundle")
     brought = load_frames(str(bundle.folder / "frames"), 12, seed=9)
-    assert sorted(map(frame_digest, brought)) == sorted(map(frame_digest, drawn_frames(12, 3)))
+    assert sorted(map(frame_digest, brought)) == sorted(map(frame_digest, synthetic_frames(12, 3)))
     assert sorted(bundle.places(brought)) == list(range(12)) and all(
         frame.answers for frame in brought
     )
@@ -274,7 +274,7 @@ def test_frames_of_ones_own_are_not_handed_on_by_accident(tmp_path):
     """A folder's pictures need a word of permission; nothing is written without it."""
     own = tmp_path / "own"
     own.mkdir()
-    for frame in drawn_frames(12, 5):
+    for frame in synthetic_frames(12, 5):
         frame.image.save(own / f"{frame.name}.png")
     given = profile(f"common.frames_from={own}")
     with pytest.raises(BadInput, match="--set common.share_frames=true"):
@@ -335,7 +335,7 @@ def test_the_chapter_compares_with_a_bundle(bundle, tmp_path):
     assert gates["decisions eager float32"].limit == names["answers"].incumbent_bound < 0.3
     rows = names["study"].results.read("parity")
     assert {row["evidence"] for row in rows if row["arm"] == "incumbent"} == {"recorded"}
-    assert {row["same_format"] for row in rows if row["arm"] == "incumbent"} == {"eager bfloat16"}
+    assert {row["baseline"] for row in rows if row["arm"] == "incumbent"} == {"eager bfloat16"}
     assert {"arm": "eager float32", "against": "incumbent"}.items() <= names["pairs"].rows[
         -1
     ].items()

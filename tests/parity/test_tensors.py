@@ -13,7 +13,7 @@ from torchmetrics.functional.audio import signal_noise_ratio
 
 from blipkit import Bucket, isolate, load_checkpoint
 from blipkit.parity.tensors import ROUTES, Limits, compare, route, tensor_gate
-from blipkit.runners.arms import REFERENCE, ROUNDOFF, format_reference, parse_arm
+from blipkit.runners.arms import REFERENCE, ROUNDOFF, parse_arm, same_precision_baseline
 from blipkit.runners.kinds import eager
 from blipkit.runners.neuron.casts import emulate, export
 from blipkit.runners.neuron.options import CASTS
@@ -25,13 +25,13 @@ SEEDS = st.integers(0, 2**16)
 
 
 def row(
-    one, arm=ARM, precision="bfloat16", same_format="eager bfloat16", component="text_decoder"
+    one, arm=ARM, precision="bfloat16", baseline="eager bfloat16", component="text_decoder"
 ) -> dict:
     """A Comparison as 03 records it."""
     about = {"arm": arm, "component": component, "output": "logits", "precision": precision}
     return {
         **about,
-        "same_format": same_format if one.sigma_ratio is not None else None,
+        "baseline": baseline if one.sigma_ratio is not None else None,
         **one.row(),
     }
 
@@ -180,8 +180,8 @@ def test_what_is_not_finite_never_passes(values, data):
         st.sampled_from([math.nan, math.inf, -math.inf])
     )
     wide = Limits(dict.fromkeys(LIMITS.tensor, 1e300), 1e300, 0.0)
-    for same_format in (None, a + 1.0):
-        found = compare(a, c, same_format)
+    for baseline in (None, a + 1.0):
+        found = compare(a, c, baseline)
         assert found.not_finite == 1 and route(row(found), LIMITS) is None
         assert judged(compare(a, a.clone()), found, limits=wide).status == "FAIL"
         assert judged(compare(a, a.clone()), found).status == "FAIL"
@@ -341,7 +341,7 @@ def outputs():
             made = {REFERENCE: component.module(*inputs)}
             for arm in arms:
                 made[arm] = emulate(graph, parse_arm(arm).dtype)(*inputs)
-        for known in {format_reference(arm) for arm in arms} - {None}:
+        for known in {same_precision_baseline(arm) for arm in arms} - {None}:
             manifest = {"dtype": parse_arm(known).dtype, "device": "cpu"}
             made[known] = eager.load(None, manifest, copy.deepcopy(component.module))(*inputs)
         found[component.name] = made
@@ -355,10 +355,10 @@ def test_every_emulated_arm_is_judged_and_says_by_which_route(outputs, cast):
     How noisy torch's own format is depends on how a CPU computes in it, so that the route may, too.
     """
     arm = f"neuron_emulated {cast}"
-    known, precision = format_reference(arm), parse_arm(arm).precision
+    known, precision = same_precision_baseline(arm), parse_arm(arm).precision
     for component, made in outputs.items():
         found = compare(made[REFERENCE], made[arm], made.get(known), precision)
-        gate = judged(found, arm=arm, precision=precision, same_format=known, component=component)
+        gate = judged(found, arm=arm, precision=precision, baseline=known, component=component)
         taken = gate.reason.partition("(route: ")[2].partition(")")[0]
         assert gate.status in ("PASS", "WARN") and taken in (
             ROUTES if known else ("float32 limit", "format limit")

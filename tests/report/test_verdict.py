@@ -93,7 +93,7 @@ def folder_of(path, kind, machine):
         f"parity {row['arm']} pipeline",
         f"decisions {arm}",
     ]
-    about = {"best": True, "evidence": "measured", "state": "settled"}
+    about = {"best": True, "evidence": "measured", "state": "stable"}
     make(path, [(name, "PASS") for name in gates], cost=[row | about], machine=machine)
     (path / "profile.yaml").write_text("cost: {rental_hours: 2.0}")
     out = Results(path, "00_environment")

@@ -187,9 +187,12 @@ SETTINGS = [
     ),
     (
         "common.frames_from=nowhere",
-        "nowhere' does not exist; expected 'drawn' or a folder of images",
+        "nowhere' does not exist; expected 'synthetic' or a folder of images",
     ),
-    ("common.frames_from=bad.jpg", "bad.jpg' is a file; expected 'drawn' or a folder of images"),
+    (
+        "common.frames_from=bad.jpg",
+        "bad.jpg' is a file; expected 'synthetic' or a folder of images",
+    ),
     ("common.frames_from=empty", "empty' holds no images"),
     (
         "common.frames_from=bad",

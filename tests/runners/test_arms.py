@@ -12,9 +12,9 @@ from blipkit.runners.arms import (
     check_machine,
     check_timed,
     evidence_of,
-    format_reference,
     get_runner,
     parse_arm,
+    same_precision_baseline,
 )
 from blipkit.runners.neuron.options import CASTS, VENDOR_ORDER, casts_as_read
 from blipkit.runners.spec import TORCH_FORMATS, runner_module, runner_names, spec_of
@@ -89,7 +89,7 @@ def test_a_file_dropped_into_the_folder_is_a_runner(dropped):
     assert set(runner_names()) == {*TAKES, dropped}
     arm = parse_arm("dropped bfloat16")
     assert arm in all_arms() and str(arm) == "dropped bfloat16"
-    assert (arm.precision, format_reference(str(arm)), evidence_of(str(arm))) == (
+    assert (arm.precision, same_precision_baseline(str(arm)), evidence_of(str(arm))) == (
         "bfloat16",
         "eager bfloat16",
         "emulated",
@@ -221,7 +221,7 @@ def test_an_arm_is_written_as_it_was_read(text):
 )
 def test_torch_shows_what_a_format_alone_does(arm, known):
     """Wholly in it, or its products alone, on the CPU; torch has no tf32 there, and float32 is the reference."""
-    assert format_reference(arm) == known
+    assert same_precision_baseline(arm) == known
     assert known is None or parse_arm(known).precision == parse_arm(arm).precision
 
 

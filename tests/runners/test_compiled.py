@@ -40,7 +40,7 @@ def test_every_component_of_every_arm_has_a_row(compiled):
         ) and "predicted_s" not in row
     evidence = [row["evidence"] for row in study.results.read("artifacts")]
     assert evidence == ["measured"] * 3 + ["emulated"] * 3
-    assert statuses(found.gates()) == {"every piece compiles": "PASS"} and found.failed == []
+    assert statuses(found.gates()) == {"every component compiles": "PASS"} and found.failed == []
 
 
 def test_a_second_call_compiles_nothing(compiled):
@@ -120,7 +120,7 @@ def test_what_cannot_be_compiled_fails_its_gate_and_the_others_are_kept(failing,
     found = compile_arms(study)
     (gate,) = found.gates()
     assert (gate.gate, gate.status, gate.measured, gate.reason) == (
-        "every piece compiles",
+        "every component compiles",
         "FAIL",
         1,
         "saw NCC_EVRF001",
@@ -232,7 +232,7 @@ def test_in_a_replay_what_was_not_recorded_is_not_run(small, tmp_path, capsys, m
     print(again, ahead)
     assert capsys.readouterr().out.count("not recorded") == 3 and shown == []
     assert statuses([*found.gates(), *again.gates()]) == {
-        "every piece compiles": "NOT-RUN",
+        "every component compiles": "NOT-RUN",
         "second call compiles nothing": "NOT-RUN",
     }
     assert study.results.lacking == {"artifacts", "second_call", "compile_forecast"}
@@ -253,4 +253,4 @@ def test_in_a_replay_what_was_not_recorded_is_not_run(small, tmp_path, capsys, m
     )
     found = compile_arms(study)
     found.arguments()
-    assert statuses(found.gates()) == {"every piece compiles": "PASS"}
+    assert statuses(found.gates()) == {"every component compiles": "PASS"}

@@ -2,7 +2,7 @@ import pytest
 from studies import displayed, recorded, statuses, study_of
 
 from blipkit.errors import NotMeasured
-from blipkit.frames.frames import drawn_frames
+from blipkit.frames.frames import synthetic_frames
 from blipkit.runners import plugged
 from blipkit.runners.compiled import Compiled
 from blipkit.runners.plugged import PluggedIn, ask_plugged_in, first_float32
@@ -12,7 +12,7 @@ FINE = Compiled([])
 
 @pytest.fixture
 def frame():
-    return drawn_frames(1, 5)[0]
+    return synthetic_frames(1, 5)[0]
 
 
 @pytest.fixture

@@ -87,14 +87,14 @@ def test_pieces_of_the_cpu_stay_here(small, artifact_root):
 SCRIPT = """
 import sys
 from blipkit import Bucket, assemble, isolate, load_checkpoint, trace
-from blipkit.frames.frames import drawn_frames, images
+from blipkit.frames.frames import synthetic_frames, images
 from blipkit.runners.neuron.proof import execution_gate
 from blipkit.runners.workers import Apart
 
 checkpoint = load_checkpoint(sys.argv[1])
 artifacts = trace(isolate(checkpoint), sys.argv[2], runner="neuron", dtype="matmult bf16", shapes=Bucket(1, 1, 8, 2, 3))
 eager = trace(isolate(checkpoint), sys.argv[2], runner="eager", shapes=Bucket(1, 1, 8, 2, 3))
-frames, asked = images(drawn_frames(3, 5)), ["is the dog barking?"]
+frames, asked = images(synthetic_frames(3, 5)), ["is the dog barking?"]
 apart = Apart()
 pipeline = assemble(checkpoint, artifacts, apart.load)
 answers, expected = pipeline.answer(frames, asked), assemble(checkpoint, eager).answer(frames, asked)

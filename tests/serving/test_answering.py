@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from blipkit import Bucket, isolate, load_checkpoint, trace
-from blipkit.frames.frames import drawn_frames
+from blipkit.frames.frames import synthetic_frames
 from blipkit.frames.questions import Question
 from blipkit.serving.answering import (
     NOTHING,
@@ -18,7 +18,7 @@ from blipkit.serving.answering import (
 
 def test_the_harness_alone_answers_nothing():
     """One empty list of answers for each frame, and nothing is loaded for it."""
-    told = Answering("none", [], [], FrameSource("drawn", 3, 7), NOTHING, 1)
+    told = Answering("none", [], [], FrameSource("synthetic", 3, 7), NOTHING, 1)
     assert answerer(asdict(told))([0, 2]) == [[], []]
 
 
@@ -27,7 +27,7 @@ def test_it_answers_about_the_frames_by_their_index(small, artifact_root):
     artifacts = trace(isolate(small), artifact_root, "torchscript", shapes=Bucket(1, 1, 8, 2, 3))
     places = [place_of(artifact) for artifact in artifacts]
     told = Answering(
-        small.source, places, ["is the dog barking?"], FrameSource("drawn", 3, 3), "pipeline", 1
+        small.source, places, ["is the dog barking?"], FrameSource("synthetic", 3, 3), "pipeline", 1
     )
     found = answerer(asdict(told))([0, 1, 2])
     assert len(found) == 3 and found == [answerer(asdict(told))([index])[0] for index in range(3)]
@@ -39,5 +39,5 @@ def test_generate_answers_what_the_pipeline_does(artifact_root):
     artifacts = trace(isolate(pets), artifact_root, "eager", shapes=Bucket(1, 1, 8, 2, 4))
     asked = [Question("what is the dog doing?", None)]
     ways = [make(pets, artifacts, asked) for make in (by_pipeline, by_generate)]
-    for frame in drawn_frames(3, 5):
+    for frame in synthetic_frames(3, 5):
         assert ways[0]([frame.image]) == ways[1]([frame.image])

@@ -17,7 +17,7 @@ from blipkit.serving.placement import copies_of
 def measure(artifacts: Artifacts, source: str, placement: str = "threads") -> Measured:
     """Two servers and two clients on one question about three frames, briefly."""
     setting = Setting("torchscript float32", "pipeline", placement, 2, 2)
-    frames = FrameSource("drawn", 3, 3)
+    frames = FrameSource("synthetic", 3, 3)
     work = Workload(source, ["is the dog barking?"], frames, seconds=0.3, warmup_s=0.0)
     return measure_setting(artifacts, setting, work, ServerOptions())
 

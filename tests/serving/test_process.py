@@ -15,7 +15,7 @@ ANSWERING = Answering(
     "builtin:tiny-pets",
     [("a folder", {"frames": 1})],
     ["x"],
-    FrameSource("drawn", 3, 7),
+    FrameSource("synthetic", 3, 7),
     NOTHING,
     1,
 )

@@ -46,7 +46,7 @@ def enter(monkeypatch, folder, devices):
 
 
 def contract(runner, small, folder: Path) -> None:
-    """Compile every piece, load it on a core, run it: equal to the module, on inputs other than those traced."""
+    """Compile every component, load it on a core, run it: equal to the module, on inputs other than those traced."""
     for component in isolate(small):
         (folder / component.name).mkdir(parents=True)
         about = describe(component, MATMULT, BUCKET, ["--model-type=transformer", "--optlevel=2"])

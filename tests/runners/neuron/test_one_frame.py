@@ -1,7 +1,7 @@
 import pytest
 from studies import displayed, recorded, study_of
 
-from blipkit.frames.frames import drawn_frames
+from blipkit.frames.frames import synthetic_frames
 from blipkit.parity.tensors import compare
 from blipkit.runners.neuron import one_frame
 from blipkit.runners.neuron.casts import emulate, export
@@ -12,7 +12,7 @@ from blipkit.runners.neuron.options import CASTS, VENDOR_ORDER
 @pytest.fixture
 def found(small, tmp_path):
     study = study_of("02_trace", tmp_path, small)
-    return study, cast_one_frame(study, drawn_frames(1, 5)[0])
+    return study, cast_one_frame(study, synthetic_frames(1, 5)[0])
 
 
 def test_every_cast_is_one_row_and_the_most_accurate_comes_first(found):
@@ -26,7 +26,7 @@ def test_every_cast_is_one_row_and_the_most_accurate_comes_first(found):
     assert errors["all fp16"] < errors["all bf16"]
     encoder = study.components["image_encoder"].module
     pixels = study.checkpoint.processor.image_processor(
-        images=drawn_frames(1, 5)[0].image, return_tensors="pt"
+        images=synthetic_frames(1, 5)[0].image, return_tensors="pt"
     )["pixel_values"]
     exported = export(encoder, (pixels,))
     for cast in ("matmult bf16", "all fp16"):

@@ -66,7 +66,7 @@ def test_without_a_device_it_compiles_and_the_rest_is_not_run(elsewhere):
     """02 compiles six components; 03 to 05 say that there is no device, and what to do."""
     folder, (status, verdict) = elsewhere
     found = gates(verdict)
-    assert status == 1 and found["every piece compiles"]["status"] == "PASS"
+    assert status == 1 and found["every component compiles"]["status"] == "PASS"
     assert found["plugs back in"]["status"] == "NOT-RUN"
     assert {found[stem]["status"] for stem in ("03_parity", "04_concurrency", "05_cost")} == {
         "NOT-RUN"

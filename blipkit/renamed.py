@@ -1,0 +1,64 @@
+"""What earlier kits called things: knobs, gates, keys and values of records -> their names today.
+
+The one table by which recorded folders stay readable. A name leaves it when no schema that is read
+has it any more.
+"""
+
+from typing import Any
+
+KNOBS = {
+    "concurrency.p99_limit_ms": "concurrency.latency_limit_ms",
+    "parity.format_frames": "parity.baseline_frames",
+}
+# Values that an older kit's knob implied, where the new name alone would mean something else.
+IMPLIED = {"concurrency.p99_limit_ms": {"concurrency.percentile": 99.0}}
+# knob -> its values
+KNOB_VALUES = {"common.frames_from": {"drawn": "synthetic"}}
+
+GATES = {
+    "every piece compiles": "every component compiles",
+    "steady load": "stable load",
+}
+
+_LAW = {
+    old + end: new + end
+    for old, new in {"a": "one_client_per_s", "s": "contention", "k": "coherency"}.items()
+    for end in ("", "_low", "_high")
+}
+_COMPARISON = {"same_format": "baseline", "format_errors": "baseline_errors"}
+# kind of record -> key
+RECORD_KEYS = {
+    "concurrency": {"little": "littles_law_ratio"},
+    "admission": {"little": "littles_law_ratio"},
+    "scalability": _LAW,
+    "parity": _COMPARISON,
+    "parity_scores": _COMPARISON,
+    "parity_noise": _COMPARISON,
+}
+# key of any record -> its values
+RECORD_VALUES = {"state": {"settled": "stable", "unsettled": "unstable"}, "gate": GATES}
+
+
+def gate_today(name: str) -> str:
+    """A gate's name today."""
+    return GATES.get(name, name)
+
+
+def record_today(record: dict[str, Any]) -> dict[str, Any]:
+    """A record with the names of today."""
+    keys = RECORD_KEYS.get(record.get("kind"), {})
+    renamed = {keys.get(key, key): value for key, value in record.items()}
+    for key, values in RECORD_VALUES.items():
+        if isinstance(renamed.get(key), str):
+            renamed[key] = values.get(renamed[key], renamed[key])
+    return renamed
+
+
+def knob_today(name: str, value: Any) -> Any:
+    """The value today of a knob, `section.key`; of a list, that of each of its entries."""
+    known = KNOB_VALUES.get(name, {})
+    if name == "common.required" and isinstance(value, list):
+        return [gate_today(one) if isinstance(one, str) else one for one in value]
+    if isinstance(value, str):
+        return known.get(value, value)
+    return value
