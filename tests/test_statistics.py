@@ -112,8 +112,8 @@ def test_calibration_is_torchmetrics(pairs):
         torch.tensor(confidence), torch.tensor(right).int(), n_bins=10, norm="l1"
     )
     edges = [c for c in confidence if round(c * 10) == pytest.approx(c * 10, abs=1e-5)]
-    assert sum(row["n"] for row in bins) == len(pairs)
-    assert all(row["low"] <= row["right"] <= row["high"] for row in bins)
+    assert sum(one.n for one in bins) == len(pairs)
+    assert all(one.right.low <= one.right.value <= one.right.high for one in bins)
     if not edges:  # on an edge either bin is right
         assert calibration_error(bins) == pytest.approx(expected.item(), abs=1e-5)
 

@@ -238,5 +238,5 @@ def missed_little(row: dict, basis: Basis) -> str:
     may_miss = cut + 3 * thought / math.sqrt(row["requests"])
     if row["refused"] or abs(row["littles_law_ratio"] - 1) <= may_miss:
         return ""
-    times = f"{row['little']:.2f} times the {basis.clients} clients"
+    times = f"{row['littles_law_ratio']:.2f} times the {basis.clients} clients"
     return f"throughput times latency is {times} (Little's law)"

@@ -52,24 +52,18 @@ def judge(
 
 
 def decide(
-    gate: str,
-    kind: Kind,
-    holds: bool,
-    *,
-    tolerable: bool = False,
-    shared: bool = False,
-    **details,
+    gate: str, kind: Kind, holds: bool, tolerable: bool = False, shared: bool = False, **details
 ) -> Gate:
     """PASS where it holds, WARN where it is tolerable that it does not, else FAIL.
 
-    shared: the machine was not ours alone, so that a timing gate is at most WARN. details: the gate's
+    shared: the machine was not ours alone: a timing gate is at most WARN. details: the gate's
     measured, limit, evidence, reason and next; what to do next is left out where it holds.
     """
     if holds:
         details["next"] = ""
         return Gate(gate, kind, "PASS", **details)
-    made = Gate(gate, kind, "WARN" if tolerable else "FAIL", **details)
-    return _excused(made, shared)
+    status = "WARN" if tolerable else "FAIL"
+    return _excused(Gate(gate, kind, status, **details), shared)
 
 
 def invalid(gate: str, kind: Kind, reason: str, *, shared: bool = False, **details) -> Gate:

@@ -39,11 +39,18 @@ def record_of(row) -> dict[str, Any]:
         elif isinstance(value, Interval):
             for end, key in _keys(one).items():
                 record[key] = getattr(value, end)
-        elif is_dataclass(value):
-            record[one.name] = asdict(value)
         else:
-            record[one.name] = value
+            record[one.name] = _typed_to_plain(value)
     return record
+
+
+def _typed_to_plain(value: Any) -> Any:
+    """A row inside a row, or a list of them, as JSON keeps it."""
+    if is_dataclass(value):
+        return asdict(value)
+    if isinstance(value, list):
+        return [_typed_to_plain(one) for one in value]
+    return value
 
 
 def records_of(rows: Iterable) -> list[dict[str, Any]]:

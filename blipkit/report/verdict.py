@@ -13,6 +13,7 @@ from blipkit.profiles.profile import section_in
 from blipkit.records.documents import SCHEMA, read_document
 from blipkit.records.gates import Gate, not_run, worst
 from blipkit.records.results import Results
+from blipkit.renamed import gate_today
 
 
 def make_verdict(folder: Path, beside: Sequence[Path] = ()) -> dict:
@@ -111,7 +112,8 @@ def exit_status(verdict: dict, required: list[str]) -> int:
 def unmeasured(verdict: dict, required: list[str]) -> list[str]:
     """The required gates that are NOT-RUN or that no notebook judged."""
     statuses = {gate["gate"]: gate["status"] for gate in verdict["gates"]}
-    return [name for name in required if statuses.get(name, "NOT-RUN") == "NOT-RUN"]
+    names = map(gate_today, required)
+    return [name for name in names if statuses.get(name, "NOT-RUN") == "NOT-RUN"]
 
 
 def write_verdict(folder: Path, beside: Sequence[Path] = ()) -> dict:

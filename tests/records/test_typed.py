@@ -1,3 +1,4 @@
+import json
 from dataclasses import dataclass
 
 import pytest
@@ -6,7 +7,17 @@ from studies import recorded
 from blipkit.errors import BadInput
 from blipkit.records.gates import not_recorded
 from blipkit.records.results import Results
-from blipkit.records.typed import measure_typed
+from blipkit.records.typed import (
+    interval,
+    keys_of,
+    measure_typed,
+    part,
+    read_typed,
+    record_of,
+    row_of,
+    write_typed,
+)
+from blipkit.statistics import UNKNOWN, Interval
 
 
 @dataclass(frozen=True)
@@ -69,3 +80,70 @@ def test_a_row_that_says_what_every_record_says_is_refused(tmp_path):
 
     with pytest.raises(BadInput, match="expected a list of rows without"):
         measure_typed(Results(tmp_path, "02_trace"), "k", Bad, lambda: [Bad("m")])
+
+
+@dataclass(frozen=True)
+class Place:
+    """A part of a row for these tests."""
+
+    arm: str
+    servers: int
+
+
+@dataclass(frozen=True)
+class Note:
+    """A row inside a row."""
+
+    word: str
+
+
+@dataclass(frozen=True)
+class Wide:
+    """A row with all that a record can hold."""
+
+    place: Place = part()
+    latency_ms: Interval = interval("latency{}_ms")
+    per_s: Interval
+    notes: list[Note]
+    counts: tuple[int, ...]
+    note: Note | None
+    since: str = "today"
+
+
+WIDE = Wide(Place("a", 2), Interval(5.0, 4.0, None), UNKNOWN, [Note("w")], (1, 2), Note("n"))
+FLAT = {
+    "arm": "a",
+    "servers": 2,
+    "latency_ms": 5.0,
+    "latency_low_ms": 4.0,
+    "latency_high_ms": None,
+    "per_s": None,
+    "per_s_low": None,
+    "per_s_high": None,
+    "notes": [{"word": "w"}],
+    "counts": (1, 2),
+    "note": {"word": "n"},
+    "since": "today",
+}
+
+
+def test_a_record_is_flat_and_gives_the_row_back():
+    """An interval is three keys, a part lends its own; what JSON makes of it reads as the same row."""
+    assert record_of(WIDE) == FLAT and list(FLAT) == keys_of(Wide)
+    assert row_of(Wide, json.loads(json.dumps(FLAT))) == WIDE
+    without = {key: value for key, value in FLAT.items() if key not in ("since", "per_s")}
+    assert row_of(Wide, without) == WIDE  # a default, and an interval without a figure
+
+
+def test_a_record_that_lacks_a_key_is_refused_by_it():
+    """Also where a part or the end of an interval lacks."""
+    short = {key: FLAT[key] for key in FLAT if key not in ("servers", "latency_low_ms", "notes")}
+    with pytest.raises(BadInput, match="no servers, latency_low_ms, notes; expected one of this"):
+        row_of(Wide, {**short, "kind": "k"})
+
+
+def test_rows_are_written_and_read_by_their_type(tmp_path):
+    """Another notebook reads what one wrote; nothing where nobody did."""
+    write_typed(Results(tmp_path, "n"), "k", [WIDE])
+    assert read_typed(Results(tmp_path), "k", Wide) == [WIDE]
+    assert read_typed(Results(tmp_path), "other", Wide) == []

@@ -1,0 +1,52 @@
+from dataclasses import fields
+
+import pytest
+
+from blipkit.errors import BadInput
+from blipkit.profiles.profile import check_sections, translated
+from blipkit.profiles.sections import section_class
+from blipkit.renamed import GATES, KNOBS, RECORD_KEYS, record_today
+from blipkit.report.verdict import unmeasured
+
+
+@pytest.mark.parametrize(("old", "new"), KNOBS.items())
+def test_a_renamed_knob_is_one_today(old, new):
+    """The new name is a knob, the old one is none; a recorded profile's value moves to it, a profile's is refused by it."""
+    section, key = new.split(".")
+    known = {one.name for one in fields(section_class(section))}
+    assert key in known and old.split(".")[1] not in known
+    old_section, old_key = old.split(".")
+    assert translated({old_section: {old_key: 7}})[section][key] == 7
+    with pytest.raises(BadInput, match=f"it is {new} now"):
+        check_sections({old_section: {old_key: 7}}, "mine.yaml")
+
+
+def test_a_renamed_value_is_read_in_a_record_and_refused_in_a_profile():
+    """Frames that were "drawn" are synthetic; whoever writes the old word is told the new one."""
+    old = {"common": {"frames_from": "drawn", "required": ["every piece compiles", "accuracy"]}}
+    assert translated(old)["common"] == {
+        "frames_from": "synthetic",
+        "required": ["every component compiles", "accuracy"],
+    }
+    with pytest.raises(BadInput, match="frames_from is 'drawn'; it is called 'synthetic' now"):
+        check_sections({"common": {"frames_from": "drawn"}}, "mine.yaml")
+
+
+def test_a_record_has_the_names_of_today():
+    """Its keys, by its kind; its state; the gate that it is about. All else stays as it was."""
+    assert record_today({"kind": "concurrency", "little": 1.0, "state": "settled"}) == {
+        "kind": "concurrency",
+        "littles_law_ratio": 1.0,
+        "state": "stable",
+    }
+    assert record_today({"kind": "gates_04", "gate": "steady load"})["gate"] == "stable load"
+    assert record_today({"kind": "other", "little": 1.0}) == {"kind": "other", "little": 1.0}
+    assert all(old not in keys.values() for keys in RECORD_KEYS.values() for old in keys)
+
+
+@pytest.mark.parametrize(("old", "new"), GATES.items())
+def test_a_required_gate_may_be_called_as_it_was(old, new):
+    """A profile that requires it by its old name gets it."""
+    verdict = {"gates": [{"gate": new, "status": "PASS"}]}
+    assert unmeasured(verdict, [old]) == []
+    assert unmeasured({"gates": []}, [old]) == [new]
