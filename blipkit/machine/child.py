@@ -1,9 +1,9 @@
-"""Run one function of ours in a fresh Python process and take back what it returns.
+"""Run one function of ours in a process of its own and take back what it returns.
 
-Compiling and load tests run this way: a Neuron core stays with its process until exit, its runtime
-is not fork-safe, and a Jupyter kernel has threads of its own. Starting costs 2-3 s, the import of
-torch. Arguments and result are JSON: a child gets a checkpoint's name and digest, never pickled
-weights.
+Compiling and load tests run this way: a Neuron core stays with its process until exit, and a
+Jupyter kernel has threads of its own. A fresh Python takes seconds to import torch; one that the
+fork server makes has it already. Arguments and result are JSON: a child gets a checkpoint's name
+and digest, never pickled weights.
 """
 
 import json
@@ -18,6 +18,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from blipkit.errors import BadInput, BlipkitError
+from blipkit.machine import fork_server
+
+# in a folder that parent and child share
+QUESTION = "question.json"
+ANSWER = "answer.json"
 
 
 def call(
@@ -25,32 +30,33 @@ def call(
     *,
     timeout_s: float,
     threads: int = 0,
+    forked: bool = False,
     python=sys.executable,
     environment={},
     **arguments,
 ):
     """Return `module:function`(**arguments), run in a child.
 
-    threads: torch's threads in the child; 0 leaves torch's choice. python: another environment's;
-    environment: variables that it gets besides ours. Raises BlipkitError with the child's last
-    lines when it dies or takes longer than `timeout_s`.
+    threads: torch's threads in the child; 0 leaves torch's choice. forked: by the fork server, for
+    what touches neither CUDA nor Neuron. python: another environment's; environment: variables that
+    it gets besides ours. Raises BlipkitError with the child's last lines when it dies or takes
+    longer than `timeout_s`.
     """
+    variables = _variables(threads, environment)
+    question = {"target": target, "arguments": arguments, "threads": threads}
     with tempfile.TemporaryDirectory(prefix="blipkit-") as folder:
-        question = Path(folder, "question.json")
-        answer = Path(folder, "answer.json")
-        question.write_text(json.dumps(arguments))
-        child_end, our_end = os.pipe()
-        run = [python, "-X", "faulthandler", "-m", "blipkit.machine.child"]
-        command = [*run, target, question, answer, str(child_end)]
-        process = _started(command, _variables(threads, environment), child_end)
-        os.close(child_end)
-        try:
-            printed, ended = _waited_for(process, timeout_s)
-        finally:
-            os.close(our_end)
-        if process.returncode:
+        place = Path(folder, QUESTION)
+        if forked and fork_server.is_possible():
+            question.update(environment=variables, folder=os.getcwd())
+            place.write_text(json.dumps(question))
+            child = _Forked(place)
+        else:
+            place.write_text(json.dumps(question))
+            child = _Fresh(place, python, variables)
+        printed, ended = child.wait(timeout_s)
+        if child.returncode:
             raise BlipkitError(f"{target} {ended}; its last lines:\n{_tail(printed)}")
-        return _returned(answer)
+        return _returned(place.with_name(ANSWER))
 
 
 def _variables(threads: int, environment: Mapping[str, str]) -> dict[str, str]:
@@ -65,35 +71,89 @@ def _variables(threads: int, environment: Mapping[str, str]) -> dict[str, str]:
     return variables
 
 
-def _started(command: list, variables: dict[str, str], child_end: int) -> subprocess.Popen:
-    """The child, which inherits its end of the pipe."""
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",  # whatever it prints, it is told
-        env=variables,
-        pass_fds=[child_end],
-        # so that a compiler which the child started can be stopped with it
-        start_new_session=True,
-    )
+class _Child:
+    """A child that answers a question; what it prints is read while it runs.
+
+    It leads a process group, so that a compiler which it started is stopped with it, and ends when
+    our end of a pipe is closed, which our death does too.
+    """
+
+    def __init__(self, question: Path):
+        self._lines: list[str] = []
+        child_alive, self._alive = os.pipe()
+        self._printed, output = os.pipe()
+        try:
+            self._process = self._started(question, output, child_alive)
+        except BaseException:
+            os.close(self._alive)
+            os.close(self._printed)
+            raise
+        finally:
+            os.close(child_alive)
+            os.close(output)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _started(self, question: Path, output: int, alive: int):
+        """The process: `pid`, `wait` and `poll`."""
+        raise NotImplementedError
+
+    def _read(self) -> None:
+        with open(self._printed, encoding="utf-8", errors="replace") as printed:
+            self._lines.extend(printed)
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.poll()
+
+    def wait(self, timeout_s: float) -> tuple[str, str]:
+        """What it printed, and how it ended, in words; it is killed after `timeout_s`."""
+        try:
+            ended = f"died ({_how(self._wait(timeout_s))})"
+        except (TimeoutError, subprocess.TimeoutExpired):
+            ended = f"took longer than {timeout_s:.0f} s and was stopped"
+        finally:
+            self._kill()
+            os.close(self._alive)
+        self._reader.join()
+        return "".join(self._lines), ended
+
+    def _wait(self, timeout_s: float) -> int:
+        return self._process.wait(timeout_s)
+
+    def _kill(self) -> None:
+        """Leave no orphan behind, after Ctrl-C or a time limit."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
 
-def _waited_for(process: subprocess.Popen, timeout_s: float) -> tuple[str, str]:
-    """What the child printed, and how it ended, in words."""
-    try:
-        printed, _ = process.communicate(timeout=timeout_s)
-        return printed, f"died ({_how(process.returncode)})"
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        printed, _ = process.communicate()
-        return printed, f"took longer than {timeout_s:.0f} s and was stopped"
-    finally:
-        if process.poll() is None:  # Ctrl-C: leave no orphan behind
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+class _Fresh(_Child):
+    """A Python that imports everything itself; python: another environment's."""
+
+    def __init__(self, question: Path, python: str, variables: dict[str, str]):
+        self._python = python
+        self._variables = variables
+        super().__init__(question)
+
+    def _started(self, question: Path, output: int, alive: int) -> subprocess.Popen:
+        run = [self._python, "-X", "faulthandler", "-m", "blipkit.machine.child"]
+        return subprocess.Popen(
+            [*run, question, str(alive)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=self._variables,
+            pass_fds=[alive],
+            start_new_session=True,
+        )
+
+
+class _Forked(_Child):
+    """A child of the fork server."""
+
+    def _started(self, question: Path, output: int, alive: int) -> fork_server.Forked:
+        return fork_server.fork(question, output, alive)
 
 
 def _returned(answer: Path):
@@ -138,18 +198,39 @@ def _end_with_parent(pipe: int) -> None:
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-def main() -> None:
-    target, question, answer, pipe = sys.argv[1:]
-    threading.Thread(target=_end_with_parent, args=(int(pipe),), daemon=True).start()
-    arguments = json.loads(Path(question).read_text())
+def answer(question: Path, alive: int) -> None:
+    """In the child: call what is asked for, and leave what it returned or raised beside it."""
+    threading.Thread(target=_end_with_parent, args=(alive,), daemon=True).start()
+    asked = json.loads(question.read_text())
+    target = asked["target"]
     try:
-        told = {"returned": pkgutil.resolve_name(target)(**arguments)}
+        reply = {"returned": pkgutil.resolve_name(target)(**asked["arguments"])}
     except Exception as error:
-        said = f"{target}: {type(error).__name__}: {error}"
+        problem = f"{target}: {type(error).__name__}: {error}"
         if isinstance(error, BlipkitError):
-            said = str(error)
-        told = {"problem": said, "bad_input": isinstance(error, BadInput)}
-    Path(answer).write_text(json.dumps(told))
+            problem = str(error)
+        reply = {"problem": problem, "bad_input": isinstance(error, BadInput)}
+    question.with_name(ANSWER).write_text(json.dumps(reply))
+
+
+def answer_forked(question: Path, alive: int) -> None:
+    """In a child of the fork server: take over who asks' variables, folder and threads, then
+    `answer`.
+    """
+    asked = json.loads(question.read_text())
+    os.environ.clear()
+    os.environ.update(asked["environment"])
+    os.chdir(asked["folder"])
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    if threads.isdigit():  # a fresh process has them from the variable; torch is there already here
+        import torch
+
+        torch.set_num_threads(min(int(threads), os.cpu_count()))  # as torch itself would
+    answer(question, alive)
+
+
+def main() -> None:
+    answer(Path(sys.argv[1]), int(sys.argv[2]))
 
 
 if __name__ == "__main__":

@@ -5,9 +5,12 @@ What a Neuron device did is neuron-monitor's to say (blipkit/runners/neuron/proo
 """
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable
+
+from blipkit.machine import fork_server
 
 EVERY_S = 0.25
 # percent of all cores' time: more disturbs a measurement
@@ -61,8 +64,7 @@ class Monitor:
 
         memory = 0
         whole = psutil.cpu_times()._asdict()
-        own = psutil.Process()
-        for process in (own, *own.children(recursive=True)):
+        for process in family():
             with contextlib.suppress(psutil.Error):  # it has just ended
                 memory += process.memory_info().rss
                 # one that ends keeps what it had used
@@ -82,6 +84,29 @@ class Monitor:
     @property
     def peak_gib(self) -> float:
         return max(row["memory_gib"] for row in self.rows)
+
+
+def family() -> list:
+    """This process, its descendants, and what their fork server made for them; psutil's.
+
+    The server itself computes nothing, and its memory is its children's: it is left out.
+    """
+    server = fork_server.pid()
+    found = {process.pid: process for process in _with_descendants(os.getpid())}
+    if server is not None:
+        found.update((process.pid, process) for process in _with_descendants(server))
+        found.pop(server, None)
+    return list(found.values())
+
+
+def _with_descendants(pid: int) -> list:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def gpu_reader() -> Callable[[], dict]:

@@ -1,0 +1,64 @@
+"""The kernel that a run gives to its notebooks: this very Python, an empty profile of IPython, and
+what chapters import already there.
+
+A user's kernelspecs and IPython profile have no say. The process that Jupyter starts asks the fork
+server for the kernel, hands signals on to it, and ends as it ends.
+"""
+
+import json
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+
+from blipkit.machine import fork_server
+from blipkit.machine.child import QUESTION
+
+QUIET = "--IPKernelApp.log_level=40"  # not a warning a kernel about TCP on this very host
+
+
+class OwnKernelManager(AsyncKernelManager):
+    """Starts this Python's kernel, whatever kernels are installed for a user."""
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        argv = [sys.executable, "-m", "blipkit.run.kernel", "-f", "{connection_file}", QUIET]
+        return KernelSpec(argv=argv, display_name="blipkit", language="python")
+
+
+def launch(argv: list[str]) -> None:
+    """In the kernel's process: run it until it is shut down."""
+    from ipykernel.kernelapp import launch_new_instance
+
+    launch_new_instance(argv=argv)
+
+
+def main() -> None:
+    """Be the kernel that Jupyter asked for, or the one who stands for it."""
+    argv = sys.argv[1:]
+    with tempfile.TemporaryDirectory(prefix="blipkit-kernel-") as folder:
+        os.environ["IPYTHONDIR"] = folder
+        if not fork_server.is_possible():
+            launch(argv)
+            return
+        question = Path(folder, QUESTION)
+        asked = {
+            "target": "blipkit.run.kernel:launch",
+            "arguments": {"argv": argv},
+            "environment": dict(os.environ),
+            "folder": os.getcwd(),
+        }
+        question.write_text(json.dumps(asked))
+        child_alive, _ = os.pipe()  # our end is open as long as we are here
+        kernel = fork_server.fork(question, sys.stdout.fileno(), child_alive)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda received, _: os.kill(kernel.pid, received))
+        sys.exit(abs(kernel.wait()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+import os
+import signal
+import time
+
+import nbformat
+import psutil
+import pytest
+from jupyter_client.kernelspec import KernelSpecManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+from blipkit.machine import fork_server
+
+MANAGER = "blipkit.run.kernel.OwnKernelManager"
+
+
+@pytest.fixture(autouse=True)
+def server():
+    """The one that makes the kernels, as a run has it."""
+    if fork_server.is_possible():
+        fork_server.address()
+
+
+def execute(*sources: str, **options) -> list[str]:
+    """What cells with these sources print, in a kernel of ours."""
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    NotebookClient(notebook, kernel_manager_class=MANAGER, **options).execute()
+    return ["".join(output.get("text", "") for output in cell.outputs) for cell in cells]
+
+
+def test_a_kernel_has_imported_what_chapters_need():
+    """It is the server's child, and torch is there before a cell asks for it."""
+    said = execute("import os, sys\nprint('torch' in sys.modules, os.getppid())")
+    assert said == [f"{fork_server.is_possible()} {fork_server.pid()}\n"]
+
+
+def test_a_users_kernels_and_profile_have_no_say(monkeypatch, tmp_path):
+    """A kernelspec of theirs called python3, a startup file of their IPython: neither is seen."""
+    startup = tmp_path / "profile_default/startup"
+    startup.mkdir(parents=True)
+    (startup / "00.py").write_text("theirs = True")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    monkeypatch.setattr(KernelSpecManager, "get_kernel_spec", lambda *_: pytest.fail("asked"))
+    assert execute("import sys\nprint('theirs' in globals())") == ["False\n"]
+
+
+def test_an_error_in_a_cell_is_told_as_ever():
+    """With its name and its words."""
+    with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
+        execute("1 / 0")
+
+
+def test_a_cell_over_its_time_is_interrupted():
+    """The signal reaches the kernel, which is the server's child."""
+    began = time.monotonic()
+    with pytest.raises(CellTimeoutError):
+        execute("import time; time.sleep(60)", timeout=1, interrupt_on_timeout=False)
+    assert time.monotonic() - began < 30
+    said = execute(
+        "import time\ntry: time.sleep(60)\nexcept KeyboardInterrupt: print('interrupted')",
+        timeout=1,
+        interrupt_on_timeout=True,
+    )
+    assert said == ["interrupted\n"]
+
+
+def test_a_kernel_that_dies_is_noticed():
+    """Nobody waits for what a dead kernel would have said."""
+    with pytest.raises(DeadKernelError):
+        execute("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+
+
+def test_a_kernel_ends_with_the_one_who_stands_for_it():
+    """Jupyter kills only the process that it started; its kernel, and what that started, end too."""
+    stands = "import psutil, os\nprint(os.getpid())"
+    cells = [nbformat.v4.new_code_cell(stands)]
+    client = NotebookClient(nbformat.v4.new_notebook(cells=cells), kernel_manager_class=MANAGER)
+    with client.setup_kernel():
+        client.execute_cell(cells[0], 0)
+        kernel = int(cells[0].outputs[0].text)
+        assert psutil.pid_exists(kernel)
+        os.kill(client.km.provisioner.pid, signal.SIGKILL)
+        deadline = time.monotonic() + 20
+        while psutil.pid_exists(kernel):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
