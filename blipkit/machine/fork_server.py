@@ -25,6 +25,7 @@ from pathlib import Path
 from blipkit.errors import BlipkitError
 
 VARIABLE = "BLIPKIT_FORK_SERVER"
+OFF = "off"  # a value of it
 # Imported once, before anything is forked. None of them may start a thread (pandas does).
 PRELOADED = (
     "transformers.models.auto.processing_auto",
@@ -46,8 +47,10 @@ _started: dict[int, subprocess.Popen] = {}
 
 
 def is_possible() -> bool:
-    """Whether this system forks safely at all: macOS's own libraries do not."""
-    return sys.platform == "linux"
+    """Whether children may be forked: macOS's own libraries do not survive it, and whoever sets
+    BLIPKIT_FORK_SERVER=off wants them fresh.
+    """
+    return sys.platform == "linux" and os.environ.get(VARIABLE) != OFF
 
 
 def address() -> str:

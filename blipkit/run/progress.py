@@ -1,0 +1,150 @@
+"""What a run is at: at a terminal the chapter, its cell, what that does, and the time left.
+
+Elsewhere it is one line a chapter.
+"""
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from blipkit.errors import BadInput
+from blipkit.machine import host
+from blipkit.records.documents import read_document
+
+LOOK_S = 0.25  # between two looks at what a chapter says of itself
+
+
+class Progress(Protocol):
+    """Who is told how a run goes."""
+
+    def say(self, line: str) -> None:
+        """A line for people to read."""
+
+    def begin(self, stem: str, number: int, total: int) -> None:
+        """A chapter begins, the first one with number 1."""
+
+    def cell(self, number: int, total: int) -> None:
+        """A cell of it begins, text counted too, the first one with number 1."""
+
+    def note(self, line: str) -> None:
+        """What that cell is at."""
+
+
+class Printed:
+    """Prints what is said, and nothing else: for a log."""
+
+    def say(self, line: str) -> None:
+        print(line, flush=True)
+
+    def begin(self, stem: str, number: int, total: int) -> None:
+        pass
+
+    def cell(self, number: int, total: int) -> None:
+        pass
+
+    def note(self, line: str) -> None:
+        pass
+
+
+class Terminal:
+    """One line that moves, by rich.
+
+    durations: of `last_durations`, by which the time left is told; stems: of the chapters to run.
+    """
+
+    def __init__(self, console, durations: dict[str, Sequence[float]], stems: Sequence[str]):
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+        self.console = console
+        self.durations = durations
+        self.left = list(stems)  # those that have not begun
+        self.stem = ""
+        self.begun = 0.0  # when the cell began, s
+        self.number = 0
+        columns = (SpinnerColumn(), BarColumn(bar_width=20), TextColumn("{task.description}"))
+        self.bar = Progress(*columns, console=console, transient=True)
+        self.task = self.bar.add_task("checking the profile", total=None)
+
+    def __enter__(self) -> "Terminal":
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.bar.stop()
+
+    def say(self, line: str) -> None:
+        self.console.out(line)
+
+    def begin(self, stem: str, number: int, total: int) -> None:
+        self.stem = stem
+        self.left = self.left[self.left.index(stem) + 1 :]
+        self.cell(0, 0)
+
+    def cell(self, number: int, total: int) -> None:
+        self.number = number
+        self.begun = time.monotonic()
+        self.bar.update(self.task, completed=number, total=total or None)
+        self._describe(f"cell {number} of {total}" if total else "starting")
+
+    def note(self, line: str) -> None:
+        self._describe(line)
+
+    def _describe(self, doing: str) -> None:
+        words = [self.stem, doing, self.time_left()]
+        self.bar.update(self.task, description=", ".join(filter(None, words)))
+
+    def time_left(self) -> str:
+        """By how long each cell took last time; "" where one of the chapters has not run here."""
+        stems = [self.stem, *self.left]
+        if any(stem not in self.durations for stem in stems):
+            return ""
+        cell = max(self.number - 1, 0)
+        here = self.durations[self.stem][cell:]
+        seconds = sum(here) + sum(sum(self.durations[stem]) for stem in self.left)
+        passed = min(time.monotonic() - self.begun, here[0] if here else 0.0)
+        return f"about {max(seconds - passed, 0):.0f} s left"
+
+
+def last_durations(folder: Path) -> dict[str, list[float]]:
+    """Chapter -> seconds of each of its cells, when it ran into a results folder the last time.
+
+    None of another machine's, whose seconds are not ours.
+    """
+    durations = {}
+    with contextlib.suppress(BadInput, KeyError, TypeError):
+        if read_document(folder / "environment.json")["name"] != host.describe().name:
+            return {}
+        for path in folder.glob("[0-9][0-9]_*.ipynb"):
+            cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+            told = [cell["metadata"].get("papermill", {}).get("duration") for cell in cells]
+            durations[path.stem] = [seconds or 0.0 for seconds in told]
+    return durations
+
+
+@contextlib.contextmanager
+def notes_of(place: Path, progress: Progress) -> Iterator[None]:
+    """Hand on what a chapter writes to `place` (`display.progress.note`) while a context lasts."""
+    done = threading.Event()
+
+    def follow() -> None:
+        read = 0
+        while not done.wait(LOOK_S):
+            if place.is_file():
+                text = place.read_text(encoding="utf-8")
+                lines = text[read:].splitlines()
+                read = len(text)
+                if lines:
+                    progress.note(lines[-1])
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        place.unlink(missing_ok=True)
