@@ -1,4 +1,4 @@
-"""The whole inf2 profile, rehearsed: compiled without a device, carried to a device of paper, and disbelieved when it lies."""
+"""The whole inf2 profile, rehearsed: compiled without a device, carried to a fake device, and disbelieved when it lies."""
 
 import json
 import os
@@ -29,7 +29,7 @@ SETTINGS = [
 
 
 def run(system: Path, results: Path, *options: str, **variables: str) -> tuple[int, dict]:
-    """`blipkit run inf2` on a paper machine: exit status and verdict."""
+    """`blipkit run inf2` on a fake machine: exit status and verdict."""
     command = [sys.executable, "-m", "blipkit", "run", "inf2", "--results", str(results), *options]
     command += [word for setting in SETTINGS for word in ("--set", setting)]
     environment = {**os.environ, **rehearsal.environment(system), **variables}
