@@ -27,13 +27,13 @@ def _has_device() -> bool:
 def check_wheels(arm: str) -> None:
     """Refuse a machine without torch-neuronx, saying what can be known without it."""
     if not host.version("torch-neuronx"):
-        seen = "neither"
+        machine = "neither"
         if _has_device():
-            seen = "a device, but no torch-neuronx"
+            machine = "a device, but no torch-neuronx"
         needs = "needs a Neuron device and torch-neuronx, which alone can compile for one"
         advice = f"Use the image {IMAGE}, or pip install -e '.[neuron]' --extra-index-url {WHEELS}"
         without = "what can be known without: make run PROFILE=inf2-dry"
-        raise BadInput(f"arm '{arm}' {needs}; this machine has {seen}. {advice}; {without}")
+        raise BadInput(f"arm '{arm}' {needs}; this machine has {machine}. {advice}; {without}")
 
 
 SPEC = RunnerSpec(CAST_FORMATS, holds_core=True, needs=check_wheels)

@@ -98,11 +98,11 @@ def _export(module, shapes):
     return torch.fx.GraphModule(exported, exported.graph).eval()
 
 
-def emulate(exported: torch.fx.GraphModule, dtype: str) -> torch.fx.GraphModule:
-    """A copy of an exported graph with the roundings of `dtype`, such as "matmult bf16"; it shares
+def emulate(exported: torch.fx.GraphModule, casts: str) -> torch.fx.GraphModule:
+    """A copy of an exported graph with the roundings of `casts`, such as "matmult bf16"; it shares
     the weights.
     """
-    mode, _, cast = dtype.partition(" ")
+    mode, _, cast = casts.partition(" ")
     graph = copy.deepcopy(exported.graph)
     if mode == "matmult":
         cast_products(graph, CASTS[cast])

@@ -89,7 +89,7 @@ def _system_parts() -> list[Part]:
     older = f"{take}; Amazon Linux 2023 has 2.34"
     return [
         _part("operating system", system, ubuntu, ubuntu in system, take, tolerable=True),
-        _part("glibc", glibc, "2.35 or later", at_least(glibc, "2.35"), older),
+        _part("glibc", glibc, "2.35 or later", is_at_least(glibc, "2.35"), older),
     ]
 
 
@@ -112,8 +112,8 @@ def _driver_parts(release: Release, devices: list[str]) -> list[Part]:
     driver = driver_version()
     runtime = package_version("aws-neuronx-runtime-lib")
     attach = f"{RENT}; in a container, pass --device=/dev/neuron0"
-    driver_holds = at_least(driver, release.driver)
-    runtime_holds = at_least(runtime, release.runtime)
+    driver_holds = is_at_least(driver, release.driver)
+    runtime_holds = is_at_least(runtime, release.runtime)
     parts = [
         _part("Neuron devices", ", ".join(devices), "neuron0", bool(devices), attach),
         _part("driver", driver, release.driver, driver_holds, PAIR),
@@ -184,14 +184,14 @@ def package_version(name: str) -> str | None:
 
 def are_a_pair(driver: str, runtime: str) -> bool:
     """Driver 2.29 needs runtime 2.33; runtime 2.32 needs a driver after 2.26 (release notes)."""
-    too_new = at_least(driver, "2.29") and not at_least(runtime, "2.33")
-    too_old = at_least(runtime, "2.32") and not at_least(driver, "2.27")
+    too_new = is_at_least(driver, "2.29") and not is_at_least(runtime, "2.33")
+    too_old = is_at_least(runtime, "2.32") and not is_at_least(driver, "2.27")
     return not too_new and not too_old
 
 
-def at_least(seen: str | None, expected: str) -> bool:
-    """Whether a version is there and not older."""
-    return numbers(seen) >= numbers(expected)
+def is_at_least(version: str | None, expected: str) -> bool:
+    """Whether a version is there, and not older than another."""
+    return numbers(version) >= numbers(expected)
 
 
 def numbers(version: str | None) -> tuple[int, ...]:

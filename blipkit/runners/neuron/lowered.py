@@ -157,4 +157,4 @@ def earlier_lowerings(results: Results) -> list[Lowering]:
     something are left out.
     """
     records = results.earlier("lowering")
-    return [row_of(Lowering, one) for one in records if not missing_keys(Lowering, one)]
+    return [row_of(Lowering, row) for row in records if not missing_keys(Lowering, row)]

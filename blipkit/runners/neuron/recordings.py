@@ -46,7 +46,8 @@ def record_jobs(source: str, digest: str, jobs: list[dict]) -> list[dict]:
     """
     components = isolate(load_unchanged(source, digest))
     replies = []
-    for job in (row_of(RecordingJob, one) for one in jobs):
+    for plain in jobs:
+        job = row_of(RecordingJob, plain)
         component = components[job.component]
         # the last line names a crash
         print(f"lowering {job.component}, bucket {job.bucket}", flush=True)
@@ -121,8 +122,8 @@ class Recording:
         weights = [*module.parameters(), *module.buffers()]
         weight_ids = [_XLAC._xla_get_tensor_id(tensor) for tensor in weights]
         known = {*input_ids, *weight_ids}
-        self.inputs = [_index_of(one, ids) for one in input_ids]
-        self.captured = [place for place, one in enumerate(ids) if one not in known]
+        self.inputs = [_index_of(number, ids) for number in input_ids]
+        self.captured = [place for place, number in enumerate(ids) if number not in known]
 
     def line_of(self, parameter: int) -> str:
         """Where the model came by a parameter."""
@@ -142,11 +143,11 @@ class Recording:
         return _XLAC._run_cached_graph(graph, arguments)[0].cpu()
 
 
-def _index_of(wanted: int, ids: list[int]) -> int | None:
+def _index_of(number: int, ids: list[int]) -> int | None:
     """Where an id stands among others; None where it does not."""
-    if wanted not in ids:
+    if number not in ids:
         return None
-    return ids.index(wanted)
+    return ids.index(number)
 
 
 def run_error(recording: Recording, module, inputs: tuple) -> float:
@@ -212,8 +213,11 @@ def instructions(hlo: str) -> list[Instruction]:
 
 def count_operations(hlo: str, result: str = "") -> dict[str, int]:
     """HLO operation -> how often, most frequent first; result: a pattern of the result's type."""
-    counted = [one.operation for one in instructions(hlo) if re.search(result, one.result)]
-    return dict(collections.Counter(counted).most_common())
+    counter = collections.Counter()
+    for instruction in instructions(hlo):
+        if re.search(result, instruction.result):
+            counter[instruction.operation] += 1
+    return dict(counter.most_common())
 
 
 def named_findings(hlo: str) -> list[Finding]:

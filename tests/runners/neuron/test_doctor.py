@@ -14,9 +14,9 @@ from blipkit.runners.neuron import doctor
 from blipkit.runners.neuron.doctor import (
     Part,
     are_a_pair,
-    at_least,
     check_parts,
     examine_parts,
+    is_at_least,
     numbers,
 )
 
@@ -121,7 +121,9 @@ def test_versions_are_compared_by_their_numbers():
         and numbers("2.33.10.0-1a2b") == (2, 33, 10, 0)
         and numbers(None) == ()
     )
-    assert at_least("2.10", "2.9") and not at_least("2.9", "2.10") and not at_least(None, "1")
+    assert (
+        is_at_least("2.10", "2.9") and not is_at_least("2.9", "2.10") and not is_at_least(None, "1")
+    )
 
 
 def test_doctor_speaks_json():
