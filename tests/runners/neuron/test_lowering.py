@@ -32,9 +32,9 @@ def make_stack(tmp_path):
         (tmp_path / "stack" / "bin").mkdir()
         (tmp_path / "stack" / "bin" / "python").touch()
         for name, version in versions.items():
-            about = site / f"{name}-{version}.dist-info"
-            about.mkdir()
-            (about / "METADATA").write_text(
+            distribution = site / f"{name}-{version}.dist-info"
+            distribution.mkdir()
+            (distribution / "METADATA").write_text(
                 f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
             )
         return str(tmp_path / "stack")
