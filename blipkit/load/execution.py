@@ -7,8 +7,9 @@ from blipkit.load.admission import Admission
 from blipkit.load.grid import Grid
 from blipkit.load.setting import COLUMNS
 from blipkit.records.gates import Gate, not_run
+from blipkit.records.typed import row_of
 from blipkit.runners.arms import parse_arm
-from blipkit.runners.neuron.proof import execution_gate
+from blipkit.runners.neuron import proof
 from blipkit.study import Study
 
 GATE = "execution load"
@@ -26,7 +27,8 @@ SHOWN = (
 
 @dataclass(frozen=True)
 class Execution:
-    """rows: a row of `Watch.row` for each run; expected: whether arms on a device were under load.
+    """rows: a `proof.Execution`'s record for each run; expected: whether arms on a device were
+    under load.
 
     recorded: False where a replay's folder has no such rows.
     """
@@ -50,7 +52,8 @@ class Execution:
             return []
         if not self.recorded:
             return [not_run(GATE, "answer", "no executions were kept in the recorded folder")]
-        return [execution_gate(GATE, self.rows)]
+        rows = [row_of(proof.Execution, row) for row in self.rows]
+        return [proof.execution_gate(GATE, rows)]
 
 
 def prove_execution(study: Study, grid: Grid, admission: Admission) -> Execution:

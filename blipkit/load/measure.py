@@ -22,10 +22,11 @@ from blipkit.load.requests import read_requests
 from blipkit.load.setting import ServerOptions, Setting, Workload, check_setting
 from blipkit.machine import child
 from blipkit.machine.monitor import EVERY_S, Monitor, share
+from blipkit.records.typed import record_of, row_of
 from blipkit.runners.arms import check_timed
 from blipkit.runners.artifacts import Artifacts
 from blipkit.runners.neuron.messages import explained
-from blipkit.runners.neuron.proof import LINGER_S, Watch
+from blipkit.runners.neuron.proof import LINGER_S, Settled, Watch
 from blipkit.runners.workers import check_host_memory
 from blipkit.serving.answering import Answering, place_of
 from blipkit.serving.placement import START_S, copies_of, neuron_cores, predicted_gib
@@ -96,8 +97,9 @@ def measure_setting(
         ended = run_both(Path(folder), service, work, START_S * copies, environment)
         requests, start = read_requests(Path(folder, REQUESTS), ended.by_clients.get("start"))
         if watch and ended.by_servers:
-            executions = [watch.row(ended.by_servers["settled"])]
-            executions[0]["predicted_host_gib"] = need_gib
+            settled = row_of(Settled, ended.by_servers["settled"])
+            execution = record_of(watch.execution(settled))
+            executions = [dict(execution, predicted_host_gib=need_gib)]
     samples = [dict(row, at=row["at"] - start) for row in monitor.rows]
     return Measured(requests, counts_of(ended, work.seconds, samples), samples, executions)
 

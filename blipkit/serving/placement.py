@@ -16,6 +16,7 @@ from blipkit.machine import child
 from blipkit.runners.artifacts import Artifacts
 from blipkit.runners.kinds import neuron
 from blipkit.runners.neuron.messages import explained
+from blipkit.runners.neuron.proof import Sent
 from blipkit.runners.workers import Worker
 from blipkit.serving.answering import Answering, answerer
 
@@ -31,7 +32,7 @@ class Servers:
     """
 
     asks: list[Callable]
-    executed: Callable[[], list[dict]]
+    executed: Callable[[], list[Sent]]
 
 
 def neuron_cores(artifacts: Artifacts) -> list[int]:
@@ -125,7 +126,7 @@ def in_processes(
     return Servers(asks, lambda: [worker.ask("executed") for worker in workers])
 
 
-def executed_here() -> list[dict]:
+def executed_here() -> list[Sent]:
     """What this process sent to a NeuronCore."""
     return [neuron.executed()]
 

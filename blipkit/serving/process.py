@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from blipkit.runners.neuron.proof import settle
@@ -72,7 +72,7 @@ def serve(folder: str, told: dict) -> dict:
         counted = server.run()
         counted["settled"] = None
         if service.cores:
-            counted["settled"] = settle(servers.executed())
+            counted["settled"] = asdict(settle(servers.executed()))
         return counted
 
 

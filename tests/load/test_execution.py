@@ -15,6 +15,9 @@ ROW |= {
     "counter_rise": 100,
     "failed": 0,
     "numerical_errors": 0,
+    "processes": 1,
+    "only_on_device": True,
+    "seen_by_neuron_ls": True,
 }
 ROW |= {"utilisation_percent": 50.0, "device_ms": 1.0, "total_ms": 2.0, "predicted_host_gib": 2.0}
 
