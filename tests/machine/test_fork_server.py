@@ -87,6 +87,8 @@ def test_a_server_is_started_again_where_the_code_is_newer(monkeypatch):
 def test_what_does_not_survive_a_fork_is_refused(unsafe, monkeypatch):
     """A Neuron runtime, CUDA, a second thread: each by its name."""
     monkeypatch.setattr(fork_server, "_threads", lambda: 2 if unsafe == "thread" else 1)
+    for name in fork_server.UNSAFE:
+        monkeypatch.delitem(sys.modules, name, raising=False)
     if unsafe in fork_server.UNSAFE:
         monkeypatch.setitem(sys.modules, unsafe, object())
     import torch
