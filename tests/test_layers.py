@@ -126,6 +126,7 @@ TESTED_BY = {
     "parity/effort.py": "parity/test_chapter_03.py",
     "parity/engine.py": "parity/test_golden.py",
     "parity/flips.py": "parity/test_chapter_03.py",
+    "parity/golden_capture.py": "parity/test_golden.py",
     "parity/lacking.py": "parity/test_chapter_03.py",
     "parity/numbers.py": "parity/test_faults.py",
     "parity/panel.py": "parity/test_faults.py",

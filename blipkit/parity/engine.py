@@ -1,4 +1,4 @@
-"""Ask several arms the same: 03_parity compares what they say, `blipkit capture` keeps it."""
+"""Ask several arms the same questions: 03_parity compares the answers, `capture` keeps them."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -17,6 +17,7 @@ from blipkit.profiles.common import Common
 from blipkit.runners.arms import REFERENCE, parse_arm
 from blipkit.runners.assemble import assemble
 from blipkit.runners.compile import trace_arms
+from blipkit.runners.neuron.proof import Execution
 from blipkit.runners.workers import Apart
 
 
@@ -61,9 +62,9 @@ class Engine:
     def pipelines(self) -> dict[str, Pipeline]:
         """Arm -> its pipeline. What is not compiled yet is compiled now."""
         torch.set_num_threads(self.common.threads)
-        asked = [parse_arm(arm) for arm in self.arms]
+        arms = [parse_arm(arm) for arm in self.arms]
         flags = self.common.compiler_flags
-        compiled = trace_arms(self.components, self.artifacts, asked, self.buckets, flags)
+        compiled = trace_arms(self.components, self.artifacts, arms, self.buckets, flags)
         return {
             arm: assemble(self.checkpoint, artifacts, self._apart.load)
             for arm, artifacts in zip(self.arms, compiled, strict=True)
@@ -92,15 +93,15 @@ class Engine:
         Frames are asked about in blocks. A block's pixels are prepared once, by the reference.
         """
         pictures = images(frames)
-        given: dict[str, list[list[Answer]]] = {arm: [] for arm in counts}
+        answers: dict[str, list[list[Answer]]] = {arm: [] for arm in counts}
         for start in range(0, max(counts.values()), self.block):
             pixels = self.reference.preprocess(pictures[start : start + self.block])
             for arm, count in counts.items():
                 wanted = pixels[: max(count - start, 0)]
                 if len(wanted):
-                    given[arm] += self.pipelines[arm].answer(wanted, self.questions)
-        return given
+                    answers[arm] += self.pipelines[arm].answer(wanted, self.questions)
+        return answers
 
-    def close(self) -> list[dict]:
-        """End the child that holds a NeuronCore, if any; rows that prove what it executed."""
+    def close(self) -> list[Execution]:
+        """End the child that holds a NeuronCore, if any; what proves that it ran there."""
         return self._apart.close()

@@ -1,56 +1,72 @@
-"""Against what answers today, and against labels: who alone is right, and how sure each one is."""
+"""Against what answers today, and against labels: who alone is right, and how sure each arm is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from blipkit.display.tables import show_table
 from blipkit.parity import figures
-from blipkit.parity.answers import between, calibration, summarise_labels
+from blipkit.parity.answer_pairs import AnswerPair, reference_alone
+from blipkit.parity.answers import (
+    ArmPair,
+    LabelSummary,
+    calibration,
+    compare_arms,
+    summarise_labels,
+)
 from blipkit.parity.flips import Flips
-from blipkit.parity.golden import SOFTWARE_GATE, software_gate
-from blipkit.parity.lacking import NOT_RECORDED, not_recorded, show_rows
+from blipkit.parity.golden import SOFTWARE_GATE, SoftwareDifference, software_gate
+from blipkit.parity.lacking import NOT_RECORDED, show_nothing, show_rows
 from blipkit.parity.panel import Panel, lacking_ranked
 from blipkit.paths import is_folder
-from blipkit.records.gates import Gate
-from blipkit.runners.arms import REFERENCE, evidence_of
+from blipkit.records.gates import Gate, not_recorded
+from blipkit.records.typed import measure_typed, write_typed
+from blipkit.runners.arms import REFERENCE
 
 SHOWN_LABELS = ("arm", "labelled", "right", "accuracy", "low", "high", "calibration_error")
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Each arm against the reference, each candidate against the incumbent; rows: as in `pairs`.
+    """Each arm against the reference, and each candidate against the incumbent.
 
-    software: what of the libraries is not the same where the incumbent was recorded, as `incumbent`
-    has it; no row where it answers here, or none is named.
+    software: what of the libraries is not the same where the incumbent was recorded; no row where
+    it answers here, or none is named.
     """
 
     panel: Panel
-    rows: Sequence[dict]
-    software: Sequence[dict]
+    rows: Sequence[ArmPair]
+    software: Sequence[SoftwareDifference]
 
     def table(self) -> None:
         """The pairs, and the incumbent's libraries."""
-        named = self.panel.study.knobs.incumbent or "none named"
-        rows = [
-            {
-                "arm": row["arm"],
-                "against": row["against"],
-                "differ": row["differ"],
-                "only_first_right": row["only_first_right"],
-                "only_second_right": row["only_second_right"],
-                "mcnemar_p": row["mcnemar_p"],
-                "rate, 95 %": f"{row['rate_low']:.2%} to {row['rate_high']:.2%}",
-            }
-            for row in self.rows
-        ]
-        answers = next((row["answers"] for row in self.rows), "no")
-        caption = f"Pairs of arms, {answers} answers each; incumbent: {named}"
-        show_rows(rows, caption, lacking_ranked(self.panel))
-        otherwise = f"{named}; recorded nowhere else"
+        incumbent = self.panel.study.knobs.incumbent or "none named"
+        self._pairs_table(incumbent)
+        otherwise = f"{incumbent}; recorded nowhere else"
         if self.is_lacking:
             otherwise = NOT_RECORDED
         show_rows(self.software, "The incumbent", otherwise)
+
+    def _pairs_table(self, incumbent: str) -> None:
+        """A line for each pair; incumbent: as the caption calls it."""
+        if not self.rows:
+            caption = f"Pairs of arms, no answers each; incumbent: {incumbent}"
+            show_nothing(caption, lacking_ranked(self.panel))
+            return
+        rows = [
+            {
+                "arm": pair.arm,
+                "against": pair.against,
+                "differ": pair.differ,
+                "only_first_right": pair.only_first_right,
+                "only_second_right": pair.only_second_right,
+                "mcnemar_p": pair.mcnemar_p,
+                "rate, 95 %": f"{pair.rate.low:.2%} to {pair.rate.high:.2%}",
+            }
+            for pair in self.rows
+        ]
+        answers = self.rows[0].answers
+        show_table(rows, f"Pairs of arms, {answers} answers each; incumbent: {incumbent}")
 
     @property
     def is_lacking(self) -> bool:
@@ -61,63 +77,52 @@ class Pairs:
     def gates(self) -> list[Gate]:
         """Where the incumbent was recorded elsewhere: are its libraries those of this machine?"""
         if self.is_lacking:
-            return [not_recorded(SOFTWARE_GATE)]
+            return [not_recorded(SOFTWARE_GATE, "answer")]
         return [software_gate(row) for row in self.software]
 
 
 def compare_pairs(panel: Panel, flips: Flips) -> Pairs:
     """Each arm against the reference, each candidate against the incumbent; its libraries."""
+    results = panel.study.results
     rows = []
-    if flips.rows and panel.ranked_questions:
-        rows = pair_rows(panel, flips)
-        panel.study.results.write("pairs", rows)
-    software = panel.study.results.measure("incumbent", partial(compare_software, panel))
-    return Pairs(panel, rows, software)
+    if flips.by_arm and panel.ranked_questions:
+        rows = arm_pairs(panel, flips)
+        write_typed(results, "pairs", rows)
+    measure = partial(compare_software, panel)
+    return Pairs(panel, rows, measure_typed(results, "incumbent", SoftwareDifference, measure))
 
 
-def pair_rows(panel: Panel, flips: Flips) -> list[dict]:
+def arm_pairs(panel: Panel, flips: Flips) -> list[ArmPair]:
     """How often the two of each pair differ, and who of them alone is right."""
-    pairs = [(arm, REFERENCE) for arm in panel.arms]
+    names = [(arm, REFERENCE) for arm in panel.arms]
     if panel.incumbent:
         others = [arm for arm in panel.candidates if arm != panel.incumbent]
-        pairs += [(arm, panel.incumbent) for arm in others]
-    unchanged = [as_candidate(row) for row in flips.reference_rows]
-    rows = []
-    for arm, against in pairs:
-        row = {"arm": arm, "evidence": evidence_of(arm), "against": against}
-        row.update(between(flips.rows[arm], flips.rows.get(against, unchanged)))
-        rows.append(row)
-    return rows
+        names += [(arm, panel.incumbent) for arm in others]
+    sides = sides_of(flips)
+    return [compare_arms(sides[arm], sides[against]) for arm, against in names]
 
 
-def as_candidate(row: dict) -> dict:
-    """The reference's own answer, as if an arm had given it."""
-    copied = dict(row)
-    copied["candidate"] = row["reference"]
-    return copied
-
-
-def compare_software(panel: Panel) -> list[dict]:
+def compare_software(panel: Panel) -> list[SoftwareDifference]:
     """Libraries that differ where the incumbent was recorded; no row where it answers here."""
-    if panel.bundle is None:
+    if panel.golden is None:
         return []
-    return [panel.bundle.software()]
+    return [panel.golden.software_difference()]
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Right answers, and whether probabilities mean what they say; rows: as in `labels`.
+    """Right answers, and whether probabilities mean what they say.
 
     No row where nothing is labelled, or where labels are of scenes that the checkpoint never saw.
     """
 
     flips: Flips
-    rows: Sequence[dict]
+    rows: Sequence[LabelSummary]
 
     def table(self) -> None:
-        """Each side's right answers."""
+        """The right answers of the reference and of each arm."""
         otherwise = NOT_RECORDED
-        if self.flips.rows:
+        if self.flips.by_arm:
             otherwise = "no labels that are this checkpoint's to answer"
         show_rows(self.rows, "Right answers, and calibration", otherwise, SHOWN_LABELS)
 
@@ -125,37 +130,26 @@ class Labels:
         """Of the answers given with some confidence, how many were right."""
         if self.rows:
             sides = sides_of(self.flips)
-            bins = {arm: calibration(rows, side) for arm, (rows, side) in sides.items()}
-            errors = {row["arm"]: row["calibration_error"] for row in self.rows}
+            bins = {arm: calibration(pairs) for arm, pairs in sides.items()}
+            errors = {row.arm: row.calibration_error for row in self.rows}
             figures.show_reliability(bins, errors)
 
 
 def compare_labels(flips: Flips) -> Labels:
     """The reference's answers, and each arm's, against the labels of the frames."""
-    if not flips.rows:
+    if not flips.by_arm:
         return Labels(flips, [])
     rows = []
-    if not flips.synthetic:
-        rows = label_rows(flips)
-    flips.panel.study.results.write("labels", rows)
+    if not flips.untrained_scenes:
+        summaries = [summarise_labels(pairs) for pairs in sides_of(flips).values()]
+        rows = [summary for summary in summaries if summary]
+    write_typed(flips.panel.study.results, "labels", rows)
     return Labels(flips, rows)
 
 
-def label_rows(flips: Flips) -> list[dict]:
-    """A row of each side that has labelled answers."""
-    rows = []
-    for arm, (answers, side) in sides_of(flips).items():
-        found = summarise_labels(answers, side)
-        if found:
-            row = {"arm": arm, "evidence": evidence_of(arm)}
-            row.update(found)
-            rows.append(row)
-    return rows
-
-
-def sides_of(flips: Flips) -> dict[str, tuple[list[dict], str]]:
-    """Reference and arms -> the rows with their answers, and the side of a row where they stand."""
-    sides = {REFERENCE: (flips.reference_rows, "reference")}
+def sides_of(flips: Flips) -> dict[str, list[AnswerPair]]:
+    """Reference and arms -> their answers, as candidates."""
+    sides = {REFERENCE: reference_alone(flips.reference_pairs)}
     for arm in flips.panel.arms:
-        sides[arm] = (flips.rows[arm], "candidate")
+        sides[arm] = flips.by_arm[arm]
     return sides

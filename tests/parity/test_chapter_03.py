@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -116,8 +117,8 @@ def test_each_gate_is_judged_once(recorded):
 def test_what_was_predicted_is_what_was_measured(recorded):
     """Seconds for numbers and answers, and memory, each with its ratio."""
     rows = recorded["effort"].rows
-    assert [row["of"] for row in rows] == ["numbers, s", "answers, s", "memory, GiB"]
-    assert all(row["ratio"] == row["measured"] / row["predicted"] > 0 for row in rows)
+    assert [row.of for row in rows] == ["numbers, s", "answers, s", "memory, GiB"]
+    assert all(row.ratio == row.measured / row.predicted > 0 for row in rows)
 
 
 def test_a_replay_reads_and_asks_nobody(recorded, tmp_path):
@@ -218,14 +219,13 @@ def test_flips_are_shown_with_their_frames(recorded, capsys):
         and "is the dog barking? no, no" in said
         and "flipped in some arm: 0" in said
     )
-    row = answers.rows[ARMS[1]][0]
-    row["flipped"], row["candidate"] = True, "never"
-    fresh = type(answers)(answers.panel, answers.kept, answers.noise_rows)
-    vars(fresh)["rows"] = answers.rows
+    pair = answers.by_arm[ARMS[1]][0]
+    flipped = replace(pair, candidate=replace(pair.candidate, text="never"))
+    pairs = [flipped if other == pair else other for other in answers.pairs]
+    fresh = replace(answers, pairs=pairs)
     fresh.frames()
     fresh.flip_table()
     said = capsys.readouterr().out
-    row["flipped"], row["candidate"] = False, row["reference"]
     assert (
         f"{ARMS[1]}: never by" in said and "eager float32: " in said and "frames shown: 1" in said
     )

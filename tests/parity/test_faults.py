@@ -173,11 +173,10 @@ def test_the_pipeline_shows_what_its_components_do(chapter, plant):
     again = dataclasses.replace(chapter["panel"])  # it has asked nobody yet
     vars(again)["engine"] = chapter["panel"].engine  # where the fault is
     ends, answers = compare_end_to_end(again), compare_answers(again)
-    (row,) = ends.rows
+    (call,) = ends.rows
     found: dict[str, Gate] = {gate.gate: gate for gate in (*ends.gates(), *answers.gates())}
-    assert (
-        row["component"] == "pipeline" and row["output"] == "scores" and row["relative_l2"] > 1e-2
-    )
+    assert (call.component, call.output) == ("pipeline", "scores")
+    assert call.comparison.relative_l2 > 1e-2
     assert found[f"parity {ARM} pipeline"].status == "FAIL"
     assert found[f"decisions {ARM}"].status == "FAIL"
 

@@ -1,5 +1,4 @@
-"""Did it run on the device? What neuron-monitor, the driver's counters and neuron-ls say of what
-was sent, and the gate.
+"""Did it run on the device? What the witnesses there say of what was sent, and the gate.
 
 The tools are described in aws-neuron-sdk, tools/neuron-sys-tools/ (docs/neuron.md has the facts).
 What they say is read, never written: the counters are cleared by writing, the devices reset.
@@ -13,7 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, make_dataclass
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
 
@@ -35,6 +34,9 @@ FIGURES = {  # a process's figure -> where its report has it
 FAILURES = ("completed_with_err", "timed_out", "incorrect_input", "failed_to_queue")
 WITNESSES = {"neuron-monitor": "monitor_completed", "the driver's counters": "counter_rise"}
 TOLERANCE = 0.01  # of what was sent: a report may be cut off by the end of a process
+_KEYS = "sent processes monitor_completed failed numerical_errors counter_rise only_on_device "
+_KEYS += "seen_by_neuron_ls utilisation_percent device_ms total_ms device_mb power_percent"
+Execution = make_dataclass("Execution", [(key, object) for key in _KEYS.split()], frozen=True)
 
 
 def tool(name: str) -> str | None:

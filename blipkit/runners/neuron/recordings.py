@@ -20,6 +20,7 @@ from blipkit.model.buckets import Bucket
 from blipkit.model.checkpoints import load_unchanged
 from blipkit.model.components import Component, isolate
 from blipkit.runners.neuron.options import NEURONX_CC
+from blipkit.runners.tensors import relative_l2
 
 # relative L2 error of a float32 program; rounding in another order gives some 1e-7
 ERROR_LIMIT = 1e-5
@@ -151,8 +152,7 @@ def _index_of(wanted: int, ids: list[int]) -> int | None:
 
 def run_error(recording: Recording, module, inputs: tuple) -> float:
     """Relative L2 error of the recorded program on other inputs, against the module."""
-    expected = module(*inputs)
-    return float((recording.run(inputs) - expected).norm() / expected.norm())
+    return relative_l2(module(*inputs), recording.run(inputs))
 
 
 def _wrong_program(module, error: float) -> Finding:
