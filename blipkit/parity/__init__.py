@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "answer_pairs": ["AnswerPair", "pair_answers"],
         "answers": ["accuracy_gate", "decision_gate"],
+        "arm_pairs": ["compare_pairs"],
         "calls": ["Call", "Limits", "strictest_route", "tensor_gate"],
         "effort": ["close_panel", "forecast_effort", "measure_effort"],
         "engine": ["Engine"],
@@ -21,9 +22,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "golden": ["GoldenOutputs", "find_golden_outputs", "read_golden_outputs"],
         "golden_capture": ["capture"],
         "knobs": ["Parity"],
+        "labels": ["compare_labels"],
         "numbers": ["compare_components", "compare_end_to_end"],
         "panel": ["Panel", "open_panel"],
-        "sides": ["compare_labels", "compare_pairs"],
         "tensors": ["Comparison", "compare"],
     },
 )

@@ -63,13 +63,13 @@ class Effort:
 
 
 def forecast_effort(panel: Panel) -> Forecast:
-    """Time a block of frames by the reference, and count the copies of the weights."""
+    """Predict what 03 takes: time the reference on a block of frames, count copies of weights."""
     measure = partial(time_reference, panel)
     return Forecast(measure_typed(panel.study.results, "parity_forecast", Prediction, measure))
 
 
 def time_reference(panel: Panel) -> list[Prediction]:
-    """Seconds and GiB, as if every arm were as fast as the reference, its weights its own."""
+    """As if every arm were as fast as the reference, and shared no weights with another."""
     engine = panel.engine
     before = peak_gib()
     block = images(panel.frames[: engine.block])
@@ -96,10 +96,10 @@ def measure_effort(panel: Panel, forecast: Forecast) -> Effort:
 
 def compare_with_forecast(panel: Panel, forecast: Forecast) -> list[Outcome]:
     """Each prediction with its measurement, and the ratio of the two."""
-    panel.took[MEMORY] = peak_gib()
+    panel.effort[MEMORY] = peak_gib()
     outcomes = []
     for row in forecast.rows:
-        measured = panel.took[row.of]
+        measured = panel.effort[row.of]
         outcomes.append(Outcome(row.of, row.predicted, measured, measured / row.predicted))
     return outcomes
 
@@ -127,7 +127,7 @@ class Executions:
         show_rows(self.rows, "What was sent, and what the device counted", otherwise)
 
     def gates(self) -> list[Gate]:
-        """Where some candidate runs on a Neuron device: did it?"""
+        """Whether the device ran what was sent; none where no candidate is on a Neuron device."""
         if not any(parse_arm(arm).spec.holds_core for arm in self.panel.candidates):
             return []
         if self.is_lacking:

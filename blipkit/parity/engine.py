@@ -59,7 +59,7 @@ class Engine:
         return max(bucket.frames for bucket in self.buckets)
 
     @cached_property
-    def pipelines(self) -> dict[str, Pipeline]:
+    def pipelines(self) -> Mapping[str, Pipeline]:
         """Arm -> its pipeline. What is not compiled yet is compiled now."""
         torch.set_num_threads(self.common.threads)
         arms = [parse_arm(arm) for arm in self.arms]
@@ -78,7 +78,7 @@ class Engine:
         """Every call of a component that the reference's answers took, with its tensors."""
         return self.reference.walk(images(frames), self.questions)
 
-    def outputs(self, step: Step) -> dict[str, Tensor]:
+    def outputs(self, step: Step) -> Mapping[str, Tensor]:
         """Arm -> what its component makes of the tensors that the reference's got in a step."""
         return {
             arm: pipeline.stages[step.bucket][step.component](*step.inputs)
@@ -87,7 +87,7 @@ class Engine:
 
     def answers(
         self, frames: Sequence[Frame], counts: Mapping[str, int]
-    ) -> dict[str, list[list[Answer]]]:
+    ) -> Mapping[str, list[list[Answer]]]:
         """Arm -> [frame][question]: what it answers about the first `counts[arm]` of the frames.
 
         Frames are asked about in blocks. A block's pixels are prepared once, by the reference.

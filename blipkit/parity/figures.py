@@ -13,7 +13,7 @@ from blipkit.statistics import Bin, wilson
 
 FLOOR = 1e-9  # relative L2; no error at all is drawn here
 LEAST_NATS = 1e-7  # so are margins, and movements of them, in nats
-SHARES = (0.5, 0.9, 0.99, 1.0)
+SHARES = (0.5, 0.9, 0.99, 1.0)  # of the answers, in the data of a figure
 FLIPS = (0, 1, 3)
 
 
@@ -101,19 +101,19 @@ def _relative_l2(call: Call | None) -> float:
 def show_histogram(call: Call) -> None:
     """One call's errors beside those of its same-precision baseline."""
     figures = call.comparison
-    ours = np.array(figures.candidate_errors) / figures.compared
+    candidate = np.array(figures.candidate_errors) / figures.compared
     baseline = np.array(figures.baseline_errors) / figures.compared
-    width = 2 * figures.reach / (len(ours) - 2)  # one bin at each end is for what lies beyond
-    centres = (np.arange(-1, len(ours) - 1) + 0.5) * width - figures.reach
+    width = 2 * figures.reach / (len(candidate) - 2)  # one bin at each end is for what lies beyond
+    centres = (np.arange(-1, len(candidate) - 1) + 0.5) * width - figures.reach
     title = f"Errors of {call.component}: {call.arm}"
     figure, ax = axes(title, "error against the reference", "share of elements")
     ax.fill_between(centres, baseline, step="mid", color="#BBBBBB", label=call.baseline)
-    ax.step(centres, ours, where="mid", color="black", label=call.arm)
+    ax.step(centres, candidate, where="mid", color="black", label=call.arm)
     ax.legend()
     alike = f"histograms overlap {figures.overlap:.4f}, spread {figures.sigma_ratio:.3f} to 1"
     rows = [
         {"error": centre, call.arm: share, call.baseline: of_baseline}
-        for centre, share, of_baseline in zip(centres, ours, baseline, strict=True)
+        for centre, share, of_baseline in zip(centres, candidate, baseline, strict=True)
     ]
     show(figure, f"{call.arm} and {call.baseline}: {alike}", rows, detail=True)
 
@@ -121,41 +121,58 @@ def show_histogram(call: Call) -> None:
 def show_margins(by_arm: Mapping[str, Sequence[AnswerPair]]) -> None:
     """The reference's margins, arms' movements of them, and flips at theirs.
 
-    by_arm: arm -> its pairs, of questions with candidates.
+    by_arm: arm -> its pairs, of questions with candidates. Answers that are not a number move
+    nothing that could be drawn; the caption counts them.
     """
+    import pandas
+
     title = "Margins, and how far arms move them"
     figure, ax = axes(title, "nats", "share of answers at or below", (7.2, 4.8))
     first = next(iter(by_arm.values()))
     margins = np.maximum([pair.reference.margin for pair in first], LEAST_NATS)
     ax.ecdf(margins, color="black", label="reference margin")
-    parts = []
-    rows = [quantiles("reference margin", margins)]
+    quantiles = [["reference margin", *np.quantile(margins, SHARES)]]
     flip_rows = []
+    parts = []
     for place, (arm, pairs) in enumerate(by_arm.items()):
-        colour = COLOURS[place % (len(COLOURS) - 1)]  # the last is black, the reference's
-        movements = np.array([pair.movement for pair in pairs])
-        drawn = np.maximum(movements, LEAST_NATS)
-        ax.ecdf(drawn, label=f"moved by {arm}", color=colour, linestyle=style_at(place))
         flips = [pair.reference.margin for pair in pairs if pair.flipped]
-        if flips:
-            heights = [0.05 * (place + 1)] * len(flips)
-            look = {"color": colour, "markeredgecolor": "black", "label": f"flip of {arm}"}
-            ax.plot(np.maximum(flips, LEAST_NATS), heights, marker_at(place), **look)
-        most = movements.max()
-        parts.append(f"{arm} moved margins by up to {most:.2g} nats, {len(flips)} flips")
-        rows.append(quantiles(f"moved by {arm}", drawn))
-        flip_rows += [{"of": f"flip of {arm}, at a margin of", "100%": flip} for flip in flips]
+        movements = [pair.movement for pair in pairs if not math.isnan(pair.movement)]
+        parts.append(_moved_in_words(arm, pairs, movements))
+        if movements:
+            drawn = np.maximum(movements, LEAST_NATS)
+            line = {"color": _arm_colour(place), "linestyle": style_at(place)}
+            ax.ecdf(drawn, label=f"moved by {arm}", **line)
+            quantiles.append([f"moved by {arm}", *np.quantile(drawn, SHARES)])
+        _mark_flips(ax, place, arm, flips)
+        flip_rows += [[f"flip of {arm}, at a margin of", None, None, None, flip] for flip in flips]
     ax.set_xscale("log")
     figure.legend(loc="outside lower center", ncols=2, fontsize="small")
-    show(figure, "; ".join(parts), rows + flip_rows)
+    columns = ["of", *(f"{share:.0%}" for share in SHARES)]
+    show(figure, "; ".join(parts), pandas.DataFrame(quantiles + flip_rows, columns=columns))
 
 
-def quantiles(of: str, values: np.ndarray) -> dict:
-    """A row of the figure's data: how far some shares of the values reach."""
-    row: dict = {"of": of}
-    for share in SHARES:
-        row[f"{share:.0%}"] = np.quantile(values, share)
-    return row
+def _arm_colour(place: int) -> str:
+    """The last colour is black, which is the reference's."""
+    return COLOURS[place % (len(COLOURS) - 1)]
+
+
+def _mark_flips(ax, place: int, arm: str, margins: Sequence[float]) -> None:
+    """Flips at the reference's margins, each arm's at a height of its own."""
+    if margins:
+        heights = [0.05 * (place + 1)] * len(margins)
+        look = {"color": _arm_colour(place), "markeredgecolor": "black"}
+        at = np.maximum(margins, LEAST_NATS)
+        ax.plot(at, heights, marker_at(place), label=f"flip of {arm}", **look)
+
+
+def _moved_in_words(arm: str, pairs: Sequence[AnswerPair], movements: Sequence[float]) -> str:
+    """How far an arm moved margins, how many answers flipped, and how many are not a number."""
+    most = max(movements, default=math.nan)
+    flips = sum(pair.flipped for pair in pairs)
+    words = f"{arm} moved margins by up to {most:.2g} nats, {flips} flips"
+    if len(movements) < len(pairs):
+        words += f", {len(pairs) - len(movements)} answers not a number"
+    return words
 
 
 def show_reliability(bins: Mapping[str, Sequence[Bin]], errors: Mapping[str, float]) -> None:

@@ -1,6 +1,6 @@
 """Answers against answers: which flipped, at which margin, and what a number format explains."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -9,7 +9,13 @@ from blipkit.display.figures import show_frames
 from blipkit.display.tables import show_table
 from blipkit.frames.frames import SYNTHETIC, Frame
 from blipkit.parity import figures
-from blipkit.parity.answer_pairs import AnswerPair, frame_of, pair_answers, pairs_in
+from blipkit.parity.answer_pairs import (
+    AnswerPair,
+    frame_of,
+    pair_answers,
+    pairs_in,
+    reference_alone,
+)
 from blipkit.parity.answers import (
     ACCURACY,
     FlipSummary,
@@ -78,7 +84,7 @@ class Flips:
     margins: Sequence[ExcusedMargin]
 
     @cached_property
-    def by_arm(self) -> dict[str, list[AnswerPair]]:
+    def by_arm(self) -> Mapping[str, list[AnswerPair]]:
         """Arm -> its pairs, frame by frame; empty where a replay's folder has none."""
         if not self.pairs:
             return {}
@@ -94,7 +100,14 @@ class Flips:
         return self.by_arm[self.panel.arms[0]]
 
     @cached_property
-    def excused_margins(self) -> dict[str, float]:
+    def with_reference(self) -> Mapping[str, list[AnswerPair]]:
+        """The reference and each arm -> its answers, as candidates."""
+        answers = {REFERENCE: reference_alone(self.reference_pairs)}
+        answers.update(self.by_arm)
+        return answers
+
+    @cached_property
+    def excused_margins(self) -> Mapping[str, float]:
         """Arm -> the margin, nats, below which a flip is its number format's own."""
         return {row.arm: row.excused_margin for row in self.margins}
 
@@ -137,54 +150,49 @@ class Flips:
             figures.show_margins(judged)
 
     @cached_property
-    def flipped(self) -> dict[tuple[str, str], AnswerPair]:
-        """Frame and question -> the pair of the last arm that answered not as the reference did."""
+    def flipped(self) -> list[tuple[str, str]]:
+        """Frame and question of each answer that flipped in some arm."""
         flips = [pair for pairs in self.by_arm.values() for pair in flips_in(pairs)]
-        return {(pair.frame, pair.question): pair for pair in flips}
+        return list(dict.fromkeys((pair.frame, pair.question) for pair in flips))
 
-    @cached_property
-    def by_question(self) -> dict[tuple[str, str], list[AnswerPair]]:
-        """Frame and question -> the pair of each arm."""
-        by_question: dict[tuple[str, str], list[AnswerPair]] = {}
-        for pairs in self.by_arm.values():
-            for pair in pairs:
-                by_question.setdefault((pair.frame, pair.question), []).append(pair)
-        return by_question
+    def pairs_about(self, frame: str, question: str) -> list[AnswerPair]:
+        """Each arm's answer to a question about a frame."""
+        several = [pair for pairs in self.by_arm.values() for pair in pairs]
+        return [pair for pair in several if (pair.frame, pair.question) == (frame, question)]
 
     def flip_table(self) -> None:
         """Each answer that flipped in some arm: every arm's, with its margin in nats."""
+        rows = []
+        for frame, question in self.flipped:
+            pairs = self.pairs_about(frame, question)
+            row = {"asked": f"{frame}: {question}", REFERENCE: str(pairs[0].reference)}
+            for pair in pairs:
+                row[pair.arm] = str(pair.candidate)
+            rows.append(row)
         caption = "Where some arm flipped: each one's answer, and its margin in nats"
-        if not self.by_arm:
-            show_nothing(caption, NOT_RECORDED)
-        elif not self.flipped:
+        if rows:
+            show_table(rows, caption)
+        elif self.by_arm:
             show_nothing(caption, "no answer flipped")
         else:
-            show_table([self._flip_line(*key) for key in self.flipped], caption)
-
-    def _flip_line(self, frame: str, question: str) -> dict[str, str]:
-        """A column for each arm."""
-        pairs = self.by_question[frame, question]
-        line = {"asked": f"{frame}: {question}", REFERENCE: str(pairs[0].reference)}
-        for pair in pairs:
-            line[pair.arm] = str(pair.candidate)
-        return line
+            show_nothing(caption, NOT_RECORDED)
 
     def frames(self) -> None:
         """The frames of what flipped, with the answers; where nothing did, the first frames."""
         if not self.by_arm:
             return
-        shown = list(self.flipped)[:SHOWN_FLIPS]
+        shown = self.flipped[:SHOWN_FLIPS]
         captions = [self._flip_caption(*key) for key in shown]
         names = [frame for frame, _ in shown]
         if not shown:
-            names = list(dict.fromkeys(frame for frame, _ in self.by_question))[:SHOWN_FRAMES]
+            names = list(dict.fromkeys(pair.frame for pair in self.pairs))[:SHOWN_FRAMES]
             captions = [self._frame_caption(name) for name in names]
         here = {frame.name: frame for frame in self.panel.frames}
         show_frames([picture_of(here.get(name)) for name in names], captions)
         print(f"answers that flipped in some arm: {len(self.flipped)}; frames shown: {len(shown)}")
 
     def _flip_caption(self, frame: str, question: str) -> str:
-        pairs = self.by_question[frame, question]
+        pairs = self.pairs_about(frame, question)
         lines = [question, f"{REFERENCE}: {pairs[0].reference} nats"]
         lines += [f"{pair.arm}: {pair.candidate} nats" for pair in flips_in(pairs)]
         return "\n".join(lines)
@@ -244,7 +252,7 @@ def picture_of(frame: Frame | None):
 
 
 def compare_answers(panel: Panel) -> Flips:
-    """Every frame, every question, by the reference and by each arm; samples and records of it."""
+    """Ask the reference and each arm every question about every frame; keep samples and records."""
     results = panel.study.results
     samples = results.measure_samples("decisions", partial(ask_every_arm, panel))
     measure = partial(measure_noise, panel)
@@ -269,7 +277,7 @@ def pairs_of(panel: Panel, name: str) -> list[AnswerPair]:
 
 
 def measure_noise(panel: Panel) -> list[ExcusedMargin]:
-    """How far each format alone moves a margin; what the profile says, where torch cannot."""
+    """The margin that each arm's number format excuses."""
     return [
         ExcusedMargin(arm, evidence_of(arm), baseline, margin_of(panel, arm, baseline))
         for arm, baseline in panel.baselines.items()
@@ -277,7 +285,9 @@ def measure_noise(panel: Panel) -> list[ExcusedMargin]:
 
 
 def margin_of(panel: Panel, arm: str, baseline: str | None) -> float:
-    """How far an arm's number format moves a margin, nats: its baseline shows it, else a knob."""
+    """How far its number format moves a margin, nats: as its baseline shows, else as the profile
+    says.
+    """
     if not baseline:
         return panel.study.knobs.excused_margin[panel.precision(arm)]
     return margin_noise(pairs_of(panel, baseline))

@@ -57,11 +57,11 @@ class Manifest:
     machine: str
     arm: str
     checkpoint: str
-    same: dict[str, Any]
-    versions: dict[str, str]
+    same: Mapping[str, Any]
+    versions: Mapping[str, str]
     frames: list[FrameDigest]
     followed: int
-    steps: list[dict[str, str]]
+    steps: list[Mapping[str, str]]
     answers: list[list[Answer]]
     tensors_digest: str = ""
 
@@ -83,7 +83,7 @@ class GoldenOutputs:
 
     folder: Path
     manifest: Manifest
-    tensors: dict[str, torch.Tensor]
+    tensors: Mapping[str, torch.Tensor]
 
     @property
     def arm(self) -> str:
@@ -97,7 +97,7 @@ class GoldenOutputs:
         there = self.manifest.versions
         here = host.versions()
         differs = []
-        for name in there | here:
+        for name in dict.fromkeys([*there, *here]):
             if there.get(name) != here.get(name):
                 differs.append(f"{name} {there.get(name)} there, {here.get(name)} here")
         return SoftwareDifference(str(self), "; ".join(differs))
@@ -214,7 +214,7 @@ def check_golden_outputs(
 
 def to_be_shared(
     checkpoint: Checkpoint, questions: Sequence[Question], buckets: Sequence[Bucket]
-) -> dict[str, Any]:
+) -> Mapping[str, Any]:
     """Name -> what two machines must share for their answers to be compared, as JSON holds it."""
     same = {f"weights of {component.name}": component.digest for component in isolate(checkpoint)}
     same["the fixed frame's pixel_values"] = checkpoint.pixel_digest
@@ -244,7 +244,7 @@ def frame_digest(frame: Frame) -> str:
     return digest([f"{image.size}", image.tobytes()])
 
 
-def describe_step(step: Step) -> dict[str, str]:
+def describe_step(step: Step) -> Mapping[str, str]:
     """What must be the same on both machines: digests of the inputs, shapes of the rest."""
     described = {"component": step.component, "bucket": str(step.bucket)}
     for name, tensor in zip(step.names, step.inputs, strict=True):

@@ -72,7 +72,7 @@ def capture(
     return write_golden_outputs(folder, manifest, tensors, pictures)
 
 
-def outputs_of(engine: Engine, arm: str, steps: Sequence[Step]) -> dict[str, torch.Tensor]:
+def outputs_of(engine: Engine, arm: str, steps: Sequence[Step]) -> Mapping[str, torch.Tensor]:
     """`output_name` -> what the reference, and the arm, made of each step."""
     tensors = {}
     for number, step in enumerate(steps):
@@ -120,7 +120,7 @@ def write_golden_outputs(
         write_pictures(part / FRAMES, pictures)
     shutil.rmtree(folder, ignore_errors=True)
     part.replace(folder)
-    return GoldenOutputs(folder, manifest, dict(tensors))
+    return GoldenOutputs(folder, manifest, tensors)
 
 
 def write_pictures(folder: Path, frames: Sequence[Frame]) -> None:

@@ -1,7 +1,7 @@
 """Numbers against numbers: components given the reference's own tensors, and whole pipelines."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import NamedTuple
@@ -58,7 +58,7 @@ class Numbers:
         return [component.name for component in self.panel.study.components]
 
     @cached_property
-    def worst(self) -> dict[tuple[str, str], Call]:
+    def worst(self) -> Mapping[tuple[str, str], Call]:
         """Arm and component -> the call with the largest error."""
         by_error = sorted(self.rows, key=lambda call: call.error)
         return {(call.arm, call.component): call for call in by_error}
@@ -125,7 +125,7 @@ def compare_calls(panel: Panel) -> list[Call]:
         panel.golden.check_inputs(steps)
     for number, step in enumerate(steps):
         calls += compare_step(panel, number, step)
-    panel.took[NUMBERS] = time.perf_counter() - started
+    panel.effort[NUMBERS] = time.perf_counter() - started
     return calls
 
 
@@ -155,7 +155,7 @@ def compare_step(panel: Panel, number: int, step: Step) -> list[Call]:
 
     An incumbent recorded elsewhere brings its outputs, and its reference's.
     """
-    outputs = panel.engine.outputs(step)
+    outputs = dict(panel.engine.outputs(step))
     (output,) = panel.engine.components[step.component].output_names
     calls = []
     if panel.golden:

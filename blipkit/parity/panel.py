@@ -1,7 +1,7 @@
 """Who is compared in 03, about which frames: candidates, incumbent, same-precision baselines."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -28,7 +28,7 @@ class Panel:
 
     candidates: the profile's arms; incumbent: the name that the incumbent's rows carry, "" where
     none is named; golden: what it answered, where it was recorded on another machine; frames: what
-    is asked about; took: seconds, or GiB, that were measured of NUMBERS, ANSWERS and MEMORY.
+    is asked about; effort: seconds, or GiB, that were measured of NUMBERS, ANSWERS and MEMORY.
     """
 
     study: Study
@@ -36,7 +36,7 @@ class Panel:
     incumbent: str
     golden: GoldenOutputs | None
     frames: Sequence[Frame]
-    took: dict[str, float] = field(default_factory=dict)
+    effort: dict[str, float] = field(default_factory=dict)
 
     @cached_property
     def arms(self) -> list[str]:
@@ -55,7 +55,7 @@ class Panel:
         return parse_arm(self.arm_of(name)).precision
 
     @cached_property
-    def baselines(self) -> dict[str, str | None]:
+    def baselines(self) -> Mapping[str, str | None]:
         """Arm -> its same-precision baseline, an arm too; None where torch has no such model."""
         known = [arm for arm in self.arms if self.arm_of(arm) != INCUMBENT]
         return {arm: same_precision_baseline(self.arm_of(arm)) for arm in known}
@@ -94,14 +94,14 @@ class Panel:
         return min(self.study.knobs.baseline_frames, len(self.frames))
 
     @cached_property
-    def answers(self) -> dict[str, list[list[Answer]]]:
+    def answers(self) -> Mapping[str, list[list[Answer]]]:
         """Arm -> [frame][question]: every answer, asked once and kept."""
         counts = {arm: self.count(arm) for arm in self.engine.arms}
         started = time.perf_counter()
-        answers = self.engine.answers(self.frames, counts)
+        answers = dict(self.engine.answers(self.frames, counts))
         if self.golden:
             answers[self.incumbent] = self.golden.answers(self.places)
-        self.took[ANSWERS] = time.perf_counter() - started
+        self.effort[ANSWERS] = time.perf_counter() - started
         return answers
 
     def table(self) -> None:

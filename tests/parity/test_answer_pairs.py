@@ -1,12 +1,15 @@
 """Pairs of answers: what a flip is, where two answers part, and the samples that keep them."""
 
+import math
+
 import pandas
-from parity_rows import ARM, answers, labelled, open_pair, pairs_of
+from parity_rows import ARM, answers, labelled, open_pair, pair, pairs_of
 
 from blipkit import Question
 from blipkit.frames.frames import Frame
 from blipkit.model.pipeline import Answer
 from blipkit.parity.answer_pairs import frame_of, pair_answers, pairs_in
+from blipkit.parity.figures import show_margins
 
 COLUMNS = [
     *("arm", "frame", "question", "open", "label", "flipped", "moved", "first_divergence"),
@@ -33,8 +36,8 @@ def test_the_first_token_that_differs_is_found_with_its_gaps():
     """The place, and on each side how far the two best logits were apart there."""
     ours = Answer("a dog", 0.9, 0.1, tokens=(5, 6, 2), gaps=(3.0, 0.1, 4.0))
     theirs = Answer("a cat", 0.9, 0.2, tokens=(5, 7, 2), gaps=(3.1, 0.2, 4.1))
-    pair = open_pair(ours, theirs)
-    assert (pair.first_divergence, pair.reference.gap, pair.candidate.gap) == (1, 0.1, 0.2)
+    answer = open_pair(ours, theirs)
+    assert (answer.first_divergence, answer.reference.gap, answer.candidate.gap) == (1, 0.1, 0.2)
     same = open_pair(ours, ours)
     assert not same.flipped and same.first_divergence is same.reference.gap is None
 
@@ -43,8 +46,8 @@ def test_an_answer_that_ends_sooner_differs_where_it_ends():
     """The end is a token, too."""
     ours = Answer("a", 0.9, 0.1, tokens=(5, 2), gaps=(3.0, 0.5))
     longer = Answer("a dog", 0.9, 0.1, tokens=(5, 6, 2), gaps=(3.0, 0.4, 9.0))
-    pair = open_pair(ours, longer)
-    assert pair.first_divergence == 1 and pair.reference.gap == 0.5
+    answer = open_pair(ours, longer)
+    assert answer.first_divergence == 1 and answer.reference.gap == 0.5
 
 
 def test_samples_give_the_pairs_back(tmp_path):
@@ -59,3 +62,12 @@ def test_samples_give_the_pairs_back(tmp_path):
         assert list(samples.flipped) == [pair.flipped for pair in pairs]
         assert list(samples.moved) == [pair.movement for pair in pairs]
     assert pairs_in(pandas.DataFrame([])) == []
+
+
+def test_answers_that_are_not_a_number_are_counted_beside_the_figure(capsys):
+    """What has no movement cannot be drawn: also where no answer of an arm has one."""
+    broken = pair(candidate_margin=math.nan)
+    show_margins({ARM: [pair(2.0, 1.5), broken], "other": [broken, broken]})
+    printed = capsys.readouterr().out
+    assert f"{ARM} moved margins by up to 0.5 nats, 1 flips, 1 answers not a number" in printed
+    assert "2 flips, 2 answers not a number" in printed

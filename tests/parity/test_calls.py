@@ -41,10 +41,10 @@ def test_what_is_not_finite_never_passes(values, data):
     )
     wide = Limits(dict.fromkeys(LIMITS.tensor, 1e300), 1e300, 0.0)
     for baseline in (None, a + 1.0):
-        found = compare(a, c, baseline)
-        assert found.not_finite == 1 and route(found) is None
-        assert judged(compare(a, a.clone()), found, limits=wide).status == "FAIL"
-        assert judged(compare(a, a.clone()), found).status == "FAIL"
+        comparison = compare(a, c, baseline)
+        assert comparison.not_finite == 1 and route(comparison) is None
+        assert judged(compare(a, a.clone()), comparison, limits=wide).status == "FAIL"
+        assert judged(compare(a, a.clone()), comparison).status == "FAIL"
 
 
 def test_noise_in_the_formats_own_reference_excuses_nothing():
@@ -64,24 +64,26 @@ def test_shapes_that_differ_fail():
 
 
 @pytest.mark.parametrize(
-    ("reference", "said"),
+    ("reference", "words"),
     [
         (torch.ones(0), "nothing was compared: the tensors are empty"),
         (torch.ones(5), "the reference is constant, so that any answer looks right"),
         (torch.tensor([1.0, math.nan]), "the reference itself is not finite"),
     ],
 )
-def test_what_proves_nothing_is_invalid(reference, said):
+def test_what_proves_nothing_is_invalid(reference, words):
     """Empty, constant and broken references are no evidence, however well the candidate agrees."""
-    found = compare(reference, reference.clone(), reference.clone())
+    comparison = compare(reference, reference.clone(), reference.clone())
     assert (
-        found.compared == found.not_finite == 0
-        and math.isnan(found.relative_l2)
-        and found.sigma_ratio is None
+        comparison.compared == comparison.not_finite == 0
+        and math.isnan(comparison.relative_l2)
+        and comparison.sigma_ratio is None
     )
-    assert list(record_of(found)) == list(record_of(compare(torch.arange(4.0), torch.arange(4.0))))
-    gate = judged(found)
-    assert gate.status == "INVALID" and said in gate.reason and gate.next
+    assert list(record_of(comparison)) == list(
+        record_of(compare(torch.arange(4.0), torch.arange(4.0)))
+    )
+    gate = judged(comparison)
+    assert gate.status == "INVALID" and words in gate.reason and gate.next
 
 
 def test_a_component_that_nothing_called_is_invalid():
@@ -105,17 +107,19 @@ ROUTED = [
 ]
 
 
-@pytest.mark.parametrize(("noise", "taken", "status", "said"), ROUTED)
-def test_the_strictest_route_that_passes_is_taken(noise, taken, status, said):
+@pytest.mark.parametrize(("noise", "taken", "status", "words"), ROUTED)
+def test_the_strictest_route_that_passes_is_taken(noise, taken, status, words):
     """From exact to beyond the format, with the route, the figures and the tolerance that would have passed."""
     a, c, b = three(ours=noise)
-    found = compare(a, c, b)
-    gate = judged(found)
-    assert route(found) == taken and gate.status == status
+    comparison = compare(a, c, b)
+    gate = judged(comparison)
+    assert route(comparison) == taken and gate.status == status
     assert gate.reason.startswith(
-        f"logits: {said} (route: {taken or 'none'}); required tolerance: relative L2"
+        f"logits: {words} (route: {taken or 'none'}); required tolerance: relative L2"
     )
-    assert gate.measured == found.relative_l2 and f"{found.sigma_ratio:.3f}" in gate.reason
+    assert (
+        gate.measured == comparison.relative_l2 and f"{comparison.sigma_ratio:.3f}" in gate.reason
+    )
     assert bool(gate.next) == (status != "PASS")
 
 
@@ -142,18 +146,18 @@ def test_without_a_model_in_its_format_static_limits_alone_judge():
 def test_a_shift_is_no_noise():
     """Errors that all go one way have no spread: the sigma ratio alone would let them pass."""
     a, _, b = three()
-    found = compare(a, a + 0.02, b)
-    assert found.sigma_ratio < 0.01 and found.l2_ratio > 4
-    assert route(found) == "format limit"
+    comparison = compare(a, a + 0.02, b)
+    assert comparison.sigma_ratio < 0.01 and comparison.l2_ratio > 4
+    assert route(comparison) == "format limit"
 
 
 def test_one_wild_element_is_no_noise():
     """One element in twenty thousand changes no spread and no histogram."""
     a, c, b = three(ours=0.0039)
     c[7] += 0.1
-    found = compare(a, c, b)
-    assert found.sigma_ratio <= 1.05 and found.overlap > 0.99
-    assert route(found) == "format limit"
+    comparison = compare(a, c, b)
+    assert comparison.sigma_ratio <= 1.05 and comparison.overlap > 0.99
+    assert route(comparison) == "format limit"
 
 
 def test_the_gate_takes_the_worst_call():
@@ -187,19 +191,21 @@ def outputs():
     """Arm -> what each component of tiny-pets makes of the reference's own inputs, and in the same format by torch."""
     components, bucket = isolate(load_checkpoint("builtin:tiny-pets")), Bucket(2, 4, 8, 2, 4)
     arms = [f"neuron_emulated {cast}" for cast in CASTS]
-    found = {}
+    comparison = {}
     for component in components:
         inputs = component.example_inputs(bucket)
         graph = export(component.module, inputs)
         with torch.inference_mode():
-            made = {REFERENCE: component.module(*inputs)}
+            outputs_by_arm = {REFERENCE: component.module(*inputs)}
             for arm in arms:
-                made[arm] = emulate(graph, parse_arm(arm).dtype)(*inputs)
+                outputs_by_arm[arm] = emulate(graph, parse_arm(arm).dtype)(*inputs)
         for known in {same_precision_baseline(arm) for arm in arms} - {None}:
             manifest = {"dtype": parse_arm(known).dtype, "device": "cpu"}
-            made[known] = eager.load(None, manifest, copy.deepcopy(component.module))(*inputs)
-        found[component.name] = made
-    return found
+            outputs_by_arm[known] = eager.load(None, manifest, copy.deepcopy(component.module))(
+                *inputs
+            )
+        comparison[component.name] = outputs_by_arm
+    return comparison
 
 
 @pytest.mark.parametrize("cast", CASTS)
@@ -210,9 +216,11 @@ def test_every_emulated_arm_is_judged_and_says_by_which_route(outputs, cast):
     """
     arm = f"neuron_emulated {cast}"
     known, precision = same_precision_baseline(arm), parse_arm(arm).precision
-    for component, made in outputs.items():
-        found = compare(made[REFERENCE], made[arm], made.get(known), precision)
-        gate = judged(found, arm=arm, precision=precision, baseline=known, component=component)
+    for component, outputs_by_arm in outputs.items():
+        comparison = compare(
+            outputs_by_arm[REFERENCE], outputs_by_arm[arm], outputs_by_arm.get(known), precision
+        )
+        gate = judged(comparison, arm=arm, precision=precision, baseline=known, component=component)
         taken = gate.reason.partition("(route: ")[2].partition(")")[0]
         assert gate.status in ("PASS", "WARN") and taken in (
             ROUTES if known else ("float32 limit", "format limit")
@@ -224,8 +232,10 @@ def test_a_format_does_not_excuse_another_ones_errors(outputs, cast):
     """Judged as the next finer format, the same errors are too many."""
     arm, finer = f"neuron_emulated {cast}", {"bfloat16": "float16", "float16": "float32"}
     precision = finer[parse_arm(arm).precision]
-    for made in outputs.values():
-        assert route(compare(made[REFERENCE], made[arm]), precision=precision) in (
+    for outputs_by_arm in outputs.values():
+        assert route(
+            compare(outputs_by_arm[REFERENCE], outputs_by_arm[arm]), precision=precision
+        ) in (
             None,
             "format limit",
         )

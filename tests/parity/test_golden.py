@@ -47,15 +47,15 @@ def profile(*settings: str) -> Profile:
 
 
 @pytest.fixture(scope="module")
-def said() -> io.StringIO:
+def printed() -> io.StringIO:
     return io.StringIO()
 
 
 @pytest.fixture(scope="module")
-def golden(tmp_path_factory, said):
+def golden(tmp_path_factory, printed):
     """What a machine in bfloat16 answered about 12 frames."""
     root = tmp_path_factory.mktemp("there")
-    with contextlib.redirect_stdout(said):
+    with contextlib.redirect_stdout(printed):
         capture(profile(), ARM, root / "bundle", root / "artifacts")
     return read_golden_outputs(root / "bundle")
 
@@ -67,20 +67,20 @@ def copied(golden, tmp_path):
 
 
 def change(folder, **changes) -> None:
-    about = json.loads((folder / MANIFEST).read_text())
-    (folder / MANIFEST).write_text(json.dumps(about | changes))
+    manifest = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps(manifest | changes))
 
 
-def test_golden_outputs_say_whose_answers_they_are(golden, said):
-    """Arm, machine, time; the size was said before anything was written, and was right."""
+def test_golden_outputs_say_whose_answers_they_are(golden, printed):
+    """Arm, machine, time; the size was printed before anything was written, and was right."""
     assert str(golden).startswith(f"{ARM}, recorded on {host.describe()['name']}, 20")
-    (line,) = said.getvalue().splitlines()
+    (line,) = printed.getvalue().splitlines()
     size = float(line.partition("about ")[2].split()[0]) * 1e6
     assert (
         "without frames; asking eager bfloat16 about 12" in line
         and not (golden.folder / "frames").exists()
     )
-    # said to 0.1 MB; names besides
+    # printed to 0.1 MB; names besides
     assert (golden.folder / TENSORS).stat().st_size == pytest.approx(size, abs=6e4)
 
 
@@ -101,9 +101,9 @@ def test_answers_are_found_by_the_picture(golden):
 
 def test_a_picture_that_stands_twice_is_one(copied):
     """Its answers are those of the first."""
-    about = json.loads((copied / MANIFEST).read_text())
-    about["frames"][1] = about["frames"][0]
-    change(copied, **about)
+    manifest = json.loads((copied / MANIFEST).read_text())
+    manifest["frames"][1] = manifest["frames"][0]
+    change(copied, **manifest)
     golden = read_golden_outputs(copied)
     assert golden.followed == [0, 0] and golden.places(synthetic_frames(1, 3)) == [0]
 
@@ -147,17 +147,17 @@ OTHER = [
 
 @pytest.mark.parametrize(("setting", "message"), OTHER)
 def test_golden_outputs_of_something_else_are_refused(golden, checkpoint_folders, setting, message):
-    """Other weights, questions or shapes, said by name, with both sides."""
-    given = profile(setting.replace("SMALL", str(checkpoint_folders["shallow"]))).common
-    asked, shapes = parse_questions(given.questions), parse_buckets(given.buckets)
+    """Other weights, questions or shapes are named, with both sides."""
+    common = profile(setting.replace("SMALL", str(checkpoint_folders["shallow"]))).common
+    asked, shapes = parse_questions(common.questions), parse_buckets(common.buckets)
     with pytest.raises(BadInput, match=message):
-        check_golden_outputs(golden, load_checkpoint(given.checkpoint), asked, shapes)
+        check_golden_outputs(golden, load_checkpoint(common.checkpoint), asked, shapes)
 
 
 def test_another_image_processor_is_refused(golden):
     """The fixed frame's pixels are not those of the other machine."""
-    pets, given = load_checkpoint("builtin:tiny-pets"), profile().common
-    asked, shapes = parse_questions(given.questions), parse_buckets(given.buckets)
+    pets, common = load_checkpoint("builtin:tiny-pets"), profile().common
+    asked, shapes = parse_questions(common.questions), parse_buckets(common.buckets)
     check_golden_outputs(golden, pets, asked, shapes)
     pets.processor.image_processor.image_mean = [0.5, 0.5, 0.5]
     fresh = dataclasses.replace(pets)
@@ -172,11 +172,11 @@ def steps(golden, tmp_path_factory):
     """The reference's way through the frames that were followed there."""
     from blipkit import assemble, trace
 
-    pets, given = load_checkpoint("builtin:tiny-pets"), profile().common
+    pets, common = load_checkpoint("builtin:tiny-pets"), profile().common
     here = tmp_path_factory.mktemp("here")
-    artifacts = trace(isolate(pets), here, "eager", shapes=parse_buckets(given.buckets))
+    artifacts = trace(isolate(pets), here, "eager", shapes=parse_buckets(common.buckets))
     frames = [frame.image for frame in synthetic_frames(2, 3)]
-    return assemble(pets, artifacts).walk(frames, parse_questions(given.questions))
+    return assemble(pets, artifacts).walk(frames, parse_questions(common.questions))
 
 
 def test_outputs_are_those_of_the_same_inputs(golden, steps):
@@ -273,13 +273,13 @@ def test_pictures_go_along_only_when_asked_to(tmp_path):
 
 def test_frames_of_ones_own_are_not_handed_on_by_accident(tmp_path):
     """A folder's pictures need a word of permission; nothing is written without it."""
-    own = tmp_path / "own"
-    own.mkdir()
+    folder = tmp_path / "own"
+    folder.mkdir()
     for frame in synthetic_frames(12, 5):
-        frame.image.save(own / f"{frame.name}.png")
-    given = profile(f"common.frames_from={own}")
+        frame.image.save(folder / f"{frame.name}.png")
+    loaded = profile(f"common.frames_from={folder}")
     with pytest.raises(BadInput, match="--set common.share_frames=true"):
-        capture(given, ARM, tmp_path / "bundle", tmp_path / "artifacts", with_frames=True)
+        capture(loaded, ARM, tmp_path / "bundle", tmp_path / "artifacts", with_frames=True)
     assert not (tmp_path / "bundle").exists()
 
 
@@ -324,9 +324,9 @@ def test_an_incumbent_that_is_neither_is_refused(tmp_path):
 
 def ask_beside(golden, arm: str, results) -> dict:
     """03's names after it compared an arm of this machine with golden outputs."""
-    own = {"frames": 12, "compared_frames": 2, "flip_limit": 0.3}
+    knobs = {"frames": 12, "compared_frames": 2, "flip_limit": 0.3}
     here = {"incumbent": str(golden.folder), "results": str(results)}
-    return run_chapter("03_parity", own | here, {"arms": [arm]})[0]
+    return run_chapter("03_parity", knobs | here, {"arms": [arm]})[0]
 
 
 def test_the_chapter_compares_with_golden_outputs(golden, tmp_path):

@@ -33,38 +33,38 @@ def test_equal_tensors_have_no_error():
 
 def test_the_figures_are_their_definitions():
     """Hand-computed: reference (3, 4), candidate (3, 5)."""
-    found = compare(torch.tensor([3.0, 4.0]), torch.tensor([3.0, 5.0]))
-    assert (found.max_abs, found.mean_abs, found.relative_l2, found.relative_max) == (
+    figures = compare(torch.tensor([3.0, 4.0]), torch.tensor([3.0, 5.0]))
+    assert (figures.max_abs, figures.mean_abs, figures.relative_l2, figures.relative_max) == (
         1,
         0.5,
         0.2,
         0.25,
     )
-    assert (found.max_rel, found.mean_rel) == (0.25, 0.125)
-    assert found.p99_abs == pytest.approx(0.99) and found.snr_db == pytest.approx(
+    assert (figures.max_rel, figures.mean_rel) == (0.25, 0.125)
+    assert figures.p99_abs == pytest.approx(0.99) and figures.snr_db == pytest.approx(
         20 * math.log10(5)
     )
-    assert found.sigma_ratio is None and found.overlap is None
+    assert figures.sigma_ratio is None and figures.overlap is None
 
 
 @given(SEEDS)
 def test_others_compute_the_same(seed):
     """torchmetrics' SNR, torch.testing's tolerance, scipy's cosine, numpy's norm, quantile and spacing of floats."""
     a, c, _ = (tensor.float() for tensor in three(seed, 500, ours=10 ** -(seed % 6)))
-    found = compare(a, c)
-    assert found.snr_db == pytest.approx(
+    figures = compare(a, c)
+    assert figures.snr_db == pytest.approx(
         signal_noise_ratio(c.double(), a.double()).item(), abs=1e-4
     )
-    torch.testing.assert_close(c.double(), a.double(), atol=found.max_abs * 1.0001, rtol=0)
+    torch.testing.assert_close(c.double(), a.double(), atol=figures.max_abs * 1.0001, rtol=0)
     with pytest.raises(AssertionError):
-        torch.testing.assert_close(c.double(), a.double(), atol=found.max_abs * 0.999, rtol=0)
+        torch.testing.assert_close(c.double(), a.double(), atol=figures.max_abs * 0.999, rtol=0)
     errors = np.abs(c.double().numpy() - a.double().numpy())
-    assert found.p99_abs == pytest.approx(np.quantile(errors, 0.99))
-    assert found.cosine == pytest.approx(1 - cosine(a.double(), c.double()))
-    assert found.relative_l2 == pytest.approx(
+    assert figures.p99_abs == pytest.approx(np.quantile(errors, 0.99))
+    assert figures.cosine == pytest.approx(1 - cosine(a.double(), c.double()))
+    assert figures.relative_l2 == pytest.approx(
         np.linalg.norm(errors) / np.linalg.norm(a.double().numpy())
     )
-    assert found.median_ulps == pytest.approx(
+    assert figures.median_ulps == pytest.approx(
         np.median(errors / np.spacing(np.abs(a.numpy()))), rel=1e-6
     )
 
@@ -74,19 +74,19 @@ def test_a_unit_in_the_last_place_is_the_formats(precision, dtype):
     """The next number of a format is one unit of the last bit that it keeps away."""
     values = np.array([1.0, 1.5, 3.0, 100.0, 0.1], dtype=dtype)
     after = np.nextafter(values, dtype(np.inf))
-    found = compare(
+    figures = compare(
         torch.from_numpy(values).double(), torch.from_numpy(after).double(), precision=precision
     )
-    assert found.median_ulps == found.p99_ulps == 1
+    assert figures.median_ulps == figures.p99_ulps == 1
 
 
 def test_the_overlap_is_that_of_two_normal_errors():
     """For two normal distributions whose spreads are as 1 to r it is sqrt(2 r / (1 + r^2)), and the sigma ratio 1 / r."""
     for r in (1.0, 1.5, 3.0):
         a, c, b = three(n=400_000, ours=0.01, theirs=0.01 * r)
-        found = compare(a, c, b)
-        assert found.sigma_ratio == pytest.approx(1 / r, rel=0.01)
-        assert found.overlap == pytest.approx(math.sqrt(2 * r / (1 + r * r)), abs=0.005)
+        figures = compare(a, c, b)
+        assert figures.sigma_ratio == pytest.approx(1 / r, rel=0.01)
+        assert figures.overlap == pytest.approx(math.sqrt(2 * r / (1 + r * r)), abs=0.005)
 
 
 @given(SEEDS, st.integers(-20, 20))

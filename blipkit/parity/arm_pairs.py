@@ -1,19 +1,11 @@
-"""Against what answers today, and against labels: who alone is right, and how sure each arm is."""
+"""Against what answers today: how often two arms differ, and who alone is right."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from blipkit.display.tables import show_table
-from blipkit.parity import figures
-from blipkit.parity.answer_pairs import AnswerPair, reference_alone
-from blipkit.parity.answers import (
-    ArmPair,
-    LabelSummary,
-    calibration,
-    compare_arms,
-    summarise_labels,
-)
+from blipkit.parity.answers import ArmPair, compare_arms
 from blipkit.parity.flips import Flips
 from blipkit.parity.golden import SOFTWARE_GATE, SoftwareDifference, software_gate
 from blipkit.parity.lacking import NOT_RECORDED, show_nothing, show_rows
@@ -22,8 +14,6 @@ from blipkit.paths import is_folder
 from blipkit.records.gates import Gate, not_recorded
 from blipkit.records.typed import measure_typed, write_typed
 from blipkit.runners.arms import REFERENCE
-
-SHOWN_LABELS = ("arm", "labelled", "right", "accuracy", "low", "high", "calibration_error")
 
 
 @dataclass(frozen=True)
@@ -98,8 +88,8 @@ def arm_pairs(panel: Panel, flips: Flips) -> list[ArmPair]:
     if panel.incumbent:
         others = [arm for arm in panel.candidates if arm != panel.incumbent]
         names += [(arm, panel.incumbent) for arm in others]
-    sides = sides_of(flips)
-    return [compare_arms(sides[arm], sides[against]) for arm, against in names]
+    answers = flips.with_reference
+    return [compare_arms(answers[arm], answers[against]) for arm, against in names]
 
 
 def compare_software(panel: Panel) -> list[SoftwareDifference]:
@@ -107,49 +97,3 @@ def compare_software(panel: Panel) -> list[SoftwareDifference]:
     if panel.golden is None:
         return []
     return [panel.golden.software_difference()]
-
-
-@dataclass(frozen=True)
-class Labels:
-    """Right answers, and whether probabilities mean what they say.
-
-    No row where nothing is labelled, or where labels are of scenes that the checkpoint never saw.
-    """
-
-    flips: Flips
-    rows: Sequence[LabelSummary]
-
-    def table(self) -> None:
-        """The right answers of the reference and of each arm."""
-        otherwise = NOT_RECORDED
-        if self.flips.by_arm:
-            otherwise = "no labels that are this checkpoint's to answer"
-        show_rows(self.rows, "Right answers, and calibration", otherwise, SHOWN_LABELS)
-
-    def figure(self) -> None:
-        """Of the answers given with some confidence, how many were right."""
-        if self.rows:
-            sides = sides_of(self.flips)
-            bins = {arm: calibration(pairs) for arm, pairs in sides.items()}
-            errors = {row.arm: row.calibration_error for row in self.rows}
-            figures.show_reliability(bins, errors)
-
-
-def compare_labels(flips: Flips) -> Labels:
-    """The reference's answers, and each arm's, against the labels of the frames."""
-    if not flips.by_arm:
-        return Labels(flips, [])
-    rows = []
-    if not flips.untrained_scenes:
-        summaries = [summarise_labels(pairs) for pairs in sides_of(flips).values()]
-        rows = [summary for summary in summaries if summary]
-    write_typed(flips.panel.study.results, "labels", rows)
-    return Labels(flips, rows)
-
-
-def sides_of(flips: Flips) -> dict[str, list[AnswerPair]]:
-    """Reference and arms -> their answers, as candidates."""
-    sides = {REFERENCE: reference_alone(flips.reference_pairs)}
-    for arm in flips.panel.arms:
-        sides[arm] = flips.by_arm[arm]
-    return sides
