@@ -1,4 +1,4 @@
-"""Does any answer change? What a number format excuses, who is right, and the gates."""
+"""Does any answer change? Which flips a precision excuses, who is right, and the gates."""
 
 import math
 from collections.abc import Sequence
@@ -189,7 +189,7 @@ def decision_gate(
 ) -> Gate:
     """PASS where `flip_bound` of an arm is within the limit, and within the incumbent's own.
 
-    excused_margin: nats, what the format explains. untrained_scenes: the frames are synthetic
+    excused_margin: nats, what the precision explains. untrained_scenes: the frames are synthetic
     scenes that the checkpoint was not trained on, so that margins there say little: at most WARN.
     """
     name = decision_gate_name(arm)

@@ -1,5 +1,5 @@
-"""Is what an arm's component computed within what its number format explains? The routes by which
-it may pass, and the gate.
+"""Is what an arm's component computed within what its precision explains? The routes by which it
+may pass, and the gate.
 """
 
 import math
@@ -47,7 +47,7 @@ class Call:
 class Limits(NamedTuple):
     """What a comparison has to be within."""
 
-    tensor: dict[str, float]  # number format -> relative L2
+    tensor: dict[str, float]  # precision -> relative L2
     sigma_ratio: float  # against B, at most
     overlap: float  # of the histograms, at least
 
@@ -85,8 +85,8 @@ def tensor_gate_name(arm: str, component: str) -> str:
 def tensor_gate(arm: str, component: str, calls: Sequence[Call], limits: Limits) -> Gate:
     """The worst call of a component decides; measured: its relative L2, the limit that would do.
 
-    PASS where every call is exact or within B's noise; WARN where B exists and only the format's
-    static limit holds. calls: of any arm and component; those of others are left out.
+    PASS where every call is exact or within B's noise; WARN where B exists and only the
+    precision's static limit holds. calls: of any arm and component; those of others are left out.
     """
     calls = [call for call in calls if (call.arm, call.component) == (arm, component)]
     name = tensor_gate_name(arm, component)

@@ -16,7 +16,7 @@ from blipkit.statistics import trials_needed, wilson
 
 
 def check_limits(knobs: Parity, arms: Sequence[Arm]) -> None:
-    """Refuse limits that say nothing of a number format that some arm computes in."""
+    """Refuse limits that say nothing of a precision that some arm computes in."""
     for arm in arms:
         needed = ["tensor_limit"]
         if not arm.format.baseline:

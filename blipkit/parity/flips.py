@@ -1,4 +1,4 @@
-"""Answers against answers: which flipped, at which margin, and what a number format explains."""
+"""Answers against answers: which flipped, at which margin, and what a precision explains."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ OPENED = (
 
 @dataclass(frozen=True)
 class ExcusedMargin:
-    """The margin below which a flip of an arm is its number format's own, as `parity_noise` has it.
+    """The margin below which a flip of an arm is its precision's own, as `parity_noise` has it.
 
     baseline: the same-precision baseline that shows it; None where the profile says it.
     excused_margin: nats.
@@ -108,7 +108,7 @@ class Flips:
 
     @cached_property
     def excused_margins(self) -> Mapping[str, float]:
-        """Arm -> the margin, nats, below which a flip is its number format's own."""
+        """Arm -> the margin, nats, below which a flip is its precision's own."""
         return {row.arm: row.excused_margin for row in self.margins}
 
     @cached_property
@@ -126,8 +126,8 @@ class Flips:
         return study.common.frames_from == SYNTHETIC and not study.checkpoint.trained_on_scenes
 
     def table(self) -> None:
-        """What each number format explains, and what flipped."""
-        caption = "Margins, in nats, below which a flip is the format's own"
+        """What each precision explains, and what flipped."""
+        caption = "Margins, in nats, below which a flip is the precision's own"
         rows = [
             {
                 "arm": row.arm,
@@ -277,7 +277,7 @@ def pairs_of(panel: Panel, name: str) -> list[AnswerPair]:
 
 
 def measure_noise(panel: Panel) -> list[ExcusedMargin]:
-    """The margin that each arm's number format excuses."""
+    """The margin that each arm's precision excuses."""
     return [
         ExcusedMargin(arm, evidence_of(arm), baseline, margin_of(panel, arm, baseline))
         for arm, baseline in panel.baselines.items()
@@ -285,9 +285,7 @@ def measure_noise(panel: Panel) -> list[ExcusedMargin]:
 
 
 def margin_of(panel: Panel, arm: str, baseline: str | None) -> float:
-    """How far its number format moves a margin, nats: as its baseline shows, else as the profile
-    says.
-    """
+    """How far an arm's precision moves a margin, nats; where it has no baseline, the profile's."""
     if not baseline:
         return panel.study.knobs.excused_margin[panel.precision(arm)]
     return margin_noise(pairs_of(panel, baseline))

@@ -34,7 +34,7 @@ class Parity(Section):
     )
     excused_margin: dict[str, float] = knob(
         {"float32": 1e-4, "float16": 0.03},
-        "a flip below it is rounding, where torch has no such format (tf32)",
+        "a flip below it is rounding, where torch has no such precision (tf32)",
         "nats",
     )
     flip_limit: float = knob(

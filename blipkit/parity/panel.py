@@ -51,7 +51,7 @@ class Panel:
         return name
 
     def precision(self, name: str) -> str:
-        """The number format whose limits apply to an arm."""
+        """The precision whose limits apply to an arm."""
         return parse_arm(self.arm_of(name)).precision
 
     @cached_property

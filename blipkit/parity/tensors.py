@@ -41,7 +41,7 @@ class Comparison:
     relative_max: float  # largest error over the largest element of the reference
     cosine: float
     snr_db: float
-    median_ulps: float  # error in units of the last place that the candidate's format keeps
+    median_ulps: float  # error in units of the last place that the candidate's precision keeps
     p99_ulps: float
     sigma_ratio: float | None  # spread of the errors over that of B's
     l2_ratio: float | None  # their length over B's: sees a shift, which a spread does not
