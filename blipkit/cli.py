@@ -169,7 +169,7 @@ def capture(
     folder = to or ROOT / "results" / f"{loaded.name}-bundle"
     check(loaded, folder)
 
-    from blipkit.parity.golden import capture
+    from blipkit.parity.golden_capture import capture
 
     artifacts = ROOT / "results" / loaded.name / "artifacts"
     bundle = capture(loaded, arm or loaded.common.arms[0], folder, artifacts, with_frames)

@@ -1,182 +1,177 @@
-"""Does any answer change? Answer by answer, a candidate against the reference, and the gates."""
+"""Does any answer change? Which flips a precision excuses, who is right, and the gates."""
 
 import math
 from collections.abc import Sequence
-from itertools import zip_longest
+from dataclasses import dataclass
 
-from blipkit.frames.frames import Frame
-from blipkit.frames.questions import Question
-from blipkit.model.pipeline import Answer
+from blipkit.parity.answer_pairs import AnswerPair, reference_alone
 from blipkit.records.gates import Gate, judge, not_run, warned
+from blipkit.records.typed import interval, interval_of
 from blipkit.runners.arms import evidence_of
-from blipkit.statistics import calibration_error, mcnemar, reliability, trials_needed, wilson
+from blipkit.statistics import (
+    Bin,
+    Interval,
+    calibration_error,
+    mcnemar,
+    reliability,
+    trials_needed,
+    wilson,
+)
 
-Answers = Sequence[Sequence[Answer]]  # [frame][question]
+ACCURACY = "accuracy"  # the gate of the reference's right answers
 
 
-def decisions(
-    arm: str,
-    frames: Sequence[Frame],
-    questions: Sequence[Question],
-    reference: Answers,
-    candidate: Answers,
-) -> list[dict]:
-    """One row per frame and question: both answers, margins and probabilities, flip and label.
+@dataclass(frozen=True)
+class FlipSummary:
+    """What became of one arm's answers, as `decisions` has it.
 
-    moved: how far the margin went, nats, through zero where the answer flipped. Open answers that
-    differ have the first token that does, and on each side the gap of the two best logits there.
+    ranked_answers: to questions with candidates; flip_rate: of these, 0-1; unexcused_flips: those
+    at a wider margin than noise, nats; open_answers: to questions without candidates; open_flips:
+    those that differ by a word; largest_movement: of the margins of ranked answers, nats.
     """
-    rows = []
-    for frame, ours, theirs in zip(frames, reference, candidate, strict=True):
-        for question, a, b in zip(questions, ours, theirs, strict=True):
-            rows.append(_decision(arm, frame, question, a, b))
-    return rows
+
+    arm: str
+    ranked_answers: int
+    ranked_flips: int
+    flip_rate: Interval = interval("flip_rate{}")
+    unexcused_flips: int
+    noise: float
+    open_answers: int
+    open_flips: int
+    largest_movement: float | None
+    evidence: str
 
 
-def _decision(
-    arm: str, frame: Frame, question: Question, reference: Answer, candidate: Answer
-) -> dict:
-    parted = _first_divergence(reference, candidate)
-    flipped = candidate.text != reference.text or math.isnan(candidate.margin)
-    if flipped:
-        moved = abs(reference.margin + candidate.margin)
-    else:
-        moved = abs(reference.margin - candidate.margin)
-    return {
-        "arm": arm,
-        "frame": frame.name,
-        "question": question.text,
-        "open": question.candidates is None,
-        "label": frame.answers.get(question.text),
-        "flipped": flipped,
-        "moved": moved,
-        "first_divergence": parted,
-        "reference": reference.text,
-        "reference_margin": reference.margin,
-        "reference_probability": reference.probability,
-        "reference_gap": _gap_at(reference, parted),
-        "candidate": candidate.text,
-        "candidate_margin": candidate.margin,
-        "candidate_probability": candidate.probability,
-        "candidate_gap": _gap_at(candidate, parted),
-    }
+@dataclass(frozen=True)
+class ArmPair:
+    """Two arms' answers to the same questions with candidates, as `pairs` has it.
+
+    arm, against: the first and the second; differ: answers that are not the same; rate: their
+    share, 0-1; labelled: answers that have a label; only_first_right, only_second_right: those that
+    one of the two alone has right; mcnemar_p: of McNemar's test on them, None without labels.
+    """
+
+    arm: str
+    evidence: str
+    against: str
+    answers: int
+    differ: int
+    rate: Interval = interval("rate{}")
+    labelled: int
+    only_first_right: int
+    only_second_right: int
+    mcnemar_p: float | None
 
 
-def _first_divergence(reference: Answer, candidate: Answer) -> int | None:
-    """The place of the first token that differs, or that only one of the two has."""
-    tokens = zip_longest(reference.tokens, candidate.tokens)
-    for place, (ours, theirs) in enumerate(tokens):
-        if ours != theirs:
-            return place
-    return None
+@dataclass(frozen=True)
+class LabelSummary:
+    """One arm's answers against their labels, as `labels` has it.
+
+    right: of so many labelled; accuracy: their share, 0-1; calibration_error: expected, 0-1.
+    """
+
+    arm: str
+    evidence: str
+    labelled: int
+    right: int
+    accuracy: Interval = interval_of("accuracy", "low", "high")
+    calibration_error: float
 
 
-def _gap_at(answer: Answer, place: int | None) -> float | None:
-    """The gap of the two best logits at a token's place."""
-    if place is None:
-        return None
-    return answer.gaps[place]
-
-
-def ranked(rows: Sequence[dict]) -> list[dict]:
+def ranked(pairs: Sequence[AnswerPair]) -> list[AnswerPair]:
     """Answers to questions with candidates: only these have one margin, and can be judged."""
-    return [row for row in rows if not row["open"]]
+    return [pair for pair in pairs if not pair.is_open]
 
 
-def unexcused(rows: Sequence[dict], noise: float) -> list[dict]:
-    """Flips at a margin of the reference wider than `noise`, nats: rounding reaches not so far.
+def flips_in(pairs: Sequence[AnswerPair]) -> list[AnswerPair]:
+    """Those whose answer is not the reference's."""
+    return [pair for pair in pairs if pair.flipped]
 
-    Nor is an answer that is not a number rounding.
+
+def unexcused_flips(pairs: Sequence[AnswerPair], excused_margin: float) -> list[AnswerPair]:
+    """Ranked answers that flipped at a margin of the reference's which rounding does not reach.
+
+    excused_margin: nats, how far it reaches. An answer that is not a number is never excused.
     """
     return [
-        row
-        for row in ranked(rows)
-        if row["flipped"]
-        if not row["reference_margin"] < noise or math.isnan(row["candidate_margin"])
+        pair
+        for pair in flips_in(ranked(pairs))
+        if not pair.reference.margin < excused_margin or math.isnan(pair.candidate.margin)
     ]
 
 
-def summarise_decisions(rows: Sequence[dict], noise: float) -> dict:
-    """One arm's row: flips of ranked answers, their rate, those beyond `noise`, and open ones."""
-    judged = ranked(rows)
-    opened = [row for row in rows if row["open"]]
-    flips = sum(row["flipped"] for row in judged)
-    rate = wilson(flips, len(judged))
-    return {
-        "arm": rows[0]["arm"],
-        "ranked_answers": len(judged),
-        "ranked_flips": flips,
-        "flip_rate_low": rate.low,
-        "flip_rate_high": rate.high,
-        "unexcused_flips": len(unexcused(rows, noise)),
-        "noise": noise,  # nats
-        "open_answers": len(opened),
-        "open_flips": sum(row["flipped"] for row in opened),
-        "largest_movement": max((row["moved"] for row in judged), default=None),
-    }
+def summarise_flips(pairs: Sequence[AnswerPair], excused_margin: float) -> FlipSummary:
+    """One arm's flips, ranked answers and open ones apart."""
+    judged = ranked(pairs)
+    flips = len(flips_in(judged))
+    opened = [pair for pair in pairs if pair.is_open]
+    arm = pairs[0].arm
+    return FlipSummary(
+        arm=arm,
+        ranked_answers=len(judged),
+        ranked_flips=flips,
+        flip_rate=wilson(flips, len(judged)),
+        unexcused_flips=len(unexcused_flips(pairs, excused_margin)),
+        noise=excused_margin,
+        open_answers=len(opened),
+        open_flips=len(flips_in(opened)),
+        largest_movement=max((pair.movement for pair in judged), default=None),
+        evidence=evidence_of(arm),
+    )
 
 
-def between(ours: Sequence[dict], theirs: Sequence[dict]) -> dict:
-    """Two arms' rows about the same answers: how often they differ, and who alone is right.
-
-    mcnemar_p: of McNemar's test on the answers that one of the two alone has right.
-    """
-    pairs = list(zip(ranked(ours), ranked(theirs), strict=True))
-    assert all(_asked(a) == _asked(b) for a, b in pairs)
-    differ = sum(a["candidate"] != b["candidate"] for a, b in pairs)
-    rate = wilson(differ, len(pairs))
-    right = []  # of each labelled answer: is the first arm right, is the second one?
-    for a, b in pairs:
-        if _labelled(a):
-            right.append((a["candidate"] == a["label"], b["candidate"] == a["label"]))
-    first = right.count((True, False))
-    second = right.count((False, True))
+def compare_arms(first: Sequence[AnswerPair], second: Sequence[AnswerPair]) -> ArmPair:
+    """How often two arms differ about the same frames and questions, and who alone is right."""
+    both = list(zip(ranked(first), ranked(second), strict=True))
+    assert all(_asked(a) == _asked(b) for a, b in both)
+    differ = sum(a.candidate.text != b.candidate.text for a, b in both)
+    right = [(a.is_right, b.is_right) for a, b in both if a.label is not None]
+    first_alone = right.count((True, False))
+    second_alone = right.count((False, True))
     chance = None
     if right:
-        chance = mcnemar(first, second)
-    return {
-        "answers": len(pairs),
-        "differ": differ,
-        "rate_low": rate.low,
-        "rate_high": rate.high,
-        "labelled": len(right),
-        "only_first_right": first,
-        "only_second_right": second,
-        "mcnemar_p": chance,
-    }
+        chance = mcnemar(first_alone, second_alone)
+    return ArmPair(
+        arm=first[0].arm,
+        evidence=evidence_of(first[0].arm),
+        against=second[0].arm,
+        answers=len(both),
+        differ=differ,
+        rate=wilson(differ, len(both)),
+        labelled=len(right),
+        only_first_right=first_alone,
+        only_second_right=second_alone,
+        mcnemar_p=chance,
+    )
 
 
-def _asked(row: dict) -> tuple[str, str]:
-    return row["frame"], row["question"]
+def _asked(pair: AnswerPair) -> tuple[str, str]:
+    return pair.frame, pair.question
 
 
-def _labelled(row: dict) -> bool:
-    return isinstance(row["label"], str)  # parquet gives NaN for none
+def calibration(pairs: Sequence[AnswerPair]) -> list[Bin]:
+    """`statistics.reliability` of an arm's labelled answers; empty without labels."""
+    labelled = [pair for pair in ranked(pairs) if pair.label is not None]
+    confidence = [pair.candidate.probability for pair in labelled]
+    return reliability(confidence, [pair.is_right for pair in labelled])
 
 
-def calibration(rows: Sequence[dict], side: str = "candidate") -> list[dict]:
-    """`statistics.reliability` of one side's labelled answers; empty without labels."""
-    judged = [row for row in ranked(rows) if _labelled(row)]
-    right = [row[side] == row["label"] for row in judged]
-    return reliability([row[f"{side}_probability"] for row in judged], right)
-
-
-def summarise_labels(rows: Sequence[dict], side: str = "candidate") -> dict | None:
-    """Right answers, their share with its 95 % interval, calibration error; None without labels."""
-    bins = calibration(rows, side)
+def summarise_labels(pairs: Sequence[AnswerPair]) -> LabelSummary | None:
+    """How many of an arm's labelled answers are right, and how sure it was; None without labels."""
+    bins = calibration(pairs)
     if not bins:
         return None
-    n = sum(one.n for one in bins)
-    right = round(sum(one.n * one.right.value for one in bins))
-    accuracy = wilson(right, n)
-    return {
-        "labelled": n,
-        "right": right,
-        "accuracy": accuracy.value,
-        "low": accuracy.low,
-        "high": accuracy.high,
-        "calibration_error": calibration_error(bins),
-    }
+    n = sum(part.n for part in bins)
+    right = round(sum(part.n * part.right.value for part in bins))
+    arm = pairs[0].arm
+    return LabelSummary(
+        arm=arm,
+        evidence=evidence_of(arm),
+        labelled=n,
+        right=right,
+        accuracy=wilson(right, n),
+        calibration_error=calibration_error(bins),
+    )
 
 
 def decision_gate_name(arm: str) -> str:
@@ -186,71 +181,75 @@ def decision_gate_name(arm: str) -> str:
 
 def decision_gate(
     arm: str,
-    rows: Sequence[dict],
+    pairs: Sequence[AnswerPair],
     limit: float,
-    noise: float,
-    incumbent: float | None = None,
-    synthetic: bool = False,
+    excused_margin: float,
+    incumbent_bound: float | None = None,
+    untrained_scenes: bool = False,
 ) -> Gate:
-    """PASS where the upper 95 % bound of unexcused flips is within limit and incumbent's own.
+    """PASS where `flip_bound` of an arm is within the limit, and within the incumbent's own.
 
-    noise: nats, what the format explains; incumbent: the same bound of what answers today.
-    synthetic: the frames are synthetic scenes that the checkpoint was not trained on, so that
-    margins there say little: at most WARN.
+    excused_margin: nats, what the precision explains. untrained_scenes: the frames are synthetic
+    scenes that the checkpoint was not trained on, so that margins there say little: at most WARN.
     """
     name = decision_gate_name(arm)
-    judged = ranked(rows)
+    judged = ranked(pairs)
     if not judged:
         reason = "no question with candidates was asked"
         return not_run(name, "answer", reason, "add one to common.questions")
-    beyond = len(unexcused(rows, noise))
-    flips = sum(row["flipped"] for row in judged)
+    beyond = len(unexcused_flips(pairs, excused_margin))
     bound = limit
     reason = f"upper 95 % bound of the rate of unexcused flips: {beyond} of {len(judged)} answers"
-    reason += f"; {flips} flips in all"
-    reason += f"; a flip at a margin below {noise:.2g} nats is its format's rounding"
-    if incumbent is not None:
-        bound = min(limit, incumbent)
-        reason += f"; the incumbent's bound is {incumbent:.2g}"
+    reason += f"; {len(flips_in(judged))} flips in all"
+    reason += f"; a flip at a margin below {excused_margin:.2g} nats is its format's rounding"
+    if incumbent_bound is not None:
+        bound = min(limit, incumbent_bound)
+        reason += f"; the incumbent's bound is {incumbent_bound:.2g}"
     advice = "look at the flips in 03_parity: at such margins it is no rounding"
     if not beyond:
         needed = f"{trials_needed(bound)} answers without such a flip"
         advice = f"ask more frames: {needed} bound the rate by {bound:.2g}"
-    about = {"evidence": evidence_of(arm), "reason": reason, "next": advice}
-    gate = judge(name, "answer", flip_bound(rows, noise), bound, **about)
-    if not synthetic:
+    details = {"evidence": evidence_of(arm), "reason": reason, "next": advice}
+    gate = judge(name, "answer", flip_bound(pairs, excused_margin), bound, **details)
+    if not untrained_scenes:
         return gate
-    own = "ask about frames of your own: common.frames_from"
-    return warned(gate, "synthetic scenes, not your cameras", own)
+    own_frames = "ask about frames of your own: common.frames_from"
+    return warned(gate, "synthetic scenes, not your cameras", own_frames)
 
 
-def flip_bound(rows: Sequence[dict], noise: float) -> float:
+def flip_bound(pairs: Sequence[AnswerPair], excused_margin: float) -> float:
     """Upper 95 % bound of the rate of unexcused flips."""
-    return wilson(len(unexcused(rows, noise)), len(ranked(rows))).high
+    return wilson(len(unexcused_flips(pairs, excused_margin)), len(ranked(pairs))).high
 
 
-def format_noise(rows: Sequence[dict]) -> float:
-    """How far B moved a margin of the reference, nats: what rounding can flip."""
-    moved = [row["moved"] for row in ranked(rows) if math.isfinite(row["moved"])]
-    return max(moved, default=math.nan)
+def margin_noise(pairs: Sequence[AnswerPair]) -> float:
+    """How far a same-precision baseline moved any margin, nats: what rounding can flip.
 
-
-def accuracy_gate(rows: Sequence[dict], floor: float, synthetic: bool = False) -> Gate:
-    """Share of the reference's labelled answers with candidates that are right; one arm's rows.
-
-    synthetic: as in `decision_gate`; the scenes' labels are then not this checkpoint's to answer.
+    NaN, which excuses nothing, where no movement is finite.
     """
-    if synthetic:
+    movements = [pair.movement for pair in ranked(pairs) if math.isfinite(pair.movement)]
+    return max(movements, default=math.nan)
+
+
+def accuracy_gate(
+    pairs: Sequence[AnswerPair], floor: float, untrained_scenes: bool = False
+) -> Gate:
+    """Share of the reference's labelled answers with candidates that are right; one arm's pairs.
+
+    untrained_scenes: as in `decision_gate`; their labels are not this checkpoint's to answer.
+    """
+    if untrained_scenes:
         reason = "the synthetic scenes' labels are not this checkpoint's to answer"
         advice = "ask about labelled frames of your own: common.frames_from, labels.csv"
-        return not_run("accuracy", "answer", reason, advice)
-    found = summarise_labels(rows, "reference")
-    if found is None:
+        return not_run(ACCURACY, "answer", reason, advice)
+    labels = summarise_labels(reference_alone(pairs))
+    if labels is None:
         reason = "no labels for these frames and questions"
         advice = "put labels.csv (file, question, answer) beside the images"
-        return not_run("accuracy", "answer", reason, advice)
-    right = f"{found['right']} of {found['labelled']} right"
-    reason = f"{right}, 95 % interval {found['low']:.3f} to {found['high']:.3f}"
+        return not_run(ACCURACY, "answer", reason, advice)
+    share = labels.accuracy
+    right = f"{labels.right} of {labels.labelled} right"
+    reason = f"{right}, 95 % interval {share.low:.3f} to {share.high:.3f}"
     advice = "is this the checkpoint you meant, and are the labels right?"
-    about = {"reason": reason, "next": advice}
-    return judge("accuracy", "answer", found["accuracy"], floor, at_least=True, **about)
+    details = {"reason": reason, "next": advice}
+    return judge(ACCURACY, "answer", share.value, floor, at_least=True, **details)

@@ -16,24 +16,28 @@ from blipkit.statistics import trials_needed, wilson
 
 
 def check_limits(knobs: Parity, arms: Sequence[Arm]) -> None:
-    """Refuse limits that say nothing of a number format that some arm computes in."""
+    """Refuse limits that say nothing of a precision that some arm computes in."""
     for arm in arms:
         needed = ["tensor_limit"]
         if not arm.format.baseline:
             needed.append("excused_margin")
         for name in needed:
             if arm.precision not in getattr(knobs, name):
-                said = f"parity.{name} says nothing of {arm.precision}, which judges arm '{arm}'"
-                raise BadInput(f"{said}; add {arm.precision}: LIMIT")
+                problem = f"parity.{name} says nothing of {arm.precision}"
+                advice = f"add {arm.precision}: LIMIT"
+                raise BadInput(f"{problem}, which judges arm '{arm}'; {advice}")
 
 
 def check_required(required: Sequence[str], arms: Sequence[Arm]) -> None:
     """Refuse gates that are required of an arm or a component, and that nothing here has."""
     from blipkit.model.components import PIECES
+    from blipkit.parity.answers import decision_gate_name
+    from blipkit.parity.calls import PIPELINE, tensor_gate_name
 
-    known = [f"decisions {arm}" for arm in arms]
+    known = [decision_gate_name(str(arm)) for arm in arms]
     known += [f"lowering {component}" for component in PIECES]
-    known += [f"parity {arm} {component}" for arm in arms for component in (*PIECES, "pipeline")]
+    judged = [*PIECES, PIPELINE]
+    known += [tensor_gate_name(str(arm), component) for arm in arms for component in judged]
     for gate in required:
         if gate.startswith(("decisions ", "parity ", "lowering ")) and gate not in known:
             advice = f"{nearest(gate, known)} Name those you need, or none: []"
@@ -51,29 +55,29 @@ def check_incumbent_arm(name: str) -> None:
     check_machine(parse_arm(name))
 
 
-def check_incumbent_bundle(
+def check_incumbent_outputs(
     profile: Profile, checkpoint, questions: Sequence[Question], buckets: Sequence
 ) -> None:
-    """A bundle must be of this checkpoint, these questions, shapes and frames."""
-    from blipkit.parity.golden import check_bundle, find_bundle
+    """Golden outputs must be of this checkpoint, these questions, shapes and frames."""
+    from blipkit.parity.golden import check_golden_outputs, find_golden_outputs
 
     common = profile.common
     knobs = profile.section("parity")
-    if bundle := find_bundle(knobs.incumbent):
-        check_bundle(bundle, checkpoint, questions, buckets)
+    if golden := find_golden_outputs(knobs.incumbent):
+        check_golden_outputs(golden, checkpoint, questions, buckets)
         source = (common.frames_from, knobs.frames, common.seed, common.skip_unreadable)
-        bundle.places(load_frames(*source))
+        golden.places(load_frames(*source))
 
 
 def check_count(frames: int, knobs: Parity, questions: Sequence[Question]) -> None:
     """So many answers must be able to bound the rate of flips: otherwise nothing could pass."""
-    asked = sum(question.candidates is not None for question in questions)
-    answers = frames * asked
+    ranked = sum(question.candidates is not None for question in questions)
+    answers = frames * ranked
     needed = trials_needed(knobs.flip_limit)
-    if asked and answers < needed:
-        seen = f"{answers} answers ({frames} frames, {asked} questions with candidates)"
-        said = f"{seen} cannot bound a rate so tightly"
+    if ranked and answers < needed:
+        asked = f"{answers} answers ({frames} frames, {ranked} questions with candidates)"
+        problem = f"{asked} cannot bound a rate so tightly"
         bound = math.ceil(1000 * wilson(0, answers).high) / 1000
-        enough = math.ceil(needed / asked)
+        enough = math.ceil(needed / ranked)
         advice = f"ask {enough} frames (parity.frames), or raise the limit to {bound}"
-        raise BadInput(f"parity.flip_limit is {knobs.flip_limit}, and {said}; {advice}")
+        raise BadInput(f"parity.flip_limit is {knobs.flip_limit}, and {problem}; {advice}")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from blipkit.frames.frames import images
-from blipkit.parity.lacking import NOT_RECORDED, not_recorded, show_rows
+from blipkit.parity.lacking import NOT_RECORDED, show_rows
 from blipkit.parity.panel import ANSWERS, MEMORY, NUMBERS, Panel
-from blipkit.records.gates import Gate
-from blipkit.records.typed import measure_typed, records_of
+from blipkit.records.gates import Gate, not_recorded
+from blipkit.records.typed import measure_typed
 from blipkit.runners.arms import REFERENCE, parse_arm
 from blipkit.runners.neuron.proof import Execution, execution_gate
 
@@ -19,10 +19,34 @@ EXECUTION = "execution parity"  # the gate of what ran on a Neuron device
 
 
 @dataclass(frozen=True)
-class Forecast:
-    """What 03 will take; rows: as in `parity_forecast`."""
+class Prediction:
+    """What a part of 03 will take, as `parity_forecast` has it.
 
-    rows: Sequence[dict]
+    of: NUMBERS, ANSWERS or MEMORY, which name the unit of predicted: s or GiB.
+    """
+
+    of: str
+    predicted: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A prediction and what it came to, in the same unit, as `parity_time` has it.
+
+    ratio: measured over predicted.
+    """
+
+    of: str
+    predicted: float
+    measured: float
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What 03 will take."""
+
+    rows: Sequence[Prediction]
 
     def table(self) -> None:
         show_rows(self.rows, "Predicted", NOT_RECORDED)
@@ -30,22 +54,22 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Effort:
-    """Predicted, measured, and their ratio; rows: as in `parity_time`."""
+    """What 03 took, beside what was predicted."""
 
-    rows: Sequence[dict]
+    rows: Sequence[Outcome]
 
     def table(self) -> None:
         show_rows(self.rows, "What 03 took", NOT_RECORDED)
 
 
 def forecast_effort(panel: Panel) -> Forecast:
-    """Time a block of frames by the reference, and count the copies of the weights."""
-    results = panel.study.results
-    return Forecast(results.measure("parity_forecast", partial(time_reference, panel)))
+    """Predict what 03 takes: time the reference on a block of frames, count copies of weights."""
+    measure = partial(time_reference, panel)
+    return Forecast(measure_typed(panel.study.results, "parity_forecast", Prediction, measure))
 
 
-def time_reference(panel: Panel) -> list[dict]:
-    """Seconds and GiB, as if every arm were as fast as the reference, its weights its own."""
+def time_reference(panel: Panel) -> list[Prediction]:
+    """As if every arm were as fast as the reference, and shared no weights with another."""
     engine = panel.engine
     before = peak_gib()
     block = images(panel.frames[: engine.block])
@@ -55,32 +79,29 @@ def time_reference(panel: Panel) -> list[dict]:
         seconds = (time.perf_counter() - started) / len(block)  # a frame
     weights = sum(component.weights for component in engine.components)
     others = [parse_arm(arm).format for arm in engine.arms if arm != REFERENCE]
-    copies = sum(one.weight_bytes * len(engine.buckets) for one in others)  # bytes of each weight
-    asked = sum(panel.count(arm) for arm in engine.arms)
+    bytes_a_weight = sum(other.weight_bytes * len(engine.buckets) for other in others)  # all copies
+    frames_asked = sum(panel.count(arm) for arm in engine.arms)
     return [
-        {"of": NUMBERS, "predicted": seconds * len(panel.followed) * len(engine.arms)},
-        {"of": ANSWERS, "predicted": seconds * asked},
-        {"of": MEMORY, "predicted": before + weights * copies / GIB},
+        Prediction(NUMBERS, seconds * len(panel.followed) * len(engine.arms)),
+        Prediction(ANSWERS, seconds * frames_asked),
+        Prediction(MEMORY, before + weights * bytes_a_weight / GIB),
     ]
 
 
 def measure_effort(panel: Panel, forecast: Forecast) -> Effort:
     """What was predicted beside what it took. Memory is this process's peak."""
-    measured = partial(set_against, panel, forecast)
-    return Effort(panel.study.results.measure("parity_time", measured))
+    measure = partial(compare_with_forecast, panel, forecast)
+    return Effort(measure_typed(panel.study.results, "parity_time", Outcome, measure))
 
 
-def set_against(panel: Panel, forecast: Forecast) -> list[dict]:
+def compare_with_forecast(panel: Panel, forecast: Forecast) -> list[Outcome]:
     """Each prediction with its measurement, and the ratio of the two."""
-    panel.took[MEMORY] = peak_gib()
-    rows = []
+    panel.effort[MEMORY] = peak_gib()
+    outcomes = []
     for row in forecast.rows:
-        of = row["of"]
-        predicted = row["predicted"]
-        measured = panel.took[of]
-        ratio = measured / predicted
-        rows.append({"of": of, "predicted": predicted, "measured": measured, "ratio": ratio})
-    return rows
+        measured = panel.effort[row.of]
+        outcomes.append(Outcome(row.of, row.predicted, measured, measured / row.predicted))
+    return outcomes
 
 
 def peak_gib() -> float:
@@ -90,7 +111,7 @@ def peak_gib() -> float:
 
 @dataclass(frozen=True)
 class Executions:
-    """What was sent to a device, what its witnesses counted; rows: as in `parity_executions`."""
+    """What was sent to a device, and what its witnesses counted, as in `parity_executions`."""
 
     panel: Panel
     rows: Sequence[Execution]
@@ -103,15 +124,14 @@ class Executions:
         otherwise = "no arm on a Neuron device here"
         if self.is_lacking:
             otherwise = NOT_RECORDED
-        rows = records_of(self.rows)
-        show_rows(rows, "What was sent, and what the device counted", otherwise)
+        show_rows(self.rows, "What was sent, and what the device counted", otherwise)
 
     def gates(self) -> list[Gate]:
-        """Where some candidate runs on a Neuron device: did it?"""
+        """Whether the device ran what was sent; none where no candidate is on a Neuron device."""
         if not any(parse_arm(arm).spec.holds_core for arm in self.panel.candidates):
             return []
         if self.is_lacking:
-            return [not_recorded(EXECUTION)]
+            return [not_recorded(EXECUTION, "answer")]
         return [execution_gate(EXECUTION, self.rows)]
 
 

@@ -1,4 +1,4 @@
-"""Ask several arms the same: 03_parity compares what they say, `blipkit capture` keeps it."""
+"""Ask several arms the same questions: 03_parity compares the answers, `capture` keeps them."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -17,6 +17,7 @@ from blipkit.profiles.common import Common
 from blipkit.runners.arms import REFERENCE, parse_arm
 from blipkit.runners.assemble import assemble
 from blipkit.runners.compile import trace_arms
+from blipkit.runners.neuron.proof import Execution
 from blipkit.runners.workers import Apart
 
 
@@ -58,12 +59,12 @@ class Engine:
         return max(bucket.frames for bucket in self.buckets)
 
     @cached_property
-    def pipelines(self) -> dict[str, Pipeline]:
+    def pipelines(self) -> Mapping[str, Pipeline]:
         """Arm -> its pipeline. What is not compiled yet is compiled now."""
         torch.set_num_threads(self.common.threads)
-        asked = [parse_arm(arm) for arm in self.arms]
+        arms = [parse_arm(arm) for arm in self.arms]
         flags = self.common.compiler_flags
-        compiled = trace_arms(self.components, self.artifacts, asked, self.buckets, flags)
+        compiled = trace_arms(self.components, self.artifacts, arms, self.buckets, flags)
         return {
             arm: assemble(self.checkpoint, artifacts, self._apart.load)
             for arm, artifacts in zip(self.arms, compiled, strict=True)
@@ -77,7 +78,7 @@ class Engine:
         """Every call of a component that the reference's answers took, with its tensors."""
         return self.reference.walk(images(frames), self.questions)
 
-    def outputs(self, step: Step) -> dict[str, Tensor]:
+    def outputs(self, step: Step) -> Mapping[str, Tensor]:
         """Arm -> what its component makes of the tensors that the reference's got in a step."""
         return {
             arm: pipeline.stages[step.bucket][step.component](*step.inputs)
@@ -86,21 +87,21 @@ class Engine:
 
     def answers(
         self, frames: Sequence[Frame], counts: Mapping[str, int]
-    ) -> dict[str, list[list[Answer]]]:
+    ) -> Mapping[str, list[list[Answer]]]:
         """Arm -> [frame][question]: what it answers about the first `counts[arm]` of the frames.
 
         Frames are asked about in blocks. A block's pixels are prepared once, by the reference.
         """
         pictures = images(frames)
-        given: dict[str, list[list[Answer]]] = {arm: [] for arm in counts}
+        answers: dict[str, list[list[Answer]]] = {arm: [] for arm in counts}
         for start in range(0, max(counts.values()), self.block):
             pixels = self.reference.preprocess(pictures[start : start + self.block])
             for arm, count in counts.items():
                 wanted = pixels[: max(count - start, 0)]
                 if len(wanted):
-                    given[arm] += self.pipelines[arm].answer(wanted, self.questions)
-        return given
+                    answers[arm] += self.pipelines[arm].answer(wanted, self.questions)
+        return answers
 
-    def close(self) -> list[dict]:
-        """End the child that holds a NeuronCore, if any; rows that prove what it executed."""
+    def close(self) -> list[Execution]:
+        """End the child that holds a NeuronCore, if any; what proves that it ran there."""
         return self._apart.close()

@@ -1,25 +1,37 @@
-"""Answers against answers: which flipped, at which margin, and what a number format explains."""
+"""Answers against answers: which flipped, at which margin, and what a precision explains."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from blipkit.display.figures import show_frames
+from blipkit.display.tables import show_table
 from blipkit.frames.frames import SYNTHETIC, Frame
 from blipkit.parity import figures
+from blipkit.parity.answer_pairs import (
+    AnswerPair,
+    frame_of,
+    pair_answers,
+    pairs_in,
+    reference_alone,
+)
 from blipkit.parity.answers import (
+    ACCURACY,
+    FlipSummary,
     accuracy_gate,
     decision_gate,
     decision_gate_name,
-    decisions,
     flip_bound,
-    format_noise,
-    summarise_decisions,
+    flips_in,
+    margin_noise,
+    ranked,
+    summarise_flips,
 )
-from blipkit.parity.lacking import NOT_RECORDED, not_recorded, show_rows
+from blipkit.parity.lacking import NOT_RECORDED, show_nothing, show_rows
 from blipkit.parity.panel import Panel
-from blipkit.records.gates import Gate
+from blipkit.records.gates import Gate, not_recorded
+from blipkit.records.typed import measure_typed, write_typed
 from blipkit.runners.arms import REFERENCE, evidence_of
 
 if TYPE_CHECKING:
@@ -50,162 +62,178 @@ OPENED = (
 
 
 @dataclass(frozen=True)
-class Flips:
-    """Every answer of every arm beside the reference's.
+class ExcusedMargin:
+    """The margin below which a flip of an arm is its precision's own, as `parity_noise` has it.
 
-    kept: a row of `decisions` for each arm, frame and question; noise_rows: each arm's margin,
-    nats, below which a flip is its number format's own, as `parity_noise` has it.
+    baseline: the same-precision baseline that shows it; None where the profile says it.
+    excused_margin: nats.
     """
 
+    arm: str
+    evidence: str
+    baseline: str | None
+    excused_margin: float
+
+
+@dataclass(frozen=True)
+class Flips:
+    """Every answer of every arm beside the reference's, and the margin that excuses a flip."""
+
     panel: Panel
-    kept: "pandas.DataFrame"
-    noise_rows: Sequence[dict]
+    pairs: Sequence[AnswerPair]
+    margins: Sequence[ExcusedMargin]
 
     @cached_property
-    def rows(self) -> dict[str, list[dict]]:
-        """Arm -> its rows, frame by frame; empty where a replay's folder has none."""
-        if not len(self.kept):
+    def by_arm(self) -> Mapping[str, list[AnswerPair]]:
+        """Arm -> its pairs, frame by frame; empty where a replay's folder has none."""
+        if not self.pairs:
             return {}
-        rows = {}
-        for arm in self.panel.arms:
-            own = self.kept[self.kept.arm == arm]
-            rows[arm] = own.to_dict("records")
-        return rows
+        by_arm: dict[str, list[AnswerPair]] = {arm: [] for arm in self.panel.arms}
+        for pair in self.pairs:
+            if pair.arm in by_arm:
+                by_arm[pair.arm].append(pair)
+        return by_arm
 
     @property
-    def reference_rows(self) -> list[dict]:
-        """Rows that hold all the reference's answers: those of the first arm."""
-        return self.rows[self.panel.arms[0]]
+    def reference_pairs(self) -> list[AnswerPair]:
+        """Pairs that hold all the reference's answers: those of the first arm."""
+        return self.by_arm[self.panel.arms[0]]
 
     @cached_property
-    def noise(self) -> dict[str, float]:
-        """Arm -> the margin, nats, below which a flip is its number format's own."""
-        return {row["arm"]: row["excused_margin"] for row in self.noise_rows}
+    def with_reference(self) -> Mapping[str, list[AnswerPair]]:
+        """The reference and each arm -> its answers, as candidates."""
+        answers = {REFERENCE: reference_alone(self.reference_pairs)}
+        answers.update(self.by_arm)
+        return answers
 
     @cached_property
-    def summary(self) -> list[dict]:
-        """A row for each arm, as in `decisions`; none where samples or margins are lacking."""
-        if not (self.rows and self.noise):
+    def excused_margins(self) -> Mapping[str, float]:
+        """Arm -> the margin, nats, below which a flip is its precision's own."""
+        return {row.arm: row.excused_margin for row in self.margins}
+
+    @cached_property
+    def summaries(self) -> list[FlipSummary]:
+        """Each arm's flips; none where samples or margins are lacking."""
+        if not self.excused_margins:
             return []
-        summary = []
-        for arm, rows in self.rows.items():
-            row = summarise_decisions(rows, self.noise[arm])
-            row["evidence"] = evidence_of(arm)
-            summary.append(row)
-        return summary
+        margins = self.excused_margins
+        return [summarise_flips(pairs, margins[arm]) for arm, pairs in self.by_arm.items()]
 
     @property
-    def synthetic(self) -> bool:
-        """Whether these are synthetic scenes whose labels are not the checkpoint's to answer."""
+    def untrained_scenes(self) -> bool:
+        """Whether the frames are synthetic scenes that the checkpoint was not trained on."""
         study = self.panel.study
         return study.common.frames_from == SYNTHETIC and not study.checkpoint.trained_on_scenes
 
     def table(self) -> None:
-        """What each number format explains, and what flipped."""
+        """What each precision explains, and what flipped."""
+        caption = "Margins, in nats, below which a flip is the precision's own"
         rows = [
             {
-                "arm": row["arm"],
-                "baseline": row["baseline"] or "none: static margin",
-                "excused_margin": row["excused_margin"],
+                "arm": row.arm,
+                "baseline": row.baseline or "none: static margin",
+                "excused_margin": row.excused_margin,
             }
-            for row in self.noise_rows
+            for row in self.margins
         ]
-        show_rows(rows, "Margins, in nats, below which a flip is the format's own", NOT_RECORDED)
+        if rows:
+            show_table(rows, caption)
+        else:
+            show_nothing(caption, NOT_RECORDED)
         caption = "Answers that flipped; flip_rate_high: upper 95 % bound"
-        show_rows(self.summary, caption, NOT_RECORDED, SUMMARY)
+        show_rows(self.summaries, caption, NOT_RECORDED, SUMMARY)
 
     def figure(self) -> None:
         """Where the reference's margins lie, how far each arm moves them, and what flipped."""
-        if self.rows and self.panel.ranked_questions:
-            figures.show_margins(self.panel.arms, self.kept[~self.kept.open])
+        if self.by_arm and self.panel.ranked_questions:
+            judged = {arm: ranked(pairs) for arm, pairs in self.by_arm.items()}
+            figures.show_margins(judged)
 
     @cached_property
-    def flipped(self) -> dict[tuple[str, str], dict]:
-        """Frame and question -> the row of an arm that answered otherwise than the reference."""
-        rows = [row for of in self.rows.values() for row in of if row["flipped"]]
-        return {(row["frame"], row["question"]): row for row in rows}
+    def flipped(self) -> list[tuple[str, str]]:
+        """Frame and question of each answer that flipped in some arm."""
+        flips = [pair for pairs in self.by_arm.values() for pair in flips_in(pairs)]
+        return list(dict.fromkeys((pair.frame, pair.question) for pair in flips))
 
-    @cached_property
-    def by_question(self) -> dict[tuple[str, str], dict[str, dict]]:
-        """Frame and question -> arm -> its row."""
-        found: dict[tuple[str, str], dict[str, dict]] = {}
-        for arm, rows in self.rows.items():
-            for row in rows:
-                found.setdefault((row["frame"], row["question"]), {})[arm] = row
-        return found
+    def pairs_about(self, frame: str, question: str) -> list[AnswerPair]:
+        """Each arm's answer to a question about a frame."""
+        several = [pair for pairs in self.by_arm.values() for pair in pairs]
+        return [pair for pair in several if (pair.frame, pair.question) == (frame, question)]
 
     def flip_table(self) -> None:
-        """Each answer that flipped in some arm: everybody's, with its margin in nats."""
+        """Each answer that flipped in some arm: every arm's, with its margin in nats."""
         rows = []
-        for (frame, question), seen in self.flipped.items():
-            row = {"asked": f"{frame}: {question}", REFERENCE: said_by(seen, "reference")}
-            for arm, theirs in self.by_question[frame, question].items():
-                row[arm] = said_by(theirs, "candidate")
+        for frame, question in self.flipped:
+            pairs = self.pairs_about(frame, question)
+            row = {"asked": f"{frame}: {question}", REFERENCE: str(pairs[0].reference)}
+            for pair in pairs:
+                row[pair.arm] = str(pair.candidate)
             rows.append(row)
         caption = "Where some arm flipped: each one's answer, and its margin in nats"
-        otherwise = NOT_RECORDED
-        if self.rows:
-            otherwise = "no answer flipped"
-        show_rows(rows, caption, otherwise)
+        if rows:
+            show_table(rows, caption)
+        elif self.by_arm:
+            show_nothing(caption, "no answer flipped")
+        else:
+            show_nothing(caption, NOT_RECORDED)
 
     def frames(self) -> None:
         """The frames of what flipped, with the answers; where nothing did, the first frames."""
-        if not self.rows:
+        if not self.by_arm:
             return
-        shown = list(self.flipped)[:SHOWN_FLIPS]
-        captions = [self._flip_caption(key) for key in shown]
+        shown = self.flipped[:SHOWN_FLIPS]
+        captions = [self._flip_caption(*key) for key in shown]
         names = [frame for frame, _ in shown]
         if not shown:
-            names = list(dict.fromkeys(frame for frame, _ in self.by_question))[:SHOWN_FRAMES]
+            names = list(dict.fromkeys(pair.frame for pair in self.pairs))[:SHOWN_FRAMES]
             captions = [self._frame_caption(name) for name in names]
         here = {frame.name: frame for frame in self.panel.frames}
         show_frames([picture_of(here.get(name)) for name in names], captions)
         print(f"answers that flipped in some arm: {len(self.flipped)}; frames shown: {len(shown)}")
 
-    def _flip_caption(self, key: tuple[str, str]) -> str:
-        row = self.flipped[key]
-        lines = [row["question"], f"{REFERENCE}: {said_by(row, 'reference')} nats"]
-        for arm, theirs in self.by_question[key].items():
-            if theirs["flipped"]:
-                lines.append(f"{arm}: {said_by(theirs, 'candidate')} nats")
+    def _flip_caption(self, frame: str, question: str) -> str:
+        pairs = self.pairs_about(frame, question)
+        lines = [question, f"{REFERENCE}: {pairs[0].reference} nats"]
+        lines += [f"{pair.arm}: {pair.candidate} nats" for pair in flips_in(pairs)]
         return "\n".join(lines)
 
     def _frame_caption(self, name: str) -> str:
         """Each question about a frame, with the answers of the reference and of the first arm."""
-        rows = [row for row in self.reference_rows if row["frame"] == name]
-        lines = [f"{r['question']} {r['reference']}, {r['candidate']}" for r in rows]
+        pairs = [pair for pair in self.reference_pairs if pair.frame == name]
+        lines = [f"{p.question} {p.reference.text}, {p.candidate.text}" for p in pairs]
         return "\n".join([f"{REFERENCE}, {self.panel.arms[0]}:", *lines])
 
     def open_table(self) -> None:
         """Open answers that are not the reference's word for word, and where they part."""
-        if not self.rows:
+        if not self.by_arm:
             return
-        opened = [row for rows in self.rows.values() for row in rows if row["open"]]
-        parted = [row for row in opened if row["flipped"]]
-        print(f"open answers: {len(opened)}, the same word for word: {len(opened) - len(parted)}")
-        if parted:
+        opened = [pair for pairs in self.by_arm.values() for pair in pairs if pair.is_open]
+        differing = flips_in(opened)
+        alike = len(opened) - len(differing)
+        print(f"open answers: {len(opened)}, the same word for word: {alike}")
+        if differing:
             caption = f"Open answers that differ, at most {SHOWN_OPEN}; gaps in logits"
-            show_rows(parted[:SHOWN_OPEN], caption, "", OPENED)
+            show_table(frame_of(differing[:SHOWN_OPEN]), caption, OPENED)
 
     def gates(self) -> list[Gate]:
         """Each candidate's decisions, and whether the reference itself is right often enough."""
         panel = self.panel
         names = [decision_gate_name(arm) for arm in panel.candidates]
-        if not self.rows:
-            return [not_recorded(name) for name in (*names, "accuracy")]
+        if not self.by_arm:
+            return [not_recorded(name, "answer") for name in (*names, ACCURACY)]
         floor = panel.study.knobs.accuracy_floor
-        accuracy = accuracy_gate(self.reference_rows, floor, self.synthetic)
-        if not self.noise:
-            return [*(not_recorded(name) for name in names), accuracy]
-        judged = [self._decision_gate(arm) for arm in panel.candidates]
-        return [*judged, accuracy]
+        accuracy = accuracy_gate(self.reference_pairs, floor, self.untrained_scenes)
+        if not self.excused_margins:
+            return [*(not_recorded(name, "answer") for name in names), accuracy]
+        return [*(self._decision_gate(arm) for arm in panel.candidates), accuracy]
 
     def _decision_gate(self, arm: str) -> Gate:
         bound = None
         if arm != self.panel.incumbent:
             bound = self.incumbent_bound
         limit = self.panel.study.knobs.flip_limit
-        return decision_gate(arm, self.rows[arm], limit, self.noise[arm], bound, self.synthetic)
+        margin = self.excused_margins[arm]
+        return decision_gate(arm, self.by_arm[arm], limit, margin, bound, self.untrained_scenes)
 
     @cached_property
     def incumbent_bound(self) -> float | None:
@@ -213,7 +241,7 @@ class Flips:
         name = self.panel.incumbent
         if not name:
             return None
-        return flip_bound(self.rows[name], self.noise[name])
+        return flip_bound(self.by_arm[name], self.excused_margins[name])
 
 
 def picture_of(frame: Frame | None):
@@ -223,49 +251,41 @@ def picture_of(frame: Frame | None):
     return frame.image
 
 
-def said_by(row: dict, side: str) -> str:
-    """An answer, and its margin in nats."""
-    return f"{row[side]} by {row[f'{side}_margin']:.3f}"
-
-
 def compare_answers(panel: Panel) -> Flips:
-    """Every frame, every question, by the reference and by each arm; samples and records of it."""
+    """Ask the reference and each arm every question about every frame; keep samples and records."""
     results = panel.study.results
-    kept = results.measure_samples("decisions", partial(ask_everybody, panel))
-    noise = results.measure("parity_noise", partial(measure_noise, panel))
-    found = Flips(panel, kept, noise)
-    if found.summary:
-        results.write("decisions", found.summary)
-    return found
+    samples = results.measure_samples("decisions", partial(ask_every_arm, panel))
+    measure = partial(measure_noise, panel)
+    margins = measure_typed(results, "parity_noise", ExcusedMargin, measure)
+    flips = Flips(panel, pairs_in(samples), margins)
+    if flips.summaries:
+        write_typed(results, "decisions", flips.summaries)
+    return flips
 
 
-def ask_everybody(panel: Panel) -> "pandas.DataFrame":
-    """The rows of `decisions` of every arm."""
-    import pandas
-
-    return pandas.DataFrame([row for arm in panel.arms for row in decide(panel, arm)])
+def ask_every_arm(panel: Panel) -> "pandas.DataFrame":
+    """The samples `decisions` of every arm."""
+    return frame_of(pair for arm in panel.arms for pair in pairs_of(panel, arm))
 
 
-def decide(panel: Panel, name: str) -> list[dict]:
+def pairs_of(panel: Panel, name: str) -> list[AnswerPair]:
     """One arm's answers beside the reference's, about the frames that it was asked about."""
-    given = panel.answers[name]
-    count = len(given)
+    answers = panel.answers[name]
+    count = len(answers)
     reference = panel.answers[REFERENCE][:count]
-    return decisions(name, panel.frames[:count], panel.study.questions, reference, given)
+    return pair_answers(name, panel.frames[:count], panel.study.questions, reference, answers)
 
 
-def measure_noise(panel: Panel) -> list[dict]:
-    """How far each format alone moves a margin, nats; the profile's, where torch cannot say."""
-    rows = []
-    for arm, model in panel.formats.items():
-        row = {"arm": arm, "evidence": evidence_of(arm), "baseline": model}
-        row["excused_margin"] = margin_of(panel, arm, model)
-        rows.append(row)
-    return rows
+def measure_noise(panel: Panel) -> list[ExcusedMargin]:
+    """The margin that each arm's precision excuses."""
+    return [
+        ExcusedMargin(arm, evidence_of(arm), baseline, margin_of(panel, arm, baseline))
+        for arm, baseline in panel.baselines.items()
+    ]
 
 
-def margin_of(panel: Panel, arm: str, model: str | None) -> float:
-    """How far an arm's number format moves a margin: the model in it by torch says, else a knob."""
-    if not model:
+def margin_of(panel: Panel, arm: str, baseline: str | None) -> float:
+    """How far an arm's precision moves a margin, nats; where it has no baseline, the profile's."""
+    if not baseline:
         return panel.study.knobs.excused_margin[panel.precision(arm)]
-    return format_noise(decide(panel, model))
+    return margin_noise(pairs_of(panel, baseline))

@@ -1,38 +1,32 @@
-"""What one arm answers, kept as a bundle, so that another machine can compare with it.
+"""Golden outputs: what one arm answered on another machine, to compare with here.
 
-The incumbent runs on a GPU and the candidate on Inf2, and no machine has both. A bundle is a folder
-with a manifest and safetensors: digests of everything that went in, what came out of each component
-and at the end, and no picture unless it was asked for. The other machine brings its own frames;
-what is not the same there is refused by name.
+The incumbent runs on a GPU and the candidate on Inf2, and no machine has both. Golden outputs are a
+folder with a manifest and safetensors: digests of everything that went in, what came out of each
+component and at the end, and no picture unless it was asked for. This machine brings its own
+frames; what is not the same here and there is refused by name. `golden_capture` writes them.
 """
 
-import contextlib
-import csv
 import json
-import shutil
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from blipkit.errors import BadInput
-from blipkit.frames.frames import COLUMNS, LABELS, SYNTHETIC, Frame, load_frames
+from blipkit.frames.frames import Frame
 from blipkit.frames.questions import Question
 from blipkit.machine import host
 from blipkit.model.buckets import Bucket
-from blipkit.model.checkpoints import Checkpoint, digest, load_checkpoint
+from blipkit.model.checkpoints import Checkpoint, digest
 from blipkit.model.components import isolate
 from blipkit.model.pipeline import Answer, Step
-from blipkit.parity.engine import Engine
 from blipkit.paths import is_folder
-from blipkit.profiles.common import Common
-from blipkit.profiles.profile import Profile
-from blipkit.records.documents import SCHEMA, check_schema
-from blipkit.records.gates import Gate
-from blipkit.runners.arms import REFERENCE, check_answers, parse_arm
+from blipkit.records.documents import check_schema
+from blipkit.records.gates import Gate, decide
+from blipkit.records.typed import row_of
 from blipkit.runners.artifacts import file_digest
 
 SOFTWARE_GATE = "incumbent's software"
@@ -42,133 +36,186 @@ FRAMES = "frames"
 
 
 @dataclass(frozen=True)
-class Bundle:
-    """about: the manifest; tensors: name -> what the arm, or the reference, made of a step."""
+class FrameDigest:
+    """A frame as its machine called it, and `frame_digest` of its pixels."""
+
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What golden outputs say of themselves.
+
+    captured: when, ISO 8601; machine, arm, checkpoint: whose answers; same: name -> what another
+    machine must share; versions: library -> its version; frames: in the order that they were asked
+    about; followed: how many of them, the first, went through every component; steps: of each call
+    of a component, `describe_step`; answers: [frame][question]; tensors_digest: of the file beside.
+    """
+
+    captured: str
+    machine: str
+    arm: str
+    checkpoint: str
+    same: Mapping[str, Any]
+    versions: Mapping[str, str]
+    frames: list[FrameDigest]
+    followed: int
+    steps: list[Mapping[str, str]]
+    answers: list[list[Answer]]
+    tensors_digest: str = ""
+
+
+@dataclass(frozen=True)
+class SoftwareDifference:
+    """Which libraries differ where the incumbent was recorded, as `incumbent` has it.
+
+    incumbent: golden outputs in words; differs: the libraries with both versions, "" where none do.
+    """
+
+    incumbent: str
+    differs: str
+
+
+@dataclass(frozen=True)
+class GoldenOutputs:
+    """tensors: `output_name` -> what the arm, or the reference there, made of a step."""
 
     folder: Path
-    about: dict
-    tensors: dict[str, torch.Tensor]
+    manifest: Manifest
+    tensors: Mapping[str, torch.Tensor]
 
     @property
     def arm(self) -> str:
-        return self.about["arm"]
+        return self.manifest.arm
 
     def __str__(self) -> str:
-        return f"{self.arm}, recorded on {self.about['machine']}, {self.about['captured']}"
+        return f"{self.arm}, recorded on {self.manifest.machine}, {self.manifest.captured}"
 
-    def software(self) -> dict:
-        """What this is, and which libraries differ from those here."""
-        there = self.about["versions"]
+    def software_difference(self) -> SoftwareDifference:
+        """What these are, and which libraries differ from those here."""
+        there = self.manifest.versions
         here = host.versions()
         differs = []
-        for name in there | here:
+        for name in dict.fromkeys([*there, *here]):
             if there.get(name) != here.get(name):
                 differs.append(f"{name} {there.get(name)} there, {here.get(name)} here")
-        return {"incumbent": str(self), "differs": "; ".join(differs)}
+        return SoftwareDifference(str(self), "; ".join(differs))
 
     @property
     def digests(self) -> list[str]:
-        return [frame["digest"] for frame in self.about["frames"]]
+        """Of each frame that was asked about there."""
+        return [frame.digest for frame in self.manifest.frames]
 
     @property
     def followed(self) -> list[int]:
         """Places of the frames that were followed through every component."""
-        known = self.digests
-        return [known.index(seen) for seen in known[: self.about["followed"]]]
+        digests = self.digests
+        return [digests.index(known) for known in digests[: self.manifest.followed]]
 
     def places(self, frames: Sequence[Frame]) -> list[int]:
-        """Where each of our frames, known by its pixels, stands in the bundle, or BadInput."""
-        known = self.digests
-        ours = [frame_digest(frame) for frame in frames]
+        """Where each of our frames, known by its pixels, stands among those there, or BadInput."""
+        there = self.digests
+        here = [frame_digest(frame) for frame in frames]
         absent = []
-        for frame, seen in zip(frames, ours, strict=True):
-            if seen not in known:
+        for frame, known in zip(frames, here, strict=True):
+            if known not in there:
                 absent.append(f"{frame.name} there")
-        followed = self.about["frames"][: self.about["followed"]]
-        lacking = [f"{frame['name']} here" for frame in followed if frame["digest"] not in ours]
+        followed = self.manifest.frames[: self.manifest.followed]
+        lacking = [f"{frame.name} here" for frame in followed if frame.digest not in here]
         if missing := absent or lacking:
-            seen = f"{len(missing)} frames are not on both machines, first: no {missing[0]}"
+            problem = f"{len(missing)} frames are not on both machines, first: no {missing[0]}"
             advice = "bring the same ones: common.frames_from and common.seed as there"
             advice += ", parity.frames not above it"
-            raise BadInput(f"bundle {self.folder}: {seen}; {advice}")
-        return [known.index(seen) for seen in ours]
+            raise BadInput(f"golden outputs {self.folder}: {problem}; {advice}")
+        return [there.index(known) for known in here]
 
     def answers(self, places: Sequence[int]) -> list[list[Answer]]:
-        """[frame][question] -> what the arm answered."""
-        return [[as_answer(one) for one in self.about["answers"][place]] for place in places]
+        """[frame][question] -> what the arm answered about the frames at these places."""
+        return [self.manifest.answers[place] for place in places]
 
     def check_inputs(self, steps: Sequence[Step]) -> None:
         """Refuse to compare outputs of what was not given the same as there."""
         advice = "compare the same frames and questions"
         advice += ", with the same image processor and tokenizer"
-        calls_there = {"number of calls": len(self.about["steps"])}
+        there = self.manifest.steps
+        calls_there = {"number of calls": len(there)}
         self.check_same(calls_there, {"number of calls": len(steps)}, advice)
-        for theirs, ours in zip(self.about["steps"], map(describe_step, steps), strict=True):
-            self.check_same(theirs, ours, advice, f"{theirs['component']}: ")
+        for recorded, step in zip(there, steps, strict=True):
+            component = recorded["component"]
+            self.check_same(recorded, describe_step(step), advice, f"{component}: ")
 
-    def check_same(self, theirs: dict, ours: dict, advice: str, where: str = "") -> None:
+    def check_same(
+        self, there: Mapping[str, Any], here: Mapping[str, Any], advice: str, where: str = ""
+    ) -> None:
         """Refuse the first thing that is not the same there and here, by its name."""
-        for name in theirs | ours:
-            there = theirs.get(name)
-            here = ours.get(name)
-            if there != here:
-                seen = f"{where}{name} is {there} there and {here} here"
-                raise BadInput(f"bundle {self.folder}: {seen}; {advice}")
-
-
-def as_answer(written: dict) -> Answer:
-    """An answer as JSON holds it, which knows no tuples."""
-    return Answer(
-        written["text"],
-        written["probability"],
-        written["margin"],
-        tuple(written["scores"]),
-        tuple(written["tokens"]),
-        tuple(written["gaps"]),
-    )
+        for name in dict.fromkeys([*there, *here]):
+            if there.get(name) != here.get(name):
+                problem = f"{where}{name} is {there.get(name)} there and {here.get(name)} here"
+                raise BadInput(f"golden outputs {self.folder}: {problem}; {advice}")
 
 
 def output_name(number: int, arm: str) -> str:
-    """Of the tensor that an arm made in a step, among a bundle's."""
+    """Of the tensor that an arm made in a step, among the golden ones."""
     return f"{number:03}.{arm}"
 
 
-def read_bundle(folder: Path) -> Bundle:
-    """Read what `capture` wrote."""
+def read_golden_outputs(folder: Path) -> GoldenOutputs:
+    """What `capture` wrote."""
+    manifest = _read_manifest(folder / MANIFEST)
     try:
-        about = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        check_schema(about, folder / MANIFEST)
         tensors = load_file(folder / TENSORS)
-        if file_digest(folder / TENSORS) != about["tensors_digest"]:
+        if file_digest(folder / TENSORS) != manifest.tensors_digest:
             raise ValueError(f"{TENSORS} is not the one of its manifest")
-    except BadInput:
-        raise
     except Exception as error:  # a file that is missing, cut off, or of somebody else
-        said = f"{folder} is no whole bundle ({error})"
-        raise BadInput(f"{said}; expected a folder that blipkit capture wrote") from None
-    return Bundle(folder, about, tensors)
+        raise _not_whole(folder, error) from None
+    return GoldenOutputs(folder, manifest, tensors)
 
 
-def find_bundle(incumbent: str) -> Bundle | None:
-    """The bundle that a profile's incumbent names; None where it is an arm, or nothing."""
+def _read_manifest(path: Path) -> Manifest:
+    """BadInput where it is damaged, or a newer kit's."""
+    try:
+        written = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(written, dict):
+            raise ValueError(f"{MANIFEST} is no mapping")
+    except Exception as error:
+        raise _not_whole(path.parent, error) from None
+    check_schema(written, path)
+    try:
+        return row_of(Manifest, written)
+    except BadInput as error:
+        raise _not_whole(path.parent, error) from None
+
+
+def _not_whole(folder: Path, error: Exception) -> BadInput:
+    problem = f"{folder} holds no whole golden outputs ({error})"
+    return BadInput(f"{problem}; expected a folder that blipkit capture wrote")
+
+
+def find_golden_outputs(incumbent: str) -> GoldenOutputs | None:
+    """Those that a profile's incumbent names; None where it is an arm, or nothing."""
     if not is_folder(incumbent):
         return None
-    return read_bundle(Path(incumbent))
+    return read_golden_outputs(Path(incumbent))
 
 
-def check_bundle(
-    bundle: Bundle, checkpoint: Checkpoint, questions: Sequence[Question], buckets: Sequence[Bucket]
+def check_golden_outputs(
+    golden: GoldenOutputs,
+    checkpoint: Checkpoint,
+    questions: Sequence[Question],
+    buckets: Sequence[Bucket],
 ) -> None:
-    """Refuse a bundle of other weights, questions, shapes or pixels, saying which."""
+    """Refuse golden outputs of other weights, questions, shapes or pixels, saying which."""
     advice = "compare the same checkpoint, questions and buckets, with the same image processor"
-    said = f"it is of {bundle.about['checkpoint']!r}: {advice}"
-    bundle.check_same(bundle.about["same"], _sameness(checkpoint, questions, buckets), said)
+    origin = f"they are of {golden.manifest.checkpoint!r}"
+    here = to_be_shared(checkpoint, questions, buckets)
+    golden.check_same(golden.manifest.same, here, f"{origin}: {advice}")
 
 
-def _sameness(
+def to_be_shared(
     checkpoint: Checkpoint, questions: Sequence[Question], buckets: Sequence[Bucket]
-) -> dict:
-    """What two machines must share for their answers to be compared, as JSON holds it."""
+) -> Mapping[str, Any]:
+    """Name -> what two machines must share for their answers to be compared, as JSON holds it."""
     same = {f"weights of {component.name}": component.digest for component in isolate(checkpoint)}
     same["the fixed frame's pixel_values"] = checkpoint.pixel_digest
     asked = [[q.text, list(q.candidates) if q.candidates else "open"] for q in questions]
@@ -177,15 +224,18 @@ def _sameness(
     return same
 
 
-def software_gate(row: dict) -> Gate:
-    """WARN where the incumbent was recorded with other libraries. row: `Bundle.software`."""
-    status = "PASS"
-    advice = ""
-    if row["differs"]:
-        status = "WARN"
-        advice = "install the same versions on both machines"
-    said = f"{row['incumbent']}: {row['differs'] or 'the same libraries there and here'}"
-    return Gate(SOFTWARE_GATE, "answer", status, None, None, "recorded", said, advice)
+def software_gate(software: SoftwareDifference) -> Gate:
+    """WARN where the incumbent was recorded with other libraries."""
+    differs = software.differs or "the same libraries there and here"
+    return decide(
+        SOFTWARE_GATE,
+        "answer",
+        holds=not software.differs,
+        tolerable=True,
+        evidence="recorded",
+        reason=f"{software.incumbent}: {differs}",
+        next="install the same versions on both machines",
+    )
 
 
 def frame_digest(frame: Frame) -> str:
@@ -194,106 +244,13 @@ def frame_digest(frame: Frame) -> str:
     return digest([f"{image.size}", image.tobytes()])
 
 
-def describe_step(step: Step) -> dict:
-    """What must be the same on both machines: digests of what came in, shapes of the rest."""
-    about = {"component": step.component, "bucket": str(step.bucket)}
+def describe_step(step: Step) -> Mapping[str, str]:
+    """What must be the same on both machines: digests of the inputs, shapes of the rest."""
+    described = {"component": step.component, "bucket": str(step.bucket)}
     for name, tensor in zip(step.names, step.inputs, strict=True):
         if name.endswith("_states"):
-            about[name] = str(tuple(tensor.shape))
+            described[name] = str(tuple(tensor.shape))
         else:
-            about[name] = digest([tensor])
-    about["output"] = str(tuple(step.output.shape))
-    return about
-
-
-def capture(
-    profile: Profile, arm: str, folder: Path, artifacts: Path, with_frames: bool = False
-) -> Bundle:
-    """Ask one arm what 03_parity asks, and write it down. artifacts: where compiled ones are."""
-    common = profile.common
-    knobs = profile.section("parity")
-    check_capture(common, arm, folder, with_frames)
-    checkpoint = load_checkpoint(common.checkpoint)
-    frames = load_frames(common.frames_from, knobs.frames, common.seed, common.skip_unreadable)
-    pictures = []
-    if with_frames:
-        pictures = frames
-    engine = Engine(checkpoint, [arm], common, artifacts)
-    with contextlib.closing(engine):
-        steps = engine.walk(frames[: knobs.compared_frames])
-        tensors = outputs_of(engine, arm, steps)
-        size = size_in_words(tensors, pictures)
-        print(f"{folder}: {size}; asking {arm} about {len(frames)} frames")
-        answers = engine.answers(frames, {arm: len(frames)})[arm]
-    about = {
-        "schema": SCHEMA,
-        "captured": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": host.describe()["name"],
-        "arm": arm,
-        "checkpoint": checkpoint.source,
-        "same": _sameness(checkpoint, engine.questions, engine.buckets),
-        "versions": host.versions(),
-        "frames": [{"name": frame.name, "digest": frame_digest(frame)} for frame in frames],
-        "followed": min(knobs.compared_frames, len(frames)),
-        "steps": [describe_step(step) for step in steps],
-        "answers": [[asdict(answer) for answer in row] for row in answers],
-    }
-    return write_bundle(folder, about, tensors, pictures)
-
-
-def outputs_of(engine: Engine, arm: str, steps: Sequence[Step]) -> dict[str, torch.Tensor]:
-    """`output_name` -> what the reference, and the arm, made of each step."""
-    tensors = {}
-    for number, step in enumerate(steps):
-        tensors[output_name(number, REFERENCE)] = step.output
-        tensors[output_name(number, arm)] = engine.outputs(step)[arm].detach().cpu()
-    return tensors
-
-
-def size_in_words(tensors: dict[str, torch.Tensor], pictures: Sequence[Frame]) -> str:
-    """How large a bundle of these will be."""
-    size = sum(tensor.nbytes for tensor in tensors.values())
-    size += sum(3 * frame.image.width * frame.image.height for frame in pictures)
-    kept = "with" if pictures else "without"
-    return f"about {size / 1e6:.1f} MB, {kept} frames"
-
-
-def check_capture(common: Common, arm: str, folder: Path, with_frames: bool) -> None:
-    """Refuse an arm that answers nowhere, a folder of something else, frames that must stay."""
-    check_answers(parse_arm(arm))
-    if folder.exists() and not (folder / MANIFEST).is_file():
-        seen = f"{folder} is there and is no bundle"
-        raise BadInput(f"{seen}; pass another folder with --to, so that nothing is lost")
-    if with_frames and common.frames_from != SYNTHETIC and not common.share_frames:
-        advice = "if they may go: --set common.share_frames=true"
-        raise BadInput(f"--with-frames hands on frames of yours; {advice}")
-
-
-def write_bundle(
-    folder: Path, about: dict, tensors: dict[str, torch.Tensor], pictures: Sequence[Frame]
-) -> Bundle:
-    """Put a bundle in place when it is whole. about: its manifest; pictures: frames to hand on."""
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    whole = {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
-    save_file(whole, part / TENSORS)
-    about["tensors_digest"] = file_digest(part / TENSORS)
-    (part / MANIFEST).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-    if pictures:
-        write_pictures(part / FRAMES, pictures)
-    shutil.rmtree(folder, ignore_errors=True)
-    part.replace(folder)
-    return Bundle(folder, about, tensors)
-
-
-def write_pictures(folder: Path, frames: Sequence[Frame]) -> None:
-    """Frames without loss and their labels, as a folder that `common.frames_from` can name."""
-    folder.mkdir()
-    with (folder / LABELS).open("w", newline="", encoding="utf-8") as file:
-        labels = csv.writer(file)
-        labels.writerow(COLUMNS)
-        for number, frame in enumerate(frames):
-            name = f"{number:05}.png"
-            frame.image.save(folder / name)
-            labels.writerows([name, *pair] for pair in frame.answers.items())
+            described[name] = digest([tensor])
+    described["output"] = str(tuple(step.output.shape))
+    return described

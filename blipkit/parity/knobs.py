@@ -13,28 +13,28 @@ class Parity(Section):
 
     incumbent: str = knob(
         "",
-        "what answers today: an arm of this machine, or a bundle that blipkit capture made"
-        " on another",
+        "what answers today: an arm of this machine, or golden outputs that blipkit capture"
+        " made on another",
         may_be_empty=True,
     )
     frames: int = knob(300, "asked end to end", "frames")
     compared_frames: int = knob(8, "of these, followed through every component", "frames")
     baseline_frames: int = knob(
         48,
-        "of these, asked of the model in each candidate's format, to see what the format"
-        " alone moves",
+        "of these, asked of each candidate's same-precision baseline, to see what the"
+        " precision alone moves",
         "frames",
     )
     tensor_limit: dict[str, float] = knob(
-        {"float32": 1e-4, "bfloat16": 0.05, "float16": 0.005}, "relative L2 error, by number format"
+        {"float32": 1e-4, "bfloat16": 0.05, "float16": 0.005}, "relative L2 error, by precision"
     )
-    sigma_limit: float = knob(1.0, "spread of the errors over that of the same format's", "ratio")
+    sigma_limit: float = knob(1.0, "spread of the errors over that of the baseline's", "ratio")
     overlap_floor: float = knob(
         0.99, "of the two error histograms, at least", "Bhattacharyya coefficient", within=SHARE
     )
     excused_margin: dict[str, float] = knob(
         {"float32": 1e-4, "float16": 0.03},
-        "a flip below it is rounding, where torch has no such format (tf32)",
+        "a flip below it is rounding, where torch has no such precision (tf32)",
         "nats",
     )
     flip_limit: float = knob(

@@ -1,7 +1,7 @@
-"""Who is compared in 03, about which frames: candidates, incumbent, models in their formats."""
+"""Who is compared in 03, about which frames: candidates, incumbent, same-precision baselines."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -9,7 +9,7 @@ from blipkit.display.tables import show_table
 from blipkit.frames.frames import Frame
 from blipkit.model.pipeline import Answer
 from blipkit.parity.engine import Engine
-from blipkit.parity.golden import Bundle, find_bundle
+from blipkit.parity.golden import GoldenOutputs, find_golden_outputs
 from blipkit.parity.lacking import NOT_RECORDED
 from blipkit.paths import is_folder
 from blipkit.runners.arms import INCUMBENT, REFERENCE, parse_arm, same_precision_baseline
@@ -19,6 +19,7 @@ from blipkit.study import Study
 NUMBERS = "numbers, s"
 ANSWERS = "answers, s"
 MEMORY = "memory, GiB"
+STATIC_LIMITS = "none: static limits"  # where torch has no model of an arm's precision
 
 
 @dataclass(frozen=True)
@@ -26,16 +27,16 @@ class Panel:
     """The arms that are compared, and what asks them; in a replay nothing is asked.
 
     candidates: the profile's arms; incumbent: the name that the incumbent's rows carry, "" where
-    none is named; bundle: what it answered, where it was recorded on another machine; frames: what
-    is asked about; took: seconds, or GiB, that were measured of NUMBERS, ANSWERS and MEMORY.
+    none is named; golden: what it answered, where it was recorded on another machine; frames: what
+    is asked about; effort: seconds, or GiB, that were measured of NUMBERS, ANSWERS and MEMORY.
     """
 
     study: Study
     candidates: Sequence[str]
     incumbent: str
-    bundle: Bundle | None
+    golden: GoldenOutputs | None
     frames: Sequence[Frame]
-    took: dict[str, float] = field(default_factory=dict)
+    effort: dict[str, float] = field(default_factory=dict)
 
     @cached_property
     def arms(self) -> list[str]:
@@ -44,28 +45,28 @@ class Panel:
         return list(dict.fromkeys(filter(None, named)))
 
     def arm_of(self, name: str) -> str:
-        """What computes under a name: a bundle's arm under the incumbent's, else the arm named."""
-        if self.bundle and name == self.incumbent:
-            return self.bundle.arm
+        """What computes under a name: under the incumbent's, the arm of golden outputs."""
+        if self.golden and name == self.incumbent:
+            return self.golden.arm
         return name
 
     def precision(self, name: str) -> str:
-        """The number format whose limits apply to an arm."""
+        """The precision whose limits apply to an arm."""
         return parse_arm(self.arm_of(name)).precision
 
     @cached_property
-    def formats(self) -> dict[str, str | None]:
-        """Arm -> the model by torch in its number format; None where torch has no such model."""
+    def baselines(self) -> Mapping[str, str | None]:
+        """Arm -> its same-precision baseline, an arm too; None where torch has no such model."""
         known = [arm for arm in self.arms if self.arm_of(arm) != INCUMBENT]
         return {arm: same_precision_baseline(self.arm_of(arm)) for arm in known}
 
     @cached_property
     def engine(self) -> Engine:
-        """The arms of this machine and the models in their number formats, each once."""
+        """The arms of this machine and their same-precision baselines, each once."""
         here = [arm for arm in self.arms if self.arm_of(arm) == arm]
-        models = [model for model in self.formats.values() if model]
+        baselines = [arm for arm in self.baselines.values() if arm]
         study = self.study
-        return Engine(study.checkpoint, [*here, *models], study.common, study.artifacts)
+        return Engine(study.checkpoint, [*here, *baselines], study.common, study.artifacts)
 
     @property
     def ranked_questions(self) -> int:
@@ -74,42 +75,42 @@ class Panel:
 
     @cached_property
     def places(self) -> list[int]:
-        """Where our frames stand among the bundle's; none without a bundle."""
-        if self.bundle is None:
+        """Where our frames stand among the golden outputs'; none without golden outputs."""
+        if self.golden is None:
             return []
-        return self.bundle.places(self.frames)
+        return self.golden.places(self.frames)
 
     @cached_property
     def followed(self) -> list[Frame]:
-        """The frames followed through every component: the first ones, or those of the bundle."""
-        if self.bundle:
-            return [self.frames[self.places.index(place)] for place in self.bundle.followed]
+        """The frames followed through every component: the first, or those of golden outputs."""
+        if self.golden:
+            return [self.frames[self.places.index(place)] for place in self.golden.followed]
         return list(self.frames[: self.study.knobs.compared_frames])
 
     def count(self, name: str) -> int:
-        """How many frames an arm is asked about; fewer, where it only shows its number format."""
+        """How many frames an arm is asked about; fewer, where it is a baseline alone."""
         if name in (REFERENCE, *self.arms):
             return len(self.frames)
         return min(self.study.knobs.baseline_frames, len(self.frames))
 
     @cached_property
-    def answers(self) -> dict[str, list[list[Answer]]]:
+    def answers(self) -> Mapping[str, list[list[Answer]]]:
         """Arm -> [frame][question]: every answer, asked once and kept."""
         counts = {arm: self.count(arm) for arm in self.engine.arms}
         started = time.perf_counter()
-        given = self.engine.answers(self.frames, counts)
-        if self.bundle:
-            given[self.incumbent] = self.bundle.answers(self.places)
-        self.took[ANSWERS] = time.perf_counter() - started
-        return given
+        answers = dict(self.engine.answers(self.frames, counts))
+        if self.golden:
+            answers[self.incumbent] = self.golden.answers(self.places)
+        self.effort[ANSWERS] = time.perf_counter() - started
+        return answers
 
     def table(self) -> None:
-        """Each arm beside the model that shows what its number format does."""
+        """Each arm beside its same-precision baseline."""
         rows = [
-            {"arm": self.arm_of(arm), "the same format by torch": model or "none: static limits"}
-            for arm, model in self.formats.items()
+            {"arm": self.arm_of(arm), "same-precision baseline": baseline or STATIC_LIMITS}
+            for arm, baseline in self.baselines.items()
         ]
-        show_table(rows, "Each arm, and the model that shows what its number format does")
+        show_table(rows, "Each arm, and the model that shows what its precision alone costs")
 
 
 def lacking_ranked(panel: Panel) -> str:
@@ -120,12 +121,12 @@ def lacking_ranked(panel: Panel) -> str:
 
 
 def open_panel(study: Study) -> Panel:
-    """The panel of a study. Nothing is compiled before it is asked; in a replay, nothing is."""
+    """The panel of a study. An arm is compiled when it is first asked; in a replay, none is."""
     knobs = study.knobs
     incumbent = knobs.incumbent
     if is_folder(incumbent):
         incumbent = INCUMBENT
-    bundle = None
+    golden = None
     if not study.replay:
-        bundle = find_bundle(knobs.incumbent)
-    return Panel(study, study.common.arms, incumbent, bundle, study.frames(knobs.frames))
+        golden = find_golden_outputs(knobs.incumbent)
+    return Panel(study, study.common.arms, incumbent, golden, study.frames(knobs.frames))

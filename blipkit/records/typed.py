@@ -29,6 +29,11 @@ def interval(key: str) -> Any:
     return field(metadata={"key": key})
 
 
+def interval_of(value: str, low: str, high: str) -> Any:
+    """A field of type Interval whose three keys have nothing in common."""
+    return field(metadata={"keys": {"value": value, "low": low, "high": high}})
+
+
 def record_of(row) -> dict[str, Any]:
     """A row as JSON keeps it."""
     record = {}
@@ -122,6 +127,8 @@ def _has_default(one: Field) -> bool:
 
 def _keys(one: Field) -> dict[str, str]:
     """Ends of an interval -> the keys that hold them."""
+    if keys := one.metadata.get("keys"):
+        return keys
     key = one.metadata.get("key", f"{one.name}{{}}")
     return {end: key.format(suffix) for end, suffix in ENDS.items()}
 

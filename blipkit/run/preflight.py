@@ -56,7 +56,7 @@ def check(profile: Profile, folder: Path, replay: Path | None = None) -> None:
     model.check_buckets(checkpoint, questions, buckets)
     if runs(profile, "03_parity"):
         parity.check_count(frames, profile.section("parity"), questions)
-    parity.check_incumbent_bundle(profile, checkpoint, questions, buckets)
+    parity.check_incumbent_outputs(profile, checkpoint, questions, buckets)
     runners.check_exports(checkpoint, arms, min(buckets))
     weights = sum(weight.numel() for weight in checkpoint.model.parameters())
     runners.check_disk(folder, weights, arms, buckets)

@@ -16,6 +16,11 @@ def cast_floats(tensors, dtype: torch.dtype, device: str) -> list[torch.Tensor]:
 
 
 def relative_l2(reference: torch.Tensor, candidate: torch.Tensor) -> float:
-    """L2 norm of a tensor's error relative to the reference's own, in float64."""
-    expected, found = (t.detach().cpu().double().flatten() for t in (reference, candidate))
-    return ((found - expected).norm() / expected.norm()).item()
+    """Length (L2 norm) of a tensor's error over the reference's length, in float64."""
+    expected, computed = (flat(tensor) for tensor in (reference, candidate))
+    return ((computed - expected).norm() / expected.norm()).item()
+
+
+def flat(tensor: torch.Tensor) -> torch.Tensor:
+    """(...) -> (N,) in float64 on the CPU."""
+    return tensor.detach().cpu().double().flatten()

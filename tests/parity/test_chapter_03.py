@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -116,8 +117,8 @@ def test_each_gate_is_judged_once(recorded):
 def test_what_was_predicted_is_what_was_measured(recorded):
     """Seconds for numbers and answers, and memory, each with its ratio."""
     rows = recorded["effort"].rows
-    assert [row["of"] for row in rows] == ["numbers, s", "answers, s", "memory, GiB"]
-    assert all(row["ratio"] == row["measured"] / row["predicted"] > 0 for row in rows)
+    assert [row.of for row in rows] == ["numbers, s", "answers, s", "memory, GiB"]
+    assert all(row.ratio == row.measured / row.predicted > 0 for row in rows)
 
 
 def test_a_replay_reads_and_asks_nobody(recorded, tmp_path):
@@ -181,26 +182,26 @@ def test_verbs_cope_with_an_empty_folder(recorded, tmp_path, capsys):
     panel = names["panel"]
     answers = compare_answers(panel)
     forecast = forecast_effort(panel)
-    found = [
+    outcomes = [
         compare_components(panel),
         answers,
         compare_end_to_end(panel),
         compare_pairs(panel, answers),
     ]
-    found += [
+    outcomes += [
         compare_labels(answers),
         close_panel(panel),
         forecast,
         measure_effort(panel, forecast),
     ]
     capsys.readouterr()
-    for one in found:
-        one.table()
+    for result in outcomes:
+        result.table()
         assert "not recorded" in capsys.readouterr().out
-        if hasattr(one, "figure"):
-            one.figure()
+        if hasattr(result, "figure"):
+            result.figure()
             assert capsys.readouterr().out == ""
-    gates = [gate for one in found if hasattr(one, "gates") for gate in one.gates()]
+    gates = [gate for result in outcomes if hasattr(result, "gates") for gate in result.gates()]
     assert {gate.status for gate in gates} == {"NOT-RUN"}
     assert {gate.gate for gate in gates} == {gate.gate for gate in recorded["gates"]}
     assert not (tmp_path / "here/records/decisions.jsonl").exists()
@@ -212,20 +213,21 @@ def test_flips_are_shown_with_their_frames(recorded, capsys):
     assert not answers.flipped
     capsys.readouterr()
     answers.frames()
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert (
-        said.count("<img") == 4
-        and "is the dog barking? no, no" in said
-        and "flipped in some arm: 0" in said
+        printed.count("<img") == 4
+        and "is the dog barking? no, no" in printed
+        and "flipped in some arm: 0" in printed
     )
-    row = answers.rows[ARMS[1]][0]
-    row["flipped"], row["candidate"] = True, "never"
-    fresh = type(answers)(answers.panel, answers.kept, answers.noise_rows)
-    vars(fresh)["rows"] = answers.rows
+    pair = answers.by_arm[ARMS[1]][0]
+    flipped = replace(pair, candidate=replace(pair.candidate, text="never"))
+    pairs = [flipped if other == pair else other for other in answers.pairs]
+    fresh = replace(answers, pairs=pairs)
     fresh.frames()
     fresh.flip_table()
-    said = capsys.readouterr().out
-    row["flipped"], row["candidate"] = False, row["reference"]
+    printed = capsys.readouterr().out
     assert (
-        f"{ARMS[1]}: never by" in said and "eager float32: " in said and "frames shown: 1" in said
+        f"{ARMS[1]}: never by" in printed
+        and "eager float32: " in printed
+        and "frames shown: 1" in printed
     )

@@ -1,4 +1,4 @@
-"""What one machine recorded and another compares with: kept whole, refused by name where it is of something else."""
+"""Golden outputs: what one machine recorded and another compares with, kept whole, refused by name where it is of something else."""
 
 import contextlib
 import dataclasses
@@ -19,17 +19,17 @@ from blipkit.frames.frames import Frame, load_frames, synthetic_frames
 from blipkit.frames.questions import parse_questions
 from blipkit.machine import host
 from blipkit.model.buckets import parse_buckets
-from blipkit.parity import golden
 from blipkit.parity.golden import (
+    FRAMES,
     MANIFEST,
     TENSORS,
-    capture,
-    check_bundle,
-    find_bundle,
+    check_golden_outputs,
+    find_golden_outputs,
     frame_digest,
-    read_bundle,
+    read_golden_outputs,
     software_gate,
 )
+from blipkit.parity.golden_capture import capture
 from blipkit.profiles.profile import Profile, load_profile
 from blipkit.run import preflight
 
@@ -47,79 +47,79 @@ def profile(*settings: str) -> Profile:
 
 
 @pytest.fixture(scope="module")
-def said() -> io.StringIO:
+def printed() -> io.StringIO:
     return io.StringIO()
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory, said):
+def golden(tmp_path_factory, printed):
     """What a machine in bfloat16 answered about 12 frames."""
     root = tmp_path_factory.mktemp("there")
-    with contextlib.redirect_stdout(said):
+    with contextlib.redirect_stdout(printed):
         capture(profile(), ARM, root / "bundle", root / "artifacts")
-    return read_bundle(root / "bundle")
+    return read_golden_outputs(root / "bundle")
 
 
 @pytest.fixture
-def copied(bundle, tmp_path):
+def copied(golden, tmp_path):
     """A copy of it to spoil."""
-    return shutil.copytree(bundle.folder, tmp_path / "bundle")
+    return shutil.copytree(golden.folder, tmp_path / "bundle")
 
 
 def change(folder, **changes) -> None:
-    about = json.loads((folder / MANIFEST).read_text())
-    (folder / MANIFEST).write_text(json.dumps(about | changes))
+    manifest = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps(manifest | changes))
 
 
-def test_a_bundle_says_whose_answers_it_holds(bundle, said):
-    """Arm, machine, time; the size was said before anything was written, and was right."""
-    assert str(bundle).startswith(f"{ARM}, recorded on {host.describe()['name']}, 20")
-    (line,) = said.getvalue().splitlines()
+def test_golden_outputs_say_whose_answers_they_are(golden, printed):
+    """Arm, machine, time; the size was printed before anything was written, and was right."""
+    assert str(golden).startswith(f"{ARM}, recorded on {host.describe()['name']}, 20")
+    (line,) = printed.getvalue().splitlines()
     size = float(line.partition("about ")[2].split()[0]) * 1e6
     assert (
         "without frames; asking eager bfloat16 about 12" in line
-        and not (bundle.folder / "frames").exists()
+        and not (golden.folder / "frames").exists()
     )
-    # said to 0.1 MB; names besides
-    assert (bundle.folder / TENSORS).stat().st_size == pytest.approx(size, abs=6e4)
+    # printed to 0.1 MB; names besides
+    assert (golden.folder / TENSORS).stat().st_size == pytest.approx(size, abs=6e4)
 
 
-def test_answers_are_found_by_the_picture(bundle):
+def test_answers_are_found_by_the_picture(golden):
     """In our order and of our choice, whatever the frames are called here."""
     ours = [
         dataclasses.replace(frame, name=f"other {i}")
         for i, frame in enumerate(reversed(synthetic_frames(12, 3)))
     ]
-    there = bundle.answers(bundle.places(synthetic_frames(12, 3)))
+    there = golden.answers(golden.places(synthetic_frames(12, 3)))
     assert (
-        bundle.places(ours) == list(range(12))[::-1]
-        and bundle.answers(bundle.places(ours)) == there[::-1]
+        golden.places(ours) == list(range(12))[::-1]
+        and golden.answers(golden.places(ours)) == there[::-1]
     )
     assert len(there[0][0].scores) == 2 and there[0][4].tokens
-    assert bundle.followed == [0, 1] and bundle.places(ours[-2:] * 2) == [1, 0, 1, 0]
+    assert golden.followed == [0, 1] and golden.places(ours[-2:] * 2) == [1, 0, 1, 0]
 
 
 def test_a_picture_that_stands_twice_is_one(copied):
     """Its answers are those of the first."""
-    about = json.loads((copied / MANIFEST).read_text())
-    about["frames"][1] = about["frames"][0]
-    change(copied, **about)
-    bundle = read_bundle(copied)
-    assert bundle.followed == [0, 0] and bundle.places(synthetic_frames(1, 3)) == [0]
+    manifest = json.loads((copied / MANIFEST).read_text())
+    manifest["frames"][1] = manifest["frames"][0]
+    change(copied, **manifest)
+    golden = read_golden_outputs(copied)
+    assert golden.followed == [0, 0] and golden.places(synthetic_frames(1, 3)) == [0]
 
 
-def test_frames_that_were_not_asked_there_are_refused(bundle):
+def test_frames_that_were_not_asked_there_are_refused(golden):
     """One pixel is enough; the first of them is named, and what to bring. So is one that was followed and is not here."""
     picture = synthetic_frames(1, 3)[0].image.copy()
     picture.putpixel((0, 0), (1, 2, 3))
     with pytest.raises(
         BadInput, match="1 frames are not on both machines, first: no mine there; bring the same"
     ):
-        bundle.places([synthetic_frames(1, 3)[0], Frame("mine", picture)])
+        golden.places([synthetic_frames(1, 3)[0], Frame("mine", picture)])
     with pytest.raises(
         BadInput, match="1 frames are not on both machines, first: no scene 3-1 here"
     ):
-        bundle.places(synthetic_frames(1, 3))
+        golden.places(synthetic_frames(1, 3))
 
 
 def test_a_picture_is_its_pixels(tmp_path):
@@ -146,50 +146,50 @@ OTHER = [
 
 
 @pytest.mark.parametrize(("setting", "message"), OTHER)
-def test_a_bundle_of_something_else_is_refused(bundle, checkpoint_folders, setting, message):
-    """Other weights, questions or shapes, said by name, with both sides."""
-    given = profile(setting.replace("SMALL", str(checkpoint_folders["shallow"]))).common
-    asked, shapes = parse_questions(given.questions), parse_buckets(given.buckets)
+def test_golden_outputs_of_something_else_are_refused(golden, checkpoint_folders, setting, message):
+    """Other weights, questions or shapes are named, with both sides."""
+    common = profile(setting.replace("SMALL", str(checkpoint_folders["shallow"]))).common
+    asked, shapes = parse_questions(common.questions), parse_buckets(common.buckets)
     with pytest.raises(BadInput, match=message):
-        check_bundle(bundle, load_checkpoint(given.checkpoint), asked, shapes)
+        check_golden_outputs(golden, load_checkpoint(common.checkpoint), asked, shapes)
 
 
-def test_another_image_processor_is_refused(bundle):
+def test_another_image_processor_is_refused(golden):
     """The fixed frame's pixels are not those of the other machine."""
-    pets, given = load_checkpoint("builtin:tiny-pets"), profile().common
-    asked, shapes = parse_questions(given.questions), parse_buckets(given.buckets)
-    check_bundle(bundle, pets, asked, shapes)
+    pets, common = load_checkpoint("builtin:tiny-pets"), profile().common
+    asked, shapes = parse_questions(common.questions), parse_buckets(common.buckets)
+    check_golden_outputs(golden, pets, asked, shapes)
     pets.processor.image_processor.image_mean = [0.5, 0.5, 0.5]
     fresh = dataclasses.replace(pets)
     with pytest.raises(
         BadInput, match=r"the fixed frame's pixel_values is \w{16} there and \w{16} here"
     ):
-        check_bundle(bundle, fresh, asked, shapes)
+        check_golden_outputs(golden, fresh, asked, shapes)
 
 
 @pytest.fixture(scope="module")
-def steps(bundle, tmp_path_factory):
+def steps(golden, tmp_path_factory):
     """The reference's way through the frames that were followed there."""
     from blipkit import assemble, trace
 
-    pets, given = load_checkpoint("builtin:tiny-pets"), profile().common
+    pets, common = load_checkpoint("builtin:tiny-pets"), profile().common
     here = tmp_path_factory.mktemp("here")
-    artifacts = trace(isolate(pets), here, "eager", shapes=parse_buckets(given.buckets))
+    artifacts = trace(isolate(pets), here, "eager", shapes=parse_buckets(common.buckets))
     frames = [frame.image for frame in synthetic_frames(2, 3)]
-    return assemble(pets, artifacts).walk(frames, parse_questions(given.questions))
+    return assemble(pets, artifacts).walk(frames, parse_questions(common.questions))
 
 
-def test_outputs_are_those_of_the_same_inputs(bundle, steps):
+def test_outputs_are_those_of_the_same_inputs(golden, steps):
     """Of every call, the arm's and the reference's, in their shapes; the reference's there is the reference's here."""
-    bundle.check_inputs(steps)
-    assert len(bundle.tensors) == 2 * len(steps)
+    golden.check_inputs(steps)
+    assert len(golden.tensors) == 2 * len(steps)
     for number, step in enumerate(steps):
-        theirs = bundle.tensors[f"{number:03}.{ARM}"]
+        theirs = golden.tensors[f"{number:03}.{ARM}"]
         assert theirs.shape == step.output.shape and theirs.dtype == torch.bfloat16
-        assert torch.equal(bundle.tensors[f"{number:03}.eager float32"], step.output)
+        assert torch.equal(golden.tensors[f"{number:03}.eager float32"], step.output)
 
 
-def test_inputs_that_differ_are_refused(bundle, steps):
+def test_inputs_that_differ_are_refused(golden, steps):
     """A token or a pixel more or less is named with its component; so is a shape, and a call too few."""
     text = next(i for i, s in enumerate(steps) if s.component == "text_encoder")
     for place, name in ((0, "image_encoder: pixel_values"), (text, "text_encoder: input_ids")):
@@ -202,15 +202,15 @@ def test_inputs_that_differ_are_refused(bundle, steps):
         with pytest.raises(
             BadInput, match=rf"{name} is \w{{16}} there and \w{{16}} here; compare the same frames"
         ):
-            bundle.check_inputs(changed)
+            golden.check_inputs(changed)
     with pytest.raises(
         BadInput,
         match=rf"number of calls is {len(steps)} there and 1 here; compare the same frames",
     ):
-        bundle.check_inputs(steps[:1])
+        golden.check_inputs(steps[:1])
     other = dataclasses.replace(steps[0], output=steps[0].output[:1])
     with pytest.raises(BadInput, match=r"image_encoder: output is \(8, .* there and \(1, "):
-        bundle.check_inputs([other, *steps[1:]])
+        golden.check_inputs([other, *steps[1:]])
 
 
 def spoil(folder, how: str) -> None:
@@ -227,34 +227,35 @@ def spoil(folder, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["cut off", "other tensors", "no tensors", "a list"])
-def test_a_damaged_bundle_is_refused(copied, how):
+def test_damaged_golden_outputs_are_refused(copied, how):
     """Whatever is missing or changed, the folder is named with what was expected."""
     spoil(copied, how)
     with pytest.raises(
-        BadInput, match="is no whole bundle .*; expected a folder that blipkit capture wrote"
+        BadInput,
+        match="holds no whole golden outputs .*; expected a folder that blipkit capture wrote",
     ):
-        read_bundle(copied)
+        read_golden_outputs(copied)
 
 
-def test_a_newer_kits_bundle_is_refused(copied):
+def test_golden_outputs_of_a_newer_kit_are_refused(copied):
     """Its keys may mean something else."""
     change(copied, schema=99)
     with pytest.raises(BadInput, match="has schema 99; this kit reads up to 1: update blipkit"):
-        read_bundle(copied)
+        read_golden_outputs(copied)
 
 
-def test_an_incumbent_is_a_folder_or_an_arm(bundle):
-    """A path is read; an arm's name, or none, is no bundle."""
-    assert find_bundle(str(bundle.folder)).arm == ARM
-    assert find_bundle("torchscript bfloat16") is None and find_bundle("") is None
+def test_an_incumbent_is_a_folder_or_an_arm(golden):
+    """A path is read; an arm's name, or none, names no golden outputs."""
+    assert find_golden_outputs(str(golden.folder)).arm == ARM
+    assert find_golden_outputs("torchscript bfloat16") is None and find_golden_outputs("") is None
 
 
 def test_other_libraries_there_are_a_warning(copied):
     """Named with both versions; the same ones pass."""
-    bundle = read_bundle(copied)
-    assert software_gate(bundle.software()).status == "PASS"
-    change(copied, versions={**bundle.about["versions"], "torch": "1.0"})
-    gate = software_gate(read_bundle(copied).software())
+    golden = read_golden_outputs(copied)
+    assert software_gate(golden.software_difference()).status == "PASS"
+    change(copied, versions={**golden.manifest.versions, "torch": "1.0"})
+    gate = software_gate(read_golden_outputs(copied).software_difference())
     assert gate.status == "WARN" and gate.evidence == "recorded" and gate.next
     assert f"torch 1.0 there, {host.versions()['torch']} here" in gate.reason
 
@@ -262,23 +263,23 @@ def test_other_libraries_there_are_a_warning(copied):
 def test_pictures_go_along_only_when_asked_to(tmp_path):
     """They are then frames to ask about on the other machine, labels and all."""
     capture(profile(), ARM, tmp_path / "bundle", tmp_path / "artifacts", with_frames=True)
-    bundle = read_bundle(tmp_path / "bundle")
-    brought = load_frames(str(bundle.folder / "frames"), 12, seed=9)
+    golden = read_golden_outputs(tmp_path / "bundle")
+    brought = load_frames(str(golden.folder / "frames"), 12, seed=9)
     assert sorted(map(frame_digest, brought)) == sorted(map(frame_digest, synthetic_frames(12, 3)))
-    assert sorted(bundle.places(brought)) == list(range(12)) and all(
+    assert sorted(golden.places(brought)) == list(range(12)) and all(
         frame.answers for frame in brought
     )
 
 
 def test_frames_of_ones_own_are_not_handed_on_by_accident(tmp_path):
     """A folder's pictures need a word of permission; nothing is written without it."""
-    own = tmp_path / "own"
-    own.mkdir()
+    folder = tmp_path / "own"
+    folder.mkdir()
     for frame in synthetic_frames(12, 5):
-        frame.image.save(own / f"{frame.name}.png")
-    given = profile(f"common.frames_from={own}")
+        frame.image.save(folder / f"{frame.name}.png")
+    loaded = profile(f"common.frames_from={folder}")
     with pytest.raises(BadInput, match="--set common.share_frames=true"):
-        capture(given, ARM, tmp_path / "bundle", tmp_path / "artifacts", with_frames=True)
+        capture(loaded, ARM, tmp_path / "bundle", tmp_path / "artifacts", with_frames=True)
     assert not (tmp_path / "bundle").exists()
 
 
@@ -288,16 +289,18 @@ def test_an_emulated_arm_answers_nowhere(tmp_path):
         capture(profile(), "neuron_emulated all bf16", tmp_path / "bundle", tmp_path / "artifacts")
 
 
-def test_a_folder_that_is_no_bundle_is_left_alone(tmp_path):
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
     """Nothing of the user's is replaced."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
-    with pytest.raises(BadInput, match="is there and is no bundle; pass another folder with --to"):
+    with pytest.raises(
+        BadInput, match="is there and holds no golden outputs; pass another folder with --to"
+    ):
         capture(profile(), ARM, tmp_path / "mine", tmp_path / "artifacts")
     assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"
 
 
-def test_a_run_is_refused_before_it_starts(bundle, tmp_path):
+def test_a_run_is_refused_before_it_starts(golden, tmp_path):
     """Frames that the incumbent was not asked about are bad input."""
     for settings, message in (
         (["common.seed=4"], "12 frames are not on both machines, first: no scene 4-0 there"),
@@ -305,30 +308,30 @@ def test_a_run_is_refused_before_it_starts(bundle, tmp_path):
         (['common.questions=["is it a?", "is it b?", "is it c?", "is it d?"]'], "questions is"),
     ):
         with pytest.raises(BadInput, match=message):
-            preflight.check(profile(f"parity.incumbent={bundle.folder}", *settings), tmp_path)
-    preflight.check(profile(f"parity.incumbent={bundle.folder}"), tmp_path)
+            preflight.check(profile(f"parity.incumbent={golden.folder}", *settings), tmp_path)
+    preflight.check(profile(f"parity.incumbent={golden.folder}"), tmp_path)
 
 
 def test_an_incumbent_that_is_neither_is_refused(tmp_path):
     """Neither a folder nor an arm."""
     for incumbent, message in (
         ("gpu-bundle", "expected a runner and a dtype"),
-        ("no/such", "no/such is no whole bundle"),
+        ("no/such", "no/such holds no whole golden outputs"),
     ):
         with pytest.raises(BadInput, match=message):
             preflight.check(profile(f"parity.incumbent={incumbent}"), tmp_path)
 
 
-def ask_beside(bundle, arm: str, results) -> dict:
-    """03's names after it compared an arm of this machine with a bundle."""
-    own = {"frames": 12, "compared_frames": 2, "flip_limit": 0.3}
-    here = {"incumbent": str(bundle.folder), "results": str(results)}
-    return run_chapter("03_parity", own | here, {"arms": [arm]})[0]
+def ask_beside(golden, arm: str, results) -> dict:
+    """03's names after it compared an arm of this machine with golden outputs."""
+    knobs = {"frames": 12, "compared_frames": 2, "flip_limit": 0.3}
+    here = {"incumbent": str(golden.folder), "results": str(results)}
+    return run_chapter("03_parity", knobs | here, {"arms": [arm]})[0]
 
 
-def test_the_chapter_compares_with_a_bundle(bundle, tmp_path):
+def test_the_chapter_compares_with_golden_outputs(golden, tmp_path):
     """03 on the other machine: the incumbent's rows are recorded ones, its bound is the limit, its software is judged."""
-    names = ask_beside(bundle, "eager float32", tmp_path)
+    names = ask_beside(golden, "eager float32", tmp_path)
     gates = {gate.gate: gate for gate in names["gates"]}
     assert gates["incumbent's software"].status == "PASS"
     assert gates["parity eager float32 text_decoder"].status == "PASS"
@@ -336,29 +339,25 @@ def test_the_chapter_compares_with_a_bundle(bundle, tmp_path):
     rows = names["study"].results.read("parity")
     assert {row["evidence"] for row in rows if row["arm"] == "incumbent"} == {"recorded"}
     assert {row["baseline"] for row in rows if row["arm"] == "incumbent"} == {"eager bfloat16"}
-    assert {"arm": "eager float32", "against": "incumbent"}.items() <= names["pairs"].rows[
-        -1
-    ].items()
-    assert golden.FRAMES not in {path.name for path in bundle.folder.iterdir()}
+    last = names["pairs"].rows[-1]
+    assert (last.arm, last.against) == ("eager float32", "incumbent")
+    assert FRAMES not in {path.name for path in golden.folder.iterdir()}
 
 
-def test_capture_and_the_chapter_ask_the_same_engine(bundle, tmp_path):
+def test_capture_and_the_chapter_ask_the_same_engine(golden, tmp_path):
     """What an arm answered when it was captured, it answers in 03: no number and no answer differs by a bit."""
-    names = ask_beside(bundle, ARM, tmp_path)
-    mine, theirs = (
-        [
-            {k: v for k, v in row.items() if k not in ("arm", "evidence")}
-            for row in names["numbers"].rows
-            if row["arm"] == arm
-        ]
+    names = ask_beside(golden, ARM, tmp_path)
+    rows = names["numbers"].rows
+    here, captured = (
+        [dataclasses.replace(call, arm="", evidence="") for call in rows if call.arm == arm]
         for arm in (ARM, "incumbent")
     )
-    assert len(mine) > 3 and mine == theirs and {row["l2_ratio"] for row in mine} == {1}
-    assert {row["max_abs"] for row in names["numbers"].rows if row["arm"] == "eager float32"} == {0}
+    assert len(here) > 3 and here == captured
+    assert {call.comparison.l2_ratio for call in here} == {1}
+    assert {call.comparison.max_abs for call in rows if call.arm == "eager float32"} == {0}
     assert names["panel"].answers[ARM] == names["panel"].answers["incumbent"]
-    assert (
-        names["pairs"].rows[-1]["differ"] == 0 and names["pairs"].rows[-1]["against"] == "incumbent"
-    )
+    last = names["pairs"].rows[-1]
+    assert (last.differ, last.against) == (0, "incumbent")
 
 
 def test_the_command_says_size_first_and_how_to_compare_last(tmp_path, monkeypatch, capsys):
@@ -383,4 +382,4 @@ def test_the_command_says_size_first_and_how_to_compare_last(tmp_path, monkeypat
     assert first.startswith(f"{folder}: about ") and last.endswith(
         f"compare with it there: --set parity.incumbent={folder}"
     )
-    assert read_bundle(folder).arm == ARM
+    assert read_golden_outputs(folder).arm == ARM

@@ -9,6 +9,7 @@ from blipkit.records.gates import not_recorded
 from blipkit.records.results import Results
 from blipkit.records.typed import (
     interval,
+    interval_of,
     keys_of,
     measure_typed,
     part,
@@ -147,3 +148,15 @@ def test_rows_are_written_and_read_by_their_type(tmp_path):
     write_typed(Results(tmp_path, "n"), "k", [WIDE])
     assert read_typed(Results(tmp_path), "k", Wide) == [WIDE]
     assert read_typed(Results(tmp_path), "other", Wide) == []
+
+
+@dataclass(frozen=True)
+class Share:
+    share: Interval = interval_of("accuracy", "low", "high")
+
+
+def test_an_interval_may_have_keys_of_its_own():
+    """Where records have had other names for its ends from the first."""
+    share = Share(Interval(0.5, 0.4, 0.6))
+    assert record_of(share) == {"accuracy": 0.5, "low": 0.4, "high": 0.6}
+    assert row_of(Share, record_of(share)) == share

@@ -84,7 +84,7 @@ SETTINGS = [
     ),
     ("parity.incumbent=eager float16 cuda", "arm 'eager float16 cuda' needs an NVIDIA GPU"),
     ("parity.incumbent=neuron_emulated none", "imitates a device, and answers nowhere today"),
-    ("parity.incumbent=results/nowhere", "results/nowhere is no whole bundle"),
+    ("parity.incumbent=results/nowhere", "results/nowhere holds no whole golden outputs"),
     (
         "common.required=[parity torchscript float32 pipe]",
         "did you mean 'parity torchscript float32 pipeline'?",

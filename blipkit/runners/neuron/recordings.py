@@ -23,6 +23,7 @@ from blipkit.model.components import Component, isolate
 from blipkit.records.typed import row_of
 from blipkit.runners.neuron.findings import Finding, RecordingJob, RecordingReply
 from blipkit.runners.neuron.options import REFUSED_OPERATIONS
+from blipkit.runners.tensors import relative_l2
 
 # relative L2 error of a float32 program; rounding in another order gives some 1e-7
 ERROR_LIMIT = 1e-5
@@ -152,8 +153,7 @@ def _index_of(number: int, ids: list[int]) -> int | None:
 
 def run_error(recording: Recording, module, inputs: tuple) -> float:
     """Relative L2 error of the recorded program on other inputs, against the module."""
-    expected = module(*inputs)
-    return float((recording.run(inputs) - expected).norm() / expected.norm())
+    return relative_l2(module(*inputs), recording.run(inputs))
 
 
 def _wrong_program(module, error: float) -> Finding:

@@ -1,0 +1,156 @@
+"""Is what an arm's component computed within what its precision explains? The routes by which it
+may pass, and the gate.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from blipkit.parity.tensors import SHAPES_DIFFER, Comparison
+from blipkit.records.gates import Gate, decide, invalid
+from blipkit.records.typed import part
+from blipkit.runners.arms import evidence_of
+
+# what is compared beside the components
+PIXELS = "image_processor"
+PIPELINE = "pipeline"
+EVERY_ARM = "every arm"  # in records, whose the pixels are: all arms get the same
+OUTLIER = 3.0  # times B's largest error: what a spread alone would hide
+
+
+@dataclass(frozen=True)
+class Call:
+    """One tensor of an arm, compared with the reference's, as `parity` and `parity_scores` have it.
+
+    component: or the pipeline, or the image processor; output: the tensor's name; precision: whose
+    limits apply; baseline: the same-precision baseline that it was set against, too, None where
+    torch has no such model.
+    """
+
+    arm: str
+    evidence: str
+    component: str
+    output: str
+    precision: str
+    baseline: str | None
+    comparison: Comparison = part()
+
+    @property
+    def error(self) -> float:
+        """Relative L2, to order calls by: NaN is above any error."""
+        if math.isnan(self.comparison.relative_l2):
+            return math.inf
+        return self.comparison.relative_l2
+
+
+class Limits(NamedTuple):
+    """What a comparison has to be within."""
+
+    tensor: dict[str, float]  # precision -> relative L2
+    sigma_ratio: float  # against B, at most
+    overlap: float  # of the histograms, at least
+
+
+# strictest first; None: by none of them
+ROUTES = ("float32 limit", "sigma ratio", "overlap", "format limit", None)
+
+
+def strictest_route(call: Call, limits: Limits) -> str | None:
+    """The strictest of ROUTES by which a call passes."""
+    figures = call.comparison
+    holds = {
+        "float32 limit": figures.relative_l2 <= limits.tensor["float32"],
+        "format limit": figures.relative_l2 <= limits.tensor[call.precision],
+        None: True,
+    }
+    if figures.sigma_ratio is not None and figures.max_ratio <= OUTLIER:
+        holds["sigma ratio"] = max(figures.sigma_ratio, figures.l2_ratio) <= limits.sigma_ratio
+        holds["overlap"] = figures.overlap >= limits.overlap
+    return next(name for name in ROUTES if holds.get(name))
+
+
+def evidence_for(arm: str) -> str:
+    """Where an arm's figures come from; pixels, which all arms share, are measured."""
+    if arm == EVERY_ARM:
+        return "measured"
+    return evidence_of(arm)
+
+
+def tensor_gate_name(arm: str, component: str) -> str:
+    """The gate of one arm's component, or of its pipeline."""
+    return f"parity {arm} {component}"
+
+
+def tensor_gate(arm: str, component: str, calls: Sequence[Call], limits: Limits) -> Gate:
+    """The worst call of a component decides; measured: its relative L2, the limit that would do.
+
+    PASS where every call is exact or within B's noise; WARN where B exists and only the
+    precision's static limit holds. calls: of any arm and component; those of others are left out.
+    """
+    calls = [call for call in calls if (call.arm, call.component) == (arm, component)]
+    name = tensor_gate_name(arm, component)
+    evidence = evidence_for(arm)
+    problems = [call.comparison.problem for call in calls if call.comparison.problem]
+    if not calls or problems:
+        return _nothing_to_judge(name, evidence, calls, problems)
+    worst = max(calls, key=lambda call: _badness(call, limits))
+    route = strictest_route(worst, limits)
+    advice = "it computes something else, or in a coarser format"
+    advice += ": is it the first component that differs?"
+    by_static_limit = route == "format limit" and worst.baseline is not None
+    return decide(
+        name,
+        "answer",
+        holds=route is not None and not by_static_limit,
+        tolerable=by_static_limit,
+        measured=worst.comparison.relative_l2,
+        limit=limits.tensor[worst.precision],
+        evidence=evidence,
+        reason=_reason(worst, route, calls),
+        next=advice,
+    )
+
+
+def _nothing_to_judge(
+    name: str, evidence: str, calls: Sequence[Call], problems: Sequence[str]
+) -> Gate:
+    """FAIL where the shapes differ; INVALID where nothing was compared, or what says nothing."""
+    reason = "nothing was compared: no request called it"
+    if calls:
+        reason = f"{calls[0].output}: {problems[0]}"
+    if any(problem.startswith(SHAPES_DIFFER) for problem in problems):
+        details = {"evidence": evidence, "reason": reason, "next": "run 02_trace again"}
+        return decide(name, "answer", holds=False, **details)
+    advice = "let the pipeline call it, with frames that differ"
+    return invalid(name, "answer", reason, evidence=evidence, next=advice)
+
+
+def _badness(call: Call, limits: Limits) -> tuple[int, float]:
+    """To find the worst by: the route first, then the error."""
+    return ROUTES.index(strictest_route(call, limits)), call.error
+
+
+def _reason(worst: Call, route: str | None, calls: Sequence[Call]) -> str:
+    """Which route was taken, and what would have passed."""
+    figures = worst.comparison
+    baseline = worst.baseline
+    but = "torch has no such format, so only"
+    if baseline:
+        but = f"noisier than {baseline}, but"
+    verdict = {
+        "float32 limit": "as close as float32 has to be",
+        "sigma ratio": f"no noisier than {baseline}",
+        "overlap": f"its errors are spread as those of {baseline}",
+        "format limit": f"{but} within the static limit of {worst.precision}",
+        None: "more than its number format explains",
+    }[route]
+    relative = f"relative L2 {figures.relative_l2:.2e}"
+    tolerance = f"required tolerance: {relative}, or absolute {figures.max_abs:.2e}"
+    if baseline:
+        spread = f"sigma ratio {figures.sigma_ratio:.3f}, overlap {figures.overlap:.4f}"
+        tolerance += f"; {spread}"
+    compared = sum(call.comparison.compared for call in calls)
+    not_finite = sum(call.comparison.not_finite for call in calls)
+    counts = f"calls: {len(calls)}, numbers: {compared}, not finite: {not_finite}"
+    return f"{worst.output}: {verdict} (route: {route or 'none'}); {tolerance}; {counts}"
