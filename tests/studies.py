@@ -1,12 +1,14 @@
 """Studies and recorded folders as a test needs them, without a notebook and without a run."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from blipkit.machine import host
 from blipkit.profiles.common import Common
 from blipkit.profiles.profile import Profile
 from blipkit.profiles.sections import section_class, section_of
+from blipkit.records.documents import write_machine
 from blipkit.records.results import Results
 from blipkit.study import Study
 
@@ -34,7 +36,7 @@ def recorded(folder: Path, **kinds: list[dict]) -> Path:
     """A folder as a run on another machine left it, with these rows by kind."""
     (folder / "records").mkdir(parents=True)
     (folder / "run.json").write_text(json.dumps({"started": "2026-11-22 16:03 UTC"}))
-    (folder / "environment.json").write_text(json.dumps({**host.describe(), "name": "far away"}))
+    write_machine(folder, replace(host.describe(), name="far away"))
     for kind, rows in kinds.items():
         lines = [json.dumps({"schema": 1, "kind": kind, **row}) for row in rows]
         (folder / f"records/{kind}.jsonl").write_text("".join(f"{line}\n" for line in lines))

@@ -228,7 +228,7 @@ def capture(
     about = {
         "schema": SCHEMA,
         "captured": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": host.describe()["name"],
+        "machine": host.describe().name,
         "arm": arm,
         "checkpoint": checkpoint.source,
         "same": _sameness(checkpoint, engine.questions, engine.buckets),

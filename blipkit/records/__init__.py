@@ -11,7 +11,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "documents": ["check_results_folder", "read_document", "rows_in"],
-        "environment": ["Environment", "fact_rows", "measure_environment", "recorded_gflops"],
+        "environment": [
+            "Environment",
+            "fact_rows",
+            "measure_environment",
+            "recorded_gflops",
+            "recorded_kind",
+        ],
         "gates": ["Gate", "judge", "not_recorded", "not_run", "raise_for", "worst"],
         "results": ["Results"],
         "typed": ["measure_typed"],

@@ -5,13 +5,13 @@ gate `machine`.
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from blipkit.machine.host import machine_kind
 from blipkit.machine.speed import matmul_gflops
 from blipkit.records.gates import Gate, not_recorded
 from blipkit.records.results import Results
-from blipkit.records.typed import measure_typed
+from blipkit.records.typed import measure_typed, read_typed
 
 KIND = "environment"
 
@@ -32,6 +32,15 @@ class Speed:
 
 
 @dataclass(frozen=True)
+class Devices:
+    """The accelerators that such a record names, and where its rate comes from."""
+
+    gpus: list[str]
+    neuron_devices: list[str]
+    evidence: str = "measured"
+
+
+@dataclass(frozen=True)
 class Environment:
     """The machine's name, and its speed; None where a replay's folder has no record of it."""
 
@@ -49,11 +58,11 @@ class Environment:
         """Is this the kind of machine that the profile was written for: cpu, cuda or neuron?"""
         if self.speed is None:
             return [not_recorded("machine", "answer")]
-        found = machine_kind(asdict(self.speed))
+        kind = machine_kind(self.speed)
         status = "FAIL"
-        if expect in ("cpu", found):  # every machine has a processor
+        if expect in ("cpu", kind):  # every machine has a processor
             status = "PASS"
-        reason = f"the profile expects {expect}, this is {found}"
+        reason = f"the profile expects {expect}, this is {kind}"
         return [Gate("machine", "answer", status, self.machine, expect, reason=reason)]
 
 
@@ -61,19 +70,19 @@ def measure_environment(results: Results, threads: int, shared: bool) -> Environ
     """Multiply matrices, and keep the rate with the machine that it belongs to."""
 
     def measured() -> list[Speed]:
-        about = results.machine
+        machine = results.machine
         speed = Speed(
             matmul_gflops=matmul_gflops(threads),
             shared=shared,
-            cores=about["cores"],
-            memory_gib=about["memory_gib"],
-            gpus=about["gpus"],
-            neuron_devices=about["neuron_devices"],
+            cores=machine.cores,
+            memory_gib=machine.memory_gib,
+            gpus=machine.gpus,
+            neuron_devices=machine.neuron_devices,
         )
         return [speed]
 
     speeds = measure_typed(results, KIND, Speed, measured)
-    return Environment(results.machine["name"], speeds[0] if speeds else None)
+    return Environment(results.machine.name, speeds[0] if speeds else None)
 
 
 def recorded_gflops(results: Results) -> float:
@@ -81,9 +90,17 @@ def recorded_gflops(results: Results) -> float:
     return next((row["matmul_gflops"] for row in results.rows(KIND)), math.nan)
 
 
+def recorded_kind(results: Results) -> str:
+    """As `machine_kind` has it, of the folder's record; "unknown" where 00 has not run."""
+    recorded = read_typed(results, KIND, Devices)
+    if not recorded:
+        return "unknown"
+    return machine_kind(recorded[0], recorded[0].evidence)
+
+
 def fact_rows(results: Results) -> list[dict[str, str]]:
     """What every record carries of checkpoint, machine and libraries: a row for each fact."""
-    machine = dict(results.machine)
+    machine = results.machine.facts()
     libraries = machine.pop("versions")
     subjects = {"run": results.provenance, "machine": machine, "library": libraries}
     return [

@@ -19,7 +19,7 @@ from pathlib import Path
 from blipkit.errors import BadInput, NotMeasured
 from blipkit.machine import host
 from blipkit.paths import NOTEBOOKS, PUBLISHED
-from blipkit.records.documents import SCHEMA, plain_value, read_document, rows_in
+from blipkit.records.documents import SCHEMA, plain_value, read_document, read_machine, rows_in
 from blipkit.records.gates import Gate
 
 
@@ -57,15 +57,13 @@ class Results:
             self.recorded = Results((NOTEBOOKS / replay).resolve())
             begun = read_document(self.recorded.folder / "run.json")["started"]
             said = "What this chapter measures is read from there."
-            print(f"Recorded on {self.machine['name']}, {begun}. {said}")
+            print(f"Recorded on {self.machine.name}, {begun}. {said}")
 
     @cached_property
-    def machine(self) -> dict:
-        """The machine that the figures belong to: this one, or the one that a replay was recorded
-        on.
-        """
+    def machine(self) -> host.Machine:
+        """The machine that the figures belong to: this one, or the one a replay was recorded on."""
         if self.recorded:
-            return read_document(self.recorded.folder / "environment.json")
+            return read_machine(self.recorded.folder)
         return host.describe()
 
     def measure(
@@ -172,15 +170,15 @@ class Results:
         record["evidence"] = "measured"
         record.update(row)
         record["evidence"] = record["evidence"].replace("measured", self._how_measured())
-        record["machine"] = self.machine["name"]
-        record["versions"] = self.machine["versions"]
+        record["machine"] = self.machine.name
+        record["versions"] = self.machine.versions
         if self.recorded:
-            record["replayed_on"] = host.describe()["name"]
+            record["replayed_on"] = host.describe().name
         return record
 
     def _how_measured(self) -> str:
         """What the evidence of a measured figure is called here."""
-        if self.machine["name"].startswith(host.REHEARSAL):
+        if self.machine.name.startswith(host.REHEARSAL):
             return "rehearsal"
         if self.recorded:
             return "recorded"

@@ -10,7 +10,7 @@ import blipkit
 from blipkit.cost.decision import NOT_ENOUGH, decide
 from blipkit.display.tables import number
 from blipkit.profiles.profile import section_in
-from blipkit.records.documents import SCHEMA, read_document
+from blipkit.records.documents import SCHEMA, read_document, read_machine
 from blipkit.records.gates import Gate, not_run, worst
 from blipkit.records.results import Results
 from blipkit.renamed import gate_today
@@ -38,9 +38,9 @@ def _recorded(folder: Path, run: dict) -> str:
     """Of a replay: where and when its figures were measured; "" for a run of this machine."""
     if "recorded" not in run:
         return ""
-    machine = read_document(folder / "environment.json")
-    here = f"replayed on {machine['replayed_on']}, which measured nothing"
-    return f"Recorded on {machine['name']}, {run['recorded']}; {here}."
+    machine = read_machine(folder)
+    here = f"replayed on {machine.replayed_on}, which measured nothing"
+    return f"Recorded on {machine.name}, {run['recorded']}; {here}."
 
 
 def _stopped(run: dict) -> list[Gate]:

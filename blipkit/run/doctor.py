@@ -18,12 +18,12 @@ from blipkit.runners.neuron.support import support_gate
 class Examined:
     """This machine, as far as it matters here.
 
-    about: as `blipkit.machine.host.describe` has it; parts: what Neuron needs, as `check_parts`
+    parts: what Neuron needs, as `check_parts`
     found it; support: what AWS says of the platform; arms: arm -> why it cannot run here, "" where
     it can.
     """
 
-    about: dict
+    machine: host.Machine
     parts: list[dict]
     support: Gate
     arms: dict[str, str]
@@ -35,7 +35,7 @@ class Examined:
 
     def as_json(self) -> dict:
         return {
-            "machine": self.about,
+            "machine": self.machine.facts(),
             "ready": self.is_ready,
             "parts": self.parts,
             "platform_support": vars(self.support),
@@ -44,9 +44,10 @@ class Examined:
 
     def show(self, console: Console) -> None:
         """The machine, its parts, what mends them, and the arms."""
-        about = self.about
-        console.print(f"{about['name']}, {about['memory_gib']} GiB, {about['system']}")
-        console.print(", ".join(f"{name} {version}" for name, version in about["versions"].items()))
+        machine = self.machine
+        console.print(f"{machine.name}, {machine.memory_gib} GiB, {machine.system}")
+        libraries = machine.versions.items()
+        console.print(", ".join(f"{name} {version}" for name, version in libraries))
         console.print(self._table_of_parts())
         for row in self.parts:
             if row["next"]:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,12 @@ import yaml
 from blipkit.errors import BadInput
 from blipkit.machine import host
 from blipkit.profiles.profile import Profile
-from blipkit.records.documents import read_document
+from blipkit.records.documents import (
+    read_document,
+    read_machine,
+    write_document,
+    write_machine,
+)
 
 
 @contextlib.contextmanager
@@ -60,25 +66,18 @@ def begin(profile: Profile, folder: Path, replay: Path | None) -> dict:
         },
         "notebooks": {},
     }
-    about = host.describe()
+    machine = host.describe()
     if replay:
         recorded = read_document(replay / "run.json")
         state["recorded"] = recorded.get("recorded", recorded["started"])
-        here = about["name"]
-        about = read_document(replay / "environment.json")
-        about["replayed_on"] = here
+        machine = replace(read_machine(replay), replayed_on=machine.name)
     with contextlib.suppress(BadInput, KeyError):
         state["notebooks"] = read_document(folder / "run.json")["notebooks"]
     resolved = yaml.safe_dump(profile.resolved(), sort_keys=False)
     (folder / "profile.yaml").write_text(resolved, encoding="utf-8")
-    write_document(folder / "environment.json", about)
+    write_machine(folder, machine)
     write_document(folder / "run.json", state)
     return state
-
-
-def write_document(path: Path, content: dict) -> None:
-    """A JSON file of a results folder."""
-    path.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def remove_halves(folder: Path) -> None:

@@ -16,10 +16,11 @@ from blipkit.machine.monitor import Monitor
 from blipkit.paths import NOTEBOOKS, ROOT
 from blipkit.profiles.profile import Profile
 from blipkit.profiles.sections import chapters
+from blipkit.records.documents import write_document
 from blipkit.report.page import write_report
 from blipkit.report.verdict import exit_status, unmeasured
 from blipkit.run import preflight
-from blipkit.run.folder import begin, clear, in_use, put_in_place, remove_halves, write_document
+from blipkit.run.folder import begin, clear, in_use, put_in_place, remove_halves
 from blipkit.study import replayed
 
 LAST_LINES = 5  # of a notebook that stopped
@@ -229,7 +230,7 @@ def how_it_ended(error: Exception, path: Path, limit: int, peak_gib: float) -> s
     name = type(error).__name__
     why = reasons.get(name, f"{name}: {error}")
     cell = min(done + 1, len(cells))
-    used = f"peak memory {peak_gib:.1f} of {host.describe()['memory_gib']} GiB"
+    used = f"peak memory {peak_gib:.1f} of {host.describe().memory_gib} GiB"
     said = f"cell {cell}: {why}; {used}"
     printed = lines_printed(cells[: done + 1])
     if printed:

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from blipkit.paths import PUBLISHED
-from blipkit.records.documents import check_results_folder, read_document
+from blipkit.records.documents import check_results_folder, read_machine
 
 KEPT = (
     "records",
@@ -27,7 +27,7 @@ def publish_folder(folder: Path) -> Path:
     # a benchmark's folder has an environment.json, too, and no run.json
     if not (folder / "environment.json").is_file():
         check_results_folder(folder)
-    machine = read_document(folder / "environment.json")["name"]
+    machine = read_machine(folder).name
     name = re.sub(r"[^a-z0-9]+", "-", machine.lower()).strip("-")
     target = PUBLISHED / name / folder.resolve().name
 

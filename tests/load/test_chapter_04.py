@@ -209,7 +209,7 @@ def test_repeats_measure_the_whole_grid_again_on_other_seeds(run):
 def replay(recorded, folder, common=COMMON) -> Results:
     """The chapter's records in `folder`, replayed from `recorded`, whatever its gates say."""
     (recorded / "run.json").write_text(json.dumps({"started": "2026-01-01 00:00 UTC"}))
-    (recorded / "environment.json").write_text(json.dumps(host.describe()))
+    (recorded / "environment.json").write_text(json.dumps(host.describe().facts()))
     (recorded / "profile.yaml").write_text(yaml.safe_dump({"common": common, "concurrency": KNOBS}))
     run_chapter("04_concurrency", {"results": str(folder), "replay": str(recorded)}, common)
     return Results(folder)

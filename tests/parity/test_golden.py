@@ -73,7 +73,7 @@ def change(folder, **changes) -> None:
 
 def test_a_bundle_says_whose_answers_it_holds(bundle, said):
     """Arm, machine, time; the size was said before anything was written, and was right."""
-    assert str(bundle).startswith(f"{ARM}, recorded on {host.describe()['name']}, 20")
+    assert str(bundle).startswith(f"{ARM}, recorded on {host.describe().name}, 20")
     (line,) = said.getvalue().splitlines()
     size = float(line.partition("about ")[2].split()[0]) * 1e6
     assert (

@@ -278,7 +278,7 @@ def test_an_interrupted_run_keeps_what_finished_and_says_how_to_go_on(tmp_path, 
 
 def test_a_replay_shows_the_recorded_figures(replayed, smoke):
     """On another machine every record and gate is the recorded one, marked so; nothing was compiled or put under load."""
-    here, far = host.describe()["name"], "A machine far away"
+    here, far = host.describe().name, "A machine far away"
     for path in (smoke / "records").glob("*.jsonl"):
         old = [json.loads(line.replace(here, far)) for line in path.read_text().splitlines()]
         for new, row in zip(Results(replayed).read(path.stem), old, strict=True):

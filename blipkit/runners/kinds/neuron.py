@@ -20,7 +20,7 @@ TARGET = "inf2"
 
 
 def _has_device() -> bool:
-    return bool(host.describe()["neuron_devices"])
+    return bool(host.describe().neuron_devices)
 
 
 def check_wheels(arm: str) -> None:
@@ -92,8 +92,8 @@ def check_loadable(manifest: dict) -> None:
     """Refuse what this machine cannot run, before it is loaded: no device, or compiled for another
     SDK or target.
     """
-    about = host.describe()
-    if not about["neuron_devices"]:
+    machine = host.describe()
+    if not machine.neuron_devices:
         advice = (
             "copy the results folder's artifacts/ to an Inf2 instance with the same "
             "image, and run the profile there"
@@ -101,7 +101,7 @@ def check_loadable(manifest: dict) -> None:
         raise NotMeasured(f"no Neuron device here (no /dev/neuron0): {advice}")
     for library in ("torch-neuronx", "neuronx-cc"):
         built = manifest["versions"].get(library)
-        here = about["versions"].get(library)
+        here = machine.versions.get(library)
         if built != here:
             seen = (
                 f"{manifest['component']} was compiled with {library} {built}, here is "

@@ -68,10 +68,10 @@ def examine_parts(study: Study) -> Parts:
 
 def check_parts() -> list[dict]:
     """A row for each part: part, seen, expected, status (PASS, WARN or FAIL), next: what to do."""
-    about = host.describe()
+    machine = host.describe()
     release = release_of(host.versions().get("torch-neuronx"))
     rows = [*_system_parts(), *_library_parts(release), *_driver_parts(release)]
-    return [*rows, *_room_parts(about)]
+    return [*rows, *_room_parts(machine.memory_gib)]
 
 
 def _system_parts() -> list[dict]:
@@ -105,7 +105,7 @@ def _library_parts(release: dict) -> list[dict]:
 
 def _driver_parts(release: dict) -> list[dict]:
     """Devices, driver and runtime, and who holds the cores."""
-    found = host.describe()["neuron_devices"]
+    found = host.describe().neuron_devices
     driver = driver_version()
     runtime = package_version("aws-neuronx-runtime-lib")
     rent = "rent an inf2.xlarge"
@@ -132,18 +132,23 @@ def _cores_part(has_devices: bool, rent: str) -> dict:
     return _part("cores", "", "free", False, rent)
 
 
-def _room_parts(about: dict) -> list[dict]:
+def _room_parts(memory_gib: float) -> list[dict]:
     """The Neuron tools, memory and disk."""
     tools = [name for name in TOOLS if tool(name)]
     complete = len(tools) == len(TOOLS)
     install = "install aws-neuronx-tools, else the proof of execution is weaker"
-    memory = about["memory_gib"]
     larger = "take a larger instance"
     free_gb = shutil.disk_usage(ROOT).free / 1e9
     more = "free some, or take a larger volume"
     return [
         _part("tools", ", ".join(tools), ", ".join(TOOLS), complete, install, "WARN"),
-        _part("host memory", f"{memory} GiB", f"{MEMORY_GIB} GiB", memory >= MEMORY_GIB, larger),
+        _part(
+            "host memory",
+            f"{memory_gib} GiB",
+            f"{MEMORY_GIB} GiB",
+            memory_gib >= MEMORY_GIB,
+            larger,
+        ),
         _part("disk", f"{free_gb:.0f} GB free", f"{DISK_GB} GB", free_gb >= DISK_GB, more),
     ]
 

@@ -34,7 +34,7 @@ def test_this_machine_lacks_what_it_lacks():
         "host memory",
         "disk",
     } <= set(rows)
-    if not host.describe()["neuron_devices"]:
+    if not host.describe().neuron_devices:
         assert (
             rows["Neuron devices"]["status"] == "FAIL"
             and "inf2.xlarge" in rows["Neuron devices"]["next"]
@@ -54,7 +54,9 @@ def inf2(monkeypatch, tmp_path):
     about = {**host.versions(), "torch": "2.9.0+cpu", "python": "3.12.3"}
     monkeypatch.setattr(host, "versions", lambda: about)
     monkeypatch.setattr(
-        host, "describe", lambda: {"neuron_devices": ["neuron0"], "memory_gib": 15.4}
+        host,
+        "describe",
+        lambda: host.Machine("Neuron x1", neuron_devices=["neuron0"], memory_gib=15.4),
     )
     yield about
     monkeypatch.undo()
