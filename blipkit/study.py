@@ -27,9 +27,9 @@ from blipkit.profiles.common import Common
 from blipkit.profiles.knobs import Section
 from blipkit.profiles.profile import Profile, check_sections, load_profile, read_profile, values_of
 from blipkit.profiles.sections import section_class, section_of
-from blipkit.records.documents import read_document
 from blipkit.records.gates import Gate, raise_for
 from blipkit.records.results import Results
+from blipkit.records.run_record import read_run
 
 # sections whose chapter loads no checkpoint: they read what others recorded
 WITHOUT_CHECKPOINT = ("cost",)
@@ -235,14 +235,12 @@ def _profile(results: str, name: str) -> Profile:
     folder = (NOTEBOOKS / results).resolve()
     if "BLIPKIT_STAGE" not in os.environ:
         return load_profile(name)
-    # stated: what the profile's file and --set said, so that a knob's origin can be told; values
-    # are those resolved
-    stated = read_document(folder / "run.json")["stated"]
+    stated = read_run(folder).stated
     resolved = read_profile(folder).sections
     sections = {}
-    for section, keys in stated["keys"].items():
+    for section, keys in stated.keys.items():
         sections[section] = {key: resolved[section][key] for key in keys}
-    return Profile(name, sections, stated["settings"])
+    return Profile(name, sections, stated.settings)
 
 
 def _pixels_of(folder: Path) -> dict[str, str]:

@@ -11,10 +11,11 @@ from blipkit.load.summary import STABLE
 from blipkit.machine.host import Machine
 from blipkit.paths import PUBLISHED, ROOT
 from blipkit.profiles.profile import read_sections
-from blipkit.records.documents import check_results_folder, read_document, read_machine
+from blipkit.records.documents import check_results_folder, read_machine
 from blipkit.records.environment import recorded_kind
 from blipkit.records.gates import Gate, not_run
 from blipkit.records.results import Results
+from blipkit.records.run_record import read_run
 
 ASKED = ("checkpoint", "questions", "frames_from", "frames", "distinct_frames", "seed")  # knobs
 JUDGED_BY = ("threads", "latency_limit_ms", "target_saving")
@@ -192,8 +193,7 @@ def labels(folders: Sequence[Path]) -> list[str]:
     """A name for each folder, "<profile> on <machine>", numbered from the second of a name on."""
     names = []
     for folder in folders:
-        run = read_document(folder / "run.json")
-        name = f"{run['profile']} on {read_machine(folder).name}"
+        name = f"{read_run(folder).profile} on {read_machine(folder).name}"
         numbered = (f"{name} ({i})" for i in range(2, len(folders) + 2))
         names.append(next(one for one in (name, *numbered) if one not in names))
     return names
@@ -202,7 +202,6 @@ def labels(folders: Sequence[Path]) -> list[str]:
 def _facts(folder: Path) -> list[dict]:
     """What a reader must know of a system: groups of facts, most important first."""
     check_results_folder(folder)
-    run = read_document(folder / "run.json")
     machine = read_machine(folder)
     records = []
     for path in (folder / "records").glob("*.jsonl"):
@@ -218,7 +217,7 @@ def _facts(folder: Path) -> list[dict]:
             asked[name] = knobs.pop(name)
     libraries = dict(machine.versions)
     kit = {
-        "profile": run["profile"],
+        "profile": read_run(folder).profile,
         "blipkit": libraries.pop("blipkit", None),
         "git commit": machine.git_commit,
     }

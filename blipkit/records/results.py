@@ -19,8 +19,9 @@ from pathlib import Path
 from blipkit.errors import BadInput, NotMeasured
 from blipkit.machine import host
 from blipkit.paths import NOTEBOOKS, PUBLISHED
-from blipkit.records.documents import SCHEMA, plain_value, read_document, read_machine, rows_in
+from blipkit.records.documents import SCHEMA, plain_value, read_machine, rows_in
 from blipkit.records.gates import Gate
+from blipkit.records.run_record import read_run
 
 
 class Results:
@@ -55,9 +56,9 @@ class Results:
         self.recorded: Results | None = None
         if replay:
             self.recorded = Results((NOTEBOOKS / replay).resolve())
-            begun = read_document(self.recorded.folder / "run.json")["started"]
-            said = "What this chapter measures is read from there."
-            print(f"Recorded on {self.machine.name}, {begun}. {said}")
+            started = read_run(self.recorded.folder).started
+            source = "What this chapter measures is read from there."
+            print(f"Recorded on {self.machine.name}, {started}. {source}")
 
     @cached_property
     def machine(self) -> host.Machine:

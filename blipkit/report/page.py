@@ -16,8 +16,9 @@ from blipkit.display.tables import number, table_html
 from blipkit.frames.frames import SYNTHETIC
 from blipkit.machine.host import Machine
 from blipkit.profiles.profile import section_in
-from blipkit.records.documents import check_results_folder, read_document, read_machine
+from blipkit.records.documents import check_results_folder, read_machine
 from blipkit.records.results import Results
+from blipkit.records.run_record import read_run
 from blipkit.report.verdict import is_rehearsal, render, write_verdict
 from blipkit.statistics import wilson
 
@@ -58,7 +59,6 @@ def write_report(folder: Path, beside: Sequence[Path] = ()) -> tuple[Path, dict]
     beside = list(dict.fromkeys([*beside, *named]))
     verdict = write_verdict(folder, beside)
     results = Results(folder)
-    run = read_document(folder / "run.json")
     machine = read_machine(folder)
     private = common.frames_from != SYNTHETIC and not common.share_frames
     chapters = [chapter(path, private) for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))]
@@ -66,7 +66,7 @@ def write_report(folder: Path, beside: Sequence[Path] = ()) -> tuple[Path, dict]
         "report.html",
         verdict,
         rehearsal=is_rehearsal(results.gates()),
-        run=run,
+        run=read_run(folder),
         machine=machine,
         numbers=three_numbers(results),
         money={kind: results.rows(kind) for kind in MONEY},

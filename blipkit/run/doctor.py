@@ -1,6 +1,7 @@
 """What `blipkit doctor` says: of this machine, or of a profile lowered as for Neuron."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console
 
@@ -9,8 +10,9 @@ from blipkit.errors import BadInput
 from blipkit.machine import host
 from blipkit.profiles.profile import Profile
 from blipkit.records.gates import Gate
-from blipkit.runners.arms import all_arms, check_machine
-from blipkit.runners.neuron.doctor import check_parts
+from blipkit.records.typed import record_of, records_of
+from blipkit.runners.arms import Arm, all_arms, check_machine
+from blipkit.runners.neuron.doctor import Part, check_parts
 from blipkit.runners.neuron.support import support_gate
 
 
@@ -18,27 +20,27 @@ from blipkit.runners.neuron.support import support_gate
 class Examined:
     """This machine, as far as it matters here.
 
-    parts: what Neuron needs, as `check_parts`
-    found it; support: what AWS says of the platform; arms: arm -> why it cannot run here, "" where
-    it can.
+    parts: what Neuron needs; support: what AWS says of the platform; arms: arm -> why it cannot
+    run here, "" where it can.
     """
 
     machine: host.Machine
-    parts: list[dict]
+    parts: list[Part]
     support: Gate
     arms: dict[str, str]
 
     @property
     def is_ready(self) -> bool:
         """Whether nothing that Neuron needs is missing."""
-        return all(row["status"] != "FAIL" for row in self.parts)
+        return all(part.status != "FAIL" for part in self.parts)
 
-    def as_json(self) -> dict:
+    def as_json(self) -> dict[str, Any]:
+        """The same as `blipkit doctor --json` prints it."""
         return {
             "machine": self.machine.facts(),
             "ready": self.is_ready,
-            "parts": self.parts,
-            "platform_support": vars(self.support),
+            "parts": records_of(self.parts),
+            "platform_support": record_of(self.support),
             "arms": self.arms,
         }
 
@@ -49,26 +51,26 @@ class Examined:
         libraries = machine.versions.items()
         console.print(", ".join(f"{name} {version}" for name, version in libraries))
         console.print(self._table_of_parts())
-        for row in self.parts:
-            if row["next"]:
-                print(f"{row['status']} {row['part']}: {row['next']}")
+        for part in self.parts:
+            if part.next:
+                print(f"{part.status} {part.part}: {part.next}")
         support = self.support
         print(f"{support.status} platform_support: {support.reason}; {support.next}")
         console.print(self._table_of_arms())
 
     def _table_of_parts(self):
-        keys = ("part", "seen", "expected", "status")
         columns = ("part", "seen", "expected for Neuron", "status")
-        return terminal_table(columns, ([row[key] for key in keys] for row in self.parts))
+        cells = ((part.part, part.seen, part.expected, part.status) for part in self.parts)
+        return terminal_table(columns, cells)
 
     def _table_of_arms(self):
         """A row for each reason: the arms that it stops."""
         stopped_by: dict[str, list[str]] = {}
-        for arm, why in self.arms.items():
-            stopped_by.setdefault(why, []).append(arm)
+        for arm, reason in self.arms.items():
+            stopped_by.setdefault(reason, []).append(arm)
         rows = []
-        for why, arms in stopped_by.items():
-            rows.append((", ".join(arms), "no" if why else "yes", why))
+        for reason, arms in stopped_by.items():
+            rows.append((", ".join(arms), "no" if reason else "yes", reason))
         return terminal_table(("arms", "run here", "why not"), rows)
 
 
@@ -78,7 +80,7 @@ def examine() -> Examined:
     return Examined(host.describe(), check_parts(), support_gate(), arms)
 
 
-def why_not(arm) -> str:
+def why_not(arm: Arm) -> str:
     """Why an arm cannot run here, "" where it can; arms that one reason stops share its words."""
     try:
         check_machine(arm)

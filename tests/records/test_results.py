@@ -1,18 +1,13 @@
 import json
-import math
 
 import pandas
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from blipkit.errors import BadInput, GateFailed, NotMeasured
+from blipkit.errors import BadInput, NotMeasured
 from blipkit.paths import ROOT
-from blipkit.records.gates import Gate, judge, not_run, raise_for, worst
+from blipkit.records.gates import Gate
 from blipkit.records.results import Results
 from blipkit.runners.arms import evidence_of
-
-STATUSES = ("PASS", "WARN", "FAIL", "INVALID", "NOT-RUN")
 
 
 def test_a_record_explains_itself(tmp_path):
@@ -102,48 +97,6 @@ def test_gates_come_back_in_notebook_order(tmp_path):
     for notebook in ("02_trace", "01_components"):
         Results(tmp_path, notebook).write_gates([Gate(notebook, "answer", "PASS")])
     assert [g.gate for g in Results(tmp_path).gates()] == ["01_components", "02_trace"]
-
-
-@pytest.mark.parametrize(
-    ("measured", "at_least", "status"),
-    [(1.0, False, "PASS"), (1.1, False, "FAIL"), (1.0, True, "PASS"), (0.9, True, "FAIL")],
-)
-def test_a_limit_includes_itself(measured, at_least, status):
-    """A figure at its limit holds; one beyond it fails."""
-    assert judge("g", "answer", measured, 1.0, at_least=at_least).status == status
-
-
-@pytest.mark.parametrize("at_least", [True, False])
-def test_a_nan_never_passes(at_least):
-    """What is not a number is within no limit."""
-    assert judge("g", "answer", math.nan, 1.0, at_least=at_least).status == "FAIL"
-
-
-def test_only_timing_is_forgiven_on_a_shared_machine():
-    """A late answer warns where the machine is shared; a wrong one fails everywhere."""
-    assert judge("g", "timing", 2, 1, shared=True).status == "WARN"
-    assert judge("g", "timing", 2, 1, shared=False).status == "FAIL"
-    assert judge("g", "answer", 2, 1, shared=True).status == "FAIL"
-
-
-def test_a_failed_gate_raises_and_says_which():
-    """The last cell's error names gate, figure, limit and what to do."""
-    with pytest.raises(GateFailed, match=r"speed: FAIL, measured 2, limit 1.*buy another"):
-        raise_for(
-            [Gate("fine", "answer", "PASS"), judge("speed", "answer", 2, 1, next="buy another")]
-        )
-    raise_for([not_run("absent", "answer", "nobody measured"), Gate("warned", "timing", "WARN")])
-
-
-@given(st.lists(st.sampled_from(STATUSES)))
-def test_the_worst_status_wins_in_any_order(statuses):
-    """FAIL before INVALID before WARN before PASS; NOT-RUN only where nothing was measured."""
-    gates = [Gate("g", "answer", s) for s in statuses]
-    found = worst(gates)
-    assert found == worst(reversed(gates))
-    assert found == next(
-        (s for s in ("FAIL", "INVALID", "WARN", "PASS") if s in statuses), "NOT-RUN"
-    )
 
 
 def recorded(folder, digest="d1"):

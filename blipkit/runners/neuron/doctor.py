@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from blipkit.display.tables import show_table
 from blipkit.machine import host
 from blipkit.paths import ROOT
+from blipkit.records.gates import Status, decide
 from blipkit.records.typed import measure_typed
 from blipkit.runners.neuron.options import IMAGE
 from blipkit.runners.neuron.proof import devices, tool
@@ -16,6 +17,9 @@ from blipkit.study import Study
 
 MEMORY_GIB = 15  # inf2.xlarge has 16
 DISK_GB = 20  # artifacts, compiler files and a checkpoint
+UBUNTU = "Ubuntu 24.04"
+GLIBC = "2.35"
+RENT = "rent an inf2.xlarge"
 TOOLS = ("neuron-monitor", "neuron-ls")
 IN_IMAGE = f"use the image {IMAGE}"
 PACKAGES = "aws-neuronx-dkms, on the host, and aws-neuronx-runtime-lib"
@@ -29,7 +33,7 @@ class Part:
     part: str
     seen: str
     expected: str
-    status: str
+    status: Status
     next: str
 
 
@@ -60,120 +64,117 @@ def examine_parts(study: Study) -> Parts:
     if expect != "neuron":
         return Parts(None, expect)
 
-    def measured() -> list[Part]:
-        return [Part(**row) for row in check_parts()]
-
-    return Parts(measure_typed(study.results, "parts", Part, measured), expect)
+    return Parts(measure_typed(study.results, "parts", Part, check_parts), expect)
 
 
-def check_parts() -> list[dict]:
-    """A row for each part: part, seen, expected, status (PASS, WARN or FAIL), next: what to do."""
+def check_parts() -> list[Part]:
+    """Every part of this machine that Neuron needs, in the order in which it is mended."""
     machine = host.describe()
-    release = release_of(host.versions().get("torch-neuronx"))
-    rows = [*_system_parts(), *_library_parts(release), *_driver_parts(release)]
-    return [*rows, *_room_parts(machine.memory_gib)]
-
-
-def _system_parts() -> list[dict]:
-    system = operating_system()
-    _, glibc = platform.libc_ver()
-    ubuntu = "Ubuntu 24.04"
+    libraries = host.versions()
+    release = release_of(libraries.get("torch-neuronx"))
     return [
-        _part("operating system", system, ubuntu, ubuntu in system, f"take {ubuntu}", "WARN"),
-        _part(
-            "glibc",
-            glibc,
-            "2.35 or later",
-            at_least(glibc, "2.35"),
-            f"take {ubuntu}; Amazon Linux 2023 has 2.34",
+        _system_part(),
+        _glibc_part(),
+        _python_part(libraries["python"], release["python"]),
+        *(
+            _library_part(name, libraries, release[name])
+            for name in ("torch-neuronx", "neuronx-cc")
         ),
+        _torch_part(libraries.get("torch")),
+        _devices_part(machine.neuron_devices),
+        *_driver_parts(release["driver"], release["runtime"]),
+        _cores_part(machine.neuron_devices),
+        _tools_part(),
+        _memory_part(machine.memory_gib),
+        _disk_part(),
     ]
 
 
-def _library_parts(release: dict) -> list[dict]:
-    """Python, and the libraries that an SDK release pins."""
-    of = host.versions()
-    python = of["python"].rpartition(".")[0]
-    known = release["python"]
-    rows = [_part("Python", python, " or ".join(known), python in known, IN_IMAGE)]
-    for name in ("torch-neuronx", "neuronx-cc"):
-        plain = of.get(name, "").partition("+")[0]
-        rows.append(_part(name, of.get(name), release[name], plain == release[name], IN_IMAGE))
-    torch_holds = numbers(of.get("torch"))[:2] == (2, 9)
-    return [*rows, _part("torch", of.get("torch"), "2.9", torch_holds, IN_IMAGE)]
+def _system_part() -> Part:
+    system = operating_system()
+    holds = UBUNTU in system
+    return _part("operating system", system, UBUNTU, holds, f"take {UBUNTU}", tolerable=True)
 
 
-def _driver_parts(release: dict) -> list[dict]:
-    """Devices, driver and runtime, and who holds the cores."""
-    found = host.describe().neuron_devices
+def _glibc_part() -> Part:
+    _, glibc = platform.libc_ver()
+    advice = f"take {UBUNTU}; Amazon Linux 2023 has 2.34"
+    return _part("glibc", glibc, f"{GLIBC} or later", at_least(glibc, GLIBC), advice)
+
+
+def _python_part(python: str, known: list[str]) -> Part:
+    """known: the minor versions that the SDK release has wheels for."""
+    minor = python.rpartition(".")[0]
+    return _part("Python", minor, " or ".join(known), minor in known, IN_IMAGE)
+
+
+def _library_part(name: str, libraries: dict[str, str], expected: str) -> Part:
+    """A library that the SDK release pins; what stands after a + in its version does not count."""
+    plain = libraries.get(name, "").partition("+")[0]
+    return _part(name, libraries.get(name), expected, plain == expected, IN_IMAGE)
+
+
+def _torch_part(torch: str | None) -> Part:
+    return _part("torch", torch, "2.9", numbers(torch)[:2] == (2, 9), IN_IMAGE)
+
+
+def _devices_part(devices: list[str]) -> Part:
+    advice = f"{RENT}; in a container, pass --device=/dev/neuron0"
+    return _part("Neuron devices", ", ".join(devices), "neuron0", bool(devices), advice)
+
+
+def _driver_parts(release_driver: str, release_runtime: str) -> list[Part]:
+    """Driver and runtime, and where both are there, whether they are a pair."""
     driver = driver_version()
     runtime = package_version("aws-neuronx-runtime-lib")
-    rent = "rent an inf2.xlarge"
-    attach = f"{rent}; in a container, pass --device=/dev/neuron0"
-    rows = [
-        _part("Neuron devices", ", ".join(found), "neuron0", found, attach),
-        _part("driver", driver, release["driver"], at_least(driver, release["driver"]), PAIR),
-        _part("runtime", runtime, release["runtime"], at_least(runtime, release["runtime"]), PAIR),
+    driver_holds = at_least(driver, release_driver)
+    runtime_holds = at_least(runtime, release_runtime)
+    parts = [
+        _part("driver", driver, release_driver, driver_holds, PAIR),
+        _part("runtime", runtime, release_runtime, runtime_holds, PAIR),
     ]
     if driver and runtime:
         both = f"{driver}, {runtime}"
-        rows.append(_part("driver and runtime", both, "a pair", are_a_pair(driver, runtime), PAIR))
-    return [*rows, _cores_part(bool(found), rent)]
+        pair_holds = are_a_pair(driver, runtime)
+        parts.append(_part("driver and runtime", both, "a pair", pair_holds, PAIR))
+    return parts
 
 
-def _cores_part(has_devices: bool, rent: str) -> dict:
-    """Whether the cores are free; rent: what to do where there are none."""
-    held = sorted({str(pid) for device in devices() for pid in device["pids"]})
-    if held:
+def _cores_part(neuron_devices: list[str]) -> Part:
+    """Whether the cores are free: no process holds one."""
+    holders = sorted({str(pid) for device in devices() for pid in device["pids"]})
+    if holders:
         advice = "end those processes, such as other notebooks' kernels"
-        return _part("cores", f"held by pid {', '.join(held)}", "free", False, advice)
-    if has_devices:
-        return _part("cores", "free", "free", True, rent)
-    return _part("cores", "", "free", False, rent)
+        return _part("cores", f"held by pid {', '.join(holders)}", "free", False, advice)
+    seen = "free" if neuron_devices else None
+    return _part("cores", seen, "free", bool(neuron_devices), RENT)
 
 
-def _room_parts(memory_gib: float) -> list[dict]:
-    """The Neuron tools, memory and disk."""
+def _tools_part() -> Part:
     tools = [name for name in TOOLS if tool(name)]
-    complete = len(tools) == len(TOOLS)
-    install = "install aws-neuronx-tools, else the proof of execution is weaker"
-    larger = "take a larger instance"
+    holds = len(tools) == len(TOOLS)
+    advice = "install aws-neuronx-tools, else the proof of execution is weaker"
+    return _part("tools", ", ".join(tools), ", ".join(TOOLS), holds, advice, tolerable=True)
+
+
+def _memory_part(memory_gib: float) -> Part:
+    seen = f"{memory_gib} GiB"
+    holds = memory_gib >= MEMORY_GIB
+    return _part("host memory", seen, f"{MEMORY_GIB} GiB", holds, "take a larger instance")
+
+
+def _disk_part() -> Part:
     free_gb = shutil.disk_usage(ROOT).free / 1e9
-    more = "free some, or take a larger volume"
-    return [
-        _part("tools", ", ".join(tools), ", ".join(TOOLS), complete, install, "WARN"),
-        _part(
-            "host memory",
-            f"{memory_gib} GiB",
-            f"{MEMORY_GIB} GiB",
-            memory_gib >= MEMORY_GIB,
-            larger,
-        ),
-        _part("disk", f"{free_gb:.0f} GB free", f"{DISK_GB} GB", free_gb >= DISK_GB, more),
-    ]
+    advice = "free some, or take a larger volume"
+    return _part("disk", f"{free_gb:.0f} GB free", f"{DISK_GB} GB", free_gb >= DISK_GB, advice)
 
 
 def _part(
-    part: str,
-    seen: str | None,
-    expected: str,
-    holds,
-    advice: str,
-    otherwise: str = "FAIL",
-) -> dict:
-    """One row; otherwise: its status where it does not hold."""
-    status = "PASS"
-    step = ""
-    if not holds:
-        status = otherwise
-        step = advice
-    return {
-        "part": part,
-        "seen": seen or "none",
-        "expected": expected,
-        "status": status,
-        "next": step,
-    }
+    name: str, seen: str | None, expected: str, holds: bool, advice: str, tolerable: bool = False
+) -> Part:
+    """One part; tolerable: it only warns where it does not hold."""
+    gate = decide(name, "answer", holds, tolerable=tolerable, next=advice)
+    return Part(name, seen or "none", expected, gate.status, gate.next)
 
 
 def operating_system() -> str:

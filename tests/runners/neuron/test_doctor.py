@@ -22,8 +22,8 @@ from blipkit.runners.neuron.doctor import (
 
 def test_this_machine_lacks_what_it_lacks():
     """A row for each part; what holds needs no step, what does not has one."""
-    rows = {row["part"]: row for row in check_parts()}
-    assert all(bool(row["next"]) == (row["status"] != "PASS") for row in rows.values())
+    rows = {row.part: row for row in check_parts()}
+    assert all(bool(row.next) == (row.status != "PASS") for row in rows.values())
     assert {
         "glibc",
         "Python",
@@ -36,8 +36,7 @@ def test_this_machine_lacks_what_it_lacks():
     } <= set(rows)
     if not host.describe().neuron_devices:
         assert (
-            rows["Neuron devices"]["status"] == "FAIL"
-            and "inf2.xlarge" in rows["Neuron devices"]["next"]
+            rows["Neuron devices"].status == "FAIL" and "inf2.xlarge" in rows["Neuron devices"].next
         )
 
 
@@ -65,7 +64,7 @@ def inf2(monkeypatch, tmp_path):
 
 def test_a_machine_that_is_right_has_no_next_step(inf2):
     """Nothing to do."""
-    assert [row for row in check_parts() if row["status"] != "PASS"] == []
+    assert [row for row in check_parts() if row.status != "PASS"] == []
 
 
 @pytest.mark.parametrize(
@@ -80,11 +79,11 @@ def test_a_machine_that_is_right_has_no_next_step(inf2):
 def test_a_library_of_another_release_is_named(inf2, part, change, step):
     """Only that part fails."""
     inf2 |= change
-    (bad,) = [row for row in check_parts() if row["status"] != "PASS"]
+    (bad,) = [row for row in check_parts() if row.status != "PASS"]
     assert (
-        bad["part"] == part
-        and step in bad["next"]
-        and bad["seen"] == next(iter(change.values())).rpartition(".")[0]
+        bad.part == part
+        and step in bad.next
+        and bad.seen == next(iter(change.values())).rpartition(".")[0]
         or part != "Python"
     )
 
@@ -92,11 +91,9 @@ def test_a_library_of_another_release_is_named(inf2, part, change, step):
 def test_a_core_that_is_held_is_named_with_its_pid(inf2, monkeypatch):
     """Whoever has it must end."""
     monkeypatch.setattr(doctor, "devices", lambda: [{"pids": [4242]}])
-    (bad,) = [row for row in check_parts() if row["status"] != "PASS"]
+    (bad,) = [row for row in check_parts() if row.status != "PASS"]
     assert (
-        bad["part"] == "cores"
-        and bad["seen"] == "held by pid 4242"
-        and "end those processes" in bad["next"]
+        bad.part == "cores" and bad.seen == "held by pid 4242" and "end those processes" in bad.next
     )
 
 
@@ -153,7 +150,7 @@ def test_parts_are_examined_where_a_neuron_device_is_expected(small, tmp_path, m
     study = study_of("00_environment", tmp_path / "neuron", small, knobs={"expect": "neuron"})
     found = examine_parts(study)
     found.table()
-    assert [row.part for row in found.rows] == [row["part"] for row in check_parts()]
+    assert [row.part for row in found.rows] == [row.part for row in check_parts()]
     assert [row["status"] for row in study.results.read("parts")] == [
         row.status for row in found.rows
     ]
