@@ -2,6 +2,7 @@
 do.
 """
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 
 
@@ -27,8 +28,10 @@ class GateFailed(BlipkitError):
     """
 
 
-def nearest(word: str, known) -> str:
-    """ ", did you mean 'X'?" where something known is close to `word`, else the whole list."""
-    known = sorted(map(str, known))
-    close = get_close_matches(str(word), known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known) or 'none'}"
+def nearest(word: object, known: Iterable) -> str:
+    """Advice on a word that is not known: "did you mean 'X'?", or all that is, "known: X, Y"."""
+    names = sorted(map(str, known))
+    close = get_close_matches(str(word), names, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"known: {', '.join(names) or 'none'}"

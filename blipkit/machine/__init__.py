@@ -20,7 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "version",
             "versions",
         ],
-        "monitor": ["Monitor", "share"],
+        "monitor": ["Monitor", "Sample", "Usage", "usage_of"],
         "speed": ["matmul_gflops"],
     },
 )

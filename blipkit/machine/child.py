@@ -54,9 +54,7 @@ def call(
 
 
 def _variables(threads: int, environment: Mapping[str, str]) -> dict[str, str]:
-    """The child's environment: ours, what it gets besides, and torch's threads where they are
-    given.
-    """
+    """The child's environment: ours, what it gets besides, and torch's threads unless 0."""
     variables = dict(os.environ)
     variables.update(environment)
     if threads:
@@ -73,7 +71,7 @@ def _started(command: list, variables: dict[str, str], child_end: int) -> subpro
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        errors="replace",  # whatever it prints, it is told
+        errors="replace",  # whatever it prints is shown
         env=variables,
         pass_fds=[child_end],
         # so that a compiler which the child started can be stopped with it
@@ -98,12 +96,12 @@ def _waited_for(process: subprocess.Popen, timeout_s: float) -> tuple[str, str]:
 
 def _returned(answer: Path):
     """What the child's function returned; raised here, what it raised there."""
-    told = json.loads(answer.read_text())
-    if "problem" not in told:
-        return told["returned"]
-    if told["bad_input"]:
-        raise BadInput(told["problem"])
-    raise BlipkitError(told["problem"])
+    reply = json.loads(answer.read_text())
+    if "problem" not in reply:
+        return reply["returned"]
+    if reply["bad_input"]:
+        raise BadInput(reply["problem"])
+    raise BlipkitError(reply["problem"])
 
 
 def _how(status: int) -> str:
@@ -116,23 +114,24 @@ def _how(status: int) -> str:
 
 
 def _tail(text: str, lines: int = 15) -> str:
-    """The last lines, or faulthandler's first ones, which name the place; its list of extension
-    modules says nothing.
+    """The last lines, or after a crash the first of faulthandler's, which name the place.
+
+    Its list of extension modules says nothing.
     """
-    told = [
+    printed = [
         line
         for line in text.strip().splitlines()
         if line and not line.startswith("Extension modules:")
     ]
-    crashes = [i for i, line in enumerate(told) if line.startswith("Fatal Python error")]
+    crashes = [i for i, line in enumerate(printed) if line.startswith("Fatal Python error")]
     if crashes and crashes[0] > 0:
-        told = told[: crashes[0] + lines - 2]
-    return "\n".join(told[-lines:]) or "(it printed nothing)"
+        printed = printed[: crashes[0] + lines - 2]
+    return "\n".join(printed[-lines:]) or "(it printed nothing)"
 
 
 def _end_with_parent(pipe: int) -> None:
-    """Wait until the parent's end of the pipe is closed, which its death does too; then end with
-    all we started.
+    """Wait until the parent's end of the pipe closes, as it does when the parent dies; then end,
+    with all that we started.
     """
     os.read(pipe, 1)
     os.killpg(os.getpgrp(), signal.SIGKILL)
@@ -143,13 +142,13 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, args=(int(pipe),), daemon=True).start()
     arguments = json.loads(Path(question).read_text())
     try:
-        told = {"returned": pkgutil.resolve_name(target)(**arguments)}
+        reply = {"returned": pkgutil.resolve_name(target)(**arguments)}
     except Exception as error:
-        said = f"{target}: {type(error).__name__}: {error}"
+        problem = f"{target}: {type(error).__name__}: {error}"
         if isinstance(error, BlipkitError):
-            said = str(error)
-        told = {"problem": said, "bad_input": isinstance(error, BadInput)}
-    Path(answer).write_text(json.dumps(told))
+            problem = str(error)
+        reply = {"problem": problem, "bad_input": isinstance(error, BadInput)}
+    Path(answer).write_text(json.dumps(reply))
 
 
 if __name__ == "__main__":
