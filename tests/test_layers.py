@@ -117,6 +117,8 @@ def test_the_import_check_can_fail():
 
 # Modules without a file of tests of their own, and the file whose tests have them.
 TESTED_BY = {
+    "frames/canvas.py": "frames/test_scenes.py",
+    "frames/dog.py": "frames/test_scenes.py",
     "load/admission.py": "load/test_chapter_04.py",
     "load/gates.py": "load/test_load_gates.py",
     "load/grid.py": "load/test_chapter_04.py",

@@ -29,7 +29,7 @@ def namespace(tmp_path):
 
 
 def origins(study) -> dict[str, str]:
-    return {row["knob"]: row["from"] for row in study.knob_rows()}
+    return {row.knob: row.origin for row in study.knob_rows()}
 
 
 def test_every_knob_says_its_unit_its_meaning_and_where_it_came_from(namespace):
@@ -40,7 +40,7 @@ def test_every_knob_says_its_unit_its_meaning_and_where_it_came_from(namespace):
         origins(study)["common.required"] == "profile"
         and origins(study)["common.seed"] == "default"
     )
-    assert all(row["meaning"] for row in study.knob_rows())
+    assert all(row.meaning for row in study.knob_rows())
     assert open_study("00_environment", namespace()).knobs.expect == "cpu"
 
 

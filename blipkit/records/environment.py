@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from blipkit.machine.host import machine_kind
 from blipkit.machine.speed import matmul_gflops
-from blipkit.records.gates import Gate, not_recorded
+from blipkit.records.gates import Gate, decide, not_recorded
 from blipkit.records.results import Results
 from blipkit.records.typed import measure_typed, read_typed
 
@@ -18,9 +18,10 @@ KIND = "environment"
 
 @dataclass(frozen=True)
 class Speed:
-    """The record of kind `environment`: the rate in 10^9 operations a second, and where it is of.
+    """The record of kind `environment`: how fast the machine is, and what it is made of.
 
-    shared: the machine was not ours alone; memory in GiB; gpus, neuron_devices: what drivers show.
+    matmul_gflops: 10^9 float32 operations a second; shared: the machine was not ours alone; cores,
+    memory_gib, gpus, neuron_devices: as `Machine` has them.
     """
 
     matmul_gflops: float
@@ -59,11 +60,15 @@ class Environment:
         if self.speed is None:
             return [not_recorded("machine", "answer")]
         kind = machine_kind(self.speed)
-        status = "FAIL"
-        if expect in ("cpu", kind):  # every machine has a processor
-            status = "PASS"
-        reason = f"the profile expects {expect}, this is {kind}"
-        return [Gate("machine", "answer", status, self.machine, expect, reason=reason)]
+        gate = decide(
+            "machine",
+            "answer",
+            holds=expect in ("cpu", kind),  # every machine has a processor
+            measured=self.machine,
+            limit=expect,
+            reason=f"the profile expects {expect}, this is {kind}",
+        )
+        return [gate]
 
 
 def measure_environment(results: Results, threads: int, shared: bool) -> Environment:
@@ -87,7 +92,9 @@ def measure_environment(results: Results, threads: int, shared: bool) -> Environ
 
 def recorded_gflops(results: Results) -> float:
     """The rate that 00 has measured, 10^9 operations a second; NaN where it has not run."""
-    return next((row["matmul_gflops"] for row in results.rows(KIND)), math.nan)
+    for row in results.rows(KIND):
+        return row["matmul_gflops"]
+    return math.nan
 
 
 def recorded_kind(results: Results) -> str:
@@ -98,13 +105,22 @@ def recorded_kind(results: Results) -> str:
     return machine_kind(recorded[0], recorded[0].evidence)
 
 
-def fact_rows(results: Results) -> list[dict[str, str]]:
-    """What every record carries of checkpoint, machine and libraries: a row for each fact."""
+@dataclass(frozen=True)
+class Fact:
+    """What every record says: of run, machine or library; its name; its value, as text."""
+
+    of: str
+    what: str
+    seen: str
+
+
+def facts_of(results: Results) -> list[Fact]:
+    """What every record carries of checkpoint, machine and libraries."""
     machine = results.machine.facts()
     libraries = machine.pop("versions")
     subjects = {"run": results.provenance, "machine": machine, "library": libraries}
     return [
-        {"of": subject, "what": name, "seen": str(value)}
+        Fact(subject, name, str(value))
         for subject, facts in subjects.items()
         for name, value in facts.items()
     ]

@@ -12,7 +12,6 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, fields
 from functools import cached_property
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from blipkit.paths import NOTEBOOKS, PUBLISHED
 from blipkit.records.documents import SCHEMA, plain_value, read_machine, rows_in
 from blipkit.records.gates import Gate
 from blipkit.records.run_record import read_run
+from blipkit.records.typed import records_of, row_of
 
 
 class Results:
@@ -233,7 +233,7 @@ class Results:
         """Record what was judged. Call `raise_for` in a later cell, so that a failed gate leaves
         its evidence.
         """
-        self.write(f"gates_{self.notebook}", [asdict(gate) for gate in gates])
+        self.write(f"gates_{self.notebook}", records_of(gates))
 
     def gates(self) -> list[Gate]:
         """Every gate in the folder, in the notebooks' order."""
@@ -242,7 +242,7 @@ class Results:
             for path in sorted((self.folder / "records").glob("gates_*.jsonl"))
             for row in rows_in(path)
         ]
-        return [Gate(**{field.name: row[field.name] for field in fields(Gate)}) for row in rows]
+        return [row_of(Gate, row) for row in rows]
 
     def _find(self, name: str) -> Path | None:
         for base in (self.target, self.folder):

@@ -8,7 +8,7 @@ from blipkit.records import environment
 from blipkit.records.environment import (
     Environment,
     Speed,
-    fact_rows,
+    facts_of,
     measure_environment,
     recorded_gflops,
 )
@@ -83,10 +83,10 @@ def test_a_replay_without_the_record_has_no_machine_to_judge(tmp_path):
 def test_every_fact_of_a_record_is_shown_once(tmp_path):
     """Of the run, the machine and the libraries; the libraries are not among the machine's facts."""
     out = Results(tmp_path, "00_environment", "mine", seed=7)
-    rows = fact_rows(out)
-    assert {(row["of"], row["what"]): row["seen"] for row in rows}["run", "seed"] == "7"
-    assert {row["what"] for row in rows if row["of"] == "library"} == set(host.versions())
-    assert {row["what"] for row in rows if row["of"] == "machine"} == set(
-        host.describe().facts()
-    ) - {"versions"}
+    facts = facts_of(out)
+    assert {(fact.of, fact.what): fact.seen for fact in facts}["run", "seed"] == "7"
+    assert {fact.what for fact in facts if fact.of == "library"} == set(host.versions())
+    assert {fact.what for fact in facts if fact.of == "machine"} == set(host.describe().facts()) - {
+        "versions"
+    }
     assert out.machine.versions  # and nothing was taken from it
