@@ -87,20 +87,18 @@ def lab(
     ] = "tiny",
     start: Annotated[bool, typer.Option(help="open them in JupyterLab")] = True,
 ) -> None:
-    """Copy the chapters into results/lab/PROFILE, to step through and to edit there, and open them
-    in JupyterLab.
-    """
+    """Copy the chapters into results/lab/PROFILE and open them there, to step through and edit."""
     import subprocess
     import sys
 
     from blipkit.profiles.profile import load_profile
     from blipkit.run.lab import copy_chapters
 
-    folder, kept = copy_chapters(load_profile(profile))
+    folder, changed = copy_chapters(load_profile(profile))
     typer.echo(f"chapters with the knobs of {profile}: {folder}")
-    if kept:
+    if changed:
         typer.echo(
-            f"yours, and kept as they are: {', '.join(kept)}; remove one to get the chapter anew"
+            f"yours, and kept as they are: {', '.join(changed)}; remove one to get the chapter anew"
         )
     if start:
         raise typer.Exit(

@@ -180,8 +180,8 @@ def reliability(confidence, right, bins: int = 10) -> list[Bin]:
 
 def calibration_error(bins: list[Bin]) -> float:
     """Expected calibration error of `reliability`'s bins: |confidence - share right|, by n."""
-    weighted = sum(one.n * abs(one.confidence - one.right.value) for one in bins)
-    return weighted / sum(one.n for one in bins)
+    weighted = sum(bin.n * abs(bin.confidence - bin.right.value) for bin in bins)
+    return weighted / sum(bin.n for bin in bins)
 
 
 def rate(times, seconds: float, batches: int = 10) -> Interval:

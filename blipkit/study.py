@@ -18,7 +18,7 @@ from typing import Any
 from blipkit.display.html import display_html
 from blipkit.display.tables import show_table, table_html
 from blipkit.errors import BadInput
-from blipkit.frames.frames import Frame, here, load_frames
+from blipkit.frames.frames import Frame, available_source, load_frames
 from blipkit.frames.questions import Question, parse_questions
 from blipkit.model.buckets import Bucket, parse_buckets
 from blipkit.model.checkpoints import Checkpoint, load_checkpoint
@@ -104,7 +104,7 @@ class Study:
 
     def frames(self, count: int) -> list[Frame]:
         """The first `count` frames; synthetic ones where a replay's images are not here."""
-        source = here(self.common.frames_from, self.replay)
+        source = available_source(self.common.frames_from, self.replay)
         return load_frames(source, count, self.common.seed, self.common.skip_unreadable)
 
     def knob_rows(self) -> list[KnobRow]:

@@ -90,9 +90,7 @@ def why_not(arm: Arm) -> str:
 
 
 def show_lowering(profile: Profile, console: Console) -> int:
-    """Print a row for each component and bucket, and what stands in the way; 0 where every
-    component lowers.
-    """
+    """Print how each component lowers, by bucket, and what stands in its way; the exit status."""
     from blipkit.model.buckets import parse_buckets
     from blipkit.model.checkpoints import load_checkpoint
     from blipkit.model.components import isolate
@@ -108,9 +106,9 @@ def show_lowering(profile: Profile, console: Console) -> int:
     cells = map(_cells_of_lowering, rows)
     console.print(terminal_table(columns, cells, caption="64-bit: integer operations"))
     for row in rows:
-        for found in row["findings"]:
-            said = f"{found['status']}: {row['component']}: {found['what']}: {found['where']}"
-            print(f"{said}; {found['next']}")
+        for finding in row["findings"]:
+            place = f"{row['component']}: {finding['what']}: {finding['where']}"
+            print(f"{finding['status']}: {place}; {finding['next']}")
     return int(any(row["status"] == "FAIL" for row in rows))
 
 
