@@ -1,6 +1,4 @@
-"""The errors that people meet. Each message says what was seen, what was expected, and what to
-do.
-"""
+"""The errors that people meet; each message says what was seen, what was expected, what to do."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -23,9 +21,7 @@ class WorkerGone(BlipkitError):
 
 
 class GateFailed(BlipkitError):
-    """A gate is FAIL or INVALID. Raised by a notebook's last cell, after its records were
-    written.
-    """
+    """A gate is FAIL or INVALID; raised by a notebook's last cell, after its records are written."""
 
 
 def nearest(word: object, known: Iterable) -> str:

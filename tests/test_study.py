@@ -1,13 +1,12 @@
 """What a chapter opens: knobs with their origin, a replay's recorded knobs, and what is refused."""
 
-import json
-
 import pytest
 import yaml
 
 from blipkit.errors import BadInput, GateFailed
 from blipkit.profiles.profile import load_profile
 from blipkit.records.gates import Gate
+from blipkit.records.run_record import RunRecord, Stated, write_run
 from blipkit.study import open_study, replayed
 
 
@@ -51,9 +50,7 @@ def test_in_a_run_the_knobs_are_those_that_the_run_resolved(namespace, tmp_path,
     folder.mkdir()
     (folder / "profile.yaml").write_text(yaml.safe_dump(profile.resolved()))
     keys = {name: list(values) for name, values in profile.sections.items()}
-    (folder / "run.json").write_text(
-        json.dumps({"stated": {"keys": keys, "settings": profile.settings}})
-    )
+    write_run(folder, RunRecord(stated=Stated(keys, profile.settings)))
     monkeypatch.setenv("BLIPKIT_STAGE", str(tmp_path / "stage"))
     study = open_study("00_environment", namespace(profile="smoke"))
     assert study.common.seed == 9 and origins(study)["common.seed"] == "--set"

@@ -6,7 +6,13 @@ import numpy as np
 
 from blipkit.frames.canvas import COLOURS, HEIGHTS, POSES, Canvas, Point
 
-DARK = "#1e1815"  # ear, nose and closed eye
+DARK = "#1e1815"  # nose and closed eye
+DARK_GLASS = "#1e181590"  # an ear, through which the head is seen
+WHITE_OF_EYE = "#fbfbf5"
+PUPIL = "#101010"
+LETTERS = "#ffffffb0"  # a sleeper's z
+TONGUE = "#8d1f2a"
+CRUMBS = "#f4ecd2"
 BARKING = "barking"
 CHEWING = "chewing furniture"
 PLAYING = "playing"
@@ -61,7 +67,8 @@ class Dog:
         self._head(chest, head, nose)
         self._eye(self._near(head, 3, -3))
         self._mouth(nose)
-        return Reach(mouth=nose, paws=Point(chest.x + 8 * self.scale, self.ground))
+        paws = Point(chest.x + 8 * self.scale, self.ground)
+        return Reach(nose, paws)
 
     def _near(self, place: Point, right: float, down: float) -> Point:
         return place.moved(right, down, self.scale)
@@ -97,7 +104,8 @@ class Dog:
             chest.moved(2, 0),  # pixels
         ]
         for top in tops:
-            paw = Point(top.x + self.rng.uniform(-3, 3), self.ground)
+            stride = self.rng.uniform(-3, 3)
+            paw = Point(top.x + stride, self.ground)
             self._limb(top, paw, 7)
 
     def _body(self, rear: Point, chest: Point) -> None:
@@ -109,8 +117,10 @@ class Dog:
         wag = self.rng.uniform(4, 22) * self.scale
         if self.activity == SLEEPING:
             wag *= -0.4  # it hangs
-        tip = self._near(rear, -20, 0).moved(0, -wag)
-        self._limb(self._near(rear, -8, 0), tip, 5)
+        root = self._near(rear, -8, 0)
+        hanging = self._near(rear, -20, 0)
+        tip = hanging.moved(0, -wag)
+        self._limb(root, tip, 5)
 
     def _head_above(self, chest: Point, head_up: float) -> tuple[Point, Point]:
         """Where the head and its nose are, above the chest; the floor carries a low one."""
@@ -122,27 +132,36 @@ class Dog:
         """Where the head and its nose are, with the mouth at a sofa's corner."""
         highest = self.ground - 52 * self.scale
         lowest = self.ground - 9 * self.scale
-        y = float(np.clip(corner.y + self.rng.uniform(2, 14), highest, lowest))
-        nose = Point(corner.x + self.rng.uniform(-1, 3), y + 3 * self.scale)
-        return Point(nose.x - 14 * self.scale, y), nose
+        below_corner = self.rng.uniform(2, 14)
+        y = float(np.clip(corner.y + below_corner, highest, lowest))
+        beyond_corner = self.rng.uniform(-1, 3)
+        nose = Point(corner.x + beyond_corner, y + 3 * self.scale)
+        head = Point(nose.x - 14 * self.scale, y)
+        return head, nose
 
     def _head(self, chest: Point, head: Point, nose: Point) -> None:
         """Neck, head, snout, an ear and the nose."""
+        snout = self._near(head, 0, 3)
+        ear = self._near(head, -6, -3)
+        tip = nose.moved(0, -1)
         self._limb(chest, head, 15)
         self._disc(head, 11, 10, self.coat)
-        self._limb(self._near(head, 0, 3), nose, 9)
-        self._disc(self._near(head, -6, -3), 4, 9, DARK + "90")
-        self._disc(nose.moved(0, -1), 2.6, 2.2, DARK)
+        self._limb(snout, nose, 9)
+        self._disc(ear, 4, 9, DARK_GLASS)
+        self._disc(tip, 2.6, 2.2, DARK)
 
     def _eye(self, eye: Point) -> None:
         is_asleep = self.activity == SLEEPING
         if is_asleep or self.rng.random() < 0.12:  # a blink proves nothing
-            self.canvas.line(eye.moved(-3, 0), eye.moved(3, 1), DARK, width=1)
+            start = eye.moved(-3, 0)
+            end = eye.moved(3, 1)
+            self.canvas.line(start, end, DARK, width=1)
         else:
-            self._disc(eye, 2.2, 2.2, "#fbfbf5")
-            self._disc(eye, 1.3, 1.3, "#101010")
+            self._disc(eye, 2.2, 2.2, WHITE_OF_EYE)
+            self._disc(eye, 1.3, 1.3, PUPIL)
         if is_asleep and self.rng.random() < 0.3:
-            self.canvas.draw.text(eye.moved(8, -26), "z", fill="#ffffffb0", font_size=14)
+            above = eye.moved(8, -26)
+            self.canvas.draw.text(above, "z", fill=LETTERS, font_size=14)
 
     def _mouth(self, nose: Point) -> None:
         """What the mouth does; nothing is drawn where it is shut."""
@@ -161,23 +180,27 @@ class Dog:
 
     def _jaw(self, nose: Point) -> None:
         lip = self._near(nose, 0, 3)
+        back = self._near(lip, -9, 0)
+        front = lip.moved(1, 0)
         gape = self.rng.uniform(4, 8) * self.scale
         chin = self._near(lip, -2, 0).moved(0, gape)
-        corners = (self._near(lip, -9, 0), lip.moved(1, 0), chin)
-        self.canvas.draw.polygon(corners, fill="#8d1f2a")
+        self.canvas.draw.polygon((back, front, chin), fill=TONGUE)
 
     def _bark(self, nose: Point) -> None:
         """Two or three arcs, as loud as they are bright."""
         brightness = int(self.rng.uniform(110, 255))
         colour = (255, 255, 255, brightness)
-        for radius in (10, 17, 24)[: self.rng.integers(2, 4)]:
+        count = self.rng.integers(2, 4)
+        for radius in (10, 17, 24)[:count]:
             reach = radius * self.scale
             corner = nose.moved(-reach, -reach).moved(4, 0)
             opposite = nose.moved(reach, reach).moved(4, 0)
-            self.canvas.draw.arc((*corner, *opposite), -45, 45, fill=colour, width=4)
+            box = (*corner, *opposite)
+            self.canvas.draw.arc(box, -45, 45, fill=colour, width=4)
 
     def _crumbs(self, nose: Point) -> None:
         for _ in range(self.rng.integers(3, 9)):
             right = self.rng.uniform(-12, 6)
             down = self.rng.uniform(2, 22)
-            self.canvas.disc(nose.moved(right, down), 1.6, 1.6, "#f4ecd2")
+            place = nose.moved(right, down)
+            self.canvas.disc(place, 1.6, 1.6, CRUMBS)

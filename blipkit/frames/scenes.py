@@ -15,6 +15,10 @@ from blipkit.frames.canvas import COLOURS, POSES, Canvas, Point
 from blipkit.frames.dog import CHEWING, PLAYING, Dog, Reach
 
 SIZE = 160  # pixels, square
+WOOD = "#4b3a2a"
+LEAF = "#2f5d34"
+SEAM = "#00000060"  # around a sofa's arm
+GLEAM = "#ffffffa0"  # on a ball
 ACTIVITIES = tuple(POSES)
 YES_NO = tuple(f"is the dog {activity}?" for activity in ACTIVITIES)
 OPEN = "what is the dog doing?"
@@ -55,11 +59,14 @@ def draw_scene(seed: int, index: int) -> Scene:
 
 def _camera(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     """What a cheap camera adds: a soft lens, low light, a colour cast, noise."""
-    image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0, 1.6)))
-    light = rng.uniform(0.5, 1.1) * rng.uniform(0.85, 1.15, size=3)
-    lit = np.asarray(image, dtype=np.float32) * light
-    noise = rng.normal(0, rng.uniform(2, 14), size=(SIZE, SIZE, 3))
-    return Image.fromarray((lit + noise).clip(0, 255).astype(np.uint8))
+    lens = ImageFilter.GaussianBlur(rng.uniform(0, 1.6))
+    brightness = rng.uniform(0.5, 1.1)
+    colour_cast = rng.uniform(0.85, 1.15, size=3)
+    noise_level = rng.uniform(2, 14)
+    noise = rng.normal(0, noise_level, size=(SIZE, SIZE, 3))
+    pixels = np.asarray(image.filter(lens), dtype=np.float32)
+    seen = pixels * (brightness * colour_cast) + noise
+    return Image.fromarray(seen.clip(0, 255).astype(np.uint8))
 
 
 class _Room:
@@ -75,7 +82,10 @@ class _Room:
         self.ground = rng.uniform(118, 138)
         self.scale = rng.uniform(1.15, 1.5)
         floor = (0, self.ground - 14, SIZE, SIZE)
-        canvas.draw.rectangle(floor, fill=str(rng.choice(COLOURS["floor"])))
+        canvas.draw.rectangle(floor, fill=self._colour_of("floor"))
+
+    def _colour_of(self, part: str) -> str:
+        return str(self.rng.choice(COLOURS[part]))
 
     def sofa(self, activity: str) -> Point | None:
         """Draw a sofa, always where it is chewed; the corner that a mouth can reach."""
@@ -83,11 +93,11 @@ class _Room:
             return None
         left = self.rng.uniform(100, 116)
         top = self.ground - self.rng.uniform(38, 50)
-        fabric = str(self.rng.choice(COLOURS["fabric"]))
+        fabric = self._colour_of("fabric")
         back = (left + 6, top - 20, SIZE + 30, self.ground - 8)
         self.canvas.draw.rounded_rectangle(back, 8, fill=fabric)
         arm = (left, top, left + 16, self.ground)
-        self.canvas.draw.rounded_rectangle(arm, 6, fill=fabric, outline="#00000060")
+        self.canvas.draw.rounded_rectangle(arm, 6, fill=fabric, outline=SEAM)
         return Point(left, top)
 
     def ball(self, activity: str, reach: Reach) -> None:
@@ -97,12 +107,13 @@ class _Room:
             centre = self._within(reach).moved(0, -radius / 2)
         elif self.rng.random() < 0.45:
             x = self.rng.uniform(6, 154)
-            centre = Point(x, self.ground + self.rng.uniform(4, 16))
+            nearer = self.rng.uniform(4, 16)
+            centre = Point(x, self.ground + nearer)
         else:
             return
-        self.canvas.disc(centre, radius, radius, str(self.rng.choice(COLOURS["ball"])))
+        self.canvas.disc(centre, radius, radius, self._colour_of("ball"))
         gleam = centre.moved(-radius / 3, -radius / 3)
-        self.canvas.disc(gleam, radius / 4, radius / 4, "#ffffffa0")
+        self.canvas.disc(gleam, radius / 4, radius / 4, GLEAM)
 
     def _within(self, reach: Reach) -> Point:
         """Where a ball is played with: at the mouth or at the paws."""
@@ -118,9 +129,10 @@ class _Room:
         x = self.rng.uniform(0, SIZE)
         width = self.rng.uniform(6, 22)
         if self.rng.random() < 0.5:
-            self.canvas.draw.rectangle((x, 0, x + width / 2, SIZE), fill="#4b3a2a")
+            self.canvas.draw.rectangle((x, 0, x + width / 2, SIZE), fill=WOOD)
             return
+        root = Point(x, SIZE)
         for _ in range(7):
             top = self.rng.uniform(50, 110)
-            tip = Point(x + self.rng.uniform(-1.6, 1.6) * width, top)
-            self.canvas.line(Point(x, SIZE), tip, "#2f5d34", width=5)
+            bend = self.rng.uniform(-1.6, 1.6) * width
+            self.canvas.line(root, Point(x + bend, top), LEAF, width=5)

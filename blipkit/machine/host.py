@@ -1,6 +1,4 @@
-"""What machine is this: processor, memory, accelerators, library versions. Read once, put into
-every record.
-"""
+"""What machine this is: processor, memory, accelerators, library versions; read once a process."""
 
 import contextlib
 import os

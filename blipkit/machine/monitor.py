@@ -1,7 +1,6 @@
-"""This machine in the picture: CPU, memory and GPU, sampled outside of what is measured, on the
-clock of its latencies.
+"""CPU, memory and GPU of this machine, sampled beside a measurement, on the clock of its times.
 
-What a Neuron device did is neuron-monitor's to say (blipkit/runners/neuron/proof.py).
+What a Neuron device does is neuron-monitor's to say (blipkit/runners/neuron/proof.py).
 """
 
 import contextlib

@@ -12,7 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "documents": ["check_results_folder", "read_document", "read_machine", "rows_in"],
         "environment": [
-            "Environment",
+            "MeasuredMachine",
             "facts_of",
             "measure_environment",
             "recorded_gflops",

@@ -1,6 +1,4 @@
-"""JSON documents and records as a results folder holds them: read whole, or refused by name and
-line.
-"""
+"""JSON documents and records of a results folder: read whole, or refused by name and line."""
 
 import contextlib
 import json
@@ -72,15 +70,15 @@ def rows_in(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def plain_value(value):
-    """numpy and torch scalars, paths and tuples as JSON can hold them."""
+def plain_value(value: Any) -> Any:
+    """What JSON cannot hold as it can: numpy's and torch's scalars as Python's, else as text."""
     if hasattr(value, "item"):
         return value.item()
     return str(value)
 
 
 def check_results_folder(folder: Path) -> None:
-    """Refuse what no run has left."""
+    """Refuse a folder that no run has left."""
     if not folder.is_dir():
         raise BadInput(f"no folder {folder}; expected a results folder, such as results/tiny")
     if not (folder / "run.json").is_file():

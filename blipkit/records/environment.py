@@ -42,7 +42,7 @@ class Devices:
 
 
 @dataclass(frozen=True)
-class Environment:
+class MeasuredMachine:
     """The machine's name, and its speed; None where a replay's folder has no record of it."""
 
     machine: str
@@ -71,7 +71,7 @@ class Environment:
         return [gate]
 
 
-def measure_environment(results: Results, threads: int, shared: bool) -> Environment:
+def measure_environment(results: Results, threads: int, shared: bool) -> MeasuredMachine:
     """Multiply matrices, and keep the rate with the machine that it belongs to."""
 
     def measured() -> list[Speed]:
@@ -87,7 +87,7 @@ def measure_environment(results: Results, threads: int, shared: bool) -> Environ
         return [speed]
 
     speeds = measure_typed(results, KIND, Speed, measured)
-    return Environment(results.machine.name, speeds[0] if speeds else None)
+    return MeasuredMachine(results.machine.name, speeds[0] if speeds else None)
 
 
 def recorded_gflops(results: Results) -> float:

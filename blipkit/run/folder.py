@@ -1,6 +1,4 @@
-"""The results folder of a run: held while it runs, and what is written there beside the chapters'
-own records.
-"""
+"""The results folder of a run: its lock, its own files, and the outputs put in their places."""
 
 import contextlib
 import json

@@ -1,6 +1,4 @@
-"""Run a profile: each notebook headless by papermill, its outputs put in place together, then
-verdict and report.
-"""
+"""Run a profile: each notebook by papermill, its outputs put in place together; then the report."""
 
 import contextlib
 import os
@@ -57,11 +55,11 @@ def run_profile(
     replay: Path | None = None,
     progress: Progress = PRINTED,
 ) -> int:
-    """Run the notebooks of a profile (or those of them named in `only`) into `results`; the exit
-    status, 0 or 1.
+    """Run the notebooks of a profile into a results folder; the exit status, 0 or 1.
 
-    replay: a results folder recorded elsewhere, to step through instead of measuring here. Raises
-    BadInput before anything ran or was written.
+    only: the stems to run, all where it is empty; force: compile again what is compiled; replay: a
+    results folder recorded elsewhere, to read instead of measuring here. Raises BadInput before
+    anything ran or was written.
     """
     folder = results or default_folder(profile, replay)
     preflight.use_absolute_folders(profile)
@@ -85,7 +83,7 @@ def run_profile(
                 raise interrupted(profile, folder, chosen[number - 1 :]) from None
             run = run.with_chapter(stem, ended)
             write_run(folder, run)
-            progress.say(in_words(stem, ended))
+            progress.say(ending_line(stem, ended))
         return conclude(folder, profile.common.required, progress)
 
 
@@ -104,7 +102,7 @@ def interrupted(profile: Profile, folder: Path, unfinished: list[str]) -> Blipki
     return BlipkitError(f"{problem}. To go on: blipkit run {profile.name} {only}")
 
 
-def in_words(stem: str, ended: ChapterRun) -> str:
+def ending_line(stem: str, ended: ChapterRun) -> str:
     """How a notebook went, on one line."""
     duration = f"{stem}: {ended.seconds:.0f} s"
     return ", ".join(filter(None, [duration, ended.error]))
@@ -191,8 +189,9 @@ def execute(stem: str, stage: Path, parameters: dict, limit: int) -> None:
 
 
 def in_thread(function: Callable, *arguments, **options):
-    """Call in a thread, so that Ctrl-C reaches us: nbclient takes it over in the main thread and
-    reports a dead kernel.
+    """Call in a thread, so that Ctrl-C reaches us.
+
+    In the main thread nbclient takes it over, and reports a dead kernel.
     """
     import psutil
 
@@ -209,7 +208,7 @@ def in_thread(function: Callable, *arguments, **options):
 
 
 def kill_family(process) -> None:
-    """Kill a process of psutil and all that it started, itself first: it must not see one end."""
+    """Kill a process of psutil and all that it started; itself first, so that it restarts none."""
     import psutil
 
     with contextlib.suppress(psutil.Error):

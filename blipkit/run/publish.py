@@ -1,6 +1,4 @@
-"""Keep a run's evidence in the repository: records, samples, verdict, machine and profile, under
-results/published/.
-"""
+"""Keep a run's evidence in the repository, under results/published/."""
 
 import re
 import shutil
@@ -21,8 +19,9 @@ KEPT = (
 
 
 def publish_folder(folder: Path) -> Path:
-    """Copy what a results folder proves and a replay needs, without notebooks and artifacts; where
-    it went.
+    """Copy a results folder's evidence, and what a replay needs; the folder it was copied to.
+
+    Notebooks and artifacts are left out.
     """
     # a benchmark's folder has an environment.json, too, and no run.json
     if not (folder / "environment.json").is_file():

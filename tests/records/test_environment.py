@@ -6,7 +6,7 @@ from studies import recorded
 from blipkit.machine import host
 from blipkit.records import environment
 from blipkit.records.environment import (
-    Environment,
+    MeasuredMachine,
     Speed,
     facts_of,
     measure_environment,
@@ -37,7 +37,7 @@ def speed_of(machine: dict) -> Speed:
 )
 def test_the_machine_must_be_the_kind_that_the_profile_expects(machine, expect, status, found):
     """Every machine has a processor; the gate names machine, what was expected and what it is."""
-    (gate,) = Environment("mine", speed_of(machine)).gates(expect)
+    (gate,) = MeasuredMachine("mine", speed_of(machine)).gates(expect)
     assert (gate.gate, gate.kind, gate.status, gate.measured, gate.limit) == (
         "machine",
         "answer",
@@ -76,7 +76,7 @@ def test_a_replay_without_the_record_has_no_machine_to_judge(tmp_path):
     """NOT-RUN, and no rate."""
     out = Results(tmp_path / "out", "00_environment", replay=str(recorded(tmp_path / "far")))
     found = measure_environment(out, threads=1, shared=True)
-    assert found == Environment("far away", None) and found.gflops is None
+    assert found == MeasuredMachine("far away", None) and found.gflops is None
     assert [gate.status for gate in found.gates("cpu")] == ["NOT-RUN"]
 
 

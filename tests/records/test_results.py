@@ -4,9 +4,12 @@ import pandas
 import pytest
 
 from blipkit.errors import BadInput, NotMeasured
+from blipkit.machine.host import Machine
 from blipkit.paths import ROOT
+from blipkit.records.documents import write_machine
 from blipkit.records.gates import Gate
 from blipkit.records.results import Results
+from blipkit.records.run_record import RunRecord, write_run
 from blipkit.runners.arms import evidence_of
 
 
@@ -104,10 +107,8 @@ def recorded(folder, digest="d1"):
     out = Results(folder, "04_concurrency", "mine", weights_digest=digest)
     out.write("k", [{"figure": 7.0, "evidence": "measured, priced by assumption"}])
     out.write_samples("s", pandas.DataFrame({"sent": [0.5]}))
-    (folder / "environment.json").write_text(
-        json.dumps({"name": "Far away", "versions": {"torch": "1"}})
-    )
-    (folder / "run.json").write_text(json.dumps({"started": "2026-01-02 03:04 UTC"}))
+    write_machine(folder, Machine("Far away", versions={"torch": "1"}))
+    write_run(folder, RunRecord(started="2026-01-02 03:04 UTC"))
     return folder
 
 
