@@ -21,7 +21,7 @@ class WorkerGone(BlipkitError):
 
 
 class GateFailed(BlipkitError):
-    """A gate is FAIL or INVALID; raised by a notebook's last cell, after its records are written."""
+    """A gate is FAIL or INVALID: raised by a notebook's last cell, once its records are written."""
 
 
 def nearest(word: object, known: Iterable) -> str:
