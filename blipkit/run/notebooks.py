@@ -217,7 +217,7 @@ def kill_family(process) -> None:
 
 
 def why_stopped(error: Exception, path: Path, limit: int, peak_gib: float) -> str:
-    """Why a notebook has no kernel any more: its cell, the reason, the memory, its last lines.
+    """Why a notebook broke off: its cell, the reason, the memory, the last lines it printed.
 
     path: what papermill has written of it; limit: seconds a cell may take.
     """
