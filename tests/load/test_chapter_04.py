@@ -15,6 +15,7 @@ from blipkit.errors import GateFailed
 from blipkit.load.measure import Measured
 from blipkit.load.setting import ServerOptions, Setting, Workload
 from blipkit.machine import host
+from blipkit.machine.monitor import Sample
 from blipkit.records.results import Results
 from blipkit.runners.artifacts import Artifacts
 from blipkit.serving.answering import NOTHING
@@ -88,7 +89,7 @@ class Machine:
         }
         counts["problem"] = self.problem.get((servers, clients), "")
         samples = [
-            {"at": at, "ours": at, "busy": at, "steal": 0.0, "memory_gib": 1.0}
+            Sample(busy=at, steal=0.0, ours=at, at=at, memory_gib=1.0, mhz=None)
             for at in (0.0, seconds)
         ]
         return Measured(requests, counts, samples, [])
