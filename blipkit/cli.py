@@ -87,20 +87,18 @@ def lab(
     ] = "tiny",
     start: Annotated[bool, typer.Option(help="open them in JupyterLab")] = True,
 ) -> None:
-    """Copy the chapters into results/lab/PROFILE, to step through and to edit there, and open them
-    in JupyterLab.
-    """
+    """Copy the chapters into results/lab/PROFILE and open them there, to step through and edit."""
     import subprocess
     import sys
 
     from blipkit.profiles.profile import load_profile
     from blipkit.run.lab import copy_chapters
 
-    folder, kept = copy_chapters(load_profile(profile))
+    folder, changed = copy_chapters(load_profile(profile))
     typer.echo(f"chapters with the knobs of {profile}: {folder}")
-    if kept:
+    if changed:
         typer.echo(
-            f"yours, and kept as they are: {', '.join(kept)}; remove one to get the chapter anew"
+            f"yours, and kept as they are: {', '.join(changed)}; remove one to get the chapter anew"
         )
     if start:
         raise typer.Exit(
@@ -114,9 +112,7 @@ def report(
         list[Path], typer.Argument(help="results folders; the last one's report shows all")
     ],
 ) -> None:
-    """Write verdict and report again from what runs recorded; with several folders, put their
-    systems side by side.
-    """
+    """Write verdict and report again; several results folders stand in it side by side."""
     from blipkit.report.page import write_report
 
     page, verdict = write_report(folders[-1], folders[:-1])
@@ -131,8 +127,9 @@ def compare(
         bool, typer.Option("--baseline", help="what A measured and B did not counts as worse")
     ] = False,
 ) -> None:
-    """What changed from A to B; exit 1 where an answer gate got worse, or p99 or $ rose beyond its
-    interval.
+    """Show what changed from A to B; exit 1 where an answer gate, p99 or $ got worse.
+
+    A figure got worse where it left its interval.
     """
     from blipkit.cost.systems import differences
     from blipkit.report.compare import compare_folders, differences_table, exit_status, table
@@ -151,16 +148,15 @@ def capture(
         str, typer.Option(help="the arm that answers today; default: the profile's first")
     ] = "",
     to: Annotated[
-        Path | None, typer.Option(help="the bundle's folder; default results/<profile>-bundle")
+        Path | None,
+        typer.Option(help="folder for the golden outputs; default results/<profile>-bundle"),
     ] = None,
     with_frames: Annotated[
         bool, typer.Option("--with-frames", help="put the pictures in, too")
     ] = False,
     settings: SETTINGS = [],
 ) -> None:
-    """Keep what an arm answers here, to compare with on another machine: --set
-    parity.incumbent=FOLDER.
-    """
+    """Keep an arm's golden outputs, to compare with elsewhere: --set parity.incumbent=FOLDER."""
     from blipkit.paths import ROOT
     from blipkit.profiles.profile import load_profile
     from blipkit.run.preflight import check
@@ -172,10 +168,10 @@ def capture(
     from blipkit.parity.golden_capture import capture
 
     artifacts = ROOT / "results" / loaded.name / "artifacts"
-    bundle = capture(loaded, arm or loaded.common.arms[0], folder, artifacts, with_frames)
+    golden = capture(loaded, arm or loaded.common.arms[0], folder, artifacts, with_frames)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     typer.echo(
-        f"{bundle}: {size / 1e6:.1f} MB; compare with it there: --set parity.incumbent={folder}"
+        f"{golden}: {size / 1e6:.1f} MB; compare with it there: --set parity.incumbent={folder}"
     )
 
 
@@ -189,8 +185,9 @@ def publish(folder: Annotated[Path, typer.Argument(help="a results folder")]) ->
 
 @prices.command()
 def refresh() -> None:
-    """Ask AWS's price list for every on-demand price in params/prices.csv; needs the extra aws, and
-    credentials.
+    """Write AWS's on-demand prices of today to params/prices.csv.
+
+    It needs the extra `aws`, and credentials.
     """
     from blipkit.cost.price_list import refresh
     from blipkit.display.tables import terminal_table

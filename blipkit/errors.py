@@ -1,7 +1,6 @@
-"""The errors that people meet. Each message says what was seen, what was expected, and what to
-do.
-"""
+"""The errors that people meet; each message says what was seen, what was expected, what to do."""
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 
 
@@ -22,13 +21,13 @@ class WorkerGone(BlipkitError):
 
 
 class GateFailed(BlipkitError):
-    """A gate is FAIL or INVALID. Raised by a notebook's last cell, after its records were
-    written.
-    """
+    """A gate is FAIL or INVALID: raised by a notebook's last cell, once its records are written."""
 
 
-def nearest(word: str, known) -> str:
-    """ ", did you mean 'X'?" where something known is close to `word`, else the whole list."""
-    known = sorted(map(str, known))
-    close = get_close_matches(str(word), known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known) or 'none'}"
+def nearest(word: object, known: Iterable) -> str:
+    """Advice on a word that is not known: "did you mean 'X'?", or all that is, "known: X, Y"."""
+    names = sorted(map(str, known))
+    close = get_close_matches(str(word), names, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"known: {', '.join(names) or 'none'}"

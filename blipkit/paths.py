@@ -10,10 +10,10 @@ PUBLISHED = ROOT / "results" / "published"
 
 def is_folder(value: str) -> bool:
     """Whether a knob's text names a folder, where it may also name something else."""
-    return "/" in value or bool(value) and Path(value).is_dir()
+    return "/" in value or (bool(value) and Path(value).is_dir())
 
 
 def nearest_existing(path: Path) -> Path:
     """The path itself or its nearest parent that exists."""
     path = path.absolute()
-    return next(one for one in (path, *path.parents) if one.exists())
+    return next(folder for folder in (path, *path.parents) if folder.exists())

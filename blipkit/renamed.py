@@ -58,7 +58,7 @@ def knob_today(name: str, value: Any) -> Any:
     """The value today of a knob, `section.key`; of a list, that of each of its entries."""
     known = KNOB_VALUES.get(name, {})
     if name == "common.required" and isinstance(value, list):
-        return [gate_today(one) if isinstance(one, str) else one for one in value]
+        return [gate_today(gate) if isinstance(gate, str) else gate for gate in value]
     if isinstance(value, str):
         return known.get(value, value)
     return value

@@ -1,6 +1,4 @@
-"""Figures with their intervals, percentiles and rates, by scipy; nothing here knows what was
-measured.
-"""
+"""Figures with their intervals, by scipy; nothing here knows what was measured."""
 
 import math
 from bisect import bisect_left
@@ -87,11 +85,10 @@ def _quotient(above: float | None, below: float | None) -> float | None:
 
 
 def percentile(samples, q: float) -> Interval:
-    """The q-th percentile (0-100) and its 95 % interval from order statistics; an end that n cannot
-    bound is inf.
+    """The q-th percentile (0-100) and its 95 % interval from order statistics.
 
-    The percentile is itself a sample, not interpolated. Binomial ranks; David and Nagaraja, Order
-    Statistics, section 7.1.
+    An end that so few samples cannot bound is infinite. The percentile is itself a sample, not
+    interpolated. Binomial ranks; David and Nagaraja, Order Statistics, section 7.1.
     """
     samples = np.asarray(samples, dtype=float)
     low, high = stats.quantile_test(samples, p=q / 100).confidence_interval(0.95)
@@ -102,19 +99,16 @@ def percentile(samples, q: float) -> Interval:
 
 
 def samples_needed(q: float, confidence: float = 0.99) -> int:
-    """How many samples show, with this confidence, that a q-th percentile holds, if none of them is
-    beyond the limit: 459 for p99.
+    """How many samples, none of them beyond a limit, show that a percentile holds: 459 for p99.
 
-    The least n of MLPerf's early stopping: confidence that fewer than 1 - q of all are beyond. More
-    are needed if some are.
+    The least n of MLPerf's early stopping: `confidence` that fewer than 1 - q of all are beyond.
+    More are needed where some are.
     """
     return int(np.ceil(np.log(1 - confidence) / np.log(q / 100)))
 
 
 def mean_interval(values) -> Interval:
-    """Mean and its 95 % t-interval, which ends at zero; at least two values, none of them
-    negative.
-    """
+    """Mean and its 95 % t-interval, cut off at zero; of two or more values, none negative."""
     values = np.asarray(values, dtype=float)
     mean = values.mean()
     half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
@@ -130,9 +124,7 @@ def wilson(count: int, n: int) -> Interval:
 
 
 def trials_needed(limit: float, count: int = 0) -> int:
-    """How many trials bound a rate by `limit` (`wilson`'s upper end) where `count` of them are what
-    is counted.
-    """
+    """How many trials, `count` of them hits, bound a rate by `limit` (`wilson`'s upper end)."""
 
     def is_bounded(n: int) -> bool:
         return n > 0 and wilson(count, n).high <= limit
@@ -141,9 +133,7 @@ def trials_needed(limit: float, count: int = 0) -> int:
 
 
 def mcnemar(first: int, second: int) -> float:
-    """Exact two-sided p of McNemar's test: `first` and `second` are the two counts of pairs that
-    disagree.
-    """
+    """Exact two-sided p of McNemar's test; first, second: the pairs that disagree, either way."""
     if first + second == 0:
         return 1.0
     return float(stats.binomtest(first, first + second).pvalue)
@@ -180,13 +170,12 @@ def reliability(confidence, right, bins: int = 10) -> list[Bin]:
 
 def calibration_error(bins: list[Bin]) -> float:
     """Expected calibration error of `reliability`'s bins: |confidence - share right|, by n."""
-    weighted = sum(one.n * abs(one.confidence - one.right.value) for one in bins)
-    return weighted / sum(one.n for one in bins)
+    weighted = sum(bin.n * abs(bin.confidence - bin.right.value) for bin in bins)
+    return weighted / sum(bin.n for bin in bins)
 
 
 def rate(times, seconds: float, batches: int = 10) -> Interval:
-    """Events per second in 0 to `seconds`, and its 95 % t-interval from the rates of equal batches
-    of the time.
+    """Events a second from 0 to `seconds`, with a 95 % t-interval from equal batches of the time.
 
     Batch means; Law, Simulation Modeling and Analysis, section 9.5.3.
     """

@@ -18,7 +18,7 @@ from typing import Any
 from blipkit.display.html import display_html
 from blipkit.display.tables import show_table, table_html
 from blipkit.errors import BadInput
-from blipkit.frames.frames import Frame, here, load_frames
+from blipkit.frames.frames import Frame, available_source, load_frames
 from blipkit.frames.questions import Question, parse_questions
 from blipkit.model.buckets import Bucket, parse_buckets
 from blipkit.model.checkpoints import Checkpoint, load_checkpoint
@@ -27,9 +27,10 @@ from blipkit.profiles.common import Common
 from blipkit.profiles.knobs import Section
 from blipkit.profiles.profile import Profile, check_sections, load_profile, read_profile, values_of
 from blipkit.profiles.sections import section_class, section_of
-from blipkit.records.documents import read_document
 from blipkit.records.gates import Gate, raise_for
 from blipkit.records.results import Results
+from blipkit.records.run_record import read_run
+from blipkit.records.typed import records_of
 
 # sections whose chapter loads no checkpoint: they read what others recorded
 WITHOUT_CHECKPOINT = ("cost",)
@@ -48,13 +49,27 @@ RUN_OWN = ("results", "profile", "replay")  # knobs that a run sets itself; no p
 
 
 @dataclass(frozen=True)
-class Study:
-    """stem: the chapter; common: knobs that chapters share; knobs: the chapter's own; results:
-    where its records go.
+class KnobRow:
+    """A knob, `section.name`, as a chapter's table shows it.
 
-    replay: a results folder recorded elsewhere, "" where this machine measures. checkpoint: the
-    model that is asked, None for a chapter that only reads records. profile: what the knobs came
-    from.
+    value: as text; unit: "" where it has none; origin: default, profile, --set or cell.
+    """
+
+    knob: str
+    value: str
+    unit: str
+    meaning: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """A profile applied to a results folder.
+
+    stem: the chapter; common: the knobs that chapters share; knobs: the chapter's own; results:
+    where its records go; replay: a results folder recorded elsewhere, "" where this machine
+    measures; checkpoint: the model that is asked, None for a chapter that only reads records;
+    profile: what the knobs came from.
     """
 
     stem: str
@@ -88,62 +103,56 @@ class Study:
         return self.results.artifacts
 
     def frames(self, count: int) -> list[Frame]:
-        """The first `count` frames; synthetic ones where a replay's folder of images is not on this
-        machine.
-        """
-        source = here(self.common.frames_from, self.replay)
+        """The first `count` frames; synthetic ones where a replay's images are not here."""
+        source = available_source(self.common.frames_from, self.replay)
         return load_frames(source, count, self.common.seed, self.common.skip_unreadable)
 
-    def knob_rows(self) -> list[dict[str, str]]:
-        """Every knob of this chapter, and those it shares: value, unit, meaning, and where the
-        value came from.
-        """
+    def knob_rows(self) -> list[KnobRow]:
+        """Every knob of this chapter, and those that chapters share."""
         rows = []
         for section in (self.knobs, self.common):
-            for one in fields(section):
-                value = getattr(section, one.name)
-                row = {
-                    "knob": f"{section.name}.{one.name}",
-                    "value": _as_text(value),
-                    "unit": one.metadata["unit"],
-                    "meaning": one.metadata["meaning"],
-                    "from": self.profile.origin(section.name, one.name, value),
-                }
+            for knob in fields(section):
+                value = getattr(section, knob.name)
+                row = KnobRow(
+                    knob=f"{section.name}.{knob.name}",
+                    value=_as_text(value),
+                    unit=knob.metadata["unit"],
+                    meaning=knob.metadata["meaning"],
+                    origin=self.profile.origin(section.name, knob.name, value),
+                )
                 rows.append(row)
         return rows
 
     def show_knobs(self) -> None:
-        """The knobs as a table that can be unfolded; as text, those that are not at their
-        default.
-        """
+        """Show the knobs as a table to unfold; as text, those that are not at their default."""
+        import pandas
+
         rows = self.knob_rows()
-        changed = [row for row in rows if row["from"] != "default"]
-        words = [f"{row['knob']} = {row['value']} ({row['from']})" for row in changed]
+        changed = [row for row in rows if row.origin != "default"]
+        words = [f"{row.knob} = {row.value} ({row.origin})" for row in changed]
         listed = "; ".join(words) or "none"
         head = f"{len(rows)} knobs, {len(changed)} not at their default: {listed}"
-        table = table_html(rows, "The knobs of this chapter, and those that chapters share")
+        cells = pandas.DataFrame(rows).rename(columns={"origin": "from"})
+        table = table_html(cells, "The knobs of this chapter, and those that chapters share")
         display_html(f"<details><summary>{html.escape(head)}</summary>{table}</details>", head)
 
     def conclude(self, gates: Sequence[Gate]) -> None:
-        """Show the chapter's gates and record them; then raise GateFailed where one is FAIL or
-        INVALID.
-        """
+        """Show and record the chapter's gates; raises GateFailed where one is FAIL or INVALID."""
         columns = ("gate", "status", "measured", "limit", "reason", "next")
-        show_table([{name: getattr(gate, name) for name in columns} for gate in gates], "Gates")
+        show_table(records_of(gates), "Gates", columns)
         self.results.write_gates(list(gates))
         raise_for(list(gates))
 
 
 def open_study(stem: str, namespace: dict[str, Any]) -> Study:
-    """Open the chapter `stem`, whoever runs it; namespace: the notebook's `globals()`, after its
-    parameters cell.
+    """Open the chapter `stem`, in a run or by hand.
 
-    Its knobs are checked here, because papermill only logs an unknown parameter. Those that
-    chapters share come from the profile that the cell names; in a run, from the profile that the
-    run has resolved.
+    namespace: the notebook's `globals()`, after its parameters cell. Its knobs are checked here,
+    because papermill only logs an unknown parameter. Those that chapters share come from the
+    profile that the cell names; in a run, from the profile that the run has resolved.
     """
-    given = _given(stem, namespace)
-    results, profile_name, replay = (given.pop(name) for name in RUN_OWN)
+    values = _parameters_in(stem, namespace)
+    results, profile_name, replay = (values.pop(name) for name in RUN_OWN)
     profile = _profile(results, profile_name)
     section = section_of(stem)
     if replay:
@@ -152,8 +161,8 @@ def open_study(stem: str, namespace: dict[str, Any]) -> Study:
         if notes and section != "cost":
             print(f"Recorded with other knobs, which are taken: {'; '.join(notes)}")
         if section != "cost":  # prices alone may be other ones
-            given = _as_recorded(values_of(profile.section(section)), given)
-    knobs = section_class(section)(**given)
+            values = _as_recorded(values_of(profile.section(section)), values)
+    knobs = section_class(section)(**values)
     common = profile.common
     checkpoint = None
     provenance = {}
@@ -167,18 +176,17 @@ def open_study(stem: str, namespace: dict[str, Any]) -> Study:
     return Study(stem, common, knobs, out, replay, checkpoint, profile)
 
 
-def _as_recorded(recorded: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """A chapter's knobs in a replay: those recorded, but as given here what is this machine's."""
+def _as_recorded(recorded: dict[str, Any], set_here: dict[str, Any]) -> dict[str, Any]:
+    """A chapter's knobs in a replay: those recorded, but as set here what is this machine's."""
     values = dict(recorded)
     for name in OURS:
         if name in values:
-            values[name] = given[name]
+            values[name] = set_here[name]
     return values
 
 
 def replayed(profile: Profile, folder: Path) -> tuple[Profile, list[str]]:
-    """The profile with the knobs that a results folder was recorded with, and what differed, in
-    words.
+    """The profile with the knobs that a folder was recorded with, and in words, which differed.
 
     What belongs to this machine stays the profile's, and so do prices.
     """
@@ -197,15 +205,16 @@ def replayed(profile: Profile, folder: Path) -> tuple[Profile, list[str]]:
     return Profile(profile.name, sections, profile.settings, profile.source), notes
 
 
-def _given(stem: str, namespace: dict[str, Any]) -> dict[str, Any]:
-    """The plain values that a notebook has set; BadInput where one is no knob of it, or cannot mean
-    what it says.
+def _parameters_in(stem: str, namespace: dict[str, Any]) -> dict[str, Any]:
+    """Name -> value of the parameters that a notebook has set.
+
+    BadInput where one is no knob of it, or a value that the knob cannot mean, or one is missing.
     """
-    known = (*RUN_OWN, *(one.name for one in fields(section_class(section_of(stem)))))
+    known = (*RUN_OWN, *(knob.name for knob in fields(section_class(section_of(stem)))))
     values = {name: value for name, value in namespace.items() if _is_plain(name, value)}
     where = "parameters of this notebook"
-    own = {name: value for name, value in values.items() if name not in RUN_OWN}
-    check_sections({section_of(stem): own}, where)
+    knobs = {name: value for name, value in values.items() if name not in RUN_OWN}
+    check_sections({section_of(stem): knobs}, where)
     for name in RUN_OWN:
         if not isinstance(values.get(name), str):
             raise BadInput(f"{where}: {name} is {values.get(name)!r}; expected a text")
@@ -229,26 +238,20 @@ def _as_text(value: object) -> str:
 
 
 def _profile(results: str, name: str) -> Profile:
-    """The profile of the run in progress; opened by hand, the one of that name, or the one that
-    made the folder.
-    """
+    """The profile of the run in progress; where no run is, the one of that name."""
     folder = (NOTEBOOKS / results).resolve()
     if "BLIPKIT_STAGE" not in os.environ:
         return load_profile(name)
-    # stated: what the profile's file and --set said, so that a knob's origin can be told; values
-    # are those resolved
-    stated = read_document(folder / "run.json")["stated"]
+    stated = read_run(folder).stated
     resolved = read_profile(folder).sections
     sections = {}
-    for section, keys in stated["keys"].items():
+    for section, keys in stated.keys.items():
         sections[section] = {key: resolved[section][key] for key in keys}
-    return Profile(name, sections, stated["settings"])
+    return Profile(name, sections, stated.settings)
 
 
 def _pixels_of(folder: Path) -> dict[str, str]:
-    """Which pixels the recorded machine showed the model, and what made them: they are not this
-    machine's.
-    """
+    """Digest of the pixels that the recorded machine showed the model, and what decoded them."""
     rows = Results(folder).rows("environment")
     if not rows:
         return {}

@@ -1,6 +1,5 @@
 """What the kit itself costs on this machine: `make bench`. Writes records to results/bench/."""
 
-import json
 import random
 import socket
 import subprocess
@@ -22,6 +21,7 @@ from blipkit.load.requests import read_requests
 from blipkit.load.setting import ServerOptions, Setting, Workload
 from blipkit.machine import child, host
 from blipkit.paths import ROOT
+from blipkit.records.documents import write_machine
 from blipkit.records.results import Results
 from blipkit.runners.artifacts import Artifacts
 from blipkit.runners.assemble import load_artifact
@@ -196,4 +196,4 @@ if __name__ == "__main__":
     ):
         results.write(kind, rows)
         print(kind, *rows, sep="\n  ")
-    (Path(folder) / "environment.json").write_text(json.dumps(host.describe(), indent=2) + "\n")
+    write_machine(Path(folder), host.describe())

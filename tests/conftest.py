@@ -25,7 +25,7 @@ import yaml
 from blipkit.machine import host
 from blipkit.paths import NOTEBOOKS, ROOT
 
-HERE, ENVIRONMENT = host.describe()["name"], dict(os.environ)  # before a test pretends otherwise
+HERE, ENVIRONMENT = host.describe().name, dict(os.environ)  # before a test pretends otherwise
 
 # how long an example takes depends on the machine
 hypothesis.settings.register_profile("suite", deadline=None)
@@ -64,7 +64,7 @@ SHAPES = {
 
 
 def pytest_report_header(config):
-    return f"machine: {host.describe()['name']}; " + ", ".join(
+    return f"machine: {host.describe().name}; " + ", ".join(
         f"{n} {v}" for n, v in host.versions().items()
     )
 

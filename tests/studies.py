@@ -1,13 +1,16 @@
 """Studies and recorded folders as a test needs them, without a notebook and without a run."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from blipkit.machine import host
 from blipkit.profiles.common import Common
 from blipkit.profiles.profile import Profile
 from blipkit.profiles.sections import section_class, section_of
+from blipkit.records.documents import write_machine
 from blipkit.records.results import Results
+from blipkit.records.run_record import RunRecord, write_run
 from blipkit.study import Study
 
 BUCKETS = [{"frames": 1, "questions": 2, "tokens": 8, "candidates": 2, "answer_tokens": 3}]
@@ -33,8 +36,8 @@ def study_of(
 def recorded(folder: Path, **kinds: list[dict]) -> Path:
     """A folder as a run on another machine left it, with these rows by kind."""
     (folder / "records").mkdir(parents=True)
-    (folder / "run.json").write_text(json.dumps({"started": "2026-11-22 16:03 UTC"}))
-    (folder / "environment.json").write_text(json.dumps({**host.describe(), "name": "far away"}))
+    write_run(folder, RunRecord(started="2026-11-22 16:03 UTC"))
+    write_machine(folder, replace(host.describe(), name="far away"))
     for kind, rows in kinds.items():
         lines = [json.dumps({"schema": 1, "kind": kind, **row}) for row in rows]
         (folder / f"records/{kind}.jsonl").write_text("".join(f"{line}\n" for line in lines))

@@ -117,6 +117,8 @@ def test_the_import_check_can_fail():
 
 # Modules without a file of tests of their own, and the file whose tests have them.
 TESTED_BY = {
+    "frames/canvas.py": "frames/test_scenes.py",
+    "frames/dog.py": "frames/test_scenes.py",
     "load/admission.py": "load/test_chapter_04.py",
     "load/gates.py": "load/test_load_gates.py",
     "load/grid.py": "load/test_chapter_04.py",
@@ -134,13 +136,14 @@ TESTED_BY = {
     "parity/panel.py": "parity/test_faults.py",
     "profiles/sections.py": "profiles/test_profile.py",
     "records/documents.py": "records/test_results.py",
-    "records/gates.py": "records/test_results.py",
+    "run/doctor.py": "runners/neuron/test_doctor.py",
     "run/folder.py": "run/test_notebooks.py",
     "runners/assemble.py": "runners/test_runners.py",
     "runners/compile.py": "runners/test_runners.py",
     "runners/neuron/casts.py": "runners/neuron/test_neuron_emulated.py",
     "runners/neuron/options.py": "runners/test_arms.py",
     "runners/spec.py": "runners/test_arms.py",
+    "runners/tensors.py": "runners/test_runners.py",
 }
 # shown by the chapters, which all run, and by what refuses bad input: test_chapters, test_preflight
 EVERYWHERE = {
@@ -163,9 +166,10 @@ def test_tests_mirror_the_folders():
         path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"
     }
     assert folders <= {path.name for path in TESTS.iterdir() if path.is_dir()}
-    own = {path.stem.removeprefix("test_") for path in TESTS.rglob("test_*.py")}
+    paths = [path.relative_to(TESTS) for path in TESTS.rglob("test_*.py")]
+    tested = {path.with_name(path.name.removeprefix("test_")) for path in paths}
     modules = {path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py")}
-    bare = {str(m) for m in modules if m.stem not in own | EVERYWHERE and "kinds" not in m.parts}
+    bare = {str(m) for m in modules - tested if m.stem not in EVERYWHERE and "kinds" not in m.parts}
     assert bare == set(TESTED_BY)
     for module, tests in TESTED_BY.items():
         assert (TESTS / tests).is_file(), module

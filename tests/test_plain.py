@@ -4,13 +4,14 @@ import ast
 from pathlib import Path
 
 import pytest
-from size import code_size
+from size import code_size, is_untyped_row, returns
 
 import blipkit
 
 PACKAGE = Path(blipkit.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 COLUMNS, LINES, FUNCTION, PARAMETERS = 100, 300, 40, 6
+UNTYPED = 0.04  # of all return annotations
 TOKENS, MERGES, CONDITIONALS = 9.0, 6, 15  # a code line; in 1,000 code lines
 
 
@@ -52,6 +53,46 @@ def test_little_has_to_be_unfolded_in_the_head():
     assert tokens / lines <= TOKENS
     assert 1000 * merges / lines <= MERGES
     assert 1000 * conditionals / lines <= CONDITIONALS
+
+
+@pytest.mark.xfail(strict=False, reason="being moved")
+def test_rows_have_types():
+    """Few functions return a dict that is a row: its keys, types and units are a dataclass's to say."""
+    untyped, annotated = returns()
+    assert len(untyped) <= UNTYPED * annotated, untyped
+
+
+@pytest.mark.parametrize(
+    ("annotation", "is_one"),
+    [
+        ("dict", True),
+        ("dict | None", True),
+        ("list[dict]", True),
+        ("Sequence[dict]", True),
+        ("list[dict[str, Any]]", True),
+        ("tuple[dict, str]", True),
+        ("'list[dict]'", True),
+        ("dict[str, Any]", False),
+        ("dict[str, dict]", False),
+        ("dict[str, list[float]]", False),
+        ("list[Row]", False),
+        ("tuple[dict[str, int], str]", False),
+        ("None", False),
+    ],
+)
+def test_a_row_is_told_from_a_mapping(annotation, is_one):
+    """A dict with types of key and value maps names to values; one without, or many, are rows."""
+    assert is_untyped_row(ast.parse(annotation, mode="eval").body) is is_one
+
+
+@pytest.mark.xfail(strict=False, reason="being moved")
+def test_gates_are_made_where_their_status_is_decided():
+    """Elsewhere nobody calls Gate: records/results.py reads them back."""
+    makers = [PACKAGE / "records" / name for name in ("gates.py", "results.py")]
+    for path in FILES:
+        calls = [node for node in nodes_of(path) if isinstance(node, ast.Call)]
+        made = [c.lineno for c in calls if ast.unparse(c.func).rpartition(".")[2] == "Gate"]
+        assert path in makers or not made, f"{path.relative_to(PACKAGE)}, lines {made}"
 
 
 def test_no_rule_is_silenced():

@@ -7,6 +7,8 @@ from pathlib import Path
 from blipkit.display.tables import number
 from blipkit.paths import PROFILES
 from blipkit.profiles.sections import chapters
+from blipkit.records.documents import read_machine
+from blipkit.records.run_record import read_run
 from blipkit.run.publish import PUBLISHED
 
 ROOT = Path(__file__).parent.parent
@@ -23,17 +25,17 @@ def rows(folder: Path, kind: str) -> list[dict]:
     ]
 
 
-def spent(run: dict) -> tuple[float, float]:
+def spent(folder: Path) -> tuple[float, float]:
     """Seconds of all notebooks of a run, and the largest memory of one, GiB."""
-    own = run["notebooks"].values()
-    return sum(one["seconds"] for one in own), max(one["peak_memory_gib"] for one in own)
+    ended = read_run(folder).notebooks.values()
+    return sum(one.seconds for one in ended), max(one.peak_memory_gib for one in ended)
 
 
 def on_a_gpu() -> tuple[str, str]:
     """The last line of the table: the same model on the GPU that published `gpu-tiny`, in half precision, compiled."""
     (folder,) = PUBLISHED.glob("*/gpu-tiny")
     arm = "torchscript float16 cuda"
-    name = json.loads((folder / "environment.json").read_text())["name"].partition(",")[0]
+    name = read_machine(folder).name.partition(",")[0]
     gates = {g["gate"]: g for g in json.loads((folder / "verdict.json").read_text())["gates"]}
     error = number(gates[f"parity {arm} image_encoder"]["measured"])
     flips = gates[f"decisions {arm}"]["reason"].split("; ")[1]
@@ -43,24 +45,19 @@ def on_a_gpu() -> tuple[str, str]:
 def figures() -> str:
     """The table of the first screen, from the records of the machine that published the profile `tiny`."""
     (tiny,) = PUBLISHED.glob("*/tiny")
-    run, about = (
-        json.loads((tiny / name).read_text()) for name in ("run.json", "environment.json")
-    )
     gates = {g["gate"]: g for g in json.loads((tiny / "verdict.json").read_text())["gates"]}
     best = next(row for row in rows(tiny, "concurrency") if row["best"])
     cost = next(row for row in rows(tiny, "cost") if row["best"])
     bench = rows(tiny.parent / "bench", "bench")[0]
     one, eight = rows(tiny.parent / "bench", "load")[:2]
     echo = rows(tiny.parent / "bench", "echo")[0]
-    seconds, peak = spent(run)
+    seconds, peak = spent(tiny)
     flips, forecast = (
         gates[f"decisions {arm}"]["reason"].split("; ")[1]
         for arm in ("torchscript bfloat16", "neuron_emulated matmult bf16")
     )
-    dry, lowered = (
-        json.loads((tiny.parent / "inf2-dry/run.json").read_text()),
-        rows(tiny.parent / "inf2-dry", "lowering"),
-    )
+    dry = tiny.parent / "inf2-dry"
+    lowered = rows(dry, "lowering")
     lowers, error = (
         sum(row["status"] == "PASS" for row in lowered),
         max(row["relative_l2"] for row in lowered),
@@ -104,7 +101,7 @@ def figures() -> str:
     ]
     lines.append(on_a_gpu())
     table = "".join(f"| {what} | {seen} |\n" for what, seen in lines)
-    return f"| what | seen on {about['name']} |\n|---|---|\n{table}"
+    return f"| what | seen on {read_machine(tiny).name} |\n|---|---|\n{table}"
 
 
 def test_the_readme_shows_the_published_figures():

@@ -1,13 +1,12 @@
 """What a chapter opens: knobs with their origin, a replay's recorded knobs, and what is refused."""
 
-import json
-
 import pytest
 import yaml
 
 from blipkit.errors import BadInput, GateFailed
 from blipkit.profiles.profile import load_profile
 from blipkit.records.gates import Gate
+from blipkit.records.run_record import RunRecord, Stated, write_run
 from blipkit.study import open_study, replayed
 
 
@@ -29,7 +28,7 @@ def namespace(tmp_path):
 
 
 def origins(study) -> dict[str, str]:
-    return {row["knob"]: row["from"] for row in study.knob_rows()}
+    return {row.knob: row.origin for row in study.knob_rows()}
 
 
 def test_every_knob_says_its_unit_its_meaning_and_where_it_came_from(namespace):
@@ -40,7 +39,7 @@ def test_every_knob_says_its_unit_its_meaning_and_where_it_came_from(namespace):
         origins(study)["common.required"] == "profile"
         and origins(study)["common.seed"] == "default"
     )
-    assert all(row["meaning"] for row in study.knob_rows())
+    assert all(row.meaning for row in study.knob_rows())
     assert open_study("00_environment", namespace()).knobs.expect == "cpu"
 
 
@@ -51,9 +50,7 @@ def test_in_a_run_the_knobs_are_those_that_the_run_resolved(namespace, tmp_path,
     folder.mkdir()
     (folder / "profile.yaml").write_text(yaml.safe_dump(profile.resolved()))
     keys = {name: list(values) for name, values in profile.sections.items()}
-    (folder / "run.json").write_text(
-        json.dumps({"stated": {"keys": keys, "settings": profile.settings}})
-    )
+    write_run(folder, RunRecord(stated=Stated(keys, profile.settings)))
     monkeypatch.setenv("BLIPKIT_STAGE", str(tmp_path / "stage"))
     study = open_study("00_environment", namespace(profile="smoke"))
     assert study.common.seed == 9 and origins(study)["common.seed"] == "--set"

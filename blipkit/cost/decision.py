@@ -14,9 +14,9 @@ from blipkit.cost.prices import Price, find_price, load_prices
 from blipkit.cost.systems import LIKE, systems, unlike
 from blipkit.display.tables import show_table
 from blipkit.errors import BadInput
-from blipkit.records.documents import read_document
 from blipkit.records.gates import Gate, not_run
 from blipkit.records.results import Results
+from blipkit.records.run_record import read_run
 from blipkit.study import Study
 
 NOT_ENOUGH = "not enough evidence"
@@ -259,9 +259,12 @@ def hours_taken(folder: str | None, stems: Sequence[str]) -> float | None:
     """Hours that notebooks, or all, took when they ran into a results folder; None if not known."""
     if folder is None:
         return None
-    with contextlib.suppress(BadInput, KeyError, TypeError):  # of a run.json that does not say
-        run = read_document(Path(folder, "run.json"))["notebooks"]
-        return sum(run[stem]["seconds"] for stem in stems or run) / 3600
+    with contextlib.suppress(BadInput):  # of a folder without run.json
+        chapters = read_run(Path(folder)).notebooks
+        taken = [chapters[stem].seconds for stem in stems or chapters if stem in chapters]
+        if len(taken) == len(stems or chapters) and None not in taken:
+            return sum(taken) / 3600
+    return None
 
 
 def _again(system: dict, stems: Sequence[str], settings: Sequence[str] = ()) -> str:

@@ -201,7 +201,7 @@ def price_settings(study: Study, prices: StudyPrices) -> Pricing:
     rows = [_cost_record(row, basis, price.usd_per_hour) for row in settings]
     study.results.write("cost", rows)
     if not settings:
-        return Pricing([], basis, study.results.machine["name"], price.usd_per_hour, shared=True)
+        return Pricing([], basis, study.results.machine.name, price.usd_per_hour, shared=True)
     first = settings[0]
     return Pricing(rows, basis, first["machine"], price.usd_per_hour, first["shared"])
 

@@ -8,12 +8,14 @@ from pathlib import Path
 from blipkit.cost.prices import Price
 from blipkit.errors import BadInput, nearest
 from blipkit.load.summary import STABLE
-from blipkit.machine.host import machine_kind
+from blipkit.machine.host import Machine
 from blipkit.paths import PUBLISHED, ROOT
 from blipkit.profiles.profile import read_sections
-from blipkit.records.documents import check_results_folder, read_document
+from blipkit.records.documents import check_results_folder, read_machine
+from blipkit.records.environment import recorded_kind
 from blipkit.records.gates import Gate, not_run
 from blipkit.records.results import Results
+from blipkit.records.run_record import read_run
 
 ASKED = ("checkpoint", "questions", "frames_from", "frames", "distinct_frames", "seed")  # knobs
 JUDGED_BY = ("threads", "latency_limit_ms", "target_saving")
@@ -51,17 +53,14 @@ ON_NEURON = {
 }
 
 
-def is_instance(machine: dict, price: Price) -> bool:
-    """Whether a machine shows the vCPUs and accelerators of the instance that it is priced as.
-
-    machine: as `blipkit.machine.host.describe` has it.
-    """
-    seen = machine["neuron_devices"] or machine["gpus"]
+def is_instance(machine: Machine, price: Price) -> bool:
+    """Whether a machine shows the vCPUs and accelerators of the instance that it is priced as."""
+    seen = machine.neuron_devices or machine.gpus
     if not seen:
         return False
     name = re.compile(rf"\b{re.escape(price.accelerator)}\b")
-    named = all(name.search(gpu.lower()) for gpu in machine["gpus"])
-    return named and len(seen) == price.accelerator_count and machine["cores"] == price.vcpu
+    named = all(name.search(gpu.lower()) for gpu in machine.gpus)
+    return named and len(seen) == price.accelerator_count and machine.cores == price.vcpu
 
 
 def find_results(name: str) -> Path:
@@ -86,7 +85,7 @@ def systems(folders: Iterable[Results]) -> list[dict]:
     rows = []
     for results in folders:
         gates = results.gates()
-        kind = _kind_of(results)
+        kind = recorded_kind(results)
         for row in results.rows("cost"):
             if not row["best"]:
                 continue
@@ -99,14 +98,6 @@ def systems(folders: Iterable[Results]) -> list[dict]:
             system["gap"] = next((why for why, _ in system["gaps"]), "")
             rows.append(system)
     return rows
-
-
-def _kind_of(results: Results) -> str:
-    """As `machine_kind` has it; "unknown" where the folder does not say."""
-    environment = results.rows("environment")
-    if not environment:
-        return "unknown"
-    return machine_kind(environment[0])
 
 
 def gaps(row: dict, kind: str, gates: list[Gate]) -> list[tuple[str, str]]:
@@ -202,8 +193,7 @@ def labels(folders: Sequence[Path]) -> list[str]:
     """A name for each folder, "<profile> on <machine>", numbered from the second of a name on."""
     names = []
     for folder in folders:
-        run, machine = (read_document(folder / name) for name in ("run.json", "environment.json"))
-        name = f"{run['profile']} on {machine['name']}"
+        name = f"{read_run(folder).profile} on {read_machine(folder).name}"
         numbered = (f"{name} ({i})" for i in range(2, len(folders) + 2))
         names.append(next(one for one in (name, *numbered) if one not in names))
     return names
@@ -212,7 +202,7 @@ def labels(folders: Sequence[Path]) -> list[str]:
 def _facts(folder: Path) -> list[dict]:
     """What a reader must know of a system: groups of facts, most important first."""
     check_results_folder(folder)
-    run, machine = (read_document(folder / name) for name in ("run.json", "environment.json"))
+    machine = read_machine(folder)
     records = []
     for path in (folder / "records").glob("*.jsonl"):
         records.extend(Results(folder).read(path.stem))
@@ -225,18 +215,18 @@ def _facts(folder: Path) -> list[dict]:
     for knob in (*ASKED, *JUDGED_BY):
         for name in [name for name in knobs if name.endswith(f".{knob}")]:
             asked[name] = knobs.pop(name)
-    libraries = dict(machine["versions"])
+    libraries = dict(machine.versions)
     kit = {
-        "profile": run["profile"],
+        "profile": read_run(folder).profile,
         "blipkit": libraries.pop("blipkit", None),
-        "git commit": machine["git_commit"],
+        "git commit": machine.git_commit,
     }
     kit.update(knobs)
     digests = ("weights_digest", "pixel_digest", "image_backend")
     return [
         {name.replace("_", " "): _seen(records, name) for name in digests},
         asked,
-        {"machine": machine["name"]},
+        {"machine": machine.name},
         libraries,
         kit,
     ]

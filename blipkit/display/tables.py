@@ -9,8 +9,9 @@ from blipkit.display.html import display_html
 
 
 def show_table(rows, caption: str, columns: Sequence[str] | None = None) -> None:
-    """Display rows (dicts or a pandas frame) as a table with a caption; floats as `number` has
-    them.
+    """Display rows as a table with a caption; floats as `number` writes them.
+
+    rows: records, dataclasses without nested ones, or a pandas frame; columns: those shown.
     """
     import pandas
 
@@ -25,14 +26,12 @@ def table_html(rows, caption: str) -> str:
     # a column of None alone is no number to pandas
     frame = pandas.DataFrame(rows).fillna(float("nan"))
     table = frame.to_html(index=False, border=0, float_format=number, na_rep="not known")
-    said = f"<caption>{html.escape(caption)}</caption><thead>"
-    return table.replace("<thead>", said, 1).replace("<th>", '<th scope="col">')
+    titled = f"<caption>{html.escape(caption)}</caption><thead>"
+    return table.replace("<thead>", titled, 1).replace("<th>", '<th scope="col">')
 
 
 def show_folded(rows, caption: str) -> None:
-    """Display rows as a table that a reader unfolds, its caption the line to click; as text, the
-    whole of it.
-    """
+    """Display rows as a table that a reader unfolds by its caption; as text, the whole of it."""
     import pandas
 
     text = pandas.DataFrame(rows).to_string(index=False)
@@ -40,15 +39,13 @@ def show_folded(rows, caption: str) -> None:
     display_html(f"<details>{head}{table_html(rows, caption)}</details>", f"{caption}\n{text}")
 
 
-def show_ratio(what: str, measured: float | None, predicted: float, unit: str) -> None:
-    """Print what was measured beside what was predicted, and their ratio; or that it was not
-    recorded.
-    """
+def show_ratio(name: str, measured: float | None, predicted: float, unit: str) -> None:
+    """Print a measured figure beside the predicted one, and their ratio; None: not recorded."""
     if measured is None:
-        print(f"{what}: not recorded, {number(predicted)} {unit} predicted")
+        print(f"{name}: not recorded, {number(predicted)} {unit} predicted")
         return
     figures = f"{number(measured)} {unit} measured, {number(predicted)} predicted"
-    print(f"{what}: {figures}, ratio {number(measured / predicted)}")
+    print(f"{name}: {figures}, ratio {number(measured / predicted)}")
 
 
 def number(value) -> str:
@@ -67,7 +64,7 @@ def terminal_table(columns: Sequence[str], rows: Iterable[Iterable[str]], **opti
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(*columns, **options)
+    table = Table(*columns, **options)
     for row in rows:
-        made.add_row(*map(Text, row))  # Text: what a record says is no markup
-    return made
+        table.add_row(*map(Text, row))  # Text: what a record says is no markup
+    return table

@@ -23,7 +23,9 @@ SHOWN = 5  # bad files in one message
 
 @dataclass(frozen=True)
 class Frame:
-    """name; source: the picture, or the file it is in; answers: question -> right answer, empty
+    """A picture that is asked about.
+
+    source: the picture itself, or the file that it is in; answers: question -> right answer, empty
     where nobody labelled it.
     """
 
@@ -33,9 +35,7 @@ class Frame:
 
     @property
     def image(self) -> Image.Image:
-        """PIL, RGB. A file is decoded at each call: a folder's images together may be larger than
-        the memory.
-        """
+        """The picture, RGB. A file is decoded at each call: a folder may be larger than memory."""
         if isinstance(self.source, Path):
             return read_image(self.source)
         return self.source
@@ -57,18 +57,14 @@ class Images(Sequence):
 
 
 def images(frames: Sequence[Frame]) -> Sequence[Image.Image]:
-    """The pictures alone, as a pipeline takes them: a list of synthetic ones, `Images` of a
-    folder's.
-    """
+    """The pictures alone, as a pipeline takes them; those of a folder are read when asked for."""
     if any(isinstance(frame.source, Path) for frame in frames):
         return Images(frames)
     return [frame.image for frame in frames]
 
 
 def synthetic_frames(count: int, seed: int) -> list[Frame]:
-    """`count` scenes of the series `seed`; seeds 1 and 2 are what tiny-pets was trained and judged
-    on.
-    """
+    """`count` scenes of the series `seed`; tiny-pets was trained on series 1 and judged on 2."""
     scenes = [draw_scene(seed, index) for index in range(count)]
     return [Frame(f"scene {seed}-{index}", s.image, s.answers) for index, s in enumerate(scenes)]
 
@@ -81,10 +77,8 @@ def fixed_frame() -> Image.Image:
 def load_frames(source: str, count: int, seed: int, skip_unreadable: bool = False) -> list[Frame]:
     """At most `count` frames by `seed`: synthetic scenes, or images of the folder `source`.
 
-    More begin with the same ones.
-
-    BadInput names the images that cannot be read; `skip_unreadable` prints them and takes others
-    instead.
+    A larger count begins with the same frames. BadInput names the images that cannot be read;
+    `skip_unreadable` prints them and takes others instead.
     """
     if source == SYNTHETIC:
         return synthetic_frames(count, seed)
@@ -94,19 +88,19 @@ def load_frames(source: str, count: int, seed: int, skip_unreadable: bool = Fals
     random.Random(seed).shuffle(files)
     if not skip_unreadable:
         files = files[:count]
-    readable, bad = _sorted_out(files, count)
+    readable, bad = _readable_and_bad(files, count)
     if bad:
-        found = _bad_in_words(source, bad, len(bad) + len(readable))
+        problem = _bad_in_words(source, bad, len(bad) + len(readable))
         if not skip_unreadable:
             advice = "Repair or remove them, or set common.skip_unreadable to true"
-            raise BadInput(f"{found}. {advice}")
+            raise BadInput(f"{problem}. {advice}")
         if not readable:
-            raise BadInput(f"{found}. Repair or remove them")
-        print(f"{found}; skipped")
+            raise BadInput(f"{problem}. Repair or remove them")
+        print(f"{problem}; skipped")
     return [Frame(path.name, path, labels.get(path.name, {})) for path in readable]
 
 
-def _sorted_out(files: Sequence[Path], count: int) -> tuple[list[Path], list[str]]:
+def _readable_and_bad(files: Sequence[Path], count: int) -> tuple[list[Path], list[str]]:
     """The first `count` files that can be read, and what is wrong with those before that cannot."""
     readable: list[Path] = []
     bad: list[str] = []
@@ -130,10 +124,8 @@ def _bad_in_words(source: str, bad: Sequence[str], tried: int) -> str:
     return f"frames {source!r}: {len(bad)} of {tried} images cannot be used: {words}"
 
 
-def here(source: str, replay: str) -> str:
-    """The source itself; the synthetic scenes where a replay's folder of images is not on this
-    machine.
-    """
+def available_source(source: str, replay: str) -> str:
+    """The source; synthetic scenes where a replay's folder of images is not on this machine."""
     if replay and source != SYNTHETIC and not Path(source).expanduser().is_dir():
         print(f"{source} is not on this machine: synthetic scenes are shown in its place")
         return SYNTHETIC
@@ -156,8 +148,9 @@ def list_files(folder: Path) -> list[Path]:
 
 
 def read_labels(path: Path, files: set[str]) -> dict[str, dict[str, str]]:
-    """File -> question -> right answer, from a table of these three; empty where there is none,
-    BadInput by line.
+    """File -> question -> right answer, from a table of these three; empty where there is none.
+
+    BadInput names the line that is not such a row, or contradicts one above.
     """
     if not path.is_file():
         return {}
@@ -219,9 +212,7 @@ def _label_in(row: list[str], files: set[str], where: str) -> list[str]:
 
 
 def check_labels(frames: Sequence[Frame], questions: Sequence[Question]) -> None:
-    """Refuse a folder's labels that can count for nothing: none for a question that is asked, or no
-    candidate of it.
-    """
+    """Refuse labels that cannot count: of no question that is asked, or no candidate of it."""
     asked = {q.text: q.candidates for q in questions}
     labels = [
         (frame.name, question, answer)
@@ -231,10 +222,10 @@ def check_labels(frames: Sequence[Frame], questions: Sequence[Question]) -> None
     ]
     if labels and not any(question in asked for _, question, _ in labels):
         first = labels[0][1]
-        said = "none of its questions is asked; write them as in common.questions"
-        raise BadInput(f"{LABELS}: {said}. {first!r}: {nearest(first, asked)}")
+        problem = "none of its questions is asked; write them as in common.questions"
+        raise BadInput(f"{LABELS}: {problem}. {first!r}: {nearest(first, asked)}")
     for file, question, answer in labels:
         candidates = asked.get(question)
         if candidates and answer not in candidates:
-            said = f"{file!r}, {question!r} is {answer!r}, no candidate of the question"
-            raise BadInput(f"{LABELS}: {said}; {nearest(answer, candidates)}")
+            problem = f"{file!r}, {question!r} is {answer!r}, no candidate of the question"
+            raise BadInput(f"{LABELS}: {problem}; {nearest(answer, candidates)}")

@@ -1,6 +1,7 @@
-"""One image file as RGB pixels, as a viewer would show them: a file may be turned, in ink, grey or
-a palette, with a colour profile of its own, transparent or 16 bits deep; here all of that is
-settled, or the file refused by its name.
+"""One image file as RGB pixels, as a viewer would show them.
+
+A file may be turned, in CMYK, grey or a palette, with a colour profile, transparent or 16 bits
+deep: all of that is settled here, or the file is refused by its name.
 """
 
 import io
@@ -16,9 +17,7 @@ LARGEST = 50_000_000  # pixels; beyond a camera's frame, and a header is enough 
 
 
 def read_image(path: Path) -> Image.Image:
-    """A file's picture by `as_rgb`; BadInput with the file's name and the reason where it has
-    none.
-    """
+    """A file's picture by `as_rgb`; BadInput with its name and the reason where it has none."""
     try:
         return _decoded(path)
     except BadInput as error:
@@ -50,8 +49,9 @@ def _decoded(path: Path) -> Image.Image:
 
 
 def as_rgb(image: Image.Image) -> Image.Image:
-    """RGB as a viewer shows it: upright, in sRGB, on white, scaled from 16 bits to 8, first frame;
-    BadInput for more bits.
+    """RGB as a viewer shows it: upright, in sRGB, on white, in 8 bits, the first frame of several.
+
+    BadInput for 32 bits a channel.
     """
     image = ImageOps.exif_transpose(image)
     profile = image.info.get("icc_profile")

@@ -19,8 +19,9 @@ Tokenised = tuple[list[list[int]], list[list[list[int]]]]
 
 
 def tokenise(questions: Sequence[Question], tokenizer, end: int) -> Tokenised:
-    """Token ids of each question, and of each of its candidates with the end token that the decoder
-    must predict.
+    """Token ids of each question, and of each of its candidates.
+
+    end: the token that the decoder must predict after a candidate.
     """
     options = [
         [[*tokenizer(text, add_special_tokens=False).input_ids, end] for text in q.candidates or ()]
@@ -29,16 +30,17 @@ def tokenise(questions: Sequence[Question], tokenizer, end: int) -> Tokenised:
     return [tokenizer(q.text).input_ids for q in questions], options
 
 
-def parse_questions(given: Sequence) -> list[Question]:
-    """Questions as a profile writes them: a text, or {text, candidates: [...] | open}; `params`
-    refused empty ones.
+def parse_questions(entries: Sequence) -> list[Question]:
+    """Questions as a profile writes them: each a text, or {text, candidates: [...] | open}.
+
+    BadInput for what is neither, and for one that stands twice; profiles refuse an empty list.
     """
     questions: list[Question] = []
-    for item in given:
-        question = _question_in(item)
+    for entry in entries:
+        question = _question_in(entry)
         if any(other.text == question.text for other in questions):
-            said = "stands twice in common.questions; ask it once"
-            raise BadInput(f"question {question.text!r} {said}")
+            problem = "stands twice in common.questions; ask it once"
+            raise BadInput(f"question {question.text!r} {problem}")
         questions.append(question)
     return questions
 
@@ -65,11 +67,11 @@ def _question_in(item: object) -> Question:
 def _check_candidates(text: str, candidates: object) -> None:
     """Refuse what is not two or more different texts."""
     is_list = isinstance(candidates, list) and len(candidates) > 1
-    if not is_list or not all(isinstance(one, str) for one in candidates):
+    if not is_list or not all(isinstance(answer, str) for answer in candidates):
         expected = (
             "two or more quoted texts, or open (YAML reads bare yes and no as true and false)"
         )
         raise BadInput(f"question {text!r}: candidates are {candidates!r}; expected {expected}")
     if len(set(candidates)) < len(candidates):
-        said = f"a candidate stands twice in {candidates!r}; expected different ones"
-        raise BadInput(f"question {text!r}: {said}")
+        problem = f"a candidate stands twice in {candidates!r}; expected different ones"
+        raise BadInput(f"question {text!r}: {problem}")

@@ -11,10 +11,10 @@ UNITS = {"ms": Fraction(1, 1000), "s": 1, "m": 60}
 
 def parse_every(text: str) -> float:
     """Seconds from a time such as 2s, 500ms, 1m or 0.5; at least 1 ms."""
-    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,20})?) ?(ms|s|m|)", text.strip())
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,20})?) ?(ms|s|m|)", text.strip())
     seconds = Fraction(0)
-    if found:
-        seconds = Fraction(found[1]) * UNITS[found[2] or "s"]
+    if match:
+        seconds = Fraction(match[1]) * UNITS[match[2] or "s"]
     if seconds < UNITS["ms"]:
         raise BadInput(
             f"every {text!r}: expected a time of at least 1ms, such as 2s, 500ms, 1m or 0.5 "
@@ -24,11 +24,11 @@ def parse_every(text: str) -> float:
 
 
 def cut_video(clip: Path, folder: Path, every_s: float) -> list[Path]:
-    """Write the first frame at or after each multiple of `every_s` seconds from the clip's first;
-    their files in order.
+    """Write a frame of each `every_s` seconds of a clip; their files in order.
 
-    Times are the clip's own, whatever its frame rate. Raises BadInput where nothing can be written,
-    and BlipkitError where a clip is damaged or cut off, after the frames before that.
+    A frame is the first one at or after each multiple, counted from the clip's first frame. Times
+    are the clip's own, whatever its frame rate. Raises BadInput where nothing can be written, and
+    BlipkitError where a clip is damaged or cut off, after the frames before that.
     """
     av = _pyav()
     # exact: the float 0.1 is a little more than a tenth

@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import pandas
@@ -21,7 +21,7 @@ from blipkit.load.clients import TRIES, WARMUP_ROUNDS, Asking
 from blipkit.load.requests import read_requests
 from blipkit.load.setting import ServerOptions, Setting, Workload, check_setting
 from blipkit.machine import child
-from blipkit.machine.monitor import EVERY_S, Monitor, share
+from blipkit.machine.monitor import EVERY_S, Monitor, Sample, usage_of
 from blipkit.records.typed import record_of, row_of
 from blipkit.runners.arms import check_timed
 from blipkit.runners.artifacts import Artifacts
@@ -53,7 +53,7 @@ class Measured:
 
     requests: pandas.DataFrame
     counts: dict
-    samples: list[dict]
+    samples: list[Sample]
     executions: list[dict]
 
 
@@ -100,7 +100,7 @@ def measure_setting(
             settled = row_of(Settled, ended.by_servers["settled"])
             execution = record_of(watch.execution(settled))
             executions = [dict(execution, predicted_host_gib=need_gib)]
-    samples = [dict(row, at=row["at"] - start) for row in monitor.rows]
+    samples = [replace(sample, at=sample.at - start) for sample in monitor.samples]
     return Measured(requests, counts_of(ended, work.seconds, samples), samples, executions)
 
 
@@ -192,7 +192,7 @@ def wait_until_ready(ready: Path, serving: Future) -> list[int]:
     return json.loads(ready.read_text())
 
 
-def counts_of(ended: Ended, seconds: float, samples: list[dict]) -> dict:
+def counts_of(ended: Ended, seconds: float, samples: list[Sample]) -> dict:
     """What clients and servers counted, and shares of this machine's CPU meanwhile, in percent."""
     cores = os.cpu_count()
     problems = ended.problems + ended.by_servers.get("problems", [])
@@ -200,6 +200,6 @@ def counts_of(ended: Ended, seconds: float, samples: list[dict]) -> dict:
     for name in COUNTED:
         counts[f"server_{name}"] = ended.by_servers.get(name, 0)
     counts.update(seconds=seconds, cores=cores, problem="; ".join(problems))
-    within = [row for row in samples if -EVERY_S <= row["at"] <= seconds + EVERY_S]
-    counts.update(share(within, cores))
+    within = [sample for sample in samples if -EVERY_S <= sample.at <= seconds + EVERY_S]
+    counts.update(asdict(usage_of(within, cores)))
     return counts

@@ -87,7 +87,7 @@ def measure_run(
     if limit:
         about["limit"] = limit
     runs.counts.append(with_values(about, found.counts))
-    runs.machine.append(pandas.DataFrame(found.samples).assign(**about))
+    runs.machine.append(pandas.DataFrame([s.columns() for s in found.samples]).assign(**about))
     runs.executions.extend(with_values(about, row) for row in found.executions)
     return found.requests.assign(**about)
 

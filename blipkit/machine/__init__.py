@@ -11,8 +11,16 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "child": ["call"],
-        "host": ["describe", "is_rehearsal", "machine_kind", "usable_cores", "version", "versions"],
-        "monitor": ["Monitor", "share"],
+        "host": [
+            "Machine",
+            "describe",
+            "is_rehearsal",
+            "machine_kind",
+            "usable_cores",
+            "version",
+            "versions",
+        ],
+        "monitor": ["Monitor", "Sample", "Usage", "usage_of"],
         "speed": ["matmul_gflops"],
     },
 )

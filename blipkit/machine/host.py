@@ -1,19 +1,20 @@
-"""What machine is this: processor, memory, accelerators, library versions. Read once, put into
-every record.
-"""
+"""What machine this is: processor, memory, accelerators, library versions; read once a process."""
 
 import contextlib
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any, Protocol
 
 # where dev and sys are looked for; a rehearsal brings its own
 SYSTEM = Path(os.environ.get("BLIPKIT_SYSTEM", "/"))
-REHEARSAL = "rehearsal of "  # begins the name of a machine whose torch-neuronx is one of paper
+REHEARSAL = "rehearsal of "  # begins the name of a machine whose torch-neuronx is a fake
 NEURON_SDK = ("torch-neuronx", "torch-xla", "neuronx-cc", "libneuronxla")
 LIBRARIES = (
     "torch",
@@ -27,6 +28,43 @@ LIBRARIES = (
 )
 
 
+@dataclass(frozen=True)
+class Machine:
+    """What environment.json says of a machine.
+
+    name: by its accelerators, else its processor; cores: those this process may run on;
+    memory_gib: GiB of RAM; gpus: name, memory and driver of each; neuron_devices: as in /dev;
+    git_commit: of the kit's checkout; executable: Python's file name; versions: library -> version;
+    replayed_on: in a replay, the machine that read the figures of this one.
+    """
+
+    name: str
+    processor: str = ""
+    cores: int = 0
+    memory_gib: float = 0.0
+    system: str = ""
+    gpus: list[str] = field(default_factory=list)
+    neuron_devices: list[str] = field(default_factory=list)
+    git_commit: str | None = None
+    executable: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    replayed_on: str = ""
+
+    def facts(self) -> dict[str, Any]:
+        """Name -> value, as environment.json has them; without replayed_on where it is not one."""
+        facts = asdict(self)
+        if not self.replayed_on:
+            del facts["replayed_on"]
+        return facts
+
+
+class HasDevices(Protocol):
+    """Whatever names the accelerators of a machine: a `Machine`, or a record that repeats them."""
+
+    gpus: Sequence[str]
+    neuron_devices: Sequence[str]
+
+
 def version(package: str) -> str | None:
     """Installed version of a distribution, or None."""
     try:
@@ -38,11 +76,11 @@ def version(package: str) -> str | None:
 @cache
 def versions() -> dict[str, str]:
     """Versions of the libraries that can change an answer or a time; those absent are left out."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for name in LIBRARIES:
-        if seen := version(name):
-            found[name] = seen
-    return found
+        if number := version(name):
+            installed[name] = number
+    return installed
 
 
 def output_of(*command: str | Path) -> str:
@@ -71,8 +109,8 @@ def usable_cores() -> int:
 
 
 @cache
-def describe() -> dict:
-    """The machine as one flat dict of plain values; memory in GiB."""
+def describe() -> Machine:
+    """This machine."""
     import psutil
 
     gpus = output_of(
@@ -84,18 +122,18 @@ def describe() -> dict:
     commit = output_of(
         "git", "-C", Path(__file__).parent, "describe", "--always", "--dirty", "--abbrev=12"
     )
-    return {
-        "name": _name(gpus, neuron, cpu),
-        "processor": cpu,
-        "cores": usable_cores(),
-        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "system": f"{platform.system()} {platform.release()}",
-        "gpus": gpus,
-        "neuron_devices": neuron,
-        "git_commit": commit or None,
-        "executable": Path(sys.executable).name,
-        "versions": versions(),
-    }
+    return Machine(
+        name=_name(gpus, neuron, cpu),
+        processor=cpu,
+        cores=usable_cores(),
+        memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
+        system=f"{platform.system()} {platform.release()}",
+        gpus=gpus,
+        neuron_devices=neuron,
+        git_commit=commit or None,
+        executable=Path(sys.executable).name,
+        versions=versions(),
+    )
 
 
 def _name(gpus: list[str], neuron: list[str], cpu: str) -> str:
@@ -112,31 +150,24 @@ def _name(gpus: list[str], neuron: list[str], cpu: str) -> str:
 
 def neuron_family() -> str | None:
     """`inf2` or `trn1`, as the driver names the devices here; None where it does not say."""
-    found = sorted(
-        (SYSTEM / "sys/devices/virtual/neuron_device").glob(
-            "neuron*/info/architecture/instance_type"
-        )
-    )
-    if not found:
+    devices = SYSTEM / "sys/devices/virtual/neuron_device"
+    files = sorted(devices.glob("neuron*/info/architecture/instance_type"))
+    if not files:
         return None
-    return found[0].read_text().strip().lower().partition(".")[0]
+    return files[0].read_text().strip().lower().partition(".")[0]
 
 
 def is_rehearsal() -> bool:
-    """Whether torch-neuronx here is one of paper, which its version says: whatever it gives was not
-    measured.
-    """
+    """Whether torch-neuronx here is a fake, as its version says: what it gives was not measured."""
     return (version("torch-neuronx") or "").endswith("+rehearsal")
 
 
-def machine_kind(environment: dict) -> str:
-    """`neuron`, `cuda` or `cpu`: what a record of kind `environment` was measured on; a `rehearsal`
-    is neither.
-    """
-    if environment.get("evidence") == "rehearsal":
+def machine_kind(machine: HasDevices, evidence: str = "measured") -> str:
+    """`neuron`, `cuda` or `cpu`; `rehearsal` where that is the evidence of what it measured."""
+    if evidence == "rehearsal":
         return "rehearsal"
-    if environment["neuron_devices"]:
+    if machine.neuron_devices:
         return "neuron"
-    if environment["gpus"]:
+    if machine.gpus:
         return "cuda"
     return "cpu"

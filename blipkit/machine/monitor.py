@@ -1,14 +1,14 @@
-"""This machine in the picture: CPU, memory and GPU, sampled outside of what is measured, on the
-clock of its latencies.
+"""CPU, memory and GPU of this machine, sampled beside a measurement, on the clock of its times.
 
-What a Neuron device did is neuron-monitor's to say (blipkit/runners/neuron/proof.py).
+What a Neuron device does is neuron-monitor's to say (blipkit/runners/neuron/proof.py).
 """
 
 import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 
 from blipkit.machine import fork_server
 
@@ -17,36 +17,79 @@ EVERY_S = 0.25
 STEAL = 2.0
 NEIGHBOURS = 5.0
 # of psutil.cpu_times; guests' are in user and nice, too
-NOT_BUSY = (
-    "idle",
-    "iowait",
-    "steal",
-    "guest",
-    "guest_nice",
-)
-CLOCK = 0.9  # of the highest clock that was seen
-# NVML's ClocksThrottleReasons: slowdown by hardware, heat (seen by software, by hardware), power
-# brake
+NOT_BUSY = ("idle", "iowait", "steal", "guest", "guest_nice")
+CLOCK = 0.9  # of the highest clock that was seen: less disturbs
+# NVML's ClocksThrottleReasons: hardware slowdown, heat (by software, by hardware), power brake
 SLOWING = 0x8 | 0x20 | 0x40 | 0x80
+
+
+@dataclass(frozen=True)
+class GpuState:
+    """What NVML says of the first GPU: utilisation in percent; whether heat or power slows it."""
+
+    percent: int
+    slowed: bool
+
+
+@dataclass(frozen=True)
+class Sample:
+    """This machine at one moment.
+
+    busy, steal: the machine's CPU seconds since it started, of all cores; ours: those of this
+    process and its descendants; at: s, time.perf_counter; memory_gib: GiB resident of ours; mhz:
+    the CPU's clock; gpu: None where none can be read.
+    """
+
+    busy: float
+    steal: float
+    ours: float
+    at: float
+    memory_gib: float
+    mhz: float | None
+    gpu: GpuState | None = None
+
+    def columns(self) -> dict[str, float | None]:
+        """Column -> value, as samples are kept; without columns for a GPU that is not read."""
+        columns = asdict(self)
+        del columns["gpu"]
+        if self.gpu:
+            columns["gpu_percent"] = self.gpu.percent
+            columns["gpu_slowed"] = self.gpu.slowed
+        return columns
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Who used the machine while it was sampled; None for what is not known.
+
+    host_percent, neighbours_percent, steal_percent: of all cores' time: ours, other processes', the
+    hypervisor's; gpu_percent: its mean utilisation; memory_gib: most GiB resident of ours;
+    disturbed: what besides the measured thing changed its times, in words, "" where nothing did.
+    """
+
+    host_percent: float | None = None
+    neighbours_percent: float | None = None
+    steal_percent: float | None = None
+    gpu_percent: float | None = None
+    memory_gib: float | None = None
+    disturbed: str = ""
 
 
 class Monitor:
     """Samples the machine, and this process with all its descendants, while a context lasts.
 
-    rows, one every `every_s`: at (s, time.perf_counter); since some start, in CPU seconds: busy and
-    steal of the machine, ours; memory_gib resident of ours; mhz; and where there is an NVIDIA GPU,
-    gpu_percent and gpu_slowed.
+    samples: one every `every_s` seconds, the first as the context begins.
     """
 
     def __init__(self, every_s: float = EVERY_S):
         self.every_s = every_s
-        self.rows: list[dict] = []
-        self._cpu: dict[int, float] = {}  # process id -> CPU seconds
+        self.samples: list[Sample] = []
+        self._cpu_s: dict[int, float] = {}  # process id -> CPU seconds
         self._done = threading.Event()
 
     def __enter__(self) -> "Monitor":
-        self._gpu = gpu_reader()
-        self._sample()
+        self._read_gpu = gpu_reader()
+        self._take_sample()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         return self
@@ -57,33 +100,43 @@ class Monitor:
 
     def _run(self) -> None:
         while not self._done.wait(self.every_s):
-            self._sample()
+            self._take_sample()
 
-    def _sample(self) -> None:
+    def _take_sample(self) -> None:
         import psutil
 
-        memory = 0
-        whole = psutil.cpu_times()._asdict()
+        times = psutil.cpu_times()._asdict()
+        memory_bytes = self._read_processes()
+        clock = psutil.cpu_freq()
+        sample = Sample(
+            busy=sum(seconds for name, seconds in times.items() if name not in NOT_BUSY),
+            steal=times.get("steal", 0.0),
+            ours=sum(self._cpu_s.values()),
+            at=time.perf_counter(),
+            memory_gib=memory_bytes / 2**30,
+            mhz=clock.current if clock else None,
+            gpu=self._read_gpu(),
+        )
+        self.samples.append(sample)
+
+    def _read_processes(self) -> int:
+        """Bytes that are resident of our processes; notes the CPU seconds of each.
+
+        A process that ends keeps the seconds that it had used.
+        """
+        import psutil
+
+        resident = 0
         for process in family():
             with contextlib.suppress(psutil.Error):  # it has just ended
-                memory += process.memory_info().rss
-                # one that ends keeps what it had used
-                self._cpu[process.pid] = sum(process.cpu_times()[:2])
-        clock = psutil.cpu_freq()
-        row = {
-            "busy": sum(seconds for name, seconds in whole.items() if name not in NOT_BUSY),
-            "steal": whole.get("steal", 0.0),
-            "ours": sum(self._cpu.values()),
-            "at": time.perf_counter(),
-            "memory_gib": memory / 2**30,
-            "mhz": clock.current if clock else None,
-        }
-        row.update(self._gpu())
-        self.rows.append(row)
+                resident += process.memory_info().rss
+                self._cpu_s[process.pid] = sum(process.cpu_times()[:2])
+        return resident
 
     @property
     def peak_gib(self) -> float:
-        return max(row["memory_gib"] for row in self.rows)
+        """The most memory that was resident, in GiB."""
+        return max(sample.memory_gib for sample in self.samples)
 
 
 def family() -> list:
@@ -92,11 +145,11 @@ def family() -> list:
     The server itself computes nothing, and its memory is its children's: it is left out.
     """
     server = fork_server.pid()
-    found = {process.pid: process for process in _with_descendants(os.getpid())}
+    processes = {process.pid: process for process in _with_descendants(os.getpid())}
     if server is not None:
-        found.update((process.pid, process) for process in _with_descendants(server))
-        found.pop(server, None)
-    return list(found.values())
+        processes.update((process.pid, process) for process in _with_descendants(server))
+        processes.pop(server, None)
+    return list(processes.values())
 
 
 def _with_descendants(pid: int) -> list:
@@ -109,63 +162,59 @@ def _with_descendants(pid: int) -> list:
         return []
 
 
-def gpu_reader() -> Callable[[], dict]:
-    """Reads the first GPU's utilisation, and whether heat or power slows it, by NVML; nothing where
-    that is not there.
-    """
+def gpu_reader() -> Callable[[], GpuState | None]:
+    """Reads the first GPU by NVML; a reader that finds none where NVML is not there."""
     try:
         import pynvml
 
         pynvml.nvmlInit()
         device = pynvml.nvmlDeviceGetHandleByIndex(0)
     except Exception:  # no such package (pip install 'blipkit[gpu]'), no driver, no GPU
-        return dict
+        return lambda: None
 
-    def read() -> dict:
+    def read() -> GpuState | None:
         try:
-            slowed = bool(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(device) & SLOWING)
-            return {
-                "gpu_percent": pynvml.nvmlDeviceGetUtilizationRates(device).gpu,
-                "gpu_slowed": slowed,
-            }
+            reasons = pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(device)
+            percent = pynvml.nvmlDeviceGetUtilizationRates(device).gpu
         except pynvml.NVMLError:  # a part of a GPU (MIG) does not say
-            return {}
+            return None
+        return GpuState(percent, bool(reasons & SLOWING))
 
     return read
 
 
-def share(rows: list[dict], cores: int) -> dict:
-    """From the first to the last of `rows`, in percent of all cores' time: ours, neighbours, steal;
-    means, and `disturbed`.
-
-    disturbed: what besides the measured thing changed its times, in words; "" where nothing was
-    seen.
-    """
-    if len(rows) < 2:
-        return {"disturbed": ""}
-    first = rows[0]
-    last = rows[-1]
-    percent = 100 / (cores * (last["at"] - first["at"]))
-    busy, ours, steal = (percent * (last[name] - first[name]) for name in ("busy", "ours", "steal"))
+def usage_of(samples: Sequence[Sample], cores: int) -> Usage:
+    """Who used the machine from the first to the last sample; one sample alone says nothing."""
+    if len(samples) < 2:
+        return Usage()
+    first = samples[0]
+    last = samples[-1]
+    percent = 100 / (cores * (last.at - first.at))
+    ours = percent * (last.ours - first.ours)
+    steal = percent * (last.steal - first.steal)
+    busy = percent * (last.busy - first.busy)
     neighbours = max(busy - ours, 0.0)
-    clocks = _known(rows, "mhz")
-    gpu = _known(rows, "gpu_percent")
-    seen = {
-        f"the hypervisor took {steal:.0f} % of the CPU": steal > STEAL,
-        f"other processes took {neighbours:.0f} % of the CPU": neighbours > NEIGHBOURS,
-        "the CPU's clock fell": min(clocks, default=0) < CLOCK * max(clocks, default=0),
-        "heat or power slowed the GPU": any(row.get("gpu_slowed") for row in rows),
-    }
-    return {
-        "host_percent": ours,
-        "neighbours_percent": neighbours,
-        "steal_percent": steal,
-        "gpu_percent": sum(gpu) / len(gpu) if gpu else None,
-        "memory_gib": max(row["memory_gib"] for row in rows),
-        "disturbed": "; ".join(words for words, holds in seen.items() if holds),
-    }
+    gpu = [sample.gpu.percent for sample in samples if sample.gpu]
+    return Usage(
+        host_percent=ours,
+        neighbours_percent=neighbours,
+        steal_percent=steal,
+        gpu_percent=sum(gpu) / len(gpu) if gpu else None,
+        memory_gib=max(sample.memory_gib for sample in samples),
+        disturbed="; ".join(_disturbances(samples, steal, neighbours)),
+    )
 
 
-def _known(rows: list[dict], name: str) -> list[float]:
-    """A column's values, without those that the machine did not tell."""
-    return [row[name] for row in rows if row.get(name) is not None]
+def _disturbances(samples: Sequence[Sample], steal: float, neighbours: float) -> list[str]:
+    """What besides the measured thing changed its times; steal, neighbours: percent of the CPU."""
+    disturbances = []
+    if steal > STEAL:
+        disturbances.append(f"the hypervisor took {steal:.0f} % of the CPU")
+    if neighbours > NEIGHBOURS:
+        disturbances.append(f"other processes took {neighbours:.0f} % of the CPU")
+    clocks = [sample.mhz for sample in samples if sample.mhz is not None]
+    if min(clocks, default=0) < CLOCK * max(clocks, default=0):
+        disturbances.append("the CPU's clock fell")
+    if any(sample.gpu.slowed for sample in samples if sample.gpu):
+        disturbances.append("heat or power slowed the GPU")
+    return disturbances

@@ -59,7 +59,7 @@ def capture(
         answers = engine.answers(frames, {arm: len(frames)})[arm]
     manifest = Manifest(
         captured=datetime.now(UTC).isoformat(timespec="seconds"),
-        machine=host.describe()["name"],
+        machine=host.describe().name,
         arm=arm,
         checkpoint=checkpoint.source,
         same=to_be_shared(checkpoint, engine.questions, engine.buckets),

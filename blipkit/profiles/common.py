@@ -46,7 +46,7 @@ class Common(Section):
         "folder",
         within=ZERO_OR_MORE,
     )
-    arms: list[str] = knob(ARMS, "runner and number format of each candidate")
+    arms: list[str] = knob(ARMS, "runner and precision of each candidate")
     buckets: list[dict] = knob(BUCKETS, "static shapes to compile for")
     threads: int = knob(
         1, "torch's own, while measuring; under load, those of each server", "threads"

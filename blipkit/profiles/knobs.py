@@ -28,8 +28,9 @@ EXPONENT = re.compile(r"[+-]?[\d.]+e[+-]?\d+", re.IGNORECASE)  # such as 1e-3
 
 
 class Section:
-    """Base of a profile's sections, frozen dataclasses of knobs. name: the section's, as profiles
-    write it.
+    """Base of a profile's sections, which are frozen dataclasses of knobs.
+
+    name: the section's, as profiles write it.
     """
 
     name: ClassVar[str]
@@ -44,10 +45,12 @@ def knob(
     one_of: Sequence[str] = (),
     may_be_empty: bool = False,
 ) -> Any:
-    """A field of a Section. meaning: what it says and why; within: for every number in it; one_of:
-    the texts it can be.
+    """A field of a Section.
+
+    meaning: what it sets, and why; within: the range of every number in it; one_of: the texts that
+    it can be.
     """
-    about = {
+    metadata = {
         "meaning": meaning,
         "unit": unit,
         "within": within,
@@ -55,75 +58,76 @@ def knob(
         "may_be_empty": may_be_empty,
     }
     if isinstance(default, list | dict):
-        return field(default_factory=lambda: copy.deepcopy(default), metadata=about)
-    return field(default=default, metadata=about)
+        return field(default_factory=lambda: copy.deepcopy(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
-def default_of(one: Field) -> Any:
+def default_of(knob_field: Field) -> Any:
     """A field's default."""
-    if one.default is MISSING:
-        return one.default_factory()
-    return one.default
+    if knob_field.default is MISSING:
+        return knob_field.default_factory()
+    return knob_field.default
 
 
 @cache
 def types_of(cls: type) -> dict[str, Any]:
     """Name -> type of each field of a dataclass."""
     hints = get_type_hints(cls)
-    return {one.name: hints[one.name] for one in fields(cls)}
+    return {knob_field.name: hints[knob_field.name] for knob_field in fields(cls)}
 
 
 def check_fields(cls: type, values: dict, where: str) -> None:
-    """Refuse what no field of a dataclass names, types or ranges allow. where: how the message
-    begins.
+    """Refuse keys that are no fields of a dataclass, and values that its types or ranges forbid.
+
+    where: how the message begins.
     """
-    known = {one.name: one for one in fields(cls)}
+    known = {knob_field.name: knob_field for knob_field in fields(cls)}
     for name, value in values.items():
         if name not in known:
             raise BadInput(f"{where}: unknown key {name!r}; {nearest(name, known)}")
         check_value(known[name], types_of(cls)[name], value, where)
 
 
-def check_value(one: Field, kind: Any, value: Any, where: str) -> None:
+def check_value(knob_field: Field, kind: Any, value: Any, where: str) -> None:
     """Refuse a value that a field's type or range does not allow."""
     try:
         TypeAdapter(kind).validate_python(value, strict=True)
     except ValidationError as error:
-        raise BadInput(f"{where}: {_in_words(one.name, error)}") from None
-    _check_range(one, value, f"{where}: {one.name}")
-    known = one.metadata.get("one_of")
+        raise BadInput(f"{where}: {_in_words(knob_field.name, error)}") from None
+    _check_range(knob_field, value, f"{where}: {knob_field.name}")
+    known = knob_field.metadata.get("one_of")
     if not known:
         return
-    for seen in value if isinstance(value, list) else [value]:
-        if seen not in known:
-            raise BadInput(f"{where}.{one.name} is {seen!r}; {nearest(seen, known)}")
+    for item in value if isinstance(value, list) else [value]:
+        if item not in known:
+            raise BadInput(f"{where}.{knob_field.name} is {item!r}; {nearest(item, known)}")
 
 
 def _in_words(name: str, error: ValidationError) -> str:
     """What was seen and expected, where pydantic refused a value."""
     problem = error.errors()[0]
     path = ".".join(map(str, (name, *problem["loc"])))
-    seen = problem["input"]
+    value = problem["input"]
     expected = problem["msg"].replace("Input should be ", "expected ")
-    said = f"{path} is {seen!r}; {expected}"
-    if isinstance(seen, str) and EXPONENT.fullmatch(seen):
-        said += " (YAML reads 1e-3 as text; write 1.0e-3)"
-    return said
+    message = f"{path} is {value!r}; {expected}"
+    if isinstance(value, str) and EXPONENT.fullmatch(value):
+        message += " (YAML reads 1e-3 as text; write 1.0e-3)"
+    return message
 
 
-def _check_range(one: Field, value: Any, where: str) -> None:
+def _check_range(knob_field: Field, value: Any, where: str) -> None:
     """Refuse numbers that a knob cannot mean, and what is empty."""
     is_empty = value in ([], {}) or (isinstance(value, str) and not value.strip())
-    if is_empty and not one.metadata.get("may_be_empty"):
+    if is_empty and not knob_field.metadata.get("may_be_empty"):
         expected = "a text" if isinstance(value, str) else "at least one entry"
         raise BadInput(f"{where} is empty; expected {expected}")
     if isinstance(value, dict):
         for key, item in value.items():
-            _check_range(one, item, f"{where}.{key}")
+            _check_range(knob_field, item, f"{where}.{key}")
     elif isinstance(value, list):
         for place, item in enumerate(value):
-            _check_range(one, item, f"{where}.{place}")
+            _check_range(knob_field, item, f"{where}.{place}")
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        within = one.metadata.get("within", POSITIVE)
+        within = knob_field.metadata.get("within", POSITIVE)
         if not (math.isfinite(value) and within.holds(value)):
             raise BadInput(f"{where} is {value}; expected {within.words}")

@@ -17,17 +17,20 @@ from blipkit.profiles.knobs import Section, check_value, default_of, types_of
 from blipkit.profiles.sections import homes_of, section_class, section_of, sections
 from blipkit.renamed import IMPLIED, KNOB_VALUES, KNOBS, knob_today
 
+Sections = dict[str, dict[str, Any]]  # section -> knob -> value, of those that are stated
+
 
 @dataclass
 class Profile:
-    """A profile as read: `name`, and the values of each section that differ from the defaults.
+    """A profile as read.
 
-    settings: the `section.key` of each --set, in order; source: what it was loaded by, a name in
-    params/ or a path.
+    name: the file's, or the results folder's; sections: the values that it states, all others have
+    their defaults; settings: the `section.key` of each --set, in order; source: what it was loaded
+    by, a name in params/ or a path.
     """
 
     name: str
-    sections: dict[str, dict[str, Any]]
+    sections: Sections
     settings: list[str] = field(default_factory=list)
     source: str = ""
 
@@ -39,14 +42,12 @@ class Profile:
     def common(self) -> Common:
         return self.section("common")
 
-    def resolved(self) -> dict[str, dict[str, Any]]:
+    def resolved(self) -> Sections:
         """Every knob with its value: running this profile repeats the run."""
         return {name: values_of(self.section(name)) for name in sections()}
 
     def parameters(self, stem: str, results: str, replay: str = "") -> dict[str, Any]:
-        """What papermill passes to the notebook `stem`: where it works, and the chapter's own
-        knobs.
-        """
+        """What papermill passes to the notebook `stem`: its folders, and the chapter's knobs."""
         passed = {"results": results, "profile": self.name, "replay": replay}
         passed.update(values_of(self.section(section_of(stem))))
         return passed
@@ -57,7 +58,7 @@ class Profile:
         is_stated = name in stated and stated[name] == value
         if is_stated and f"{section}.{name}" in self.settings:
             return "--set"
-        defaults = {one.name: default_of(one) for one in fields(section_class(section))}
+        defaults = {knob.name: default_of(knob) for knob in fields(section_class(section))}
         if value == defaults[name]:
             return "default"
         if is_stated:
@@ -67,12 +68,13 @@ class Profile:
 
 def values_of(section: Section) -> dict[str, Any]:
     """Name -> value of every knob of a section."""
-    return {one.name: getattr(section, one.name) for one in fields(section)}
+    return {knob.name: getattr(section, knob.name) for knob in fields(section)}
 
 
 def load_profile(name: str, settings: list[str] = ()) -> Profile:
-    """Read `name` (a profile in params/, or a path), apply `section.key=value` settings, refuse
-    what nobody reads.
+    """The profile `name`, in params/ or a path, with `section.key=value` settings applied.
+
+    BadInput for keys that nobody reads and values that no knob can mean.
     """
     if not NOTEBOOKS.is_dir():
         raise BadInput(
@@ -85,29 +87,31 @@ def load_profile(name: str, settings: list[str] = ()) -> Profile:
     if not path.is_file():
         known = [file.stem for file in PROFILES.glob("*.yaml")]
         raise BadInput(f"profile {name!r}: no file {path}; {nearest(name, known)}")
-    raw = read_sections(path)
+    stated = read_sections(path)
     is_recorded = path.with_name("run.json").is_file()
     if is_recorded:
-        raw = translated(raw)
-    stated = [_apply(raw, setting) for setting in settings]
-    check_sections(raw, path, stated)
+        stated = translated(stated)
+    set_knobs = [_apply(stated, setting) for setting in settings]
+    check_sections(stated, path, set_knobs)
     known_by = path.stem
     if path.name == "profile.yaml":  # a results folder's
         known_by = path.resolve().parent.name
     source = name if path.parent == PROFILES else str(path.resolve())
-    return Profile(known_by, raw, stated, source)
+    return Profile(known_by, stated, set_knobs, source)
 
 
 def read_profile(folder: Path) -> Profile:
-    """The profile of the run that left a results folder, as far as this kit has its knobs; those
-    that are newer than it have their defaults.
+    """The profile of the run that left a results folder, as far as this kit has its knobs.
+
+    Knobs that are newer than the folder have their defaults.
     """
     recorded = translated(read_sections(folder / "profile.yaml"))
-    kept = {}
+    readable = {}
     for section in [name for name in sections() if name in recorded]:
         known = types_of(section_class(section))
-        kept[section] = {name: v for name, v in recorded[section].items() if name in known}
-    return Profile(folder.name, kept)
+        values = recorded[section].items()
+        readable[section] = {name: value for name, value in values if name in known}
+    return Profile(folder.name, readable)
 
 
 def section_in(folder: Path, name: str) -> Section:
@@ -115,28 +119,29 @@ def section_in(folder: Path, name: str) -> Section:
     return read_profile(folder).section(name)
 
 
-def translated(raw: dict[str, dict]) -> dict[str, dict]:
+def translated(recorded: Sections) -> Sections:
     """A recorded profile's sections with the names and values of today."""
-    made = copy.deepcopy(raw)
+    today = copy.deepcopy(recorded)
     for old, new in KNOBS.items():
         old_section, old_key = old.split(".")
         new_section, new_key = new.split(".")
-        if old_key not in made.get(old_section, {}):
+        if old_key not in today.get(old_section, {}):
             continue
-        made.setdefault(new_section, {}).setdefault(new_key, made[old_section].pop(old_key))
+        value = today[old_section].pop(old_key)
+        today.setdefault(new_section, {}).setdefault(new_key, value)
         for implied, value in IMPLIED.get(old, {}).items():
             section, key = implied.split(".")
-            made.setdefault(section, {}).setdefault(key, value)
-    for section, values in made.items():
+            today.setdefault(section, {}).setdefault(key, value)
+    for section, values in today.items():
         for key, value in values.items():
             values[key] = knob_today(f"{section}.{key}", value)
-    return made
+    return today
 
 
-def read_sections(path: Path) -> dict[str, dict]:
+def read_sections(path: Path) -> Sections:
     """The sections of a profile as they stand in the file, their keys and values not checked."""
     try:
-        found = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
+        content = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadInput(
             f"profile {path}: not YAML ({_first_words(error)}); compare params/tiny.yaml"
@@ -145,43 +150,41 @@ def read_sections(path: Path) -> dict[str, dict]:
         raise BadInput(
             f"profile {path}: {error.strerror}; expected a file that can be read"
         ) from None
-    if not isinstance(found, dict):
-        seen = "an empty file" if found is None else type(found).__name__
+    if not isinstance(content, dict):
+        seen = "an empty file" if content is None else type(content).__name__
         raise BadInput(
             f"profile {path}: expected sections such as `common:` and `parity:`, saw {seen}"
         )
-    for name, values in found.items():
+    for name, values in content.items():
         if values is None:  # a section's name with nothing under it
-            found[name] = {}
-    return found
+            content[name] = {}
+    return content
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error: otherwise the first one is lost without a
-    word.
-    """
+    """YAML in which a key that stands twice is an error, where the first would be lost silently."""
 
     def construct_mapping(self, node, deep=False):
-        seen = []
+        keys = []
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                said = f"key {key!r} stands twice, the second time"
-                raise yaml.MarkedYAMLError(problem=said, problem_mark=key_node.start_mark)
-            seen.append(key)
+            if key in keys:
+                problem = f"key {key!r} stands twice, the second time"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
+            keys.append(key)
         return super().construct_mapping(node, deep)
 
 
 def _first_words(error: Exception) -> str:
     """What a parser complains of, with the line, on one line."""
     mark = getattr(error, "problem_mark", None)
-    said = getattr(error, "problem", None) or str(error).splitlines()[0]
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     if mark is None:
-        return said
-    return f"{said} in line {mark.line + 1}"
+        return problem
+    return f"{problem} in line {mark.line + 1}"
 
 
-def _apply(raw: dict, setting: str) -> str:
+def _apply(stated: Sections, setting: str) -> str:
     """Put the value of one --set into its section; its `section.key`."""
     key, equals, text = setting.partition("=")
     section, _, name = key.strip().partition(".")
@@ -192,17 +195,17 @@ def _apply(raw: dict, setting: str) -> str:
     except yaml.YAMLError:
         advice = "quote texts, such as --set 'common.questions=[\"is the dog barking?\"]'"
         raise BadInput(f"--set {setting!r}: the value is not YAML; {advice}") from None
-    if isinstance(raw.setdefault(section, {}), dict):  # else `check_sections` names the section
-        raw[section][name] = value
+    if isinstance(stated.setdefault(section, {}), dict):  # else `check_sections` names the section
+        stated[section][name] = value
     return f"{section}.{name}"
 
 
-def check_sections(raw: dict, where: Path | str, settings: Sequence[str] = ()) -> None:
+def check_sections(stated: Sections, where: Path | str, settings: Sequence[str] = ()) -> None:
     """Refuse sections and keys that nobody reads, and values that no knob can mean.
 
     where: what they stand in; settings: the `section.key` of those that a --set gave.
     """
-    for section, values in raw.items():
+    for section, values in stated.items():
         is_set = any(setting.startswith(f"{section}.") for setting in settings)
         if section not in sections():
             seen_in = "--set" if is_set else where
@@ -220,7 +223,7 @@ def check_sections(raw: dict, where: Path | str, settings: Sequence[str] = ()) -
 def _check_knob(section: str, name: Any, value: Any, where: str) -> None:
     """Refuse a key that is no knob of the section, or a value that it cannot mean."""
     cls = section_class(section)
-    known = {one.name: one for one in fields(cls)}
+    known = {knob.name: knob for knob in fields(cls)}
     if name not in known:
         raise BadInput(f"{where}: unknown key {name!r}; {_advice(section, name)}")
     new = KNOB_VALUES.get(f"{section}.{name}", {}).get(value) if isinstance(value, str) else None
@@ -235,4 +238,4 @@ def _advice(section: str, name: Any) -> str:
         return f"it is {new} now"
     if homes := homes_of(name):
         return f"it belongs to {' or '.join(homes)}"
-    return nearest(name, [one.name for one in fields(section_class(section))])
+    return nearest(name, [knob.name for knob in fields(section_class(section))])

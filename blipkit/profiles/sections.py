@@ -51,4 +51,6 @@ def chapters() -> tuple[str, ...]:
 
 def homes_of(knob: str) -> list[str]:
     """The sections that have a knob of this name."""
-    return [name for name, cls in sections().items() if knob in {one.name for one in fields(cls)}]
+    return [
+        name for name, cls in sections().items() if knob in {known.name for known in fields(cls)}
+    ]

@@ -1,8 +1,8 @@
 """Records that explain themselves a year later, and the gates that judge them.
 
-A chapter writes through `Results`, a results folder; `measure_typed` does it with dataclasses. In
-a replay both read what was recorded elsewhere. `environment` holds what every record says of its
-machine; a gate's status is judged in one place, by `judge`.
+A chapter writes its rows, dataclasses, by `measure_typed` through `Results`, a results folder. In a
+replay both read what was recorded elsewhere. `environment` holds what every record says of its
+machine, `run_record` how a run went; a gate's status is decided in `gates` alone.
 """
 
 import lazy_loader
@@ -10,10 +10,28 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "documents": ["check_results_folder", "read_document", "rows_in"],
-        "environment": ["Environment", "fact_rows", "measure_environment", "recorded_gflops"],
-        "gates": ["Gate", "judge", "not_recorded", "not_run", "raise_for", "worst"],
+        "documents": ["check_results_folder", "read_document", "read_machine", "rows_in"],
+        "environment": [
+            "MeasuredMachine",
+            "facts_of",
+            "measure_environment",
+            "recorded_gflops",
+            "recorded_kind",
+        ],
+        "gates": [
+            "Gate",
+            "decide",
+            "invalid",
+            "judge",
+            "not_recorded",
+            "not_run",
+            "raise_for",
+            "warned",
+            "worst",
+            "worst_of",
+        ],
         "results": ["Results"],
-        "typed": ["measure_typed"],
+        "run_record": ["ChapterRun", "RunRecord", "read_run"],
+        "typed": ["measure_typed", "read_typed", "records_of", "write_typed"],
     },
 )

@@ -1,18 +1,19 @@
-"""JSON documents and records as a results folder holds them: read whole, or refused by name and
-line.
-"""
+"""JSON documents and records of a results folder: read whole, or refused by name and line."""
 
 import contextlib
 import json
 from pathlib import Path
+from typing import Any
 
 from blipkit.errors import BadInput
+from blipkit.machine.host import Machine
+from blipkit.records.typed import row_of
 from blipkit.renamed import record_today
 
 SCHEMA = 1
 
 
-def read_document(path: Path) -> dict:
+def read_document(path: Path) -> dict[str, Any]:
     """A results folder's JSON file."""
     otherwise = "expected what a run writes there: run the profile again"
     text = b""
@@ -21,12 +22,27 @@ def read_document(path: Path) -> dict:
     return _parsed(text, f"{path} is missing or damaged; {otherwise}")
 
 
-def _parsed(text: bytes, otherwise: str) -> dict:
+def write_document(path: Path, content: dict[str, Any]) -> None:
+    """A JSON file of a results folder."""
+    path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def read_machine(folder: Path) -> Machine:
+    """The machine that a results folder's figures belong to: its environment.json."""
+    return row_of(Machine, read_document(folder / "environment.json"))
+
+
+def write_machine(folder: Path, machine: Machine) -> None:
+    """The folder's environment.json."""
+    write_document(folder / "environment.json", machine.facts())
+
+
+def _parsed(text: bytes, otherwise: str) -> dict[str, Any]:
     """A JSON object; where it is none, BadInput says `otherwise`."""
     with contextlib.suppress(ValueError):
-        found = json.loads(text)
-        if isinstance(found, dict):
-            return found
+        parsed = json.loads(text)
+        if isinstance(parsed, dict):
+            return parsed
     raise BadInput(otherwise)
 
 
@@ -42,7 +58,7 @@ def check_schema(row: dict, path: Path) -> None:
         raise BadInput(f"{path} has schema {schema}; this kit reads up to {SCHEMA}: update blipkit")
 
 
-def rows_in(path: Path) -> list[dict]:
+def rows_in(path: Path) -> list[dict[str, Any]]:
     """The records in a file, by the names of today; BadInput names the line that is not one."""
     rows = []
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
@@ -54,15 +70,15 @@ def rows_in(path: Path) -> list[dict]:
     return rows
 
 
-def plain_value(value):
-    """numpy and torch scalars, paths and tuples as JSON can hold them."""
+def plain_value(value: Any) -> Any:
+    """What JSON cannot hold as it can: numpy's and torch's scalars as Python's, else as text."""
     if hasattr(value, "item"):
         return value.item()
     return str(value)
 
 
 def check_results_folder(folder: Path) -> None:
-    """Refuse what no run has left."""
+    """Refuse a folder that no run has left."""
     if not folder.is_dir():
         raise BadInput(f"no folder {folder}; expected a results folder, such as results/tiny")
     if not (folder / "run.json").is_file():

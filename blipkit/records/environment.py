@@ -5,22 +5,23 @@ gate `machine`.
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from blipkit.machine.host import machine_kind
 from blipkit.machine.speed import matmul_gflops
-from blipkit.records.gates import Gate, not_recorded
+from blipkit.records.gates import Gate, decide, not_recorded
 from blipkit.records.results import Results
-from blipkit.records.typed import measure_typed
+from blipkit.records.typed import measure_typed, read_typed
 
 KIND = "environment"
 
 
 @dataclass(frozen=True)
 class Speed:
-    """The record of kind `environment`: the rate in 10^9 operations a second, and where it is of.
+    """The record of kind `environment`: how fast the machine is, and what it is made of.
 
-    shared: the machine was not ours alone; memory in GiB; gpus, neuron_devices: what drivers show.
+    matmul_gflops: 10^9 float32 operations a second; shared: the machine was not ours alone; cores,
+    memory_gib, gpus, neuron_devices: as `Machine` has them.
     """
 
     matmul_gflops: float
@@ -32,7 +33,16 @@ class Speed:
 
 
 @dataclass(frozen=True)
-class Environment:
+class Devices:
+    """The accelerators that such a record names, and where its rate comes from."""
+
+    gpus: list[str]
+    neuron_devices: list[str]
+    evidence: str = "measured"
+
+
+@dataclass(frozen=True)
+class MeasuredMachine:
     """The machine's name, and its speed; None where a replay's folder has no record of it."""
 
     machine: str
@@ -49,45 +59,68 @@ class Environment:
         """Is this the kind of machine that the profile was written for: cpu, cuda or neuron?"""
         if self.speed is None:
             return [not_recorded("machine", "answer")]
-        found = machine_kind(asdict(self.speed))
-        status = "FAIL"
-        if expect in ("cpu", found):  # every machine has a processor
-            status = "PASS"
-        reason = f"the profile expects {expect}, this is {found}"
-        return [Gate("machine", "answer", status, self.machine, expect, reason=reason)]
+        kind = machine_kind(self.speed)
+        gate = decide(
+            "machine",
+            "answer",
+            holds=expect in ("cpu", kind),  # every machine has a processor
+            measured=self.machine,
+            limit=expect,
+            reason=f"the profile expects {expect}, this is {kind}",
+        )
+        return [gate]
 
 
-def measure_environment(results: Results, threads: int, shared: bool) -> Environment:
+def measure_environment(results: Results, threads: int, shared: bool) -> MeasuredMachine:
     """Multiply matrices, and keep the rate with the machine that it belongs to."""
 
     def measured() -> list[Speed]:
-        about = results.machine
+        machine = results.machine
         speed = Speed(
             matmul_gflops=matmul_gflops(threads),
             shared=shared,
-            cores=about["cores"],
-            memory_gib=about["memory_gib"],
-            gpus=about["gpus"],
-            neuron_devices=about["neuron_devices"],
+            cores=machine.cores,
+            memory_gib=machine.memory_gib,
+            gpus=machine.gpus,
+            neuron_devices=machine.neuron_devices,
         )
         return [speed]
 
     speeds = measure_typed(results, KIND, Speed, measured)
-    return Environment(results.machine["name"], speeds[0] if speeds else None)
+    return MeasuredMachine(results.machine.name, speeds[0] if speeds else None)
 
 
 def recorded_gflops(results: Results) -> float:
     """The rate that 00 has measured, 10^9 operations a second; NaN where it has not run."""
-    return next((row["matmul_gflops"] for row in results.rows(KIND)), math.nan)
+    for row in results.rows(KIND):
+        return row["matmul_gflops"]
+    return math.nan
 
 
-def fact_rows(results: Results) -> list[dict[str, str]]:
-    """What every record carries of checkpoint, machine and libraries: a row for each fact."""
-    machine = dict(results.machine)
+def recorded_kind(results: Results) -> str:
+    """As `machine_kind` has it, of the folder's record; "unknown" where 00 has not run."""
+    recorded = read_typed(results, KIND, Devices)
+    if not recorded:
+        return "unknown"
+    return machine_kind(recorded[0], recorded[0].evidence)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What every record says: of run, machine or library; its name; its value, as text."""
+
+    of: str
+    what: str
+    seen: str
+
+
+def facts_of(results: Results) -> list[Fact]:
+    """What every record carries of checkpoint, machine and libraries."""
+    machine = results.machine.facts()
     libraries = machine.pop("versions")
     subjects = {"run": results.provenance, "machine": machine, "library": libraries}
     return [
-        {"of": subject, "what": name, "seen": str(value)}
+        Fact(subject, name, str(value))
         for subject, facts in subjects.items()
         for name, value in facts.items()
     ]

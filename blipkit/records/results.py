@@ -1,5 +1,4 @@
-"""The results folder: records, samples and gates that notebooks write, and the one place where
-gates are judged.
+"""The results folder: records, samples and gates, written and read by notebooks.
 
 A record is one measured row that explains itself a year later. Notebooks share data only through
 this folder. During `blipkit run` a notebook writes into a stage (the environment variable
@@ -12,15 +11,16 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, fields
 from functools import cached_property
 from pathlib import Path
 
 from blipkit.errors import BadInput, NotMeasured
 from blipkit.machine import host
 from blipkit.paths import NOTEBOOKS, PUBLISHED
-from blipkit.records.documents import SCHEMA, plain_value, read_document, rows_in
+from blipkit.records.documents import SCHEMA, plain_value, read_machine, rows_in
 from blipkit.records.gates import Gate
+from blipkit.records.run_record import read_run
+from blipkit.records.typed import records_of, row_of
 
 
 class Results:
@@ -55,27 +55,24 @@ class Results:
         self.recorded: Results | None = None
         if replay:
             self.recorded = Results((NOTEBOOKS / replay).resolve())
-            begun = read_document(self.recorded.folder / "run.json")["started"]
-            said = "What this chapter measures is read from there."
-            print(f"Recorded on {self.machine['name']}, {begun}. {said}")
+            started = read_run(self.recorded.folder).started
+            source = "What this chapter measures is read from there."
+            print(f"Recorded on {self.machine.name}, {started}. {source}")
 
     @cached_property
-    def machine(self) -> dict:
-        """The machine that the figures belong to: this one, or the one that a replay was recorded
-        on.
-        """
+    def machine(self) -> host.Machine:
+        """The machine that the figures belong to: this one, or the one a replay was recorded on."""
         if self.recorded:
-            return read_document(self.recorded.folder / "environment.json")
+            return read_machine(self.recorded.folder)
         return host.describe()
 
     def measure(
         self, kind: str, measure: Callable[[], list[dict]], needs: Sequence[str] = ()
     ) -> list[dict]:
-        """The rows that measure() returns, kept as the records of `kind`; in a replay the rows
-        recorded elsewhere.
+        """Keep the rows that measure() returns as records of `kind`; in a replay, those recorded.
 
-        Where a replay's folder has none of this kind, or an older kit's without the keys that
-        `needs` names, there are no rows: what rests on them is NOT-RUN.
+        needs: keys that a recorded row must have. None of them come where a replay's folder has no
+        such records: what rests on them is NOT-RUN. `measure_typed` does this with dataclasses.
         """
         added = {"schema", "kind", "machine", "versions", "replayed_on", *self.provenance}
         if self.recorded:
@@ -95,39 +92,35 @@ class Results:
         ]
 
     def _recorded_rows(self, kind: str, needs: Sequence[str]) -> list[dict]:
-        """The rows of a replay's folder; none, and a line that says so, where it has none that can
-        be read.
-        """
+        """The rows of a replay's folder; none where it has none that can be read, and says so."""
         if not self.recorded.has(kind):
             return self._lacks(kind, f"no records of {kind!r} were kept there")
         rows = self.recorded.read(kind)
         absent = sorted({name for row in rows for name in needs if name not in row})
         if absent:
-            seen = f"records of {kind!r} are of an older kit, without {', '.join(absent)}"
-            return self._lacks(kind, seen)
+            reason = f"records of {kind!r} are of an older kit, without {', '.join(absent)}"
+            return self._lacks(kind, reason)
         self._check_weights(kind, rows)
         if not rows:  # measured, and nothing was found
             self.write(kind, rows)
         return rows
 
-    def _lacks(self, kind: str, why: str) -> list:
-        """No rows, and a line that says why."""
+    def _lacks(self, kind: str, reason: str) -> list:
+        """No rows; prints why, and notes the kind as lacking."""
         self.lacking.add(kind)
-        print(f"{why}: what rests on them is NOT-RUN")
+        print(f"{reason}: what rests on them is NOT-RUN")
         return []
 
     def _check_weights(self, kind: str, rows: list[dict]) -> None:
         """In a replay, what was recorded must be of the checkpoint that the chapter shows."""
-        ours = self.provenance.get("weights_digest")
-        for theirs in {row.get("weights_digest") for row in rows} - {ours}:
-            seen = f"{kind} was recorded with weights {theirs}, this checkpoint has {ours}"
-            raise BadInput(
-                f"replay: {seen}; pass the one that was recorded: --set common.checkpoint=..."
-            )
+        digest = self.provenance.get("weights_digest")
+        for recorded in {row.get("weights_digest") for row in rows} - {digest}:
+            problem = f"{kind} was recorded with weights {recorded}, this checkpoint has {digest}"
+            advice = "pass the one that was recorded: --set common.checkpoint=..."
+            raise BadInput(f"replay: {problem}; {advice}")
 
     def measure_samples(self, name: str, measure: Callable):
-        """The pandas frame that measure() returns, kept as parquet; in a replay the one recorded
-        elsewhere.
+        """The pandas frame that measure() returns, kept as parquet; in a replay, the recorded one.
 
         An empty frame where a replay's folder has none. Where the disk takes no more, what was
         measured is not lost with it: attrs["not_kept"] says why it is not on disk.
@@ -151,36 +144,35 @@ class Results:
         return self.folder / "artifacts"
 
     def write(self, kind: str, rows: Iterable[dict]) -> None:
-        """Replace the records of `kind` by `rows`, each with machine, versions and provenance
-        beside its figures.
+        """Replace the records of `kind` by `rows`, each with machine, versions and provenance.
 
-        evidence: measured, where a row does not say otherwise.
+        A row that does not say its evidence was measured.
         """
         before = self.rows(kind)
         if before and before[0].get("notebook") != self.notebook:
-            said = f"records of {kind!r} are {before[0]['notebook']}'s"
-            raise BadInput(f"{said}; a kind has one notebook: choose another name")
+            problem = f"records of {kind!r} are {before[0]['notebook']}'s"
+            raise BadInput(f"{problem}; a kind has one notebook: choose another name")
         records = [self._record(kind, row) for row in rows]
         text = "".join(json.dumps(record, default=plain_value) + "\n" for record in records)
         with self._replacing(f"records/{kind}.jsonl") as part:
             part.write_text(text, encoding="utf-8")
 
     def _record(self, kind: str, row: dict) -> dict:
-        """A row with what every record says about itself before it, and where it is of behind."""
+        """A row between what every record says of the run, and of the machine."""
         record = {"schema": SCHEMA, "kind": kind}
         record.update(self.provenance)
         record["evidence"] = "measured"
         record.update(row)
         record["evidence"] = record["evidence"].replace("measured", self._how_measured())
-        record["machine"] = self.machine["name"]
-        record["versions"] = self.machine["versions"]
+        record["machine"] = self.machine.name
+        record["versions"] = self.machine.versions
         if self.recorded:
-            record["replayed_on"] = host.describe()["name"]
+            record["replayed_on"] = host.describe().name
         return record
 
     def _how_measured(self) -> str:
         """What the evidence of a measured figure is called here."""
-        if self.machine["name"].startswith(host.REHEARSAL):
+        if self.machine.name.startswith(host.REHEARSAL):
             return "rehearsal"
         if self.recorded:
             return "recorded"
@@ -201,9 +193,7 @@ class Results:
         return self._find(f"records/{kind}.jsonl") is not None
 
     def earlier(self, kind: str) -> list[dict]:
-        """Records of `kind` from before this run, of this profile and checkpoint: the published
-        first, then this folder's.
-        """
+        """Earlier records of `kind`, of this profile and checkpoint: published first, then here."""
         paths = [
             *sorted(PUBLISHED.glob(f"*/*/records/{kind}.jsonl")),
             self.folder / "records" / f"{kind}.jsonl",
@@ -231,10 +221,8 @@ class Results:
         return pandas.read_parquet(self._written(f"samples/{name}.parquet", f"samples {name!r}"))
 
     def write_gates(self, gates: list[Gate]) -> None:
-        """Record what was judged. Call `raise_for` in a later cell, so that a failed gate leaves
-        its evidence.
-        """
-        self.write(f"gates_{self.notebook}", [asdict(gate) for gate in gates])
+        """Record the gates; `raise_for` comes after it, so that a failed gate leaves evidence."""
+        self.write(f"gates_{self.notebook}", records_of(gates))
 
     def gates(self) -> list[Gate]:
         """Every gate in the folder, in the notebooks' order."""
@@ -243,7 +231,7 @@ class Results:
             for path in sorted((self.folder / "records").glob("gates_*.jsonl"))
             for row in rows_in(path)
         ]
-        return [Gate(**{field.name: row[field.name] for field in fields(Gate)}) for row in rows]
+        return [row_of(Gate, row) for row in rows]
 
     def _find(self, name: str) -> Path | None:
         for base in (self.target, self.folder):
@@ -251,12 +239,11 @@ class Results:
                 return base / name
         return None
 
-    def _written(self, name: str, what: str) -> Path:
+    def _written(self, name: str, content: str) -> Path:
         path = self._find(name)
         if path is None:
-            raise NotMeasured(
-                f"no {what} in {self.folder}; run the notebook that writes them first"
-            )
+            advice = "run the notebook that writes them first"
+            raise NotMeasured(f"no {content} in {self.folder}; {advice}")
         return path
 
     @contextlib.contextmanager

@@ -9,11 +9,13 @@ import types
 import typing
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, asdict, field, fields, is_dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from blipkit.errors import BadInput
-from blipkit.records.results import Results
 from blipkit.statistics import Interval
+
+if TYPE_CHECKING:
+    from blipkit.records.results import Results
 
 Row = TypeVar("Row")
 ENDS = {"value": "", "low": "_low", "high": "_high"}  # of an interval -> how its keys differ
@@ -157,7 +159,7 @@ def _plain_to_typed(hint: Any, value: Any) -> Any:
 
 
 def measure_typed(
-    results: Results,
+    results: "Results",
     kind: str,
     row: type[Row],
     measure: Callable[[], list[Row]],
@@ -181,11 +183,11 @@ def measure_typed(
     return [row_of(row, one) for one in results.read(kind)]
 
 
-def write_typed(results: Results, kind: str, rows: Iterable) -> None:
+def write_typed(results: "Results", kind: str, rows: Iterable) -> None:
     """Keep rows as the records of `kind`; none, where nothing was found."""
     results.write(kind, records_of(rows))
 
 
-def read_typed(results: Results, kind: str, row: type[Row]) -> list[Row]:
+def read_typed(results: "Results", kind: str, row: type[Row]) -> list[Row]:
     """The rows that another notebook kept as records of `kind`; none where nobody did."""
     return [row_of(row, one) for one in results.rows(kind)]

@@ -13,9 +13,10 @@ from typing import Literal, NamedTuple
 from blipkit.cost.systems import placement_note
 from blipkit.display.tables import number, terminal_table
 from blipkit.errors import BadInput
-from blipkit.records.documents import check_results_folder, read_document
+from blipkit.records.documents import check_results_folder
 from blipkit.records.gates import Gate
 from blipkit.records.results import Results
+from blipkit.records.run_record import read_run
 
 Judgement = Literal["better", "worse", "same", "not known"]
 Interval = tuple[float | None, float | None]
@@ -112,8 +113,8 @@ def compare_folders(a: Path, b: Path, baseline: bool = False) -> list[Change]:
 
 def _ended(folder: Path) -> dict[str, str]:
     """Notebook -> how it ended, as the status of a gate."""
-    run = read_document(folder / "run.json").get("notebooks", {})
-    return {stem: ENDED.get(one["status"], "PASS") for stem, one in run.items()}
+    chapters = read_run(folder).notebooks
+    return {stem: ENDED.get(ended.status, "PASS") for stem, ended in chapters.items()}
 
 
 def _broken(ended: dict[str, str]) -> set[str]:

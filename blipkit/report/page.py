@@ -14,9 +14,11 @@ from bs4 import BeautifulSoup
 from blipkit.cost.systems import differences, latency_note, systems
 from blipkit.display.tables import number, table_html
 from blipkit.frames.frames import SYNTHETIC
+from blipkit.machine.host import Machine
 from blipkit.profiles.profile import section_in
-from blipkit.records.documents import check_results_folder, read_document
+from blipkit.records.documents import check_results_folder, read_machine
 from blipkit.records.results import Results
+from blipkit.records.run_record import read_run
 from blipkit.report.verdict import is_rehearsal, render, write_verdict
 from blipkit.statistics import wilson
 
@@ -57,14 +59,14 @@ def write_report(folder: Path, beside: Sequence[Path] = ()) -> tuple[Path, dict]
     beside = list(dict.fromkeys([*beside, *named]))
     verdict = write_verdict(folder, beside)
     results = Results(folder)
-    run, machine = (read_document(folder / name) for name in ("run.json", "environment.json"))
+    machine = read_machine(folder)
     private = common.frames_from != SYNTHETIC and not common.share_frames
     chapters = [chapter(path, private) for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))]
     page = render(
         "report.html",
         verdict,
         rehearsal=is_rehearsal(results.gates()),
-        run=run,
+        run=read_run(folder),
         machine=machine,
         numbers=three_numbers(results),
         money={kind: results.rows(kind) for kind in MONEY},
@@ -171,7 +173,7 @@ def _figure(row: dict, key: str, unit: str, about: str) -> dict:
     return shown
 
 
-def tables(verdict: dict, machine: dict, folders: Sequence[Path]) -> dict[str, str]:
+def tables(verdict: dict, machine: Machine, folders: Sequence[Path]) -> dict[str, str]:
     """The report's own tables as HTML, by name; "" for one that has nothing to show."""
     return {
         "gates": _gates_table(verdict["gates"]),
@@ -225,11 +227,11 @@ def _differences_table(folders: Sequence[Path]) -> str:
     return table_html(differences(folders), "What differs between the systems")
 
 
-def _machine_table(machine: dict) -> str:
+def _machine_table(machine: Machine) -> str:
     """What environment.json says, each library in a row of its own."""
-    known = dict(machine)
-    known.update(known.pop("versions"))
-    rows = [{"what": what, "seen": str(value)} for what, value in known.items()]
+    facts = machine.facts()
+    facts.update(facts.pop("versions"))
+    rows = [{"what": what, "seen": str(value)} for what, value in facts.items()]
     return table_html(rows, "The machine and its libraries")
 
 

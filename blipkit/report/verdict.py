@@ -10,9 +10,10 @@ import blipkit
 from blipkit.cost.decision import NOT_ENOUGH, decide
 from blipkit.display.tables import number
 from blipkit.profiles.profile import section_in
-from blipkit.records.documents import SCHEMA, read_document
+from blipkit.records.documents import SCHEMA, read_machine
 from blipkit.records.gates import Gate, not_run, worst
 from blipkit.records.results import Results
+from blipkit.records.run_record import RunRecord, read_run
 from blipkit.renamed import gate_today
 
 
@@ -20,12 +21,12 @@ def make_verdict(folder: Path, beside: Sequence[Path] = ()) -> dict:
     """Read the folder's gates and run.json into a verdict; what folders `beside` it measured is not
     missing.
     """
-    run = read_document(folder / "run.json")
+    run = read_run(folder)
     gates = [*Results(folder).gates(), *_stopped(run)]
     return {
         "schema": SCHEMA,
         "kit_version": blipkit.__version__,
-        "profile": run["profile"],
+        "profile": run.profile,
         "status": worst(gates),
         "not_run": sum(gate.status == "NOT-RUN" for gate in gates),
         "decision": decision_of(folder, gates, beside),
@@ -34,27 +35,27 @@ def make_verdict(folder: Path, beside: Sequence[Path] = ()) -> dict:
     }
 
 
-def _recorded(folder: Path, run: dict) -> str:
+def _recorded(folder: Path, run: RunRecord) -> str:
     """Of a replay: where and when its figures were measured; "" for a run of this machine."""
-    if "recorded" not in run:
+    if not run.recorded:
         return ""
-    machine = read_document(folder / "environment.json")
-    here = f"replayed on {machine['replayed_on']}, which measured nothing"
-    return f"Recorded on {machine['name']}, {run['recorded']}; {here}."
+    machine = read_machine(folder)
+    here = f"replayed on {machine.replayed_on}, which measured nothing"
+    return f"Recorded on {machine.name}, {run.recorded}; {here}."
 
 
-def _stopped(run: dict) -> list[Gate]:
+def _stopped(run: RunRecord) -> list[Gate]:
     """A notebook that stopped for another reason than its gates is itself a failed gate; one that
     was skipped, NOT-RUN.
     """
     gates = []
-    for stem, one in run["notebooks"].items():
-        if one["status"] == "stopped":
-            reason = f"stopped: {one['error']}"
+    for stem, ended in run.notebooks.items():
+        if ended.status == "stopped":
+            reason = f"stopped: {ended.error}"
             advice = f"read that cell in {stem}.ipynb beside this verdict"
             gates.append(Gate(stem, "answer", "FAIL", reason=reason, next=advice))
-        elif one["status"] == "skipped":
-            reason = f"skipped: {one['error']}"
+        elif ended.status == "skipped":
+            reason = f"skipped: {ended.error}"
             gates.append(not_run(stem, "answer", reason, "run the notebook that it depends on"))
     return gates
 

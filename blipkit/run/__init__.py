@@ -1,5 +1,7 @@
-"""Running a profile: what is checked before, every chapter by papermill, copies to step through,
-evidence to keep; and what `blipkit doctor` says of this machine.
+"""Running a profile, and what else the command line does with one.
+
+`preflight` checks it, `notebooks` runs every chapter by papermill into a `folder`. `lab` copies
+chapters to step through, `publish` keeps a run's evidence, `doctor` says what this machine is.
 """
 
 import lazy_loader

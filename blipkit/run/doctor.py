@@ -1,7 +1,7 @@
 """What `blipkit doctor` says: of this machine, or of a profile lowered as for Neuron."""
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -10,7 +10,8 @@ from blipkit.errors import BadInput
 from blipkit.machine import host
 from blipkit.profiles.profile import Profile
 from blipkit.records.gates import Gate
-from blipkit.runners.arms import all_arms, check_machine
+from blipkit.records.typed import record_of, records_of
+from blipkit.runners.arms import Arm, all_arms, check_machine
 from blipkit.runners.neuron.doctor import Part, check_parts
 from blipkit.runners.neuron.support import support_gate
 
@@ -22,12 +23,11 @@ if TYPE_CHECKING:
 class Examined:
     """This machine, as far as it matters here.
 
-    about: as `blipkit.machine.host.describe` has it; parts: what Neuron needs, as `check_parts`
-    found it; support: what AWS says of the platform; arms: arm -> why it cannot run here, "" where
-    it can.
+    parts: what Neuron needs; support: what AWS says of the platform; arms: arm -> why it cannot
+    run here, "" where it can.
     """
 
-    about: dict
+    machine: host.Machine
     parts: list[Part]
     support: Gate
     arms: dict[str, str]
@@ -37,20 +37,22 @@ class Examined:
         """Whether nothing that Neuron needs is missing."""
         return all(part.status != "FAIL" for part in self.parts)
 
-    def as_json(self) -> dict:
+    def as_json(self) -> dict[str, Any]:
+        """The same as `blipkit doctor --json` prints it."""
         return {
-            "machine": self.about,
+            "machine": self.machine.facts(),
             "ready": self.is_ready,
-            "parts": [asdict(part) for part in self.parts],
-            "platform_support": vars(self.support),
+            "parts": records_of(self.parts),
+            "platform_support": record_of(self.support),
             "arms": self.arms,
         }
 
     def show(self, console: Console) -> None:
         """The machine, its parts, what mends them, and the arms."""
-        about = self.about
-        console.print(f"{about['name']}, {about['memory_gib']} GiB, {about['system']}")
-        console.print(", ".join(f"{name} {version}" for name, version in about["versions"].items()))
+        machine = self.machine
+        console.print(f"{machine.name}, {machine.memory_gib} GiB, {machine.system}")
+        libraries = machine.versions.items()
+        console.print(", ".join(f"{name} {version}" for name, version in libraries))
         console.print(self._table_of_parts())
         for part in self.parts:
             if part.next:
@@ -67,11 +69,11 @@ class Examined:
     def _table_of_arms(self):
         """A row for each reason: the arms that it stops."""
         stopped_by: dict[str, list[str]] = {}
-        for arm, why in self.arms.items():
-            stopped_by.setdefault(why, []).append(arm)
+        for arm, reason in self.arms.items():
+            stopped_by.setdefault(reason, []).append(arm)
         rows = []
-        for why, arms in stopped_by.items():
-            rows.append((", ".join(arms), "no" if why else "yes", why))
+        for reason, arms in stopped_by.items():
+            rows.append((", ".join(arms), "no" if reason else "yes", reason))
         return terminal_table(("arms", "run here", "why not"), rows)
 
 
@@ -81,7 +83,7 @@ def examine() -> Examined:
     return Examined(host.describe(), check_parts(), support_gate(), arms)
 
 
-def why_not(arm) -> str:
+def why_not(arm: Arm) -> str:
     """Why an arm cannot run here, "" where it can; arms that one reason stops share its words."""
     try:
         check_machine(arm)
@@ -91,9 +93,7 @@ def why_not(arm) -> str:
 
 
 def show_lowering(profile: Profile, console: Console) -> int:
-    """Print a row for each component and bucket, and what stands in the way; 0 where every
-    component lowers.
-    """
+    """Print how each component lowers, by bucket, and what stands in its way; the exit status."""
     from blipkit.model.buckets import parse_buckets
     from blipkit.model.checkpoints import load_checkpoint
     from blipkit.model.components import isolate

@@ -1,11 +1,10 @@
-"""The results folder of a run: held while it runs, and what is written there beside the chapters'
-own records.
-"""
+"""The results folder of a run: its lock, its own files, and the outputs put in their places."""
 
 import contextlib
 import json
 import os
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +13,8 @@ import yaml
 from blipkit.errors import BadInput
 from blipkit.machine import host
 from blipkit.profiles.profile import Profile
-from blipkit.records.documents import read_document
+from blipkit.records.documents import read_machine, write_document, write_machine
+from blipkit.records.run_record import RunRecord, Stated, read_run, write_run
 
 
 @contextlib.contextmanager
@@ -29,8 +29,8 @@ def in_use(folder: Path):
         pid = "unknown"
         if holder.is_file():
             pid = holder.read_text().strip()
-        said = f"{folder} is in use by a run with pid {pid}"
-        raise BadInput(f"{said}; wait for it, or pass another --results") from None
+        problem = f"{folder} is in use by a run with pid {pid}"
+        raise BadInput(f"{problem}; wait for it, or pass another --results") from None
     with lock:
         holder.write_text(f"{os.getpid()}\n")
         try:
@@ -46,45 +46,34 @@ def clear(folder: Path, force: bool) -> None:
         shutil.rmtree(folder / "artifacts", ignore_errors=True)
 
 
-def begin(profile: Profile, folder: Path, replay: Path | None) -> dict:
-    """Write profile.yaml, environment.json and run.json; the state of the run, as run.json has it.
+def begin(profile: Profile, folder: Path, replay: Path | None) -> RunRecord:
+    """Write profile.yaml, environment.json and run.json; what that holds.
 
-    What was said there of other notebooks stays.
+    How chapters ended that this run leaves alone stays in it.
     """
-    state = {
-        "profile": profile.name,
-        "started": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "stated": {
-            "keys": {name: list(own) for name, own in profile.sections.items()},
-            "settings": profile.settings,
-        },
-        "notebooks": {},
-    }
-    about = host.describe()
+    keys = {name: list(values) for name, values in profile.sections.items()}
+    run = RunRecord(
+        profile=profile.name,
+        started=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        stated=Stated(keys, profile.settings),
+    )
+    machine = host.describe()
     if replay:
-        recorded = read_document(replay / "run.json")
-        state["recorded"] = recorded.get("recorded", recorded["started"])
-        here = about["name"]
-        about = read_document(replay / "environment.json")
-        about["replayed_on"] = here
-    with contextlib.suppress(BadInput, KeyError):
-        state["notebooks"] = read_document(folder / "run.json")["notebooks"]
+        run = replace(run, recorded=read_run(replay).measured_on)
+        machine = replace(read_machine(replay), replayed_on=machine.name)
+    with contextlib.suppress(BadInput):
+        run = replace(run, notebooks=read_run(folder).notebooks)
     resolved = yaml.safe_dump(profile.resolved(), sort_keys=False)
     (folder / "profile.yaml").write_text(resolved, encoding="utf-8")
-    write_document(folder / "environment.json", about)
-    write_document(folder / "run.json", state)
-    return state
+    write_machine(folder, machine)
+    write_run(folder, run)
+    return run
 
 
-def write_document(path: Path, content: dict) -> None:
-    """A JSON file of a results folder."""
-    path.write_text(json.dumps(content, indent=2) + "\n")
-
-
-def remove_halves(folder: Path) -> None:
+def remove_unfinished(folder: Path) -> None:
     """Remove what an interrupted notebook has not finished."""
-    for half in (folder / ".stage", *(folder / "artifacts").glob("*.part")):
-        shutil.rmtree(half, ignore_errors=True)
+    for path in (folder / ".stage", *(folder / "artifacts").glob("*.part")):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def put_in_place(stage: Path, folder: Path, stem: str) -> None:

@@ -1,8 +1,6 @@
-"""Chapters to step through by hand: copies with a results folder of their own, in which nothing of
-a run is lost.
+"""Chapters to step through by hand: copies with a results folder of their own.
 
-What is done in them changes neither the checkout, nor what a profile means, nor the results of a
-run.
+What is done in them changes neither the checkout, nor a profile, nor the results of a run.
 """
 
 import ast
@@ -25,7 +23,7 @@ def copy_chapters(profile: Profile, folder: Path | None = None) -> tuple[Path, l
 
     The folder is the copies' results folder, too: it begins with the records of the profile's last
     run, so that any chapter can be opened first, and shares its artifacts. A copy that somebody has
-    changed, or run, is kept as it is. Returns the folder, and the names of those kept.
+    changed, or run, stays as it is. Returns the folder, and the names of those that stayed.
     """
     folder = folder or ROOT / "results" / "lab" / profile.name
     folder.mkdir(parents=True, exist_ok=True)
@@ -34,23 +32,21 @@ def copy_chapters(profile: Profile, folder: Path | None = None) -> tuple[Path, l
     written = {}
     if listing.is_file():
         written = json.loads(listing.read_text())
-    kept = []
+    changed = []
     for stem in chapters():
         copy = folder / f"{stem}.ipynb"
         if copy.is_file() and written.get(stem) != _digest(copy.read_text(encoding="utf-8")):
-            kept.append(copy.name)
+            changed.append(copy.name)
             continue
         text = filled_in(stem, profile, folder)
         copy.write_text(text, encoding="utf-8")
         written[stem] = _digest(text)
     listing.write_text(json.dumps(written, indent=2) + "\n")
-    return folder, kept
+    return folder, changed
 
 
 def _begin_with(run: Path, folder: Path) -> None:
-    """What the profile's last run left, where nothing was done here before; compiled components are
-    shared.
-    """
+    """Copy what the profile's last run left, unless it is here; share its compiled components."""
     for name in ("records", "samples"):
         if (run / name).is_dir() and not (folder / name).exists():
             shutil.copytree(run / name, folder / name)
@@ -60,9 +56,7 @@ def _begin_with(run: Path, folder: Path) -> None:
 
 
 def filled_in(stem: str, profile: Profile, folder: Path) -> str:
-    """A chapter's file, with the knobs of its parameters cell as a run of the profile into a folder
-    would set them.
-    """
+    """A chapter's file, its parameters as a run of the profile into the folder would set them."""
     import nbformat
 
     notebook = nbformat.read(NOTEBOOKS / f"{stem}.ipynb", as_version=4)

@@ -1,6 +1,4 @@
-"""Run a profile: each notebook headless by papermill, its outputs put in place together, then
-verdict and report.
-"""
+"""Run a profile: each notebook by papermill, its outputs put in place together; then the report."""
 
 import contextlib
 import os
@@ -16,17 +14,18 @@ from blipkit.machine.monitor import Monitor
 from blipkit.paths import NOTEBOOKS, ROOT
 from blipkit.profiles.profile import Profile
 from blipkit.profiles.sections import chapters
+from blipkit.records.run_record import ChapterRun, write_run
 from blipkit.report.page import write_report
 from blipkit.report.verdict import exit_status, unmeasured
 from blipkit.run import preflight
-from blipkit.run.folder import begin, clear, in_use, put_in_place, remove_halves, write_document
+from blipkit.run.folder import begin, clear, in_use, put_in_place, remove_unfinished
 from blipkit.study import replayed
 
 LAST_LINES = 5  # of a notebook that stopped
 
 
 class Progress(Protocol):
-    """Who is told how a run goes."""
+    """What shows how a run goes."""
 
     def say(self, line: str) -> None:
         """A line for people to read."""
@@ -36,7 +35,7 @@ class Progress(Protocol):
 
 
 class Printed:
-    """Prints what is said; that a notebook begins is not shown."""
+    """Prints each line; does not show that a notebook begins."""
 
     def say(self, line: str) -> None:
         print(line)
@@ -56,11 +55,11 @@ def run_profile(
     replay: Path | None = None,
     progress: Progress = PRINTED,
 ) -> int:
-    """Run the notebooks of a profile (or those of them named in `only`) into `results`; the exit
-    status, 0 or 1.
+    """Run the notebooks of a profile into a results folder; the exit status, 0 or 1.
 
-    replay: a results folder recorded elsewhere, to step through instead of measuring here. Raises
-    BadInput before anything ran or was written.
+    only: the stems to run, all where it is empty; force: compile again what is compiled; replay: a
+    results folder recorded elsewhere, to read instead of measuring here. Raises BadInput before
+    anything ran or was written.
     """
     folder = results or default_folder(profile, replay)
     preflight.use_absolute_folders(profile)
@@ -74,17 +73,17 @@ def run_profile(
     folder.mkdir(parents=True, exist_ok=True)
     with in_use(folder):
         clear(folder, force)
-        state = begin(profile, folder, replay)
+        run = begin(profile, folder, replay)
         for number, stem in enumerate(chosen, start=1):
             progress.step(stem, number, len(chosen))
             try:
-                one = run_notebook(profile, stem, folder, replay)
+                ended = run_notebook(profile, stem, folder, replay)
             except KeyboardInterrupt:
-                remove_halves(folder)
+                remove_unfinished(folder)
                 raise interrupted(profile, folder, chosen[number - 1 :]) from None
-            state["notebooks"][stem] = one
-            write_document(folder / "run.json", state)
-            progress.say(in_words(stem, one))
+            run = run.with_chapter(stem, ended)
+            write_run(folder, run)
+            progress.say(ending_line(stem, ended))
         return conclude(folder, profile.common.required, progress)
 
 
@@ -96,17 +95,17 @@ def default_folder(profile: Profile, replay: Path | None) -> Path:
     return ROOT / "results" / name
 
 
-def interrupted(profile: Profile, folder: Path, left: list[str]) -> BlipkitError:
-    """What to say of Ctrl-C in the first of the notebooks that are left."""
-    rest = " ".join(f"--only {stem}" for stem in left)
-    said = f"interrupted in {left[0]}; what finished before is kept in {folder}"
-    return BlipkitError(f"{said}. To go on: blipkit run {profile.name} {rest}")
+def interrupted(profile: Profile, folder: Path, unfinished: list[str]) -> BlipkitError:
+    """The error for Ctrl-C in the first of the unfinished notebooks."""
+    only = " ".join(f"--only {stem}" for stem in unfinished)
+    problem = f"interrupted in {unfinished[0]}; what finished before is kept in {folder}"
+    return BlipkitError(f"{problem}. To go on: blipkit run {profile.name} {only}")
 
 
-def in_words(stem: str, one: dict) -> str:
-    """How a notebook went."""
-    took = f"{stem}: {one['seconds']:.0f} s"
-    return ", ".join(filter(None, [took, one["error"]]))
+def ending_line(stem: str, ended: ChapterRun) -> str:
+    """How a notebook went, on one line."""
+    duration = f"{stem}: {ended.seconds:.0f} s"
+    return ", ".join(filter(None, [duration, ended.error]))
 
 
 def conclude(folder: Path, required: list[str], progress: Progress) -> int:
@@ -128,8 +127,8 @@ def choose(only: list[str]) -> list[str]:
     return [stem for stem in known if not only or stem in only]
 
 
-def run_notebook(profile: Profile, stem: str, folder: Path, replay: Path | None) -> dict:
-    """Execute one notebook into a stage, then put its outputs in place; how it went."""
+def run_notebook(profile: Profile, stem: str, folder: Path, replay: Path | None) -> ChapterRun:
+    """Execute one notebook into a stage, then put its outputs in place; how it ended."""
     import papermill
 
     stage = folder / ".stage"
@@ -138,20 +137,20 @@ def run_notebook(profile: Profile, stem: str, folder: Path, replay: Path | None)
     places = [from_notebooks(folder), from_notebooks(replay)]
     started = time.monotonic()
     status = "ran"
-    said = None
+    problem = None
     try:
         with staged(stage), Monitor() as monitor:
             execute(stem, stage, profile.parameters(stem, *places), limit)
     except papermill.PapermillExecutionError as error:
         status = {"GateFailed": "gate", "NotMeasured": "skipped"}.get(error.ename, "stopped")
-        said = f"cell {error.exec_count}: {error.ename}: {error.evalue}"
+        problem = f"cell {error.exec_count}: {error.ename}: {error.evalue}"
     except Exception as error:  # a kernel that died, a cell over its time limit
         status = "stopped"
-        said = how_it_ended(error, stage / f"{stem}.ipynb", limit, monitor.peak_gib)
+        problem = why_stopped(error, stage / f"{stem}.ipynb", limit, monitor.peak_gib)
     put_in_place(stage, folder, stem)
     seconds = round(time.monotonic() - started, 1)
     peak = round(monitor.peak_gib, 2)
-    return {"status": status, "error": said, "seconds": seconds, "peak_memory_gib": peak}
+    return ChapterRun(status, problem, seconds, peak)
 
 
 def from_notebooks(path: Path | None) -> str:
@@ -190,8 +189,9 @@ def execute(stem: str, stage: Path, parameters: dict, limit: int) -> None:
 
 
 def in_thread(function: Callable, *arguments, **options):
-    """Call in a thread, so that Ctrl-C reaches us: nbclient takes it over in the main thread and
-    reports a dead kernel.
+    """Call in a thread, so that Ctrl-C reaches us.
+
+    In the main thread nbclient takes it over, and reports a dead kernel.
     """
     import psutil
 
@@ -208,17 +208,18 @@ def in_thread(function: Callable, *arguments, **options):
 
 
 def kill_family(process) -> None:
-    """Kill a process of psutil and all that it started, itself first: it must not see one end."""
+    """Kill a process of psutil and all that it started; itself first, so that it restarts none."""
     import psutil
 
     with contextlib.suppress(psutil.Error):
-        for one in (process, *process.children(recursive=True)):
-            one.kill()
+        for member in (process, *process.children(recursive=True)):
+            member.kill()
 
 
-def how_it_ended(error: Exception, path: Path, limit: int, peak_gib: float) -> str:
-    """What a notebook without a kernel can still tell: the cell, why, the memory, the last lines it
-    had printed.
+def why_stopped(error: Exception, path: Path, limit: int, peak_gib: float) -> str:
+    """Why a notebook broke off: its cell, the reason, the memory, the last lines it printed.
+
+    path: what papermill has written of it; limit: seconds a cell may take.
     """
     cells = code_cells(path)
     done = sum(c.metadata.get("papermill", {}).get("status") == "completed" for c in cells)
@@ -229,12 +230,12 @@ def how_it_ended(error: Exception, path: Path, limit: int, peak_gib: float) -> s
     name = type(error).__name__
     why = reasons.get(name, f"{name}: {error}")
     cell = min(done + 1, len(cells))
-    used = f"peak memory {peak_gib:.1f} of {host.describe()['memory_gib']} GiB"
-    said = f"cell {cell}: {why}; {used}"
+    used = f"peak memory {peak_gib:.1f} of {host.describe().memory_gib} GiB"
+    problem = f"cell {cell}: {why}; {used}"
     printed = lines_printed(cells[: done + 1])
     if printed:
-        said += "; last lines:\n" + "\n".join(printed[-LAST_LINES:])
-    return said
+        problem += "; last lines:\n" + "\n".join(printed[-LAST_LINES:])
+    return problem
 
 
 def code_cells(path: Path) -> list:

@@ -1,8 +1,7 @@
-"""Before the first chapter: whatever would stop one minutes later is refused here, in seconds, with
-nothing written.
+"""Before the first chapter: what would stop one minutes later is refused here, in seconds.
 
-The checks stand beside the knobs that they guard; here they are called in order, what is quick to
-see first.
+Nothing is written. The checks stand beside the knobs that they guard; here they are called, the
+quick ones first.
 """
 
 import os
@@ -27,8 +26,9 @@ from blipkit.runners.neuron.options import check_flags
 
 
 def check(profile: Profile, folder: Path, replay: Path | None = None) -> None:
-    """Refuse a profile that cannot run into `folder` on this machine; replay: a folder that is read
-    instead of measuring.
+    """Refuse a profile that cannot run into `folder` on this machine.
+
+    replay: a results folder to read instead of measuring, None to measure.
     """
     common = profile.common
     check_folder(folder)
@@ -63,22 +63,20 @@ def check(profile: Profile, folder: Path, replay: Path | None = None) -> None:
 
 
 def use_absolute_folders(profile: Profile) -> None:
-    """A notebook runs in its own folder, so a folder that the user named must be found from
-    there.
-    """
+    """Make the folders that the user named absolute: a notebook runs in a folder of its own."""
     common, parity, cost = (
         profile.sections.setdefault(name, {}) for name in ("common", "parity", "cost")
     )
-    named = []  # section and knob of each path that the user named
+    paths = []  # section and knob of each
     if "checkpoint" in common and check_source(common["checkpoint"]) == "folder":
-        named.append((common, "checkpoint"))
+        paths.append((common, "checkpoint"))
     if common.get("frames_from", SYNTHETIC) != SYNTHETIC:
-        named.append((common, "frames_from"))
+        paths.append((common, "frames_from"))
     if is_folder(parity.get("incumbent", "")):
-        named.append((parity, "incumbent"))
+        paths.append((parity, "incumbent"))
     if cost.get("own_prices"):
-        named.append((cost, "own_prices"))
-    for section, knob in named:
+        paths.append((cost, "own_prices"))
+    for section, knob in paths:
         section[knob] = str(Path(section[knob]).expanduser().resolve())
     cost["beside"] = [str(find_results(other)) for other in cost.get("beside", [])]
 
@@ -89,8 +87,10 @@ def runs(profile: Profile, stem: str) -> bool:
 
 
 def check_load(profile: Profile, arms: list) -> None:
-    """What 04 measures: arms that have a speed, a percentile, servers with cores of their own, a
-    grid within the limit.
+    """Refuse what 04 cannot measure.
+
+    That is an arm without a speed, a percentile of too few requests, more servers than cores, or a
+    grid that takes longer than a cell may.
     """
     knobs = profile.section("concurrency")
     load.check_number_of_arms(knobs, arms)
@@ -102,9 +102,7 @@ def check_load(profile: Profile, arms: list) -> None:
 
 
 def check_frames(profile: Profile, questions: list[Question]) -> int:
-    """Every image that will be asked about must be one, and its labels must count; how many 03 will
-    ask about.
-    """
+    """How many frames 03 will ask about; refuses images that are none, and labels of no use."""
     common = profile.common
     asked = profile.section("parity").frames
     if common.frames_from == SYNTHETIC:
@@ -120,7 +118,7 @@ def check_frames(profile: Profile, questions: list[Question]) -> int:
 
 
 def check_folder(folder: Path) -> None:
-    """The results folder must be one, or one that can be made."""
+    """Refuse a results folder that is a file, or cannot be made or written to."""
     if folder.is_file():
         raise BadInput(f"--results {folder} is a file; expected a folder, existing or not")
     first = nearest_existing(folder)
@@ -129,7 +127,7 @@ def check_folder(folder: Path) -> None:
 
 
 def check_replay(folder: Path, replay: Path) -> None:
-    """What is replayed must be a results folder, and another one than is written to."""
+    """Refuse to replay what is no results folder, or the one that is written to."""
     check_results_folder(replay)
     if folder.resolve() == replay.resolve():
         advice = "pass another --results, so that nothing recorded is lost"

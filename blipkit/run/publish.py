@@ -1,13 +1,11 @@
-"""Keep a run's evidence in the repository: records, samples, verdict, machine and profile, under
-results/published/.
-"""
+"""Keep a run's evidence in the repository, under results/published/."""
 
 import re
 import shutil
 from pathlib import Path
 
 from blipkit.paths import PUBLISHED
-from blipkit.records.documents import check_results_folder, read_document
+from blipkit.records.documents import check_results_folder, read_machine
 
 KEPT = (
     "records",
@@ -21,13 +19,14 @@ KEPT = (
 
 
 def publish_folder(folder: Path) -> Path:
-    """Copy what a results folder proves and a replay needs, without notebooks and artifacts; where
-    it went.
+    """Copy a results folder's evidence, and what a replay needs; the folder it was copied to.
+
+    Notebooks and artifacts are left out.
     """
     # a benchmark's folder has an environment.json, too, and no run.json
     if not (folder / "environment.json").is_file():
         check_results_folder(folder)
-    machine = read_document(folder / "environment.json")["name"]
+    machine = read_machine(folder).name
     name = re.sub(r"[^a-z0-9]+", "-", machine.lower()).strip("-")
     target = PUBLISHED / name / folder.resolve().name
 

@@ -109,7 +109,7 @@ def _is_too_slow(arm: Arm) -> bool:
 
 def check_machine(arm: Arm) -> None:
     """Refuse an arm whose device this machine does not have."""
-    if arm.device == "cuda" and not host.describe()["gpus"]:
+    if arm.device == "cuda" and not host.describe().gpus:
         seen = "this machine shows none"
         raise BadInput(
             f"arm '{arm}' needs an NVIDIA GPU; {seen}. Run it there, or --replay its results"

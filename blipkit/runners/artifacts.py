@@ -142,7 +142,7 @@ def write_artifact(
         file=file.name,
         seconds=seconds,
         bytes=file.stat().st_size,
-        compiled_on=host.describe()["name"],
+        compiled_on=host.describe().name,
         sha256=file_digest(file),
     )
     (part / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")

@@ -71,7 +71,9 @@ def run(tmp_path, monkeypatch):
     ) -> Results:
         monkeypatch.setattr("blipkit.cost.figures.show", close)
         monkeypatch.setattr(
-            host, "describe", lambda: {**MACHINES[name], "versions": {"transformers": "5.23.0"}}
+            host,
+            "describe",
+            lambda: host.Machine(**MACHINES[name], versions={"transformers": "5.23.0"}),
         )
         folder, rates = tmp_path / name, rates or ARMS[name]
         made = [

@@ -13,7 +13,7 @@ from blipkit.cost.systems import (
     unlike,
 )
 from blipkit.errors import BadInput
-from blipkit.machine.host import machine_kind
+from blipkit.machine.host import Machine, machine_kind
 from blipkit.records.gates import Gate
 from blipkit.records.results import Results
 
@@ -24,7 +24,7 @@ from blipkit.records.results import Results
 )
 def test_a_machine_is_what_its_devices_are(gpus, neuron, kind):
     """Neuron devices and GPUs tell what a record was measured on."""
-    assert machine_kind({"gpus": gpus, "neuron_devices": neuron}) == kind
+    assert machine_kind(Machine("m", gpus=gpus, neuron_devices=neuron)) == kind
 
 
 GPU = {"gpus": ["NVIDIA A10G"], "neuron_devices": [], "cores": 4}
@@ -47,7 +47,10 @@ NEURON = {"gpus": [], "neuron_devices": ["neuron0"], "cores": 4}
 )
 def test_a_price_is_an_assumption_unless_the_machine_shows_its_parts(machine, instance, is_one):
     """vCPUs, accelerators and their number must be those of the instance; one GPU of four, or a bare CPU, proves nothing."""
-    assert is_instance(machine, find_price(load_prices(), instance, "us-east-1")) is is_one
+    assert (
+        is_instance(Machine("m", **machine), find_price(load_prices(), instance, "us-east-1"))
+        is is_one
+    )
 
 
 ARM = "neuron none"

@@ -7,9 +7,9 @@ from blipkit.errors import BadInput
 from blipkit.frames import frames as module
 from blipkit.frames.frames import (
     Frame,
+    available_source,
     check_labels,
     fixed_frame,
-    here,
     images,
     load_frames,
     synthetic_frames,
@@ -293,7 +293,10 @@ def test_a_label_that_no_answer_can_equal_is_refused(tmp_path):
 def test_a_replay_shows_scenes_where_the_folder_is_elsewhere(tmp_path, capsys):
     """The frames of another machine's folder cannot be shown here; everything else can."""
     assert (
-        here(str(tmp_path / "cameras"), "recorded") == "synthetic"
+        available_source(str(tmp_path / "cameras"), "recorded") == "synthetic"
         and "is not on this machine" in capsys.readouterr().out
     )
-    assert here(str(tmp_path), "recorded") == str(tmp_path) and here("elsewhere", "") == "elsewhere"
+    assert (
+        available_source(str(tmp_path), "recorded") == str(tmp_path)
+        and available_source("elsewhere", "") == "elsewhere"
+    )

@@ -15,6 +15,7 @@ from blipkit.errors import GateFailed
 from blipkit.load.measure import Measured
 from blipkit.load.setting import ServerOptions, Setting, Workload
 from blipkit.machine import host
+from blipkit.machine.monitor import Sample
 from blipkit.records.results import Results
 from blipkit.runners.artifacts import Artifacts
 from blipkit.serving.answering import NOTHING
@@ -88,7 +89,7 @@ class Machine:
         }
         counts["problem"] = self.problem.get((servers, clients), "")
         samples = [
-            {"at": at, "ours": at, "busy": at, "steal": 0.0, "memory_gib": 1.0}
+            Sample(busy=at, steal=0.0, ours=at, at=at, memory_gib=1.0, mhz=None)
             for at in (0.0, seconds)
         ]
         return Measured(requests, counts, samples, [])
@@ -209,7 +210,7 @@ def test_repeats_measure_the_whole_grid_again_on_other_seeds(run):
 def replay(recorded, folder, common=COMMON) -> Results:
     """The chapter's records in `folder`, replayed from `recorded`, whatever its gates say."""
     (recorded / "run.json").write_text(json.dumps({"started": "2026-01-01 00:00 UTC"}))
-    (recorded / "environment.json").write_text(json.dumps(host.describe()))
+    (recorded / "environment.json").write_text(json.dumps(host.describe().facts()))
     (recorded / "profile.yaml").write_text(yaml.safe_dump({"common": common, "concurrency": KNOBS}))
     run_chapter("04_concurrency", {"results": str(folder), "replay": str(recorded)}, common)
     return Results(folder)

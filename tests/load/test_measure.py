@@ -82,7 +82,7 @@ def test_a_setting_is_measured_and_every_request_counted():
     assert (abs(passes.sum(axis=1) - 6) == 0).all(), "each frame once per pass"
     assert (requests.scheduled < 0).any() and requests.scheduled.max() < 0.3
     assert counts["problem"] == "" and 0 < counts["host_percent"] <= 100 and found.executions == []
-    assert {"at", "ours", "memory_gib"} <= set(found.samples[0])
+    assert {"at", "ours", "memory_gib"} <= set(found.samples[0].columns())
     assert summarise(requests.assign(run=0), [counts], Basis(1, 4, 90))["state"] in (
         STABLE,
         UNSTABLE,

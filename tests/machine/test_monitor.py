@@ -7,21 +7,13 @@ import types
 
 import pytest
 
-from blipkit.machine.monitor import Monitor, gpu_reader, share
+from blipkit.machine.monitor import GpuState, Monitor, Sample, Usage, gpu_reader, usage_of
 
 BUSY = "import time; end = time.time() + {}; \nwhile time.time() < end: pass"
 
 
-def sample(at, busy=0.0, ours=0.0, steal=0.0, mhz=None, **more) -> dict:
-    return {
-        "at": at,
-        "busy": busy,
-        "ours": ours,
-        "steal": steal,
-        "mhz": mhz,
-        "memory_gib": 1.0 + at,
-        **more,
-    }
+def sample(at, busy=0.0, ours=0.0, steal=0.0, mhz=None, gpu=None) -> Sample:
+    return Sample(busy, steal, ours, at, memory_gib=1.0 + at, mhz=mhz, gpu=gpu)
 
 
 def test_memory_of_children_counts():
@@ -32,21 +24,21 @@ def test_memory_of_children_counts():
         block = bytearray(b"x") * 200_000_000
         time.sleep(0.2)
     assert monitor.peak_gib > before.peak_gib + 0.15 and len(block)
-    assert [row["at"] for row in monitor.rows] == sorted(row["at"] for row in monitor.rows)
+    assert [s.at for s in monitor.samples] == sorted(s.at for s in monitor.samples)
 
 
 def test_a_child_that_computes_is_ours():
     """Its CPU time is found in ours, not among the neighbours'."""
     with Monitor(every_s=0.05) as monitor:
         subprocess.run([sys.executable, "-c", BUSY.format(0.6)], check=True)
-    assert monitor.rows[-1]["ours"] - monitor.rows[0]["ours"] > 0.3
+    assert monitor.samples[-1].ours - monitor.samples[0].ours > 0.3
 
 
 def test_shares_are_of_all_cores():
     """Two of four CPU seconds were ours, half a second somebody else's."""
-    found = share([sample(0.0), sample(2.0, busy=2.1, ours=2.0)], cores=2)
-    assert found["host_percent"] == 50 and found["neighbours_percent"] == pytest.approx(2.5)
-    assert found["memory_gib"] == 3.0 and found["disturbed"] == "" and found["gpu_percent"] is None
+    found = usage_of([sample(0.0), sample(2.0, busy=2.1, ours=2.0)], cores=2)
+    assert found.host_percent == 50 and found.neighbours_percent == pytest.approx(2.5)
+    assert found.memory_gib == 3.0 and found.disturbed == "" and found.gpu_percent is None
 
 
 @pytest.mark.parametrize(
@@ -55,25 +47,23 @@ def test_shares_are_of_all_cores():
         (sample(1.0, busy=1.0, ours=1.0, steal=0.1), "the hypervisor took 5 % of the CPU"),
         (sample(1.0, busy=1.0, ours=0.6), "other processes took 20 % of the CPU"),
         (sample(1.0, busy=1.0, ours=1.0, mhz=2000.0), "the CPU's clock fell"),
-        (sample(1.0, gpu_percent=90, gpu_slowed=True), "heat or power slowed the GPU"),
+        (sample(1.0, gpu=GpuState(90, True)), "heat or power slowed the GPU"),
     ],
 )
 def test_what_disturbs_is_told(last, told):
     """Steal time, a neighbour, a clock that falls, a hot GPU."""
-    assert (
-        share([sample(0.0, mhz=3000.0 if last["mhz"] else None), last], cores=2)["disturbed"]
-        == told
-    )
+    first = sample(0.0, mhz=3000.0 if last.mhz else None)
+    assert usage_of([first, last], cores=2).disturbed == told
 
 
 def test_one_sample_says_nothing():
     """A run shorter than two samples has no shares."""
-    assert share([sample(0.0)], 2) == {"disturbed": ""}
+    assert usage_of([sample(0.0)], 2) == Usage()
 
 
 def test_without_a_gpu_nothing_is_said_of_one():
     """On this machine."""
-    assert gpu_reader()() == {}
+    assert gpu_reader()() is None
 
 
 def test_a_gpu_is_read_by_nvml(monkeypatch):
@@ -90,12 +80,20 @@ def test_a_gpu_is_read_by_nvml(monkeypatch):
         nvmlDeviceGetCurrentClocksThrottleReasons=lambda device: 0x40 | 0x1,
     )
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
-    assert gpu_reader()() == {"gpu_percent": 87, "gpu_slowed": True}
+    assert gpu_reader()() == GpuState(87, True)
     nvml.nvmlDeviceGetCurrentClocksThrottleReasons = lambda device: 0x1  # idle
-    assert gpu_reader()()["gpu_slowed"] is False
+    assert gpu_reader()().slowed is False
 
     def refuses(device):
         raise NVMLError("not supported")
 
     nvml.nvmlDeviceGetUtilizationRates = refuses
-    assert gpu_reader()() == {}
+    assert gpu_reader()() is None
+
+
+def test_samples_are_kept_by_column():
+    """Those of a GPU only where one is read."""
+    columns = ["busy", "steal", "ours", "at", "memory_gib", "mhz"]
+    assert list(sample(0.0).columns()) == columns
+    of_gpu = sample(0.0, gpu=GpuState(87, True)).columns()
+    assert list(of_gpu) == [*columns, "gpu_percent", "gpu_slowed"] and of_gpu["gpu_percent"] == 87

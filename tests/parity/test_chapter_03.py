@@ -69,7 +69,7 @@ def recorded(tmp_path_factory):
     names, _ = run_chapter("03_parity", KNOBS | {"results": str(folder)}, {"arms": ARMS})
     sections = {"common": {"arms": ARMS}, "parity": KNOBS}
     (folder / "profile.yaml").write_text(yaml.safe_dump(sections))
-    (folder / "environment.json").write_text(json.dumps(host.describe()))
+    (folder / "environment.json").write_text(json.dumps(host.describe().facts()))
     (folder / "run.json").write_text(json.dumps({"started": "2026-11-27 12:00 UTC"}))
     return names
 

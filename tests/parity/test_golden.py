@@ -73,7 +73,7 @@ def change(folder, **changes) -> None:
 
 def test_golden_outputs_say_whose_answers_they_are(golden, printed):
     """Arm, machine, time; the size was printed before anything was written, and was right."""
-    assert str(golden).startswith(f"{ARM}, recorded on {host.describe()['name']}, 20")
+    assert str(golden).startswith(f"{ARM}, recorded on {host.describe().name}, 20")
     (line,) = printed.getvalue().splitlines()
     size = float(line.partition("about ")[2].split()[0]) * 1e6
     assert (

@@ -250,10 +250,10 @@ def test_a_cell_that_lacks_a_knob_is_refused(cell):
 
 def test_a_study_says_where_each_knob_came_from(cell):
     """A default, the profile's file, or the notebook's own cell."""
-    rows = {row["knob"]: row for row in open_study("03_parity", {**cell, "frames": 7}).knob_rows()}
-    assert rows["parity.frames"]["from"] == "cell" and rows["parity.frames"]["value"] == "7"
-    assert rows["common.skip_unreadable"]["from"] == "default"
-    assert all(row["meaning"] for row in rows.values())
+    rows = {row.knob: row for row in open_study("03_parity", {**cell, "frames": 7}).knob_rows()}
+    assert rows["parity.frames"].origin == "cell" and rows["parity.frames"].value == "7"
+    assert rows["common.skip_unreadable"].origin == "default"
+    assert all(row.meaning for row in rows.values())
     changed = load_profile("tiny", ["parity.frames=7"])
     assert changed.origin("parity", "frames", 7) == "--set"
     stated = load_profile("gpu")

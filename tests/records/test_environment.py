@@ -6,9 +6,9 @@ from studies import recorded
 from blipkit.machine import host
 from blipkit.records import environment
 from blipkit.records.environment import (
-    Environment,
+    MeasuredMachine,
     Speed,
-    fact_rows,
+    facts_of,
     measure_environment,
     recorded_gflops,
 )
@@ -37,7 +37,7 @@ def speed_of(machine: dict) -> Speed:
 )
 def test_the_machine_must_be_the_kind_that_the_profile_expects(machine, expect, status, found):
     """Every machine has a processor; the gate names machine, what was expected and what it is."""
-    (gate,) = Environment("mine", speed_of(machine)).gates(expect)
+    (gate,) = MeasuredMachine("mine", speed_of(machine)).gates(expect)
     assert (gate.gate, gate.kind, gate.status, gate.measured, gate.limit) == (
         "machine",
         "answer",
@@ -57,7 +57,7 @@ def test_the_rate_is_kept_with_the_machine_that_it_is_of(tmp_path, monkeypatch):
     found = measure_environment(out, threads=3, shared=False)
     assert asked == [3] and found.gflops == 80.0 == recorded_gflops(out)
     (row,) = out.read("environment")
-    about = host.describe()
+    machine = host.describe()
     assert list(row)[-8:-2] == [
         "matmul_gflops",
         "shared",
@@ -67,7 +67,7 @@ def test_the_rate_is_kept_with_the_machine_that_it_is_of(tmp_path, monkeypatch):
         "neuron_devices",
     ]
     assert {name: row[name] for name in ("cores", "memory_gib", "gpus")} == {
-        n: about[n] for n in ("cores", "memory_gib", "gpus")
+        n: getattr(machine, n) for n in ("cores", "memory_gib", "gpus")
     }
     assert row["shared"] is False and row["evidence"] == "measured"
 
@@ -76,17 +76,17 @@ def test_a_replay_without_the_record_has_no_machine_to_judge(tmp_path):
     """NOT-RUN, and no rate."""
     out = Results(tmp_path / "out", "00_environment", replay=str(recorded(tmp_path / "far")))
     found = measure_environment(out, threads=1, shared=True)
-    assert found == Environment("far away", None) and found.gflops is None
+    assert found == MeasuredMachine("far away", None) and found.gflops is None
     assert [gate.status for gate in found.gates("cpu")] == ["NOT-RUN"]
 
 
 def test_every_fact_of_a_record_is_shown_once(tmp_path):
     """Of the run, the machine and the libraries; the libraries are not among the machine's facts."""
     out = Results(tmp_path, "00_environment", "mine", seed=7)
-    rows = fact_rows(out)
-    assert {(row["of"], row["what"]): row["seen"] for row in rows}["run", "seed"] == "7"
-    assert {row["what"] for row in rows if row["of"] == "library"} == set(host.versions())
-    assert {row["what"] for row in rows if row["of"] == "machine"} == set(host.describe()) - {
+    facts = facts_of(out)
+    assert {(fact.of, fact.what): fact.seen for fact in facts}["run", "seed"] == "7"
+    assert {fact.what for fact in facts if fact.of == "library"} == set(host.versions())
+    assert {fact.what for fact in facts if fact.of == "machine"} == set(host.describe().facts()) - {
         "versions"
     }
-    assert "versions" in out.machine  # and nothing was taken from it
+    assert out.machine.versions  # and nothing was taken from it

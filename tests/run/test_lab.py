@@ -31,8 +31,8 @@ def elsewhere(tmp_path, monkeypatch):
 def test_a_copy_has_the_knobs_of_its_profile(tmp_path, elsewhere, name):
     """What a run would set stands in the copy's own cell; all else is the chapter."""
     profile = load_profile(name)
-    folder, kept = copy_chapters(profile, tmp_path / "lab")
-    assert kept == [] and sorted(p.stem for p in folder.glob("*.ipynb")) == list(chapters())
+    folder, changed = copy_chapters(profile, tmp_path / "lab")
+    assert changed == [] and sorted(p.stem for p in folder.glob("*.ipynb")) == list(chapters())
     for stem in chapters():
         own = os.path.relpath(folder, NOTEBOOKS)
         assert parameters(folder / f"{stem}.ipynb") == profile.parameters(stem, own)
@@ -52,8 +52,10 @@ def test_an_edited_copy_is_kept_and_changes_no_profile(tmp_path, elsewhere):
     copy = folder / "04_concurrency.ipynb"
     copy.write_text(copy.read_text().replace("think_ms: float = 0.0", "think_ms: float = 100.0"))
     edited = copy.read_text()
-    _, kept = copy_chapters(load_profile("tiny"), tmp_path / "lab")
-    assert kept == ["04_concurrency.ipynb"] and copy.read_text() == edited and "= 100.0" in edited
+    _, changed = copy_chapters(load_profile("tiny"), tmp_path / "lab")
+    assert (
+        changed == ["04_concurrency.ipynb"] and copy.read_text() == edited and "= 100.0" in edited
+    )
     assert {name: load_profile(name).resolved() for name in ("tiny", "inf2")} == before
 
 

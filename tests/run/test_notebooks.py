@@ -21,6 +21,7 @@ from blipkit.profiles.common import Common
 from blipkit.profiles.profile import load_profile
 from blipkit.profiles.sections import section_class, section_of
 from blipkit.records.results import Results
+from blipkit.records.run_record import ChapterRun, read_run
 from blipkit.report.verdict import exit_status
 from blipkit.run.folder import in_use, put_in_place
 from blipkit.run.notebooks import choose, in_thread, run_notebook, run_profile
@@ -216,8 +217,8 @@ def test_a_notebook_that_ends_early_says_where_and_why(
     monkeypatch.setattr("blipkit.run.notebooks.NOTEBOOKS", tmp_path / "notebooks")
     folder = tmp_path / "results"
     folder.mkdir()
-    state = run_notebook(OneCell(), situation, folder, None)
-    assert state["status"] == status and all(message in state["error"] for message in messages)
+    ended = run_notebook(OneCell(), situation, folder, None)
+    assert ended.status == status and all(message in ended.error for message in messages)
     assert (folder / f"{situation}.ipynb").is_file() and not (folder / ".stage").exists()
 
 
@@ -245,7 +246,7 @@ def test_a_profile_may_name_its_notebooks(tmp_path, monkeypatch):
 
     def run(profile, stem, folder, replay):
         ran.append(stem)
-        return {"status": "ran", "error": None, "seconds": 1}
+        return ChapterRun(seconds=1)
 
     monkeypatch.setattr("blipkit.run.notebooks.run_notebook", run)
     chosen = load_profile("smoke", ["common.only=[02_trace, 00_environment]"])
@@ -259,7 +260,7 @@ def test_an_interrupted_run_keeps_what_finished_and_says_how_to_go_on(tmp_path, 
 
     def interrupted(profile, stem, folder, replay):
         if stem == "00_environment":
-            return {"status": "ran", "error": None, "seconds": 1}
+            return ChapterRun(seconds=1)
         (folder / ".stage").mkdir()
         (folder / "artifacts/half.part").mkdir(parents=True)
         raise KeyboardInterrupt
@@ -270,7 +271,7 @@ def test_an_interrupted_run_keeps_what_finished_and_says_how_to_go_on(tmp_path, 
         match="interrupted in 01_components.*blipkit run smoke --only 01_components --only 02",
     ):
         run_profile(load_profile("smoke"), tmp_path)
-    assert list(json.loads((tmp_path / "run.json").read_text())["notebooks"]) == ["00_environment"]
+    assert list(read_run(tmp_path).notebooks) == ["00_environment"]
     assert not (tmp_path / ".stage").exists() and not list((tmp_path / "artifacts").iterdir())
     with in_use(tmp_path):
         pass
@@ -278,7 +279,7 @@ def test_an_interrupted_run_keeps_what_finished_and_says_how_to_go_on(tmp_path, 
 
 def test_a_replay_shows_the_recorded_figures(replayed, smoke):
     """On another machine every record and gate is the recorded one, marked so; nothing was compiled or put under load."""
-    here, far = host.describe()["name"], "A machine far away"
+    here, far = host.describe().name, "A machine far away"
     for path in (smoke / "records").glob("*.jsonl"):
         old = [json.loads(line.replace(here, far)) for line in path.read_text().splitlines()]
         for new, row in zip(Results(replayed).read(path.stem), old, strict=True):

@@ -387,7 +387,7 @@ def test_a_gpu_arm_without_a_gpu_is_refused_and_can_be_replayed(tmp_path, monkey
     """The machine decides what can run, not what can be shown."""
     from blipkit.machine import host
 
-    monkeypatch.setattr(host, "describe", lambda: {"gpus": []})
+    monkeypatch.setattr(host, "describe", lambda: host.Machine("a CPU"))
     profile = load_profile("tiny", ["common.arms=[torchscript float16 cuda]", "common.required=[]"])
     with pytest.raises(
         BadInput, match="'torchscript float16 cuda' needs an NVIDIA GPU; this machine shows none"

@@ -60,7 +60,7 @@ def test_a_published_run_is_replayed_with_its_gates_and_figures(recorded, tmp_pa
         rows = new.read(path.stem)
         if not path.stem.startswith("gates_"):
             assert_alike(rows, old.read(path.stem), path.stem)
-        assert {row["replayed_on"] for row in rows} <= {host.describe()["name"]}
+        assert {row["replayed_on"] for row in rows} <= {host.describe().name}
         assert not [row for row in rows if row["evidence"].startswith("measured")]
     measured = {gate.gate: gate.measured for gate in old.gates() if gate.gate not in TODAY}
     assert {gate.gate: gate.measured for gate in new.gates() if gate.gate not in TODAY} == measured

@@ -227,7 +227,7 @@ def test_torch_shows_what_a_format_alone_does(arm, known):
 
 def test_an_arm_that_this_machine_cannot_run_says_what_it_needs(monkeypatch):
     """It exists, so that its records can be read anywhere; running it is refused."""
-    monkeypatch.setattr(host, "describe", lambda: {"gpus": []})
+    monkeypatch.setattr(host, "describe", lambda: host.Machine("a CPU"))
     with pytest.raises(
         BadInput, match="'eager float16 cuda' needs an NVIDIA GPU; this machine shows none"
     ):

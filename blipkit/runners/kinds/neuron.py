@@ -21,7 +21,7 @@ TARGET = "inf2"
 
 
 def _has_device() -> bool:
-    return bool(host.describe()["neuron_devices"])
+    return bool(host.describe().neuron_devices)
 
 
 def check_wheels(arm: str) -> None:
@@ -96,7 +96,7 @@ def check_loadable(manifest: dict) -> None:
     """
     component = manifest["component"]
     machine = host.describe()
-    if not machine["neuron_devices"]:
+    if not machine.neuron_devices:
         advice = (
             "copy the results folder's artifacts/ to an Inf2 instance with the same "
             "image, and run the profile there"
@@ -104,7 +104,7 @@ def check_loadable(manifest: dict) -> None:
         raise NotMeasured(f"no Neuron device here (no /dev/neuron0): {advice}")
     for library in ("torch-neuronx", "neuronx-cc"):
         compiled_with = manifest["versions"].get(library)
-        installed = machine["versions"].get(library)
+        installed = machine.versions.get(library)
         if compiled_with != installed:
             problem = f"{component} was compiled with {library} {compiled_with}"
             advice = "run 02_trace again, or use the image that compiled it"

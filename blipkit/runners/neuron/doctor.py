@@ -76,8 +76,8 @@ def check_parts() -> list[Part]:
     return [
         *_system_parts(),
         *_library_parts(release),
-        *_driver_parts(release, machine["neuron_devices"]),
-        *_room_parts(machine["memory_gib"]),
+        *_driver_parts(release, machine.neuron_devices),
+        *_room_parts(machine.memory_gib),
     ]
 
 

@@ -35,7 +35,7 @@ def test_this_machine_lacks_what_it_lacks():
         "host memory",
         "disk",
     } <= set(parts)
-    if not host.describe()["neuron_devices"]:
+    if not host.describe().neuron_devices:
         devices = parts["Neuron devices"]
         assert devices.status == "FAIL" and "inf2.xlarge" in devices.next
 

@@ -324,7 +324,7 @@ def test_every_call_is_in_the_documents_list():
 
 def test_the_fake_device_is_no_part_of_the_package():
     """What imitates a device is in tests alone, and says what it is."""
-    code = "from blipkit.machine import host; print(host.is_rehearsal(), host.describe()['name'])"
+    code = "from blipkit.machine import host; print(host.is_rehearsal(), host.describe().name)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
     )
