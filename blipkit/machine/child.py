@@ -46,13 +46,11 @@ def call(
     question = {"target": target, "arguments": arguments, "threads": threads}
     with tempfile.TemporaryDirectory(prefix="blipkit-") as folder:
         place = Path(folder, QUESTION)
-        if forked and fork_server.is_possible():
+        may_fork = forked and fork_server.is_possible()
+        if may_fork:
             question.update(environment=variables, folder=os.getcwd())
-            place.write_text(json.dumps(question))
-            child = _Forked(place)
-        else:
-            place.write_text(json.dumps(question))
-            child = _Fresh(place, python, variables)
+        place.write_text(json.dumps(question))
+        child = _Forked(place) if may_fork else _Fresh(place, python, variables)
         printed, ended = child.wait(timeout_s)
         if child.returncode:
             raise BlipkitError(f"{target} {ended}; its last lines:\n{_tail(printed)}")
@@ -158,12 +156,12 @@ class _Forked(_Child):
 
 def _returned(answer: Path):
     """What the child's function returned; raised here, what it raised there."""
-    told = json.loads(answer.read_text())
-    if "problem" not in told:
-        return told["returned"]
-    if told["bad_input"]:
-        raise BadInput(told["problem"])
-    raise BlipkitError(told["problem"])
+    reply = json.loads(answer.read_text())
+    if "problem" not in reply:
+        return reply["returned"]
+    if reply["bad_input"]:
+        raise BadInput(reply["problem"])
+    raise BlipkitError(reply["problem"])
 
 
 def _how(status: int) -> str:
@@ -179,15 +177,15 @@ def _tail(text: str, lines: int = 15) -> str:
     """The last lines, or faulthandler's first ones, which name the place; its list of extension
     modules says nothing.
     """
-    told = [
+    printed = [
         line
         for line in text.strip().splitlines()
         if line and not line.startswith("Extension modules:")
     ]
-    crashes = [i for i, line in enumerate(told) if line.startswith("Fatal Python error")]
+    crashes = [i for i, line in enumerate(printed) if line.startswith("Fatal Python error")]
     if crashes and crashes[0] > 0:
-        told = told[: crashes[0] + lines - 2]
-    return "\n".join(told[-lines:]) or "(it printed nothing)"
+        printed = printed[: crashes[0] + lines - 2]
+    return "\n".join(printed[-lines:]) or "(it printed nothing)"
 
 
 def _end_with_parent(pipe: int) -> None:
