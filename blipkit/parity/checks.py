@@ -19,21 +19,22 @@ def check_limits(knobs: Parity, arms: Sequence[Arm]) -> None:
     """Refuse limits that say nothing of a number format that some arm computes in."""
     for arm in arms:
         needed = ["tensor_limit"]
-        if not arm.format.baseline:
+        if not arm.baseline:
             needed.append("excused_margin")
         for name in needed:
-            if arm.precision not in getattr(knobs, name):
-                said = f"parity.{name} says nothing of {arm.precision}, which judges arm '{arm}'"
-                raise BadInput(f"{said}; add {arm.precision}: LIMIT")
+            if arm.rounds_like not in getattr(knobs, name):
+                said = f"parity.{name} says nothing of {arm.rounds_like}, which judges arm '{arm}'"
+                raise BadInput(f"{said}; add {arm.rounds_like}: LIMIT")
 
 
 def check_required(required: Sequence[str], arms: Sequence[Arm]) -> None:
     """Refuse gates that are required of an arm or a component, and that nothing here has."""
-    from blipkit.model.components import PIECES
+    from blipkit.model.components import COMPONENT_NAMES
 
     known = [f"decisions {arm}" for arm in arms]
-    known += [f"lowering {component}" for component in PIECES]
-    known += [f"parity {arm} {component}" for arm in arms for component in (*PIECES, "pipeline")]
+    known += [f"lowering {component}" for component in COMPONENT_NAMES]
+    compared = (*COMPONENT_NAMES, "pipeline")
+    known += [f"parity {arm} {component}" for arm in arms for component in compared]
     for gate in required:
         if gate.startswith(("decisions ", "parity ", "lowering ")) and gate not in known:
             advice = f"{nearest(gate, known)} Name those you need, or none: []"

@@ -53,7 +53,7 @@ def time_reference(panel: Panel) -> list[dict]:
         engine.reference.answer(block, engine.questions)
         seconds = (time.perf_counter() - started) / len(block)  # a frame
     weights = sum(component.weights for component in engine.components)
-    others = [parse_arm(arm).format for arm in engine.arms if arm != REFERENCE]
+    others = [parse_arm(arm) for arm in engine.arms if arm != REFERENCE]
     copies = sum(one.weight_bytes * len(engine.buckets) for one in others)  # bytes of each weight
     asked = sum(panel.count(arm) for arm in engine.arms)
     return [

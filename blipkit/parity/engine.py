@@ -17,7 +17,7 @@ from blipkit.profiles.common import Common
 from blipkit.runners.arms import REFERENCE, parse_arm
 from blipkit.runners.assemble import assemble
 from blipkit.runners.compile import trace_arms
-from blipkit.runners.workers import Apart
+from blipkit.runners.workers import ComponentLoader
 
 
 class Engine:
@@ -35,7 +35,7 @@ class Engine:
         self.common = common
         self.artifacts = artifacts
         self.arms = list(dict.fromkeys([REFERENCE, *arms]))
-        self._apart = Apart()
+        self._loader = ComponentLoader()
 
     @cached_property
     def components(self) -> Components:
@@ -65,7 +65,7 @@ class Engine:
         flags = self.common.compiler_flags
         compiled = trace_arms(self.components, self.artifacts, asked, self.buckets, flags)
         return {
-            arm: assemble(self.checkpoint, artifacts, self._apart.load)
+            arm: assemble(self.checkpoint, artifacts, self._loader.load)
             for arm, artifacts in zip(self.arms, compiled, strict=True)
         }
 
@@ -103,4 +103,4 @@ class Engine:
 
     def close(self) -> list[dict]:
         """End the child that holds a NeuronCore, if any; rows that prove what it executed."""
-        return self._apart.close()
+        return self._loader.close()

@@ -51,7 +51,7 @@ class Panel:
 
     def precision(self, name: str) -> str:
         """The number format whose limits apply to an arm."""
-        return parse_arm(self.arm_of(name)).precision
+        return parse_arm(self.arm_of(name)).rounds_like
 
     @cached_property
     def formats(self) -> dict[str, str | None]:

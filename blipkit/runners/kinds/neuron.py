@@ -14,7 +14,7 @@ from pathlib import Path
 from blipkit.errors import BadInput, BlipkitError, NotMeasured
 from blipkit.machine import host
 from blipkit.runners.neuron.options import CAST_FORMATS, IMAGE, WHEELS
-from blipkit.runners.spec import RunnerSpec
+from blipkit.runners.spec import Build, RunnerSpec
 
 TARGET = "inf2"
 
@@ -42,15 +42,15 @@ _whole = []  # of each graph that it loaded, whether no operation was left to th
 _lock = threading.Lock()
 
 
-def flags(dtype: str, compiler_flags: tuple[str, ...]) -> dict:
+def flags(precision: str, compiler_flags: tuple[str, ...]) -> dict:
     """What neuronx-cc is told, as it is passed, and how it reads its casts: spelt out, any version
     reads them alike.
     """
-    mode, _, cast = dtype.partition(" ")
+    mode, _, cast = precision.partition(" ")
     arguments = ["--target", TARGET, "--auto-cast", mode]
     if cast:
         arguments += ["--auto-cast-type", cast]
-    return {"compiler_args": [*arguments, *compiler_flags], "casts_as_read": dtype}
+    return {"compiler_args": [*arguments, *compiler_flags], "casts_as_read": precision}
 
 
 def forecast_s(weights: int) -> float:
@@ -67,13 +67,13 @@ def environment() -> dict[str, str]:
     return {"NEURON_PLATFORM_TARGET_OVERRIDE": TARGET}
 
 
-def compile(path: Path, manifest, module, inputs):
+def compile(path: Path, build: Build, module, inputs):
     import torch
     import torch_neuronx
 
     work = path.parent.resolve() / "compiler"
     work.mkdir()
-    arguments = [*manifest["flags"]["compiler_args"], "--logfile", str(work / "log-neuron-cc.txt")]
+    arguments = [*build.flags["compiler_args"], "--logfile", str(work / "log-neuron-cc.txt")]
     without_device = {}
     if not _has_device():
         without_device["cpu_backend"] = True
@@ -88,7 +88,7 @@ def compile(path: Path, manifest, module, inputs):
     torch.jit.save(traced, path)
 
 
-def check_loadable(manifest: dict) -> None:
+def check_loadable(build: Build) -> None:
     """Refuse what this machine cannot run, before it is loaded: no device, or compiled for another
     SDK or target.
     """
@@ -100,24 +100,23 @@ def check_loadable(manifest: dict) -> None:
         )
         raise NotMeasured(f"no Neuron device here (no /dev/neuron0): {advice}")
     for library in ("torch-neuronx", "neuronx-cc"):
-        built = manifest["versions"].get(library)
+        built = build.versions.get(library)
         here = about["versions"].get(library)
         if built != here:
             seen = (
-                f"{manifest['component']} was compiled with {library} {built}, here is "
-                f"{here or 'none'}"
+                f"{build.component} was compiled with {library} {built}, here is {here or 'none'}"
             )
             raise BlipkitError(f"{seen}; run 02_trace again, or use the image that compiled it")
-    target = manifest["flags"]["compiler_args"][1]
+    target = build.flags["compiler_args"][1]
     seen = host.neuron_family()
     if seen and seen != target:
         raise BlipkitError(
-            f"{manifest['component']} was compiled for {target}, this is {seen}; run on {target}"
+            f"{build.component} was compiled for {target}, this is {seen}; run on {target}"
         )
 
 
-def load(path: Path, manifest, module):
-    check_loadable(manifest)
+def load(path: Path, build: Build, module):
+    check_loadable(build)
     import torch
     import torch_neuronx  # noqa: F401  (registers the classes that the file holds)
 
