@@ -1,9 +1,8 @@
 """Compiled components in memory, put back together as a pipeline, or in transformers' own class."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from blipkit.errors import BlipkitError
 from blipkit.model.buckets import Bucket
@@ -88,32 +87,26 @@ def assemble(
         if absent := [name for name in COMPONENT_NAMES if name not in artifacts.of(bucket)]:
             problem = f"bucket {bucket} of {arms.pop()} lacks {', '.join(absent)}"
             raise BlipkitError(f"{problem}; trace all components")
-    loaded = load_each(checkpoint, artifacts, load)
+    by_folder = {
+        loaded.artifact.folder: loaded for loaded in load_each(checkpoint, artifacts, load)
+    }
     stages = {}
     for bucket in artifacts.buckets:
         compiled = artifacts.of(bucket).items()
-        stages[bucket] = {name: loaded[artifact.folder] for name, artifact in compiled}
+        stages[bucket] = {name: by_folder[artifact.folder] for name, artifact in compiled}
     return Pipeline(checkpoint, stages)
 
 
-def load_each(checkpoint: Checkpoint, artifacts: Artifacts, load: Callable) -> dict[Path, Loaded]:
-    """Folder -> the compiled component in memory; two buckets may share a folder."""
+def load_each(checkpoint: Checkpoint, artifacts: Artifacts, load: Callable) -> list[Loaded]:
+    """The compiled components in memory, each once, though several buckets may share one."""
     components = isolate(checkpoint)
     by_folder = {artifact.folder: artifact for artifact in artifacts}
-    return {
-        folder: load(artifact, components[artifact.component])
-        for folder, artifact in by_folder.items()
-    }
+    return [load(artifact, components[artifact.component]) for artifact in by_folder.values()]
 
 
-def load_stages(
-    checkpoint: Checkpoint, artifacts: Artifacts, load: Callable = load_artifact
-) -> dict[str, list[Loaded]]:
-    """Component name -> what is compiled of it, in memory, for each bucket where it differs."""
-    stages = {name: [] for name in COMPONENT_NAMES}
-    for loaded in load_each(checkpoint, artifacts, load).values():
-        stages[loaded.component.name].append(loaded)
-    return stages
+def _only(name: str, stages: Sequence[Loaded]) -> list[Loaded]:
+    """The stages of one component, for each bucket where it differs."""
+    return [stage for stage in stages if stage.component.name == name]
 
 
 def plug_in(checkpoint: Checkpoint, artifacts: Artifacts, load: Callable = load_artifact):
@@ -122,9 +115,9 @@ def plug_in(checkpoint: Checkpoint, artifacts: Artifacts, load: Callable = load_
     `checkpoint.model` is left as it is. `generate` may be asked for as many new tokens as the
     largest bucket's answer_tokens.
     """
-    stages = load_stages(checkpoint, artifacts, load)
+    stages = load_each(checkpoint, artifacts, load)
     model = shallow_copy(checkpoint.model)
-    model.vision_model = ImageEncoderWrapper.from_model(*stages["image_encoder"])
-    model.text_encoder = TextEncoderWrapper.from_model(*stages["text_encoder"])
-    model.text_decoder = TextDecoderWrapper.from_model(*stages["text_decoder"])
+    model.vision_model = ImageEncoderWrapper.from_model(*_only("image_encoder", stages))
+    model.text_encoder = TextEncoderWrapper.from_model(*_only("text_encoder", stages))
+    model.text_decoder = TextDecoderWrapper.from_model(*_only("text_decoder", stages))
     return model

@@ -4,7 +4,6 @@ The rows are records of kinds `compile_forecast`, `artifacts` and `second_call`.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from blipkit.display.tables import show_table
 from blipkit.model.components import Component
@@ -94,7 +93,10 @@ class Compiled:
         if not flags_of:
             print("neuronx-cc was not called: no arm here is compiled for a Neuron device")
             return
-        table = [_arguments(arm, flags) for arm, flags in flags_of.items()]
+        table = []
+        for arm, flags in flags_of.items():
+            arguments = " ".join(flags["compiler_args"])
+            table.append({"arm": arm, "passed": arguments, "read as": flags["casts_as_read"]})
         show_table(table, "neuronx-cc's arguments")
 
     def gates(self) -> list[Gate]:
@@ -105,12 +107,6 @@ class Compiled:
         if self.failed:
             reason = self.failed[0].failed
         return [judge(EVERY_COMPONENT, "answer", len(self.failed), 0, reason=reason)]
-
-
-def _arguments(arm: str, flags: dict[str, Any]) -> dict[str, str]:
-    """An arm's line in the table of arguments."""
-    arguments = " ".join(flags["compiler_args"])
-    return {"arm": arm, "passed": arguments, "read as": flags["casts_as_read"]}
 
 
 @dataclass(frozen=True)

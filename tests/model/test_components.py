@@ -46,6 +46,16 @@ def test_components_are_the_models_own_submodules(checkpoint):
     ]
 
 
+def test_a_component_is_found_by_its_name_and_by_its_place(small):
+    """A name that no component has is a KeyError, as a mapping's is."""
+    components = isolate(small)
+    assert [component.name for component in components] == list(COMPONENT_NAMES)
+    assert components[0] is components["image_encoder"] and len(components[1:]) == 2
+    assert components.checkpoint is small
+    with pytest.raises(KeyError, match="audio_encoder"):
+        components["audio_encoder"]
+
+
 @torch.inference_mode()
 def test_adapters_equal_their_submodules_bit_for_bit(checkpoint):
     """Unpadded, in float32, an adapter's output is its submodule's to the last bit."""

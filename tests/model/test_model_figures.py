@@ -3,9 +3,10 @@ import re
 
 from studies import displayed
 
-from blipkit import Bucket, isolate
+from blipkit import Bucket, assemble, isolate, trace
+from blipkit.frames.frames import images, synthetic_frames
 from blipkit.model.components import tensor_shapes
-from blipkit.model.figures import draw_components, flows
+from blipkit.model.figures import draw_components, flows, show_steps
 
 
 def test_every_tensor_of_every_component_is_on_its_way(checkpoint):
@@ -41,3 +42,15 @@ def test_the_drawing_has_boxes_names_and_shapes(small, monkeypatch):
     assert page.count("<td>image_encoder</td>") == 2 and "attention_mask" in page
     svg = base64.b64decode(page.partition("base64,")[2].partition('"')[0]).decode()
     assert "<svg" in svg and svg.count('id="patch_') > 3
+
+
+def test_a_requests_calls_are_shown_with_their_shapes(small, artifact_root, monkeypatch):
+    """A line for each call; what came out of it, and how many KiB that is."""
+    artifacts = trace(isolate(small), artifact_root, "eager", shapes=Bucket(1, 2, 8, 2, 3))
+    frames = images(synthetic_frames(1, 5))
+    steps = assemble(small, artifacts).walk(frames, ["is the dog barking?"])
+    shown = displayed(monkeypatch)
+    show_steps(steps)
+    ((page, text),) = shown
+    assert page.count("<tr>") == len(steps) == 3
+    assert str(tuple(steps[0].output.shape)) in text and "output_kib" in text
