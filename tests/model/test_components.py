@@ -65,11 +65,11 @@ def test_adapters_equal_their_submodules_bit_for_bit(checkpoint):
     assert torch.equal(
         components["image_encoder"].module(pixels), model.vision_model(pixels).last_hidden_state
     )
-    seen = model.text_encoder(
+    encoded = model.text_encoder(
         ids.long(), attention_mask=mask, encoder_hidden_states=repeat_rows(states, 2)
     )
     assert torch.equal(
-        components["text_encoder"].module(ids, mask, states, image_mask), seen.last_hidden_state
+        components["text_encoder"].module(ids, mask, states, image_mask), encoded.last_hidden_state
     )
     answers, question, question_mask = inputs["text_decoder"]
     logits = model.text_decoder(
@@ -87,13 +87,13 @@ def test_masked_positions_do_not_reach_the_decoder(checkpoint):
     other = states.clone()
     other[:, 4:] = 7.0
     assert torch.equal(decoder.module(answers, states, mask), decoder.module(answers, other, mask))
-    theirs = [
+    outputs = [
         checkpoint.model.text_decoder(
             answers.long(), encoder_hidden_states=s, encoder_attention_mask=mask, use_cache=False
         ).logits
         for s in (states, other)
     ]
-    assert not torch.equal(*theirs), (
+    assert not torch.equal(*outputs), (
         "transformers applies the cross-attention mask now: run_layers may call the encoder again"
     )
 

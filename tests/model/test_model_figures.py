@@ -12,17 +12,19 @@ from blipkit.model.figures import draw_components, flows, show_steps
 def test_every_tensor_of_every_component_is_on_its_way(checkpoint):
     """What one makes the next takes, with one shape; the rest comes with the request; the last one's is the result."""
     components, bucket = isolate(checkpoint), Bucket(2, 3, 6, 2, 4)
-    moving = flows(components, bucket)
-    taken = [(one.taken_by, one.tensor) for one in moving if one.taken_by]
+    drawn = flows(components, bucket)
+    taken = [(flow.taken_by, flow.tensor) for flow in drawn if flow.taken_by]
     assert taken == [(c.name, name) for c in components for name in c.input_shapes(bucket)]
-    made = {one.tensor: (one.made_by, one.taken_by) for one in moving if one.made_by != "request"}
-    assert made == {
+    outputs = {
+        flow.tensor: (flow.made_by, flow.taken_by) for flow in drawn if flow.made_by != "request"
+    }
+    assert outputs == {
         "image_states": ("image_encoder", "text_encoder"),
         "question_states": ("text_encoder", "text_decoder"),
         "logits": ("text_decoder", ""),
     }
     shapes = tensor_shapes(checkpoint.config, bucket)
-    assert {one.tensor: one.shape for one in moving} == {
+    assert {flow.tensor: flow.shape for flow in drawn} == {
         name: str(shapes[name][0]) for name in shapes
     }
 

@@ -130,9 +130,9 @@ def test_in_a_replay_what_was_not_recorded_is_not_run(small, pipeline, tmp_path,
 
 def test_in_a_replay_the_recorded_rows_are_judged(small, pipeline, tmp_path, capsys):
     """What was found there is shown here, and nothing is computed."""
-    about = {"weights_digest": small.digest}
+    provenance = {"weights_digest": small.digest}
     rows = [
-        about
+        provenance
         | {
             "component": "image_encoder",
             "weights": 3,
@@ -140,7 +140,7 @@ def test_in_a_replay_the_recorded_rows_are_judged(small, pipeline, tmp_path, cap
             "max_difference": 0.5,
         }
     ]
-    padded = [about | {"frames": 8, "questions": 4, "wrong": 1, "largest_difference": 3.3e-6}]
+    padded = [provenance | {"frames": 8, "questions": 4, "wrong": 1, "largest_difference": 3.3e-6}]
     far = recorded(tmp_path / "far", components=rows, padding=padded)
     out = Results(tmp_path / "out", "01_components", replay=str(far), **small.provenance())
     adapters = compare_adapters(out, small, None, None)
