@@ -37,6 +37,7 @@ def compiled_row(**fields) -> CompiledComponent:
         "predicted_mb": 1.6,
         "mb": 2.0,
         "seconds": 3.0,
+        "skipped": False,
     }
     return CompiledComponent(**(defaults | fields))
 

@@ -3,7 +3,7 @@ adapter.
 
 An adapter takes positional tensors and returns one plain tensor, because that is what compilers
 accept. It calls the submodule's own `.embeddings`, layers and `.cls` with additive masks that stay
-finite in every number format: transformers masks with finfo(float32).min, which is -inf in half
+finite in every precision: transformers masks with finfo(float32).min, which is -inf in half
 precision, and 0 * -inf is NaN.
 """
 

@@ -36,7 +36,7 @@ class Answer:
     """text; probability among the candidates (open: of the whole answer); margin to the runner-up.
 
     margin: difference of the two best candidates' log-likelihoods, in nats (open: the smallest gap
-    between the two best logits on the way). What is below the number format's error can flip.
+    between the two best logits on the way). What is below the precision's error can flip.
     scores: log-likelihood of each candidate, nats; tokens: those of an open answer, its end token
     included; gaps: at each, between the two best logits.
     """

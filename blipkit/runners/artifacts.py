@@ -92,8 +92,9 @@ class CompiledComponent:
 
     predicted_mb: its weights in the arm's precision, and nothing else; MB are 10^6 bytes. seconds:
     None for an emulated arm, whose seconds are a stand-in's. predicted_s: what neuronx-cc may take,
-    None for other compilers. skipped: it was there already. flags: what the compiler was told. key:
-    of its content. failed: why there is none, "" where it was compiled.
+    None for other compilers. skipped: whether it was there already. flags: what the compiler was
+    told. key: of its content. failed: why there is none, "" where it was compiled; then seconds, mb
+    and skipped are None.
     """
 
     arm: str
@@ -103,7 +104,7 @@ class CompiledComponent:
     seconds: float | None = None
     predicted_s: float | None = None
     mb: float | None = None
-    skipped: bool = False
+    skipped: bool | None = None
     flags: dict[str, Any] = field(default_factory=dict)
     key: str = ""
     failed: str = ""

@@ -44,9 +44,8 @@ class Forecast:
 
 @dataclass(frozen=True)
 class CompileForecast:
-    """A forecast in words; None where a replay's folder has no record of it.
-
-    instance: name of the one whose price the minutes are given.
+    """forecast: None where a replay's folder has no record of it; instance: where to compile, whose
+    price the minutes are given.
     """
 
     forecast: Forecast | None
