@@ -26,6 +26,8 @@ _LAW = {
     for end in ("", "_low", "_high")
 }
 _COMPARISON = {"same_format": "baseline", "format_errors": "baseline_errors"}
+# In records of kind `plugged_in` the compiled answer stood under the arm's text, before this key.
+SAME_TOKENS = "same tokens"
 # kind of record -> key
 RECORD_KEYS = {
     "concurrency": {"little": "littles_law_ratio"},
@@ -46,11 +48,24 @@ def gate_today(name: str) -> str:
 
 def record_today(record: dict[str, Any]) -> dict[str, Any]:
     """A record with the names of today."""
+    if record.get("kind") == "plugged_in" and SAME_TOKENS in record:
+        record = _plugged_in_today(record)
     keys = RECORD_KEYS.get(record.get("kind"), {})
     renamed = {keys.get(key, key): value for key, value in record.items()}
     for key, values in RECORD_VALUES.items():
         if isinstance(renamed.get(key), str):
             renamed[key] = values.get(renamed[key], renamed[key])
+    return renamed
+
+
+def _plugged_in_today(record: dict[str, Any]) -> dict[str, Any]:
+    """A record of kind `plugged_in` that names its arm, and has the same keys for all arms."""
+    keys = list(record)
+    arm = keys[keys.index(SAME_TOKENS) - 1]
+    renamed = {key: value for key, value in record.items() if key not in (arm, SAME_TOKENS)}
+    renamed["arm"] = arm
+    renamed["compiled"] = record[arm]
+    renamed["same_tokens"] = record[SAME_TOKENS]
     return renamed
 
 

@@ -44,6 +44,15 @@ def test_a_record_has_the_names_of_today():
     assert all(old not in keys.values() for keys in RECORD_KEYS.values() for old in keys)
 
 
+def test_a_plugged_in_answer_stood_under_its_arm():
+    """Every arm's records had keys of their own; today the arm is a value."""
+    old = {"kind": "plugged_in", "question": "q", "transformers": "no"}
+    old |= {"neuron_emulated none": "yes", "same tokens": False, "machine": "m"}
+    today = {"kind": "plugged_in", "question": "q", "transformers": "no", "machine": "m"}
+    today |= {"arm": "neuron_emulated none", "compiled": "yes", "same_tokens": False}
+    assert record_today(old) == record_today(today) == today
+
+
 @pytest.mark.parametrize(("old", "new"), GATES.items())
 def test_a_required_gate_may_be_called_as_it_was(old, new):
     """A profile that requires it by its old name gets it."""

@@ -15,10 +15,9 @@ def test_training_writes_a_checkpoint_that_loads(tmp_path):
     """A few steps on a few scenes end in the transformers layout, with what was reached beside it."""
     result = train(tmp_path, steps=3, scenes=48, held_out=16)
     checkpoint = load_checkpoint(str(tmp_path))
-    assert result["weights"] == sum(p.numel() for p in checkpoint.model.parameters())
+    assert result.weights == sum(p.numel() for p in checkpoint.model.parameters())
     assert (
-        set(result["accuracy_by_question"]) == set(YES_NO)
-        and (tmp_path / "training.json").is_file()
+        set(result.accuracy_by_question) == set(YES_NO) and (tmp_path / "training.json").is_file()
     )
 
 

@@ -27,24 +27,25 @@ class Bucket:
         check_fields(Bucket, asdict(self), "bucket")
 
     def __str__(self) -> str:
-        asked = f"{self.frames}f-{self.questions}q-{self.tokens}t"
-        return f"{asked}-{self.candidates}c-{self.answer_tokens}a"
+        question = f"{self.frames}f-{self.questions}q-{self.tokens}t"
+        return f"{question}-{self.candidates}c-{self.answer_tokens}a"
 
 
-def parse_buckets(given: Sequence[dict]) -> list[Bucket]:
-    """Buckets as a profile writes them, one mapping of sizes each; sizes not named keep their
-    defaults.
+def parse_buckets(entries: Sequence[dict]) -> list[Bucket]:
+    """The buckets of a profile, which writes each as a mapping of sizes; a size that is not named
+    keeps its default.
     """
-    for sizes in given:
+    for sizes in entries:
         check_fields(Bucket, sizes, f"bucket {sizes!r}")
-    return [Bucket(**sizes) for sizes in given]
+    return [Bucket(**sizes) for sizes in entries]
 
 
 def choose_bucket(
     buckets: Sequence[Bucket], frames: int, questions: Sequence[Question], tokenised: Tokenised
 ) -> Bucket:
-    """The bucket that fits with the fewest calls, then the least padding; BadInput names the one to
-    add.
+    """The bucket that fits the request with the fewest calls, then with the least padding.
+
+    BadInput where none fits; it says which sizes to add.
     """
     token_ids, options = tokenised
     lengths = [len(ids) for ids in token_ids]
@@ -52,22 +53,22 @@ def choose_bucket(
     candidates = max(1, *map(len, options))
     length = max((len(ids) for option in options for ids in option), default=1)
 
-    def fits(one: Bucket) -> bool:
-        has_tokens = one.tokens >= tokens and one.answer_tokens >= length
-        return has_tokens and one.candidates >= candidates
+    def fits(bucket: Bucket) -> bool:
+        has_tokens = bucket.tokens >= tokens and bucket.answer_tokens >= length
+        return has_tokens and bucket.candidates >= candidates
 
-    def effort(one: Bucket) -> tuple[int, int]:
-        calls = math.ceil(frames / one.frames) * math.ceil(len(questions) / one.questions)
-        places = one.tokens + one.candidates * one.answer_tokens
-        return calls, one.frames * one.questions * places
+    def effort(bucket: Bucket) -> tuple[int, int]:
+        calls = math.ceil(frames / bucket.frames) * math.ceil(len(questions) / bucket.questions)
+        tokens_each = bucket.tokens + bucket.candidates * bucket.answer_tokens
+        return calls, bucket.frames * bucket.questions * tokens_each
 
-    fitting = [one for one in buckets if fits(one)]
+    fitting = [bucket for bucket in buckets if fits(bucket)]
     if not fitting:
         longest = questions[lengths.index(tokens)].text
-        seen = f"the longest question ({longest!r}) has {tokens} tokens"
+        problem = f"the longest question ({longest!r}) has {tokens} tokens"
         answers = f"{candidates} candidates of up to {length} tokens"
         needed = f"tokens >= {tokens}, candidates >= {candidates}, answer_tokens >= {length}"
         advice = f"Add one with {needed} to common.buckets and run 02_trace again"
-        there = ", ".join(map(str, buckets))
-        raise BadInput(f"no bucket fits: {seen}, with {answers}; there are {there}. {advice}")
+        known = ", ".join(map(str, buckets))
+        raise BadInput(f"no bucket fits: {problem}, with {answers}; there are {known}. {advice}")
     return min(fitting, key=effort)

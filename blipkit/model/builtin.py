@@ -28,13 +28,14 @@ def random_base_folder() -> Path:
             try:
                 _save_random_base(part)
             except OSError as error:
-                seen = f"builtin:random-base needs 1.5 GB in {cache}: {error}"
-                raise BlipkitError(f"{seen}; free some, or set XDG_CACHE_HOME") from None
+                problem = f"builtin:random-base needs 1.5 GB in {cache}: {error}"
+                raise BlipkitError(f"{problem}; free some, or set XDG_CACHE_HOME") from None
             part.rename(folder)
     return folder
 
 
 def _save_random_base(folder: Path) -> None:
+    """Write a BLIP-base with seeded random weights, and its processor, into a folder."""
     import torch
     from transformers import BlipConfig, BlipForQuestionAnswering
 
@@ -92,7 +93,7 @@ def word_tokenizer(bert_ids: bool = False):
 
 
 def _known_words() -> list[str]:
-    """Marks, single letters, and the words of the built-in questions and answers."""
+    """Punctuation marks, single letters, and the words of the built-in questions and answers."""
     texts = (*QUESTIONS, *ACTIVITIES, "yes no")
     words = sorted({word for text in texts for word in text.replace("?", " ").split()})
     inside = [f"##{letter}" for letter in LETTERS]  # of a word
@@ -108,4 +109,5 @@ def _bert_entries() -> list[str]:
 
 
 def _unused(first: int, end: int) -> list[str]:
+    """BERT's placeholders for the ids from first to end - 1."""
     return [f"[unused{i}]" for i in range(first, end)]

@@ -18,14 +18,16 @@ from blipkit.model.builtin import BUILTIN, TINY_PETS, random_base_folder
 
 @dataclass
 class Checkpoint:
-    """source: the name it was asked for by; model: transformers' own class, eval, float32;
-    processor: likewise.
+    """A model with what it is fed by, all of transformers' own classes.
+
+    source: the name that it was loaded by; model: in float32, set to eval; processor: tokenizer and
+    image processor; trained_on_scenes: whether it was trained to answer the synthetic scenes;
+    revision: the hub's commit, None for what did not come from a hub.
     """
 
     source: str
     model: object
     processor: object
-    # whether the synthetic scenes' labels are this checkpoint's to answer
     trained_on_scenes: bool = False
     revision: str | None = None
     _digests: dict = field(default_factory=dict, repr=False)
@@ -47,30 +49,29 @@ class Checkpoint:
 
     @cached_property
     def pixel_digest(self) -> str:
-        """Digest of a fixed frame after this checkpoint's image processor; machines that differ
-        here differ everywhere.
+        """Digest of the pixels that this checkpoint's image processor makes of a fixed frame.
+
+        Machines that differ here differ in every figure.
         """
         from blipkit.frames.frames import fixed_frame
 
-        made = self.processor.image_processor([fixed_frame()], return_tensors="np")
-        return digest([made["pixel_values"].tobytes()])
+        batch = self.processor.image_processor([fixed_frame()], return_tensors="np")
+        return digest([batch["pixel_values"].tobytes()])
 
     @property
     def image_backend(self) -> str:
-        """Class that turns a frame into pixels; it differs by whether torchvision is installed."""
+        """Name of the class that makes pixels of frames; it depends on torchvision being there."""
         return type(self.processor.image_processor).__name__
 
     def provenance(self) -> dict:
-        """What every record says about the checkpoint; revision: the hub's commit, where it came
-        from there.
-        """
-        about = {"checkpoint": self.source}
+        """What every record says about the checkpoint: key -> value, as JSON has them."""
+        keys = {"checkpoint": self.source}
         if self.revision:
-            about["revision"] = self.revision
-        about["weights_digest"] = self.digest
-        about["pixel_digest"] = self.pixel_digest
-        about["image_backend"] = self.image_backend
-        return about
+            keys["revision"] = self.revision
+        keys["weights_digest"] = self.digest
+        keys["pixel_digest"] = self.pixel_digest
+        keys["image_backend"] = self.image_backend
+        return keys
 
 
 def weights_digest(module) -> str:
@@ -83,25 +84,26 @@ def weights_digest(module) -> str:
 
 
 def digest(parts: Iterable) -> str:
-    """SHA-256 over texts, bytes and tensors (type, shape and bytes) in succession, 16 hex
+    """SHA-256 over texts, bytes and tensors (type, shape and bytes), one after the other, 16 hex
     digits.
     """
     import torch
 
-    seen = hashlib.sha256()
+    hashed = hashlib.sha256()
     for part in parts:
         if isinstance(part, torch.Tensor):
-            seen.update(f"{part.dtype} {tuple(part.shape)}".encode())
+            hashed.update(f"{part.dtype} {tuple(part.shape)}".encode())
             part = part.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
         elif isinstance(part, str):
             part = part.encode()
-        seen.update(part)
-    return seen.hexdigest()[:16]
+        hashed.update(part)
+    return hashed.hexdigest()[:16]
 
 
 def check_source(source: str) -> str:
-    """What kind of checkpoint a name means: builtin, folder or hub; BadInput where it is none.
-    Loads nothing.
+    """The kind of checkpoint that a name means: builtin, folder or hub. Loads nothing.
+
+    BadInput where it means none.
     """
     if source.startswith("builtin:"):
         name = source.removeprefix("builtin:")
@@ -119,11 +121,10 @@ def check_source(source: str) -> str:
 
 
 def load_checkpoint(source: str) -> Checkpoint:
-    """Load `builtin:NAME`, a folder in the transformers layout, or a hub id, `owner/name` or
-    `owner/name@revision`.
+    """The checkpoint `builtin:NAME`, of a folder in transformers' layout, or of a hub:
+    `owner/name` or `owner/name@revision`.
 
-    Raises BadInput where there is no such checkpoint, or where it is not a BLIP for question
-    answering.
+    BadInput where there is none, or where it is not a BLIP for question answering.
     """
     kind = check_source(source)
     is_pets = source == "builtin:tiny-pets"
@@ -143,23 +144,27 @@ def load_checkpoint(source: str) -> Checkpoint:
 
 
 def load_unchanged(source: str, digest: str) -> Checkpoint:
-    """In a child: load a checkpoint that must be the one the parent has."""
+    """In a child process: the checkpoint that the parent has, by its digest.
+
+    BlipkitError where the weights changed since the parent loaded them.
+    """
     loaded = load_checkpoint(source)
     if loaded.digest != digest:
-        seen = f"weights {digest}, now {loaded.digest}"
+        weights = f"weights {digest}, now {loaded.digest}"
         raise BlipkitError(
-            f"checkpoint {source!r} changed while it was being compiled: {seen}; run again"
+            f"checkpoint {source!r} changed while it was being compiled: {weights}; run again"
         )
     return loaded
 
 
 def _load(checkpoint: str, place: str, revision: str):
+    """(model, processor) from a folder or hub id; checkpoint: what messages call it."""
     from transformers import AutoConfig, AutoProcessor, BlipForQuestionAnswering
     from transformers.utils import logging
 
-    def load(what, **options):
+    def load(auto_class, **options):
         try:
-            return what.from_pretrained(place, revision=revision, **options)
+            return auto_class.from_pretrained(place, revision=revision, **options)
         except Exception as error:  # what a stranger's folder makes transformers raise has no end
             first = str(error).strip().partition("\n")[0] or type(error).__name__
             raise BadInput(f"{checkpoint} did not load: {first}; {_advice(place)}") from None
@@ -169,14 +174,14 @@ def _load(checkpoint: str, place: str, revision: str):
     if config.model_type != "blip":
         expected = "expected 'blip' (BlipForQuestionAnswering)"
         raise BadInput(f"{checkpoint} is a {config.model_type!r} model; {expected}")
-    model, about = load(
+    model, loading = load(
         BlipForQuestionAnswering, attn_implementation="eager", output_loading_info=True
     )
-    if absent := sorted(about["missing_keys"]):
-        seen = f"{len(absent)} weights are missing, first {absent[0]}"
+    if absent := sorted(loading["missing_keys"]):
+        problem = f"{len(absent)} weights are missing, first {absent[0]}"
         expected = "expected all that save_pretrained writes, under the names of this version"
         raise BadInput(
-            f"{checkpoint}: {seen}; transformers would fill them with random numbers: {expected}"
+            f"{checkpoint}: {problem}; transformers would fill them with random numbers: {expected}"
         )
     processor = load(AutoProcessor)
     _check_tokenizer(checkpoint, processor.tokenizer, config.text_config.vocab_size)
@@ -192,13 +197,15 @@ def _advice(place: str) -> str:
 
 
 def _check_tokenizer(checkpoint: str, tokenizer, words: int) -> None:
-    """A tokenizer whose vocabulary file is missing loads without a word of warning and knows five
-    words (5.x).
+    """Refuse a tokenizer that lacks its vocabulary, or has more words than the model.
+
+    transformers 5 loads one whose vocabulary file is missing without a warning, with five words.
     """
     if tokenizer.unk_token_id in tokenizer("dog").input_ids:
-        seen = f"its tokenizer does not know 'dog' ({len(tokenizer)} entries)"
+        problem = f"its tokenizer does not know 'dog' ({len(tokenizer)} entries)"
         files = "tokenizer.json or vocab.txt beside the weights"
-        raise BadInput(f"{checkpoint}: {seen}; expected {files}, as save_pretrained writes them")
+        expected = f"expected {files}, as save_pretrained writes them"
+        raise BadInput(f"{checkpoint}: {problem}; {expected}")
     if len(tokenizer) > words:
-        seen = f"its tokenizer has {len(tokenizer)} words, the model {words}"
-        raise BadInput(f"{checkpoint}: {seen}; are they of one checkpoint?")
+        problem = f"its tokenizer has {len(tokenizer)} words, the model {words}"
+        raise BadInput(f"{checkpoint}: {problem}; are they of one checkpoint?")

@@ -1,6 +1,4 @@
-"""What refuses the knobs of 01_components before anything runs, where it takes more than one value
-to see it.
-"""
+"""Checks of 01_components' knobs that take more than one value, made before anything runs."""
 
 from collections.abc import Sequence
 
@@ -8,7 +6,7 @@ from blipkit.frames.questions import Question, tokenise
 
 
 def check_buckets(checkpoint, questions: Sequence[Question], buckets: Sequence) -> None:
-    """Some bucket must fit the questions and their candidates, and the model each bucket."""
+    """Refuse buckets of which none fits the questions, or that the model has no positions for."""
     from blipkit.model.buckets import choose_bucket
     from blipkit.model.components import check_bucket
 

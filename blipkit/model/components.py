@@ -3,12 +3,13 @@ adapter.
 
 An adapter takes positional tensors and returns one plain tensor, because that is what compilers
 accept. It calls the submodule's own `.embeddings`, layers and `.cls` with additive masks that stay
-finite in every number format: transformers masks with finfo(float32).min, which is -inf in half
+finite in every precision: transformers masks with finfo(float32).min, which is -inf in half
 precision, and 0 * -inf is NaN.
 """
 
 import inspect
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -19,6 +20,13 @@ from blipkit.model.checkpoints import Checkpoint
 
 MASKED = -1e4  # finite in float16; softmax of it is exactly 0 in float32
 IDS = torch.int32  # Inferentia2 turns 64-bit integers into 32-bit ones anyway
+
+
+class TensorType(NamedTuple):
+    """Shape and number format of a tensor."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
 
 
 class ImageEncoder(nn.Module):
@@ -78,10 +86,11 @@ class TextDecoder(nn.Module):
 
 
 def run_layers(encoder, hidden, mask, states, states_mask):
-    """Each of the text encoder's own layers: self-attention, cross-attention, feed-forward.
+    """The encoder's own layers, one by one: self-attention, cross-attention, feed-forward.
 
-    states, states_mask (0/1): a row for several successive ones of `hidden`, repeated here, inside
-    the graph.
+    hidden (R, T, D), mask: as `key_mask` or `causal_mask` makes it. states (B, N, D), states_mask
+    (B, N) of 0 and 1: what the layers look at, each row for R / B successive rows of `hidden`; they
+    are repeated here, inside the graph.
 
     Spelled out because BlipTextAttention.forward drops the cross-attention mask before it reaches
     its softmax (transformers 4.57 and 5.23), so that padding would change answers; its inner module
@@ -92,15 +101,15 @@ def run_layers(encoder, hidden, mask, states, states_mask):
     states_mask = key_mask(repeat_rows(states_mask, times), hidden.dtype)
     for layer in encoder.layer:
         hidden = layer.attention(hidden, attention_mask=mask)[0]
-        seen = layer.crossattention.self(
+        context = layer.crossattention.self(
             hidden, encoder_hidden_states=states, encoder_attention_mask=states_mask
         )[0]
-        hidden = layer.feed_forward_chunk(layer.crossattention.output(seen, hidden))
+        hidden = layer.feed_forward_chunk(layer.crossattention.output(context, hidden))
     return hidden
 
 
 def repeat_rows(tensor: torch.Tensor, times: int) -> torch.Tensor:
-    """(B, ...) -> (B * times, ...), each row `times` in succession."""
+    """(B, ...) -> (B * times, ...), each row `times` times in succession."""
     return tensor.unsqueeze(1).expand(-1, times, *tensor.shape[1:]).reshape(-1, *tensor.shape[1:])
 
 
@@ -116,49 +125,44 @@ def causal_mask(ids: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return (is_later.to(dtype) * MASKED)[None, None]
 
 
-def tensor_shapes(config, b: Bucket) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
-    """Name -> (shape, dtype) of every tensor into or out of a component in a bucket, from the
-    config alone.
+def tensor_shapes(config, bucket: Bucket) -> dict[str, TensorType]:
+    """Name -> type of every tensor that goes into or comes out of a component in a bucket.
+
+    They follow from the checkpoint's config alone.
     """
     vision = config.vision_config
     text = config.text_config
     size = vision.image_size
     patches = (size // vision.patch_size) ** 2 + 1  # and the class token
-    asked = b.frames * b.questions
-    options = asked * b.candidates
+    questions = bucket.frames * bucket.questions
+    tokens = (questions, bucket.tokens)
+    answers = (questions * bucket.candidates, bucket.answer_tokens)
     return {
-        "pixel_values": ((b.frames, 3, size, size), torch.float32),
-        "image_states": ((b.frames, patches, vision.hidden_size), torch.float32),
-        "image_mask": ((b.frames, patches), IDS),
-        "input_ids": ((asked, b.tokens), IDS),
-        "attention_mask": ((asked, b.tokens), IDS),
-        "question_states": ((asked, b.tokens, text.hidden_size), torch.float32),
-        "question_mask": ((asked, b.tokens), IDS),
-        "answer_ids": ((options, b.answer_tokens), IDS),
-        "logits": ((options, b.answer_tokens, text.vocab_size), torch.float32),
+        "pixel_values": TensorType((bucket.frames, 3, size, size), torch.float32),
+        "image_states": TensorType((bucket.frames, patches, vision.hidden_size), torch.float32),
+        "image_mask": TensorType((bucket.frames, patches), IDS),
+        "input_ids": TensorType(tokens, IDS),
+        "attention_mask": TensorType(tokens, IDS),
+        "question_states": TensorType((*tokens, text.hidden_size), torch.float32),
+        "question_mask": TensorType(tokens, IDS),
+        "answer_ids": TensorType(answers, IDS),
+        "logits": TensorType((*answers, text.vocab_size), torch.float32),
     }
 
 
-def output_shape(component, b: Bucket) -> torch.Size:
-    """What comes out of a component in a bucket, from the config alone: the next one's input, or a
-    word's scores.
-    """
-    shape, _ = tensor_shapes(component.checkpoint.config, b)[component.output_names[0]]
-    return torch.Size(shape)
-
-
-# in data's order
-PIECES = {
+# component -> its adapter, in the order in which data passes them
+ADAPTERS = {
     "image_encoder": ImageEncoder,
     "text_encoder": TextEncoder,
     "text_decoder": TextDecoder,
 }
+COMPONENT_NAMES = tuple(ADAPTERS)
 
 
 @dataclass(frozen=True)
 class Component:
-    """One part of a checkpoint: name; module, the adapter around the unmodified submodule (float32,
-    eval).
+    """One part of a checkpoint; module: the adapter around the unmodified submodule, in float32,
+    set to eval.
     """
 
     name: str
@@ -167,11 +171,12 @@ class Component:
 
     @property
     def output_names(self) -> tuple[str, ...]:
-        return (PIECES[self.name].output,)
+        """Names of the tensors that come out of it."""
+        return (ADAPTERS[self.name].output,)
 
     @property
     def weights(self) -> int:
-        """How many weights it has; the decoder's output layer shares its words with its input."""
+        """How many weights it has; those that the decoder uses twice, for its words, count once."""
         return sum(p.numel() for p in self.module.parameters())
 
     @property
@@ -179,18 +184,18 @@ class Component:
         """Digest of this component's weights, 16 hex digits."""
         return self.checkpoint.digest_of(self.module, self.name)
 
-    def input_shapes(self, bucket: Bucket) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
-        """Input name -> (shape, dtype) in a bucket, in the order of the adapter's forward, from the
-        config alone.
-        """
-        _, *names = inspect.signature(PIECES[self.name].forward).parameters  # but self
+    def input_shapes(self, bucket: Bucket) -> dict[str, TensorType]:
+        """Name -> type of each input in a bucket, in the order of the adapter's forward."""
+        _, *names = inspect.signature(ADAPTERS[self.name].forward).parameters  # but self
         shapes = tensor_shapes(self.checkpoint.config, bucket)
         return {name: shapes[name] for name in names}
 
+    def output_shape(self, bucket: Bucket) -> tuple[int, ...]:
+        """Shape of the tensor that comes out of it in a bucket."""
+        return tensor_shapes(self.checkpoint.config, bucket)[self.output_names[0]].shape
+
     def example_inputs(self, bucket: Bucket, seed: int = 0) -> tuple[torch.Tensor, ...]:
-        """Tensors of the right shapes and dtypes: random values, valid token ids, all-ones
-        masks.
-        """
+        """Tensors of its inputs' types: random floats, valid token ids, masks of ones."""
         generator = torch.Generator().manual_seed(seed)
         vocabulary = self.checkpoint.config.text_config.vocab_size
 
@@ -201,16 +206,24 @@ class Component:
                 return torch.randint(0, vocabulary, shape, generator=generator, dtype=dtype)
             return torch.randn(shape, generator=generator).to(dtype)
 
-        return tuple(example(name, *of) for name, of in self.input_shapes(bucket).items())
+        return tuple(example(name, *kind) for name, kind in self.input_shapes(bucket).items())
 
 
 class Components(tuple[Component, ...]):
-    """The components of one checkpoint, in the order that data takes; `components["text_encoder"]`
-    is that one.
+    """All components of one checkpoint, in the order in which data passes them.
+
+    `components["text_encoder"]` is the one of that name, `components[1]` the second.
     """
 
-    def __getitem__(self, name: str) -> Component:
-        return {component.name: component for component in self}[name]
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The checkpoint that was taken apart."""
+        return self[0].checkpoint
+
+    def __getitem__(self, place):
+        if isinstance(place, str):
+            return {component.name: component for component in self}[place]
+        return super().__getitem__(place)
 
 
 def isolate(checkpoint: Checkpoint) -> Components:
@@ -219,13 +232,13 @@ def isolate(checkpoint: Checkpoint) -> Components:
     """
     return Components(
         Component(name, adapter(checkpoint.model).eval(), checkpoint)
-        for name, adapter in PIECES.items()
+        for name, adapter in ADAPTERS.items()
     )
 
 
 def default_bucket(checkpoint: Checkpoint) -> Bucket:
-    """One frame, one question of 8 tokens, two candidates, and as many answer tokens as `generate`
-    gives by default.
+    """One frame, one question of 8 tokens, two candidates, and the 20 answer tokens that `generate`
+    writes by default; fewer where the checkpoint has no positions for them.
     """
     longest = checkpoint.config.text_config.max_position_embeddings
     return Bucket(tokens=min(8, longest), answer_tokens=min(20, longest))
@@ -236,5 +249,5 @@ def check_bucket(checkpoint: Checkpoint, bucket: Bucket) -> None:
     longest = checkpoint.config.text_config.max_position_embeddings
     for name, size in (("tokens", bucket.tokens), ("answer_tokens", bucket.answer_tokens)):
         if size > longest:
-            most = f"the checkpoint has {longest} positions (max_position_embeddings)"
-            raise BadInput(f"bucket {bucket}: {name} is {size}; {most}")
+            limit = f"the checkpoint has {longest} positions (max_position_embeddings)"
+            raise BadInput(f"bucket {bucket}: {name} is {size}; {limit}")

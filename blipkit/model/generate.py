@@ -8,8 +8,8 @@ from blipkit.frames.frames import Frame
 from blipkit.frames.questions import Question
 from blipkit.model.checkpoints import Checkpoint
 
-NEW_TOKENS = 4  # an answer's, its end token among them
-LARGE, SMALL = 320, 160  # pixels that a frame is shown wide: one alone, and one of several
+NEW_TOKENS = 4  # of an answer, its end token among them
+LARGE, SMALL = 320, 160  # width in pixels of a frame shown alone, and of one among several
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,12 @@ def generate_answer(
     new_tokens: int = NEW_TOKENS,
     model=None,
 ) -> Generated:
-    """What `generate` answers to a text about a PIL image; model: instead of the checkpoint's."""
-    given = checkpoint.processor(images=image, text=text, return_tensors="pt")
-    tokens = (model or checkpoint.model).generate(**given, max_new_tokens=new_tokens)[0]
+    """What `generate` answers to a question's text about a PIL image.
+
+    model: what to ask instead of the checkpoint's own.
+    """
+    inputs = checkpoint.processor(images=image, text=text, return_tensors="pt")
+    tokens = (model or checkpoint.model).generate(**inputs, max_new_tokens=new_tokens)[0]
     answer = checkpoint.processor.decode(tokens, skip_special_tokens=True)
     return Generated(answer, tuple(tokens.tolist()))
 
@@ -39,7 +42,7 @@ def show_answers(
     frames: Sequence[Frame],
     questions: Sequence[Question],
 ) -> None:
-    """Display frames, each with what the model says about it under it."""
+    """Display frames, under each what the model answers about it."""
     images = [frame.image for frame in frames]
     captions = []
     for image in images:

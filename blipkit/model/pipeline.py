@@ -21,8 +21,8 @@ from blipkit.model.components import IDS, Component
 
 
 class Stage(Protocol):
-    """A component that can be called: positional tensors of its bucket's shapes in, one tensor
-    out.
+    """A component that can be called with positional tensors of its bucket's shapes, and returns
+    one tensor.
     """
 
     component: Component
@@ -36,7 +36,7 @@ class Answer:
     """text; probability among the candidates (open: of the whole answer); margin to the runner-up.
 
     margin: difference of the two best candidates' log-likelihoods, in nats (open: the smallest gap
-    between the two best logits on the way). What is below the number format's error can flip.
+    between the two best logits on the way). What is below the precision's error can flip.
     scores: log-likelihood of each candidate, nats; tokens: those of an open answer, its end token
     included; gaps: at each, between the two best logits.
     """
@@ -59,18 +59,24 @@ class Step:
     inputs: tuple[torch.Tensor, ...]
     output: torch.Tensor
 
-    def row(self) -> dict:
-        """Shapes of what went in and came out, and the size of the latter."""
-        return {
-            "component": self.component,
-            "inputs": ", ".join(str(tuple(tensor.shape)) for tensor in self.inputs),
-            "output": str(tuple(self.output.shape)),
-            "output_kib": self.output.nbytes / 1024,
-        }
+
+@dataclass(frozen=True)
+class TokenStep:
+    """One step of open answers: of each row, whether it was still written, its token, that token's
+    log-likelihood (nats), and its gap to the next best logit.
+    """
+
+    is_going: torch.Tensor
+    token: torch.Tensor
+    likelihood: torch.Tensor
+    gap: torch.Tensor
 
 
 class Pipeline:
-    """Answers questions about frames with the artifacts of one arm."""
+    """Answers questions about frames with the artifacts of one arm.
+
+    stages: bucket -> component name -> the compiled component.
+    """
 
     def __init__(self, checkpoint: Checkpoint, stages: dict[Bucket, dict[str, Stage]]):
         self.checkpoint = checkpoint
@@ -84,35 +90,35 @@ class Pipeline:
     def answer(
         self, frames: Sequence, questions: Sequence, candidates=Question.candidates
     ) -> list[list[Answer]]:
-        """[frame][question] -> Answer, for PIL images, or what `preprocess` made of them, and
-        Questions or texts.
+        """[frame][question] -> Answer. frames: PIL images, or what `preprocess` made of them;
+        questions: Questions, or texts.
 
-        candidates: what texts are answered with; None for open answers. Raises BadInput for a
-        request that fits no bucket, naming the one to add.
+        candidates: what texts may be answered with; None for open answers. BadInput where the
+        request fits no bucket; it says which one to add.
         """
         default = tuple(candidates) if candidates else None
-        asked = [q if isinstance(q, Question) else Question(q, default) for q in questions]
+        questions = [q if isinstance(q, Question) else Question(q, default) for q in questions]
         answers: list[list[Answer]] = [[] for _ in range(len(frames))]
-        if not asked or not answers:
+        if not questions or not answers:
             return answers
-        token_ids, options = tokenise(asked, self.checkpoint.processor.tokenizer, self.end)
-        bucket = choose_bucket(list(self.stages), len(frames), asked, (token_ids, options))
+        token_ids, options = tokenise(questions, self.checkpoint.processor.tokenizer, self.end)
+        bucket = choose_bucket(list(self.stages), len(frames), questions, (token_ids, options))
         for first in range(0, len(frames), bucket.frames):
             # a slice decodes its own images only
             block = self.preprocess(frames[first : first + bucket.frames])
             states = self.stages[bucket]["image_encoder"](pad_rows(block, bucket.frames))
-            for start in range(0, len(asked), bucket.questions):
+            for start in range(0, len(questions), bucket.questions):
                 chosen = slice(start, start + bucket.questions)
-                found = self._answer_block(
-                    bucket, states, asked[chosen], token_ids[chosen], options[chosen]
+                answered = self._answer_block(
+                    bucket, states, questions[chosen], token_ids[chosen], options[chosen]
                 )
-                for frame, row in enumerate(found[: len(block)]):
+                for frame, row in enumerate(answered[: len(block)]):
                     answers[first + frame].extend(row)
         return answers
 
     def preprocess(self, frames: Sequence) -> torch.Tensor:
-        """PIL images -> pixel_values (frames, 3, H, W), by the checkpoint's own image processor;
-        those are left alone.
+        """pixel_values (frames, 3, H, W) of PIL images, by the checkpoint's own image processor; a
+        tensor is returned as it is.
         """
         if isinstance(frames, torch.Tensor):
             return frames
@@ -120,18 +126,20 @@ class Pipeline:
         return self.checkpoint.processor.image_processor(rgb, return_tensors="pt")["pixel_values"]
 
     def walk(self, frames: Sequence, questions: Sequence) -> list[Step]:
-        """Answer a request and return every component call that it took, with its tensors."""
+        """Answer a request, and return every component call that it took, with its tensors."""
         steps: list[Step] = []
 
-        def watched(bucket: Bucket, loaded: Stage, *inputs):
-            output = loaded(*inputs)
-            names = tuple(loaded.component.input_shapes(bucket))
-            steps.append(Step(loaded.component.name, bucket, names, inputs, output.clone()))
+        def watched(bucket: Bucket, stage: Stage, *inputs):
+            output = stage(*inputs)
+            names = tuple(stage.component.input_shapes(bucket))
+            steps.append(Step(stage.component.name, bucket, names, inputs, output.clone()))
             return output
 
         stages = {}
-        for bucket, own in self.stages.items():
-            stages[bucket] = {name: partial(watched, bucket, one) for name, one in own.items()}
+        for bucket, by_name in self.stages.items():
+            stages[bucket] = {
+                name: partial(watched, bucket, stage) for name, stage in by_name.items()
+            }
         Pipeline(self.checkpoint, stages).answer(frames, questions)
         return steps
 
@@ -139,8 +147,8 @@ class Pipeline:
         self, bucket: Bucket, image_states, questions, token_ids, options
     ) -> list[list[Answer]]:
         """[frame of the bucket][question] -> Answer, for at most `bucket.questions` questions."""
-        asked = pad_rows(id_rows(token_ids, bucket.tokens), bucket.questions)
-        rows = asked.repeat(bucket.frames, 1)  # (F*Q, T)
+        each = pad_rows(id_rows(token_ids, bucket.tokens), bucket.questions)
+        rows = each.repeat(bucket.frames, 1)  # (F*Q, T)
         mask = (rows >= 0).to(IDS)
         image_mask = torch.ones(image_states.shape[:2], dtype=IDS)
         encoder = self.stages[bucket]["text_encoder"]
@@ -159,12 +167,12 @@ class Pipeline:
         return answers
 
     def _ids(self, rows: torch.Tensor) -> torch.Tensor:
-        """What `id_rows` made, as a component takes it."""
+        """The rows of `id_rows` as a component takes them: padded, in its integers."""
         return rows.masked_fill(rows < 0, self.pad).to(IDS)
 
     def _rank(self, bucket: Bucket, states, mask, options) -> torch.Tensor:
-        """Log-likelihoods (F, Q, C) in nats: every candidate of every question in one decoder
-        pass.
+        """Log-likelihoods (F, Q, C) in nats of every candidate of every question, from one pass of
+        the decoder.
         """
         width = bucket.answer_tokens
         # (Q, C, A); places that no candidate or no question takes are empty
@@ -172,84 +180,84 @@ class Pipeline:
         for place, candidates in enumerate(options):
             if candidates:
                 targets[place, : len(candidates)] = id_rows(candidates, width)
-        given = self._ids(torch.nn.functional.pad(targets[..., :-1], (1, 0), value=self.start))
+        inputs = self._ids(torch.nn.functional.pad(targets[..., :-1], (1, 0), value=self.start))
         decoder = self.stages[bucket]["text_decoder"]
-        made = decoder(given.reshape(-1, width).repeat(bucket.frames, 1), states, mask)
-        logits = made.float().cpu().reshape(bucket.frames, *targets.shape, -1)
-        wanted = targets.clamp(min=0).expand(bucket.frames, *targets.shape).unsqueeze(-1)
-        likely = logits.log_softmax(-1).gather(-1, wanted).squeeze(-1)
-        return (likely * (targets >= 0)).sum(-1)
+        output = decoder(inputs.reshape(-1, width).repeat(bucket.frames, 1), states, mask)
+        logits = output.float().cpu().reshape(bucket.frames, *targets.shape, -1)
+        expected = targets.clamp(min=0).expand(bucket.frames, *targets.shape).unsqueeze(-1)
+        likelihoods = logits.log_softmax(-1).gather(-1, expected).squeeze(-1)
+        return (likelihoods * (targets >= 0)).sum(-1)
 
     def _write(self, bucket: Bucket, states, mask, is_open: list[bool]) -> list[list[Answer]]:
-        """Greedy answers of static length, without a cache: one decoder call per token, until every
-        open one has ended.
+        """[frame of the bucket][question] -> greedy answer, of static length and without a cache.
+
+        The decoder is called once a token, until every open answer has ended.
         """
         rows = bucket.frames * bucket.questions
         width = bucket.answer_tokens
         ids = torch.full((rows, width + 1), self.pad, dtype=IDS)  # the start, the answers so far
         ids[:, 0] = self.start
         padding = [False] * (bucket.questions - len(is_open))
-        going = torch.tensor((is_open + padding) * bucket.frames)
+        is_going = torch.tensor((is_open + padding) * bucket.frames)
         decoder = self.stages[bucket]["text_decoder"]
         steps = []
         for position in range(width):
-            made = decoder(ids[:, :width].repeat_interleave(bucket.candidates, 0), states, mask)
+            output = decoder(ids[:, :width].repeat_interleave(bucket.candidates, 0), states, mask)
             # a row's candidates are all the same here: the first one's logits are taken
-            several = made.float().cpu().reshape(rows, bucket.candidates, width, -1)
-            logits = several[:, 0, position]
-            best, places = logits.topk(2)
-            likely = logits.log_softmax(-1).gather(-1, places)
-            steps.append((going, places[:, 0], likely[:, 0], best[:, 0] - best[:, 1]))
-            going = going & (places[:, 0] != self.end)
-            if not going.any():
+            by_candidate = output.float().cpu().reshape(rows, bucket.candidates, width, -1)
+            logits = by_candidate[:, 0, position]
+            best, best_ids = logits.topk(2)
+            token = best_ids[:, 0]
+            likelihood = logits.log_softmax(-1).gather(-1, best_ids)[:, 0]
+            steps.append(TokenStep(is_going, token, likelihood, best[:, 0] - best[:, 1]))
+            is_going = is_going & (token != self.end)
+            if not is_going.any():
                 break
-            ids[:, position + 1] = torch.where(going, places[:, 0], self.pad)
-        answers = self._written(steps)
-        asked = bucket.questions
-        return [answers[first : first + asked] for first in range(0, rows, asked)]
+            ids[:, position + 1] = torch.where(is_going, token, self.pad)
+        answers = self._answers_of(steps)
+        per_frame = bucket.questions
+        return [answers[first : first + per_frame] for first in range(0, rows, per_frame)]
 
-    def _written(self, steps: list[tuple[torch.Tensor, ...]]) -> list[Answer]:
-        """An answer for each row, from the steps that wrote it.
-
-        steps: of each row, whether it was still written, its token, that one's log-likelihood and
-        its gap to the next best logit.
-        """
-        # (F*Q, A)
-        written, tokens, likely, gaps = (
-            torch.stack(column, 1) for column in zip(*steps, strict=True)
-        )
+    def _answers_of(self, steps: list[TokenStep]) -> list[Answer]:
+        """An answer for each row, from the steps that wrote it."""
+        # each (F*Q, A)
+        is_written = torch.stack([step.is_going for step in steps], 1)
+        all_tokens = torch.stack([step.token for step in steps], 1)
+        likelihoods = torch.stack([step.likelihood for step in steps], 1)
+        all_gaps = torch.stack([step.gap for step in steps], 1)
         answers = []
-        for row, own in enumerate(written):
-            said = tokens[row, own].tolist()
-            gap = gaps[row, own].tolist()
-            text = self.checkpoint.processor.tokenizer.decode(said, skip_special_tokens=True)
-            probability = likely[row, own].sum().exp().item()
-            margin = min(gap, default=math.inf)
-            answers.append(Answer(text, probability, margin, tokens=tuple(said), gaps=tuple(gap)))
+        for row, places in enumerate(is_written):
+            tokens = tuple(all_tokens[row, places].tolist())
+            gaps = tuple(all_gaps[row, places].tolist())
+            text = self.checkpoint.processor.tokenizer.decode(tokens, skip_special_tokens=True)
+            probability = likelihoods[row, places].sum().exp().item()
+            margin = min(gaps, default=math.inf)
+            answers.append(Answer(text, probability, margin, tokens=tokens, gaps=gaps))
         return answers
 
 
 def ranked_answer(question: Question, scores: torch.Tensor) -> Answer:
-    """The likeliest candidate, from one log-likelihood per candidate (padding candidates beyond the
-    question's own).
+    """The likeliest candidate of a question.
+
+    scores: one log-likelihood for each candidate, in nats; those behind them are padding.
     """
-    own = scores[: len(question.candidates)]
-    best = own[0].item()
+    scores = scores[: len(question.candidates)]
+    best = scores[0].item()
     second = -math.inf
-    if len(own) > 1:
-        best, second = own.topk(2).values.tolist()
-    winner = int(own.argmax())
-    probability = own.softmax(0)[winner].item()
-    return Answer(question.candidates[winner], probability, best - second, tuple(own.tolist()))
+    if len(scores) > 1:
+        best, second = scores.topk(2).values.tolist()
+    winner = int(scores.argmax())
+    probability = scores.softmax(0)[winner].item()
+    return Answer(question.candidates[winner], probability, best - second, tuple(scores.tolist()))
 
 
-def id_rows(several: Sequence[list[int]], width: int) -> torch.Tensor:
-    """Token ids of different lengths as (R, width), -1 where one has ended."""
-    return torch.tensor([ids + [-1] * (width - len(ids)) for ids in several])
+def id_rows(lists: Sequence[list[int]], width: int) -> torch.Tensor:
+    """Lists of token ids as (R, width), -1 behind the end of each."""
+    return torch.tensor([ids + [-1] * (width - len(ids)) for ids in lists])
 
 
 def pad_rows(tensor: torch.Tensor, rows: int) -> torch.Tensor:
-    """Repeat the last row up to `rows`."""
+    """The tensor with its last row repeated until it has `rows` rows."""
     missing = rows - len(tensor)
     if not missing:
         return tensor

@@ -14,7 +14,7 @@ TIMES = 5  # calls in one measurement
 
 @dataclass(frozen=True)
 class EncoderTime:
-    """Milliseconds of one frame through the image encoder, measured and predicted."""
+    """Milliseconds that one frame takes the image encoder, measured and predicted."""
 
     image_encoder_ms: float
     predicted_ms: float
@@ -31,7 +31,7 @@ def count_operations(module: nn.Module, *inputs: torch.Tensor) -> int:
 
 @torch.inference_mode()
 def call_ms(module: nn.Module, *inputs: torch.Tensor) -> float:
-    """Mean milliseconds of a call, after one that is left out."""
+    """Mean milliseconds of a call; a first one is not counted."""
     module(*inputs)
     begin = time.perf_counter()
     for _ in range(TIMES):
@@ -45,7 +45,10 @@ def time_encoder(
     pixels: torch.Tensor,
     predicted_ms: float,
 ) -> EncoderTime | None:
-    """Time the image encoder on a frame's pixels, beside the prediction; None if not recorded."""
+    """Time the image encoder on a frame's pixels, beside the prediction.
+
+    None where a replay's folder has no record of it.
+    """
 
     def measured() -> list[EncoderTime]:
         return [EncoderTime(call_ms(encoder, pixels), predicted_ms)]

@@ -1,10 +1,11 @@
 """Do the components add up to the whole?
 
-An adapter is held against transformers' submodule, the pipeline against unpadded answers.
+Each adapter is compared with the submodule that it wraps, the pipeline with unpadded answers. The
+rows are records of kinds `components` and `padding`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 from PIL import Image
@@ -17,14 +18,21 @@ from blipkit.model.components import IDS, isolate
 from blipkit.model.pipeline import Pipeline, ranked_answer
 from blipkit.records.gates import Gate, judge, not_recorded, not_run
 from blipkit.records.results import Results
-from blipkit.records.typed import measure_typed
+from blipkit.records.typed import measure_typed, records_of
 
 UNDECIDED = 1e-5  # nats: rounding in another order may turn an answer whose margin is smaller
+# gates
+ADAPTERS_EQUAL = "wrappers equal submodules"
+PIPELINE_EQUALS = "pipeline equals transformers"
 
 
 @dataclass(frozen=True)
-class Adapter:
-    """One component: weights, its output's name, the largest difference from its submodule."""
+class AdapterDifference:
+    """How far a component's adapter is from its submodule.
+
+    weights: how many it has; output: the name of what comes out; max_difference: the largest
+    absolute difference of an element of it.
+    """
 
     component: str
     weights: int
@@ -33,10 +41,10 @@ class Adapter:
 
 
 @dataclass(frozen=True)
-class Adapters:
+class AdapterDifferences:
     """A row for each component; none where a replay's folder has no record of them."""
 
-    rows: list[Adapter]
+    rows: list[AdapterDifference]
 
     def table(self) -> None:
         """Show the components with their differences."""
@@ -44,22 +52,22 @@ class Adapters:
         if not self.rows:
             print(f"{caption}: not recorded")
             return
-        show_table([asdict(row) for row in self.rows], caption)
+        show_table(records_of(self.rows), caption)
 
     def gates(self) -> list[Gate]:
         """PASS where every adapter is its submodule, bit for bit."""
-        name = "wrappers equal submodules"
         if not self.rows:
-            return [not_recorded(name, "answer")]
+            return [not_recorded(ADAPTERS_EQUAL, "answer")]
         worst = max(row.max_difference for row in self.rows)
-        return [judge(name, "answer", worst, 0.0, reason="largest difference")]
+        return [judge(ADAPTERS_EQUAL, "answer", worst, 0.0, reason="largest difference")]
 
 
 @dataclass(frozen=True)
 class Padding:
-    """Frames, questions with candidates; wrong: answers that differ though the truth is decided.
+    """What padding changed on so many frames, with so many questions with candidates about each.
 
-    largest_difference: of a candidate's score from the truth's, nats.
+    wrong: how many answers differ from the unpadded ones where these are decided;
+    largest_difference: of a candidate's score, padded from unpadded, nats.
     """
 
     frames: int
@@ -70,30 +78,30 @@ class Padding:
 
 @dataclass(frozen=True)
 class PaddingCheck:
-    """What padding changed; None where a replay's folder has no record of it."""
+    """padding: what it changed; None where a replay's folder has no record of it."""
 
-    found: Padding | None
+    padding: Padding | None
 
     def table(self) -> None:
         """Say how many answers differ, and by how much their scores do."""
-        if self.found is None:
+        if self.padding is None:
             print("padded against unpadded: not recorded")
             return
-        asked = f"{self.found.frames} frames, {self.found.questions} questions with candidates each"
-        largest = f"largest difference of a score {self.found.largest_difference:.1e} nats"
-        print(f"{asked}: {self.found.wrong} answers differ, {largest}")
+        count = f"{self.padding.frames} frames, {self.padding.questions} questions"
+        largest = f"largest difference of a score {self.padding.largest_difference:.1e} nats"
+        print(f"{count} with candidates each: {self.padding.wrong} answers differ, {largest}")
 
     def gates(self) -> list[Gate]:
-        """PASS where no answer differs that the truth is sure of."""
-        name = "pipeline equals transformers"
-        if self.found is None:
-            return [not_recorded(name, "answer")]
-        if not self.found.questions:
+        """PASS where no answer differs from a decided unpadded one."""
+        if self.padding is None:
+            return [not_recorded(PIPELINE_EQUALS, "answer")]
+        if not self.padding.questions:
             reason = "no question with candidates was asked"
-            return [not_run(name, "answer", reason, "add one to common.questions")]
-        reason = f"answers on {self.found.frames} frames that differ from unpadded transformers"
+            return [not_run(PIPELINE_EQUALS, "answer", reason, "add one to common.questions")]
+        wrong = self.padding.wrong
+        reason = f"answers on {self.padding.frames} frames that differ from unpadded transformers"
         advice = "look at the masks"
-        return [judge(name, "answer", self.found.wrong, 0, reason=reason, next=advice)]
+        return [judge(PIPELINE_EQUALS, "answer", wrong, 0, reason=reason, next=advice)]
 
 
 def compare_adapters(
@@ -101,26 +109,36 @@ def compare_adapters(
     checkpoint: Checkpoint,
     frame: Frame,
     question: Question,
-) -> Adapters:
-    """Ask each adapter and its submodule the same about one frame; keep how far they are apart."""
+) -> AdapterDifferences:
+    """How far each adapter's output is from its submodule's, for one question about one frame."""
 
-    def measured() -> list[Adapter]:
-        given, expected = submodule_calls(checkpoint, frame, question)
+    def measured() -> list[AdapterDifference]:
+        calls = submodule_calls(checkpoint, frame, question)
         rows = []
-        for component in isolate(checkpoint):
+        for component, call in zip(isolate(checkpoint), calls, strict=True):
             with torch.inference_mode():
-                output = component.module(*given[component.name])
-            difference = (output - expected[component.name]).abs().max().item()
+                output = component.module(*call.inputs)
+            difference = (output - call.output).abs().max().item()
             name = component.output_names[0]
-            rows.append(Adapter(component.name, component.weights, name, difference))
+            rows.append(AdapterDifference(component.name, component.weights, name, difference))
         return rows
 
-    return Adapters(measure_typed(results, "components", Adapter, measured))
+    return AdapterDifferences(measure_typed(results, "components", AdapterDifference, measured))
+
+
+@dataclass(frozen=True)
+class SubmoduleCall:
+    """What a component's adapter takes, and what its submodule makes of the same."""
+
+    inputs: tuple[torch.Tensor, ...]
+    output: torch.Tensor
 
 
 @torch.inference_mode()
-def submodule_calls(checkpoint: Checkpoint, frame: Frame, question: Question) -> tuple[dict, dict]:
-    """Component -> what its adapter gets, and component -> what its submodule makes of the same."""
+def submodule_calls(
+    checkpoint: Checkpoint, frame: Frame, question: Question
+) -> list[SubmoduleCall]:
+    """A call for each component, in their order, of one question about one frame, unpadded."""
     model = checkpoint.model
     processor = checkpoint.processor
     pixels = processor.image_processor([frame.image], return_tensors="pt")["pixel_values"]
@@ -129,18 +147,16 @@ def submodule_calls(checkpoint: Checkpoint, frame: Frame, question: Question) ->
     start = torch.tensor([[checkpoint.config.text_config.bos_token_id]])
 
     image = model.vision_model(pixels).last_hidden_state
-    read = model.text_encoder(ids, attention_mask=mask, encoder_hidden_states=image)
-    states = read.last_hidden_state
-    written = model.text_decoder(start, encoder_hidden_states=states, use_cache=False)
+    encoded = model.text_encoder(ids, attention_mask=mask, encoder_hidden_states=image)
+    states = encoded.last_hidden_state
+    decoded = model.text_decoder(start, encoder_hidden_states=states, use_cache=False)
 
     image_mask = torch.ones(image.shape[:2], dtype=IDS)
-    given = {
-        "image_encoder": (pixels,),
-        "text_encoder": (ids, mask, image, image_mask),
-        "text_decoder": (start, states, mask),
-    }
-    expected = {"image_encoder": image, "text_encoder": states, "text_decoder": written.logits}
-    return given, expected
+    return [
+        SubmoduleCall((pixels,), image),
+        SubmoduleCall((ids, mask, image, image_mask), states),
+        SubmoduleCall((start, states, mask), decoded.logits),
+    ]
 
 
 def check_padding(
@@ -152,7 +168,8 @@ def check_padding(
 ) -> PaddingCheck:
     """Compare the pipeline, which pads to its bucket, with unpadded scores on every frame.
 
-    Open questions are left out. truth: the log-likelihood of each candidate about an image, nats.
+    Open questions are left out. truth(image, question): the unpadded log-likelihood of each
+    candidate, nats.
     """
 
     def measured() -> list[Padding]:

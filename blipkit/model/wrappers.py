@@ -16,47 +16,51 @@ from blipkit.errors import BadInput
 from blipkit.model.pipeline import Stage
 
 
-def fill_and_run(one: Stage, *tensors: torch.Tensor) -> torch.Tensor:
-    """What a compiled component makes of any number of rows, as many columns as its bucket has.
+def fill_and_run(stage: Stage, *tensors: torch.Tensor) -> torch.Tensor:
+    """What a compiled component makes of any number of rows, with all columns of its bucket.
 
-    Behind the caller's rows and columns are zeros, also in the masks. A row is asked once: where
-    the bucket has several places for it (questions of a frame, candidates of a question), they
-    repeat it.
+    The caller's rows and columns are followed by zeros, in the masks too. Each row is asked once:
+    where the bucket has several places for it (questions of a frame, candidates of a question), the
+    row is repeated there.
     """
-    wanted = one.component.input_shapes(one.bucket).values()
+    expected = stage.component.input_shapes(stage.bucket).values()
     rows = len(tensors[0])
-    capacity = min(shape[0] for shape, _ in wanted)
+    capacity = min(shape[0] for shape, _ in expected)
     missing = -rows % capacity
     inputs = []
-    for tensor, (shape, dtype) in zip(tensors, wanted, strict=True):
+    for tensor, (shape, dtype) in zip(tensors, expected, strict=True):
         columns = max(0, shape[1] - tensor.shape[1])
         # before and behind, of the last dimension first: those after the second stay as they are
         unchanged = [0, 0] * (tensor.dim() - 2)
         filled = nn.functional.pad(tensor, [*unchanged, 0, columns, 0, missing])
         repeated = filled.repeat_interleave(shape[0] // capacity, 0)
         inputs.append(repeated.to(dtype).split(shape[0]))
-    made = torch.cat([one(*block) for block in zip(*inputs, strict=True)])
-    return made[:: len(made) // (rows + missing)][:rows]
+    output = torch.cat([stage(*block) for block in zip(*inputs, strict=True)])
+    return output[:: len(output) // (rows + missing)][:rows]
 
 
-def smallest(loaded: tuple[Stage, ...], **needed: int) -> Stage:
-    """The artifact of the smallest bucket that fits; BadInput names what does not."""
+def smallest(stages: tuple[Stage, ...], **needed: int) -> Stage:
+    """The stage of the smallest bucket that fits; needed: the least that a bucket's sizes must be.
 
-    def sizes(one: Stage) -> tuple[int, ...]:
-        return tuple(getattr(one.bucket, name) for name in needed)
+    BadInput where none fits; it says what was asked for, and what there is.
+    """
 
-    def fits(one: Stage) -> bool:
-        return all(has >= size for has, size in zip(sizes(one), needed.values(), strict=True))
+    def sizes(stage: Stage) -> tuple[int, ...]:
+        return tuple(getattr(stage.bucket, name) for name in needed)
 
-    fitting = [one for one in loaded if fits(one)]
+    def fits(stage: Stage) -> bool:
+        return all(has >= size for has, size in zip(sizes(stage), needed.values(), strict=True))
+
+    fitting = [stage for stage in stages if fits(stage)]
     if not fitting:
-        asked = ", ".join(f"{name} {size}" for name, size in needed.items())
-        seen = f"asked for {asked}, compiled for {', '.join(str(one.bucket) for one in loaded)}"
+        request = ", ".join(f"{name} {size}" for name, size in needed.items())
+        compiled = ", ".join(str(stage.bucket) for stage in stages)
         advice = "a bucket that holds it to 02_trace"
         if "answer_tokens" in needed:
-            longest = max(one.bucket.answer_tokens for one in loaded)
+            longest = max(stage.bucket.answer_tokens for stage in stages)
             advice = f"max_new_tokens={longest} or {advice}"
-        raise BadInput(f"{loaded[0].component.name}: {seen}; pass {advice}")
+        problem = f"asked for {request}, compiled for {compiled}"
+        raise BadInput(f"{stages[0].component.name}: {problem}; pass {advice}")
     return min(fitting, key=sizes)
 
 
@@ -64,10 +68,10 @@ class EncoderWrapper(nn.Module):
     """Stands in for an encoder."""
 
     @classmethod
-    def from_model(cls, *loaded: Stage) -> "EncoderWrapper":
+    def from_model(cls, *stages: Stage) -> "EncoderWrapper":
         """From one compiled component, or one per bucket."""
         wrapper = cls()
-        wrapper.loaded = loaded
+        wrapper.stages = stages
         return wrapper
 
 
@@ -80,12 +84,12 @@ class ImageEncoderWrapper(EncoderWrapper):
                 "image_encoder has one image size; without interpolate_pos_encoding, pass what "
                 "its processor makes"
             )
-        states = fill_and_run(smallest(self.loaded, frames=1), pixel_values)
+        states = fill_and_run(smallest(self.stages, frames=1), pixel_values)
         return BaseModelOutput(last_hidden_state=states)
 
 
 class TextEncoderWrapper(EncoderWrapper):
-    """Stands in for `model.text_encoder`; what comes out has the caller's length again."""
+    """Stands in for `model.text_encoder`; its output has as many tokens as the caller passed."""
 
     def forward(
         self,
@@ -99,25 +103,25 @@ class TextEncoderWrapper(EncoderWrapper):
         mask = attention_mask
         if mask is None:
             mask = torch.ones_like(input_ids)
-        one = smallest(self.loaded, tokens=length)
-        states = fill_and_run(one, input_ids, mask, encoder_hidden_states, encoder_attention_mask)
+        stage = smallest(self.stages, tokens=length)
+        states = fill_and_run(stage, input_ids, mask, encoder_hidden_states, encoder_attention_mask)
         return (states[:, :length],)
 
 
 class TextDecoderWrapper(BlipTextLMHeadModel):
     """Stands in for `model.text_decoder`: transformers' `generate` calls its forward, which calls
-    the artifact.
+    the compiled component.
     """
 
     @classmethod
-    def from_model(cls, *loaded: Stage) -> "TextDecoderWrapper":
-        """From one compiled component, or one per bucket; the original's weights are shared and not
+    def from_model(cls, *stages: Stage) -> "TextDecoderWrapper":
+        """From one compiled component, or one per bucket; the original's weights are shared but not
         used.
         """
-        original = loaded[0].component.module.text_decoder
+        original = stages[0].component.module.text_decoder
         wrapper = copy.copy(original)
         wrapper.__class__ = cls
-        wrapper.loaded = loaded
+        wrapper.stages = stages
         wrapper.generation_config = copy.deepcopy(original.generation_config)
         # with a cache, generate passes the last token alone
         wrapper.generation_config.use_cache = False
@@ -133,15 +137,15 @@ class TextDecoderWrapper(BlipTextLMHeadModel):
     ):
         length = input_ids.shape[1]
         tokens = encoder_hidden_states.shape[1]
-        one = smallest(self.loaded, tokens=tokens, answer_tokens=length)
-        made = fill_and_run(one, input_ids, encoder_hidden_states, encoder_attention_mask)
-        logits = made[:, :length].float().to(input_ids.device)
+        stage = smallest(self.stages, tokens=tokens, answer_tokens=length)
+        output = fill_and_run(stage, input_ids, encoder_hidden_states, encoder_attention_mask)
+        logits = output[:, :length].float().to(input_ids.device)
         return CausalLMOutputWithCrossAttentions(logits=logits)
 
 
 def shallow_copy(model):
-    """The same model with the same submodules, whose submodules can be exchanged without touching
-    the original.
+    """A copy that shares the model's submodules; exchanging one of them leaves the original as it
+    is.
     """
     twin = copy.copy(model)
     twin._modules = dict(model._modules)

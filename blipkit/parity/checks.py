@@ -19,24 +19,24 @@ def check_limits(knobs: Parity, arms: Sequence[Arm]) -> None:
     """Refuse limits that say nothing of a precision that some arm computes in."""
     for arm in arms:
         needed = ["tensor_limit"]
-        if not arm.format.baseline:
+        if not arm.baseline:
             needed.append("excused_margin")
         for name in needed:
-            if arm.precision not in getattr(knobs, name):
-                problem = f"parity.{name} says nothing of {arm.precision}"
-                advice = f"add {arm.precision}: LIMIT"
+            if arm.rounds_like not in getattr(knobs, name):
+                problem = f"parity.{name} says nothing of {arm.rounds_like}"
+                advice = f"add {arm.rounds_like}: LIMIT"
                 raise BadInput(f"{problem}, which judges arm '{arm}'; {advice}")
 
 
 def check_required(required: Sequence[str], arms: Sequence[Arm]) -> None:
     """Refuse gates that are required of an arm or a component, and that nothing here has."""
-    from blipkit.model.components import PIECES
+    from blipkit.model.components import COMPONENT_NAMES
     from blipkit.parity.answers import decision_gate_name
     from blipkit.parity.calls import PIPELINE, tensor_gate_name
 
     known = [decision_gate_name(str(arm)) for arm in arms]
-    known += [f"lowering {component}" for component in PIECES]
-    judged = [*PIECES, PIPELINE]
+    known += [f"lowering {component}" for component in COMPONENT_NAMES]
+    judged = [*COMPONENT_NAMES, PIPELINE]
     known += [tensor_gate_name(str(arm), component) for arm in arms for component in judged]
     for gate in required:
         if gate.startswith(("decisions ", "parity ", "lowering ")) and gate not in known:

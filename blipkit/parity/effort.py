@@ -78,7 +78,7 @@ def time_reference(panel: Panel) -> list[Prediction]:
         engine.reference.answer(block, engine.questions)
         seconds = (time.perf_counter() - started) / len(block)  # a frame
     weights = sum(component.weights for component in engine.components)
-    others = [parse_arm(arm).format for arm in engine.arms if arm != REFERENCE]
+    others = [parse_arm(arm) for arm in engine.arms if arm != REFERENCE]
     bytes_a_weight = sum(other.weight_bytes * len(engine.buckets) for other in others)  # all copies
     frames_asked = sum(panel.count(arm) for arm in engine.arms)
     return [

@@ -18,7 +18,7 @@ from blipkit.runners.arms import REFERENCE, parse_arm
 from blipkit.runners.assemble import assemble
 from blipkit.runners.compile import trace_arms
 from blipkit.runners.neuron.proof import Execution
-from blipkit.runners.workers import Apart
+from blipkit.runners.workers import ComponentLoader
 
 
 class Engine:
@@ -36,7 +36,7 @@ class Engine:
         self.common = common
         self.artifacts = artifacts
         self.arms = list(dict.fromkeys([REFERENCE, *arms]))
-        self._apart = Apart()
+        self._loader = ComponentLoader()
 
     @cached_property
     def components(self) -> Components:
@@ -66,7 +66,7 @@ class Engine:
         flags = self.common.compiler_flags
         compiled = trace_arms(self.components, self.artifacts, arms, self.buckets, flags)
         return {
-            arm: assemble(self.checkpoint, artifacts, self._apart.load)
+            arm: assemble(self.checkpoint, artifacts, self._loader.load)
             for arm, artifacts in zip(self.arms, compiled, strict=True)
         }
 
@@ -104,4 +104,4 @@ class Engine:
 
     def close(self) -> list[Execution]:
         """End the child that holds a NeuronCore, if any; what proves that it ran there."""
-        return self._apart.close()
+        return self._loader.close()

@@ -52,7 +52,7 @@ class Panel:
 
     def precision(self, name: str) -> str:
         """The precision whose limits apply to an arm."""
-        return parse_arm(self.arm_of(name)).precision
+        return parse_arm(self.arm_of(name)).rounds_like
 
     @cached_property
     def baselines(self) -> Mapping[str, str | None]:

@@ -1,9 +1,10 @@
 """Runners: what compiles a component and executes it.
 
 Each is a file of `kinds/` that says all about itself, as `spec` has it; an `Arm` is a runner with
-its number format. `trace` compiles into artifacts, `assemble` puts them into a pipeline, `plug_in`
-into transformers' own class; what holds a NeuronCore runs in a process of its own, `workers`.
-`compiled`, `formats` and `plugged` are what 02 asks; `neuron/` has what is Inferentia2's alone.
+its precision. `trace` compiles into artifacts, `assemble` puts them into a pipeline, `plug_in` into
+transformers' own class; what holds a NeuronCore runs in a process of its own, `workers`.
+`compiled`, `formats` and `plugged` answer the questions of 02; `neuron/` has what is Inferentia2's
+alone.
 """
 
 import lazy_loader
@@ -19,13 +20,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "same_precision_baseline",
             "parse_arm",
         ],
-        "artifacts": ["Artifact", "Artifacts"],
+        "artifacts": ["Artifact", "Artifacts", "CompiledComponent"],
         "assemble": ["load_artifact", "plug_in"],
         "compile": ["NotCompiled", "trace", "trace_arms"],
         "compiled": ["compile_again", "compile_arms", "forecast_compiles"],
-        "formats": ["write_numbers"],
+        "formats": ["show_number_formats"],
         "plugged": ["ask_plugged_in"],
-        "spec": ["Format", "RunnerSpec", "runner_names", "spec_of"],
-        "workers": ["Apart"],
+        "spec": ["Build", "Precision", "RunnerSpec", "runner_names", "spec_of"],
+        "workers": ["ComponentLoader"],
     },
 )

@@ -1,5 +1,5 @@
-"""Arms: a runner with its number format, and where it runs. What each takes, its runner's file
-says. No torch here.
+"""Arms: a runner with its precision, and where it runs (MLPerf: the system under test). What each
+may be, its runner's file says. No torch here.
 """
 
 from types import ModuleType
@@ -7,78 +7,97 @@ from typing import NamedTuple
 
 from blipkit.errors import BadInput, nearest
 from blipkit.machine import host
-from blipkit.runners.spec import ANY, Format, RunnerSpec, runner_module, runner_names, spec_of
+from blipkit.runners.spec import (
+    ANY,
+    Precision,
+    RunnerSpec,
+    runner_module,
+    runner_names,
+    spec_of,
+)
 
 REFERENCE = "eager float32"  # what every other arm is compared with
-# the name in records of an arm that answers today, and was recorded on another machine
+# the name in records of the arm that answers today, and was recorded on another machine
 INCUMBENT = "incumbent"
+# largest relative error of one rounding: half of the last bit kept
 ROUNDOFF = {
     "float32": 2.0**-24,
     "bfloat16": 2.0**-8,
     "float16": 2.0**-11,
-}  # of a value, at most: half of its last bit
+}
 
 
 class Arm(NamedTuple):
-    """A runner with its number format, and where it runs: `eager float16 cuda`, `neuron_emulated
-    matmult bf16`.
+    """A runner with its precision, and where it runs.
+
+    As text: `eager float16 cuda`, `neuron_emulated matmult bf16`. precision: the number format that
+    it computes in, as its runner names it.
     """
 
     runner: str
-    dtype: str
+    precision: str
     device: str = "cpu"
 
     def __str__(self) -> str:
-        words = [self.runner, self.dtype]
+        words = [self.runner, self.precision]
         if self.device != "cpu":
             words.append(self.device)
         return " ".join(words)
 
     @property
     def spec(self) -> RunnerSpec:
+        """What its runner says about itself."""
         return spec_of(self.runner)
 
     @property
-    def format(self) -> Format:
-        return self.spec.formats[self.dtype]
-
-    @property
-    def precision(self) -> str:
+    def rounds_like(self) -> str:
         """Which of torch's formats rounds as coarsely, so that its limits apply: bfloat16 for
         `matmult bf16`.
         """
-        return self.format.rounds_like
+        return self._precision.rounds_like
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of a weight in an artifact."""
+        return self._precision.weight_bytes
+
+    @property
+    def baseline(self) -> str | None:
+        """The arm in which torch itself, uncompiled on a CPU, computes in the same precision.
+
+        None where it cannot: in tf32, and in float32, which is the reference already.
+        """
+        return self._precision.baseline
+
+    @property
+    def _precision(self) -> Precision:
+        return self.spec.precisions[self.precision]
 
 
 def same_precision_baseline(arm: str) -> str | None:
-    """The arm in which torch itself, uncompiled on a CPU, computes in the same number format; None
-    where it cannot.
-
-    It cannot in float32, which is the reference already, and in tf32.
-    """
-    return parse_arm(arm).format.baseline
+    """The same-precision baseline of an arm, both as texts; None where there is none."""
+    return parse_arm(arm).baseline
 
 
 def parse_arm(text: str) -> Arm:
-    """`torchscript float16 cuda` -> an arm that exists; whether this machine can run it is
-    `check_machine`'s to say.
+    """The arm that a text such as `torchscript float16 cuda` names; BadInput where there is none.
+
+    Whether this machine can run it, `check_machine` says.
     """
     runner, *words = text.split() or [""]
     if not words:
         examples = "'torchscript float32', 'eager float16 cuda' or 'neuron_emulated matmult bf16'"
-        raise BadInput(f"arm {text!r}: expected a runner and a dtype, such as {examples}")
+        raise BadInput(f"arm {text!r}: expected a runner and a precision, such as {examples}")
     if runner not in runner_names():
         raise BadInput(f"arm {text!r}: runner {runner!r}; {nearest(runner, runner_names())}")
     device = "cpu"
     if words[-1] in ANY:
         device = words.pop()
     arm = Arm(runner, " ".join(words), device)
-    if arm.dtype not in arm.spec.formats or device not in arm.spec.devices:
-        takes = (
-            f"{runner} takes dtype {', '.join(arm.spec.formats)} on device "
-            f"{', '.join(arm.spec.devices)}"
-        )
-        raise BadInput(f"arm {text!r}: {takes}; saw {arm.dtype!r} on {device!r}")
+    if arm.precision not in arm.spec.precisions or device not in arm.spec.devices:
+        precisions = ", ".join(arm.spec.precisions)
+        expected = f"{runner} takes precision {precisions} on device {', '.join(arm.spec.devices)}"
+        raise BadInput(f"arm {text!r}: {expected}; saw {arm.precision!r} on {device!r}")
     if str(arm) != text:
         raise BadInput(f"arm {text!r}: write it as '{arm}', as every record will name it")
     if _is_too_slow(arm):
@@ -90,36 +109,34 @@ def parse_arm(text: str) -> Arm:
 
 
 def all_arms() -> list[Arm]:
-    """Every arm that a profile may name: each runner in its formats, on the devices that take
-    them.
-    """
+    """Every arm that a profile may name: each runner in its precisions, on its devices."""
     arms = []
     for runner in runner_names():
-        for device in spec_of(runner).devices:
-            arms += [Arm(runner, dtype, device) for dtype in spec_of(runner).formats]
+        spec = spec_of(runner)
+        for device in spec.devices:
+            arms += [Arm(runner, precision, device) for precision in spec.precisions]
     return [arm for arm in arms if not _is_too_slow(arm)]
 
 
 def _is_too_slow(arm: Arm) -> bool:
-    """A CPU has no arithmetic for float16: only a runner that shows what the format does takes it
-    there.
+    """Whether it would compute in float16 on a CPU, which has no arithmetic for it.
+
+    A runner that shows what the precision does takes it there all the same.
     """
-    return (arm.dtype, arm.device) == ("float16", "cpu") and not arm.spec.half_on_cpu
+    return (arm.precision, arm.device) == ("float16", "cpu") and not arm.spec.half_on_cpu
 
 
 def check_machine(arm: Arm) -> None:
     """Refuse an arm whose device this machine does not have."""
     if arm.device == "cuda" and not host.describe().gpus:
-        seen = "this machine shows none"
-        raise BadInput(
-            f"arm '{arm}' needs an NVIDIA GPU; {seen}. Run it there, or --replay its results"
-        )
+        problem = f"arm '{arm}' needs an NVIDIA GPU; this machine shows none"
+        raise BadInput(f"{problem}. Run it where there is one, or --replay its results")
     arm.spec.needs(str(arm))
 
 
 def get_runner(arm: Arm) -> ModuleType:
-    """The module that implements an arm's runner, after checking that there is such an arm and this
-    machine can run it.
+    """The module that implements an arm's runner; BadInput where there is no such arm, or this
+    machine cannot run it.
     """
     check_machine(parse_arm(str(arm)))
     if arm.device == "cuda":
@@ -135,12 +152,9 @@ def get_runner(arm: Arm) -> ModuleType:
 def check_timed(arm: Arm) -> None:
     """Refuse to time an arm that imitates a device."""
     if arm.spec.emulated:
-        said = (
-            f"arm '{arm}' imitates a device's numbers, not its speed, so it is not put under load"
-        )
-        raise BadInput(
-            f"{said}; name it after the arms that concurrency.arms_under_load counts, or lower that"
-        )
+        problem = f"arm '{arm}' imitates a device's numbers, not its speed"
+        advice = "name it after the arms that concurrency.arms_under_load counts, or lower that"
+        raise BadInput(f"{problem}, so it is not put under load; {advice}")
 
 
 def check_answers(arm: Arm) -> None:
@@ -152,8 +166,9 @@ def check_answers(arm: Arm) -> None:
 
 
 def evidence_of(arm: str) -> str:
-    """Where the figures of an arm, or of none, come from: measured, emulated, or recorded on
-    another machine.
+    """Where the figures of an arm come from: measured, emulated, or recorded on another machine.
+
+    "" stands for figures that are of no arm.
     """
     if arm == INCUMBENT:
         return "recorded"

@@ -1,6 +1,6 @@
 """Compiled components on disk. Each has a folder named by a content key (weights, code, shapes,
-dtype, flags, versions), with a manifest beside the compiled file. A damaged one is refused by name
-before anything loads it.
+precision, flags, versions), with a manifest beside the compiled file. A damaged one is refused by
+name before anything loads it.
 """
 
 import hashlib
@@ -8,55 +8,69 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from blipkit.errors import BlipkitError
 from blipkit.machine import host
 from blipkit.model.buckets import Bucket
+from blipkit.records.typed import part, record_of, row_of
 from blipkit.runners.arms import Arm, parse_arm
+from blipkit.runners.spec import Build
 
 FORMAT = 1  # part of every key: raise it when artifacts of older kits must not be reused
 
 
 @dataclass(frozen=True)
+class Manifest:
+    """What an artifact says about itself, in the file beside the compiled one.
+
+    file: name of the compiled file; seconds: that compiling took; bytes, sha256: of the file;
+    compiled_on: name of the machine.
+    """
+
+    build: Build = part()
+    key: str
+    file: str
+    seconds: float
+    bytes: int
+    compiled_on: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Artifact:
-    """One compiled component, for one bucket; two buckets may share a folder where a component's
+    """One compiled component, for one bucket; two buckets share a folder where the component's
     shapes agree.
 
-    skipped: it was there already, and compiling it again was not needed.
+    skipped: it was there already, and was not compiled again.
     """
 
     folder: Path
-    manifest: dict
+    manifest: Manifest
     bucket: Bucket
     skipped: bool = False
 
     @property
+    def build(self) -> Build:
+        """What it was built from."""
+        return self.manifest.build
+
+    @property
     def component(self) -> str:
-        return self.manifest["component"]
+        """The component's name."""
+        return self.build.component
 
     @property
     def arm(self) -> Arm:
-        return Arm(*(self.manifest[name] for name in Arm._fields))
+        """The arm that it was compiled for."""
+        return Arm(self.build.runner, self.build.precision, self.build.device)
 
     @property
     def path(self) -> Path:
         """The compiled file."""
-        return self.folder / self.manifest["file"]
-
-    def row(self) -> dict:
-        """What compiling it took and produced; MB are 10^6 bytes."""
-        return {
-            "arm": str(self.arm),
-            "component": self.component,
-            "bucket": str(self.bucket),
-            "seconds": self.manifest["seconds"],
-            "mb": self.manifest["bytes"] / 1e6,
-            "skipped": self.skipped,
-            "flags": self.manifest["flags"],
-            "key": self.manifest["key"],
-        }
+        return self.folder / self.manifest.file
 
 
 class Artifacts(list[Artifact]):
@@ -64,16 +78,42 @@ class Artifacts(list[Artifact]):
 
     @property
     def buckets(self) -> list[Bucket]:
-        return sorted({a.bucket for a in self})
+        """The buckets that they were compiled for, each once, smallest first."""
+        return sorted({artifact.bucket for artifact in self})
 
     def of(self, bucket: Bucket) -> dict[str, Artifact]:
         """Component name -> artifact for one bucket."""
-        return {a.component: a for a in self if a.bucket == bucket}
+        return {artifact.component: artifact for artifact in self if artifact.bucket == bucket}
+
+
+@dataclass(frozen=True)
+class CompiledComponent:
+    """What compiling a component for an arm and a bucket took and produced, or why it failed.
+
+    predicted_mb: its weights in the arm's precision, and nothing else; MB are 10^6 bytes. seconds:
+    None for an emulated arm, whose seconds are a stand-in's. predicted_s: what neuronx-cc may take,
+    None for other compilers. skipped: whether it was there already. flags: what the compiler was
+    told. key: of its content. failed: why there is none, "" where it was compiled; then seconds, mb
+    and skipped are None.
+    """
+
+    arm: str
+    component: str
+    bucket: str
+    predicted_mb: float
+    seconds: float | None = None
+    predicted_s: float | None = None
+    mb: float | None = None
+    skipped: bool | None = None
+    flags: dict[str, Any] = field(default_factory=dict)
+    key: str = ""
+    failed: str = ""
+    evidence: str = "measured"
 
 
 @dataclass(frozen=True)
 class CompileJob:
-    """One component to compile, and the folder that its artifact will have.
+    """One component to compile, and the folder that its artifact has, or will have.
 
     compiler_flags: a profile's own, for neuronx-cc.
     """
@@ -85,7 +125,7 @@ class CompileJob:
     compiler_flags: tuple[str, ...] = ()
 
     def to_json(self) -> dict:
-        """As a child is told it."""
+        """As a child process gets it."""
         return {
             "component": self.component,
             "bucket": asdict(self.bucket),
@@ -95,87 +135,91 @@ class CompileJob:
         }
 
     @classmethod
-    def from_json(cls, told: dict) -> "CompileJob":
-        """The job that `to_json` told."""
+    def from_json(cls, values: dict) -> "CompileJob":
+        """The job that `to_json` wrote."""
         return cls(
-            told["component"],
-            Bucket(**told["bucket"]),
-            parse_arm(told["arm"]),
-            Path(told["folder"]),
-            tuple(told["compiler_flags"]),
+            component=values["component"],
+            bucket=Bucket(**values["bucket"]),
+            arm=parse_arm(values["arm"]),
+            folder=Path(values["folder"]),
+            compiler_flags=tuple(values["compiler_flags"]),
         )
 
 
-def content_key(about: dict) -> str:
+def content_key(build: Build) -> str:
     """24 hex digits over everything that a compiled file depends on."""
-    hashed = json.dumps(dict(about, format=FORMAT), sort_keys=True)
+    hashed = json.dumps(dict(asdict(build), format=FORMAT), sort_keys=True)
     return hashlib.sha256(hashed.encode()).hexdigest()[:24]
 
 
-def artifact_folder(root: Path, arm: Arm, about: dict) -> Path:
-    """Where the artifact is that `about` describes, or will be."""
-    return root / "-".join([about["component"], *str(arm).split(), content_key(about)])
+def artifact_folder(root: Path, arm: Arm, build: Build) -> Path:
+    """Where the artifact of a build is, or will be."""
+    return root / "-".join([build.component, *str(arm).split(), content_key(build)])
 
 
 def write_artifact(
-    folder: Path, about: dict, compile_into: Callable, module, inputs: tuple
+    folder: Path, build: Build, compile_component: Callable, module, inputs: tuple
 ) -> None:
-    """Compile into a folder beside `folder` and move it there when it is whole.
+    """Compile into a folder beside `folder`, and move it there when it is whole.
 
-    compile_into: a runner's `compile`. Kept in the manifest: key, seconds, bytes, SHA-256, shapes,
-    flags, versions.
+    compile_component: a runner's `compile`.
     """
-    part, failed = _part_and_failed(folder)
-    shutil.rmtree(failed, ignore_errors=True)
-    part.mkdir(parents=True)
-    file = part / "compiled.pt"
+    unfinished = _unfinished(folder)
+    shutil.rmtree(_failed(folder), ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    file = unfinished / "compiled.pt"
     started = time.perf_counter()
     try:
-        compile_into(file, about, module, inputs)
+        compile_component(file, build, module, inputs)
     except BaseException:
         set_aside(folder)
         raise
-    seconds = round(time.perf_counter() - started, 3)
-    manifest = dict(
-        about,
-        key=content_key(about),
+    manifest = Manifest(
+        build=build,
+        key=content_key(build),
         file=file.name,
-        seconds=seconds,
+        seconds=round(time.perf_counter() - started, 3),
         bytes=file.stat().st_size,
         compiled_on=host.describe().name,
         sha256=file_digest(file),
     )
-    (part / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
-    part.rename(folder)
+    text = json.dumps(record_of(manifest), indent=2)
+    (unfinished / "manifest.json").write_text(text + "\n")
+    unfinished.rename(folder)
 
 
-def _part_and_failed(folder: Path) -> tuple[Path, Path]:
-    """Where an artifact is while it is compiled, and where what a failed compiler left is kept."""
-    return folder.with_name(f"{folder.name}.part"), folder.with_name(f"{folder.name}.failed")
+def _unfinished(folder: Path) -> Path:
+    """Where an artifact is while it is compiled."""
+    return folder.with_name(f"{folder.name}.part")
+
+
+def _failed(folder: Path) -> Path:
+    """Where the files of a compiler that failed are kept."""
+    return folder.with_name(f"{folder.name}.failed")
 
 
 def set_aside(folder: Path) -> Path:
-    """Keep what a failed compiler left, as `*.failed`, where it left a log or more; else remove it.
-    Where it would be.
+    """Keep what a failed compiler left, where it left a log or more; remove the rest.
+
+    Returns the folder that keeps it, which is not there where nothing was left.
     """
-    part, failed = _part_and_failed(folder)
-    if (part / "compiler").is_dir():
-        part.rename(failed)
-    shutil.rmtree(part, ignore_errors=True)
+    unfinished = _unfinished(folder)
+    failed = _failed(folder)
+    if (unfinished / "compiler").is_dir():
+        unfinished.rename(failed)
+    shutil.rmtree(unfinished, ignore_errors=True)
     return failed
 
 
 def read_artifact(folder: Path, bucket: Bucket, skipped: bool = False) -> Artifact:
-    """Read an artifact's manifest and check its file against it."""
+    """The artifact in a folder; BlipkitError where its file is not the one that was compiled."""
     try:
-        manifest = json.loads((folder / "manifest.json").read_text())
-        file = manifest["file"]
-        known = manifest["sha256"]
-        seen = file_digest(folder / file)
-        if seen != known:
-            said = f"its manifest says {known[:12]}... ({manifest['bytes']} bytes)"
-            raise ValueError(f"{file} has SHA-256 {seen[:12]}..., {said}")
-    except (OSError, ValueError, KeyError) as error:
+        manifest = row_of(Manifest, json.loads((folder / "manifest.json").read_text()))
+        digest = file_digest(folder / manifest.file)
+        if digest != manifest.sha256:
+            expected = f"its manifest says {manifest.sha256[:12]}... ({manifest.bytes} bytes)"
+            raise ValueError(f"{manifest.file} has SHA-256 {digest[:12]}..., {expected}")
+    except (OSError, ValueError, BlipkitError) as error:
         advice = f"delete {folder} and run 02_trace again"
         raise BlipkitError(f"artifact {folder.name} is damaged: {error}; {advice}") from None
     return Artifact(folder, manifest, bucket, skipped)

@@ -1,16 +1,13 @@
-"""Compiled components in memory, and put back together: a pipeline, or transformers' own class on
-them.
-"""
+"""Compiled components in memory, put back together as a pipeline, or in transformers' own class."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 from blipkit.errors import BlipkitError
 from blipkit.model.buckets import Bucket
 from blipkit.model.checkpoints import Checkpoint
-from blipkit.model.components import PIECES, Component, isolate
+from blipkit.model.components import COMPONENT_NAMES, Component, isolate
 from blipkit.model.pipeline import Pipeline
 from blipkit.model.wrappers import (
     ImageEncoderWrapper,
@@ -24,8 +21,8 @@ from blipkit.runners.artifacts import Artifact, Artifacts
 
 @dataclass(frozen=True)
 class Loaded:
-    """A compiled component in memory: call it with positional tensors of its bucket's shapes, get
-    one tensor.
+    """A compiled component in memory: called with positional tensors of its bucket's shapes, it
+    returns one tensor.
     """
 
     artifact: Artifact
@@ -34,14 +31,14 @@ class Loaded:
 
     @property
     def bucket(self) -> Bucket:
+        """The bucket that it was compiled for."""
         return self.artifact.bucket
 
     @cached_property
     def _shapes(self) -> dict[str, tuple[int, ...]]:
-        return {
-            name: tuple(shape)
-            for name, (shape, _) in self.artifact.manifest["input_shapes"].items()
-        }
+        """Input -> its shape."""
+        input_shapes = self.artifact.build.input_shapes
+        return {name: tuple(shape) for name, (shape, _) in input_shapes.items()}
 
     def __call__(self, *inputs):
         if len(inputs) != len(self._shapes):
@@ -51,80 +48,76 @@ class Loaded:
             )
         for tensor, (name, shape) in zip(inputs, self._shapes.items(), strict=True):
             if tensor.shape != shape:
-                seen = f"{self.component.name}.{name} has shape {tuple(tensor.shape)}"
+                problem = f"{self.component.name}.{name} has shape {tuple(tensor.shape)}"
                 advice = "pad to it, or add a bucket for this shape and run 02_trace again"
-                raise BlipkitError(f"{seen}, the artifact was compiled for {shape}; {advice}")
+                raise BlipkitError(f"{problem}, the artifact was compiled for {shape}; {advice}")
         return self.run(*inputs)
 
 
 def check_weights(artifact: Artifact, component: Component) -> None:
     """Refuse an artifact that was not compiled from this very component."""
-    if artifact.manifest["weights_digest"] != component.digest:
-        seen = (
-            f"artifact {artifact.folder.name} was compiled from weights "
-            f"{artifact.manifest['weights_digest']}"
-        )
+    weights = artifact.build.weights_digest
+    if weights != component.digest:
+        problem = f"artifact {artifact.folder.name} was compiled from weights {weights}"
         expected = f"the checkpoint's {component.name} has {component.digest}"
-        raise BlipkitError(f"{seen}, {expected}; run 02_trace for this checkpoint")
+        raise BlipkitError(f"{problem}, {expected}; run 02_trace for this checkpoint")
 
 
 def load_artifact(artifact: Artifact, component: Component) -> Loaded:
     """Load a compiled component into this process."""
     check_weights(artifact, component)
     runner = get_runner(artifact.arm)
-    return Loaded(
-        artifact, component, runner.load(artifact.path, artifact.manifest, component.module)
-    )
+    run = runner.load(artifact.path, artifact.build, component.module)
+    return Loaded(artifact, component, run)
 
 
 def assemble(
     checkpoint: Checkpoint, artifacts: Artifacts, load: Callable = load_artifact
 ) -> Pipeline:
-    """Load artifacts of one arm into a pipeline; `load` may put them elsewhere than in this
-    process.
+    """The pipeline of one arm's artifacts.
+
+    load: as `load_artifact`; another may put them elsewhere than into this process. BlipkitError
+    where the artifacts are of several arms, or a bucket lacks a component.
     """
-    arms = {str(a.arm) for a in artifacts}
+    arms = {str(artifact.arm) for artifact in artifacts}
     if len(arms) != 1:
-        raise BlipkitError(
-            f"a pipeline needs artifacts of one arm, saw {', '.join(sorted(arms)) or 'none'}"
-        )
+        names = ", ".join(sorted(arms)) or "none"
+        raise BlipkitError(f"a pipeline needs artifacts of one arm, saw {names}")
     for bucket in artifacts.buckets:
-        if absent := [name for name in PIECES if name not in artifacts.of(bucket)]:
-            raise BlipkitError(
-                f"bucket {bucket} of {arms.pop()} lacks {', '.join(absent)}; trace all components"
-            )
-    loaded = load_each(checkpoint, artifacts, load)
+        if absent := [name for name in COMPONENT_NAMES if name not in artifacts.of(bucket)]:
+            problem = f"bucket {bucket} of {arms.pop()} lacks {', '.join(absent)}"
+            raise BlipkitError(f"{problem}; trace all components")
+    by_folder = {
+        loaded.artifact.folder: loaded for loaded in load_each(checkpoint, artifacts, load)
+    }
     stages = {}
     for bucket in artifacts.buckets:
-        pieces = artifacts.of(bucket).items()
-        stages[bucket] = {name: loaded[artifact.folder] for name, artifact in pieces}
+        compiled = artifacts.of(bucket).items()
+        stages[bucket] = {name: by_folder[artifact.folder] for name, artifact in compiled}
     return Pipeline(checkpoint, stages)
 
 
-def load_each(checkpoint: Checkpoint, artifacts: Artifacts, load: Callable) -> dict[Path, Loaded]:
-    """Folder -> the compiled component in memory, once: two buckets may share an image encoder."""
+def load_each(checkpoint: Checkpoint, artifacts: Artifacts, load: Callable) -> list[Loaded]:
+    """The compiled components in memory, each once, though several buckets may share one."""
     components = isolate(checkpoint)
-    one_each = {a.folder: a for a in artifacts}
-    return {folder: load(a, components[a.component]) for folder, a in one_each.items()}
+    by_folder = {artifact.folder: artifact for artifact in artifacts}
+    return [load(artifact, components[artifact.component]) for artifact in by_folder.values()]
 
 
-def load_stages(
-    checkpoint: Checkpoint, artifacts: Artifacts, load: Callable = load_artifact
-) -> dict[str, list[Loaded]]:
-    """Component name -> its compiled components in memory, one per bucket that differs."""
-    loaded = load_each(checkpoint, artifacts, load).values()
-    return {name: [one for one in loaded if one.component.name == name] for name in PIECES}
+def _only(name: str, stages: Sequence[Loaded]) -> list[Loaded]:
+    """The stages of one component, for each bucket where it differs."""
+    return [stage for stage in stages if stage.component.name == name]
 
 
 def plug_in(checkpoint: Checkpoint, artifacts: Artifacts, load: Callable = load_artifact):
-    """transformers' own BlipForQuestionAnswering on the artifacts; `checkpoint.model` is left as it
-    is.
+    """transformers' own BlipForQuestionAnswering on the artifacts of one arm.
 
-    `generate` may be asked for as many new tokens as the largest bucket's answer_tokens.
+    `checkpoint.model` is left as it is. `generate` may be asked for as many new tokens as the
+    largest bucket's answer_tokens.
     """
-    stages = load_stages(checkpoint, artifacts, load)
+    stages = load_each(checkpoint, artifacts, load)
     model = shallow_copy(checkpoint.model)
-    model.vision_model = ImageEncoderWrapper.from_model(*stages["image_encoder"])
-    model.text_encoder = TextEncoderWrapper.from_model(*stages["text_encoder"])
-    model.text_decoder = TextDecoderWrapper.from_model(*stages["text_decoder"])
+    model.vision_model = ImageEncoderWrapper.from_model(*_only("image_encoder", stages))
+    model.text_encoder = TextEncoderWrapper.from_model(*_only("text_encoder", stages))
+    model.text_decoder = TextDecoderWrapper.from_model(*_only("text_decoder", stages))
     return model

@@ -1,6 +1,4 @@
-"""What refuses the knobs of 02_trace before anything runs, where it takes more than one value to
-see it.
-"""
+"""Checks of 02_trace's knobs that take more than one value, made before anything runs."""
 
 import shutil
 from collections.abc import Sequence
@@ -17,18 +15,20 @@ SPARE_BYTES = 200e6  # notebooks, records and report beside the artifacts
 
 
 def check_stack(knobs: Trace, required: Sequence[str]) -> None:
-    """The environment to lower in must have the right versions, and be there where a lowering gate
-    is required.
+    """Refuse an environment to lower in that has other versions than the kit's, or that is missing
+    where a lowering gate is required.
     """
-    wanted = [gate for gate in required if gate.startswith("lowering ")]
-    if find_stack(knobs.neuron_stack) is None and wanted:
-        said = f"common.required names {wanted[0]!r}, and there is no environment to lower it in"
-        raise BadInput(f"{said}: {MAKE_STACK} (8 GB), or require less: --set common.required=[]")
+    lowerings = [gate for gate in required if gate.startswith("lowering ")]
+    if find_stack(knobs.neuron_stack) is None and lowerings:
+        problem = f"common.required names {lowerings[0]!r}"
+        advice = f"{MAKE_STACK} (8 GB), or require less: --set common.required=[]"
+        raise BadInput(f"{problem}, and there is no environment to lower it in: {advice}")
 
 
 def check_exports(checkpoint, arms: Sequence[Arm], bucket) -> None:
-    """An emulated arm starts from what torch.export makes of a component; the built-in checkpoints
-    are known to export.
+    """Refuse an emulated arm of a checkpoint whose components torch.export cannot take.
+
+    The built-in checkpoints are known to export, and are not tried.
     """
     emulated = next((arm for arm in arms if arm.spec.emulated), None)
     if emulated is None or checkpoint.source.startswith("builtin:"):
@@ -43,16 +43,19 @@ def check_exports(checkpoint, arms: Sequence[Arm], bucket) -> None:
 
 
 def check_disk(folder: Path, weights: int, arms: Sequence[Arm], buckets: Sequence) -> None:
-    """What the compiled components take: their weights in their format, once a bucket, less what is
-    compiled already.
+    """Refuse a disk that has no room for the compiled components.
+
+    They take their weights in the arm's precision, once a bucket, less what is compiled already.
+    weights: how many the checkpoint has.
     """
     compiled = [arm for arm in arms if hasattr(runner_module(arm.runner), "compile")]
-    weight_bytes = sum(arm.format.weight_bytes for arm in compiled)
+    weight_bytes = sum(arm.weight_bytes for arm in compiled)
     need = weight_bytes * weights * len(buckets) + SPARE_BYTES
     need -= sum(path.stat().st_size for path in (folder / "artifacts").rglob("*") if path.is_file())
     free = shutil.disk_usage(nearest_existing(folder)).free
     if free < need:
-        seen = (
-            f"the disk has {free / 1e9:.1f} GB free, the artifacts need about {need / 1e9:.1f} GB"
+        problem = f"the disk has {free / 1e9:.1f} GB free"
+        needed = f"the artifacts need about {need / 1e9:.1f} GB"
+        raise BadInput(
+            f"{folder}: {problem}, {needed}; free some, or pass --results on another disk"
         )
-        raise BadInput(f"{folder}: {seen}; free some, or pass --results on another disk")

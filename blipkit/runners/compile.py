@@ -7,8 +7,10 @@ import inspect
 import itertools
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from filelock import FileLock
 
@@ -22,7 +24,6 @@ from blipkit.model.components import (
     check_bucket,
     default_bucket,
     isolate,
-    output_shape,
 )
 from blipkit.runners.arms import Arm, get_runner
 from blipkit.runners.artifacts import (
@@ -35,62 +36,68 @@ from blipkit.runners.artifacts import (
 )
 from blipkit.runners.neuron.messages import explain
 from blipkit.runners.neuron.options import check_flags
+from blipkit.runners.spec import Build
 
-COMPILE_LIMIT_S = 3600
+TIMEOUT_S = 3600  # for all that one child compiles
 COMPILED_BY = ("torch", "transformers", "torch-neuronx", "torch-xla", "libneuronxla", "neuronx-cc")
 
 
+@dataclass(frozen=True)
+class Failure:
+    """A component that could not be compiled, and why."""
+
+    job: CompileJob
+    reason: str
+
+    def __str__(self) -> str:
+        job = self.job
+        return f"{job.component} for '{job.arm}', bucket {job.bucket}: {self.reason}"
+
+
 class NotCompiled(BlipkitError):
-    """Some components could not be compiled: `rows` says which and why; `compiled`, what the others
-    came to, by arm.
+    """Some components could not be compiled.
+
+    failures: which, and why; compiled: the artifacts of all others, for each arm that was asked
+    for.
     """
 
-    def __init__(self, rows: list[dict], compiled: list[Artifacts]):
-        told = [
-            f"{row['component']} for '{row['arm']}', bucket {row['bucket']}: {row['failed']}"
-            for row in rows
-        ]
-        super().__init__("\n".join(told))
-        self.rows = rows
+    def __init__(self, failures: list[Failure], compiled: list[Artifacts]):
+        super().__init__("\n".join(map(str, failures)))
+        self.failures = failures
         self.compiled = compiled
 
 
-def describe(
+def build_of(
     component: Component, arm: Arm, bucket: Bucket, compiler_flags: Sequence[str] = ()
-) -> dict:
-    """Everything that the compiled file depends on; its hash is the artifact's key.
-
-    Code counts too: a mask built differently is another artifact, though weights, shapes and
-    versions are the same.
-    """
-    chosen = get_runner(arm)
-    modules = [inspect.getmodule(type(component.module)), chosen]
+) -> Build:
+    """What the compiled file of a component is built from, for an arm and a bucket."""
+    runner = get_runner(arm)
+    modules = [inspect.getmodule(type(component.module)), runner]
     modules += [importlib.import_module(name) for name in arm.spec.code]
     code = "".join(map(inspect.getsource, modules))
     shapes = {}
     for name, (shape, dtype) in component.input_shapes(bucket).items():
         shapes[name] = [list(shape), str(dtype).removeprefix("torch.")]
-    return {
-        "component": component.name,
-        "runner": arm.runner,
-        "dtype": arm.dtype,
-        "device": arm.device,
-        "weights_digest": component.digest,
-        "code_digest": hashlib.sha256(code.encode()).hexdigest()[:16],
-        "input_shapes": shapes,
-        "output_shape": list(output_shape(component, bucket)),
-        "flags": _flags(chosen, arm.dtype, tuple(compiler_flags)),
-        "versions": {
-            name: version for name, version in host.versions().items() if name in COMPILED_BY
-        },
-    }
+    versions = host.versions()
+    return Build(
+        component=component.name,
+        runner=arm.runner,
+        precision=arm.precision,
+        device=arm.device,
+        weights_digest=component.digest,
+        code_digest=hashlib.sha256(code.encode()).hexdigest()[:16],
+        input_shapes=shapes,
+        output_shape=list(component.output_shape(bucket)),
+        flags=_flags(runner, arm.precision, tuple(compiler_flags)),
+        versions={name: versions[name] for name in COMPILED_BY if name in versions},
+    )
 
 
-def _flags(runner: ModuleType, dtype: str, compiler_flags: tuple[str, ...]) -> dict:
+def _flags(runner: ModuleType, precision: str, compiler_flags: tuple[str, ...]) -> dict[str, Any]:
     """What a runner tells its compiler; empty where it tells nothing."""
     if not hasattr(runner, "flags"):
         return {}
-    return runner.flags(dtype, compiler_flags)
+    return runner.flags(precision, compiler_flags)
 
 
 def trace(
@@ -99,15 +106,16 @@ def trace(
     runner="torchscript",
     dtype="float32",
     device="cpu",
-    **how,
+    **options,
 ) -> Artifacts:
-    """Compile every component for every bucket into `folder`, in a child process; skip what is
-    there under the same key.
+    """Compile every component for every bucket into `folder`, in a child process; what is there
+    under the same key is skipped.
 
-    Safe when two processes ask for the same artifacts: the second waits and finds them compiled.
-    how: the shapes and compiler_flags of `trace_arms`.
+    dtype: the arm's precision, as an arm's text has it; options: shapes and compiler_flags, as
+    `trace_arms` takes them. Two processes may ask for the same artifacts: the second waits, and
+    finds them compiled.
     """
-    return trace_arms(components, folder, [Arm(runner, dtype, device)], **how)[0]
+    return trace_arms(components, folder, [Arm(runner, dtype, device)], **options)[0]
 
 
 def trace_arms(
@@ -117,56 +125,57 @@ def trace_arms(
     shapes: Bucket | Sequence[Bucket] | None = None,
     compiler_flags: Sequence[str] = (),
 ) -> list[Artifacts]:
-    """`trace` for several arms, in one child: importing torch and loading the checkpoint cost more
-    than most components.
+    """`trace` for several arms, in one child: to import torch and load the checkpoint takes longer
+    than to compile most components.
 
-    A runner whose compiler is a program of its own, and may crash, has a child for each component.
-    NotCompiled names those that failed, after all were tried. shapes: a bucket or several, else the
-    checkpoint's default one; compiler_flags: for neuronx-cc, such as --optlevel=2.
+    A runner whose compiler is a program of its own, which may crash, gets a child for each
+    component. shapes: a bucket or several, else the checkpoint's default one; compiler_flags: for
+    neuronx-cc, such as --optlevel=2. NotCompiled, after all were tried, where some failed.
     """
     folder = Path(folder)
-    wanted = plan(components, folder, arms, shapes, compiler_flags)
+    jobs = plan(components, folder, arms, shapes, compiler_flags)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
-        for half in folder.glob("*.part"):  # whoever was writing it was killed
-            shutil.rmtree(half)
-        missing = {place: of for of, place in wanted.items() if not place.is_dir()}
-        jobs = [
-            CompileJob(name, bucket, arm, place, tuple(compiler_flags))
-            for place, (name, bucket, arm) in missing.items()
-        ]
-        failed = _compile_missing(components, jobs)
-    there = {of: place for of, place in wanted.items() if place not in failed}
+        for unfinished in folder.glob("*.part"):  # whoever was writing it was killed
+            shutil.rmtree(unfinished)
+        # one for each folder: two buckets may share one
+        missing = {job.folder: job for job in jobs if not job.folder.is_dir()}
+        failures = _compile_missing(components, list(missing.values()))
+    failed = {failure.job.folder for failure in failures}
     compiled = [
         Artifacts(
-            read_artifact(place, bucket, skipped=place not in missing)
-            for (_, bucket, of_arm), place in there.items()
-            if of_arm == arm
+            read_artifact(job.folder, job.bucket, skipped=job.folder not in missing)
+            for job in jobs
+            if job.arm == arm and job.folder not in failed
         )
         for arm in arms
     ]
-    if failed:
-        raise NotCompiled(list(failed.values()), compiled)
+    if failures:
+        raise NotCompiled(failures, compiled)
     return compiled
 
 
 def plan(
-    components: Components, folder: Path, arms, shapes=None, compiler_flags: Sequence[str] = ()
-) -> dict:
-    """(component name, bucket, arm) -> the folder that its artifact has, or will have, in
-    `folder`.
+    components: Components,
+    folder: Path,
+    arms: Sequence[Arm],
+    shapes: Bucket | Sequence[Bucket] | None = None,
+    compiler_flags: Sequence[str] = (),
+) -> list[CompileJob]:
+    """What `trace_arms` would compile if nothing were there: a job for each component, bucket and
+    arm.
     """
     check_flags(compiler_flags)
-    checkpoint = next(iter(components)).checkpoint
-    buckets = _buckets(checkpoint, shapes)
+    buckets = _buckets(components.checkpoint, shapes)
     for bucket in buckets:
-        check_bucket(checkpoint, bucket)
-    return {  # arms go innermost: runners share work between a component's arms
-        (component.name, bucket, arm): artifact_folder(
-            folder, arm, describe(component, arm, bucket, compiler_flags)
-        )
-        for component, bucket, arm in itertools.product(components, buckets, arms)
-    }
+        check_bucket(components.checkpoint, bucket)
+    jobs = []
+    # arms go innermost: runners share work between a component's arms
+    for component, bucket, arm in itertools.product(components, buckets, arms):
+        build = build_of(component, arm, bucket, compiler_flags)
+        place = artifact_folder(folder, arm, build)
+        jobs.append(CompileJob(component.name, bucket, arm, place, tuple(compiler_flags)))
+    return jobs
 
 
 def _buckets(checkpoint: Checkpoint, shapes: Bucket | Sequence[Bucket] | None) -> list[Bucket]:
@@ -178,9 +187,9 @@ def _buckets(checkpoint: Checkpoint, shapes: Bucket | Sequence[Bucket] | None) -
     return list(shapes)
 
 
-def _compile_missing(components: Components, jobs: Sequence[CompileJob]) -> dict[Path, dict]:
-    """Compile each job where its runner wants it: here, in one child, or in its own. Folder -> what
-    failed, and why.
+def _compile_missing(components: Components, jobs: Sequence[CompileJob]) -> list[Failure]:
+    """Compile each job where its runner needs it: in this process, in one child with others, or
+    alone in a child. Returns what failed.
     """
     alone = []
     together = []
@@ -193,11 +202,10 @@ def _compile_missing(components: Components, jobs: Sequence[CompileJob]) -> dict
             together.append(job)
         else:
             here.append(job)
-    checkpoint = next(iter(components)).checkpoint
     if together:
-        _compile_in_child(checkpoint, together)
+        _compile_in_child(components.checkpoint, together)
     compile_jobs(components, here)
-    return _compile_alone(checkpoint, alone)
+    return _compile_alone(components.checkpoint, alone)
 
 
 def _compile_in_child(
@@ -206,7 +214,7 @@ def _compile_in_child(
     """Compile jobs in one child; environment: variables that it gets besides ours."""
     child.call(
         "blipkit.runners.compile:compile_from_source",
-        timeout_s=COMPILE_LIMIT_S,
+        timeout_s=TIMEOUT_S,
         environment=environment,
         source=checkpoint.source,
         digest=checkpoint.digest,
@@ -214,9 +222,9 @@ def _compile_in_child(
     )
 
 
-def _compile_alone(checkpoint: Checkpoint, jobs: Sequence[CompileJob]) -> dict[Path, dict]:
-    """Compile each job in a child of its own, which may die. Folder -> what failed, and why."""
-    failed = {}
+def _compile_alone(checkpoint: Checkpoint, jobs: Sequence[CompileJob]) -> list[Failure]:
+    """Compile each job in a child of its own, which may die. Returns what failed."""
+    failures = []
     for job in jobs:
         environment = get_runner(job.arm).environment()
         try:
@@ -224,28 +232,25 @@ def _compile_alone(checkpoint: Checkpoint, jobs: Sequence[CompileJob]) -> dict[P
         except BadInput:
             raise
         except BlipkitError as error:
-            failed[job.folder] = _failed_row(job, error)
-    return failed
+            failures.append(_failure(job, error))
+    return failures
 
 
-def _failed_row(job: CompileJob, error: BlipkitError) -> dict:
-    """What could not be compiled, and why; what its compiler left is set aside."""
+def _failure(job: CompileJob, error: BlipkitError) -> Failure:
+    """Why a job failed, and where the files are that its compiler left."""
     reason = explain(str(error))
-    kept = set_aside(job.folder)
-    if kept.is_dir():
-        reason += f"; the compiler's files: {kept}"
-    return {
-        "arm": str(job.arm),
-        "component": job.component,
-        "bucket": str(job.bucket),
-        "failed": reason,
-    }
+    files = set_aside(job.folder)
+    if files.is_dir():
+        reason += f"; the compiler's files: {files}"
+    return Failure(job, reason)
 
 
 def compile_from_source(source: str, digest: str, jobs: list[dict]) -> None:
-    """In the child: load the checkpoint, check that it is the same one, compile."""
+    """In the child: load the checkpoint, check that it is the parent's, and compile the jobs, which
+    are as JSON has them.
+    """
     components = isolate(load_unchanged(source, digest))
-    compile_jobs(components, [CompileJob.from_json(told) for told in jobs])
+    compile_jobs(components, [CompileJob.from_json(values) for values in jobs])
 
 
 def compile_jobs(components: Components, jobs: Sequence[CompileJob]) -> None:
@@ -254,25 +259,23 @@ def compile_jobs(components: Components, jobs: Sequence[CompileJob]) -> None:
         component = components[job.component]
         runner = get_runner(job.arm)
         if hasattr(runner, "compile"):
-            # the last line names a crash
+            # where the compiler crashes, the child's last line says on what
             print(f"compiling {job.component} for {job.arm}, bucket {job.bucket}", flush=True)
-        about = describe(component, job.arm, job.bucket, job.compiler_flags)
-        compiler = getattr(runner, "compile", compile_nothing)
+        build = build_of(component, job.arm, job.bucket, job.compiler_flags)
+        compile_component = getattr(runner, "compile", compile_nothing)
         inputs = component.example_inputs(job.bucket)
         with refused_by_name(component, job.arm):
-            write_artifact(job.folder, about, compiler, component.module, inputs)
+            write_artifact(job.folder, build, compile_component, component.module, inputs)
 
 
-def compile_nothing(path: Path, manifest, module, inputs) -> None:
-    """Say that there is nothing to compile, in order that every arm has a file."""
+def compile_nothing(path: Path, build: Build, module, inputs) -> None:
+    """Write a file that says that there is nothing to compile, so that every arm has one."""
     path.write_text("nothing to compile: the component runs as it is, or returns zeros\n")
 
 
 @contextlib.contextmanager
 def refused_by_name(component: Component, arm: Arm):
-    """Say which component it is that cannot be compiled: a runner does not know what the module is
-    called.
-    """
+    """Name the component in what a runner refuses inside: the runner does not know its name."""
     try:
         yield
     except BadInput as error:

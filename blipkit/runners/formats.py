@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from blipkit.display.tables import show_table
 from blipkit.runners.neuron.casts import CASTS
 from blipkit.runners.tensors import DTYPES
 
@@ -15,44 +16,58 @@ BITS = {"float32": 24, "bfloat16": 8, "float16": 11, "tf32": 11}
 
 
 @dataclass(frozen=True)
-class Written:
-    """One format: significant bits, and two numbers as it holds them.
+class NumberFormat:
+    """A number format, and one third and 70000 as it holds them.
 
-    cast: the --auto-cast-type that rounds to it, "" where none does. off_by: the relative error of
-    one third; at_most: of any number within the format's range, half of the last bit kept.
+    cast: the --auto-cast-type that rounds to it, "" where none does. bits: significant ones.
+    max_error: the largest relative error of a number within its range, half of the last bit kept;
+    third_error: that of one third.
     """
 
-    format: str
+    name: str
     cast: str
     bits: int
-    at_most: float
+    max_error: float
     third: str
-    off_by: float
+    third_error: float
     large: str
 
-    def row(self) -> dict:
-        """As a table shows it."""
-        return {
-            "format": self.format,
-            "cast": self.cast,
-            "bits kept": self.bits,
-            "1/3 becomes": self.third,
-            "off by": self.off_by,
-            "at most": self.at_most,
-            "70000 becomes": self.large,
-        }
 
-
-def write_numbers() -> list[Written]:
-    """One third and 70000, written in each format."""
+def number_formats() -> list[NumberFormat]:
+    """float32 and the formats that arms round to."""
     numbers = torch.tensor([THIRD, LARGE], dtype=torch.float64)
-    found = []
+    formats = []
     for name, bits in BITS.items():
-        cast = CAST_OF.get(name, "")
         third, large = _written(numbers, name).tolist()
-        off_by = abs(third - THIRD) / THIRD
-        found.append(Written(name, cast, bits, 2.0**-bits, f"{third:.9f}", off_by, f"{large:.0f}"))
-    return found
+        formats.append(
+            NumberFormat(
+                name=name,
+                cast=CAST_OF.get(name, ""),
+                bits=bits,
+                max_error=2.0**-bits,
+                third=f"{third:.9f}",
+                third_error=abs(third - THIRD) / THIRD,
+                large=f"{large:.0f}",
+            )
+        )
+    return formats
+
+
+def show_number_formats() -> None:
+    """Show one third and 70000 in each format, and how far the first is off."""
+    table = [
+        {
+            "format": row.name,
+            "cast": row.cast,
+            "bits kept": row.bits,
+            "1/3 becomes": row.third,
+            "off by": row.third_error,
+            "at most": row.max_error,
+            "70000 becomes": row.large,
+        }
+        for row in number_formats()
+    ]
+    show_table(table, "Two numbers, written in each format")
 
 
 def _written(numbers: torch.Tensor, name: str) -> torch.Tensor:

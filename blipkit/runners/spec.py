@@ -4,14 +4,14 @@ and what compiles and loads.
 A runner's file has
 - `SPEC`: a RunnerSpec. It is read to check a profile, so torch and the like are imported within
   functions;
-- `load(path, manifest, module)`: a callable from positional tensors to one tensor; module is the
-  uncompiled component;
-- `compile(path, manifest, module, inputs)`, where anything is compiled: writes the compiled file,
-  as the manifest's dtype, device and flags ask;
-- `flags(dtype, compiler_flags) -> dict`, where a compiler is told anything: part of the artifact's
-  key; compiler_flags are a profile's own;
+- `load(path, build, module)`: a callable from positional tensors to one tensor; module is the
+  uncompiled component, build a `Build`, what the file was built from;
+- `compile(path, build, module, inputs)`, where anything is compiled: writes the compiled file, in
+  the build's precision, for its device, with its flags;
+- `flags(precision, compiler_flags) -> dict`, where a compiler is told anything: part of the
+  artifact's key; compiler_flags are a profile's own;
 - `environment() -> dict`, where its compiler is a program of its own that needs variables: every
-  component then has a child process of its own.
+  component is then compiled in a child process of its own.
 """
 
 import importlib
@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
+from typing import Any
 
 from blipkit.errors import BadInput, nearest
 
@@ -29,13 +30,13 @@ ANY = ("cpu", "cuda")
 
 
 @dataclass(frozen=True)
-class Format:
-    """A number format that a runner takes.
+class Precision:
+    """A number format that a runner computes in.
 
     rounds_like: which of torch's formats keeps as many significant bits, so that its limits apply.
     weight_bytes: of a weight in an artifact. baseline: the arm in which torch itself, uncompiled
-    on a CPU, computes in this format; None where it cannot (tf32), or where that is the reference
-    (float32).
+    on a CPU, computes in this precision; None where it cannot (tf32), or where that is the
+    reference (float32).
     """
 
     rounds_like: str
@@ -44,26 +45,25 @@ class Format:
 
 
 # torch's own formats, the whole model in one of them
-TORCH_FORMATS = {
-    "float32": Format("float32", 4),
-    "bfloat16": Format("bfloat16", 2, "eager bfloat16"),
-    "float16": Format("float16", 2, "eager float16"),
+TORCH_PRECISIONS = {
+    "float32": Precision("float32", 4),
+    "bfloat16": Precision("bfloat16", 2, "eager bfloat16"),
+    "float16": Precision("float16", 2, "eager float16"),
 }
 
 
 @dataclass(frozen=True)
 class RunnerSpec:
-    """formats: the number formats by their names in an arm; devices: torch's, where tensors are
-    handed over.
+    """precisions: by their names in an arm; devices: torch's, where tensors are handed over.
 
     emulated: it imitates a device's numbers and nothing of its times, so it is never put under
     load. holds_core: what it loads keeps a NeuronCore until the process ends, so it is loaded in a
-    child. needs: refuses, by BadInput, a machine that lacks what an arm (its text) takes. code:
-    modules beside the runner's own that decide what is compiled, such as another runner's whose
-    compile it calls. half_on_cpu: float16 is let through on a CPU, though it is slow there.
+    child. half_on_cpu: float16 is let through on a CPU, though it is slow there. needs: refuses, by
+    BadInput, a machine that lacks what an arm (its text) takes. code: modules beside the runner's
+    own that decide what is compiled, such as another runner's whose compile it calls.
     """
 
-    formats: Mapping[str, Format]
+    precisions: Mapping[str, Precision]
     devices: tuple[str, ...] = CPU
     emulated: bool = False
     holds_core: bool = False
@@ -77,6 +77,27 @@ class RunnerSpec:
         if self.emulated:
             return "emulated"
         return "measured"
+
+
+@dataclass(frozen=True)
+class Build:
+    """Everything that a compiled file depends on; a hash over it is the artifact's key.
+
+    Code counts too: a mask that is built differently makes another artifact, though weights, shapes
+    and versions are the same. input_shapes: input -> [shape, number format]; flags: what the runner
+    tells its compiler; versions: of the libraries that compile.
+    """
+
+    component: str
+    runner: str
+    precision: str
+    device: str
+    weights_digest: str
+    code_digest: str
+    input_shapes: dict[str, list]
+    output_shape: list[int]
+    flags: dict[str, Any]
+    versions: dict[str, str]
 
 
 @cache

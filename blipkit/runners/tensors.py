@@ -2,12 +2,12 @@
 
 import torch
 
-from blipkit.runners.spec import TORCH_FORMATS
+from blipkit.runners.spec import TORCH_PRECISIONS
 
 # an arm in float32 is in float32: cuDNN's convolutions would otherwise keep 11 bits of every
 # number, without being asked
 torch.backends.cudnn.allow_tf32 = False
-DTYPES = {name: getattr(torch, name) for name in TORCH_FORMATS}
+DTYPES = {name: getattr(torch, name) for name in TORCH_PRECISIONS}
 
 
 def cast_floats(tensors, dtype: torch.dtype, device: str) -> list[torch.Tensor]:

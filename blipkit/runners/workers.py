@@ -8,9 +8,12 @@ import importlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
 from blipkit.errors import BlipkitError, WorkerGone
@@ -25,118 +28,152 @@ from blipkit.runners.neuron.messages import explain
 from blipkit.runners.neuron.proof import Execution, Watch, settle
 from blipkit.runners.neuron.witnesses import pids_on_devices
 
-LIMIT_S = 24 * 3600
+TIMEOUT_S = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Executed:
+    """Asks any worker what it sent to a NeuronCore."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """Asks for the artifact in a folder to be loaded."""
+
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Run:
+    """Asks for what a loaded artifact makes of arrays; the reply is an array."""
+
+    folder: Path
+    arrays: list[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A worker's answer to one message; problem: why there is none, else ""."""
+
+    answer: Any = None
+    problem: str = ""
 
 
 class Worker:
-    """A child that answers what it is asked on `lines` connections, one for each thread that asks.
+    """A child process that answers messages on one or more connections, one for each thread that
+    asks.
 
-    target: `module:function`; called with the arguments in the child, it returns what answers a
-    request. about: these arguments, and of `child.call` environment and threads. WorkerGone says
-    why it did not start.
+    target: `module:function`; called with the arguments in the child, it returns the function that
+    answers a message. arguments: plain values; `environment` and `threads` are `child.call`'s.
+    WorkerGone says why it did not start.
     """
 
-    def __init__(self, target: str, lines: int = 1, **about):
+    def __init__(self, target: str, connections: int = 1, **arguments):
         self._problem = ""
         with Listener() as listener:
-            arguments = dict(about, address=listener.address, lines=lines, answers=target)
+            arguments.update(address=listener.address, connections=connections, answerer=target)
             self._thread = threading.Thread(target=self._run, kwargs=arguments, daemon=True)
             self._thread.start()
-            self._lines: list[Connection] = [listener.accept() for _ in range(lines)]
+            self._connections: list[Connection] = [listener.accept() for _ in range(connections)]
         if self._problem:
             raise WorkerGone(_explained(self._problem))
 
-    def _run(self, address: str, lines: int, **about) -> None:
+    def _run(self, address: str, connections: int, **arguments) -> None:
+        """Run the child until it ends, and keep why it did."""
         try:
             child.call(
                 "blipkit.runners.workers:work",
-                timeout_s=LIMIT_S,
+                timeout_s=TIMEOUT_S,
                 address=address,
-                lines=lines,
-                **about,
+                connections=connections,
+                **arguments,
             )
             self._problem = "it ended"
         except Exception as error:
             self._problem = str(error)
-        for _ in range(lines):  # whoever still waits for it finds a connection that is closed
+        for _ in range(connections):  # whoever still waits for it finds a connection that is closed
             with contextlib.suppress(OSError):
                 Client(address).close()
 
-    def ask(self, *request, line: int = 0):
+    def ask(self, message, connection: int = 0):
         """The child's answer; BlipkitError says why there is none, WorkerGone that there will be
         none any more.
         """
         try:
-            self._lines[line].send(request)
-            answered, reply = self._lines[line].recv()
+            self._connections[connection].send(message)
+            reply = self._connections[connection].recv()
         except (EOFError, OSError):
             self._thread.join(timeout=10)
             raise WorkerGone(_explained(self._problem)) from None
-        if not answered:
-            raise BlipkitError(_explained(reply))
-        return reply
+        if reply.problem:
+            raise BlipkitError(_explained(reply.problem))
+        return reply.answer
+
+    def executed(self):
+        """What the child sent to a NeuronCore, as `neuron.executed` has it."""
+        return self.ask(Executed())
 
     def close(self) -> None:
         """End the child; its core is free then."""
-        for line in self._lines:
-            line.close()
+        for connection in self._connections:
+            connection.close()
         self._thread.join(timeout=60)
 
 
-def check_host_memory(what: str, need_gib: float) -> None:
-    """Refuse to load more than the host has memory for, before the kernel kills somebody."""
+def check_host_memory(action: str, need_gib: float) -> None:
+    """Refuse to load more than the host has memory for, before the kernel kills somebody.
+
+    action: what needs it, in words.
+    """
     import psutil
 
     free = psutil.virtual_memory().available / 2**30
     if need_gib > free:
-        raise BlipkitError(
-            f"{what}: about {need_gib:.1f} GiB of host memory needed, {free:.1f} GiB free; "
-            "take fewer servers, arms or "
-            f"buckets, placement 'threads', or a larger instance such as inf2.8xlarge"
-        )
+        problem = f"about {need_gib:.1f} GiB of host memory needed, {free:.1f} GiB free"
+        advice = "take fewer servers, arms or buckets, placement 'threads', or a larger instance"
+        raise BlipkitError(f"{action}: {problem}; {advice} such as inf2.8xlarge")
 
 
 def _explained(problem: str) -> str:
-    """With the processes that hold cores, where that is the trouble."""
-    told = explain(problem)
+    """A problem as `explain` has it, with the processes that hold the cores that it asked for."""
+    text = explain(problem)
     if "not available" not in problem:
-        return told
+        return text
     pids = pids_on_devices()
     if not pids:
-        return told
-    return f"{told}\nneuron-ls shows on the device: pid {', '.join(map(str, pids))}"
+        return text
+    return f"{text}\nneuron-ls shows on the device: pid {', '.join(map(str, pids))}"
 
 
-def work(address: str, lines: int, answers: str, **arguments) -> None:
-    """In the child: answer on every connection until it is closed. That it connects says that it is
-    ready.
+def work(address: str, connections: int, answerer: str, **arguments) -> None:
+    """In the child: answer on every connection until it is closed; answerer: a Worker's `target`.
+
+    It connects when it is ready, which is how the parent knows.
     """
-    module, function = answers.split(":")
+    module, function = answerer.split(":")
     answer = getattr(importlib.import_module(module), function)(**arguments)
 
-    def reply_to(request: tuple):
-        if request == ("executed",):
+    def answer_to(message):
+        if isinstance(message, Executed):
             return neuron.executed()
-        return answer(*request)
+        return answer(message)
 
-    def serve(line: Connection) -> None:
+    def handle(connection: Connection) -> None:
         with contextlib.suppress(EOFError, OSError):
-            while request := line.recv():
+            while True:
+                message = connection.recv()
                 try:
-                    line.send((True, reply_to(request)))
+                    connection.send(Reply(answer_to(message)))
                 except Exception as error:  # the asker's to handle; the worker lives on
-                    line.send((False, f"{type(error).__name__}: {error}"))
+                    connection.send(Reply(problem=f"{type(error).__name__}: {error}"))
 
-    with ThreadPoolExecutor(lines) as pool:
-        list(pool.map(serve, [Client(address) for _ in range(lines)]))
+    with ThreadPoolExecutor(connections) as pool:
+        list(pool.map(handle, [Client(address) for _ in range(connections)]))
 
 
-class Apart:
+class ComponentLoader:
     """Loads components where they may be: those that hold a NeuronCore in a child, all of them on
-    one core; others here.
-
-    `close` ends the child and returns the rows that prove what it executed, none where nothing held
-    a core.
+    one core; others in this process.
     """
 
     def __init__(self):
@@ -148,53 +185,57 @@ class Apart:
         if not artifact.arm.spec.holds_core:
             return load_artifact(artifact, component)
         check_weights(artifact, component)
-        get_runner(artifact.arm).check_loadable(artifact.manifest)
-        # as file, as model
-        check_host_memory(f"loading {artifact.component}", 2 * artifact.manifest["bytes"] / 2**30)
+        get_runner(artifact.arm).check_loadable(artifact.build)
+        # the file's bytes, and the model's that is made of them
+        need_gib = 2 * artifact.manifest.bytes / 2**30
+        check_host_memory(f"loading {artifact.component}", need_gib)
         if self._worker is None:
-            self._watch = self._stack.enter_context(Watch())
-            core = neuron.visible_cores(1)[0]
-            self._worker = Worker(
-                "blipkit.runners.workers:components",
-                environment=dict(self._watch.environment, NEURON_RT_VISIBLE_CORES=str(core)),
-            )
-            self._stack.callback(self._worker.close)
-        place = str(artifact.folder)
-        self._ask("load", place)
-        return Loaded(artifact, component, lambda *inputs: self._run(place, inputs))
+            self._start()
+        self._ask(Load(artifact.folder))
+        return Loaded(artifact, component, lambda *inputs: self._run(artifact.folder, inputs))
 
-    def _ask(self, *request):
+    def _start(self) -> None:
+        """Start the child on the first core, and the watch over the device."""
+        self._watch = self._stack.enter_context(Watch())
+        environment = dict(self._watch.environment)
+        environment["NEURON_RT_VISIBLE_CORES"] = str(neuron.visible_cores(1)[0])
+        self._worker = Worker("blipkit.runners.workers:run_components", environment=environment)
+        self._stack.callback(self._worker.close)
+
+    def _ask(self, message: Load | Run):
         if self._worker is None:
+            problem = "the child with the NeuronCore was ended"
             raise BlipkitError(
-                "the child with the NeuronCore was ended; load the components again, with a "
-                "new Apart()"
+                f"{problem}; load the components again, with a new ComponentLoader()"
             )
-        return self._worker.ask(*request)
+        return self._worker.ask(message)
 
-    def _run(self, place: str, inputs: tuple) -> torch.Tensor:
-        return torch.from_numpy(self._ask("run", place, [tensor.numpy() for tensor in inputs]))
+    def _run(self, folder: Path, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        arrays = [tensor.numpy() for tensor in inputs]
+        return torch.from_numpy(self._ask(Run(folder, arrays)))
 
     def close(self) -> list[Execution]:
-        """End the child, if there is one; a row of what was sent to the device and what its
-        witnesses saw.
+        """End the child, if there is one; what was sent to the device and what its witnesses
+        counted.
         """
         with self._stack:
             if self._worker is None:
                 return []
-            settled = settle([self._ask("executed")])
+            settled = settle([self._worker.executed()])
             self._worker = None
         return [self._watch.execution(settled)]
 
 
-def components() -> Callable:
-    """In the child: load components, and run them on arrays."""
-    loaded: dict[str, Callable] = {}
+def run_components() -> Callable[[Load | Run], np.ndarray | None]:
+    """In the child: what answers Load and Run messages."""
+    loaded: dict[Path, Callable] = {}
 
-    def answer(kind: str, place: str, arrays=()):
-        if kind == "run":
-            return loaded[place](*map(torch.from_numpy, arrays)).numpy()
-        artifact = read_artifact(Path(place), Bucket())
-        loaded[place] = get_runner(artifact.arm).load(artifact.path, artifact.manifest, None)
+    def answer(message: Load | Run) -> np.ndarray | None:
+        if isinstance(message, Run):
+            return loaded[message.folder](*map(torch.from_numpy, message.arrays)).numpy()
+        artifact = read_artifact(message.folder, Bucket())
+        run = get_runner(artifact.arm).load(artifact.path, artifact.build, None)
+        loaded[message.folder] = run
         return None
 
     return answer

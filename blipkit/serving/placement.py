@@ -42,7 +42,7 @@ def neuron_cores(artifacts: Artifacts) -> list[int]:
     """
     on_device = [artifact for artifact in artifacts if artifact.arm.spec.holds_core]
     for artifact in on_device:
-        neuron.check_loadable(artifact.manifest)
+        neuron.check_loadable(artifact.build)
     if not on_device:
         return []
     with explained():
@@ -110,7 +110,7 @@ def in_processes(
             cpus = cpus_of(number, answering.threads)
         return Worker(
             "blipkit.serving.answering:answerer",
-            len(range(number, servers, count)),  # lines: one for each of its servers
+            len(range(number, servers, count)),  # connections: one for each of its servers
             environment=environment,
             threads=answering.threads,
             told=asdict(answering),
@@ -122,8 +122,8 @@ def in_processes(
     for worker in workers:
         stack.callback(worker.close)
 
-    asks = [partial(workers[i % count].ask, line=i // count) for i in range(servers)]
-    return Servers(asks, lambda: [worker.ask("executed") for worker in workers])
+    asks = [partial(workers[i % count].ask, connection=i // count) for i in range(servers)]
+    return Servers(asks, lambda: [worker.executed() for worker in workers])
 
 
 def executed_here() -> list[Sent]:

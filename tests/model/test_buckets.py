@@ -20,13 +20,13 @@ def test_a_bucket_has_whole_positive_sizes(sizes):
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("entries", "message"),
     [
         ([{"frame": 1}], "did you mean 'frames'"),
         ([{"tokens": 0}], "tokens is 0"),
     ],
 )
-def test_bad_buckets_are_named(given, message):
+def test_bad_buckets_are_named(entries, message):
     """A bucket that cannot be is refused with what was seen."""
     with pytest.raises(BadInput, match=message):
-        parse_buckets(given)
+        parse_buckets(entries)

@@ -27,10 +27,10 @@ inputs = processor(images=Image.new("RGB", (160, 160)), text="is the dog barking
 print(processor.decode(model.generate(**inputs)[0], skip_special_tokens=True))
 assert "blipkit" not in sys.modules
 """
-    said = subprocess.run(
+    answer = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd="/", check=True
     ).stdout.strip()
-    assert said in ("yes", "no")
+    assert answer in ("yes", "no")
 
 
 def test_tiny_pets_is_small():
@@ -39,14 +39,16 @@ def test_tiny_pets_is_small():
     assert "model.safetensors" in {file.name for file in TINY_PETS.iterdir()}
 
 
-def test_its_training_says_what_it_reached():
+def test_its_training_says_how_right_it_is():
     """The figures beside the weights: 92-99 % over 2,000 scenes it never saw, 88 % on each question, margins near zero."""
-    said = json.loads((TINY_PETS / "training.json").read_text())
-    assert said["held_out_scenes"] == 2000 and 0.92 <= said["accuracy"] <= 0.99
-    assert min(said["accuracy_by_question"].values()) >= 0.88 and said["margins_below_0.1"] > 0
+    training = json.loads((TINY_PETS / "training.json").read_text())
+    assert training["held_out_scenes"] == 2000 and 0.92 <= training["accuracy"] <= 0.99
+    assert (
+        min(training["accuracy_by_question"].values()) >= 0.88 and training["margins_below_0.1"] > 0
+    )
 
 
-def test_it_answers_drawn_scenes_as_its_training_said(pets, artifact_root):
+def test_it_answers_scenes_as_its_training_says(pets, artifact_root):
     """On 200 scenes of a third series, through the pipeline, it is right within the interval that its figure allows."""
     bucket = Bucket(20, 5, 8, 2, 4)
     pipeline = assemble(pets, trace(isolate(pets), artifact_root, "eager", shapes=bucket))
@@ -58,8 +60,8 @@ def test_it_answers_drawn_scenes_as_its_training_said(pets, artifact_root):
         for q, a in zip(YES_NO, row, strict=True)
     ]
     assert sum(right) / len(right) > 0.90
-    said = [row[0].text for row in pipeline.answer(images(frames[:20]), [Question(OPEN, None)])]
-    assert set(said) <= set(ACTIVITIES)
+    texts = [row[0].text for row in pipeline.answer(images(frames[:20]), [Question(OPEN, None)])]
+    assert set(texts) <= set(ACTIVITIES)
 
 
 def test_no_built_in_question_has_an_unknown_word(pets):

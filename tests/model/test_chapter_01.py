@@ -22,8 +22,8 @@ def test_the_scores_by_hand_are_transformers_own(chapter):
         for question in study.questions:
             if question.candidates:
                 by_hand = names["unpadded_scores"](frame.image, question)
-                theirs = unpadded_scores(study.checkpoint, frame.image, question)
-                assert by_hand == pytest.approx(theirs, abs=1e-6)
+                expected = unpadded_scores(study.checkpoint, frame.image, question)
+                assert by_hand == pytest.approx(expected, abs=1e-6)
 
 
 def test_what_was_predicted_is_what_came_out(chapter):
@@ -31,7 +31,7 @@ def test_what_was_predicted_is_what_came_out(chapter):
     names, results = chapter
     assert names["steps"][0].output.shape[1] == names["predicted_states"]
     assert [row.max_difference for row in names["adapters"].rows] == [0.0, 0.0, 0.0]
-    padding = names["padding"].found
+    padding = names["padding"].padding
     assert (padding.frames, padding.questions, padding.wrong) == (2, 4, 0)
     gates = {gate.gate: gate.status for gate in results.gates()}
     assert gates == {"wrappers equal submodules": "PASS", "pipeline equals transformers": "PASS"}

@@ -31,12 +31,12 @@ def test_the_digest_is_of_the_weights(pets, checkpoint_folders):
 
 def test_provenance_names_weights_and_pixels(pets):
     """Every record can say which weights and which image processor it is of."""
-    said = pets.provenance()
+    provenance = pets.provenance()
     assert (
-        said["checkpoint"] == "builtin:tiny-pets"
-        and len(said["weights_digest"]) == len(said["pixel_digest"]) == 16
+        provenance["checkpoint"] == "builtin:tiny-pets"
+        and len(provenance["weights_digest"]) == len(provenance["pixel_digest"]) == 16
     )
-    assert said["image_backend"].startswith("BlipImageProcessor")
+    assert provenance["image_backend"].startswith("BlipImageProcessor")
 
 
 @pytest.mark.parametrize(

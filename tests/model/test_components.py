@@ -4,7 +4,13 @@ from transformers import BlipConfig
 
 from blipkit import Bucket, isolate
 from blipkit.model.checkpoints import Checkpoint
-from blipkit.model.components import MASKED, PIECES, Component, default_bucket, repeat_rows
+from blipkit.model.components import (
+    COMPONENT_NAMES,
+    MASKED,
+    Component,
+    default_bucket,
+    repeat_rows,
+)
 
 
 def test_blip_base_inputs_come_from_its_config():
@@ -40,6 +46,16 @@ def test_components_are_the_models_own_submodules(checkpoint):
     ]
 
 
+def test_a_component_is_found_by_its_name_and_by_its_place(small):
+    """A name that no component has is a KeyError, as a mapping's is."""
+    components = isolate(small)
+    assert [component.name for component in components] == list(COMPONENT_NAMES)
+    assert components[0] is components["image_encoder"] and len(components[1:]) == 2
+    assert components.checkpoint is small
+    with pytest.raises(KeyError, match="audio_encoder"):
+        components["audio_encoder"]
+
+
 @torch.inference_mode()
 def test_adapters_equal_their_submodules_bit_for_bit(checkpoint):
     """Unpadded, in float32, an adapter's output is its submodule's to the last bit."""
@@ -49,11 +65,11 @@ def test_adapters_equal_their_submodules_bit_for_bit(checkpoint):
     assert torch.equal(
         components["image_encoder"].module(pixels), model.vision_model(pixels).last_hidden_state
     )
-    seen = model.text_encoder(
+    encoded = model.text_encoder(
         ids.long(), attention_mask=mask, encoder_hidden_states=repeat_rows(states, 2)
     )
     assert torch.equal(
-        components["text_encoder"].module(ids, mask, states, image_mask), seen.last_hidden_state
+        components["text_encoder"].module(ids, mask, states, image_mask), encoded.last_hidden_state
     )
     answers, question, question_mask = inputs["text_decoder"]
     logits = model.text_decoder(
@@ -71,13 +87,13 @@ def test_masked_positions_do_not_reach_the_decoder(checkpoint):
     other = states.clone()
     other[:, 4:] = 7.0
     assert torch.equal(decoder.module(answers, states, mask), decoder.module(answers, other, mask))
-    theirs = [
+    outputs = [
         checkpoint.model.text_decoder(
             answers.long(), encoder_hidden_states=s, encoder_attention_mask=mask, use_cache=False
         ).logits
         for s in (states, other)
     ]
-    assert not torch.equal(*theirs), (
+    assert not torch.equal(*outputs), (
         "transformers applies the cross-attention mask now: run_layers may call the encoder again"
     )
 
@@ -105,4 +121,4 @@ def test_every_component_has_its_inputs_in_order(checkpoint):
     for component in isolate(checkpoint):
         names = list(inspect.signature(component.module.forward).parameters)
         assert names == list(component.input_shapes(Bucket()))
-        assert set(PIECES) >= {component.name}
+        assert component.name in COMPONENT_NAMES

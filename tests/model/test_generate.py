@@ -9,10 +9,10 @@ def test_an_answer_is_what_generate_writes(small, unpadded_generate):
     """Token by token, and no more of them than asked for; the text is the processor's."""
     (frame,) = synthetic_frames(1, 5)
     for new_tokens in (1, NEW_TOKENS):
-        found = generate_answer(small, frame.image, "is the dog barking?", new_tokens)
+        answer = generate_answer(small, frame.image, "is the dog barking?", new_tokens)
         tokens, _ = unpadded_generate(small, frame.image, "is the dog barking?", new_tokens)
-        assert list(found.tokens[1:]) == tokens and len(tokens) <= new_tokens
-        assert found.text == small.processor.decode(list(found.tokens), skip_special_tokens=True)
+        assert list(answer.tokens[1:]) == tokens and len(tokens) <= new_tokens
+        assert answer.text == small.processor.decode(list(answer.tokens), skip_special_tokens=True)
 
 
 def test_another_model_is_asked_where_one_is_given(small):

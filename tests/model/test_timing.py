@@ -33,25 +33,27 @@ def test_the_image_encoders_operations_follow_from_its_config(small):
 
 def test_the_time_is_the_mean_of_the_calls_after_the_first(monkeypatch):
     """With a clock that says half a second for all of them."""
-    calls, told = [], iter([10.0, 10.5])
-    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(told))
+    calls, clock = [], iter([10.0, 10.5])
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
     assert math.isclose(timing.call_ms(calls.append, 1), 500 / timing.TIMES)
     assert len(calls) == 1 + timing.TIMES
 
 
 def test_the_time_is_kept_beside_its_prediction(small, tmp_path):
     """In a replay both are read; where there are none, nothing is measured."""
-    encoder, about = isolate(small)["image_encoder"].module, {"weights_digest": small.digest}
+    encoder, provenance = isolate(small)["image_encoder"].module, {"weights_digest": small.digest}
     pixels = torch.zeros(
         1, 3, small.config.vision_config.image_size, small.config.vision_config.image_size
     )
-    took = time_encoder(Results(tmp_path / "here", "01_components", **about), encoder, pixels, 0.25)
-    assert took.image_encoder_ms > 0 and took.predicted_ms == 0.25
-    row = about | {"image_encoder_ms": 2.0, "predicted_ms": 0.5}
+    timed = time_encoder(
+        Results(tmp_path / "here", "01_components", **provenance), encoder, pixels, 0.25
+    )
+    assert timed.image_encoder_ms > 0 and timed.predicted_ms == 0.25
+    row = provenance | {"image_encoder_ms": 2.0, "predicted_ms": 0.5}
     far = recorded(tmp_path / "far", image_encoder_time=[row])
-    replayed = Results(tmp_path / "out", "01_components", replay=str(far), **about)
+    replayed = Results(tmp_path / "out", "01_components", replay=str(far), **provenance)
     assert time_encoder(replayed, None, pixels, 0.25) == EncoderTime(2.0, 0.5)
     bare = Results(
-        tmp_path / "out", "01_components", replay=str(recorded(tmp_path / "bare")), **about
+        tmp_path / "out", "01_components", replay=str(recorded(tmp_path / "bare")), **provenance
     )
     assert time_encoder(bare, None, pixels, 0.25) is None and bare.lacking == {"image_encoder_time"}

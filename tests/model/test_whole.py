@@ -9,8 +9,8 @@ from blipkit import Bucket, Question, assemble, isolate, trace
 from blipkit.frames.frames import synthetic_frames
 from blipkit.model import whole
 from blipkit.model.whole import (
-    Adapter,
-    Adapters,
+    AdapterDifference,
+    AdapterDifferences,
     Padding,
     PaddingCheck,
     check_padding,
@@ -37,18 +37,18 @@ def pipeline(small, tmp_path_factory):
 def test_every_adapter_is_its_submodule_to_the_bit(checkpoint, tmp_path):
     """On checkpoints of several shapes; a row for each component, kept as a record."""
     out = Results(tmp_path, "01_components", **checkpoint.provenance())
-    found = compare_adapters(out, checkpoint, synthetic_frames(1, 5)[0], ASKED[0])
-    assert [row.max_difference for row in found.rows] == [0.0, 0.0, 0.0]
-    assert [row.component for row in found.rows] == [
+    adapters = compare_adapters(out, checkpoint, synthetic_frames(1, 5)[0], ASKED[0])
+    assert [row.max_difference for row in adapters.rows] == [0.0, 0.0, 0.0]
+    assert [row.component for row in adapters.rows] == [
         "image_encoder",
         "text_encoder",
         "text_decoder",
     ]
-    assert [row.output for row in found.rows] == ["image_states", "question_states", "logits"]
-    assert sum(row.weights for row in found.rows) >= sum(
+    assert [row.output for row in adapters.rows] == ["image_states", "question_states", "logits"]
+    assert sum(row.weights for row in adapters.rows) >= sum(
         p.numel() for p in checkpoint.model.parameters()
     )
-    assert statuses(found.gates()) == {"wrappers equal submodules": "PASS"}
+    assert statuses(adapters.gates()) == {"wrappers equal submodules": "PASS"}
     assert [row["max_difference"] for row in out.read("components")] == [0.0, 0.0, 0.0]
 
 
@@ -56,16 +56,16 @@ def test_an_adapter_that_differs_by_one_bit_fails(small, out, monkeypatch):
     """The gate has the largest difference of all."""
     real = whole.submodule_calls
 
-    def off(*asked):
-        given, expected = real(*asked)
-        nudged = torch.nextafter(expected["text_encoder"], torch.tensor(torch.inf))
-        return given, {**expected, "text_encoder": nudged}
+    def off(*arguments):
+        image, text, decoder = real(*arguments)
+        nudged = torch.nextafter(text.output, torch.tensor(torch.inf))
+        return [image, dataclasses.replace(text, output=nudged), decoder]
 
     monkeypatch.setattr(whole, "submodule_calls", off)
-    found = compare_adapters(out, small, synthetic_frames(1, 5)[0], ASKED[0])
-    (gate,) = found.gates()
-    assert gate.status == "FAIL" and gate.measured == found.rows[1].max_difference > 0
-    assert found.rows[0].max_difference == found.rows[2].max_difference == 0
+    adapters = compare_adapters(out, small, synthetic_frames(1, 5)[0], ASKED[0])
+    (gate,) = adapters.gates()
+    assert gate.status == "FAIL" and gate.measured == adapters.rows[1].max_difference > 0
+    assert adapters.rows[0].max_difference == adapters.rows[2].max_difference == 0
 
 
 def truth_of(checkpoint):
@@ -75,11 +75,12 @@ def truth_of(checkpoint):
 def test_padding_changes_no_answer(small, pipeline, out):
     """Scores of questions with candidates are the unpadded ones up to rounding; an open question is left out."""
     frames = synthetic_frames(3, 5)
-    found = check_padding(out, pipeline, frames, ASKED, truth_of(small)).found
-    assert (found.frames, found.questions, found.wrong) == (3, 1, 0)
-    assert 0 <= found.largest_difference < 1e-4
+    padding = check_padding(out, pipeline, frames, ASKED, truth_of(small)).padding
+    assert (padding.frames, padding.questions, padding.wrong) == (3, 1, 0)
+    assert 0 <= padding.largest_difference < 1e-4
     (row,) = out.read("padding")
-    assert {name: row[name] for name in dataclasses.asdict(found)} == dataclasses.asdict(found)
+    expected = dataclasses.asdict(padding)
+    assert {name: row[name] for name in expected} == expected
 
 
 @pytest.mark.parametrize(("margin", "wrong"), [(1.0, 2), (1e-6, 0)])
@@ -92,7 +93,7 @@ def test_an_answer_counts_as_wrong_where_the_truth_is_sure(pipeline, out, margin
         return [margin if place == loser else 0.0 for place in range(len(scores))]
 
     check = check_padding(out, pipeline, synthetic_frames(2, 5), ASKED, turned)
-    assert check.found.wrong == wrong
+    assert check.padding.wrong == wrong
     (gate,) = check.gates()
     assert gate.status == ("FAIL" if wrong else "PASS") and gate.measured == wrong
     assert gate.next == ("look at the masks" if wrong else "")
@@ -116,7 +117,7 @@ def test_in_a_replay_what_was_not_recorded_is_not_run(small, pipeline, tmp_path,
     out = Results(tmp_path / "out", "01_components", replay=str(far), **small.provenance())
     adapters = compare_adapters(out, small, synthetic_frames(1, 5)[0], ASKED[0])
     padding = check_padding(out, pipeline, synthetic_frames(1, 5), ASKED, refused)
-    assert adapters == Adapters([]) and padding == PaddingCheck(None)
+    assert adapters == AdapterDifferences([]) and padding == PaddingCheck(None)
     adapters.table()
     padding.table()
     assert capsys.readouterr().out.count("not recorded") == 2
@@ -129,9 +130,9 @@ def test_in_a_replay_what_was_not_recorded_is_not_run(small, pipeline, tmp_path,
 
 def test_in_a_replay_the_recorded_rows_are_judged(small, pipeline, tmp_path, capsys):
     """What was found there is shown here, and nothing is computed."""
-    about = {"weights_digest": small.digest}
+    provenance = {"weights_digest": small.digest}
     rows = [
-        about
+        provenance
         | {
             "component": "image_encoder",
             "weights": 3,
@@ -139,13 +140,13 @@ def test_in_a_replay_the_recorded_rows_are_judged(small, pipeline, tmp_path, cap
             "max_difference": 0.5,
         }
     ]
-    found = [about | {"frames": 8, "questions": 4, "wrong": 1, "largest_difference": 3.3e-6}]
-    far = recorded(tmp_path / "far", components=rows, padding=found)
+    padded = [provenance | {"frames": 8, "questions": 4, "wrong": 1, "largest_difference": 3.3e-6}]
+    far = recorded(tmp_path / "far", components=rows, padding=padded)
     out = Results(tmp_path / "out", "01_components", replay=str(far), **small.provenance())
     adapters = compare_adapters(out, small, None, None)
     padding = check_padding(out, pipeline, [], ASKED, refused)
-    assert adapters.rows == [Adapter("image_encoder", 3, "image_states", 0.5)]
-    assert padding.found == Padding(8, 4, 1, 3.3e-6)
+    assert adapters.rows == [AdapterDifference("image_encoder", 3, "image_states", 0.5)]
+    assert padding.padding == Padding(8, 4, 1, 3.3e-6)
     padding.table()
     assert (
         "4 questions with candidates each: 1 answers differ, largest difference of a score 3.3e-06"

@@ -315,7 +315,7 @@ def test_a_run_is_refused_before_it_starts(golden, tmp_path):
 def test_an_incumbent_that_is_neither_is_refused(tmp_path):
     """Neither a folder nor an arm."""
     for incumbent, message in (
-        ("gpu-bundle", "expected a runner and a dtype"),
+        ("gpu-bundle", "expected a runner and a precision"),
         ("no/such", "no/such holds no whole golden outputs"),
     ):
         with pytest.raises(BadInput, match=message):
@@ -374,7 +374,9 @@ def test_the_command_says_size_first_and_how_to_compare_last(tmp_path, monkeypat
             entry()
         return end.value.code
 
-    assert call("--arm", "eager float61") == 2 and "eager takes dtype" in capsys.readouterr().err
+    assert (
+        call("--arm", "eager float61") == 2 and "eager takes precision" in capsys.readouterr().err
+    )
     assert not list(tmp_path.rglob("*-bundle"))
     assert call() == 0
     first, last = capsys.readouterr().out.splitlines()

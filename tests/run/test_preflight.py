@@ -146,9 +146,12 @@ SETTINGS = [
     ("common.arms=[torchscrip float32]", "runner 'torchscrip'; did you mean 'torchscript'?"),
     (
         "common.arms=[torchscript float23]",
-        "torchscript takes dtype float32, bfloat16, float16 on device cpu, cuda; saw 'float23'",
+        "torchscript takes precision float32, bfloat16, float16 on device cpu, cuda; saw 'float23'",
     ),
-    ("common.arms=[torchscript]", "expected a runner and a dtype, such as 'torchscript float32'"),
+    (
+        "common.arms=[torchscript]",
+        "expected a runner and a precision, such as 'torchscript float32'",
+    ),
     (
         "common.arms=[torchscript float16]",
         "float16 runs on an NVIDIA GPU: 'torchscript float16 cuda'",
@@ -156,7 +159,10 @@ SETTINGS = [
     ("common.arms=[eager float32 tpu]", "on device cpu, cuda; saw 'float32 tpu'"),
     ("common.arms=[eager float32 cpu]", "write it as 'eager float32'"),
     ("common.arms=[neuron_emulated none bf16]", "all tf32 on device cpu; saw 'none bf16'"),
-    ("common.arms=[neuron_emulated matmul bf16]", "takes dtype none, matmult bf16, matmult fp16,"),
+    (
+        "common.arms=[neuron_emulated matmul bf16]",
+        "takes precision none, matmult bf16, matmult fp16,",
+    ),
     ("common.arms=[neuron_emulated matmult bf61]", "on device cpu; saw 'matmult bf61'"),
     ("common.checkpoint=builtin:big-pets", "did you mean 'tiny-pets'?"),
     ("common.checkpoint=./nowhere", "no such folder; expected builtin:tiny-pets"),

@@ -17,10 +17,10 @@ from blipkit.runners.arms import (
     same_precision_baseline,
 )
 from blipkit.runners.neuron.options import CASTS, VENDOR_ORDER, casts_as_read
-from blipkit.runners.spec import TORCH_FORMATS, runner_module, runner_names, spec_of
+from blipkit.runners.spec import TORCH_PRECISIONS, runner_module, runner_names, spec_of
 
 DTYPES = ("float32", "bfloat16", "float16")
-# runner -> the number formats and the devices that it takes
+# runner -> the precisions and the devices that it takes
 TAKES = {
     "eager": ((*DTYPES, "autocast bfloat16", "autocast float16"), ("cpu", "cuda")),
     "neuron": (CASTS, ("cpu",)),
@@ -36,15 +36,16 @@ def test_every_runner_is_a_file_of_its_name():
 
     files = {path.stem for path in Path(kinds.__file__).parent.glob("*.py")}
     assert files - {"__init__"} == set(runner_names()) == set(TAKES)
-    assert {name: (tuple(spec_of(name).formats), spec_of(name).devices) for name in TAKES} == TAKES
+    specs = {name: spec_of(name) for name in TAKES}
+    assert {name: (tuple(spec.precisions), spec.devices) for name, spec in specs.items()} == TAKES
 
 
 def test_what_a_runner_is_its_own_file_says():
     """One holds a NeuronCore, one imitates a device, one may compute float16 on a CPU; each loads, some compile."""
     specs = {name: spec_of(name) for name in runner_names()}
-    assert [name for name, one in specs.items() if one.holds_core] == ["neuron"]
-    assert [name for name, one in specs.items() if one.emulated] == ["neuron_emulated"]
-    assert [name for name, one in specs.items() if one.half_on_cpu] == ["eager"]
+    assert [name for name, spec in specs.items() if spec.holds_core] == ["neuron"]
+    assert [name for name, spec in specs.items() if spec.emulated] == ["neuron_emulated"]
+    assert [name for name, spec in specs.items() if spec.half_on_cpu] == ["eager"]
     modules = {name: runner_module(name) for name in specs}
     assert all(callable(module.load) for module in modules.values())
     compiling = {name for name, module in modules.items() if hasattr(module, "compile")}
@@ -52,7 +53,7 @@ def test_what_a_runner_is_its_own_file_says():
 
 
 DROPPED = """
-from blipkit.runners.spec import TORCH_FORMATS, RunnerSpec
+from blipkit.runners.spec import TORCH_PRECISIONS, RunnerSpec
 
 
 def refuse(arm):
@@ -61,10 +62,10 @@ def refuse(arm):
     raise BadInput(f"arm '{arm}' needs a quiet room")
 
 
-SPEC = RunnerSpec({"bfloat16": TORCH_FORMATS["bfloat16"]}, emulated=True, needs=refuse)
+SPEC = RunnerSpec({"bfloat16": TORCH_PRECISIONS["bfloat16"]}, emulated=True, needs=refuse)
 
 
-def load(path, manifest, module):
+def load(path, build, module):
     return module
 """
 
@@ -85,18 +86,18 @@ def dropped(tmp_path, monkeypatch):
 
 
 def test_a_file_dropped_into_the_folder_is_a_runner(dropped):
-    """Nothing else names it: it is known, its arms parse, its format, needs and evidence count, its module is found."""
+    """Nothing else names it: it is known, its arms parse, its precision, needs and evidence count, its module is found."""
     assert set(runner_names()) == {*TAKES, dropped}
     arm = parse_arm("dropped bfloat16")
     assert arm in all_arms() and str(arm) == "dropped bfloat16"
-    assert (arm.precision, same_precision_baseline(str(arm)), evidence_of(str(arm))) == (
+    assert (arm.rounds_like, same_precision_baseline(str(arm)), evidence_of(str(arm))) == (
         "bfloat16",
         "eager bfloat16",
         "emulated",
     )
-    assert runner_module(dropped).load(None, {}, "the component") == "the component"
+    assert runner_module(dropped).load(None, None, "the component") == "the component"
     with pytest.raises(
-        BadInput, match="dropped takes dtype bfloat16 on device cpu; saw 'float32' on 'cpu'"
+        BadInput, match="dropped takes precision bfloat16 on device cpu; saw 'float32' on 'cpu'"
     ):
         parse_arm("dropped float32")
     with pytest.raises(BadInput, match="runner 'droped'; did you mean 'dropped'"):
@@ -117,30 +118,30 @@ def test_a_runner_that_is_gone_is_no_runner_any_more():
         runner_module("dropped")
 
 
-def test_number_formats_are_torchs():
+def test_torchs_precisions_are_its_dtypes():
     """Every name is one of torch's dtypes."""
     from blipkit.runners import tensors
 
-    assert tuple(tensors.DTYPES) == tuple(spec.TORCH_FORMATS) == DTYPES
+    assert tuple(tensors.DTYPES) == tuple(spec.TORCH_PRECISIONS) == DTYPES
 
 
-def test_every_number_format_has_its_size_and_its_rounding():
+def test_every_precision_has_its_size_and_its_rounding():
     """Half of torch's eps is the largest relative error of one rounding; an emulated cast is as coarse as its format."""
     from blipkit.runners import tensors
 
     assert {name: torch.finfo(dtype).eps / 2 for name, dtype in tensors.DTYPES.items()} == ROUNDOFF
-    assert {name: of.weight_bytes for name, of in TORCH_FORMATS.items()} == {
+    assert {name: of.weight_bytes for name, of in TORCH_PRECISIONS.items()} == {
         "float32": 4,
         "bfloat16": 2,
         "float16": 2,
     }
-    assert {arm.format.weight_bytes for arm in all_arms() if arm.dtype not in DTYPES} == {4}
-    assert {spec_of("neuron_emulated").formats[dtype].weight_bytes for dtype in CASTS} == {4}
-    assert {arm.precision for arm in all_arms()} == set(DTYPES)
-    like = {dtype: Arm("neuron_emulated", dtype).precision for dtype in CASTS}
+    assert {arm.weight_bytes for arm in all_arms() if arm.precision not in DTYPES} == {4}
+    assert {Arm("neuron_emulated", cast).weight_bytes for cast in CASTS} == {4}
+    assert {arm.rounds_like for arm in all_arms()} == set(DTYPES)
+    like = {cast: Arm("neuron_emulated", cast).rounds_like for cast in CASTS}
     assert like["none"] == "float32" and like["all bf16"] == "bfloat16"
     assert like["matmult fp16"] == like["matmult tf32"] == "float16"
-    assert all(Arm("torchscript", dtype).precision == dtype for dtype in DTYPES)
+    assert all(Arm("torchscript", name).rounds_like == name for name in DTYPES)
 
 
 @pytest.mark.parametrize(
@@ -149,34 +150,40 @@ def test_every_number_format_has_its_size_and_its_rounding():
         ("torchscrip float32", "did you mean 'torchscript'"),
         (
             "torchscript float64",
-            "torchscript takes dtype float32, bfloat16, float16 on .*; saw 'float64'",
+            "torchscript takes precision float32, bfloat16, float16 on .*; saw 'float64'",
         ),
         (
             "torchscript",
-            "expected a runner and a dtype, such as .* or 'neuron_emulated matmult bf16'",
+            "expected a runner and a precision, such as .* or 'neuron_emulated matmult bf16'",
         ),
         ("torchscript float32 tpu", "on device cpu, cuda; saw 'float32 tpu'"),
-        ("torchscript cuda", "torchscript takes dtype .*; saw '' on 'cuda'"),
-        ("null float32 cuda", "null takes dtype float32 on device cpu; saw 'float32' on 'cuda'"),
+        ("torchscript cuda", "torchscript takes precision .*; saw '' on 'cuda'"),
+        (
+            "null float32 cuda",
+            "null takes precision float32 on device cpu; saw 'float32' on 'cuda'",
+        ),
         ("torchscript float16", "'torchscript float16 cuda'; on a CPU take float32 or bfloat16"),
         (
             "torchscript autocast bfloat16",
-            "takes dtype float32, bfloat16, float16 on .*; saw 'autocast bfloat16'",
+            "takes precision float32, bfloat16, float16 on .*; saw 'autocast bfloat16'",
         ),
         (
             "eager autocast",
-            "takes dtype .* autocast bfloat16, autocast float16 on .*; saw 'autocast'",
+            "takes precision .* autocast bfloat16, autocast float16 on .*; saw 'autocast'",
         ),
-        ("neuron_emulated matmult", "takes dtype none, matmult bf16, .*; saw 'matmult'"),
-        ("neuron_emulated none bf16", "takes dtype none, matmult bf16, .*; saw 'none bf16'"),
-        ("neuron_emulated matmul bf16", "takes dtype none, matmult bf16, .*; saw 'matmul bf16'"),
+        ("neuron_emulated matmult", "takes precision none, matmult bf16, .*; saw 'matmult'"),
+        ("neuron_emulated none bf16", "takes precision none, matmult bf16, .*; saw 'none bf16'"),
+        (
+            "neuron_emulated matmul bf16",
+            "takes precision none, matmult bf16, .*; saw 'matmul bf16'",
+        ),
         (
             "neuron_emulated some bf16",
-            "takes dtype none, matmult bf16, .*, all bf16, .*; saw 'some bf16'",
+            "takes precision none, matmult bf16, .*, all bf16, .*; saw 'some bf16'",
         ),
         (
             "neuron_emulated all bf61",
-            "takes dtype .* all bf16, all fp16, all tf32 on device cpu; saw 'all bf61'",
+            "takes precision .* all bf16, all fp16, all tf32 on device cpu; saw 'all bf61'",
         ),
         (
             "neuron_emulated all fp8_e4m3",
@@ -185,11 +192,11 @@ def test_every_number_format_has_its_size_and_its_rounding():
         ("neuron_emulated all bf16 cuda", "on device cpu; saw 'all bf16' on 'cuda'"),
         ("neuron_emulated none cpu", "write it as 'neuron_emulated none'"),
         ("neuron_emulated all bf16 cpu cpu", "on device cpu; saw 'all bf16 cpu' on 'cpu'"),
-        ("", "expected a runner and a dtype"),
+        ("", "expected a runner and a precision"),
     ],
 )
 def test_a_bad_arm_is_refused(arm, message):
-    """Unknown runners and number formats are named with what is known."""
+    """Unknown runners and precisions are named with what is known."""
     with pytest.raises(BadInput, match=message):
         parse_arm(arm)
 
@@ -222,7 +229,7 @@ def test_an_arm_is_written_as_it_was_read(text):
 def test_torch_shows_what_a_format_alone_does(arm, known):
     """Wholly in it, or its products alone, on the CPU; torch has no tf32 there, and float32 is the reference."""
     assert same_precision_baseline(arm) == known
-    assert known is None or parse_arm(known).precision == parse_arm(arm).precision
+    assert known is None or parse_arm(known).rounds_like == parse_arm(arm).rounds_like
 
 
 def test_an_arm_that_this_machine_cannot_run_says_what_it_needs(monkeypatch):

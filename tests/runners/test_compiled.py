@@ -1,13 +1,15 @@
-from dataclasses import asdict
+from dataclasses import replace
 
 import pytest
+from compiling import BUCKET, build, compiled_row, failed_row, failure
 from studies import displayed, recorded, statuses, study_of
 
-from blipkit.runners.arms import parse_arm
-from blipkit.runners.artifacts import Artifacts
+from blipkit.runners.arms import Arm, parse_arm
+from blipkit.runners.artifacts import Artifact, Artifacts, CompileJob, Manifest
 from blipkit.runners.compile import NotCompiled, plan
 from blipkit.runners.compiled import (
     Compiled,
+    Forecast,
     SecondCall,
     compile_again,
     compile_arms,
@@ -28,19 +30,18 @@ def compiled(small, tmp_path_factory):
 
 def test_every_component_of_every_arm_has_a_row(compiled):
     """Sizes beside what weights alone take; an emulated arm says that it is, and has no seconds of its own."""
-    study, found = compiled
-    assert [(row["arm"], row["component"]) for row in found.rows] == [
+    study, result = compiled
+    assert [(row.arm, row.component) for row in result.rows] == [
         (arm, name) for arm in ARMS for name in NAMES
     ]
-    for row in found.rows:
-        weights = study.components[row["component"]].weights
-        assert row["predicted_mb"] == weights * 4 / 1e6 and row["mb"] > 0.9 * row["predicted_mb"]
-        assert (row["seconds"] is None) == row["arm"].startswith(
-            "neuron_emulated"
-        ) and "predicted_s" not in row
+    for row in result.rows:
+        weights = study.components[row.component].weights
+        assert row.predicted_mb == weights * 4 / 1e6 and row.mb > 0.9 * row.predicted_mb
+        assert (row.seconds is None) == row.arm.startswith("neuron_emulated")
+        assert row.predicted_s is None and row.key
     evidence = [row["evidence"] for row in study.results.read("artifacts")]
     assert evidence == ["measured"] * 3 + ["emulated"] * 3
-    assert statuses(found.gates()) == {"every component compiles": "PASS"} and found.failed == []
+    assert statuses(result.gates()) == {"every component compiles": "PASS"} and result.failed == []
 
 
 def test_a_second_call_compiles_nothing(compiled):
@@ -52,18 +53,18 @@ def test_a_second_call_compiles_nothing(compiled):
     assert [row["evidence"] for row in study.results.read("second_call")] == ["measured"] * 3 + [
         "emulated"
     ] * 3
-    one_more = SecondCall([*again.rows[1:], {**again.rows[0], "skipped": False}])
+    one_more = SecondCall([*again.rows[1:], replace(again.rows[0], skipped=False)])
     (gate,) = one_more.gates()
     assert (gate.status, gate.measured, gate.limit) == ("FAIL", 1, 0)
 
 
 def test_what_was_compiled_is_drawn_and_tabled(compiled, monkeypatch, capsys):
     """Sizes, then seconds where an arm has any; every row; that neuronx-cc was not called."""
-    _, found = compiled
+    _, result = compiled
     shown = displayed(monkeypatch)
-    found.figure()
-    found.table()
-    found.arguments()
+    result.figure()
+    result.table()
+    result.arguments()
     assert len(shown) == 3
     (_, sizes), (_, seconds), (page, table) = shown
     assert sizes.startswith(
@@ -80,73 +81,53 @@ def test_what_was_compiled_is_drawn_and_tabled(compiled, monkeypatch, capsys):
 def failing(small, tmp_path, monkeypatch):
     """A study whose float32 text encoder cannot be compiled; the other components can."""
     study = study_of("02_trace", tmp_path, small, arms=ARMS)
-    rows = [
-        {
-            "arm": ARMS[0],
-            "component": "text_encoder",
-            "bucket": "1f-2q-8t-2c-3a",
-            "failed": "saw NCC_EVRF001",
-        }
-    ]
-    asked = []
+    calls = []
 
-    class Made:
-        def __init__(self, name):
-            self.name = name
+    def artifact(name: str) -> Artifact:
+        manifest = Manifest(build(component=name), "k", "compiled.pt", 1.0, 2_000_000, "here", "")
+        return Artifact(tmp_path / name, manifest, BUCKET)
 
-        def row(self):
-            about = {
-                "arm": ARMS[0],
-                "component": self.name,
-                "bucket": "1f-2q-8t-2c-3a",
-                "seconds": 1.0,
-                "mb": 2.0,
-            }
-            return {**about, "skipped": False, "flags": {}, "key": "k"}
-
-    def trace_arms(*given, **options):
-        asked.append(given)
+    def trace_arms(*arguments, **options):
+        calls.append(arguments)
         raise NotCompiled(
-            [dict(row) for row in rows], [Artifacts(map(Made, ("image_encoder", "text_decoder")))]
+            [failure(ARMS[0], "text_encoder", "saw NCC_EVRF001")],
+            [Artifacts(map(artifact, ("image_encoder", "text_decoder")))],
         )
 
     monkeypatch.setattr("blipkit.runners.compiled.trace_arms", trace_arms)
-    return study, asked
+    return study, calls
 
 
 def test_what_cannot_be_compiled_fails_its_gate_and_the_others_are_kept(failing, monkeypatch):
     """The reason stands in the gate and in the table; a second call is not made, since it would try again for as long."""
-    study, asked = failing
-    found = compile_arms(study)
-    (gate,) = found.gates()
+    study, calls = failing
+    result = compile_arms(study)
+    (gate,) = result.gates()
     assert (gate.gate, gate.status, gate.measured, gate.reason) == (
         "every component compiles",
         "FAIL",
         1,
         "saw NCC_EVRF001",
     )
-    kept = study.results.read("artifacts")
-    assert [row["component"] for row in kept] == ["image_encoder", "text_decoder", "text_encoder"]
-    assert kept[-1]["failed"] == "saw NCC_EVRF001" and kept[-1]["predicted_mb"] > 0
-    again = compile_again(study, found)
-    assert len(asked) == 1 and statuses(again.gates()) == {
+    rows = study.results.read("artifacts")
+    assert [row["component"] for row in rows] == ["image_encoder", "text_decoder", "text_encoder"]
+    assert rows[-1]["failed"] == "saw NCC_EVRF001" and rows[-1]["predicted_mb"] > 0
+    again = compile_again(study, result)
+    assert len(calls) == 1 and statuses(again.gates()) == {
         "second call compiles nothing": "NOT-RUN"
     }
     assert str(again) == "second call: not made, 1 components were not compiled"
     shown = displayed(monkeypatch)
-    found.table()
-    found.figure()
+    result.table()
+    result.figure()
     assert "saw NCC_EVRF001" in shown[0][1] and len(shown) == 3
 
 
 def test_what_neuronx_cc_was_told_is_shown_word_for_word(monkeypatch):
     """One line an arm, with how its version reads the casts; an arm that never got flags, since it failed, has none."""
     flags = {"compiler_args": ["--target", "inf2", "--auto-cast", "none"], "casts_as_read": "none"}
-    rows = [
-        {"arm": "neuron none", "flags": flags},
-        {"arm": "neuron none", "flags": flags},
-        {"arm": "neuron all bf16"},
-    ]
+    row = compiled_row(arm="neuron none", flags=flags)
+    rows = [row, row, failed_row("neuron all bf16")]
     shown = displayed(monkeypatch)
     Compiled(rows).arguments()
     ((page, text),) = shown
@@ -160,49 +141,44 @@ def test_what_neuronx_cc_was_told_is_shown_word_for_word(monkeypatch):
 def test_the_forecast_counts_what_neuronx_cc_has_to_compile(small, tmp_path, monkeypatch):
     """No component of another runner, and none that is there; its hours cost what the instance does."""
     study = study_of("02_trace", tmp_path, small, knobs={"compile_on": "inf2.8xlarge"}, arms=ARMS)
-    found = forecast_compiles(study, usd_per_hour=2.0)
-    assert asdict(found.found) == {"compiles": 0, "minutes": 0, "usd": 0.0}
+    result = forecast_compiles(study, usd_per_hour=2.0)
+    assert result.forecast == Forecast(compiles=0, minutes=0, usd=0.0)
     assert (
-        str(found)
+        str(result)
         == "0 components for neuronx-cc to compile; forecast: 0 minutes, 0.00 USD on inf2.8xlarge"
     )
     assert study.results.read("compile_forecast")[0]["evidence"] == "forecast"
 
-    class Arm(type(parse_arm(ARMS[0]))):
-        """An arm that holds a core."""
-
-        spec = type("Spec", (), {"holds_core": True})
-
     there = tmp_path / "there"
     there.mkdir()
-    planned = {
-        ("image_encoder", 1, Arm("a", "b")): there,
-        ("text_encoder", 1, Arm("a", "b")): tmp_path / "one",
-    }
-    planned |= {
-        ("text_encoder", 2, Arm("a", "b")): tmp_path / "one",
-        ("text_decoder", 1, Arm("a", "b")): tmp_path / "two",
-    }
-    monkeypatch.setattr("blipkit.runners.compiled.plan", lambda *_: planned)
+    folders = [
+        ("image_encoder", there),
+        ("text_encoder", tmp_path / "shared"),
+        ("text_encoder", tmp_path / "shared"),
+        ("text_decoder", tmp_path / "two"),
+    ]
+    arm = Arm("neuron", "none")
+    jobs = [CompileJob(name, BUCKET, arm, folder) for name, folder in folders]
+    monkeypatch.setattr("blipkit.runners.compiled.plan", lambda *_: jobs)
     weights = sum(study.components[name].weights for name in NAMES[1:])
-    found = forecast_compiles(study, usd_per_hour=2.0).found
-    assert found.compiles == 2 and found.minutes == pytest.approx(weights * 210 / 304e6 / 60)
-    assert found.usd == pytest.approx(found.minutes / 60 * 2)
+    forecast = forecast_compiles(study, usd_per_hour=2.0).forecast
+    assert forecast.compiles == 2 and forecast.minutes == pytest.approx(weights * 210 / 304e6 / 60)
+    assert forecast.usd == pytest.approx(forecast.minutes / 60 * 2)
 
 
 def test_the_forecast_asks_the_plan_that_trace_follows(small, tmp_path):
     """The folders that it looks for are those that compiling fills."""
     study = study_of("02_trace", tmp_path, small, arms=ARMS[:1])
-    planned = plan(
+    jobs = plan(
         study.components,
         study.artifacts,
         [parse_arm(ARMS[0])],
         study.buckets,
         study.common.compiler_flags,
     )
-    assert not any(folder.is_dir() for folder in planned.values())
+    assert not any(job.folder.is_dir() for job in jobs)
     compile_arms(study)
-    assert all(folder.is_dir() for folder in planned.values())
+    assert all(job.folder.is_dir() for job in jobs)
 
 
 @pytest.mark.parametrize(
@@ -225,13 +201,13 @@ def test_in_a_replay_what_was_not_recorded_is_not_run(small, tmp_path, capsys, m
     study = study_of(
         "02_trace", tmp_path / "out", small, replay=recorded(tmp_path / "bare"), arms=ARMS
     )
-    found = compile_arms(study)
-    again, ahead = compile_again(study, found), forecast_compiles(study, 1.0)
-    found.table()
-    found.figure()
-    print(again, ahead)
+    result = compile_arms(study)
+    again, forecast = compile_again(study, result), forecast_compiles(study, 1.0)
+    result.table()
+    result.figure()
+    print(again, forecast)
     assert capsys.readouterr().out.count("not recorded") == 3 and shown == []
-    assert statuses([*found.gates(), *again.gates()]) == {
+    assert statuses([*result.gates(), *again.gates()]) == {
         "every component compiles": "NOT-RUN",
         "second call compiles nothing": "NOT-RUN",
     }
@@ -251,6 +227,6 @@ def test_in_a_replay_what_was_not_recorded_is_not_run(small, tmp_path, capsys, m
         replay=recorded(tmp_path / "far", artifacts=[old]),
         arms=ARMS,
     )
-    found = compile_arms(study)
-    found.arguments()
-    assert statuses(found.gates()) == {"every component compiles": "PASS"}
+    result = compile_arms(study)
+    result.arguments()
+    assert statuses(result.gates()) == {"every component compiles": "PASS"}

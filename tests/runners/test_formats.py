@@ -1,9 +1,10 @@
 from fractions import Fraction
 
 import torch
+from studies import displayed
 
 from blipkit.runners.arms import ROUNDOFF
-from blipkit.runners.formats import BITS, CAST_OF, write_numbers
+from blipkit.runners.formats import BITS, CAST_OF, number_formats, show_number_formats
 from blipkit.runners.neuron.casts import CASTS
 from blipkit.runners.neuron.options import CASTS as ARM_CASTS
 from blipkit.runners.tensors import DTYPES, relative_l2
@@ -23,16 +24,24 @@ def nearest(x: Fraction, bits: int) -> Fraction:
 def test_two_numbers_are_written_as_defined():
     """One third and 70000 in every format, and how far the first is off; fp16 has no room for the second."""
     third = Fraction(1, 3)
-    for row in write_numbers():
-        kept = nearest(third, row.bits)
-        assert row.third == f"{float(kept):.9f}"
-        assert row.off_by <= row.at_most == 2.0**-row.bits
-        assert abs(row.off_by - float(abs(kept - third) / third)) < 1e-12
+    for row in number_formats():
+        rounded = nearest(third, row.bits)
+        assert row.third == f"{float(rounded):.9f}"
+        assert row.third_error <= row.max_error == 2.0**-row.bits
+        assert abs(row.third_error - float(abs(rounded - third) / third)) < 1e-12
         large = (
-            "inf" if row.format == "float16" else f"{float(nearest(Fraction(70000), row.bits)):.0f}"
+            "inf" if row.name == "float16" else f"{float(nearest(Fraction(70000), row.bits)):.0f}"
         )
         assert row.large == large
-    assert [row.format for row in write_numbers()] == list(BITS)
+    assert [row.name for row in number_formats()] == list(BITS)
+
+
+def test_the_formats_are_shown_in_a_table(monkeypatch):
+    """A line for each, with the words that 02 explains."""
+    shown = displayed(monkeypatch)
+    show_number_formats()
+    ((page, text),) = shown
+    assert page.count("<tr>") == len(BITS) and "bits kept" in text and "0.333333343" in text
 
 
 def test_bits_are_torchs_and_casts_round_as_torch_does():

@@ -1,13 +1,17 @@
+from dataclasses import asdict
+
 import pytest
+from compiling import failed_row
 from studies import displayed, recorded, statuses, study_of
 
 from blipkit.errors import NotMeasured
 from blipkit.frames.frames import synthetic_frames
 from blipkit.runners import plugged
 from blipkit.runners.compiled import Compiled
-from blipkit.runners.plugged import PluggedIn, ask_plugged_in, first_float32
+from blipkit.runners.plugged import PluggedAnswer, PluggedIn, ask_plugged_in, first_float32
 
 FINE = Compiled([])
+ARM = "torchscript float32"
 
 
 @pytest.fixture
@@ -24,20 +28,16 @@ def study(small, tmp_path):
 
 def test_a_float32_arm_writes_the_same_tokens(study, frame, monkeypatch, capsys):
     """transformers' class on compiled components answers every question as it does without them."""
-    found = ask_plugged_in(study, frame, FINE)
-    assert found.arm == "torchscript float32"
-    assert [row["question"] for row in found.rows] == [
-        question.text for question in study.questions
-    ]
-    assert all(row["same tokens"] and row["transformers"] == row[found.arm] for row in found.rows)
-    assert statuses(found.gates()) == {"plugs back in": "PASS"}
+    result = ask_plugged_in(study, frame, FINE)
+    assert result.arm == ARM
+    assert [row.question for row in result.rows] == [question.text for question in study.questions]
+    assert all(row.same_tokens and row.transformers == row.compiled for row in result.rows)
+    assert statuses(result.gates()) == {"plugs back in": "PASS"}
     (first, *_) = study.results.read("plugged_in")
-    assert (
-        first["evidence"] == "measured"
-        and first["torchscript float32"] == found.rows[0]["torchscript float32"]
-    )
+    assert first["evidence"] == "measured" and first["arm"] == ARM
+    assert first["compiled"] == result.rows[0].compiled
     shown = displayed(monkeypatch)
-    found.show()
+    result.show()
     ((page, text),) = shown
     assert (
         page.count("<img ") == 1
@@ -46,27 +46,21 @@ def test_a_float32_arm_writes_the_same_tokens(study, frame, monkeypatch, capsys)
     assert "2 of 2 answers have the same tokens" in capsys.readouterr().out
 
 
-def row(same: bool) -> dict:
-    return {
-        "question": "q",
-        "transformers": "no",
-        "torchscript float32": "yes",
-        "same tokens": same,
-    }
+def row(same: bool, arm: str = ARM) -> PluggedAnswer:
+    return PluggedAnswer("q", arm, transformers="no", compiled="yes", same_tokens=same)
 
 
 def test_an_answer_with_other_tokens_fails(frame):
     """One of two; the gate counts them."""
-    (gate,) = PluggedIn(frame, "torchscript float32", [row(True), row(False)]).gates()
+    (gate,) = PluggedIn(frame, ARM, [row(True), row(False)]).gates()
     assert (gate.status, gate.measured, gate.limit) == ("FAIL", 1, 0)
     assert gate.reason == "questions of 2 that torchscript float32 answers with other tokens"
 
 
-def test_an_arm_in_another_format_is_not_judged_here(frame):
+def test_an_arm_in_another_precision_is_not_judged_here(frame):
     """It may round to another word, whatever it wrote."""
-    (gate,) = PluggedIn(
-        frame, "torchscript bfloat16", [{**row(False), "torchscript bfloat16": "yes"}]
-    ).gates()
+    arm = "torchscript bfloat16"
+    (gate,) = PluggedIn(frame, arm, [row(False, arm)]).gates()
     assert (gate.status, gate.reason) == (
         "NOT-RUN",
         "torchscript bfloat16 may round to another word",
@@ -75,9 +69,8 @@ def test_an_arm_in_another_format_is_not_judged_here(frame):
 
 def test_an_emulated_float32_arm_is_judged_and_says_so(frame):
     """`none` casts nothing; its gate's evidence is emulated."""
-    (gate,) = PluggedIn(
-        frame, "neuron_emulated none", [{**row(True), "neuron_emulated none": "no"}]
-    ).gates()
+    arm = "neuron_emulated none"
+    (gate,) = PluggedIn(frame, arm, [row(True, arm)]).gates()
     assert (gate.status, gate.evidence) == ("PASS", "emulated")
 
 
@@ -101,21 +94,16 @@ def refused(*_, **__):
 def test_components_that_were_not_compiled_are_not_plugged_in(study, frame, monkeypatch, capsys):
     """Those of the arm that would be; another arm's failure is no hindrance."""
     monkeypatch.setattr(plugged, "plugged_rows", refused)
-    failed = Compiled(
-        [{"arm": "torchscript float32", "component": "text_encoder", "failed": "it died"}]
-    )
-    found = ask_plugged_in(study, frame, failed)
-    (gate,) = found.gates()
+    result = ask_plugged_in(study, frame, Compiled([failed_row(ARM)]))
+    (gate,) = result.gates()
     assert (gate.status, gate.reason) == (
         "NOT-RUN",
         "not every component of torchscript float32 was compiled",
     )
-    found.show()
+    result.show()
     assert "NOT-RUN: not every component" in capsys.readouterr().out
     monkeypatch.setattr(plugged, "plugged_rows", lambda *_: [row(True)])
-    other = Compiled(
-        [{"arm": "torchscript bfloat16", "component": "text_encoder", "failed": "it died"}]
-    )
+    other = Compiled([failed_row("torchscript bfloat16")])
     assert statuses(ask_plugged_in(study, frame, other).gates()) == {"plugs back in": "PASS"}
 
 
@@ -134,18 +122,17 @@ def test_compiled_for_a_device_that_is_elsewhere_is_not_run(study, frame, monkey
 def test_in_a_replay_answers_are_read_or_not_run(small, frame, tmp_path, monkeypatch, capsys):
     """Those of the arm that the knobs name; a folder without them, or with another arm's, has none."""
     monkeypatch.setattr(plugged, "plugged_rows", refused)
-    arms = ["torchscript float32"]
-    rows = [{**row(True), "weights_digest": small.digest}]
+    arms = [ARM]
+    rows = [{**asdict(row(True)), "weights_digest": small.digest}]
     far = recorded(tmp_path / "far", plugged_in=rows)
-    found = ask_plugged_in(study_of("02_trace", tmp_path / "a", small, far, arms=arms), frame, FINE)
-    assert found.rows[0]["torchscript float32"] == "yes" and statuses(found.gates()) == {
-        "plugs back in": "PASS"
-    }
+    study = study_of("02_trace", tmp_path / "a", small, far, arms=arms)
+    result = ask_plugged_in(study, frame, FINE)
+    assert result.rows[0].compiled == "yes"
+    assert statuses(result.gates()) == {"plugs back in": "PASS"}
     for place, folder in (("b", recorded(tmp_path / "bare")), ("c", far)):
         asked = arms if place == "b" else ["neuron none"]
-        found = ask_plugged_in(
-            study_of("02_trace", tmp_path / place, small, folder, arms=asked), frame, FINE
-        )
-        found.show()
-        assert found.rows == [] and statuses(found.gates()) == {"plugs back in": "NOT-RUN"}
+        study = study_of("02_trace", tmp_path / place, small, folder, arms=asked)
+        result = ask_plugged_in(study, frame, FINE)
+        result.show()
+        assert result.rows == [] and statuses(result.gates()) == {"plugs back in": "NOT-RUN"}
     assert "answers with compiled components: not recorded" in capsys.readouterr().out

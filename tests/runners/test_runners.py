@@ -1,19 +1,22 @@
 import gc
 import json
 import multiprocessing
+from dataclasses import asdict, fields, replace
 
 import psutil
 import pytest
 import torch
+from compiling import build
 
 from blipkit import Bucket, isolate, load_checkpoint, trace
 from blipkit.errors import BlipkitError
-from blipkit.model.components import PIECES
+from blipkit.model.components import COMPONENT_NAMES
 from blipkit.runners.arms import ROUNDOFF, Arm, all_arms
 from blipkit.runners.artifacts import content_key
 from blipkit.runners.assemble import load_artifact
-from blipkit.runners.compile import describe, trace_arms
+from blipkit.runners.compile import build_of, trace_arms
 from blipkit.runners.kinds import torchscript
+from blipkit.runners.spec import Build
 from blipkit.runners.tensors import DTYPES
 
 BUCKET = Bucket(1, 1, 6, 2, 3)
@@ -30,7 +33,7 @@ COMPILED = [
     for arm in all_arms()
     if arm.runner not in ("eager", "neuron", "null")
     and arm.device == "cpu"
-    and arm.dtype != "float16"
+    and arm.precision != "float16"
 ]
 
 
@@ -50,15 +53,16 @@ def by_arm(small, tmp_path_factory):
 @pytest.mark.parametrize("arm", COMPILED, ids=str)
 def test_a_compiled_component_computes_what_the_module_does(small, by_arm, arm):
     """A compiled component equals eager in the number format of its tensors, up to the rounding of its own."""
-    components, kept = isolate(small), arm.dtype if arm.dtype in DTYPES else "float32"
-    for eager, traced in zip(by_arm[Arm("eager", kept)], by_arm[arm], strict=True):
+    components = isolate(small)
+    stored = arm.precision if arm.precision in DTYPES else "float32"
+    for eager, traced in zip(by_arm[Arm("eager", stored)], by_arm[arm], strict=True):
         component = components[eager.component]
         inputs = component.example_inputs(BUCKET, seed=3)
         a, b = (load_artifact(artifact, component)(*inputs) for artifact in (eager, traced))
-        assert a.dtype == b.dtype == getattr(torch, kept)
-        assert a.shape == b.shape == tuple(traced.manifest["output_shape"])
-        coarse = ROUNDOFF[arm.precision] > 1e-6
-        atol = 5 * ROUNDOFF[arm.precision] * float(a.abs().max()) if coarse else 1e-4
+        assert a.dtype == b.dtype == getattr(torch, stored)
+        assert a.shape == b.shape == tuple(traced.build.output_shape)
+        coarse = ROUNDOFF[arm.rounds_like] > 1e-6
+        atol = 5 * ROUNDOFF[arm.rounds_like] * float(a.abs().max()) if coarse else 1e-4
         torch.testing.assert_close(a.float(), b.float(), rtol=0, atol=atol)
 
 
@@ -73,23 +77,11 @@ def test_a_second_trace_compiles_nothing(small, compiled):
 def test_the_key_holds_everything_that_matters(small, checkpoint_folders):
     """Other weights, shapes, number formats, flags, versions or code are other artifacts."""
     component = isolate(small)["image_encoder"]
-    base = describe(component, Arm("torchscript", "float32"), BUCKET)
-    assert content_key(base) == content_key(json.loads(json.dumps(base)))
-    changed = [
-        {**base, name: "other"}
-        for name in (
-            "weights_digest",
-            "code_digest",
-            "input_shapes",
-            "dtype",
-            "device",
-            "flags",
-            "versions",
-            "runner",
-        )
-    ]
-    assert len({content_key(about) for about in (base, *changed)}) == len(changed) + 1
-    assert {"torch", "transformers"} <= set(base["versions"])
+    base = build_of(component, Arm("torchscript", "float32"), BUCKET)
+    assert content_key(base) == content_key(Build(**json.loads(json.dumps(asdict(base)))))
+    changed = [replace(base, **{field.name: "other"}) for field in fields(Build)]
+    assert len({content_key(build) for build in (base, *changed)}) == len(changed) + 1
+    assert {"torch", "transformers"} <= set(base.versions)
 
 
 def test_buckets_share_what_does_not_depend_on_them(small, compiled):
@@ -142,7 +134,7 @@ def test_two_processes_asking_at_once_compile_once(checkpoint_folders, tmp_path)
     answers = [queue.get(timeout=120) for _ in both]
     for process in both:
         process.join()
-    assert sorted(answers) == [[False] * len(PIECES), [True] * len(PIECES)]
+    assert sorted(answers) == [[False] * len(COMPONENT_NAMES), [True] * len(COMPONENT_NAMES)]
 
 
 def test_compiling_again_and_again_keeps_no_weights(tmp_path):
@@ -151,7 +143,7 @@ def test_compiling_again_and_again_keeps_no_weights(tmp_path):
     for _ in range(6):
         torchscript.compile(
             tmp_path / "compiled.pt",
-            {"dtype": "float32", "device": "cpu"},
+            build(),
             layer,
             (torch.zeros(1, 4096),),
         )

@@ -1,18 +1,11 @@
+from compiling import compiled_row, failed_row
 from studies import displayed
 
 from blipkit.runners.figures import draw_megabytes, draw_seconds
 
 
-def row(arm="a", component="image_encoder", bucket="1f", **more):
-    return {
-        "arm": arm,
-        "component": component,
-        "bucket": bucket,
-        "mb": 2.0,
-        "predicted_mb": 1.6,
-        "seconds": 3.0,
-        **more,
-    }
+def row(arm="a", component="image_encoder", bucket="1f", **fields):
+    return compiled_row(arm=arm, component=component, bucket=bucket, **fields)
 
 
 def test_sizes_are_drawn_beside_their_prediction(monkeypatch):
@@ -48,10 +41,7 @@ def test_seconds_are_drawn_where_an_arm_has_any(monkeypatch):
 def test_nothing_is_drawn_where_nothing_was_recorded_or_compiled(monkeypatch):
     """No rows, or only one that failed."""
     shown = displayed(monkeypatch)
-    for rows in (
-        [],
-        [{"arm": "a", "component": "c", "bucket": "1f", "failed": "it died", "predicted_mb": 2.0}],
-    ):
+    for rows in ([], [failed_row("a")]):
         draw_megabytes(rows)
         draw_seconds(rows)
     assert shown == []

@@ -9,7 +9,7 @@ import rehearsal
 
 from blipkit import Bucket, assemble, isolate, trace
 from blipkit.errors import BlipkitError, WorkerGone
-from blipkit.runners.workers import Apart, Worker
+from blipkit.runners.workers import ComponentLoader, Worker
 
 
 def doubling():
@@ -37,16 +37,17 @@ def here(monkeypatch):
     import os
     from pathlib import Path
 
-    own = Path(__file__).parent
-    paths = [str(own), str(own.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    folder = Path(__file__).parent
+    paths = [str(folder), str(folder.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
 
 
-def test_a_worker_answers_on_every_line_and_ends(here):
+def test_a_worker_answers_on_every_connection_and_ends(here):
     """Two threads may ask it at once; when it is closed its process is gone."""
-    worker = Worker("test_workers:doubling", lines=2)
-    pid = worker.ask("executed").pid
-    assert [worker.ask(21, line=line) for line in range(2)] == [42, 42] and psutil.pid_exists(pid)
+    worker = Worker("test_workers:doubling", connections=2)
+    pid = worker.executed().pid
+    assert [worker.ask(21, connection=place) for place in range(2)] == [42, 42]
+    assert psutil.pid_exists(pid)
     worker.close()
     assert not psutil.pid_exists(pid)
 
@@ -74,12 +75,12 @@ def test_a_worker_that_cannot_start_says_why():
         Worker("blipkit.runners.workers:nothing")
 
 
-def test_pieces_of_the_cpu_stay_here(small, artifact_root):
+def test_components_of_the_cpu_stay_here(small, artifact_root):
     """Only what holds a NeuronCore gets a child; without one there is nothing to prove."""
-    apart = Apart()
+    loader = ComponentLoader()
     artifacts = trace(isolate(small), artifact_root, "torchscript", shapes=Bucket(1, 1, 8, 2, 3))
-    assert assemble(small, artifacts, apart.load).stages
-    assert apart._worker is None and apart.close() == []
+    assert assemble(small, artifacts, loader.load).stages
+    assert loader._worker is None and loader.close() == []
 
 
 SCRIPT = """
@@ -87,29 +88,29 @@ import sys
 from blipkit import Bucket, assemble, isolate, load_checkpoint, trace
 from blipkit.frames.frames import synthetic_frames, images
 from blipkit.runners.neuron.proof import execution_gate
-from blipkit.runners.workers import Apart
+from blipkit.runners.workers import ComponentLoader
 
 checkpoint = load_checkpoint(sys.argv[1])
 artifacts = trace(isolate(checkpoint), sys.argv[2], runner="neuron", dtype="matmult bf16", shapes=Bucket(1, 1, 8, 2, 3))
 eager = trace(isolate(checkpoint), sys.argv[2], runner="eager", shapes=Bucket(1, 1, 8, 2, 3))
 frames, asked = images(synthetic_frames(3, 5)), ["is the dog barking?"]
-apart = Apart()
-pipeline = assemble(checkpoint, artifacts, apart.load)
+loader = ComponentLoader()
+pipeline = assemble(checkpoint, artifacts, loader.load)
 answers, expected = pipeline.answer(frames, asked), assemble(checkpoint, eager).answer(frames, asked)
 assert "torch_neuronx" not in sys.modules, "the device's library belongs into the child"
-rows = apart.close()
+rows = loader.close()
 print([a[0].text for a in answers] == [a[0].text for a in expected], rows[0].sent, execution_gate("x", rows).status)
-again = Apart()  # the core is free again
+again = ComponentLoader()  # the core is free again
 assemble(checkpoint, artifacts, again.load)
 try:
-    assemble(checkpoint, artifacts, Apart().load)
+    assemble(checkpoint, artifacts, ComponentLoader().load)
 except Exception as error:
     print(error)
 """
 
 
 @pytest.mark.slow
-def test_a_piece_on_neuron_is_asked_in_a_child_that_gives_the_core_back(small, tmp_path):
+def test_a_component_on_neuron_is_asked_in_a_child_that_gives_the_core_back(small, tmp_path):
     """Three frames take nine executions, which the witnesses counted; a second child finds the core taken, and by whom."""
     import os
 
@@ -119,9 +120,9 @@ def test_a_piece_on_neuron_is_asked_in_a_child_that_gives_the_core_back(small, t
     }
     command = [sys.executable, "-c", SCRIPT, small.source, str(tmp_path / "artifacts")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    said = done.stdout.splitlines()
-    assert said[0] == "True 9 PASS", done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "True 9 PASS", done.stderr
     assert (
         "another process holds the core until it ends" in done.stdout
-        and "neuron-ls shows on the device: pid" in said[-1]
+        and "neuron-ls shows on the device: pid" in lines[-1]
     )

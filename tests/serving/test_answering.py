@@ -34,7 +34,7 @@ def test_it_answers_about_the_frames_by_their_index(small, artifact_root):
 
 
 def test_generate_answers_what_the_pipeline_does(artifact_root):
-    """Both ways to call the compiled pieces end in the same answers to open questions."""
+    """Both ways to call the compiled components end in the same answers to open questions."""
     pets = load_checkpoint("builtin:tiny-pets")
     artifacts = trace(isolate(pets), artifact_root, "eager", shapes=Bucket(1, 1, 8, 2, 4))
     asked = [Question("what is the dog doing?", None)]

@@ -4,32 +4,32 @@ else.
 
 import copy
 
-from blipkit.runners.spec import ANY, TORCH_FORMATS, Format, RunnerSpec
+from blipkit.runners.spec import ANY, TORCH_PRECISIONS, Precision, RunnerSpec
 
-# torch.autocast: products in the format; weights, sums and the rest in float32
+# torch.autocast: products in the precision named; weights, sums and the rest in float32
 AUTOCAST = {
-    "autocast bfloat16": Format("bfloat16", 4, "eager autocast bfloat16"),
-    "autocast float16": Format("float16", 4, "eager autocast float16"),
+    "autocast bfloat16": Precision("bfloat16", 4, "eager autocast bfloat16"),
+    "autocast float16": Precision("float16", 4, "eager autocast float16"),
 }
-# slow there, but it shows what the format does
-SPEC = RunnerSpec(TORCH_FORMATS | AUTOCAST, ANY, half_on_cpu=True)
+# float16 is slow on a CPU, but it shows what the precision does
+SPEC = RunnerSpec(TORCH_PRECISIONS | AUTOCAST, ANY, half_on_cpu=True)
 
 
-def load(path, manifest, module):
+def load(path, build, module):
     import torch
 
     from blipkit.runners.tensors import DTYPES, cast_floats
 
-    mode, _, last = manifest["dtype"].rpartition(" ")
-    dtype = DTYPES[last]
-    device = manifest["device"]
-    kept = torch.float32 if mode else dtype
-    if (kept, device) != (torch.float32, "cpu"):
-        module = copy.deepcopy(module).to(device=device, dtype=kept)
+    autocast, _, name = build.precision.rpartition(" ")
+    dtype = DTYPES[name]
+    device = build.device
+    stored = torch.float32 if autocast else dtype  # of weights and inputs
+    if (stored, device) != (torch.float32, "cpu"):
+        module = copy.deepcopy(module).to(device=device, dtype=stored)
 
     @torch.inference_mode()
     def run(*inputs):
-        with torch.autocast(device, dtype, enabled=bool(mode)):
-            return module(*cast_floats(inputs, kept, device))
+        with torch.autocast(device, dtype, enabled=bool(autocast)):
+            return module(*cast_floats(inputs, stored, device))
 
     return run

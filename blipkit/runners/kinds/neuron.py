@@ -15,7 +15,7 @@ from blipkit.errors import BadInput, BlipkitError, NotMeasured
 from blipkit.machine import host
 from blipkit.runners.neuron.options import CAST_FORMATS, IMAGE, WHEELS
 from blipkit.runners.neuron.proof import Sent
-from blipkit.runners.spec import RunnerSpec
+from blipkit.runners.spec import Build, RunnerSpec
 
 TARGET = "inf2"
 
@@ -43,15 +43,15 @@ _on_device: list[bool] = []  # of each graph that it loaded: was no operation le
 _lock = threading.Lock()
 
 
-def flags(dtype: str, compiler_flags: tuple[str, ...]) -> dict:
+def flags(precision: str, compiler_flags: tuple[str, ...]) -> dict:
     """What neuronx-cc is told, as it is passed, and how it reads its casts: spelt out, so that all
     versions read them alike.
     """
-    mode, _, cast = dtype.partition(" ")
+    mode, _, cast = precision.partition(" ")
     arguments = ["--target", TARGET, "--auto-cast", mode]
     if cast:
         arguments += ["--auto-cast-type", cast]
-    return {"compiler_args": [*arguments, *compiler_flags], "casts_as_read": dtype}
+    return {"compiler_args": [*arguments, *compiler_flags], "casts_as_read": precision}
 
 
 def forecast_s(weights: int) -> float:
@@ -68,14 +68,14 @@ def environment() -> dict[str, str]:
     return {"NEURON_PLATFORM_TARGET_OVERRIDE": TARGET}
 
 
-def compile(path: Path, manifest, module, inputs):
+def compile(path: Path, build: Build, module, inputs):
     """Compile a component for the device; the compiler's files and log stay beside `path`."""
     import torch
     import torch_neuronx
 
     work = path.parent.resolve() / "compiler"
     work.mkdir()
-    arguments = [*manifest["flags"]["compiler_args"], "--logfile", str(work / "log-neuron-cc.txt")]
+    arguments = [*build.flags["compiler_args"], "--logfile", str(work / "log-neuron-cc.txt")]
     without_device = {}
     if not _has_device():
         without_device["cpu_backend"] = True
@@ -90,11 +90,11 @@ def compile(path: Path, manifest, module, inputs):
     torch.jit.save(traced, path)
 
 
-def check_loadable(manifest: dict) -> None:
+def check_loadable(build: Build) -> None:
     """Refuse what this machine cannot run, before it is loaded: no device, or compiled for another
     SDK or target.
     """
-    component = manifest["component"]
+    component = build.component
     machine = host.describe()
     if not machine.neuron_devices:
         advice = (
@@ -103,13 +103,13 @@ def check_loadable(manifest: dict) -> None:
         )
         raise NotMeasured(f"no Neuron device here (no /dev/neuron0): {advice}")
     for library in ("torch-neuronx", "neuronx-cc"):
-        compiled_with = manifest["versions"].get(library)
+        compiled_with = build.versions.get(library)
         installed = machine.versions.get(library)
         if compiled_with != installed:
             problem = f"{component} was compiled with {library} {compiled_with}"
             advice = "run 02_trace again, or use the image that compiled it"
             raise BlipkitError(f"{problem}, here is {installed or 'none'}; {advice}")
-    target = manifest["flags"]["compiler_args"][1]
+    target = build.flags["compiler_args"][1]
     family = host.neuron_family()
     if family and family != target:
         raise BlipkitError(
@@ -117,9 +117,9 @@ def check_loadable(manifest: dict) -> None:
         )
 
 
-def load(path: Path, manifest, module):
+def load(path: Path, build: Build, module):
     """Load a compiled component onto a core; the callable counts what it sends there."""
-    check_loadable(manifest)
+    check_loadable(build)
     import torch
     import torch_neuronx  # noqa: F401  (registers the classes that the file holds)
 

@@ -2,6 +2,8 @@
 its times.
 """
 
+from dataclasses import replace
+
 from blipkit.runners.kinds import torchscript
 from blipkit.runners.neuron.options import CAST_FORMATS
 from blipkit.runners.spec import RunnerSpec
@@ -13,19 +15,19 @@ SPEC = RunnerSpec(
 )
 
 
-def flags(dtype, compiler_flags):
-    mode, _, cast = dtype.partition(" ")
+def flags(precision, compiler_flags):
+    mode, _, cast = precision.partition(" ")
     if not cast:
         return {"auto_cast": mode, "emulated": True}
     return {"auto_cast": mode, "auto_cast_type": cast, "emulated": True}
 
 
-def compile(path, manifest, module, inputs):
+def compile(path, build, module, inputs):
     from blipkit.runners.neuron.casts import emulate, export
 
-    emulated = emulate(export(module, inputs), manifest["dtype"])
-    torchscript.compile(path, dict(manifest, dtype="float32"), emulated, inputs)
+    emulated = emulate(export(module, inputs), build.precision)
+    torchscript.compile(path, replace(build, precision="float32"), emulated, inputs)
 
 
-def load(path, manifest, module):
-    return torchscript.load(path, dict(manifest, dtype="float32"), module)
+def load(path, build, module):
+    return torchscript.load(path, replace(build, precision="float32"), module)

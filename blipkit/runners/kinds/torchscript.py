@@ -5,25 +5,25 @@ or an NVIDIA GPU.
 import copy
 import warnings
 
-from blipkit.runners.spec import ANY, TORCH_FORMATS, RunnerSpec
+from blipkit.runners.spec import ANY, TORCH_PRECISIONS, RunnerSpec
 
-SPEC = RunnerSpec(TORCH_FORMATS, ANY)
+SPEC = RunnerSpec(TORCH_PRECISIONS, ANY)
 # torch calls TorchScript deprecated; torch_neuronx.trace makes nothing else, and this runner stands
 # in for it
 warnings.filterwarnings("ignore", message=r"`torch\.jit\.", category=DeprecationWarning)
 
 
-def flags(dtype, compiler_flags):
+def flags(precision, compiler_flags):
     return {"freeze": True}
 
 
-def compile(path, manifest, module, inputs):
+def compile(path, build, module, inputs):
     import torch
 
     from blipkit.runners.tensors import DTYPES, cast_floats
 
-    dtype = DTYPES[manifest["dtype"]]
-    device = manifest["device"]
+    dtype = DTYPES[build.precision]
+    device = build.device
     with torch.inference_mode():
         module = copy.deepcopy(module).to(device=device, dtype=dtype)
         inputs = tuple(cast_floats(inputs, dtype, device))
@@ -36,13 +36,13 @@ def compile(path, manifest, module, inputs):
     torch.jit._state._clear_class_state()
 
 
-def load(path, manifest, module):
+def load(path, build, module):
     import torch
 
     from blipkit.runners.tensors import DTYPES, cast_floats
 
-    dtype = DTYPES[manifest["dtype"]]
-    device = manifest["device"]
+    dtype = DTYPES[build.precision]
+    device = build.device
     traced = torch.jit.load(path, map_location=device)
 
     @torch.inference_mode()

@@ -36,7 +36,7 @@ class CastError:
     @property
     def roundings(self) -> float:
         """The error in units of one rounding of its format."""
-        return self.relative_l2 / ROUNDOFF[Arm(EMULATED, self.casts).precision]
+        return self.relative_l2 / ROUNDOFF[Arm(EMULATED, self.casts).rounds_like]
 
 
 @dataclass(frozen=True)

@@ -8,20 +8,20 @@ import yaml
 
 from blipkit.errors import BadInput, nearest
 from blipkit.runners.neuron.findings import Severity
-from blipkit.runners.spec import Format
+from blipkit.runners.spec import Precision
 
 
-def _format(cast: str) -> Format:
+def _precision(cast: str) -> Precision:
     """What a cast such as `matmult bf16` is to torch. `matmult` is what torch.autocast does,
     products alone; `all` is the whole model in the format. Weights stay in float32.
     """
     mode, _, kind = cast.partition(" ")
     rounds_like = {"": "float32", "bf16": "bfloat16", "fp16": "float16", "tf32": "float16"}[kind]
     if kind not in ("bf16", "fp16"):
-        return Format(rounds_like, 4)
+        return Precision(rounds_like, 4)
     if mode == "matmult":
-        return Format(rounds_like, 4, f"eager autocast {rounds_like}")
-    return Format(rounds_like, 4, f"eager {rounds_like}")
+        return Precision(rounds_like, 4, f"eager autocast {rounds_like}")
+    return Precision(rounds_like, 4, f"eager {rounds_like}")
 
 
 # neuronx-cc: --auto-cast and --auto-cast-type
@@ -29,7 +29,9 @@ CASTS = (
     "none",
     *(f"{mode} {cast}" for mode in ("matmult", "all") for cast in ("bf16", "fp16", "tf32")),
 )
-CAST_FORMATS = {cast: _format(cast) for cast in CASTS}  # what torch itself has in the place of each
+CAST_FORMATS = {
+    cast: _precision(cast) for cast in CASTS
+}  # what torch itself has in the place of each
 # The vendor's advice from accurate and slow to fast and coarse, and what its compiler does by
 # default: docs/neuron.md
 VENDOR_ORDER = (

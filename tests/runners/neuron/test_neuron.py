@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from blipkit.errors import BadInput, BlipkitError, NotMeasured
 from blipkit.paths import ROOT
 from blipkit.runners.arms import Arm
 from blipkit.runners.artifacts import content_key
-from blipkit.runners.compile import NotCompiled, describe, trace_arms
+from blipkit.runners.compile import NotCompiled, build_of, trace_arms
 from blipkit.runners.kinds import neuron
 from blipkit.runners.neuron.options import check_flags
 
@@ -49,22 +50,19 @@ def contract(runner, small, folder: Path) -> None:
     """Compile every component, load it on a core, run it: equal to the module, on inputs other than those traced."""
     for component in isolate(small):
         (folder / component.name).mkdir(parents=True)
-        manifest = describe(
-            component, MATMULT, BUCKET, ["--model-type=transformer", "--optlevel=2"]
-        )
-        manifest["flags"] = runner.flags(
-            "matmult bf16", ("--model-type=transformer", "--optlevel=2")
-        )
+        options = ("--model-type=transformer", "--optlevel=2")
+        build = build_of(component, MATMULT, BUCKET, options)
+        build = replace(build, flags=runner.flags("matmult bf16", options))
         path, inputs = folder / component.name / "compiled.pt", component.example_inputs(BUCKET)
-        runner.compile(path, manifest, component.module, inputs)
+        runner.compile(path, build, component.module, inputs)
         assert (path.parent / "compiler" / "graph.neff").exists() and (
             path.parent / "compiler/log-neuron-cc.txt"
         ).exists()
         with runner.on_core(1):
-            run = runner.load(path, manifest, component.module)
+            run = runner.load(path, build, component.module)
         others = component.example_inputs(BUCKET, seed=5)
         output = run(*others)
-        assert list(output.shape) == manifest["output_shape"] and runner.executed().only_on_device
+        assert list(output.shape) == build.output_shape and runner.executed().only_on_device
         torch.testing.assert_close(output, component.module(*others))
         with pytest.raises(RuntimeError, match="differ from those traced"):
             run(
@@ -211,20 +209,20 @@ def test_flags_that_cannot_be_are_refused(flags, message):
 
 def test_compiled_elsewhere_the_key_is_the_same(small, monkeypatch, tmp_path):
     """A machine without a device makes what one with a device finds; it cannot load it, and says where to go."""
-    component, manifests = isolate(small)["image_encoder"], []
+    component, builds = isolate(small)["image_encoder"], []
     for devices in (0, 1):
         enter(monkeypatch, tmp_path / str(devices), devices)
-        manifests.append(describe(component, MATMULT, BUCKET, ["--optlevel=2"]))
+        builds.append(build_of(component, MATMULT, BUCKET, ["--optlevel=2"]))
         if not devices:
             with pytest.raises(
                 NotMeasured,
                 match=r"no Neuron device here \(no /dev/neuron0\): copy .* artifacts/ to an",
             ):
-                neuron.check_loadable(manifests[0])
-    neuron.check_loadable(manifests[1])
-    assert content_key(manifests[0]) == content_key(manifests[1])
-    assert content_key(manifests[0]) != content_key(
-        describe(component, MATMULT, BUCKET, ["--optlevel=3"])
+                neuron.check_loadable(builds[0])
+    neuron.check_loadable(builds[1])
+    assert content_key(builds[0]) == content_key(builds[1])
+    assert content_key(builds[0]) != content_key(
+        build_of(component, MATMULT, BUCKET, ["--optlevel=3"])
     )
     rehearsal.forget()
 
@@ -239,13 +237,13 @@ def test_compiled_elsewhere_the_key_is_the_same(small, monkeypatch, tmp_path):
 )
 def test_another_sdk_or_target_is_refused_before_loading(small, inf2, library, target, message):
     """The file is not touched: it does not even exist."""
-    manifest = describe(isolate(small)["text_encoder"], MATMULT, BUCKET)
+    build = build_of(isolate(small)["text_encoder"], MATMULT, BUCKET)
     if library:
-        manifest["versions"][library] = "2.8.0.2.10.16998"
+        build.versions[library] = "2.8.0.2.10.16998"
     else:
         next(inf2.glob("sys/**/instance_type")).write_text(target)
     with pytest.raises(BlipkitError, match=message):
-        neuron.load(Path("nowhere.pt"), manifest, None)
+        neuron.load(Path("nowhere.pt"), build, None)
 
 
 def test_a_component_that_cannot_be_compiled_is_named_and_the_others_go_on(
@@ -256,7 +254,7 @@ def test_a_component_that_cannot_be_compiled_is_named_and_the_others_go_on(
     monkeypatch.setenv("REHEARSAL_FAIL", "3")
     with pytest.raises(NotCompiled, match=r"text_encoder for 'neuron matmult bf16'") as error:
         trace_arms(isolate(small), tmp_path, [MATMULT], BUCKET)
-    reasons = {row["component"]: row["failed"] for row in error.value.rows}
+    reasons = {failure.job.component: failure.reason for failure in error.value.failures}
     assert set(reasons) == {"text_encoder", "text_decoder"} and not list(tmp_path.glob("*.part"))
     for part in (
         "died (SIGSEGV)",
@@ -275,7 +273,7 @@ def test_a_component_that_cannot_be_compiled_is_named_and_the_others_go_on(
         )
     assert len(list(tmp_path.glob("*.failed"))) == 2
     (whole,) = error.value.compiled[0]
-    assert whole.component == "image_encoder" and whole.manifest["compiled_on"].startswith(
+    assert whole.component == "image_encoder" and whole.manifest.compiled_on.startswith(
         "rehearsal of "
     )
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy
 import pytest
 import torch
+from compiling import build
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -212,12 +213,8 @@ def test_casting_everything_to_bf16_errs_like_bfloat16_itself(exported):
 def test_no_cast_equals_torchscript(exported, tmp_path):
     """The way through torch.export alone changes no number by more than 1e-6 of the whole."""
     for component, graph, (first, other, *_) in exported:
-        torchscript.compile(
-            tmp_path / "compiled.pt", {"dtype": "float32", "device": "cpu"}, component.module, first
-        )
-        run = torchscript.load(
-            tmp_path / "compiled.pt", {"dtype": "float32", "device": "cpu"}, None
-        )
+        torchscript.compile(tmp_path / "compiled.pt", build(), component.module, first)
+        run = torchscript.load(tmp_path / "compiled.pt", build(), None)
         assert compare(run(*other), emulate(graph, "none")(*other)).relative_l2 <= 1e-6
 
 
@@ -227,11 +224,9 @@ def test_a_loaded_artifact_equals_the_graph_to_the_bit(exported, tmp_path, dtype
     """Tracing, freezing and saving change nothing, at the first call and after it; other inputs than the traced ones."""
     for _, graph, (first, other, *_) in exported:
         emulated = emulate(graph, dtype)
-        torchscript.compile(
-            tmp_path / "compiled.pt", {"dtype": "float32", "device": "cpu"}, emulated, first
-        )
+        torchscript.compile(tmp_path / "compiled.pt", build(), emulated, first)
         run, expected = (
-            neuron_emulated.load(tmp_path / "compiled.pt", {"device": "cpu"}, None),
+            neuron_emulated.load(tmp_path / "compiled.pt", build(precision=dtype), None),
             emulated(*other),
         )
         assert all(torch.equal(run(*other), expected) for _ in range(3))
