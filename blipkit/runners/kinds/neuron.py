@@ -14,7 +14,6 @@ from pathlib import Path
 from blipkit.errors import BadInput, BlipkitError, NotMeasured
 from blipkit.machine import host
 from blipkit.runners.neuron.options import CAST_FORMATS, IMAGE, WHEELS
-from blipkit.runners.neuron.proof import Sent
 from blipkit.runners.spec import RunnerSpec
 
 TARGET = "inf2"
@@ -139,9 +138,11 @@ def load(path: Path, manifest, module):
     return run
 
 
-def executed() -> Sent:
-    """What this process sent to the device."""
-    return Sent(os.getpid(), _calls, all(_whole))
+def executed() -> dict:
+    """What this process sent to the device: pid, executions sent, whether no operation was left to
+    the host.
+    """
+    return {"pid": os.getpid(), "sent": _calls, "only_on_device": all(_whole)}
 
 
 def only_on_device(traced) -> bool:

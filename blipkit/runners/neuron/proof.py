@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
 
@@ -155,61 +155,18 @@ def _rise(before: dict[str, int] | None, after: dict[str, int] | None) -> int | 
     return sum(after.values()) - sum(before.values())
 
 
-@dataclass(frozen=True)
-class Sent:
-    """What one process sent to the device.
+def settle(executed: Sequence[dict]) -> dict:
+    """Wait, while the processes live, until the monitor has told of all that they sent; what they
+    and neuron-ls say.
 
-    executions: how many; only_on_device: whether no operation of its graphs was left to the host.
-    """
-
-    pid: int
-    executions: int
-    only_on_device: bool
-
-
-@dataclass(frozen=True)
-class Settled:
-    """What each process sent, once the monitor has had the time to tell of all of it.
-
-    seen_by_neuron_ls: whether neuron-ls showed all of them on a device, None where it showed
-    nobody.
-    """
-
-    processes: list[Sent]
-    seen_by_neuron_ls: bool | None
-
-
-@dataclass(frozen=True)
-class Execution:
-    """What was sent to the device in one measurement, and what each witness saw of it; None where a
-    witness does not say.
-    """
-
-    sent: int
-    processes: int
-    monitor_completed: float | None
-    failed: float
-    numerical_errors: float
-    counter_rise: int | None
-    only_on_device: bool
-    seen_by_neuron_ls: bool | None
-    utilisation_percent: float | None = None
-    device_ms: float | None = None
-    total_ms: float | None = None
-    device_mb: float = 0.0
-    power_percent: float | None = None
-
-
-def settle(processes: Sequence[Sent]) -> Settled:
-    """Wait, while the processes live, until the monitor has told of all that they sent; then ask
-    neuron-ls for them.
+    executed: a row for each process: pid, sent, only_on_device (no operation was left to the host).
     """
     time.sleep(LINGER_S)
-    pids = {pid for device in devices() for pid in device["pids"]}
-    all_seen = None
-    if pids:
-        all_seen = all(process.pid in pids for process in processes)
-    return Settled(list(processes), all_seen)
+    seen = {pid for device in devices() for pid in device["pids"]}
+    on_device = None
+    if seen:
+        on_device = all(one["pid"] in seen for one in executed)
+    return {"executed": list(executed), "on_device": on_device}
 
 
 class Watch:
@@ -249,27 +206,23 @@ class Watch:
             self._monitor.kill()  # where it has not ended yet
             self._monitor.wait()
 
-    def execution(self, settled: Settled) -> Execution:
-        """What was sent and what each witness saw of it, once the processes have ended."""
-        return Execution(**self.row(settled))
-
-    def row(self, settled: Settled) -> dict:
+    def row(self, settled: dict) -> dict:
         """The record of what was sent and what each witness saw, once the processes have ended."""
-        pids = {process.pid for process in settled.processes}
+        pids = {one["pid"] for one in settled["executed"]}
         own = [row for row in self.rows if row["pid"] in pids or row["tag"] == self.tag]
         told = [row["completed"] for row in own if row["completed"] is not None]
         completed = None
         if told:
             completed = sum(told)
         return {
-            "sent": sum(process.executions for process in settled.processes),
+            "sent": sum(one["sent"] for one in settled["executed"]),
             "processes": len(pids),
             "monitor_completed": completed,
             "failed": sum(row["failed"] for row in own),
             "numerical_errors": sum(row["numerical"] or 0 for row in own),
             "counter_rise": _rise(self.before, counters()),
-            "only_on_device": all(process.only_on_device for process in settled.processes),
-            "seen_by_neuron_ls": settled.seen_by_neuron_ls,
+            "only_on_device": all(one["only_on_device"] for one in settled["executed"]),
+            "seen_by_neuron_ls": settled["on_device"],
             "utilisation_percent": _mean(percent for row in own for percent in row["utilisation"]),
             "device_ms": _milliseconds(_mean(row["device_s"] for row in own)),
             "total_ms": _milliseconds(_mean(row["total_s"] for row in own)),
@@ -286,13 +239,12 @@ class Judged:
     reason: str = ""
 
 
-def execution_gate(name: str, rows: Sequence[Execution | dict]) -> Gate:
+def execution_gate(name: str, rows: Sequence[dict]) -> Gate:
     """PASS where the device's own witnesses counted what was sent; INVALID where they contradict
     it, or there is none.
 
     FAIL where executions failed on the device. rows: those of `Watch.row`.
     """
-    rows = [asdict(row) if isinstance(row, Execution) else row for row in rows]
     sent = sum(row["sent"] for row in rows)
     totals = {who: sum(row[key] or 0 for row in rows) for who, key in WITNESSES.items()}
     judged = [_judge(row) for row in rows] or [Judged("INVALID", "nothing was sent")]
