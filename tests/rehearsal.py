@@ -1,4 +1,4 @@
-"""A Neuron device of paper: files where the driver would have them, and the tools and the torch_neuronx of tests/paper.
+"""A fake Neuron device: files where the driver would have them, and the tools and the torch_neuronx of tests/fake.
 
 What runs on it says so in its version, so that every record of it carries the evidence `rehearsal`.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from blipkit.machine import host
 
-PAPER = Path(__file__).parent / "paper"
+FAKE = Path(__file__).parent / "fake"
 
 
 def make_system(folder: Path, devices: int = 1, cores: int = 2) -> Path:
@@ -35,32 +35,32 @@ def make_system(folder: Path, devices: int = 1, cores: int = 2) -> Path:
 
 
 def environment(system: Path) -> dict[str, str]:
-    """Variables under which a process sees that machine, and the packages and tools of paper."""
-    paths = [str(PAPER), *filter(None, [os.environ.get("PYTHONPATH")])]
+    """Variables under which a process sees that machine, and the fake packages and tools."""
+    paths = [str(FAKE), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         "BLIPKIT_SYSTEM": str(system),
         "PYTHONPATH": os.pathsep.join(paths),
-        "PATH": f"{PAPER / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{FAKE / 'bin'}{os.pathsep}{os.environ['PATH']}",
     }
 
 
 def enter(monkeypatch, system: Path) -> None:
-    """Let this process see it, until the test ends."""
+    """Let this process see that machine, until the test ends."""
     for name, value in environment(system).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.syspath_prepend(str(PAPER))
+    monkeypatch.syspath_prepend(str(FAKE))
     monkeypatch.setattr(host, "SYSTEM", system)
     forget()
     import_again()
 
 
 def import_again() -> None:
-    """What torch_neuronx reads when it is imported, it reads again; its operation stays registered."""
+    """Let torch_neuronx read again what it reads when it is imported; its operation stays registered."""
     if "torch_neuronx" in sys.modules:
         importlib.reload(sys.modules["torch_neuronx"])
 
 
 def forget() -> None:
-    """What was read once of the machine is read again."""
+    """Let what was read once of the machine be read again."""
     host.describe.cache_clear()
     host.versions.cache_clear()

@@ -118,11 +118,14 @@ def test_the_import_check_can_fail():
 # Modules without a file of tests of their own, and the file whose tests have them.
 TESTED_BY = {
     "load/admission.py": "load/test_chapter_04.py",
+    "load/conditions.py": "load/test_chapter_04.py",
     "load/gates.py": "load/test_load_gates.py",
     "load/grid.py": "load/test_chapter_04.py",
     "load/operating_point.py": "load/test_chapter_04.py",
     "load/requests.py": "load/test_load_requests.py",
+    "load/rows.py": "load/test_derived.py",
     "load/runs.py": "load/test_chapter_04.py",
+    "load/setting_requests.py": "load/test_summary.py",
     "parity/effort.py": "parity/test_chapter_03.py",
     "parity/engine.py": "parity/test_golden.py",
     "parity/flips.py": "parity/test_chapter_03.py",

@@ -95,7 +95,7 @@ def test_citation_agrees_with_the_project():
 def test_the_neuron_set_is_the_same_everywhere():
     """Extra, conda environment, Dockerfile and messages name the release that the kit is pinned to."""
     from blipkit.runners.neuron.options import IMAGE
-    from blipkit.runners.neuron.support import platform, release_of
+    from blipkit.runners.neuron.support import platform_facts, release_of
 
     pinned = release_of(None)
     environment = yaml.safe_load((ROOT / "environment-neuron.yml").read_text())
@@ -103,12 +103,14 @@ def test_the_neuron_set_is_the_same_everywhere():
     assert "--extra-index-url=https://pip.repos.neuron.amazonaws.com" in listed
     versions = dict(line.split("==") for line in listed if "==" in line)
     assert {name: versions[name] for name in ("torch-neuronx", "neuronx-cc")} == {
-        name: pinned[name] for name in ("torch-neuronx", "neuronx-cc")
+        name: pinned.packages[name] for name in ("torch-neuronx", "neuronx-cc")
     }
     assert versions["transformers"] == pins()[0]["transformers"]
     extra = project()["optional-dependencies"]["neuron"]
-    assert {f"{name}=={pinned[name]}" for name in ("torch-neuronx", "neuronx-cc")} < set(extra)
+    assert {f"{name}=={pinned.packages[name]}" for name in ("torch-neuronx", "neuronx-cc")} < set(
+        extra
+    )
     stack = project()["optional-dependencies"]["neuron-stack"]
     assert {f"{name}=={versions[name]}" for name in ("torch", "torch-xla")} == set(stack)
     assert f"\nFROM {IMAGE}\n" in (ROOT / "Dockerfile").read_text()
-    assert f"sdk{platform()['pinned'].rpartition('.')[0]}." in IMAGE
+    assert f"sdk{platform_facts().pinned.rpartition('.')[0]}." in IMAGE

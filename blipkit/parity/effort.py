@@ -10,8 +10,9 @@ from blipkit.frames.frames import images
 from blipkit.parity.lacking import NOT_RECORDED, not_recorded, show_rows
 from blipkit.parity.panel import ANSWERS, MEMORY, NUMBERS, Panel
 from blipkit.records.gates import Gate
+from blipkit.records.typed import measure_typed, records_of
 from blipkit.runners.arms import REFERENCE, parse_arm
-from blipkit.runners.neuron.proof import execution_gate
+from blipkit.runners.neuron.proof import Execution, execution_gate
 
 GIB = 2**30
 EXECUTION = "execution parity"  # the gate of what ran on a Neuron device
@@ -92,7 +93,7 @@ class Executions:
     """What was sent to a device, what its witnesses counted; rows: as in `parity_executions`."""
 
     panel: Panel
-    rows: Sequence[dict]
+    rows: Sequence[Execution]
 
     @property
     def is_lacking(self) -> bool:
@@ -102,7 +103,8 @@ class Executions:
         otherwise = "no arm on a Neuron device here"
         if self.is_lacking:
             otherwise = NOT_RECORDED
-        show_rows(self.rows, "What was sent, and what the device counted", otherwise)
+        rows = records_of(self.rows)
+        show_rows(rows, "What was sent, and what the device counted", otherwise)
 
     def gates(self) -> list[Gate]:
         """Where some candidate runs on a Neuron device: did it?"""
@@ -116,4 +118,5 @@ class Executions:
 def close_panel(panel: Panel) -> Executions:
     """End the child that holds a NeuronCore, if there is one: its core is free then."""
     results = panel.study.results
-    return Executions(panel, results.measure("parity_executions", panel.engine.close))
+    rows = measure_typed(results, "parity_executions", Execution, panel.engine.close)
+    return Executions(panel, rows)

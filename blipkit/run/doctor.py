@@ -1,6 +1,7 @@
 """What `blipkit doctor` says: of this machine, or of a profile lowered as for Neuron."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -10,8 +11,11 @@ from blipkit.machine import host
 from blipkit.profiles.profile import Profile
 from blipkit.records.gates import Gate
 from blipkit.runners.arms import all_arms, check_machine
-from blipkit.runners.neuron.doctor import check_parts
+from blipkit.runners.neuron.doctor import Part, check_parts
 from blipkit.runners.neuron.support import support_gate
+
+if TYPE_CHECKING:
+    from blipkit.runners.neuron.lowering import Lowering
 
 
 @dataclass(frozen=True)
@@ -24,20 +28,20 @@ class Examined:
     """
 
     about: dict
-    parts: list[dict]
+    parts: list[Part]
     support: Gate
     arms: dict[str, str]
 
     @property
     def is_ready(self) -> bool:
         """Whether nothing that Neuron needs is missing."""
-        return all(row["status"] != "FAIL" for row in self.parts)
+        return all(part.status != "FAIL" for part in self.parts)
 
     def as_json(self) -> dict:
         return {
             "machine": self.about,
             "ready": self.is_ready,
-            "parts": self.parts,
+            "parts": [asdict(part) for part in self.parts],
             "platform_support": vars(self.support),
             "arms": self.arms,
         }
@@ -48,17 +52,17 @@ class Examined:
         console.print(f"{about['name']}, {about['memory_gib']} GiB, {about['system']}")
         console.print(", ".join(f"{name} {version}" for name, version in about["versions"].items()))
         console.print(self._table_of_parts())
-        for row in self.parts:
-            if row["next"]:
-                print(f"{row['status']} {row['part']}: {row['next']}")
+        for part in self.parts:
+            if part.next:
+                print(f"{part.status} {part.part}: {part.next}")
         support = self.support
         print(f"{support.status} platform_support: {support.reason}; {support.next}")
         console.print(self._table_of_arms())
 
     def _table_of_parts(self):
-        keys = ("part", "seen", "expected", "status")
         columns = ("part", "seen", "expected for Neuron", "status")
-        return terminal_table(columns, ([row[key] for key in keys] for row in self.parts))
+        cells = ((part.part, part.seen, part.expected, part.status) for part in self.parts)
+        return terminal_table(columns, cells)
 
     def _table_of_arms(self):
         """A row for each reason: the arms that it stops."""
@@ -105,16 +109,16 @@ def show_lowering(profile: Profile, console: Console) -> int:
     cells = map(_cells_of_lowering, rows)
     console.print(terminal_table(columns, cells, caption="64-bit: integer operations"))
     for row in rows:
-        for found in row["findings"]:
-            said = f"{found['status']}: {row['component']}: {found['what']}: {found['where']}"
-            print(f"{said}; {found['next']}")
-    return int(any(row["status"] == "FAIL" for row in rows))
+        for finding in row.findings:
+            problem = f"{finding.status}: {row.component}: {finding.what}: {finding.where}"
+            print(f"{problem}; {finding.next}")
+    return int(any(row.status == "FAIL" for row in rows))
 
 
-def _cells_of_lowering(row: dict) -> tuple[str, ...]:
-    operations = str(sum(row["operations"].values()))
-    in_64_bit = str(sum(row["int64"].values()))
+def _cells_of_lowering(row: "Lowering") -> tuple[str, ...]:
+    operations = str(row.instructions or 0)
+    in_64_bit = str(row.on_int64 or 0)
     error = ""
-    if row["relative_l2"] is not None:
-        error = f"{row['relative_l2']:.1e}"
-    return row["component"], row["bucket"], row["status"], operations, in_64_bit, error
+    if row.relative_l2 is not None:
+        error = f"{row.relative_l2:.1e}"
+    return row.component, row.bucket, row.status, operations, in_64_bit, error

@@ -22,7 +22,8 @@ from blipkit.runners.artifacts import Artifact, read_artifact
 from blipkit.runners.assemble import Loaded, check_weights, load_artifact
 from blipkit.runners.kinds import neuron
 from blipkit.runners.neuron.messages import explain
-from blipkit.runners.neuron.proof import Watch, devices, settle
+from blipkit.runners.neuron.proof import Execution, Watch, settle
+from blipkit.runners.neuron.witnesses import pids_on_devices
 
 LIMIT_S = 24 * 3600
 
@@ -100,7 +101,7 @@ def _explained(problem: str) -> str:
     told = explain(problem)
     if "not available" not in problem:
         return told
-    pids = sorted({pid for device in devices() for pid in device["pids"]})
+    pids = pids_on_devices()
     if not pids:
         return told
     return f"{told}\nneuron-ls shows on the device: pid {', '.join(map(str, pids))}"
@@ -173,7 +174,7 @@ class Apart:
     def _run(self, place: str, inputs: tuple) -> torch.Tensor:
         return torch.from_numpy(self._ask("run", place, [tensor.numpy() for tensor in inputs]))
 
-    def close(self) -> list[dict]:
+    def close(self) -> list[Execution]:
         """End the child, if there is one; a row of what was sent to the device and what its
         witnesses saw.
         """
@@ -182,7 +183,7 @@ class Apart:
                 return []
             settled = settle([self._ask("executed")])
             self._worker = None
-        return [self._watch.row(settled)]
+        return [self._watch.execution(settled)]
 
 
 def components() -> Callable:

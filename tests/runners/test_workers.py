@@ -45,7 +45,7 @@ def here(monkeypatch):
 def test_a_worker_answers_on_every_line_and_ends(here):
     """Two threads may ask it at once; when it is closed its process is gone."""
     worker = Worker("test_workers:doubling", lines=2)
-    pid = worker.ask("executed")["pid"]
+    pid = worker.ask("executed").pid
     assert [worker.ask(21, line=line) for line in range(2)] == [42, 42] and psutil.pid_exists(pid)
     worker.close()
     assert not psutil.pid_exists(pid)
@@ -56,9 +56,7 @@ def test_what_goes_wrong_in_a_worker_is_told(here, monkeypatch):
     worker = Worker("test_workers:doubling")
     with pytest.raises(BlipkitError, match="ValueError: not seven"):
         worker.ask(7)
-    monkeypatch.setattr(
-        "blipkit.runners.workers.devices", lambda: [{"device": 0, "cores": [0, 1], "pids": [4242]}]
-    )
+    monkeypatch.setattr("blipkit.runners.workers.pids_on_devices", lambda: [4242])
     with pytest.raises(
         BlipkitError,
         match=r"another process holds the core.*\nneuron-ls shows on the device: pid 4242",
@@ -100,7 +98,7 @@ pipeline = assemble(checkpoint, artifacts, apart.load)
 answers, expected = pipeline.answer(frames, asked), assemble(checkpoint, eager).answer(frames, asked)
 assert "torch_neuronx" not in sys.modules, "the device's library belongs into the child"
 rows = apart.close()
-print([a[0].text for a in answers] == [a[0].text for a in expected], rows[0]["sent"], execution_gate("x", rows).status)
+print([a[0].text for a in answers] == [a[0].text for a in expected], rows[0].sent, execution_gate("x", rows).status)
 again = Apart()  # the core is free again
 assemble(checkpoint, artifacts, again.load)
 try:

@@ -14,6 +14,7 @@ from pathlib import Path
 from blipkit.errors import BadInput, BlipkitError, NotMeasured
 from blipkit.machine import host
 from blipkit.runners.neuron.options import CAST_FORMATS, IMAGE, WHEELS
+from blipkit.runners.neuron.proof import Sent
 from blipkit.runners.spec import RunnerSpec
 
 TARGET = "inf2"
@@ -24,27 +25,27 @@ def _has_device() -> bool:
 
 
 def check_wheels(arm: str) -> None:
-    """Refuse a machine without torch-neuronx, saying what can be known without."""
+    """Refuse a machine without torch-neuronx, saying what can be known without it."""
     if not host.version("torch-neuronx"):
-        seen = "neither"
+        machine = "neither"
         if _has_device():
-            seen = "a device, but no torch-neuronx"
+            machine = "a device, but no torch-neuronx"
         needs = "needs a Neuron device and torch-neuronx, which alone can compile for one"
         advice = f"Use the image {IMAGE}, or pip install -e '.[neuron]' --extra-index-url {WHEELS}"
         without = "what can be known without: make run PROFILE=inf2-dry"
-        raise BadInput(f"arm '{arm}' {needs}; this machine has {seen}. {advice}; {without}")
+        raise BadInput(f"arm '{arm}' {needs}; this machine has {machine}. {advice}; {without}")
 
 
 SPEC = RunnerSpec(CAST_FORMATS, holds_core=True, needs=check_wheels)
 
 _calls = 0  # executions that this process sent to the device
-_whole = []  # of each graph that it loaded, whether no operation was left to the host
+_on_device: list[bool] = []  # of each graph that it loaded: was no operation left to the host?
 _lock = threading.Lock()
 
 
 def flags(dtype: str, compiler_flags: tuple[str, ...]) -> dict:
-    """What neuronx-cc is told, as it is passed, and how it reads its casts: spelt out, any version
-    reads them alike.
+    """What neuronx-cc is told, as it is passed, and how it reads its casts: spelt out, so that all
+    versions read them alike.
     """
     mode, _, cast = dtype.partition(" ")
     arguments = ["--target", TARGET, "--auto-cast", mode]
@@ -54,20 +55,21 @@ def flags(dtype: str, compiler_flags: tuple[str, ...]) -> dict:
 
 
 def forecast_s(weights: int) -> float:
-    """Seconds that neuronx-cc may take for a component, from one report: 210 s for the 304 million
-    weights of a ViT-L.
+    """Seconds that neuronx-cc may take for a component of so many weights, from one report: 210 s
+    for the 304 million of a ViT-L.
     """
     return weights * 210 / 304e6
 
 
 def environment() -> dict[str, str]:
-    """Variables of a process that compiles; set before torch_neuronx is imported."""
+    """Variables for a process that compiles; torch_neuronx reads them when it is imported."""
     if _has_device():
         return {}
     return {"NEURON_PLATFORM_TARGET_OVERRIDE": TARGET}
 
 
 def compile(path: Path, manifest, module, inputs):
+    """Compile a component for the device; the compiler's files and log stay beside `path`."""
     import torch
     import torch_neuronx
 
@@ -92,31 +94,31 @@ def check_loadable(manifest: dict) -> None:
     """Refuse what this machine cannot run, before it is loaded: no device, or compiled for another
     SDK or target.
     """
-    about = host.describe()
-    if not about["neuron_devices"]:
+    component = manifest["component"]
+    machine = host.describe()
+    if not machine["neuron_devices"]:
         advice = (
             "copy the results folder's artifacts/ to an Inf2 instance with the same "
             "image, and run the profile there"
         )
         raise NotMeasured(f"no Neuron device here (no /dev/neuron0): {advice}")
     for library in ("torch-neuronx", "neuronx-cc"):
-        built = manifest["versions"].get(library)
-        here = about["versions"].get(library)
-        if built != here:
-            seen = (
-                f"{manifest['component']} was compiled with {library} {built}, here is "
-                f"{here or 'none'}"
-            )
-            raise BlipkitError(f"{seen}; run 02_trace again, or use the image that compiled it")
+        compiled_with = manifest["versions"].get(library)
+        installed = machine["versions"].get(library)
+        if compiled_with != installed:
+            problem = f"{component} was compiled with {library} {compiled_with}"
+            advice = "run 02_trace again, or use the image that compiled it"
+            raise BlipkitError(f"{problem}, here is {installed or 'none'}; {advice}")
     target = manifest["flags"]["compiler_args"][1]
-    seen = host.neuron_family()
-    if seen and seen != target:
+    family = host.neuron_family()
+    if family and family != target:
         raise BlipkitError(
-            f"{manifest['component']} was compiled for {target}, this is {seen}; run on {target}"
+            f"{component} was compiled for {target}, this is {family}; run on {target}"
         )
 
 
 def load(path: Path, manifest, module):
+    """Load a compiled component onto a core; the callable counts what it sends there."""
     check_loadable(manifest)
     import torch
     import torch_neuronx  # noqa: F401  (registers the classes that the file holds)
@@ -134,15 +136,13 @@ def load(path: Path, manifest, module):
             return output
         return output[0]
 
-    _whole.append(only_on_device(traced))
+    _on_device.append(only_on_device(traced))
     return run
 
 
-def executed() -> dict:
-    """What this process sent to the device: pid, executions sent, whether no operation was left to
-    the host.
-    """
-    return {"pid": os.getpid(), "sent": _calls, "only_on_device": all(_whole)}
+def executed() -> Sent:
+    """What this process sent to the device."""
+    return Sent(os.getpid(), executions=_calls, only_on_device=all(_on_device))
 
 
 def only_on_device(traced) -> bool:
@@ -155,18 +155,19 @@ def only_on_device(traced) -> bool:
 
 
 def on_core(core: int):
-    """A context in which what is loaded goes to one core, counted among those that the process
-    sees.
+    """A context in which what is loaded goes to one core; core: its place among those that the
+    process sees.
     """
     import torch_neuronx
 
-    # since SDK 2.25; before that, experimental
-    found = getattr(torch_neuronx, "neuron_cores_context", None)
-    return (found or torch_neuronx.experimental.neuron_cores_context)(start_nc=core, nc_count=1)
+    context = getattr(torch_neuronx, "neuron_cores_context", None)
+    if context is None:  # before SDK 2.25
+        context = torch_neuronx.experimental.neuron_cores_context
+    return context(start_nc=core, nc_count=1)
 
 
 def count_cores() -> int:
-    """Cores that a process may use here, as the runtime says; asking takes them until the process
+    """How many cores a process may use here, by the runtime; asking takes them until the process
     ends.
     """
     import torch
@@ -176,9 +177,9 @@ def count_cores() -> int:
 
 
 def visible_cores(count: int) -> list[int]:
-    """Their numbers on the machine: NEURON_RT_VISIBLE_CORES where it is set, such as 4-7, else from
-    0 on.
+    """Numbers on the machine of the `count` cores that this process sees: by
+    NEURON_RT_VISIBLE_CORES where it is set, such as 4-7, else from 0 on.
     """
-    chosen = os.environ.get("NEURON_RT_VISIBLE_CORES") or "0"
-    first = int(chosen.partition("-")[0].partition(",")[0])
+    visible = os.environ.get("NEURON_RT_VISIBLE_CORES") or "0"
+    first = int(visible.partition("-")[0].partition(",")[0])
     return list(range(first, first + count))

@@ -1,9 +1,10 @@
-"""What is Inferentia2's alone, and what of it can be known without the device.
+"""What concerns Inferentia2 alone, and what of it can be known without the device.
 
-`lowering` records components in an environment of its own, `lowered` shows what came of it;
-`casts` emulates the compiler's roundings, `one_frame` shows them; `options` are the compiler's,
-`messages` explains what it and the runtime say. `doctor` looks at the machine, `support` says how
-long the platform will live, `proof` asks the device what it executed. The one file that imports
+`lowering` has components recorded in an environment of their own (`recordings`, whose `findings`
+stand in the compiler's way), `lowered` shows what came of it; `casts` emulates the compiler's
+roundings, `one_frame` shows them; `options` are the compiler's, `messages` explains what it and the
+runtime say. `doctor` looks at the machine, `support` says how long the platform will live;
+`witnesses` are asked what the device executed, `proof` judges it. The one file that imports
 torch_neuronx is `runners/kinds/neuron.py`.
 """
 
@@ -13,12 +14,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "casts": ["cast_products", "emulate", "export"],
-        "doctor": ["check_parts", "examine_parts"],
+        "doctor": ["Part", "check_parts", "examine_parts"],
+        "findings": ["Finding"],
         "lowered": ["lower_components"],
+        "lowering": ["Lowering", "lowering_gate"],
         "messages": ["explain"],
         "one_frame": ["cast_one_frame"],
         "options": ["casts_as_read", "check_flags"],
-        "proof": ["Watch", "execution_gate"],
-        "support": ["platform", "support_gate"],
+        "proof": ["Execution", "Watch", "execution_gate"],
+        "support": ["platform_facts", "support_gate"],
     },
 )

@@ -7,7 +7,7 @@ The component's ATen graph gets roundings where the compiler's reference says th
 - `none`: nowhere;
 - `matmult`: what enters a matrix product or a convolution, which adds up in float32 and returns
   float32;
-- `all`: besides, every weight, every input and every operation's result.
+- `all`: also every weight, every input and every operation's result.
 
 A rounded tensor stays float32 in memory. Within an operation (softmax, layer norm, GELU, a product
 with its bias) numbers are float32, as with --enable-mixed-precision-accumulation, a default since
@@ -29,7 +29,7 @@ warnings.filterwarnings("ignore", message=r".*treespec, LeafSpec", category=Futu
 
 aten = torch.ops.aten
 OF_TWO = (aten.bmm, aten.convolution, aten.dot, aten.linear, aten.matmul, aten.mm, aten.mv)
-# operation -> places of what is multiplied; an added bias is not
+# operation -> places of the operands that are multiplied; an added bias is none of them
 PRODUCTS = {operation.default: (0, 1) for operation in OF_TWO}
 PRODUCTS[aten.addmm.default] = (1, 2)
 
@@ -45,7 +45,9 @@ def to_fp16(x: torch.Tensor) -> torch.Tensor:
 
 
 def to_tf32(x: torch.Tensor) -> torch.Tensor:
-    """Round to 11 significant bits, with float32's exponents: its last 13 bits go, ties to even."""
+    """Round to 11 significant bits, with float32's exponents: the last 13 bits are dropped, ties go
+    to even.
+    """
     # torch.jit.trace cannot do x.view(torch.int32), 2.9 to 2.13
     bits = torch.view_copy(x, torch.int32)
     last_kept = (bits >> 13) & 1
@@ -58,8 +60,8 @@ CASTS = {"bf16": to_bf16, "fp16": to_fp16, "tf32": to_tf32}
 
 
 def export(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> torch.fx.GraphModule:
-    """The module in core ATen operations, none of them in place; products stay whole. Only the
-    inputs' shapes count.
+    """The module as a graph of core ATen operations, none of them in place; products stay whole. Of
+    the inputs only shapes and dtypes matter.
     """
     return _export(module, tuple((x.shape, x.dtype) for x in inputs))
 
@@ -68,10 +70,10 @@ def export(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> torch.f
 def check_export(
     module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]
 ) -> torch.export.ExportedProgram:
-    """What torch.export makes of a module; BadInput where it cannot."""
+    """What torch.export makes of a module; BadInput where it refuses it."""
     try:
         return torch.export.export(module, inputs)
-    except Exception as error:  # what torch.export raises has no end
+    except Exception as error:  # torch.export can raise anything
         lines = [line.strip() for line in str(error).splitlines()]
         first = next(filter(None, lines), type(error).__name__)
         advice = (
@@ -96,11 +98,11 @@ def _export(module, shapes):
     return torch.fx.GraphModule(exported, exported.graph).eval()
 
 
-def emulate(exported: torch.fx.GraphModule, dtype: str) -> torch.fx.GraphModule:
-    """What `export` returned, with the roundings of `dtype`, such as "matmult bf16", put in;
-    weights are shared.
+def emulate(exported: torch.fx.GraphModule, casts: str) -> torch.fx.GraphModule:
+    """A copy of an exported graph with the roundings of `casts`, such as "matmult bf16"; it shares
+    the weights.
     """
-    mode, _, cast = dtype.partition(" ")
+    mode, _, cast = casts.partition(" ")
     graph = copy.deepcopy(exported.graph)
     if mode == "matmult":
         cast_products(graph, CASTS[cast])
@@ -110,7 +112,7 @@ def emulate(exported: torch.fx.GraphModule, dtype: str) -> torch.fx.GraphModule:
 
 
 def cast_products(graph: torch.fx.Graph, cast) -> None:
-    """Round what enters a product; refuse an operation that may hold one within."""
+    """Round what enters a product; refuse an operation that may hide one."""
     for node in graph.nodes:
         tags = getattr(node.target, "tags", [torch.Tag.core])
         if node.target not in PRODUCTS and torch.Tag.core not in tags:

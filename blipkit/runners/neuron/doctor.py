@@ -3,15 +3,16 @@
 import platform
 import re
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from blipkit.display.tables import show_table
 from blipkit.machine import host
 from blipkit.paths import ROOT
-from blipkit.records.typed import measure_typed
+from blipkit.records.gates import Status, decide
+from blipkit.records.typed import measure_typed, records_of
 from blipkit.runners.neuron.options import IMAGE
-from blipkit.runners.neuron.proof import devices, tool
-from blipkit.runners.neuron.support import release_of
+from blipkit.runners.neuron.support import Release, release_of
+from blipkit.runners.neuron.witnesses import pids_on_devices, tool
 from blipkit.study import Study
 
 MEMORY_GIB = 15  # inf2.xlarge has 16
@@ -20,22 +21,28 @@ TOOLS = ("neuron-monitor", "neuron-ls")
 IN_IMAGE = f"use the image {IMAGE}"
 PACKAGES = "aws-neuronx-dkms, on the host, and aws-neuronx-runtime-lib"
 PAIR = f"install or upgrade {PACKAGES}, both of one SDK release"
+RENT = "rent an inf2.xlarge"
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part: what is there, what the SDK release wants, PASS, WARN or FAIL, what mends it."""
+    """One part of a Neuron machine.
+
+    seen: what is there, "none" for nothing; expected: what the SDK release wants; next: what mends
+    it, "" where it holds.
+    """
 
     part: str
     seen: str
     expected: str
-    status: str
+    status: Status
     next: str
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What was found; None where the profile expects no Neuron device, and nothing was asked.
+    """The parts of this machine; rows: None where the profile expects no Neuron device, so that
+    nothing was looked at.
 
     expect: the machine that the profile is meant for.
     """
@@ -51,124 +58,107 @@ class Parts:
         if not self.rows:
             print("Parts of this machine: not recorded")
             return
-        show_table([asdict(row) for row in self.rows], "Parts of this machine")
+        show_table(records_of(self.rows), "Parts of this machine")
 
 
 def examine_parts(study: Study) -> Parts:
-    """Check every part where the profile expects a Neuron device, and keep what was seen."""
+    """Check every part where the profile expects a Neuron device, and keep the rows."""
     expect = study.knobs.expect
     if expect != "neuron":
         return Parts(None, expect)
-
-    def measured() -> list[Part]:
-        return [Part(**row) for row in check_parts()]
-
-    return Parts(measure_typed(study.results, "parts", Part, measured), expect)
+    return Parts(measure_typed(study.results, "parts", Part, check_parts), expect)
 
 
-def check_parts() -> list[dict]:
-    """A row for each part: part, seen, expected, status (PASS, WARN or FAIL), next: what to do."""
-    about = host.describe()
+def check_parts() -> list[Part]:
+    """Each part of this machine against the SDK release of its torch-neuronx."""
+    machine = host.describe()
     release = release_of(host.versions().get("torch-neuronx"))
-    rows = [*_system_parts(), *_library_parts(release), *_driver_parts(release)]
-    return [*rows, *_room_parts(about)]
+    return [
+        *_system_parts(),
+        *_library_parts(release),
+        *_driver_parts(release, machine["neuron_devices"]),
+        *_room_parts(machine["memory_gib"]),
+    ]
 
 
-def _system_parts() -> list[dict]:
+def _system_parts() -> list[Part]:
     system = operating_system()
     _, glibc = platform.libc_ver()
     ubuntu = "Ubuntu 24.04"
+    take = f"take {ubuntu}"
+    older = f"{take}; Amazon Linux 2023 has 2.34"
     return [
-        _part("operating system", system, ubuntu, ubuntu in system, f"take {ubuntu}", "WARN"),
-        _part(
-            "glibc",
-            glibc,
-            "2.35 or later",
-            at_least(glibc, "2.35"),
-            f"take {ubuntu}; Amazon Linux 2023 has 2.34",
-        ),
+        _part("operating system", system, ubuntu, ubuntu in system, take, tolerable=True),
+        _part("glibc", glibc, "2.35 or later", is_at_least(glibc, "2.35"), older),
     ]
 
 
-def _library_parts(release: dict) -> list[dict]:
+def _library_parts(release: Release) -> list[Part]:
     """Python, and the libraries that an SDK release pins."""
-    of = host.versions()
-    python = of["python"].rpartition(".")[0]
-    known = release["python"]
-    rows = [_part("Python", python, " or ".join(known), python in known, IN_IMAGE)]
-    for name in ("torch-neuronx", "neuronx-cc"):
-        plain = of.get(name, "").partition("+")[0]
-        rows.append(_part(name, of.get(name), release[name], plain == release[name], IN_IMAGE))
-    torch_holds = numbers(of.get("torch"))[:2] == (2, 9)
-    return [*rows, _part("torch", of.get("torch"), "2.9", torch_holds, IN_IMAGE)]
+    versions = host.versions()
+    python = versions["python"].rpartition(".")[0]
+    holds = python in release.python
+    parts = [_part("Python", python, " or ".join(release.python), holds, IN_IMAGE)]
+    for name, expected in release.packages.items():
+        installed = versions.get(name, "")
+        holds = installed.partition("+")[0] == expected
+        parts.append(_part(name, installed, expected, holds, IN_IMAGE))
+    torch_holds = numbers(versions.get("torch"))[:2] == (2, 9)
+    return [*parts, _part("torch", versions.get("torch"), "2.9", torch_holds, IN_IMAGE)]
 
 
-def _driver_parts(release: dict) -> list[dict]:
+def _driver_parts(release: Release, devices: list[str]) -> list[Part]:
     """Devices, driver and runtime, and who holds the cores."""
-    found = host.describe()["neuron_devices"]
     driver = driver_version()
     runtime = package_version("aws-neuronx-runtime-lib")
-    rent = "rent an inf2.xlarge"
-    attach = f"{rent}; in a container, pass --device=/dev/neuron0"
-    rows = [
-        _part("Neuron devices", ", ".join(found), "neuron0", found, attach),
-        _part("driver", driver, release["driver"], at_least(driver, release["driver"]), PAIR),
-        _part("runtime", runtime, release["runtime"], at_least(runtime, release["runtime"]), PAIR),
+    attach = f"{RENT}; in a container, pass --device=/dev/neuron0"
+    driver_holds = is_at_least(driver, release.driver)
+    runtime_holds = is_at_least(runtime, release.runtime)
+    parts = [
+        _part("Neuron devices", ", ".join(devices), "neuron0", bool(devices), attach),
+        _part("driver", driver, release.driver, driver_holds, PAIR),
+        _part("runtime", runtime, release.runtime, runtime_holds, PAIR),
     ]
     if driver and runtime:
         both = f"{driver}, {runtime}"
-        rows.append(_part("driver and runtime", both, "a pair", are_a_pair(driver, runtime), PAIR))
-    return [*rows, _cores_part(bool(found), rent)]
+        parts.append(_part("driver and runtime", both, "a pair", are_a_pair(driver, runtime), PAIR))
+    return [*parts, _cores_part(bool(devices))]
 
 
-def _cores_part(has_devices: bool, rent: str) -> dict:
-    """Whether the cores are free; rent: what to do where there are none."""
-    held = sorted({str(pid) for device in devices() for pid in device["pids"]})
-    if held:
+def _cores_part(has_devices: bool) -> Part:
+    """Whether there are cores, and nobody holds them."""
+    pids = ", ".join(map(str, pids_on_devices()))
+    if pids:
         advice = "end those processes, such as other notebooks' kernels"
-        return _part("cores", f"held by pid {', '.join(held)}", "free", False, advice)
+        return _part("cores", f"held by pid {pids}", "free", False, advice)
     if has_devices:
-        return _part("cores", "free", "free", True, rent)
-    return _part("cores", "", "free", False, rent)
+        return _part("cores", "free", "free", True, RENT)
+    return _part("cores", "", "free", False, RENT)
 
 
-def _room_parts(about: dict) -> list[dict]:
+def _room_parts(memory_gib: float) -> list[Part]:
     """The Neuron tools, memory and disk."""
     tools = [name for name in TOOLS if tool(name)]
     complete = len(tools) == len(TOOLS)
     install = "install aws-neuronx-tools, else the proof of execution is weaker"
-    memory = about["memory_gib"]
-    larger = "take a larger instance"
+    memory = f"{memory_gib} GiB"
+    enough = memory_gib >= MEMORY_GIB
     free_gb = shutil.disk_usage(ROOT).free / 1e9
+    free = f"{free_gb:.0f} GB free"
     more = "free some, or take a larger volume"
     return [
-        _part("tools", ", ".join(tools), ", ".join(TOOLS), complete, install, "WARN"),
-        _part("host memory", f"{memory} GiB", f"{MEMORY_GIB} GiB", memory >= MEMORY_GIB, larger),
-        _part("disk", f"{free_gb:.0f} GB free", f"{DISK_GB} GB", free_gb >= DISK_GB, more),
+        _part("tools", ", ".join(tools), ", ".join(TOOLS), complete, install, tolerable=True),
+        _part("host memory", memory, f"{MEMORY_GIB} GiB", enough, "take a larger instance"),
+        _part("disk", free, f"{DISK_GB} GB", free_gb >= DISK_GB, more),
     ]
 
 
 def _part(
-    part: str,
-    seen: str | None,
-    expected: str,
-    holds,
-    advice: str,
-    otherwise: str = "FAIL",
-) -> dict:
-    """One row; otherwise: its status where it does not hold."""
-    status = "PASS"
-    step = ""
-    if not holds:
-        status = otherwise
-        step = advice
-    return {
-        "part": part,
-        "seen": seen or "none",
-        "expected": expected,
-        "status": status,
-        "next": step,
-    }
+    name: str, seen: str | None, expected: str, holds: bool, advice: str, *, tolerable: bool = False
+) -> Part:
+    """One row; tolerable: a WARN where it does not hold."""
+    gate = decide(name, "answer", holds, tolerable, next=advice)
+    return Part(name, seen or "none", expected, gate.status, gate.next)
 
 
 def operating_system() -> str:
@@ -194,14 +184,14 @@ def package_version(name: str) -> str | None:
 
 def are_a_pair(driver: str, runtime: str) -> bool:
     """Driver 2.29 needs runtime 2.33; runtime 2.32 needs a driver after 2.26 (release notes)."""
-    too_new = at_least(driver, "2.29") and not at_least(runtime, "2.33")
-    too_old = at_least(runtime, "2.32") and not at_least(driver, "2.27")
+    too_new = is_at_least(driver, "2.29") and not is_at_least(runtime, "2.33")
+    too_old = is_at_least(runtime, "2.32") and not is_at_least(driver, "2.27")
     return not too_new and not too_old
 
 
-def at_least(seen: str | None, expected: str) -> bool:
-    """Whether a version is there and not older."""
-    return numbers(seen) >= numbers(expected)
+def is_at_least(version: str | None, expected: str) -> bool:
+    """Whether a version is there, and not older than another."""
+    return numbers(version) >= numbers(expected)
 
 
 def numbers(version: str | None) -> tuple[int, ...]:

@@ -6,33 +6,40 @@ from dataclasses import dataclass
 from blipkit.display.figures import COLOURS, axes, show
 from blipkit.display.tables import show_table
 from blipkit.records.gates import Gate, not_recorded
-from blipkit.runners.neuron.lowering import MAKE_STACK, changed_operations, lower, lowering_gate
+from blipkit.records.results import Results
+from blipkit.records.typed import measure_typed, missing_keys, record_of, records_of, row_of
+from blipkit.runners.neuron.lowering import (
+    MAKE_STACK,
+    Lowering,
+    OperationChange,
+    changed_operations,
+    gate_name,
+    lower,
+    lowering_gate,
+)
 from blipkit.study import Study
 
-# keys that are read of a record
-FIGURES = ("operations", "int64", "relative_l2", "seconds")
-NEEDED = ("component", "bucket", "status", "findings", *FIGURES)
 PRODUCT = "dot"  # a matrix product's name in HLO
 RARE = 3  # operations that are not more frequent in any component are left out of the picture
 
 
 @dataclass(frozen=True)
 class Lowered:
-    """What `lower` says of each component and bucket, and what changed since an earlier version.
+    """What each component lowers to in each bucket, and what changed since an earlier version.
 
     products: component -> matrix products that were predicted. rows: none where a replay's folder
     has no record of them.
     """
 
     components: tuple[str, ...]
-    rows: list[dict]
-    changes: list[dict]
+    rows: list[Lowering]
+    changes: list[OperationChange]
     products: Mapping[str, int]
 
     @property
     def was_lowered(self) -> bool:
         """Whether anything was: there may be no environment to do it in, or no record of it."""
-        return any(row["operations"] for row in self.rows)
+        return any(row.operations for row in self.rows)
 
     @property
     def why_not(self) -> str:
@@ -46,25 +53,20 @@ class Lowered:
         if not self.rows:
             print("What each component lowers to: not recorded")
             return
-        shown = []
-        for row in self.rows:
-            counted = row["operations"]
-            whole_numbers = None
-            if counted:
-                whole_numbers = sum(row["int64"].values())
-            shown.append(
-                {
-                    "component": row["component"],
-                    "bucket": row["bucket"],
-                    "status": row["status"],
-                    "relative_l2": row["relative_l2"],
-                    "seconds": row["seconds"],
-                    "operations": sum(counted.values()) or None,
-                    "on 64-bit integers": whole_numbers,
-                    "products": counted.get(PRODUCT),
-                    "predicted": self.products.get(row["component"]),
-                }
-            )
+        shown = [
+            {
+                "component": row.component,
+                "bucket": row.bucket,
+                "status": row.status,
+                "relative_l2": row.relative_l2,
+                "seconds": row.seconds,
+                "operations": row.instructions,
+                "on 64-bit integers": row.on_int64,
+                "products": row.operations.get(PRODUCT),
+                "predicted": self.products.get(row.component),
+            }
+            for row in self.rows
+        ]
         caption = "What each component lowers to (on inf2, 64-bit integers become 32-bit ones)"
         show_table(shown, caption)
 
@@ -72,7 +74,7 @@ class Lowered:
         """Operation -> component -> how often, in its first bucket; the most frequent first."""
         first = {}
         for row in self.rows:
-            first.setdefault(row["component"], row["operations"])
+            first.setdefault(row.component, row.operations)
         names = {name for operations in first.values() for name in operations}
         table = {name: {} for name in names}
         for component, operations in first.items():
@@ -101,47 +103,58 @@ class Lowered:
         show(figure, self._caption(counts, len(drawn)), rows, detail=True)
 
     def _caption(self, counts: dict[str, dict[str, int]], drawn: int) -> str:
-        said = []
+        totals = []
         for component in self.components:
             total = sum(row.get(component, 0) for row in counts.values())
-            said.append(f"{component} {total}")
+            totals.append(f"{component} {total}")
         kinds = f"{len(counts)} kinds of operation, {drawn} of them drawn"
-        return f"{kinds}; instructions by component, in its first bucket: {', '.join(said)}."
+        return f"{kinds}; instructions by component, in its first bucket: {', '.join(totals)}."
 
     def findings(self) -> None:
         """Show what stands in the way of neuronx-cc, and what changed since the last lowering."""
-        if not self.was_lowered and not any(row["findings"] for row in self.rows):
+        shown = [
+            dict(component=row.component, **record_of(finding))
+            for row in self.rows
+            for finding in row.findings
+        ]
+        if not self.was_lowered and not shown:
             print(f"In the way: {self.why_not}")
             return
-        found = []
-        for row in self.rows:
-            found += [dict(component=row["component"], **finding) for finding in row["findings"]]
-        if found:
-            show_table(found, "In the way")
+        if shown:
+            show_table(shown, "In the way")
         if self.changes:
-            show_table(self.changes, "Lowered before, with other versions")
-        changed = sum(bool(row["added"] or row["removed"]) for row in self.changes)
+            show_table(records_of(self.changes), "Lowered before, with other versions")
+        changed = sum(bool(change.added or change.removed) for change in self.changes)
         earlier = f"compared with an earlier version: {len(self.changes)}"
-        print(f"in the way: {len(found)}; {earlier}, of those changed: {changed}")
+        print(f"in the way: {len(shown)}; {earlier}, of those changed: {changed}")
 
     def gates(self) -> list[Gate]:
         """One for each component."""
         if self.rows:
             return [lowering_gate(component, self.rows) for component in self.components]
-        return [not_recorded(f"lowering {component}", "answer") for component in self.components]
+        return [not_recorded(gate_name(component), "answer") for component in self.components]
 
 
 def lower_components(study: Study, products: Mapping[str, int]) -> Lowered:
     """Lower every component in every bucket; products: component -> how many are predicted."""
-    before = study.results.earlier("lowering")  # read before this run's rows take their place
+    results = study.results
+    before = earlier_lowerings(results)  # read before this run's rows take their place
 
-    def measured() -> list[dict]:
+    def measured() -> list[Lowering]:
         return lower(study.components, study.buckets, study.knobs.neuron_stack)
 
-    def compared() -> list[dict]:
+    def compared() -> list[OperationChange]:
         return changed_operations(rows, before)
 
-    rows = study.results.measure("lowering", measured, needs=NEEDED)
-    changes = study.results.measure("operation_changes", compared)
+    rows = measure_typed(results, "lowering", Lowering, measured)
+    changes = measure_typed(results, "operation_changes", OperationChange, compared)
     names = tuple(component.name for component in study.components)
     return Lowered(names, rows, changes, products)
+
+
+def earlier_lowerings(results: Results) -> list[Lowering]:
+    """Rows of this profile and checkpoint from before this run; those of older kits that lack
+    something are left out.
+    """
+    records = results.earlier("lowering")
+    return [row_of(Lowering, row) for row in records if not missing_keys(Lowering, row)]

@@ -13,7 +13,7 @@ its own.
 
 import collections
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 
@@ -23,7 +23,9 @@ from blipkit.model.buckets import Bucket
 from blipkit.model.checkpoints import Checkpoint
 from blipkit.model.components import Components
 from blipkit.paths import ROOT
-from blipkit.records.gates import WORST_FIRST, Gate, not_run
+from blipkit.records.gates import WORST_FIRST, Gate, Status, not_run, worst_of
+from blipkit.records.typed import row_of
+from blipkit.runners.neuron.findings import Finding, RecordingJob, RecordingReply
 
 STACK = ".venv-neuron-stack"
 MAKE_STACK = "make neuron-stack"
@@ -36,6 +38,56 @@ ENVIRONMENT = {
     "XLA_HLO_DEBUG": "1",
     "PYTHONPATH": str(ROOT),
 }
+NO_STACK = "there is no environment to lower it in"
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """What a component lowers to in one bucket, and what of it stands in the way of neuronx-cc.
+
+    operations: HLO operation -> how often; int64: of those, the ones on 64-bit integers;
+    relative_l2: error of the recorded program against the module; seconds: what finding out took;
+    both None where nothing ran; status: the worst of the findings; stack: library -> version where
+    it was lowered; next: what to do where it was not.
+    """
+
+    component: str
+    bucket: str
+    operations: dict[str, int]
+    int64: dict[str, int]
+    relative_l2: float | None
+    seconds: float | None
+    status: Status
+    findings: list[Finding]
+    stack: dict[str, str] = field(default_factory=dict)
+    evidence: str = "measured"
+    next: str = ""
+
+    @property
+    def instructions(self) -> int | None:
+        """How many there are; None where nothing was lowered."""
+        return sum(self.operations.values()) or None
+
+    @property
+    def on_int64(self) -> int | None:
+        """How many of them are on 64-bit integers; None where nothing was lowered."""
+        if not self.operations:
+            return None
+        return sum(self.int64.values())
+
+
+@dataclass(frozen=True)
+class OperationChange:
+    """How a component's operations changed since an earlier lowering in the same bucket.
+
+    between: the versions that differ, in words; added, removed: HLO operation -> by how many.
+    """
+
+    component: str
+    bucket: str
+    between: str
+    added: dict[str, int]
+    removed: dict[str, int]
 
 
 def find_stack(folder: str = STACK) -> Path | None:
@@ -53,15 +105,16 @@ def find_stack(folder: str = STACK) -> Path | None:
         raise BadInput(
             f"neuron_stack {folder}: no bin/python there; expected an environment: {MAKE_STACK}"
         )
-    found = stack_versions(python)
-    wanted = dict(RELEASES, transformers=host.version("transformers"))
-    wrong = [name for name in wanted if not _matches(wanted[name], found.get(name))]
+    installed = stack_versions(python)
+    expected = dict(RELEASES, transformers=host.version("transformers"))
+    wrong = [name for name in expected if not _matches(expected[name], installed.get(name))]
     if wrong:
-        seen = ", ".join(
-            f"{name} {found.get(name, 'missing')}, expected {wanted[name]}" for name in wrong
+        versions = ", ".join(
+            f"{name} {installed.get(name, 'missing')}, expected {expected[name]}" for name in wrong
         )
-        mend = " ".join(f"'{name}=={wanted[name]}'" for name in wrong)
-        raise BadInput(f"neuron_stack {folder}: {seen}: {python} -m pip install {mend}")
+        packages = " ".join(f"'{name}=={expected[name]}'" for name in wrong)
+        advice = f"{python} -m pip install {packages}"
+        raise BadInput(f"neuron_stack {folder}: {versions}: {advice}")
     return python
 
 
@@ -71,158 +124,166 @@ def _matches(release: str, version: str | None) -> bool:
 
 
 def stack_versions(python: Path) -> dict[str, str]:
-    """Versions of what decides about lowering in the environment of `python`, read without starting
-    it.
+    """Library -> version, of those that decide about lowering in the environment of `python`, read
+    without starting it.
     """
     sites = [str(site) for site in python.parent.parent.glob("lib/python3*/site-packages")]
     return {
-        name: found.version
+        name: distribution.version
         for name in LIBRARIES
-        for found in metadata.distributions(name=name, path=sites)
+        for distribution in metadata.distributions(name=name, path=sites)
     }
 
 
-def lower(components: Components, buckets: Sequence[Bucket], stack: str = STACK) -> list[dict]:
-    """A row for each component and bucket, found out in a child in the neuron stack; NOT-RUN where
-    there is none.
+def lower(components: Components, buckets: Sequence[Bucket], stack: str = STACK) -> list[Lowering]:
+    """Lower each component in each bucket, in a child in the neuron stack; NOT-RUN where there is
+    none.
 
-    A row: status, findings (what stands in the way), operations (HLO operation -> count), int64
-    (those on 64-bit integers), relative_l2 against the module, seconds, stack (versions there).
-    Where the child dies, each component is tried alone, and the row says which one died.
+    Where the child dies, each component is tried alone, and a finding says which one ended it.
     """
     python = find_stack(stack)
-    asked = [(component.name, bucket) for component in components for bucket in buckets]
+    jobs = [RecordingJob(component.name, bucket) for component in components for bucket in buckets]
     if python is None:
-        return [_not_run_row(name, bucket) for name, bucket in asked]
+        return [_not_lowered(job) for job in jobs]
     checkpoint = next(iter(components)).checkpoint
-    jobs = [[name, asdict(bucket)] for name, bucket in asked]
-    recorded = _lower_in_child(python, checkpoint, jobs)
+    replies = _record_in_child(python, checkpoint, jobs)
     versions = stack_versions(python)
-    return [
-        _lowered_row(name, bucket, found, versions)
-        for (name, bucket), found in zip(asked, recorded, strict=True)
-    ]
+    return [_lowering(job, reply, versions) for job, reply in zip(jobs, replies, strict=True)]
 
 
-def _lower_in_child(python: Path, checkpoint: Checkpoint, jobs: list) -> list[dict]:
-    """What `recordings.lower_from_source` says of each job; where the child dies, each alone."""
+def _record_in_child(
+    python: Path, checkpoint: Checkpoint, jobs: Sequence[RecordingJob]
+) -> list[RecordingReply]:
+    """The reply to each job, from `recordings.record_jobs`; where the child dies, to each alone."""
     try:
-        return child.call(
-            "blipkit.runners.neuron.recordings:lower_from_source",
+        replies = child.call(
+            "blipkit.runners.neuron.recordings:record_jobs",
             timeout_s=LIMIT_S,
             python=python,
             environment=ENVIRONMENT,
             source=checkpoint.source,
             digest=checkpoint.digest,
-            jobs=jobs,
+            jobs=[asdict(job) for job in jobs],
         )
     except BadInput:
         raise
     except BlipkitError as error:
         if len(jobs) > 1:
-            return [row for job in jobs for row in _lower_in_child(python, checkpoint, [job])]
-        died = {
-            "status": "FAIL",
-            "what": "recording it ended the process",
-            "where": str(error),
-            "next": "leave out what its last lines name",
-        }
-        return [{"findings": [died]}]
+            alone = [_record_in_child(python, checkpoint, [job]) for job in jobs]
+            return [reply for replies in alone for reply in replies]
+        return [RecordingReply([_ended_process(str(error))])]
+    return [row_of(RecordingReply, reply) for reply in replies]
 
 
-def _lowered_row(name: str, bucket: Bucket, found: dict, versions: dict[str, str]) -> dict:
-    """A row of `lower`; found: what the child said of a component, no more than findings where it
-    was stopped.
-    """
-    return {
-        "component": name,
-        "bucket": str(bucket),
-        "operations": found.get("operations", {}),
-        "int64": found.get("int64", {}),
-        "relative_l2": found.get("relative_l2"),
-        "seconds": found.get("seconds"),
-        "status": _worst(found["findings"])["status"],
-        "stack": versions,
-        "findings": found["findings"],
-    }
+def _ended_process(last_lines: str) -> Finding:
+    """What recording a component did to the child."""
+    advice = "leave out what its last lines name"
+    return Finding("FAIL", "recording it ended the process", last_lines, advice)
 
 
-def _not_run_row(name: str, bucket: Bucket) -> dict:
-    """A row of `lower` where there is no environment to lower in."""
-    return {
-        "component": name,
-        "bucket": str(bucket),
-        "operations": {},
-        "int64": {},
-        "relative_l2": None,
-        "seconds": None,
-        "status": "NOT-RUN",
-        "evidence": "none",
-        "stack": {},
-        "findings": [],
-        "next": MAKE_STACK,
-    }
-
-
-def _worst(findings: list[dict]) -> dict:
-    """The finding that decides, or what stands for none."""
-    return min(
-        findings,
-        key=lambda found: WORST_FIRST.index(found["status"]),
-        default={"status": "PASS", "next": ""},
+def _lowering(job: RecordingJob, reply: RecordingReply, versions: dict[str, str]) -> Lowering:
+    return Lowering(
+        component=job.component,
+        bucket=str(job.bucket),
+        operations=reply.operations,
+        int64=reply.int64,
+        relative_l2=reply.relative_l2,
+        seconds=reply.seconds,
+        status=_judge(job.component, reply.findings).status,
+        findings=reply.findings,
+        stack=versions,
     )
 
 
-def lowering_gate(component: str, rows: Sequence[dict]) -> Gate:
+def _not_lowered(job: RecordingJob) -> Lowering:
+    """A component in one bucket where there is no environment to lower in."""
+    gate = not_run(gate_name(job.component), "answer", NO_STACK, MAKE_STACK)
+    return Lowering(
+        component=job.component,
+        bucket=str(job.bucket),
+        operations={},
+        int64={},
+        relative_l2=None,
+        seconds=None,
+        status=gate.status,
+        findings=[],
+        evidence=gate.evidence,
+        next=gate.next,
+    )
+
+
+def gate_name(component: str) -> str:
+    """What the gate of a component's lowering is called."""
+    return f"lowering {component}"
+
+
+def lowering_gate(component: str, rows: Sequence[Lowering]) -> Gate:
     """PASS where a component lowers in every bucket and nothing stands in the way; NOT-RUN without
     the environment.
     """
-    name = f"lowering {component}"
-    own = [row for row in rows if row["component"] == component]
-    if any(row["status"] == "NOT-RUN" for row in own):
-        return not_run(name, "answer", "there is no environment to lower it in", MAKE_STACK)
-    findings = [finding for row in own for finding in row["findings"]]
-    worst = _worst(findings)
-    failed = sum(finding["status"] == "FAIL" for finding in findings)
+    rows = [row for row in rows if row.component == component]
+    if any(row.status == "NOT-RUN" for row in rows):
+        return not_run(gate_name(component), "answer", NO_STACK, MAKE_STACK)
+    return _judge(component, [finding for row in rows for finding in row.findings])
+
+
+def _judge(component: str, findings: Sequence[Finding]) -> Gate:
+    """The gate of a component with these findings, as bad as the worst of them."""
+    failed = sum(finding.status == "FAIL" for finding in findings)
     reason = "what stands in the way of neuronx-cc, as far as a CPU can tell"
+    advice = ""
     if findings:
-        reason += f"; {worst['what']}: {worst['where']}"
-    return Gate(name, "answer", worst["status"], failed, 0, reason=reason, next=worst["next"])
+        worst = min(findings, key=lambda finding: WORST_FIRST.index(finding.status))
+        reason += f"; {worst.what}: {worst.where}"
+        advice = worst.next
+    return worst_of(
+        gate_name(component),
+        "answer",
+        [finding.status for finding in findings],
+        measured=failed,
+        limit=0,
+        reason=reason,
+        next=advice,
+    )
 
 
-def changed_operations(rows: Sequence[dict], before: Sequence[dict]) -> list[dict]:
+def changed_operations(
+    rows: Sequence[Lowering], before: Sequence[Lowering]
+) -> list[OperationChange]:
     """Which operations came and went since `before`, earlier rows of the same components, best
     first.
 
-    Rows only where the stack's versions or the operations differ.
+    Only where the stack's versions or the operations differ.
     """
     earlier = {}
     for row in before:
-        if row["operations"]:
-            earlier.setdefault((row["component"], row["bucket"]), row)
-    changes = []
-    for row in rows:
-        then = earlier.get((row["component"], row["bucket"]))
-        if then is None or not row["operations"]:
-            continue
-        if then["stack"] == row["stack"] and then["operations"] == row["operations"]:
-            continue
-        now = collections.Counter(row["operations"])
-        past = collections.Counter(then["operations"])
-        changes.append(
-            {
-                "component": row["component"],
-                "bucket": row["bucket"],
-                "between": _moved_versions(then["stack"], row["stack"]),
-                "added": dict(now - past),
-                "removed": dict(past - now),
-            }
-        )
-    return changes
+        if row.operations:
+            earlier.setdefault((row.component, row.bucket), row)
+    pairs = [(earlier.get((row.component, row.bucket)), row) for row in rows if row.operations]
+    return [_change(past, row) for past, row in pairs if past and _differ(past, row)]
 
 
-def _moved_versions(then: dict[str, str], now: dict[str, str]) -> str:
+def _differ(past: Lowering, row: Lowering) -> bool:
+    return past.stack != row.stack or past.operations != row.operations
+
+
+def _change(past: Lowering, row: Lowering) -> OperationChange:
+    before = collections.Counter(past.operations)
+    after = collections.Counter(row.operations)
+    return OperationChange(
+        component=row.component,
+        bucket=row.bucket,
+        between=_changed_versions(past.stack, row.stack),
+        added=dict(after - before),
+        removed=dict(before - after),
+    )
+
+
+def _changed_versions(before: dict[str, str], after: dict[str, str]) -> str:
     """Which versions differ between two environments, in words."""
-    names = sorted(name for name in {*then, *now} if then.get(name) != now.get(name))
-    moved = [f"{name} {then.get(name, 'none')} -> {now.get(name, 'none')}" for name in names]
-    return ", ".join(moved) or "the same versions"
+    changes = [
+        f"{name} {before.get(name, 'none')} -> {after.get(name, 'none')}"
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    ]
+    return ", ".join(changes) or "the same versions"

@@ -1,4 +1,4 @@
-"""What each of the compiler's casts does to one frame, emulated, beside its vendor's order."""
+"""What each of the compiler's casts does to one frame, emulated, beside the vendor's order."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ RECIPE = "fp16"  # what the published recipe passes as --auto-cast-type, and not
 
 @dataclass(frozen=True)
 class CastError:
-    """An emulated arm's error in one component's output, L2 norm relative to the reference's."""
+    """An emulated arm's error in one component's output: its L2 norm over the reference's."""
 
     arm: str
     component: str

@@ -1,16 +1,19 @@
 """What neuronx-cc takes: casts, options, and how its versions read them. No torch here."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 from blipkit.errors import BadInput, nearest
+from blipkit.runners.neuron.findings import Severity
 from blipkit.runners.spec import Format
 
 
 def _format(cast: str) -> Format:
-    """`matmult` is torch.autocast's way: products alone; `all` is the whole model's. Weights stay
-    in float32.
+    """What a cast such as `matmult bf16` is to torch. `matmult` is what torch.autocast does,
+    products alone; `all` is the whole model in the format. Weights stay in float32.
     """
     mode, _, kind = cast.partition(" ")
     rounds_like = {"": "float32", "bf16": "bfloat16", "fp16": "float16", "tf32": "float16"}[kind]
@@ -39,37 +42,57 @@ VENDOR_ORDER = (
     "all bf16",
 )
 CASTS_BY_DEFAULT_BEFORE = (2, 22)  # neuronx-cc of SDK 2.27
-# options and operations that the compiler takes, and who passes which option already
-NEURONX_CC = yaml.safe_load(Path(__file__).with_name("neuronx_cc.yaml").read_text(encoding="utf-8"))
 WHEELS = "https://pip.repos.neuron.amazonaws.com"
 IMAGE = "public.ecr.aws/neuron/pytorch-inference-neuronx:2.9.0-neuronx-py312-sdk2.31.0-ubuntu24.04"
 
 
-def check_flags(flags: list[str]) -> None:
+@dataclass(frozen=True)
+class RefusedOperation:
+    """What neuronx-cc does not take in a recorded program (FAIL), or computes coarsely (WARN).
+
+    pattern: a regular expression of the HLO instruction; what: what it is; next: what to do.
+    """
+
+    pattern: str
+    status: Severity
+    what: str
+    next: str
+
+
+_DOCUMENT = yaml.safe_load(Path(__file__).with_name("neuronx_cc.yaml").read_text(encoding="utf-8"))
+# option that a profile may set -> its values, none for a switch
+OPTIONS: dict[str, list[str]] = _DOCUMENT["options"]
+# option that no profile sets -> who passes it
+PASSED_ALREADY: dict[str, str] = _DOCUMENT["passed_already"]
+REFUSED_OPERATIONS = [RefusedOperation(*entry) for entry in _DOCUMENT["operations"]]
+
+
+def check_flags(flags: Sequence[str]) -> None:
     """Refuse options that neuronx-cc does not have, that contradict each other, or that are passed
     already.
     """
-    known = NEURONX_CC["options"]
-    passed = NEURONX_CC["passed_already"]
-    given = {}  # option -> the flag that set it
+    set_by: dict[str, str] = {}  # what an option is about -> the flag that sets it
     for flag in flags:
         option, _, value = flag.partition("=")
-        if option in passed:
-            raise BadInput(f"compiler_flags: {flag!r} is not a profile's to say: {passed[option]}")
-        if option not in known:
-            raise BadInput(
-                f"compiler_flags: {flag!r}; {nearest(option, known)}, written --option=value"
-            )
-        if value not in (known[option] or [""]):
-            raise BadInput(
-                f"compiler_flags: {flag!r}; expected {', '.join(known[option]) or 'no value'}"
-            )
-        setting = option.replace("--disable-", "--enable-")
-        if setting in given:
-            raise BadInput(
-                f"compiler_flags: {flag!r} contradicts or repeats {given[setting]!r}; keep one"
-            )
-        given[setting] = flag
+        _check_option(flag, option, value)
+        subject = option.replace("--disable-", "--enable-")
+        if subject in set_by:
+            problem = f"{flag!r} contradicts or repeats {set_by[subject]!r}"
+            raise BadInput(f"compiler_flags: {problem}; keep one")
+        set_by[subject] = flag
+
+
+def _check_option(flag: str, option: str, value: str) -> None:
+    """Refuse one option, or its value."""
+    if option in PASSED_ALREADY:
+        reason = PASSED_ALREADY[option]
+        raise BadInput(f"compiler_flags: {flag!r} is not a profile's to say: {reason}")
+    if option not in OPTIONS:
+        advice = f"{nearest(option, OPTIONS)}, written --option=value"
+        raise BadInput(f"compiler_flags: {flag!r}; {advice}")
+    if value not in (OPTIONS[option] or [""]):
+        expected = ", ".join(OPTIONS[option]) or "no value"
+        raise BadInput(f"compiler_flags: {flag!r}; expected {expected}")
 
 
 def casts_as_read(auto_cast: str | None = None, cast_type: str = "bf16", *, neuronx_cc: str) -> str:

@@ -11,6 +11,7 @@ import linecache
 import re
 import time
 import traceback
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,40 +20,40 @@ import torch
 from blipkit.model.buckets import Bucket
 from blipkit.model.checkpoints import load_unchanged
 from blipkit.model.components import Component, isolate
-from blipkit.runners.neuron.options import NEURONX_CC
+from blipkit.records.typed import row_of
+from blipkit.runners.neuron.findings import Finding, RecordingJob, RecordingReply
+from blipkit.runners.neuron.options import REFUSED_OPERATIONS
 
 # relative L2 error of a float32 program; rounding in another order gives some 1e-7
 ERROR_LIMIT = 1e-5
 # how many places at the end of each mask are padding, in the three sets of inputs
 PADDED = (0, 2, 1)
-# (a pattern of an HLO instruction, FAIL or WARN, what it is, what to do)
-NAMED = NEURONX_CC["operations"]
+INT64 = r"^\(?[su]64\["  # an HLO type of 64-bit integers, or a tuple that begins with one
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What stands in the way.
+class Instruction:
+    """An HLO instruction: its line, the type of its result, and its operation."""
 
-    status: FAIL where it does not compile or computes something else, WARN where it may be coarse;
-    where: file:line of the model and its text; next: what to do.
+    line: str
+    result: str
+    operation: str
+
+
+def record_jobs(source: str, digest: str, jobs: list[dict]) -> list[dict]:
+    """In the child: record each job (a `RecordingJob`, as JSON has it); the replies, as JSON has
+    them.
     """
-
-    status: str
-    what: str
-    where: str
-    next: str
-
-
-def lower_from_source(source: str, digest: str, jobs: list) -> list[dict]:
-    """Lower [component's name, bucket's sizes] each; a row of findings for each."""
     components = isolate(load_unchanged(source, digest))
-    rows = []
-    for name, sizes in jobs:
-        component = components[name]
-        bucket = Bucket(**sizes)
-        print(f"lowering {name}, bucket {bucket}", flush=True)  # the last line names a crash
-        rows.append(lower_module(component.module, inputs_for(component, bucket)))
-    return rows
+    replies = []
+    for plain in jobs:
+        job = row_of(RecordingJob, plain)
+        component = components[job.component]
+        # the last line names a crash
+        print(f"lowering {job.component}, bucket {job.bucket}", flush=True)
+        reply = record_module(component.module, inputs_for(component, job.bucket))
+        replies.append(asdict(reply))
+    return replies
 
 
 def inputs_for(component: Component, bucket: Bucket) -> list[tuple]:
@@ -67,40 +68,43 @@ def inputs_for(component: Component, bucket: Bucket) -> list[tuple]:
     return several
 
 
-def lower_module(module, several: list[tuple]) -> dict:
+def record_module(module, several: Sequence[tuple]) -> RecordingReply:
     """Record a module twice, with other values; run the first recording on the third set of inputs,
     as a device would.
     """
     from torch_xla.debug import metrics
 
     started = time.perf_counter()
+    relative_l2 = None
     with torch.no_grad():
         on_device = copy.deepcopy(module).to("xla")
         metrics.clear_all()
         try:
             first, second = (Recording(on_device, inputs) for inputs in several[:2])
         except Exception as error:  # a model can raise anything
-            return {
-                "findings": [asdict(_stopped(error))],
-                "seconds": time.perf_counter() - started,
-            }
+            return RecordingReply([_stopped(error)], seconds=time.perf_counter() - started)
         on_host = metrics.executed_fallback_ops()
-        findings = [*find_named(first.hlo), *compare_recordings(first, second, on_host)]
-        found = {
-            "operations": count_operations(first.hlo),
-            "int64": count_operations(first.hlo, r"^\(?[su]64\["),
-        }
+        findings = [*named_findings(first.hlo), *compare_recordings(first, second, on_host)]
         if not any(finding.status == "FAIL" for finding in findings):
-            found["relative_l2"] = run_error(first, module, several[2])
-            if not found["relative_l2"] <= ERROR_LIMIT:  # it may be NaN
-                findings.append(_wrong_program(module, found["relative_l2"]))
-    found["findings"] = [asdict(finding) for finding in findings]
-    found["seconds"] = time.perf_counter() - started
-    return found
+            relative_l2 = run_error(first, module, several[2])
+            if not relative_l2 <= ERROR_LIMIT:  # it may be NaN
+                findings.append(_wrong_program(module, relative_l2))
+    return RecordingReply(
+        findings=findings,
+        operations=count_operations(first.hlo),
+        int64=count_operations(first.hlo, INT64),
+        relative_l2=relative_l2,
+        seconds=time.perf_counter() - started,
+    )
 
 
 class Recording:
-    """What torch-xla recorded of one call: the HLO, and which tensors its parameters are."""
+    """What torch-xla recorded of one call.
+
+    hlo: the program as text; parameters: its parameters' tensors; inputs: where each input stands
+    among them, None where it reaches no output; captured: places of what Python computed while
+    recording.
+    """
 
     def __init__(self, module, inputs):
         from torch_xla import _XLAC
@@ -114,15 +118,12 @@ class Recording:
             _XLAC._set_allow_execution(True)
         self.hlo = _XLAC._get_xla_tensors_hlo([self.output])
         ids, self.parameters = _XLAC._get_tensors_xla_device_data_node([self.output])
-        given = [_XLAC._xla_get_tensor_id(tensor) for tensor in moved]
-        weights = {
-            _XLAC._xla_get_tensor_id(tensor) for tensor in [*module.parameters(), *module.buffers()]
-        }
-        known = {*given, *weights}
-        # places of the inputs among the parameters
-        self.given = [_index_of(i, ids) for i in given]
-        # places of what Python made while recording
-        self.captured = [place for place, i in enumerate(ids) if i not in known]
+        input_ids = [_XLAC._xla_get_tensor_id(tensor) for tensor in moved]
+        weights = [*module.parameters(), *module.buffers()]
+        weight_ids = [_XLAC._xla_get_tensor_id(tensor) for tensor in weights]
+        known = {*input_ids, *weight_ids}
+        self.inputs = [_index_of(number, ids) for number in input_ids]
+        self.captured = [place for place, number in enumerate(ids) if number not in known]
 
     def line_of(self, parameter: int) -> str:
         """Where the model came by a parameter."""
@@ -135,18 +136,18 @@ class Recording:
         from torch_xla import _XLAC
 
         arguments = list(self.parameters)
-        for place, tensor in zip(self.given, inputs, strict=True):
+        for place, tensor in zip(self.inputs, inputs, strict=True):
             arguments[place] = tensor.to("xla")
         graph = _XLAC._get_graph_hash([self.output])
         _XLAC._xla_warm_up_cache([self.output], [])  # compiles it
         return _XLAC._run_cached_graph(graph, arguments)[0].cpu()
 
 
-def _index_of(wanted: int, ids: list[int]) -> int | None:
+def _index_of(number: int, ids: list[int]) -> int | None:
     """Where an id stands among others; None where it does not."""
-    if wanted not in ids:
+    if number not in ids:
         return None
-    return ids.index(wanted)
+    return ids.index(number)
 
 
 def run_error(recording: Recording, module, inputs: tuple) -> float:
@@ -157,9 +158,9 @@ def run_error(recording: Recording, module, inputs: tuple) -> float:
 
 def _wrong_program(module, error: float) -> Finding:
     """A recorded program that computes something else than its module."""
-    what = f"on other inputs the recorded program errs by {error:.1e}, relative L2"
+    problem = f"on other inputs the recorded program errs by {error:.1e}, relative L2"
     advice = "look for a Python value that changes from call to call"
-    return Finding("FAIL", f"{what}; limit {ERROR_LIMIT:.0e}", type(module).__name__, advice)
+    return Finding("FAIL", f"{problem}; limit {ERROR_LIMIT:.0e}", type(module).__name__, advice)
 
 
 def compare_recordings(first: Recording, second: Recording, on_host: list[str]) -> list[Finding]:
@@ -172,57 +173,62 @@ def compare_recordings(first: Recording, second: Recording, on_host: list[str]) 
     host = ""
     if on_host:
         host = f" ({', '.join(on_host)} on the host)"
-    captured = dict.fromkeys(map(first.line_of, first.captured))
-    made = "; ".join(captured) or "the component's forward"
-    found = []
-    for n, place in enumerate(first.given):
-        if place is None:
-            found.append(_fixed(f"input {n} reaches no output{host}", made))
+    lines = dict.fromkeys(map(first.line_of, first.captured))
+    where = "; ".join(lines) or "the component's forward"
+    findings = [
+        _fixed(f"input {number} reaches no output{host}", where)
+        for number, place in enumerate(first.inputs)
+        if place is None
+    ]
     for a, b in zip(first.captured, second.captured, strict=False):
         if not torch.equal(first.parameters[a].cpu(), second.parameters[b].cpu()):
-            what = "a value that depends on the inputs left the device and came back as a constant"
-            found.append(_fixed(f"{what}{host}", first.line_of(a)))
-    if not found and bare(first.hlo) != bare(second.hlo):
-        line = _first_of_its_own(first.hlo, second.hlo)
-        found.append(_fixed("other inputs give another program", place_in(line)))
-    return found
+            problem = "a value that depends on the inputs left the device and came back"
+            findings.append(_fixed(f"{problem} as a constant{host}", first.line_of(a)))
+    if not findings and bare(first.hlo) != bare(second.hlo):
+        line = _first_difference(first.hlo, second.hlo)
+        findings.append(_fixed("other inputs give another program", place_in(line)))
+    return findings
 
 
-def _fixed(what: str, where: str) -> Finding:
+def _fixed(problem: str, where: str) -> Finding:
     """A value that is fixed while it is recorded."""
     advice = "keep it in torch operations on its own device"
-    return Finding("FAIL", what, where, f"{advice}: a compiled program never computes it again")
+    return Finding("FAIL", problem, where, f"{advice}: a compiled program never computes it again")
 
 
-def _first_of_its_own(hlo: str, other: str) -> str:
+def _first_difference(hlo: str, other: str) -> str:
     """The first instruction that another recording does not have, "" where there is none."""
-    known = {bare(line) for line, _, _ in instructions(other)}
-    for line, _, operation in instructions(hlo):
-        if operation != "parameter" and bare(line) not in known:
-            return line
+    known = {bare(instruction.line) for instruction in instructions(other)}
+    for instruction in instructions(hlo):
+        if instruction.operation != "parameter" and bare(instruction.line) not in known:
+            return instruction.line
     return ""
 
 
-def instructions(hlo: str) -> list[tuple[str, str, str]]:
-    """(whole line, result type, operation) of each HLO instruction."""
-    return re.findall(r"^( +(?:ROOT )?%\S+ = (\(.*?\)|\S+) ([\w-]+)\(.*)", hlo, re.MULTILINE)
+def instructions(hlo: str) -> list[Instruction]:
+    """Every instruction of a program, in its order."""
+    pattern = r"^( +(?:ROOT )?%\S+ = (\(.*?\)|\S+) ([\w-]+)\(.*)"
+    return [Instruction(*groups) for groups in re.findall(pattern, hlo, re.MULTILINE)]
 
 
-def count_operations(hlo: str, of: str = "") -> dict[str, int]:
-    """HLO operation -> how often, most frequent first; of: a pattern of the result's type."""
-    found = [operation for _, result, operation in instructions(hlo) if re.search(of, result)]
-    return dict(collections.Counter(found).most_common())
+def count_operations(hlo: str, result: str = "") -> dict[str, int]:
+    """HLO operation -> how often, most frequent first; result: a pattern of the result's type."""
+    counter = collections.Counter()
+    for instruction in instructions(hlo):
+        if re.search(result, instruction.result):
+            counter[instruction.operation] += 1
+    return dict(counter.most_common())
 
 
-def find_named(hlo: str) -> list[Finding]:
+def named_findings(hlo: str) -> list[Finding]:
     """What the compiler's documents name, once for each line of the model."""
-    found = (
-        Finding(status, what, place_in(line), advice)
-        for line, _, _ in instructions(hlo)
-        for pattern, status, what, advice in NAMED
-        if re.search(pattern, bare(line))
+    findings = (
+        Finding(refused.status, refused.what, place_in(instruction.line), refused.next)
+        for instruction in instructions(hlo)
+        for refused in REFUSED_OPERATIONS
+        if re.search(refused.pattern, bare(instruction.line))
     )
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(findings))
 
 
 def bare(hlo: str) -> str:
@@ -235,7 +241,7 @@ def bare(hlo: str) -> str:
 
 
 def _stopped(error: Exception) -> Finding:
-    """Who asked for a value while the program was being recorded."""
+    """What stopped the recording, and at which line of the model."""
     import torch_xla
 
     stack = traceback.extract_tb(error.__traceback__)
@@ -244,21 +250,22 @@ def _stopped(error: Exception) -> Finding:
     where = source_line(frame.filename, frame.lineno)
     first = str(error).strip().splitlines()[0]
     if "Unexpected execution" in first:
-        asked = "a value is asked for while the program is being recorded"
-        such = ".item(), a branch, a shape or a slice that depends on values"
-        return Finding("FAIL", f"{asked} ({such})", where, "use torch.where, or a mask, instead")
-    raised = f"recording it raised {type(error).__name__}: {first}"
-    return Finding("FAIL", raised, where, "mend that line")
+        problem = "a value is asked for while the program is being recorded"
+        examples = ".item(), a branch, a shape or a slice that depends on values"
+        advice = "use torch.where, or a mask, instead"
+        return Finding("FAIL", f"{problem} ({examples})", where, advice)
+    problem = f"recording it raised {type(error).__name__}: {first}"
+    return Finding("FAIL", problem, where, "mend that line")
 
 
-def place_in(hlo: str, what: str = "") -> str:
-    """`modeling_blip.py:312: the code there`, which made the first instruction that `what`
-    matches.
+def place_in(hlo: str, instruction: str = "") -> str:
+    """`modeling_blip.py:312: the code there`, which is where the first instruction that matches a
+    pattern comes from.
     """
-    found = re.search(rf'{what}.*source_file="([^"]+)" source_line=(\d+)', hlo)
-    if not found:
+    match = re.search(rf'{instruction}.*source_file="([^"]+)" source_line=(\d+)', hlo)
+    if not match:
         return "no line known"
-    return source_line(found[1], int(found[2]))
+    return source_line(match[1], int(match[2]))
 
 
 def source_line(file: str, number: int) -> str:

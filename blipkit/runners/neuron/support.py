@@ -2,58 +2,106 @@
 shows them.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
 
 import yaml
 
-from blipkit.records.gates import Gate
+from blipkit.display.tables import show_table
+from blipkit.records.gates import Gate, decide
+from blipkit.records.typed import records_of
 
 OLD_DAYS = 180  # facts that were read longer ago are a caveat themselves
+FACTS_FILE = "blipkit/runners/neuron/platform.yaml"
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """What the vendor announced, since when, and the page of aws-neuron-sdk that says so."""
+
+    what: str
+    since: date
+    source: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release of the Neuron SDK that has torch-neuronx for Inf2.
+
+    packages: name -> version; python: versions that they exist for; driver, runtime: versions of
+    aws-neuronx-dkms and aws-neuronx-runtime-lib.
+    """
+
+    sdk: str
+    date: date
+    packages: Mapping[str, str]
+    python: list[str]
+    driver: str
+    runtime: str
+
+
+@dataclass(frozen=True)
+class PlatformFacts:
+    """What is known about the platform, and the day that the vendor's pages were read.
+
+    pinned: the SDK of this kit; releases: newest first.
+    """
+
+    read: date
+    facts: list[Announcement]
+    pinned: str
+    releases: list[Release]
+
+    def table(self) -> None:
+        """Show what was announced."""
+        announced = "Announced by AWS (aws-neuron/aws-neuron-sdk)"
+        show_table(records_of(self.facts), f"{announced}, read {self.read}")
 
 
 @cache
-def platform() -> dict:
-    """read, a date; facts: what, since, source; pinned; releases of the SDK that have
-    torch-neuronx, newest first.
-    """
-    return yaml.safe_load(Path(__file__).with_name("platform.yaml").read_text(encoding="utf-8"))
+def platform_facts() -> PlatformFacts:
+    """What platform.yaml says."""
+    document = yaml.safe_load(Path(__file__).with_name("platform.yaml").read_text(encoding="utf-8"))
+    return PlatformFacts(
+        read=document["read"],
+        facts=[Announcement(**fact) for fact in document["facts"]],
+        pinned=document["pinned"],
+        releases=[Release(**release) for release in document["releases"]],
+    )
 
 
-def release_of(torch_neuronx: str | None) -> dict:
-    """The SDK release of an installed torch-neuronx, else the one that this kit is pinned to."""
-    known = platform()["releases"]
-    plain = (torch_neuronx or "").partition("+")[0]
-    pinned = next(one for one in known if one["sdk"] == platform()["pinned"])
-    return next((one for one in known if one["torch-neuronx"] == plain), pinned)
+def release_of(torch_neuronx: str | None) -> Release:
+    """The SDK release of an installed torch-neuronx, or else the one that this kit is pinned to."""
+    platform = platform_facts()
+    version = (torch_neuronx or "").partition("+")[0]
+    for release in platform.releases:
+        if release.packages["torch-neuronx"] == version:
+            return release
+    return next(release for release in platform.releases if release.sdk == platform.pinned)
 
 
 def support_gate(today: date | None = None) -> Gate:
     """WARN as long as the platform's end is announced, with the dates; measured: how old the facts
     are, in days.
     """
-    about = platform()
-    age = ((today or date.today()) - about["read"]).days
-    said = [f"{fact['what']} (since {fact['since']})" for fact in about["facts"]]
-    advice = f"pin SDK {about['pinned']}, never the latest, and plan for what comes after it"
+    platform = platform_facts()
+    age = ((today or date.today()) - platform.read).days
+    caveats = [f"{fact.what} (since {fact.since})" for fact in platform.facts]
+    advice = f"pin SDK {platform.pinned}, never the latest, and plan for what comes after it"
     if age > OLD_DAYS:
-        said.insert(0, f"these facts were read {age} days ago")
-        advice = (
-            "read the vendor's announcements again and bring "
-            "blipkit/runners/neuron/platform.yaml up to date"
-        )
-    status = "PASS"
-    if said:
-        status = "WARN"
-    reason = f"{'; '.join(said)}; as read on {about['read']}"
-    return Gate(
+        caveats.insert(0, f"these facts were read {age} days ago")
+        advice = f"read the vendor's announcements again and bring {FACTS_FILE} up to date"
+    return decide(
         "platform_support",
         "answer",
-        status,
-        age,
-        OLD_DAYS,
-        "published",
-        reason,
-        advice,
+        not caveats,
+        tolerable=True,
+        measured=age,
+        limit=OLD_DAYS,
+        evidence="published",
+        reason=f"{'; '.join(caveats)}; as read on {platform.read}",
+        next=advice,
     )

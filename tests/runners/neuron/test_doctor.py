@@ -9,21 +9,22 @@ import rehearsal
 from studies import displayed, recorded, study_of
 
 from blipkit.machine import host
+from blipkit.records.typed import record_of
 from blipkit.runners.neuron import doctor
 from blipkit.runners.neuron.doctor import (
     Part,
     are_a_pair,
-    at_least,
     check_parts,
     examine_parts,
+    is_at_least,
     numbers,
 )
 
 
 def test_this_machine_lacks_what_it_lacks():
     """A row for each part; what holds needs no step, what does not has one."""
-    rows = {row["part"]: row for row in check_parts()}
-    assert all(bool(row["next"]) == (row["status"] != "PASS") for row in rows.values())
+    parts = {part.part: part for part in check_parts()}
+    assert all(bool(part.next) == (part.status != "PASS") for part in parts.values())
     assert {
         "glibc",
         "Python",
@@ -33,17 +34,20 @@ def test_this_machine_lacks_what_it_lacks():
         "cores",
         "host memory",
         "disk",
-    } <= set(rows)
+    } <= set(parts)
     if not host.describe()["neuron_devices"]:
-        assert (
-            rows["Neuron devices"]["status"] == "FAIL"
-            and "inf2.xlarge" in rows["Neuron devices"]["next"]
-        )
+        devices = parts["Neuron devices"]
+        assert devices.status == "FAIL" and "inf2.xlarge" in devices.next
+
+
+def failing() -> list[Part]:
+    """The parts of this machine that do not hold."""
+    return [part for part in check_parts() if part.status != "PASS"]
 
 
 @pytest.fixture
 def inf2(monkeypatch, tmp_path):
-    """A paper inf2.xlarge on which everything is right."""
+    """A fake inf2.xlarge on which everything is right."""
     rehearsal.enter(monkeypatch, rehearsal.make_system(tmp_path / "system"))
     monkeypatch.setattr(doctor, "operating_system", lambda: "Ubuntu 24.04.3 LTS")
     monkeypatch.setattr(doctor, "package_version", lambda name: "2.33.10.0-1a2b")
@@ -51,19 +55,19 @@ def inf2(monkeypatch, tmp_path):
     monkeypatch.setattr(
         doctor.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 100e9})
     )
-    about = {**host.versions(), "torch": "2.9.0+cpu", "python": "3.12.3"}
-    monkeypatch.setattr(host, "versions", lambda: about)
+    versions = {**host.versions(), "torch": "2.9.0+cpu", "python": "3.12.3"}
+    monkeypatch.setattr(host, "versions", lambda: versions)
     monkeypatch.setattr(
         host, "describe", lambda: {"neuron_devices": ["neuron0"], "memory_gib": 15.4}
     )
-    yield about
+    yield versions
     monkeypatch.undo()
     rehearsal.forget()
 
 
 def test_a_machine_that_is_right_has_no_next_step(inf2):
     """Nothing to do."""
-    assert [row for row in check_parts() if row["status"] != "PASS"] == []
+    assert failing() == []
 
 
 @pytest.mark.parametrize(
@@ -78,24 +82,21 @@ def test_a_machine_that_is_right_has_no_next_step(inf2):
 def test_a_library_of_another_release_is_named(inf2, part, change, step):
     """Only that part fails."""
     inf2 |= change
-    (bad,) = [row for row in check_parts() if row["status"] != "PASS"]
+    (bad,) = failing()
     assert (
-        bad["part"] == part
-        and step in bad["next"]
-        and bad["seen"] == next(iter(change.values())).rpartition(".")[0]
+        bad.part == part
+        and step in bad.next
+        and bad.seen == next(iter(change.values())).rpartition(".")[0]
         or part != "Python"
     )
 
 
 def test_a_core_that_is_held_is_named_with_its_pid(inf2, monkeypatch):
     """Whoever has it must end."""
-    monkeypatch.setattr(doctor, "devices", lambda: [{"pids": [4242]}])
-    (bad,) = [row for row in check_parts() if row["status"] != "PASS"]
-    assert (
-        bad["part"] == "cores"
-        and bad["seen"] == "held by pid 4242"
-        and "end those processes" in bad["next"]
-    )
+    monkeypatch.setattr(doctor, "pids_on_devices", lambda: [4242])
+    (bad,) = failing()
+    assert bad.part == "cores" and bad.seen == "held by pid 4242"
+    assert "end those processes" in bad.next
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,9 @@ def test_versions_are_compared_by_their_numbers():
         and numbers("2.33.10.0-1a2b") == (2, 33, 10, 0)
         and numbers(None) == ()
     )
-    assert at_least("2.10", "2.9") and not at_least("2.9", "2.10") and not at_least(None, "1")
+    assert (
+        is_at_least("2.10", "2.9") and not is_at_least("2.9", "2.10") and not is_at_least(None, "1")
+    )
 
 
 def test_doctor_speaks_json():
@@ -131,10 +134,12 @@ def test_doctor_speaks_json():
         text=True,
         check=True,
     )
-    told = json.loads(done.stdout)
-    assert set(told) == {"machine", "ready", "parts", "platform_support", "arms"}
-    assert told["ready"] == all(row["status"] != "FAIL" for row in told["parts"])
-    assert told["platform_support"]["status"] == "WARN" and told["arms"]["eager float32"] == ""
+    examined = json.loads(done.stdout)
+    assert set(examined) == {"machine", "ready", "parts", "platform_support", "arms"}
+    assert examined["ready"] == all(row["status"] != "FAIL" for row in examined["parts"])
+    assert (
+        examined["platform_support"]["status"] == "WARN" and examined["arms"]["eager float32"] == ""
+    )
 
 
 def test_parts_are_examined_where_a_neuron_device_is_expected(small, tmp_path, monkeypatch, capsys):
@@ -149,13 +154,12 @@ def test_parts_are_examined_where_a_neuron_device_is_expected(small, tmp_path, m
     assert not study.results.has("parts") and shown == []
 
     study = study_of("00_environment", tmp_path / "neuron", small, knobs={"expect": "neuron"})
-    found = examine_parts(study)
-    found.table()
-    assert [row.part for row in found.rows] == [row["part"] for row in check_parts()]
-    assert [row["status"] for row in study.results.read("parts")] == [
-        row.status for row in found.rows
-    ]
-    assert shown[0][0].count("<tr>") == len(found.rows)
+    parts = examine_parts(study)
+    parts.table()
+    assert [row.part for row in parts.rows] == [part.part for part in check_parts()]
+    records = study.results.read("parts")
+    assert [record["status"] for record in records] == [row.status for row in parts.rows]
+    assert shown[0][0].count("<tr>") == len(parts.rows)
 
 
 def test_in_a_replay_the_parts_are_those_of_the_recorded_machine(
@@ -163,18 +167,12 @@ def test_in_a_replay_the_parts_are_those_of_the_recorded_machine(
 ):
     """This one is not looked at; a folder without them has none."""
     monkeypatch.setattr(doctor, "check_parts", None)
-    row = {
-        "part": "driver",
-        "seen": "2.29.0.0",
-        "expected": "2.29.0.0",
-        "status": "PASS",
-        "next": "",
-    }
-    far = recorded(tmp_path / "far", parts=[{**row, "weights_digest": small.digest}])
+    driver = Part("driver", "2.29.0.0", "2.29.0.0", "PASS", "")
+    record = dict(record_of(driver), weights_digest=small.digest)
+    far = recorded(tmp_path / "far", parts=[record])
     expect = {"expect": "neuron"}
-    assert examine_parts(study_of("00_environment", tmp_path / "a", small, far, expect)).rows == [
-        Part(**row)
-    ]
+    study = study_of("00_environment", tmp_path / "a", small, far, expect)
+    assert examine_parts(study).rows == [driver]
     bare = recorded(tmp_path / "bare")
     examine_parts(study_of("00_environment", tmp_path / "b", small, bare, expect)).table()
     assert "Parts of this machine: not recorded" in capsys.readouterr().out

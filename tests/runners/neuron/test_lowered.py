@@ -1,32 +1,36 @@
+from dataclasses import replace
+
 import pytest
 from studies import displayed, recorded, statuses, study_of
 
+from blipkit.records.typed import record_of
 from blipkit.runners.neuron import lowered
+from blipkit.runners.neuron.findings import Finding
 from blipkit.runners.neuron.lowered import Lowered, lower_components
+from blipkit.runners.neuron.lowering import Lowering, OperationChange
 
 NAMES = ("image_encoder", "text_encoder", "text_decoder")
 PRODUCTS = {"image_encoder": 6, "text_encoder": 14, "text_decoder": 16}
-SORTING = {
-    "status": "FAIL",
-    "what": "sorting is not supported",
-    "where": "model.py:7: x.sort()",
-    "next": "sort later",
-}
+SORTING = Finding("FAIL", "sorting is not supported", "model.py:7: x.sort()", "sort later")
 STACK = {"torch": "2.9.1", "torch-xla": "2.9.0"}
 
 
-def row(component: str, bucket="1f", findings=(), status="PASS", **operations) -> dict:
-    about = {
-        "component": component,
-        "bucket": bucket,
-        "operations": operations,
-        "int64": {"constant": 2} if operations else {},
-    }
-    rest = {"relative_l2": 3e-7 if operations else None, "seconds": 1.0, "status": status}
-    return {**about, **rest, "findings": list(findings), "stack": STACK}
+def row(component: str, bucket="1f", findings=(), status="PASS", **operations) -> Lowering:
+    """A component that lowered to these operations, or to none."""
+    return Lowering(
+        component=component,
+        bucket=bucket,
+        operations=operations,
+        int64={"constant": 2} if operations else {},
+        relative_l2=3e-7 if operations else None,
+        seconds=1.0,
+        status=status,
+        findings=list(findings),
+        stack=STACK,
+    )
 
 
-def rows() -> list[dict]:
+def rows() -> list[Lowering]:
     return [row(name, dot=PRODUCTS[name], add=5, erf=1) for name in NAMES]
 
 
@@ -41,11 +45,11 @@ def test_products_stand_beside_their_prediction(monkeypatch):
 
 def test_operations_are_counted_once_a_component(monkeypatch):
     """In its first bucket, the most frequent first; rare ones are in the table, not in the picture."""
-    found = Lowered(NAMES, [*rows(), row("image_encoder", "8f", dot=99)], [], PRODUCTS)
-    assert list(found.counts()) == ["dot", "add", "erf"]
-    assert found.counts()["dot"] == PRODUCTS
+    several = Lowered(NAMES, [*rows(), row("image_encoder", "8f", dot=99)], [], PRODUCTS)
+    assert list(several.counts()) == ["dot", "add", "erf"]
+    assert several.counts()["dot"] == PRODUCTS
     shown = displayed(monkeypatch)
-    found.figure()
+    several.figure()
     ((page, caption),) = shown
     assert caption.startswith("3 kinds of operation, 2 of them drawn; ")
     assert caption.endswith(
@@ -63,13 +67,10 @@ def test_findings_and_changes_are_shown_where_there_are_any(monkeypatch, capsys)
         capsys.readouterr().out
         == "in the way: 0; compared with an earlier version: 0, of those changed: 0\n"
     )
-    about = {"component": "image_encoder", "bucket": "1f", "between": "torch 2.8 -> 2.9"}
-    changes = [
-        {**about, "added": {"sort": 1}, "removed": {}},
-        {**about, "added": {}, "removed": {}},
-    ]
-    found = [*rows()[:2], row("text_decoder", findings=[SORTING], status="FAIL", dot=16)]
-    Lowered(NAMES, found, changes, PRODUCTS).findings()
+    between = ("image_encoder", "1f", "torch 2.8 -> 2.9")
+    changes = [OperationChange(*between, {"sort": 1}, {}), OperationChange(*between, {}, {})]
+    failing = [*rows()[:2], row("text_decoder", findings=[SORTING], status="FAIL", dot=16)]
+    Lowered(NAMES, failing, changes, PRODUCTS).findings()
     assert [text.splitlines()[0] for _, text in shown] == [
         "In the way",
         "Lowered before, with other versions",
@@ -78,7 +79,7 @@ def test_findings_and_changes_are_shown_where_there_are_any(monkeypatch, capsys)
         capsys.readouterr().out
         == "in the way: 1; compared with an earlier version: 2, of those changed: 1\n"
     )
-    gates = statuses(Lowered(NAMES, found, changes, PRODUCTS).gates())
+    gates = statuses(Lowered(NAMES, failing, changes, PRODUCTS).gates())
     assert gates == {
         "lowering image_encoder": "PASS",
         "lowering text_encoder": "PASS",
@@ -88,64 +89,70 @@ def test_findings_and_changes_are_shown_where_there_are_any(monkeypatch, capsys)
 
 def test_what_ended_the_process_is_a_finding_though_nothing_was_lowered(monkeypatch):
     """It has no operations; the finding is shown all the same."""
-    died = {
-        "status": "FAIL",
-        "what": "recording it ended the process",
-        "where": "died (SIGSEGV)",
-        "next": "leave it out",
-    }
+    died = Finding("FAIL", "recording it ended the process", "died (SIGSEGV)", "leave it out")
     shown = displayed(monkeypatch)
     Lowered(NAMES[:1], [row("image_encoder", findings=[died], status="FAIL")], [], {}).findings()
     assert "recording it ended the process" in shown[0][1]
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("recorded_rows", "message"),
     [
         ([row(name, status="NOT-RUN") for name in NAMES], "NOT-RUN: make neuron-stack"),
         ([], "not recorded"),
     ],
 )
-def test_without_an_environment_or_a_record_the_gates_are_not_run(found, said, monkeypatch, capsys):
+def test_without_an_environment_or_a_record_the_gates_are_not_run(
+    recorded_rows, message, monkeypatch, capsys
+):
     """Nothing is drawn, and lines say why."""
     shown = displayed(monkeypatch)
-    one = Lowered(NAMES, found, [], PRODUCTS)
-    one.table()
-    one.figure()
-    one.findings()
-    assert len(shown) == (1 if found else 0) and capsys.readouterr().out.count(said) == (
-        2 if found else 3
-    )
-    assert statuses(one.gates()) == {f"lowering {name}": "NOT-RUN" for name in NAMES}
+    nothing = Lowered(NAMES, recorded_rows, [], PRODUCTS)
+    nothing.table()
+    nothing.figure()
+    nothing.findings()
+    assert len(shown) == (1 if recorded_rows else 0)
+    assert capsys.readouterr().out.count(message) == (2 if recorded_rows else 3)
+    assert statuses(nothing.gates()) == {f"lowering {name}": "NOT-RUN" for name in NAMES}
 
 
 def test_a_study_is_lowered_and_compared_with_what_was_before(small, tmp_path, monkeypatch):
     """The rows are records; the earlier ones are read before these take their place."""
     study = study_of("02_trace", tmp_path, small)
-    bucket, asked = str(study.buckets[0]), []
-    monkeypatch.setattr(
-        lowered,
-        "lower",
-        lambda *given: asked.append(given) or [row(n, bucket, dot=3) for n in NAMES],
-    )
+    bucket, calls = str(study.buckets[0]), []
+    older = [row(name, bucket, dot=3) for name in NAMES]
+    monkeypatch.setattr(lowered, "lower", lambda *arguments: calls.append(arguments) or older)
     first = lower_components(study, PRODUCTS)
-    assert first.changes == [] and asked[0][1:] == (study.buckets, ".venv-neuron-stack")
-    newer = [{**row(name, bucket, dot=4), "stack": {**STACK, "torch": "2.10.0"}} for name in NAMES]
+    assert first.changes == [] and calls[0][1:] == (study.buckets, ".venv-neuron-stack")
+    assert first.rows == older
+    later = {**STACK, "torch": "2.10.0"}
+    newer = [replace(row(name, bucket, dot=4), stack=later) for name in NAMES]
     monkeypatch.setattr(lowered, "lower", lambda *_: newer)
     second = lower_components(study, PRODUCTS)
-    assert [(change["component"], change["added"]) for change in second.changes] == [
-        (name, {"dot": 1}) for name in NAMES
-    ]
+    changes = [(change.component, change.added) for change in second.changes]
+    assert changes == [(name, {"dot": 1}) for name in NAMES]
     assert study.results.read("operation_changes")[0]["between"] == "torch 2.9.1 -> 2.10.0"
 
 
 def test_in_a_replay_the_recorded_rows_are_shown(small, tmp_path, monkeypatch):
     """Nothing is lowered; a folder without them leaves the gates NOT-RUN."""
     monkeypatch.setattr(lowered, "lower", None)
-    kept = [{**one, "weights_digest": small.digest} for one in rows()]
-    far = recorded(tmp_path / "far", lowering=kept, operation_changes=[])
-    found = lower_components(study_of("02_trace", tmp_path / "a", small, replay=far), PRODUCTS)
-    assert found.counts()["dot"] == PRODUCTS and set(statuses(found.gates()).values()) == {"PASS"}
+    records = [dict(record_of(one), weights_digest=small.digest) for one in rows()]
+    far = recorded(tmp_path / "far", lowering=records, operation_changes=[])
+    shown = lower_components(study_of("02_trace", tmp_path / "a", small, replay=far), PRODUCTS)
+    assert shown.counts()["dot"] == PRODUCTS and set(statuses(shown.gates()).values()) == {"PASS"}
     bare = study_of("02_trace", tmp_path / "b", small, replay=recorded(tmp_path / "bare"))
     assert lower_components(bare, PRODUCTS).rows == []
     assert bare.results.lacking == {"lowering", "operation_changes"}
+
+
+def test_rows_of_an_older_kit_that_lack_something_are_not_compared_with(
+    small, tmp_path, monkeypatch
+):
+    """They are left out, and nothing raises."""
+    study = study_of("02_trace", tmp_path, small)
+    study.results.write("lowering", [{"component": "image_encoder", "bucket": "1f"}])
+    assert lowered.earlier_lowerings(study.results) == []
+    monkeypatch.setattr(lowered, "lower", lambda *_: rows())
+    assert lower_components(study, PRODUCTS).changes == []
+    assert lowered.earlier_lowerings(study.results) == rows()

@@ -1,12 +1,16 @@
 """The parent's side of lowering: finding the environment, keeping what the child says, judging it. No torch_xla here."""
 
+from dataclasses import asdict, replace
+
 import pytest
 
 from blipkit import Bucket, isolate
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.machine import child, host
+from blipkit.runners.neuron.findings import Finding, RecordingReply
 from blipkit.runners.neuron.lowering import (
     STACK,
+    Lowering,
     changed_operations,
     find_stack,
     lower,
@@ -14,18 +18,8 @@ from blipkit.runners.neuron.lowering import (
 )
 
 BUCKETS = [Bucket(1, 1, 6, 2, 3), Bucket(2, 1, 6, 2, 3)]
-SORTING = {
-    "status": "FAIL",
-    "what": "sorting is not supported",
-    "where": "model.py:7: x.sort()",
-    "next": "sort later",
-}
-SLICING = {
-    "status": "WARN",
-    "what": "a slice",
-    "where": "model.py:9: x[i:]",
-    "next": "mask instead",
-}
+SORTING = Finding("FAIL", "sorting is not supported", "model.py:7: x.sort()", "sort later")
+SLICING = Finding("WARN", "a slice", "model.py:9: x[i:]", "mask instead")
 
 
 @pytest.fixture
@@ -38,9 +32,9 @@ def make_stack(tmp_path):
         (tmp_path / "stack" / "bin").mkdir()
         (tmp_path / "stack" / "bin" / "python").touch()
         for name, version in versions.items():
-            about = site / f"{name}-{version}.dist-info"
-            about.mkdir()
-            (about / "METADATA").write_text(
+            distribution = site / f"{name}-{version}.dist-info"
+            distribution.mkdir()
+            (distribution / "METADATA").write_text(
                 f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
             )
         return str(tmp_path / "stack")
@@ -53,30 +47,29 @@ def stack(make_stack):
     return make_stack(torch="2.9.1", torch_xla="2.9.0", transformers=host.version("transformers"))
 
 
-def answering(monkeypatch, answer):
-    """Children answer with answer(jobs) instead of starting."""
-    asked = []
+def answering(monkeypatch, reply_to):
+    """Children answer each job with reply_to(component) instead of starting."""
+    calls = []
 
     def call(target, *, jobs, **arguments):
-        asked.append(jobs)
-        return answer(jobs)
+        calls.append(jobs)
+        return [asdict(reply_to(job["component"])) for job in jobs]
 
     monkeypatch.setattr(child, "call", call)
-    return asked
+    return calls
 
 
 def test_without_an_environment_every_row_says_so(small, monkeypatch):
     """NOT-RUN, with the command that makes one, and no child is started; likewise where a profile names none."""
-    asked = answering(monkeypatch, None)
+    calls = answering(monkeypatch, None)
     monkeypatch.setattr("blipkit.runners.neuron.lowering.ROOT", "/nowhere")
     for folder in (STACK, ""):
         rows = lower(isolate(small), BUCKETS, folder)
-        assert [row["status"] for row in rows] == ["NOT-RUN"] * 6 and {
-            row["next"] for row in rows
-        } == {"make neuron-stack"}
+        assert [row.status for row in rows] == ["NOT-RUN"] * 6
+        assert {(row.next, row.evidence) for row in rows} == {("make neuron-stack", "none")}
         gate = lowering_gate("image_encoder", rows)
         assert (gate.status, gate.next, gate.evidence) == ("NOT-RUN", "make neuron-stack", "none")
-    assert asked == []
+    assert calls == []
 
 
 @pytest.mark.parametrize(
@@ -107,13 +100,13 @@ def test_a_folder_that_is_no_environment_is_refused(tmp_path):
 
 def test_rows_say_what_was_found_and_where(small, stack, monkeypatch):
     """Each component and bucket has a row with the worst of its findings and the versions that it was found with."""
-    plain = {"operations": {"dot": 2}, "int64": {}, "relative_l2": 1e-7, "seconds": 1.0}
-    found = {"image_encoder": [], "text_encoder": [SLICING], "text_decoder": [SLICING, SORTING]}
-    answering(monkeypatch, lambda jobs: [{**plain, "findings": found[name]} for name, _ in jobs])
+    findings = {"image_encoder": [], "text_encoder": [SLICING], "text_decoder": [SLICING, SORTING]}
+    answering(monkeypatch, lambda name: RecordingReply(findings[name], {"dot": 2}, {}, 1e-7, 1.0))
     rows = lower(isolate(small), BUCKETS, stack)
-    assert [row["status"] for row in rows] == ["PASS", "PASS", "WARN", "WARN", "FAIL", "FAIL"]
-    assert rows[0]["stack"]["torch-xla"] == "2.9.0" and rows[1]["bucket"] == str(BUCKETS[1])
-    gates = [lowering_gate(name, rows) for name in found]
+    assert [row.status for row in rows] == ["PASS", "PASS", "WARN", "WARN", "FAIL", "FAIL"]
+    assert rows[0].stack["torch-xla"] == "2.9.0" and rows[1].bucket == str(BUCKETS[1])
+    assert rows[5].findings == [SLICING, SORTING] and rows[5].operations == {"dot": 2}
+    gates = [lowering_gate(name, rows) for name in findings]
     assert [(gate.status, gate.measured) for gate in gates] == [
         ("PASS", 0),
         ("WARN", 0),
@@ -126,51 +119,63 @@ def test_rows_say_what_was_found_and_where(small, stack, monkeypatch):
 def test_a_component_that_kills_the_child_does_not_hide_the_others(small, stack, monkeypatch):
     """The child dies: each component is tried alone, and the row of the one that kills it says how."""
 
-    def answer(jobs):
-        if any(name == "text_encoder" for name, _ in jobs):
+    def reply_to(name):
+        if name == "text_encoder":
             raise BlipkitError("died (SIGSEGV); its last lines: lowering text_encoder")
-        return [{"operations": {}, "int64": {}, "findings": []} for _ in jobs]
+        return RecordingReply([])
 
-    asked = answering(monkeypatch, answer)
+    calls = answering(monkeypatch, reply_to)
     rows = lower(isolate(small), BUCKETS[:1], stack)
-    assert [row["status"] for row in rows] == ["PASS", "FAIL", "PASS"] and len(asked) == 4
-    assert "SIGSEGV" in rows[1]["findings"][0]["where"] and rows[1]["component"] == "text_encoder"
+    assert [row.status for row in rows] == ["PASS", "FAIL", "PASS"] and len(calls) == 4
+    assert "SIGSEGV" in rows[1].findings[0].where and rows[1].component == "text_encoder"
 
 
 def test_a_changed_checkpoint_is_not_lowered(small, stack, monkeypatch):
     """Bad input from the child stays bad input."""
 
-    def answer(jobs):
+    def reply_to(name):
         raise BadInput("no such folder")
 
-    answering(monkeypatch, answer)
+    answering(monkeypatch, reply_to)
     with pytest.raises(BadInput, match="no such folder"):
         lower(isolate(small), BUCKETS, stack)
 
 
-def row(transformers, bucket="b", **operations):
-    return {
-        "component": "c",
-        "bucket": bucket,
-        "stack": {"transformers": transformers},
-        "operations": operations,
-    }
+def row(transformers, bucket="b", **operations) -> Lowering:
+    """A component that lowered to these operations, with this version of transformers."""
+    return Lowering(
+        component="c",
+        bucket=bucket,
+        operations=operations,
+        int64={},
+        relative_l2=1e-7,
+        seconds=1.0,
+        status="PASS",
+        findings=[],
+        stack={"transformers": transformers},
+    )
 
 
 def test_an_upgrade_says_which_operations_came_and_went():
     """By count, for the same component and bucket, against the first earlier row that has any."""
     before = [row("5.0"), row("4.57", dot=3, sort=1), row("4.56", dot=9)]
-    (change,) = changed_operations(
-        [row("5.23", dot=4, erf=1), row("5.23", bucket="new", dot=1)], before
-    )
-    assert change["between"] == "transformers 4.57 -> 5.23"
-    assert change["added"] == {"dot": 1, "erf": 1} and change["removed"] == {"sort": 1}
+    after = [row("5.23", dot=4, erf=1), row("5.23", bucket="new", dot=1)]
+    (change,) = changed_operations(after, before)
+    assert change.between == "transformers 4.57 -> 5.23"
+    assert change.added == {"dot": 1, "erf": 1} and change.removed == {"sort": 1}
 
 
 def test_nothing_changed_is_no_row():
     """Same versions and operations: nothing; other versions and the same operations: a row that says so."""
     assert changed_operations([row("5.23", dot=4)], [row("5.23", dot=4)]) == []
     (change,) = changed_operations([row("5.24", dot=4)], [row("5.23", dot=4)])
-    assert (change["added"], change["removed"]) == ({}, {})
+    assert (change.added, change.removed) == ({}, {})
     (change,) = changed_operations([row("5.23", dot=5)], [row("5.23", dot=4)])
-    assert change["between"] == "the same versions" and change["added"] == {"dot": 1}
+    assert change.between == "the same versions" and change.added == {"dot": 1}
+
+
+def test_instructions_are_counted_where_anything_was_lowered():
+    """All of them, and those on 64-bit integers; nothing is said of what was not lowered."""
+    lowered = replace(row("5.23", dot=4, erf=1), int64={"dot": 1})
+    assert (lowered.instructions, lowered.on_int64) == (5, 1)
+    assert (row("5.23").instructions, row("5.23").on_int64) == (None, None)

@@ -1,10 +1,12 @@
 """Each string that the vendor's pages and reports name becomes a sentence: seen, meaning, next step."""
 
+import re
+
 import pytest
 
-from blipkit.runners.neuron.messages import KNOWN, explain
+from blipkit.runners.neuron.messages import CODES, TROUBLES, explain
 
-SAID = [
+MESSAGES = [
     ("RuntimeError: Bad StatusOr access: INVALID_ARGUMENT: PJRT_Client_Create: error condition !(num_devices > 0)", "there is no Neuron device here"),
     ("If you want to compile on CPU, please supply compiler argument target such as", "needs --target"),
     ("RuntimeError: neuronx-cc failed with -9", "killed, most likely for want of memory; compile on a larger CPU instance"),
@@ -29,11 +31,12 @@ SAID = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "means"), SAID, ids=[text[:40] for text, _ in SAID])
+@pytest.mark.parametrize(("text", "means"), MESSAGES, ids=[text[:40] for text, _ in MESSAGES])
 def test_a_known_trouble_is_explained(text, means):
     """What was seen, what it means, what to do; the text itself stays."""
-    said = explain(text)
-    assert said.startswith("saw ") and means in said and said.endswith(f"It said: {text}")
+    explained = explain(text)
+    assert explained.startswith("saw ") and means in explained
+    assert explained.endswith(f"It said: {text}")
 
 
 def test_what_is_not_known_is_left_alone():
@@ -43,10 +46,7 @@ def test_what_is_not_known_is_left_alone():
 
 def test_every_entry_is_tested():
     """Each pattern and each kind of code has a string here."""
-    import re
-
-    texts = [text for text, _ in SAID]
-    assert all(
-        any(re.search(trouble["seen"], text) for text in texts) for trouble in KNOWN["troubles"]
-    )
-    assert all(len(entry) == 2 for entry in KNOWN["codes"].values())
+    texts = [text for text, _ in MESSAGES]
+    for trouble in TROUBLES:
+        assert any(re.search(trouble.pattern, text) for text in texts), trouble.pattern
+    assert all(code.met and code.next for code in CODES.values())

@@ -1,4 +1,4 @@
-"""The neuron runner against a torch_neuronx of paper that has the documented signatures and is strict about them."""
+"""The neuron runner against a fake torch_neuronx that has the documented signatures and is strict about them."""
 
 import ast
 import json
@@ -28,7 +28,7 @@ MATMULT = Arm("neuron", "matmult bf16")
 
 @pytest.fixture
 def inf2(monkeypatch, tmp_path):
-    """This process on a paper machine with one device of two cores."""
+    """This process on a fake machine with one device of two cores."""
     yield enter(monkeypatch, tmp_path / "inf2", 1)
     rehearsal.forget()
 
@@ -49,35 +49,39 @@ def contract(runner, small, folder: Path) -> None:
     """Compile every component, load it on a core, run it: equal to the module, on inputs other than those traced."""
     for component in isolate(small):
         (folder / component.name).mkdir(parents=True)
-        about = describe(component, MATMULT, BUCKET, ["--model-type=transformer", "--optlevel=2"])
-        about["flags"] = runner.flags("matmult bf16", ("--model-type=transformer", "--optlevel=2"))
+        manifest = describe(
+            component, MATMULT, BUCKET, ["--model-type=transformer", "--optlevel=2"]
+        )
+        manifest["flags"] = runner.flags(
+            "matmult bf16", ("--model-type=transformer", "--optlevel=2")
+        )
         path, inputs = folder / component.name / "compiled.pt", component.example_inputs(BUCKET)
-        runner.compile(path, about, component.module, inputs)
+        runner.compile(path, manifest, component.module, inputs)
         assert (path.parent / "compiler" / "graph.neff").exists() and (
             path.parent / "compiler/log-neuron-cc.txt"
         ).exists()
         with runner.on_core(1):
-            run = runner.load(path, about, component.module)
-        given = component.example_inputs(BUCKET, seed=5)
-        output = run(*given)
-        assert list(output.shape) == about["output_shape"] and runner.executed()["only_on_device"]
-        torch.testing.assert_close(output, component.module(*given))
+            run = runner.load(path, manifest, component.module)
+        others = component.example_inputs(BUCKET, seed=5)
+        output = run(*others)
+        assert list(output.shape) == manifest["output_shape"] and runner.executed().only_on_device
+        torch.testing.assert_close(output, component.module(*others))
         with pytest.raises(RuntimeError, match="differ from those traced"):
             run(
                 *(
                     x.to(torch.float64) if x.is_floating_point() else x.to(torch.int64)
-                    for x in given
+                    for x in others
                 )
             )
 
 
 def test_the_runner_keeps_the_contract_on_a_device(small, inf2, tmp_path):
     """Documented keywords, tensors in a tuple, its own casts; what runs, runs on the core that it was placed on."""
-    before = neuron.executed()["sent"]
+    before = neuron.executed().executions
     contract(neuron, small, tmp_path)
     counts = [int(p.read_text()) for p in sorted(inf2.glob("sys/**/inference_count/total"))]
     # three of them refused for their dtype
-    assert counts == [0, 3] and neuron.executed()["sent"] - before == 6
+    assert counts == [0, 3] and neuron.executed().executions - before == 6
 
 
 # as the runner passes its module and its inputs to torch_neuronx.trace
@@ -207,19 +211,19 @@ def test_flags_that_cannot_be_are_refused(flags, message):
 
 def test_compiled_elsewhere_the_key_is_the_same(small, monkeypatch, tmp_path):
     """A machine without a device makes what one with a device finds; it cannot load it, and says where to go."""
-    component, found = isolate(small)["image_encoder"], []
+    component, manifests = isolate(small)["image_encoder"], []
     for devices in (0, 1):
         enter(monkeypatch, tmp_path / str(devices), devices)
-        found.append(describe(component, MATMULT, BUCKET, ["--optlevel=2"]))
+        manifests.append(describe(component, MATMULT, BUCKET, ["--optlevel=2"]))
         if not devices:
             with pytest.raises(
                 NotMeasured,
                 match=r"no Neuron device here \(no /dev/neuron0\): copy .* artifacts/ to an",
             ):
-                neuron.check_loadable(found[0])
-    neuron.check_loadable(found[1])
-    assert content_key(found[0]) == content_key(found[1])
-    assert content_key(found[0]) != content_key(
+                neuron.check_loadable(manifests[0])
+    neuron.check_loadable(manifests[1])
+    assert content_key(manifests[0]) == content_key(manifests[1])
+    assert content_key(manifests[0]) != content_key(
         describe(component, MATMULT, BUCKET, ["--optlevel=3"])
     )
     rehearsal.forget()
@@ -244,7 +248,7 @@ def test_another_sdk_or_target_is_refused_before_loading(small, inf2, library, t
         neuron.load(Path("nowhere.pt"), manifest, None)
 
 
-def test_a_piece_that_cannot_be_compiled_is_named_and_the_others_go_on(
+def test_a_component_that_cannot_be_compiled_is_named_and_the_others_go_on(
     small, no_device, monkeypatch, tmp_path
 ):
     """The text encoder, with four inputs, crashes; the decoder, with three, fails: signal, last lines and log are told."""
@@ -252,21 +256,23 @@ def test_a_piece_that_cannot_be_compiled_is_named_and_the_others_go_on(
     monkeypatch.setenv("REHEARSAL_FAIL", "3")
     with pytest.raises(NotCompiled, match=r"text_encoder for 'neuron matmult bf16'") as error:
         trace_arms(isolate(small), tmp_path, [MATMULT], BUCKET)
-    said = {row["component"]: row["failed"] for row in error.value.rows}
-    assert set(said) == {"text_encoder", "text_decoder"} and not list(tmp_path.glob("*.part"))
+    reasons = {row["component"]: row["failed"] for row in error.value.rows}
+    assert set(reasons) == {"text_encoder", "text_decoder"} and not list(tmp_path.glob("*.part"))
     for part in (
         "died (SIGSEGV)",
         "tracing crashed",
         "Segmentation fault",
         'torch_neuronx/__init__.py", line',
     ):
-        assert part in said["text_encoder"]
+        assert part in reasons["text_encoder"]
     assert (
-        "neuronx-cc failed with -9" in said["text_decoder"]
-        and "for want of memory" in said["text_decoder"]
+        "neuronx-cc failed with -9" in reasons["text_decoder"]
+        and "for want of memory" in reasons["text_decoder"]
     )
-    for kept in tmp_path.glob("*.failed"):
-        assert (kept / "compiler").is_dir() and any(str(kept) in text for text in said.values())
+    for folder in tmp_path.glob("*.failed"):
+        assert (folder / "compiler").is_dir() and any(
+            str(folder) in text for text in reasons.values()
+        )
     assert len(list(tmp_path.glob("*.failed"))) == 2
     (whole,) = error.value.compiled[0]
     assert whole.component == "image_encoder" and whole.manifest["compiled_on"].startswith(
@@ -316,11 +322,11 @@ def test_every_call_is_in_the_documents_list():
     assert len(used) > 10 and not missing
 
 
-def test_the_paper_is_no_part_of_the_package():
+def test_the_fake_device_is_no_part_of_the_package():
     """What imitates a device is in tests alone, and says what it is."""
     code = "from blipkit.machine import host; print(host.is_rehearsal(), host.describe()['name'])"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
     )
     assert done.stdout.startswith("False") and "rehearsal" not in done.stdout
-    assert not json.dumps([str(p) for p in (ROOT / "blipkit").rglob("*paper*")]).count("paper")
+    assert not json.dumps([str(p) for p in (ROOT / "blipkit").rglob("*fake*")]).count("fake")

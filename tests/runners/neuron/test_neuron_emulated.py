@@ -84,9 +84,9 @@ def test_what_a_format_holds_stays_as_it_is(cast):
             [numpy.arange(e << 10, e + 1 << 10, dtype=numpy.uint32) << 13 for e in (*EDGES, 255)]
         )
         values = numpy.concatenate([fields, fields | 0x80000000]).view(numpy.float32)
-    found, nan = rounded(cast, values), numpy.isnan(values)
-    assert nan.any() and numpy.isnan(found[nan]).all()
-    assert same_bits(found[~nan], values[~nan])
+    emulated, nan = rounded(cast, values), numpy.isnan(values)
+    assert nan.any() and numpy.isnan(emulated[nan]).all()
+    assert same_bits(emulated[~nan], values[~nan])
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -109,8 +109,8 @@ def test_between_two_numbers_the_nearer_is_taken_and_at_the_middle_the_even_one(
 def test_any_number_is_rounded_as_defined(x):
     """Exact fractions and the emulated cast agree, sign of zero included."""
     for cast in FORMATS:
-        found, expected = rounded(cast, [x])[0], by_definition(cast, x)
-        assert same_bits(found, expected) or (math.isnan(found) and math.isnan(x))
+        emulated, expected = rounded(cast, [x])[0], by_definition(cast, x)
+        assert same_bits(emulated, expected) or (math.isnan(emulated) and math.isnan(x))
 
 
 def test_a_product_by_hand():
@@ -125,13 +125,13 @@ def test_a_product_by_hand():
         for cast in FORMATS
     }
     for cast, (a, weight, bias) in exact.items():
-        found = emulate(export(layer, (x,)), f"matmult {cast}")(x)
+        emulated = emulate(export(layer, (x,)), f"matmult {cast}")(x)
         # the same float32 kernel
-        assert torch.equal(found, torch.nn.functional.linear(a, weight, layer.bias))
+        assert torch.equal(emulated, torch.nn.functional.linear(a, weight, layer.bias))
         wide = a.double() @ weight.double().T + layer.bias
         # 25 float32 additions
         bound = 25 * 2.0**-24 * (a.double().abs() @ weight.double().abs().T + layer.bias.abs())
-        assert ((found - wide).abs() <= bound).all() and ((layer(x) - wide).abs() > bound).any()
+        assert ((emulated - wide).abs() <= bound).all() and ((layer(x) - wide).abs() > bound).any()
         everything = emulate(export(layer, (x,)), f"all {cast}")(x)
         assert torch.equal(
             everything, casts.CASTS[cast](torch.nn.functional.linear(a, weight, bias))
@@ -148,47 +148,47 @@ def test_a_convolution_and_attention_by_hand():
     torch.manual_seed(0)
     bf16 = casts.to_bf16
     layer, image = torch.nn.Conv2d(3, 4, 2, stride=2), torch.randn(1, 3, 8, 8)
-    found = emulate(export(layer, (image,)), "matmult bf16")(image)
+    emulated = emulate(export(layer, (image,)), "matmult bf16")(image)
     assert torch.equal(
-        found, torch.nn.functional.conv2d(bf16(image), bf16(layer.weight), layer.bias, stride=2)
+        emulated, torch.nn.functional.conv2d(bf16(image), bf16(layer.weight), layer.bias, stride=2)
     )
     q, k, v = torch.randn(3, 2, 4, 8)
-    found = emulate(export(Attention(), (q, k, v)), "matmult bf16")(q, k, v)
-    assert torch.equal(found, bf16((bf16(q) @ bf16(k).transpose(-1, -2)).softmax(-1)) @ bf16(v))
+    emulated = emulate(export(Attention(), (q, k, v)), "matmult bf16")(q, k, v)
+    assert torch.equal(emulated, bf16((bf16(q) @ bf16(k).transpose(-1, -2)).softmax(-1)) @ bf16(v))
 
 
 @pytest.fixture(scope="module", params=["wide"])
 def exported(request, checkpoint_folders):
     """[(component, its exported graph, four inputs for it, their padding masked)] of a small random checkpoint."""
-    found = []
+    graphs = []
     for component in isolate(load_checkpoint(str(checkpoint_folders[request.param]))):
         several = [component.example_inputs(BUCKET, seed) for seed in range(4)]
         for inputs in several:
             for name, tensor in zip(component.input_shapes(BUCKET), inputs, strict=True):
                 if name.endswith("mask"):
                     tensor[:, -2:] = 0
-        found.append((component, export(component.module, several[0]), several))
-    return found
+        graphs.append((component, export(component.module, several[0]), several))
+    return graphs
 
 
 @torch.inference_mode()
 def test_coarser_casts_and_more_of_them_err_more(exported):
     """Over 32 frames: none < tf32 and fp16 < bf16 in each mode, matmult < all with each type; masks make nothing NaN."""
     for component, graph, several in exported:
-        reference, found = torch.cat([component.module(*inputs) for inputs in several]), {}
+        reference, errors = torch.cat([component.module(*inputs) for inputs in several]), {}
         for dtype in CASTS:
             emulated = emulate(graph, dtype)
-            found[dtype] = compare(reference, torch.cat([emulated(*inputs) for inputs in several]))
-        assert not any(one.not_finite for one in found.values())
-        error = {dtype: one.relative_l2 for dtype, one in found.items()}
+            errors[dtype] = compare(reference, torch.cat([emulated(*inputs) for inputs in several]))
+        assert not any(error.not_finite for error in errors.values())
+        l2 = {dtype: error.relative_l2 for dtype, error in errors.items()}
         for mode in ("matmult", "all"):
-            fine = [error[f"{mode} {cast}"] for cast in ("tf32", "fp16")]
-            assert error["none"] < min(fine) and max(fine) < error[f"{mode} bf16"], (
+            fine = [l2[f"{mode} {cast}"] for cast in ("tf32", "fp16")]
+            assert l2["none"] < min(fine) and max(fine) < l2[f"{mode} bf16"], (
                 component.name,
-                error,
+                l2,
             )
         for cast in FORMATS:
-            assert error[f"matmult {cast}"] < error[f"all {cast}"], (component.name, error)
+            assert l2[f"matmult {cast}"] < l2[f"all {cast}"], (component.name, l2)
 
 
 @torch.inference_mode()
@@ -196,7 +196,7 @@ def test_casting_everything_to_bf16_errs_like_bfloat16_itself(exported):
     """torch's own bfloat16 kernels add up in float32 and round each result: as far from float32 as the emulated ones."""
     for component, graph, several in exported:
         native, emulated = copy.deepcopy(component.module).bfloat16(), emulate(graph, "all bf16")
-        reference, theirs, ours = (
+        reference, of_torch, of_ours = (
             torch.cat([run(*inputs).float() for inputs in cast])
             for run, cast in (
                 (component.module, several),
@@ -204,7 +204,7 @@ def test_casting_everything_to_bf16_errs_like_bfloat16_itself(exported):
                 (emulated, several),
             )
         )
-        ratio = compare(reference, ours).relative_l2 / compare(reference, theirs).relative_l2
+        ratio = compare(reference, of_ours).relative_l2 / compare(reference, of_torch).relative_l2
         assert 0.8 < ratio < 1.25, (component.name, ratio)
 
 

@@ -10,14 +10,14 @@ from blipkit.runners.neuron.options import CASTS, VENDOR_ORDER
 
 
 @pytest.fixture
-def found(small, tmp_path):
+def cast_frame(small, tmp_path):
     study = study_of("02_trace", tmp_path, small)
     return study, cast_one_frame(study, synthetic_frames(1, 5)[0])
 
 
-def test_every_cast_is_one_row_and_the_most_accurate_comes_first(found):
+def test_every_cast_is_one_row_and_the_most_accurate_comes_first(cast_frame):
     """Its error is what `parity` calls relative_l2; `none` rounds nothing, and `all` more than `matmult`."""
-    study, casts = found
+    study, casts = cast_frame
     errors = {row.casts: row.relative_l2 for row in casts.rows}
     assert set(errors) == set(CASTS) and list(errors.values()) == sorted(errors.values())
     assert errors["none"] < 1e-6
@@ -31,9 +31,9 @@ def test_every_cast_is_one_row_and_the_most_accurate_comes_first(found):
     exported = export(encoder, (pixels,))
     for cast in ("matmult bf16", "all fp16"):
         assert errors[cast] == compare(encoder(pixels), emulate(exported, cast)(pixels)).relative_l2
-    kept = study.results.read("casts")
-    assert {row["evidence"] for row in kept} == {"emulated"}
-    assert [row["arm"] for row in kept] == [f"neuron_emulated {cast}" for cast in CASTS]
+    records = study.results.read("casts")
+    assert {record["evidence"] for record in records} == {"emulated"}
+    assert [record["arm"] for record in records] == [f"neuron_emulated {cast}" for cast in CASTS]
 
 
 def test_errors_are_counted_in_roundings_of_their_own_format():

@@ -10,15 +10,16 @@ from torch import nn
 
 from blipkit import Bucket, isolate, load_checkpoint
 from blipkit.runners.neuron.lowering import ENVIRONMENT
+from blipkit.runners.neuron.options import REFUSED_OPERATIONS
 from blipkit.runners.neuron.recordings import (
     ERROR_LIMIT,
-    NAMED,
+    INT64,
     bare,
     count_operations,
-    find_named,
     inputs_for,
-    lower_module,
+    named_findings,
     place_in,
+    record_module,
     source_line,
 )
 
@@ -162,8 +163,9 @@ PLANTED = [
 def test_a_planted_fault_is_named_with_its_line(plant, what, where):
     """What would not compile, or would compile to something else, is found before any device sees it."""
     module = plant().eval()
-    found = [f for f in lower_module(module, inputs(module))["findings"] if f["status"] == "FAIL"]
-    assert any(what in f["what"] and where in f["where"] and f["next"] for f in found)
+    findings = record_module(module, inputs(module)).findings
+    failed = [finding for finding in findings if finding.status == "FAIL"]
+    assert any(what in one.what and where in one.where and one.next for one in failed)
 
 
 @with_xla
@@ -175,7 +177,7 @@ def test_what_depends_on_weights_alone_may_be_computed_on_the_host():
             return x @ torch.special.i0e(self.weight)
 
     module = Weighted(4, 4).eval()
-    assert lower_module(module, inputs(module))["findings"] == []
+    assert record_module(module, inputs(module)).findings == []
 
 
 @with_xla
@@ -184,8 +186,8 @@ def test_a_fault_deep_within_a_component_is_named(small):
     component = isolate(load_checkpoint(small.source))["image_encoder"]
     module = copy.deepcopy(component.module)
     module.vision_model.encoder.layers[0].mlp.activation_fn = Item()
-    (found,) = lower_module(module, inputs_for(component, BUCKET))["findings"]
-    assert "test_recordings.py" in found["where"] and "x.sum().item()" in found["where"]
+    (finding,) = record_module(module, inputs_for(component, BUCKET)).findings
+    assert "test_recordings.py" in finding.where and "x.sum().item()" in finding.where
 
 
 @with_xla
@@ -193,15 +195,15 @@ def test_a_fault_deep_within_a_component_is_named(small):
 def test_every_component_lowers(checkpoint, name):
     """To ordinary operations, each input used, the recorded program right on inputs that it was not recorded with."""
     component = isolate(checkpoint)[name]
-    row = lower_module(component.module, inputs_for(component, BUCKET))
-    assert row["findings"] == [] and 0 < row["relative_l2"] <= ERROR_LIMIT
+    reply = record_module(component.module, inputs_for(component, BUCKET))
+    assert reply.findings == [] and 0 < reply.relative_l2 <= ERROR_LIMIT
     text, vision = checkpoint.config.text_config, checkpoint.config.vision_config
     layers = {
         "image_encoder": 6 * vision.num_hidden_layers,
         "text_encoder": 14 * text.num_hidden_layers,
     }
     layers["text_decoder"] = layers["text_encoder"] + 2
-    assert row["operations"]["dot"] == layers[name]
+    assert reply.operations["dot"] == layers[name]
 
 
 HLO = [
@@ -251,16 +253,15 @@ def test_what_the_documents_name_is_found_in_the_hlo(line, what):
     where = (
         f'metadata={{op_type="aten__x" op_name="aten__x" source_file="{__file__}" source_line=1}}'
     )
-    found = find_named(f"ENTRY %main {{\n  {line}, {where}\n}}\n")
-    assert what in found[0].what if what else not found
-    assert all(f.where.startswith("test_recordings.py:1: ") and f.next for f in found)
+    findings = named_findings(f"ENTRY %main {{\n  {line}, {where}\n}}\n")
+    assert what in findings[0].what if what else not findings
+    assert all(one.where.startswith("test_recordings.py:1: ") and one.next for one in findings)
 
 
 def test_every_name_has_an_example():
     """A row of the table that no line above matches is not tested."""
-    assert {what for _, _, what, _ in NAMED} == {
-        f.what for line, _ in HLO for f in find_named(f"  {line}")
-    }
+    named = [finding.what for line, _ in HLO for finding in named_findings(f"  {line}")]
+    assert {refused.what for refused in REFUSED_OPERATIONS} == set(named)
 
 
 def test_operations_are_counted_by_name_and_type():
@@ -268,7 +269,7 @@ def test_operations_are_counted_by_name_and_type():
     hlo = "ENTRY %main {\n" + "".join(f"  {line}\n" for line, _ in HLO) + "}\n"
     counted = count_operations(hlo)
     assert sum(counted.values()) == len(HLO) and counted["dot"] == 2 and counted["sort"] == 1
-    assert count_operations(hlo, r"^\(?[su]64\[") == {"rng-bit-generator": 1, "scatter": 1}
+    assert count_operations(hlo, INT64) == {"rng-bit-generator": 1, "scatter": 1}
 
 
 def test_recordings_are_compared_without_their_numbering():

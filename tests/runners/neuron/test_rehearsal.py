@@ -1,4 +1,4 @@
-"""The whole inf2 profile, rehearsed: compiled without a device, carried to a device of paper, and disbelieved when it lies."""
+"""The whole inf2 profile, rehearsed: compiled without a device, carried to a fake device, and disbelieved when it lies."""
 
 import json
 import os
@@ -29,7 +29,7 @@ SETTINGS = [
 
 
 def run(system: Path, results: Path, *options: str, **variables: str) -> tuple[int, dict]:
-    """`blipkit run inf2` on a paper machine: exit status and verdict."""
+    """`blipkit run inf2` on a fake machine: exit status and verdict."""
     command = [sys.executable, "-m", "blipkit", "run", "inf2", "--results", str(results), *options]
     command += [word for setting in SETTINGS for word in ("--set", setting)]
     environment = {**os.environ, **rehearsal.environment(system), **variables}
@@ -65,16 +65,16 @@ def carried(elsewhere, tmp_path_factory):
 def test_without_a_device_it_compiles_and_the_rest_is_not_run(elsewhere):
     """02 compiles six components; 03 to 05 say that there is no device, and what to do."""
     folder, (status, verdict) = elsewhere
-    found = gates(verdict)
-    assert status == 1 and found["every component compiles"]["status"] == "PASS"
-    assert found["plugs back in"]["status"] == "NOT-RUN"
-    assert {found[stem]["status"] for stem in ("03_parity", "04_concurrency", "05_cost")} == {
+    by_name = gates(verdict)
+    assert status == 1 and by_name["every component compiles"]["status"] == "PASS"
+    assert by_name["plugs back in"]["status"] == "NOT-RUN"
+    assert {by_name[stem]["status"] for stem in ("03_parity", "04_concurrency", "05_cost")} == {
         "NOT-RUN"
     }
     for stem in ("03_parity", "04_concurrency"):
         assert (
             "no Neuron device here (no /dev/neuron0): copy the results folder's artifacts/"
-            in found[stem]["reason"]
+            in by_name[stem]["reason"]
         )
     ahead = Results(folder).read("compile_forecast")[0]
     assert ahead["compiles"] == 6 and ahead["evidence"] == "forecast" and ahead["usd"] > 0
@@ -83,22 +83,23 @@ def test_without_a_device_it_compiles_and_the_rest_is_not_run(elsewhere):
 def test_carried_to_a_device_nothing_is_compiled_and_every_gate_holds(carried):
     """The content keys match; what was sent is what the witnesses counted; both placements answered right."""
     _, folder, (status, verdict) = carried
-    found, results = gates(verdict), Results(folder)
-    assert status == 0, found
+    by_name, results = gates(verdict), Results(folder)
+    assert status == 0, by_name
     assert results.read("compile_forecast")[0]["compiles"] == 0 and all(
         r["skipped"] for r in results.read("artifacts")
     )
     for name in ("execution parity", "execution load"):
         assert (
-            found[name]["status"] == "PASS" and found[name]["measured"] == found[name]["limit"] > 0
+            by_name[name]["status"] == "PASS"
+            and by_name[name]["measured"] == by_name[name]["limit"] > 0
         )
     assert {row["placement"] for row in results.read("executions")} == {"processes", "contexts"}
-    told = next(
+    flags = next(
         row["flags"] for row in results.read("artifacts") if row["arm"] == "neuron matmult bf16"
     )
     assert (
-        told["casts_as_read"] == "matmult bf16"
-        and "--enable-saturate-infinity" in told["compiler_args"]
+        flags["casts_as_read"] == "matmult bf16"
+        and "--enable-saturate-infinity" in flags["compiler_args"]
     )
 
 

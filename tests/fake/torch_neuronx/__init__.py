@@ -1,4 +1,4 @@
-"""A torch_neuronx of paper: the documented signatures (docs/neuron.md), stricter than the real one, on a CPU.
+"""A fake torch_neuronx: the documented signatures (docs/neuron.md), stricter than the real one, on a CPU.
 
 For tests alone. It computes in float32 what was traced, counts what it executes where the drivers' counters would be, and
 refuses what the documents do not allow: other keywords, options by position, dicts, other shapes or dtypes than traced.
@@ -47,10 +47,10 @@ def devices() -> list[Path]:
 def visible() -> list[int]:
     """The cores that this process may take, by NEURON_RT_VISIBLE_CORES."""
     total = sum(int((d / "core_count").read_text()) for d in devices())
-    asked = os.environ.get("NEURON_RT_VISIBLE_CORES")
-    if asked is None:
+    chosen = os.environ.get("NEURON_RT_VISIBLE_CORES")
+    if chosen is None:
         return list(range(total))
-    first, _, last = asked.partition("-")
+    first, _, last = chosen.partition("-")
     return list(range(int(first), int(last or first) + 1))
 
 
@@ -67,8 +67,8 @@ def start_runtime() -> list[int]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            said = f"NRT:nrt_allocate_neuron_cores NeuronCore(s) not available - Requested:nc{core}-nc{core} Available:0"
-            raise RuntimeError(said) from None
+            message = f"NRT:nrt_allocate_neuron_cores NeuronCore(s) not available - Requested:nc{core}-nc{core} Available:0"
+            raise RuntimeError(message) from None
         _held[core] = lock
     (SYSTEM / "processes" / str(os.getpid())).touch()
     return visible()
@@ -85,7 +85,7 @@ torch.classes.neuron = types.SimpleNamespace(Runtime=Runtime)
 def parse(arguments) -> dict:
     """neuronx-cc's command line, refused as it would refuse it."""
     words = arguments.split() if isinstance(arguments, str) else list(arguments or [])
-    found: dict = {}
+    options: dict = {}
     while words:
         option, equals, value = words.pop(0).partition("=")
         if option not in OPTIONS:
@@ -96,8 +96,8 @@ def parse(arguments) -> dict:
             raise RuntimeError(
                 f"neuronx-cc failed with 2: argument {option}: invalid choice: {value!r}"
             )
-        found[option] = value
-    return found
+        options[option] = value
+    return options
 
 
 def trace(
@@ -140,7 +140,7 @@ def trace(
     if os.environ.get("REHEARSAL_FAIL") == str(len(inputs)):
         raise RuntimeError("neuronx-cc failed with -9")
     if compiler_workdir:
-        Path(compiler_workdir, "graph.neff").write_bytes(b"NEFF of paper")
+        Path(compiler_workdir, "graph.neff").write_bytes(b"a fake NEFF")
     Path(options["--logfile"]).write_text(f"compiled with {options}\n")
     with torch.no_grad():
         output = func(*inputs)
@@ -181,9 +181,9 @@ def forward(inputs, model, core):
             raise RuntimeError("NRT:nrt_init Unable to determine Neuron Driver version.")
         return run(*inputs)
     run, expected = _models[digest(model)]
-    seen = [(tuple(x.shape), str(x.dtype)) for x in inputs]
-    if seen != expected:
-        raise RuntimeError(f"inputs {seen} differ from those traced, {expected}")
+    shapes = [(tuple(x.shape), str(x.dtype)) for x in inputs]
+    if shapes != expected:
+        raise RuntimeError(f"inputs {shapes} differ from those traced, {expected}")
     count(int(core))
     return run(*inputs)
 
