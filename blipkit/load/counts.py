@@ -67,7 +67,7 @@ class RunCounts:
         return abs(counts.received - ended)
 
     def _counted_differently(self) -> int:
-        """Requests by which the two differ."""
+        """Requests by which clients and servers differ."""
         clients = self.clients
         servers = self.servers
         pairs = (

@@ -29,7 +29,7 @@ def predicted_latency_ms(service_ms: float, servers: int, clients: int) -> float
     return service_ms * max(clients / servers, 1)
 
 
-def complete(rows: Sequence[SettingRow], target: Target) -> list[GridRow]:
+def grid_rows(rows: Sequence[SettingRow], target: Target) -> list[GridRow]:
     """The rows of a grid, from what was measured; the first OVERHEAD are our own overhead."""
     predicted = [with_prediction(row, rows) for row in rows]
     fed_percent = feeding_percent(rows[1])
@@ -51,7 +51,9 @@ def with_prediction(row: SettingRow, rows: Sequence[SettingRow]) -> GridRow:
 
 
 def service_time_ms(row: SettingRow, rows: Sequence[SettingRow]) -> float:
-    """Of a request alone, by the first setting that is served in the same way; nan if unknown."""
+    """A request's service time, by the first setting that is served in the same way; nan if that
+    answered nothing.
+    """
     first = next(other for other in rows if is_served_alike(other, row))
     return or_nan(first.summary.times.mean_ms) / first.clients
 

@@ -50,7 +50,7 @@ def grid_not_run(reason: str) -> list[Gate]:
 
 
 def requests_sent(rows: Sequence[GridRow]) -> int:
-    """In all settings."""
+    """How many requests were sent in all settings."""
     return sum(row.summary.outcomes.sent for row in rows)
 
 

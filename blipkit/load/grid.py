@@ -9,7 +9,7 @@ import pandas
 from blipkit.display.tables import show_table
 from blipkit.load.asked import Asked
 from blipkit.load.conditions import conditions_of
-from blipkit.load.derived import OVERHEAD, Target, complete
+from blipkit.load.derived import OVERHEAD, Target, grid_rows
 from blipkit.load.figures import draw_chart, draw_over_time, draw_split
 from blipkit.load.gates import grid_not_run, load_gates
 from blipkit.load.rows import GridRecord, GridRow, SettingRow
@@ -232,7 +232,7 @@ def measure_grid(study: Study, asked: Asked) -> Grid:
     machine = results.measure_samples("machine", runs.machine_frame)
     measured = [setting_row(study, setting, requests, counted) for setting in settings]
     target = target_of(study)
-    rows = complete(measured, target)
+    rows = grid_rows(measured, target)
     write_typed(results, "concurrency", grid_records(study, asked, rows))
     return Grid(rows, target, requests, counted, machine, runs.executions)
 

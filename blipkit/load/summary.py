@@ -139,7 +139,7 @@ def mean_times(measured: SettingRequests) -> MeanTimes:
 
 
 def outcomes_of(runs: Sequence[RunCounts]) -> Outcomes:
-    """Of all runs together."""
+    """What became of the requests of all runs together."""
     clients = [run.clients for run in runs]
     return Outcomes(
         sent=sum(counts.sent for counts in clients),
@@ -152,7 +152,7 @@ def outcomes_of(runs: Sequence[RunCounts]) -> Outcomes:
 
 
 def mean_share(shares: Sequence[MachineShare]) -> MachineShare:
-    """Means over the runs, and whatever disturbed one of them."""
+    """The means over the runs, and what disturbed any of them."""
 
     def mean_of(figure: Callable[[MachineShare], float | None]) -> float | None:
         return mean_known(map(figure, shares))
