@@ -8,7 +8,7 @@ from blipkit.serving.server import ServerCounts
 
 
 @dataclass(frozen=True)
-class MachineShare:
+class Usage:
     """What the machine did meanwhile; None where it does not say.
 
     host_percent, neighbours_percent, steal_percent: of all cores' time, taken by our processes, by
@@ -36,7 +36,7 @@ class RunCounts:
     seconds: float
     cores: int
     problem: str
-    machine: MachineShare = part()
+    machine: Usage = part()
 
     @property
     def clients_percent(self) -> float:

@@ -18,7 +18,7 @@ import pandas
 
 from blipkit.errors import BlipkitError
 from blipkit.load.clients import TRIES, WARMUP_ROUNDS, Asking, ClientCounts, ClientReport
-from blipkit.load.counts import MachineShare, RunCounts
+from blipkit.load.counts import RunCounts, Usage
 from blipkit.load.requests import read_requests
 from blipkit.load.setting import ServerOptions, Setting, Workload, check_setting
 from blipkit.machine import child
@@ -101,7 +101,7 @@ def measure_setting(
         requests, start = read_requests(Path(folder, REQUESTS), start)
         if watch and reports.service:
             execution = watch.execution(reports.service.settled)
-    counts = counts_of(reports, work.seconds, share_of(monitor, start, work.seconds))
+    counts = counts_of(reports, work.seconds, usage_in(monitor, start, work.seconds))
     samples = pandas.DataFrame(monitor.rows)
     samples["at"] -= start
     return Measured(requests, counts, samples, execution, need_gib)
@@ -197,15 +197,15 @@ def wait_until_ready(ready: Path, serving: Future) -> list[int]:
     return json.loads(ready.read_text())
 
 
-def share_of(monitor: Monitor, start: float, seconds: float) -> MachineShare:
-    """What the machine did in the measured time; start: of it, by the monotonic clock, s."""
+def usage_in(monitor: Monitor, start: float, seconds: float) -> Usage:
+    """What used the machine in the measured time; start: of it, by the monotonic clock, s."""
     first = start - EVERY_S
     last = start + seconds + EVERY_S
     within = [row for row in monitor.rows if first <= row["at"] <= last]
-    return row_of(MachineShare, share(within, os.cpu_count()))
+    return row_of(Usage, share(within, os.cpu_count()))
 
 
-def counts_of(reports: Reports, seconds: float, machine: MachineShare) -> RunCounts:
+def counts_of(reports: Reports, seconds: float, machine: Usage) -> RunCounts:
     """What clients and servers counted; nothing where they died."""
     clients = ClientCounts()
     servers = ServerCounts()

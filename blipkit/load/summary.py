@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import pandas
 
-from blipkit.load.counts import MachineShare, RunCounts
+from blipkit.load.counts import RunCounts, Usage
 from blipkit.load.setting_requests import SettingRequests, known
 from blipkit.load.stability import unstable
 from blipkit.records.typed import interval, part
@@ -95,7 +95,7 @@ class Summary:
     latency_ms: Interval = interval("latency{}_ms")
     outcomes: Outcomes = part()
     clients_percent: float | None
-    machine: MachineShare = part()
+    machine: Usage = part()
     state: str
     reason: str
 
@@ -122,7 +122,7 @@ def summarise(requests: pandas.DataFrame, runs: Sequence[RunCounts], criteria: C
         latency_ms=measured.percentile(criteria.percentile),
         outcomes=outcomes_of(runs),
         clients_percent=mean_known(run.clients_percent for run in runs),
-        machine=mean_share([run.machine for run in runs]),
+        machine=mean_usage([run.machine for run in runs]),
         state=STABLE,
         reason="",
     )
@@ -151,19 +151,19 @@ def outcomes_of(runs: Sequence[RunCounts]) -> Outcomes:
     )
 
 
-def mean_share(shares: Sequence[MachineShare]) -> MachineShare:
+def mean_usage(usages: Sequence[Usage]) -> Usage:
     """The means over the runs, and what disturbed any of them."""
 
-    def mean_of(figure: Callable[[MachineShare], float | None]) -> float | None:
-        return mean_known(map(figure, shares))
+    def mean_of(figure: Callable[[Usage], float | None]) -> float | None:
+        return mean_known(map(figure, usages))
 
-    return MachineShare(
-        host_percent=mean_of(lambda share: share.host_percent),
-        neighbours_percent=mean_of(lambda share: share.neighbours_percent),
-        steal_percent=mean_of(lambda share: share.steal_percent),
-        gpu_percent=mean_of(lambda share: share.gpu_percent),
-        memory_gib=mean_of(lambda share: share.memory_gib),
-        disturbed="; ".join(dict.fromkeys(filter(None, (one.disturbed for one in shares)))),
+    return Usage(
+        host_percent=mean_of(lambda usage: usage.host_percent),
+        neighbours_percent=mean_of(lambda usage: usage.neighbours_percent),
+        steal_percent=mean_of(lambda usage: usage.steal_percent),
+        gpu_percent=mean_of(lambda usage: usage.gpu_percent),
+        memory_gib=mean_of(lambda usage: usage.memory_gib),
+        disturbed="; ".join(dict.fromkeys(filter(None, (one.disturbed for one in usages)))),
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import fields, replace
 
 from blipkit.load.clients import ClientCounts
-from blipkit.load.counts import MachineShare, RunCounts
+from blipkit.load.counts import RunCounts, Usage
 from blipkit.load.rows import AdmissionRow, GridRow
 from blipkit.load.setting import Setting
 from blipkit.load.summary import STABLE, MeanTimes, Outcomes, Summary
@@ -35,7 +35,7 @@ def summary(rate: float, high_ms: float | None, clients: int, state: str = STABL
         latency_ms=Interval(None, None, high_ms),
         outcomes=Outcomes(500, 500, 0, 0, 0, 0),
         clients_percent=1.0,
-        machine=MachineShare(host_percent=40.0),
+        machine=Usage(host_percent=40.0),
         state=state,
         reason=reason,
     )
@@ -78,7 +78,7 @@ def run_counts(sent: int, seconds: float, **values) -> RunCounts:
     """Of a run whose requests were all answered; values: what else was counted."""
     clients = ClientCounts(answered=sent, sent=sent, warmup_rounds=1, tries=1, clients_cpu_s=0.1)
     servers = ServerCounts(received=sent, answered=sent)
-    machine = MachineShare(host_percent=50.0)
+    machine = Usage(host_percent=50.0)
     counts = RunCounts(clients, servers, seconds, 2, "", machine)
     return counted(counts, **values)
 

@@ -13,7 +13,7 @@ from load_rows import counted, run_counts
 from virtual import Ended, drive
 
 from blipkit.errors import GateFailed
-from blipkit.load.counts import MachineShare, RunCounts
+from blipkit.load.counts import RunCounts, Usage
 from blipkit.load.measure import Measured
 from blipkit.load.setting import ServerOptions, Setting, Workload
 from blipkit.machine import host
@@ -83,7 +83,7 @@ def counts_of(requests: pandas.DataFrame, seconds: float, problem: str) -> RunCo
     answered = int((requests.status == "answered").sum())
     refused = len(requests) - answered
     counts = run_counts(len(requests), seconds, answered=answered, refused=refused, problem=problem)
-    machine = MachineShare(host_percent=2.0)
+    machine = Usage(host_percent=2.0)
     return counted(counts, server_answered=answered, server_refused=refused, machine=machine)
 
 
