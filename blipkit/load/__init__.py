@@ -15,7 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "admission": ["Admission", "admit"],
         "asked": ["Asked", "what_clients_ask"],
         "conditions": ["Conditions", "conditions_of"],
-        "counts": ["Usage", "RunCounts"],
+        "counts": ["RunCounts", "Usage"],
         "derived": ["Target", "predicted_latency_ms"],
         "execution": ["ExecutionProof", "prove_execution"],
         "figures": ["draw_request"],

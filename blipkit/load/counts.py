@@ -9,7 +9,7 @@ from blipkit.serving.server import ServerCounts
 
 @dataclass(frozen=True)
 class Usage:
-    """What the machine did meanwhile; None where it does not say.
+    """Who used the machine in a run; None for what is not known.
 
     host_percent, neighbours_percent, steal_percent: of all cores' time, taken by our processes, by
     others, and by the hypervisor; gpu_percent: mean utilisation of the GPU; memory_gib: most memory
