@@ -7,7 +7,7 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
@@ -15,7 +15,7 @@ import numpy as np
 from virtual import closed
 
 from blipkit import Bucket, isolate, load_checkpoint, trace
-from blipkit.load.clients import Asking
+from blipkit.load.clients import Asking, ClientReport
 from blipkit.load.measure import Measured, measure_setting
 from blipkit.load.requests import read_requests
 from blipkit.load.setting import ServerOptions, Setting, Workload
@@ -23,6 +23,7 @@ from blipkit.machine import child, host
 from blipkit.paths import ROOT
 from blipkit.records.documents import write_machine
 from blipkit.records.results import Results
+from blipkit.records.typed import row_of, write_typed
 from blipkit.runners.artifacts import Artifacts
 from blipkit.runners.assemble import load_artifact
 from blipkit.serving.answering import NOTHING, FrameSource
@@ -68,30 +69,36 @@ def measure_null(
     return measure_setting(Artifacts([]), setting, work, ServerOptions())
 
 
-def null_load(servers: int, clients: int, placement: str = "threads", seconds: float = 3.0) -> dict:
-    """The harness alone under load: requests per second, latency in us, CPU of servers and clients a request in us."""
-    found = measure_null(servers, clients, seconds, placement)
-    requests, cores = found.requests[found.requests.scheduled >= 0], found.counts["cores"]
+@dataclass(frozen=True)
+class NullLoad:
+    """The harness alone under load: latency in us; cpu_us: CPU of servers and clients a request."""
+
+    servers: int
+    clients: int
+    placement: str
+    requests_per_s: float
+    p50_us: float
+    p99_us: float
+    cpu_us: float
+
+
+def null_load(
+    servers: int, clients: int, placement: str = "threads", seconds: float = 3.0
+) -> NullLoad:
+    """The harness alone under load."""
+    measured = measure_null(servers, clients, seconds, placement)
+    requests, counts = measured.requests[measured.requests.scheduled >= 0], measured.counts
     latency = 1e6 * (requests.received - requests.scheduled)
-    cpu_us = 1e4 * found.counts["host_percent"] * cores * seconds / len(requests)
-    row = {
-        "servers": servers,
-        "clients": clients,
-        "placement": placement,
-        "requests_per_s": len(requests) / seconds,
-    }
-    row |= {"p50_us": latency.quantile(0.5), "p99_us": latency.quantile(0.99), "cpu_us": cpu_us}
-    return {
-        name: round(float(value), 1) if isinstance(value, float) else value
-        for name, value in row.items()
-    }
+    cpu_us = 1e4 * counts.machine.host_percent * counts.cores * seconds / len(requests)
+    figures = (len(requests) / seconds, latency.quantile(0.5), latency.quantile(0.99), cpu_us)
+    return NullLoad(servers, clients, placement, *(round(float(one), 1) for one in figures))
 
 
 ECHO = """
 import socket, sys
-line = socket.socket(fileno=int(sys.argv[1]))
-while told := line.recv(64):
-    line.send(told)
+connection = socket.socket(fileno=int(sys.argv[1]))
+while message := connection.recv(64):
+    connection.send(message)
 """
 
 
@@ -113,31 +120,49 @@ def echo_us(times: int = 20_000) -> float:
     return median(taken) * 1e6
 
 
-def memory_growth_mib(requests: int = 1_000_000) -> dict:
-    """A million null requests: resident memory of all processes after a tenth of them, and at the end."""
-    seconds = requests / null_load(1, 8)["requests_per_s"]
-    kept = measure_null(1, 8, seconds)
-    memory = [1024 * row["memory_gib"] for row in kept.samples if 0 <= row["at"] <= seconds]
+@dataclass(frozen=True)
+class MemoryGrowth:
+    """Resident memory of all processes, MiB, after a tenth of so many requests and at the end."""
+
+    requests: int
+    mib_after_a_tenth: int
+    mib_at_the_end: int
+
+
+def memory_growth(requests: int = 1_000_000) -> MemoryGrowth:
+    """Of a million null requests."""
+    seconds = requests / null_load(1, 8).requests_per_s
+    measured = measure_null(1, 8, seconds)
+    samples = measured.samples[measured.samples["at"].between(0, seconds)]
+    memory = 1024 * samples.memory_gib.to_numpy()
     tenth = len(memory) // 10
-    row = {
-        "requests": len(kept.requests),
-        "mib_after_a_tenth": memory[tenth],
-        "mib_at_the_end": memory[-1],
-    }
-    return {name: round(value) for name, value in row.items()}
+    return MemoryGrowth(len(measured.requests), round(memory[tenth]), round(memory[-1]))
+
+
+@dataclass(frozen=True)
+class Theory:
+    """A closed system on the real clock beside the formula: does each agree, within its interval?"""
+
+    service_ms: float
+    requests_per_s: float
+    theory_requests_per_s: float
+    latency_ms: float
+    theory_latency_ms: float
+    throughput_agrees: bool
+    latency_agrees: bool
 
 
 def closed_system(
     clients: int = 6, workers: int = 2, think_s: float = 0.02, service_s: float = 0.01
-) -> dict:
+) -> Theory:
     """Servers that sleep exponential times on the real clock, against the closed interactive system's formula.
 
     Theory is fed the service time that was measured. Intervals by batch means; Law, section 9.5.3.
     """
-    chance = random.Random(3)
+    rng = random.Random(3)
 
     def ask(frames):
-        time.sleep(chance.expovariate(1 / service_s))
+        time.sleep(rng.expovariate(1 / service_s))
         return [[]] * len(frames)
 
     with tempfile.TemporaryDirectory() as folder:
@@ -146,8 +171,8 @@ def closed_system(
         )
         thread = threading.Thread(target=server.run)
         thread.start()
-        asking = Asking(clients, seconds=30.0, warmup_s=0.0, patience_s=5.0, think_s=think_s)
-        told = child.call(
+        asking = Asking(clients, seconds=30.0, warmup_s=0.0, timeout_s=5.0, think_s=think_s)
+        reply = child.call(
             "blipkit.load.clients:ask",
             timeout_s=120,
             record=f"{folder}/requests",
@@ -156,44 +181,55 @@ def closed_system(
             asking=asdict(asking),
         )
         thread.join()
-        requests, _ = read_requests(Path(folder, "requests"), told["start"])
+        requests, _ = read_requests(Path(folder, "requests"), row_of(ClientReport, reply).start)
     # the first second: warm-up
     done = requests[(requests.received >= 1) & (requests.received < 30)].sort_values("received")
     measured_s = float(
         (done.finished - done.started).mean() + (done.started - done.dequeued).mean()
     )
     throughput, latency = closed(workers, clients, think_s, measured_s)
-    seen, low, high = rate(done.received - 1, 29)
-    means = [
-        part.mean() for part in np.array_split((done.received - done.scheduled).to_numpy(), 10)
-    ]
-    mean, mean_low, mean_high = mean_interval(means)
-    row = {
-        "service_ms": 1e3 * measured_s,
-        "requests_per_s": seen,
-        "theory_requests_per_s": throughput,
-    }
-    row |= {"latency_ms": 1e3 * mean, "theory_latency_ms": 1e3 * latency}
-    agrees = {
-        "throughput_agrees": low <= throughput <= high,
-        "latency_agrees": mean_low <= latency <= mean_high,
-    }
-    return {name: round(value, 3) for name, value in row.items()} | agrees
+    per_second = rate(done.received - 1, 29)
+    parts = np.array_split((done.received - done.scheduled).to_numpy(), 10)
+    mean_s = mean_interval([part.mean() for part in parts])
+    return Theory(
+        service_ms=round(1e3 * measured_s, 3),
+        requests_per_s=round(per_second.value, 3),
+        theory_requests_per_s=round(throughput, 3),
+        latency_ms=round(1e3 * mean_s.value, 3),
+        theory_latency_ms=round(1e3 * latency, 3),
+        throughput_agrees=per_second.low <= throughput <= per_second.high,
+        latency_agrees=mean_s.low <= latency <= mean_s.high,
+    )
+
+
+@dataclass(frozen=True)
+class Cost:
+    """help_seconds: of `blipkit --help`; null_call_us: of a call around a component that does nothing."""
+
+    help_seconds: float
+    null_call_us: float
+
+
+@dataclass(frozen=True)
+class Echo:
+    """echo_us: of a bare echo between two processes."""
+
+    echo_us: float
 
 
 if __name__ == "__main__":
     folder = ROOT / "results" / "bench"
-    row = {"help_seconds": round(help_seconds(), 3), "null_call_us": round(null_call_us(), 2)}
+    cost = Cost(round(help_seconds(), 3), round(null_call_us(), 2))
     settings = ((1, 1), (1, 8), (2, 8))
-    load = [null_load(*one) for one in settings] + [null_load(2, 8, "processes")]
+    load = [null_load(*setting) for setting in settings] + [null_load(2, 8, "processes")]
     results = Results(folder, profile="bench")
     for kind, rows in (
-        ("bench", [row]),
-        ("echo", [{"echo_us": round(echo_us(), 1)}]),
+        ("bench", [cost]),
+        ("echo", [Echo(round(echo_us(), 1))]),
         ("load", load),
-        ("memory", [memory_growth_mib()]),
+        ("memory", [memory_growth()]),
         ("theory", [closed_system()]),
     ):
-        results.write(kind, rows)
+        write_typed(results, kind, rows)
         print(kind, *rows, sep="\n  ")
     write_machine(Path(folder), host.describe())

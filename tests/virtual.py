@@ -3,17 +3,30 @@
 import heapq
 import itertools
 import math
+from typing import NamedTuple
 
 from blipkit.serving.scheduler import Dispatcher, Request
 
 
+class Ended(NamedTuple):
+    """A request of one client, when it arrived, was started and finished (s), and in a batch of which size.
+
+    started: None where it was refused.
+    """
+
+    client: int
+    arrived: float
+    started: float | None
+    finished: float
+    size: int
+
+
 def drive(
     dispatcher: Dispatcher, first: list[float], service, again=None, until=10**9, end_s=math.inf
-) -> list[dict]:
+) -> list[Ended]:
     """Requests arrive at the times `first`; service() and, where clients ask again, again() are drawn in seconds.
 
-    A row for each request, in the order in which they end: client, arrived, started, finished, and batch size; refused
-    ones have no start. `until`, `end_s`: after so many, or then, no client asks again.
+    The requests, in the order in which they end. `until`, `end_s`: after so many, or then, no client asks again.
     """
     order, now = itertools.count(), 0.0
     events = [(at, next(order), "arrive", client) for client, at in enumerate(first)]
@@ -21,22 +34,21 @@ def drive(
     rows, arrived, looked = [], {}, math.inf
     numbers = itertools.count()
     while events:
-        now, _, kind, what = heapq.heappop(events)
+        now, _, kind, subject = heapq.heappop(events)
         ended = []
         if kind == "arrive":
-            request = Request(what, next(numbers), 0)
+            request = Request(subject, next(numbers), 0)
             if dispatcher.offer(request, now):
                 arrived[request.number] = now
             else:
-                rows.append(
-                    {"client": what, "arrived": now, "started": None, "finished": now, "size": 0}
-                )
+                rows.append(Ended(subject, now, None, now, 0))
                 ended = [request]
         elif kind == "finish":
-            worker, started, ended = what
+            worker, started, ended = subject
             dispatcher.finish(worker)
-            told = {"started": started, "finished": now, "size": len(ended)}
-            rows += [{"client": r.client, "arrived": arrived.pop(r.number), **told} for r in ended]
+            for request in ended:
+                since = arrived.pop(request.number)
+                rows.append(Ended(request.client, since, started, now, len(ended)))
         elif kind == "look":
             looked = math.inf
         for worker, _, batch in dispatcher.assign(now):

@@ -1,4 +1,4 @@
-"""Admission control: twice the clients of the setting to run, but no more requests inside.
+"""Admission control: twice the clients of the setting to run, but no more requests in flight.
 
 What is beyond is refused at once and counted; those admitted should see that setting's latency.
 """
@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 
 from blipkit.display.tables import show_table
 from blipkit.load.asked import Asked
-from blipkit.load.gates import admission_gate
-from blipkit.load.grid import Grid, asked_of_machine
+from blipkit.load.conditions import conditions_of
+from blipkit.load.derived import Target
+from blipkit.load.gates import ADMISSION, admission_gate
+from blipkit.load.grid import Grid
 from blipkit.load.recommend import best_setting
-from blipkit.load.rows import Target
-from blipkit.load.runs import Runs, keep_run, with_values
-from blipkit.load.setting import setting_of
-from blipkit.load.summary import Basis, summarise
+from blipkit.load.rows import AdmissionRecord, AdmissionRow, GridRow
+from blipkit.load.runs import Run, RunExecution, RunRow, Runs, keep_run
+from blipkit.load.summary import Criteria, summarise
 from blipkit.records.gates import Gate, not_run
+from blipkit.records.typed import measure_typed, record_of, write_typed
 from blipkit.study import Study
 
 SHOWN = (
@@ -37,23 +39,24 @@ class Admission:
     executions: what proves that a Neuron device executed it; lacks: what a recorded folder lacks.
     """
 
-    row: dict | None
+    row: AdmissionRow | None
     target: Target
-    executions: list[dict]
+    executions: list[RunExecution]
     lacks: str = ""
 
     def table(self) -> None:
         """Those admitted beside the setting without a limit."""
-        none = self.lacks or "no setting holds the target, so there is none to limit"
-        rows = [{"admission control": none}]
+        caption = "Twice the clients, with admission control"
         if self.row:
-            rows = [{name: self.row[name] for name in SHOWN}]
-        show_table(rows, "Twice the clients, with admission control")
+            show_table([record_of(self.row)], caption, SHOWN)
+            return
+        none = self.lacks or "no setting holds the target, so there is none to limit"
+        show_table([{"admission control": none}], caption)
 
     def gates(self) -> list[Gate]:
         """Whether those admitted are within the target."""
         if self.lacks:
-            return [not_run("admission control", "timing", self.lacks)]
+            return [not_run(ADMISSION, "timing", self.lacks)]
         return [admission_gate(self.row, self.target.limit_ms, self.target.shared)]
 
 
@@ -64,19 +67,26 @@ def admit(study: Study, grid: Grid, asked: Asked) -> Admission:
         return Admission(None, target, [], grid.lacks)
     best = best_setting(grid.measured, target.limit_ms, target.shared)
     if best is None:
-        study.results.write("admission", [])
+        write_typed(study.results, "admission", [])
         return Admission(None, target, [])
-    setting = setting_of(best)
-    crowd = replace(setting, clients=2 * setting.clients)
     runs = Runs()
-    name = f"{crowd.samples_name(0)}-limited"
-    requests = keep_run(study, name, crowd, 0, runs, limit=setting.clients)
-    counts = study.results.measure("admission_runs", lambda: runs.counts)
-    if {name, "admission_runs"} & study.results.lacking:
+    row = measure_limited(study, best, target, runs)
+    if row is None:
         return Admission(None, target, [], "no run with a limit was kept in the recorded folder")
-    basis = Basis(len(study.common.questions), crowd.clients, target.percentile)
-    row = with_values(crowd.row, {"limit": setting.clients})
-    row.update(summarise(requests, counts, basis))
-    row["unlimited_ms"] = best["latency_high_ms"]
-    study.results.write("admission", [with_values(asked_of_machine(study, asked), row)])
+    conditions = conditions_of(study, asked.digest)
+    write_typed(study.results, "admission", [AdmissionRecord(conditions, row)])
     return Admission(row, target, runs.executions)
+
+
+def measure_limited(study: Study, best: GridRow, target: Target, runs: Runs) -> AdmissionRow | None:
+    """A setting with twice the clients and a limit; None where a recorded folder lacks the run."""
+    crowd = replace(best.setting, clients=2 * best.clients)
+    run = Run(crowd, 0, limit=best.clients)
+    name = f"{crowd.samples_name(run.run)}-limited"
+    requests = keep_run(study, name, run, runs)
+    rows = measure_typed(study.results, "admission_runs", RunRow, lambda: runs.rows)
+    if {name, "admission_runs"} & study.results.lacking:
+        return None
+    criteria = Criteria(len(study.common.questions), crowd.clients, target.percentile)
+    summary = summarise(requests, [row.counts for row in rows], criteria)
+    return AdmissionRow(crowd, summary, limit=best.clients, unlimited_ms=best.latency_ms.high)

@@ -7,9 +7,17 @@ from blipkit.frames.frames import Frame
 from blipkit.load.runs import frame_source
 from blipkit.model.checkpoints import digest
 from blipkit.parity.golden import frame_digest
+from blipkit.records.typed import measure_typed
 from blipkit.study import Study
 
 SHOWN = 4  # frames
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """A record of `pictures`. frames_digest: of the pixels of all frames, 16 hex digits."""
+
+    frames_digest: str
 
 
 @dataclass(frozen=True)
@@ -25,7 +33,7 @@ class Asked:
     digest: str
 
     def show(self) -> None:
-        """The first frames, each with the right answers, where somebody has labelled it."""
+        """Display the first frames, each with its right answers where it is labelled."""
         captions = [self.caption(frame) for frame in self.frames]
         show_frames([frame.image for frame in self.frames], captions)
 
@@ -39,13 +47,15 @@ class Asked:
 
 def what_clients_ask(study: Study) -> Asked:
     """The frames and questions of a study; it writes a record of `pictures`, their digest."""
-    rows = study.results.measure("pictures", lambda: [{"frames_digest": digest_of_frames(study)}])
+    rows = measure_typed(
+        study.results, "pictures", Pictures, lambda: [Pictures(digest_of_frames(study))]
+    )
     shown = study.frames(min(SHOWN, study.knobs.distinct_frames))
     questions = [question.text for question in study.questions]
-    known = next((row["frames_digest"] for row in rows), "")
-    return Asked(shown, questions, known)
+    frames_digest = next((row.frames_digest for row in rows), "")
+    return Asked(shown, questions, frames_digest)
 
 
 def digest_of_frames(study: Study) -> str:
-    """Of the pixels of all frames that the clients ask about."""
+    """The digest of the pixels of all frames that the clients ask about."""
     return digest(map(frame_digest, frame_source(study).load()))

@@ -1,6 +1,6 @@
-"""C closed-loop clients in a process of their own: each asks when it has its answer and thought.
+"""C closed-loop clients in a process of their own: each thinks, asks, and waits for its answer.
 
-They ask over a socket each, one thread serves them all, and every request goes into a file as it is
+Each has a connection, one thread drives them all, and every request goes into a file as it is
 answered. No library beside numpy is imported: this process starts fast.
 """
 
@@ -13,8 +13,8 @@ import selectors
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import BinaryIO
+from dataclasses import asdict, dataclass
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -38,24 +38,24 @@ RETRY_S = 0.05  # a client that was refused waits so long before it asks again
 
 
 def frames_in_turn(count: int, repeat_share: float, seed: int) -> Iterator[int]:
-    """Indices of frames without end: each once per pass, in an order of its own for each pass.
+    """Indices of frames without end: each once per pass, each pass in an order of its own.
 
     repeat_share: of requests that ask about the frame before again.
     """
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     while True:
-        for index in chance.sample(range(count), count):
+        for index in rng.sample(range(count), count):
             yield index
-            while chance.random() < repeat_share:
+            while rng.random() < repeat_share:
                 yield index
 
 
 @dataclass(frozen=True)
 class Asking:
-    """How clients ask.
+    """How clients ask; plain values, as a child gets JSON.
 
-    clients: how many; seconds: how long is measured; warmup_s: of a round of warm-up; patience_s:
-    how long is waited for what is open at the end; think_s: mean time, exponential, that a client
+    clients: how many; seconds: the measured time; warmup_s: of a round of warm-up; timeout_s: how
+    long to wait at the end for what is in flight; think_s: mean time, exponential, that a client
     lets pass before it asks again; repeat_share: of requests about the frame before; seed: of the
     frames' order and of the times.
     """
@@ -63,10 +63,61 @@ class Asking:
     clients: int
     seconds: float
     warmup_s: float
-    patience_s: float
+    timeout_s: float
     think_s: float = 0.0
     repeat_share: float = 0.0
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class ClientCounts:
+    """What the clients of one run counted.
+
+    answered, refused, failed, wrong (answered, but otherwise than without load), lost (no reply
+    came): requests, together those sent; twice: replies that belong to no request in flight;
+    warmup_rounds, tries: rounds of warm-up, and of measuring, that it took; clients_cpu_s: CPU
+    time of asking.
+    """
+
+    answered: int = 0
+    refused: int = 0
+    failed: int = 0
+    wrong: int = 0
+    lost: int = 0
+    sent: int = 0
+    twice: int = 0
+    warmup_rounds: int = 0
+    tries: int = 0
+    clients_cpu_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class ClientReport:
+    """What came of asking. start: when measuring began, by the monotonic clock, s."""
+
+    counts: ClientCounts
+    start: float
+
+
+class Round(NamedTuple):
+    """Rounds of asking until one was steady.
+
+    count: how many it took; start: of the last one, by the monotonic clock, s; cpu_s: CPU time of
+    asking in it.
+    """
+
+    count: int
+    start: float
+    cpu_s: float
+
+
+class InFlight(NamedTuple):
+    """A request that its client waits for. scheduled, sent: when it was due, and sent, s."""
+
+    number: int
+    frame: int
+    scheduled: float
+    sent: float
 
 
 class Clients:
@@ -80,47 +131,43 @@ class Clients:
         self.expected = expected
         self.record = record
         self.frames = frames_in_turn(len(expected), asking.repeat_share, asking.seed)
-        self.chance = random.Random(asking.seed + 1)
+        self.rng = random.Random(asking.seed + 1)
         self.selector = selectors.DefaultSelector()
-        self.lines: dict[int, socket.socket] = {}
+        self.connections: dict[int, socket.socket] = {}
         for client in range(asking.clients):
-            line = self.lines[client] = socket.socket(socket.AF_UNIX)
-            line.connect(address)
-            self.selector.register(line, selectors.EVENT_READ, client)
-        # client -> number, frame, scheduled and sent of what it waits for
-        self.open: dict[int, tuple[int, int, float, float]] = {}
-        self.due: list[tuple[float, int]] = []  # when each of those that think sends, a heap
+            connection = self.connections[client] = socket.socket(socket.AF_UNIX)
+            connection.connect(address)
+            self.selector.register(connection, selectors.EVENT_READ, client)
+        self.in_flight: dict[int, InFlight] = {}  # client -> what it waits for
+        self.due: list[tuple[float, int]] = []  # a heap: when each client that thinks sends
         self.counts = dict.fromkeys((*STATUSES, "sent", "twice"), 0)
 
-    def run(self) -> dict[str, int | float]:
-        """Warm up until it is steady, measure, and wait for what is open.
-
-        What became of the requests sent; besides, start: when measuring began, by the monotonic
-        clock in s; warmup_rounds and tries that it took; clients_cpu_s: CPU time of asking.
-        """
+    def run(self) -> ClientReport:
+        """Warm up until it is steady, measure, and wait for what is in flight."""
         asking = self.asking
-        self.due = [(time.perf_counter(), client) for client in self.lines]
-        rounds = 0
+        self.due = [(time.perf_counter(), client) for client in self.connections]
+        warmup_rounds = 0
         if asking.warmup_s:
-            rounds, _, _ = self._until_steady(asking.warmup_s, WARMUP_ROUNDS)
-        tries, start, cpu_s = self._until_steady(asking.seconds, TRIES)
-        self._wait_for_open(asking.patience_s)
-        for client in list(self.lines):
+            warmup_rounds = self._until_steady(asking.warmup_s, WARMUP_ROUNDS).count
+        measured = self._until_steady(asking.seconds, TRIES)
+        self._wait_for_replies(asking.timeout_s)
+        for client in list(self.connections):
             self._leave(client)
-        told = dict(self.counts)
-        told.update(start=start, warmup_rounds=rounds, tries=tries, clients_cpu_s=cpu_s)
-        return told
+        counts = ClientCounts(
+            warmup_rounds=warmup_rounds,
+            tries=measured.count,
+            clients_cpu_s=measured.cpu_s,
+            **self.counts,
+        )
+        return ClientReport(counts, measured.start)
 
-    def _wait_for_open(self, patience_s: float) -> None:
-        end = time.perf_counter() + patience_s
-        while self.open and (left := end - time.perf_counter()) > 0:
+    def _wait_for_replies(self, timeout_s: float) -> None:
+        end = time.perf_counter() + timeout_s
+        while self.in_flight and (left := end - time.perf_counter()) > 0:
             self._hear(left)
 
-    def _until_steady(self, seconds: float, most: int) -> tuple[int, float, float]:
-        """Ask in rounds of so long until the thirds of one agree, at most so many.
-
-        How many it took, the last one's start, and the CPU time of asking in it, in s.
-        """
+    def _until_steady(self, seconds: float, most: int) -> Round:
+        """Ask in rounds of so many seconds until the thirds of one agree, at most `most` rounds."""
         for count in itertools.count(1):
             start = time.perf_counter()
             cpu_before = time.process_time()
@@ -128,17 +175,18 @@ class Clients:
             self._ask_until(start + seconds)
             cpu_s = time.process_time() - cpu_before
             self.record.flush()
-            kept = np.fromfile(self.record.name, FORMATS, offset=begun)
-            kept = kept[kept["received"] >= start]
-            if count == most or not uneven(kept["received"], kept["received"] - kept["scheduled"]):
-                return count, start, cpu_s
+            requests = np.fromfile(self.record.name, FORMATS, offset=begun)
+            requests = requests[requests["received"] >= start]
+            latency = requests["received"] - requests["scheduled"]
+            if count == most or not uneven(requests["received"], latency):
+                return Round(count, start, cpu_s)
 
     def _ask_until(self, end: float) -> None:
-        """Send what is due and hear what comes until a time, while any line is there."""
-        while self.lines and (now := time.perf_counter()) < end:
+        """Send what is due and hear what comes until a time, while any connection is left."""
+        while self.connections and (now := time.perf_counter()) < end:
             if self.due and self.due[0][0] <= now:
                 scheduled, client = heapq.heappop(self.due)
-                if client in self.lines:  # else the server hung up on it while it thought
+                if client in self.connections:  # else the server hung up while it thought
                     self._send(scheduled, client)
             else:
                 until = end
@@ -154,53 +202,58 @@ class Clients:
         frame = next(self.frames)
         number = self.counts["sent"]
         self.counts["sent"] += 1
-        self.open[client] = (number, frame, scheduled, time.perf_counter())
+        self.in_flight[client] = InFlight(number, frame, scheduled, time.perf_counter())
         with contextlib.suppress(OSError):  # where the server has hung up, receiving says so
-            self.lines[client].send(REQUEST.pack(number, frame))
+            self.connections[client].send(REQUEST.pack(number, frame))
 
-    def _receive(self, client: int, line: socket.socket) -> None:
-        told = b""
+    def _receive(self, client: int, connection: socket.socket) -> None:
+        reply = b""
         with contextlib.suppress(OSError):
-            told = line.recv(REPLY.size)
+            reply = connection.recv(REPLY.size)
         received = time.perf_counter()
-        if not told:
+        if not reply:
             self._leave(client)
             return
-        number, status, digest, *served = REPLY.unpack(told)
-        if client not in self.open or self.open[client][0] != number:
+        number, status, digest, *served = REPLY.unpack(reply)
+        request = self.in_flight.get(client)
+        if request is None or request.number != number:
             self.counts["twice"] += 1
             return
-        if status == ANSWERED and digest != self.expected[self.open[client][1]]:
+        if status == ANSWERED and digest != self.expected[request.frame]:
             status = WRONG
-        self._keep(client, status, Served(*served), received)
+        self._end(client, status, Served(*served), received)
         heapq.heappush(self.due, (received + self._pause_s(status), client))
 
     def _pause_s(self, status: int) -> float:
         """How long a client waits before it asks again."""
         pause_s = 0.0
         if self.asking.think_s:
-            pause_s = self.chance.expovariate(1 / self.asking.think_s)
+            pause_s = self.rng.expovariate(1 / self.asking.think_s)
         if status == REFUSED:
             pause_s += RETRY_S
         return pause_s
 
-    def _keep(
+    def _end(
         self, client: int, status: int, served: Served = NOT_SERVED, received: float = math.nan
     ) -> None:
-        number, frame, scheduled, sent = self.open.pop(client)
+        """Count the request that a client waits for, and write it down."""
+        number, frame, scheduled, sent = self.in_flight.pop(client)
         self.counts[STATUSES[status]] += 1
         record = RECORD.pack(client, number, frame, status, scheduled, sent, *served, received)
         self.record.write(record)
 
     def _leave(self, client: int) -> None:
         """Hang up; what this client still waits for is lost."""
-        self.selector.unregister(self.lines[client])
-        self.lines.pop(client).close()
-        if client in self.open:
-            self._keep(client, LOST)
+        self.selector.unregister(self.connections[client])
+        self.connections.pop(client).close()
+        if client in self.in_flight:
+            self._end(client, LOST)
 
 
-def ask(record: str, address: str, expected: list[int], asking: dict) -> dict[str, int | float]:
-    """In the child: `Clients.run`, with the requests in the file `record`; asking: from JSON."""
+def ask(record: str, address: str, expected: list[int], asking: dict[str, Any]) -> dict[str, Any]:
+    """In the child: `Clients.run`, with the requests in the file `record`; a `ClientReport`.
+
+    asking: an `Asking`; both as JSON has them.
+    """
     with open(record, "wb") as file:
-        return Clients(address, Asking(**asking), expected, file).run()
+        return asdict(Clients(address, Asking(**asking), expected, file).run())

@@ -1,37 +1,42 @@
 """The gates of 04: answers under load, what became of each request, is the target held."""
 
 from collections.abc import Sequence
-from operator import itemgetter
 
 from blipkit.load.recommend import best_setting
-from blipkit.load.setting import name_of
+from blipkit.load.rows import AdmissionRow, GridRow
 from blipkit.load.summary import INVALID, STABLE
 from blipkit.records.gates import Gate, invalid, judge, not_run
 
+ANSWERS = "answers under load"
+CONSERVED = "requests conserved"
+STABLE_LOAD = "stable load"
+TARGET = "latency target"
+HOST = "host share"
+QUIET = "quiet machine"
+ADMISSION = "admission control"
+# the gates of a grid, with their kinds, in their order
+OF_GRID = {
+    ANSWERS: "answer",
+    CONSERVED: "answer",
+    STABLE_LOAD: "timing",
+    TARGET: "timing",
+    HOST: "timing",
+    QUIET: "timing",
+}
 LONGER = "take a quiet machine, or raise concurrency.seconds"
 FEEDING = 10.0  # percent of the host: more for clients and preprocessing is worth a warning
 SHOWN = 3  # settings named in one reason
-# the gates of a grid, with their kinds, in their order
-OF_GRID = {
-    "answers under load": "answer",
-    "requests conserved": "answer",
-    "stable load": "timing",
-    "latency target": "timing",
-    "host share": "timing",
-    "quiet machine": "timing",
-}
 
 
-def load_gates(rows: Sequence[dict], limit_ms: float, shared: bool) -> list[Gate]:
+def load_gates(rows: Sequence[GridRow], limit_ms: float, shared: bool) -> list[Gate]:
     """The gates of a grid, from the rows of its settings with a model."""
-    if not sum(row["sent"] for row in rows):
+    if not requests_sent(rows):
         reason = "no request was sent"
-        about = {"measured": 0, "limit": 0, "next": LONGER}
-        return [invalid("answers under load", "answer", reason, **about)]
+        return [invalid(ANSWERS, "answer", reason, measured=0, limit=0, next=LONGER)]
     return [
         answers_gate(rows),
         conserved_gate(rows),
-        steady_gate(rows, shared),
+        stable_gate(rows, shared),
         target_gate(rows, limit_ms, shared),
         host_gate(rows),
         quiet_gate(rows),
@@ -39,111 +44,116 @@ def load_gates(rows: Sequence[dict], limit_ms: float, shared: bool) -> list[Gate
 
 
 def grid_not_run(reason: str) -> list[Gate]:
-    """The gates of a grid whose requests nobody has."""
+    """The gates of a grid whose requests were not recorded."""
     advice = "record 04_concurrency there again"
     return [not_run(name, kind, reason, advice) for name, kind in OF_GRID.items()]
 
 
-def answers_gate(rows: Sequence[dict]) -> Gate:
+def requests_sent(rows: Sequence[GridRow]) -> int:
+    """How many requests were sent in all settings."""
+    return sum(row.summary.outcomes.sent for row in rows)
+
+
+def answers_gate(rows: Sequence[GridRow]) -> Gate:
     """No request failed, got lost, or got another answer than without load."""
-    sent = sum(row["sent"] for row in rows)
-    bad = sum(row["wrong"] + row["failed"] + row["lost"] for row in rows)
-    said = f"requests of {sent} that failed, got lost, or got other answers than without load"
+    outcomes = [row.summary.outcomes for row in rows]
+    bad = sum(one.wrong + one.failed + one.lost for one in outcomes)
+    faults = "that failed, got lost, or got other answers than without load"
+    reason = f"requests of {requests_sent(rows)} {faults}"
     advice = "see each row's reason, and samples/requests"
-    return judge("answers under load", "answer", bad, 0, reason=said, next=advice)
+    return judge(ANSWERS, "answer", bad, 0, reason=reason, next=advice)
 
 
-def conserved_gate(rows: Sequence[dict]) -> Gate:
+def conserved_gate(rows: Sequence[GridRow]) -> Gate:
     """Every request was counted once, by clients and servers alike."""
-    sent = sum(row["sent"] for row in rows)
-    astray = sum(row["unaccounted"] for row in rows)
-    counted = "that clients and servers count differently, or that were answered twice"
-    said = f"requests of {sent} {counted}"
+    astray = sum(row.summary.unaccounted for row in rows)
+    faults = "that clients and servers count differently, or that were answered twice"
+    reason = f"requests of {requests_sent(rows)} {faults}"
     advice = "report it: this is the kit's own fault"
-    return judge("requests conserved", "answer", astray, 0, reason=said, next=advice)
+    return judge(CONSERVED, "answer", astray, 0, reason=reason, next=advice)
 
 
-def steady_gate(rows: Sequence[dict], shared: bool) -> Gate:
+def stable_gate(rows: Sequence[GridRow], shared: bool) -> Gate:
     """Every setting has one throughput and one latency; where none has, nothing can be said."""
-    doubted = [row for row in rows if row["state"] != STABLE]
-    said = [f"{name_of(row)} is {row['state']}: {row['reason']}" for row in doubted]
-    reason = "; ".join(said[:SHOWN]) or "every setting is stable"
-    about = {"limit": 0, "next": LONGER}
+    doubted = [row for row in rows if row.state != STABLE]
+    reasons = [f"{row.name} is {row.state}: {row.summary.reason}" for row in doubted]
+    reason = "; ".join(reasons[:SHOWN]) or "every setting is stable"
     if len(doubted) == len(rows):
-        return invalid(
-            "stable load", "timing", reason, shared=shared, measured=len(doubted), **about
-        )
-    return _noted("stable load", len(doubted), 0, reason, LONGER)
+        figures = {"measured": len(doubted), "limit": 0}
+        return invalid(STABLE_LOAD, "timing", reason, shared=shared, next=LONGER, **figures)
+    return _tolerable(STABLE_LOAD, len(doubted), 0, reason, LONGER)
 
 
-def host_gate(rows: Sequence[dict]) -> Gate:
+def host_gate(rows: Sequence[GridRow]) -> Gate:
     """Clients and preprocessing leave the host's CPU to others."""
-    feeding = max(row["feeding_percent"] for row in rows)
-    said = "percent of the host's CPU for clients and preprocessing"
+    feeding = max(row.feeding_percent for row in rows)
+    reason = "percent of the host's CPU for clients and preprocessing"
     advice = "preprocess elsewhere, or take more vCPUs"
-    return _noted("host share", feeding, FEEDING, said, advice)
+    return _tolerable(HOST, feeding, FEEDING, reason, advice)
 
 
-def quiet_gate(rows: Sequence[dict]) -> Gate:
+def quiet_gate(rows: Sequence[GridRow]) -> Gate:
     """Nothing besides what was measured changed its times."""
-    disturbed = [f"{name_of(row)}: {row['disturbed']}" for row in rows if row["disturbed"]]
-    reason = "; ".join(disturbed[:SHOWN]) or "nothing disturbed it"
-    return _noted("quiet machine", len(disturbed), 0, reason, LONGER)
+    disturbed = [row for row in rows if row.summary.machine.disturbed]
+    reasons = [f"{row.name}: {row.summary.machine.disturbed}" for row in disturbed]
+    reason = "; ".join(reasons[:SHOWN]) or "nothing disturbed it"
+    return _tolerable(QUIET, len(disturbed), 0, reason, LONGER)
 
 
-def _noted(name: str, measured: float, limit: float, reason: str, advice: str) -> Gate:
+def _tolerable(name: str, measured: float, limit: float, reason: str, advice: str) -> Gate:
     """A timing gate that warns where it does not hold, on any machine."""
     return judge(name, "timing", measured, limit, tolerable=True, reason=reason, next=advice)
 
 
-def target_gate(rows: Sequence[dict], limit_ms: float, shared: bool) -> Gate:
+def target_gate(rows: Sequence[GridRow], limit_ms: float, shared: bool) -> Gate:
     """Does some setting hold the latency target?
 
-    A target below the service time is a finding; an unsteady system gives no answer.
+    A target below the service time is a finding; an unstable system gives no answer.
     """
-    known = [r for r in rows if r["latency_high_ms"] is not None and r["state"] != INVALID]
-    trusted = [row for row in known if row["state"] == STABLE or shared]
+    known = [row for row in rows if row.latency_ms.high is not None and row.state != INVALID]
+    trusted = [row for row in known if row.state == STABLE or shared]
     if not trusted:
-        return no_verdict(rows, known, limit_ms, shared)
+        return target_unknown(rows, known, limit_ms, shared)
     shown = best_setting(rows, limit_ms, shared)
     if shown is None:
-        shown = min(trusted, key=itemgetter("latency_high_ms"))
-    high_ms = shown["latency_high_ms"]
-    name = name_of(shown)
-    said = f"p{shown['percentile']:g} of {name}, upper end of its 95 % interval, ms"
-    advice = f"not reachable here; fastest is {high_ms:.0f} ms at {name}"
-    about = {"reason": said, "next": advice}
-    return judge("latency target", "timing", high_ms, limit_ms, shared=shared, **about)
+        shown = min(trusted, key=lambda row: row.latency_ms.high)
+    high_ms = shown.latency_ms.high
+    percent = shown.summary.percentile
+    reason = f"p{percent:g} of {shown.name}, upper end of its 95 % interval, ms"
+    advice = f"not reachable here; fastest is {high_ms:.0f} ms at {shown.name}"
+    words = {"reason": reason, "next": advice}
+    return judge(TARGET, "timing", high_ms, limit_ms, shared=shared, **words)
 
 
-def no_verdict(rows: Sequence[dict], known: Sequence[dict], limit_ms: float, shared: bool) -> Gate:
+def target_unknown(
+    rows: Sequence[GridRow], known: Sequence[GridRow], limit_ms: float, shared: bool
+) -> Gate:
     """The latency target where no setting may be held against it.
 
     known: the rows with a percentile.
     """
     if known:
-        reason = f"no setting is stable, first: {known[0]['reason']}"
+        reason = f"no setting is stable, first: {known[0].summary.reason}"
         advice = LONGER
     else:
-        most = max(row["requests"] for row in rows)
+        most = max(row.summary.requests for row in rows)
         few = f"at most {most} requests a setting are too few"
-        reason = f"{few} for p{rows[0]['percentile']:g}"
+        reason = f"{few} for p{rows[0].summary.percentile:g}"
         advice = f"{LONGER}, or lower concurrency.percentile"
-    about = {"limit": limit_ms, "next": advice}
-    return invalid("latency target", "timing", reason, shared=shared, **about)
+    return invalid(TARGET, "timing", reason, shared=shared, limit=limit_ms, next=advice)
 
 
-def admission_gate(row: dict | None, limit_ms: float, shared: bool) -> Gate:
+def admission_gate(row: AdmissionRow | None, limit_ms: float, shared: bool) -> Gate:
     """With twice the clients and a limit, those admitted are within the target."""
-    name = "admission control"
-    if row is None or row["latency_high_ms"] is None:
+    if row is None or row.latency_ms.high is None:
         reason = "no setting to limit, or too few requests"
-        return not_run(name, "timing", reason, "see latency target")
-    refused = f"{row['refused']} of {row['sent']} requests were refused at once"
-    reason = f"{refused}; p{row['percentile']:g} of those admitted, ms"
+        return not_run(ADMISSION, "timing", reason, "see latency target")
+    if row.state == INVALID:
+        reason = row.summary.reason
+        return invalid(ADMISSION, "timing", reason, shared=shared, limit=limit_ms, next=LONGER)
+    outcomes = row.summary.outcomes
+    refused = f"{outcomes.refused} of {outcomes.sent} requests were refused at once"
+    reason = f"{refused}; p{row.summary.percentile:g} of those admitted, ms"
     advice = "lower the limit, or take the next smaller setting"
-    high_ms = row["latency_high_ms"]
-    if row["state"] == INVALID:
-        about = {"limit": limit_ms, "next": LONGER}
-        return invalid(name, "timing", row["reason"], shared=shared, **about)
-    return judge(name, "timing", high_ms, limit_ms, shared=shared, reason=reason, next=advice)
+    words = {"reason": reason, "next": advice}
+    return judge(ADMISSION, "timing", row.latency_ms.high, limit_ms, shared=shared, **words)

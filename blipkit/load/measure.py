@@ -11,34 +11,32 @@ import json
 import os
 import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pandas
 
 from blipkit.errors import BlipkitError
-from blipkit.load.clients import TRIES, WARMUP_ROUNDS, Asking
+from blipkit.load.clients import TRIES, WARMUP_ROUNDS, Asking, ClientCounts, ClientReport
+from blipkit.load.counts import RunCounts
 from blipkit.load.requests import read_requests
 from blipkit.load.setting import ServerOptions, Setting, Workload, check_setting
 from blipkit.machine import child
-from blipkit.machine.monitor import EVERY_S, Monitor, Sample, usage_of
-from blipkit.records.typed import record_of, row_of
+from blipkit.machine.monitor import EVERY_S, Monitor, Usage, usage_of
+from blipkit.records.typed import row_of
 from blipkit.runners.arms import check_timed
 from blipkit.runners.artifacts import Artifacts
 from blipkit.runners.neuron.messages import explained
-from blipkit.runners.neuron.proof import LINGER_S, Settled, Watch
+from blipkit.runners.neuron.proof import LINGER_S, Execution, Watch
 from blipkit.runners.workers import check_host_memory
 from blipkit.serving.answering import Answering, place_of
 from blipkit.serving.placement import START_S, copies_of, neuron_cores, predicted_gib
-from blipkit.serving.process import READY, SOCKET, Service
-from blipkit.serving.protocol import STATUSES
-from blipkit.serving.server import COUNTED
+from blipkit.serving.process import READY, SOCKET, Service, ServiceReport
+from blipkit.serving.server import ServerCounts
 
-PATIENCE_S = 120  # that a request may take, after which its worker is given up
+TIMEOUT_S = 120  # that a request may take, after which its worker is given up
 STOP_S = 60  # allowance for a child to finish what it has begun
 REQUESTS = "requests"  # the clients' file, in the folder that they share with the servers
-# what `Clients.run` counts; all 0 where the clients died
-TOLD = (*STATUSES, "sent", "twice", "warmup_rounds", "tries", "clients_cpu_s")
 
 
 @dataclass(frozen=True)
@@ -46,23 +44,25 @@ class Measured:
     """One run of a setting.
 
     requests: a pandas frame, `load.requests.FIELDS` of each, times in s from the start of
-    measuring, status in words; counts: what clients and servers counted, shares of the CPU, and
-    `problem`: what went wrong, in words; samples: the machine's, `at` on the requests' clock;
-    executions: what proves that a Neuron device executed it; none elsewhere.
+    measuring, status in words; counts: what clients and servers counted, and the machine's share;
+    samples: a pandas frame of the machine's, `at` on the requests' clock; execution: what proves
+    that a Neuron device executed it, None elsewhere; predicted_host_gib: host memory that its
+    pipelines were expected to take.
     """
 
     requests: pandas.DataFrame
-    counts: dict
-    samples: list[Sample]
-    executions: list[dict]
+    counts: RunCounts
+    samples: pandas.DataFrame
+    execution: Execution | None
+    predicted_host_gib: float
 
 
 @dataclass
-class Ended:
-    """What the two children returned; empty where one died, which `problems` tells in words."""
+class Reports:
+    """What the two children returned; None where one died, which `problems` says in words."""
 
-    by_clients: dict = field(default_factory=dict)
-    by_servers: dict = field(default_factory=dict)
+    clients: ClientReport | None = None
+    service: ServiceReport | None = None
     problems: list[str] = field(default_factory=list)
 
 
@@ -87,21 +87,24 @@ def measure_setting(
     service = service_of(artifacts, setting, work, options, cores)
     watch = None
     environment = {}
-    executions = []
+    execution = None
     with explained(), contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="blipkit-"))
         if cores:
             watch = stack.enter_context(Watch())
             environment = watch.environment
         monitor = stack.enter_context(Monitor())
-        ended = run_both(Path(folder), service, work, START_S * copies, environment)
-        requests, start = read_requests(Path(folder, REQUESTS), ended.by_clients.get("start"))
-        if watch and ended.by_servers:
-            settled = row_of(Settled, ended.by_servers["settled"])
-            execution = record_of(watch.execution(settled))
-            executions = [dict(execution, predicted_host_gib=need_gib)]
-    samples = [replace(sample, at=sample.at - start) for sample in monitor.samples]
-    return Measured(requests, counts_of(ended, work.seconds, samples), samples, executions)
+        reports = run_both(Path(folder), service, work, START_S * copies, environment)
+        start = None
+        if reports.clients:
+            start = reports.clients.start
+        requests, start = read_requests(Path(folder, REQUESTS), start)
+        if watch and reports.service:
+            execution = watch.execution(reports.service.settled)
+    counts = counts_of(reports, work.seconds, usage_in(monitor, start, work.seconds))
+    samples = pandas.DataFrame([sample.columns() for sample in monitor.samples])
+    samples["at"] -= start
+    return Measured(requests, counts, samples, execution, need_gib)
 
 
 def service_of(
@@ -111,7 +114,7 @@ def service_of(
     options: ServerOptions,
     cores: list[int],
 ) -> Service:
-    """What the serving child is told."""
+    """What the child with the servers is to do."""
     answering = Answering(
         checkpoint=work.checkpoint,
         components=[place_of(artifact) for artifact in artifacts],
@@ -129,19 +132,20 @@ def service_of(
         limit=options.limit or setting.clients,
         batch=options.batch,
         batch_wait_s=options.batch_wait_s,
-        overdue_s=PATIENCE_S,
+        overdue_s=TIMEOUT_S,
     )
 
 
 def run_both(
     folder: Path, service: Service, work: Workload, start_s: float, environment: dict[str, str]
-) -> Ended:
-    """The servers in one child, and when they are ready, the clients in another.
+) -> Reports:
+    """Run the servers in one child, and when they are ready, the clients in another.
 
-    folder: which they share; start_s: what loading may take; environment: more of the servers'.
+    folder: which they share; start_s: what loading may take; environment: further variables of the
+    servers' process.
     """
-    most_s = WARMUP_ROUNDS * work.warmup_s + TRIES * work.seconds + PATIENCE_S + STOP_S
-    ended = Ended()
+    most_s = WARMUP_ROUNDS * work.warmup_s + TRIES * work.seconds + TIMEOUT_S + STOP_S
+    reports = Reports()
     with ThreadPoolExecutor(1) as pool:
         serving = pool.submit(
             child.call,
@@ -150,11 +154,11 @@ def run_both(
             threads=service.answering.threads,
             environment=environment,
             folder=str(folder),
-            told=asdict(service),
+            service=asdict(service),
         )
         expected = wait_until_ready(folder / READY, serving)
         try:
-            ended.by_clients = child.call(
+            asked = child.call(
                 "blipkit.load.clients:ask",
                 timeout_s=most_s,
                 record=str(folder / REQUESTS),
@@ -162,22 +166,23 @@ def run_both(
                 expected=expected,
                 asking=asdict(asking_of(work, service.clients)),
             )
+            reports.clients = row_of(ClientReport, asked)
         except BlipkitError as error:
-            ended.problems.append(f"the clients: {error}")
+            reports.problems.append(f"the clients: {error}")
         try:
-            ended.by_servers = serving.result()
+            reports.service = row_of(ServiceReport, serving.result())
         except BlipkitError as error:
-            ended.problems.append(f"the servers: {error}")
-    return ended
+            reports.problems.append(f"the servers: {error}")
+    return reports
 
 
 def asking_of(work: Workload, clients: int) -> Asking:
-    """What the child with the clients is told."""
+    """What the child with the clients is to do."""
     return Asking(
         clients=clients,
         seconds=work.seconds,
         warmup_s=work.warmup_s,
-        patience_s=PATIENCE_S + 1,
+        timeout_s=TIMEOUT_S + 1,
         think_s=work.think_s,
         repeat_share=work.repeat_share,
         seed=work.seed,
@@ -185,21 +190,29 @@ def asking_of(work: Workload, clients: int) -> Asking:
 
 
 def wait_until_ready(ready: Path, serving: Future) -> list[int]:
-    """The digest of the right answers about each frame; raises what kept it from starting."""
+    """The digests of the right answers about each frame; raises why the servers did not start."""
     while not ready.exists():
         with contextlib.suppress(TimeoutError):
             serving.result(timeout=0.01)
     return json.loads(ready.read_text())
 
 
-def counts_of(ended: Ended, seconds: float, samples: list[Sample]) -> dict:
-    """What clients and servers counted, and shares of this machine's CPU meanwhile, in percent."""
-    cores = os.cpu_count()
-    problems = ended.problems + ended.by_servers.get("problems", [])
-    counts = {name: ended.by_clients.get(name, 0) for name in TOLD}
-    for name in COUNTED:
-        counts[f"server_{name}"] = ended.by_servers.get(name, 0)
-    counts.update(seconds=seconds, cores=cores, problem="; ".join(problems))
-    within = [sample for sample in samples if -EVERY_S <= sample.at <= seconds + EVERY_S]
-    counts.update(asdict(usage_of(within, cores)))
-    return counts
+def usage_in(monitor: Monitor, start: float, seconds: float) -> Usage:
+    """What used the machine in the measured time; start: of it, by the monotonic clock, s."""
+    first = start - EVERY_S
+    last = start + seconds + EVERY_S
+    within = [sample for sample in monitor.samples if first <= sample.at <= last]
+    return usage_of(within, os.cpu_count())
+
+
+def counts_of(reports: Reports, seconds: float, machine: Usage) -> RunCounts:
+    """What clients and servers counted; nothing where they died."""
+    clients = ClientCounts()
+    servers = ServerCounts()
+    problems = list(reports.problems)
+    if reports.clients:
+        clients = reports.clients.counts
+    if reports.service:
+        servers = reports.service.server.counts
+        problems += reports.service.server.problems
+    return RunCounts(clients, servers, seconds, os.cpu_count(), "; ".join(problems), machine)

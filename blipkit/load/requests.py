@@ -11,7 +11,7 @@ import numpy as np
 
 from blipkit.serving.protocol import STATUSES
 
-# What is kept of a request, with its format in struct and in numpy. TIME: by this machine's
+# The fields of a request, with their formats in struct and in numpy. TIME: by this machine's
 # monotonic clock, in s; in a frame that was read, from the start of measuring.
 TIME = "d"
 FIELDS = {
@@ -37,7 +37,7 @@ FORMATS = np.dtype([(name, f"<{code}") for name, code in FIELDS.items()])
 def read_requests(path: Path, start: float | None):
     """(pandas frame, start): what the clients wrote, times in s from `start`, status in words.
 
-    Where the start is lost, as the clients died, times count from the first request.
+    start: None where the clients died before they said it; times count from the first request.
     """
     import pandas
 

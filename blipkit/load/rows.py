@@ -1,98 +1,98 @@
-"""The rows of a grid: each setting's summary, what was predicted of it, and where it stands."""
+"""The rows of a grid and of the run with admission control, as they are kept."""
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pandas
-
-from blipkit.load.recommend import best_setting
+from blipkit.load.conditions import Conditions
 from blipkit.load.setting import Setting, name_of
-from blipkit.load.summary import Basis, summarise
-
-SATURATED = 0.95  # of the highest throughput of as many servers
-OVERHEAD = 2  # rows at the head of a grid that are our own overhead: no model, then no work in it
+from blipkit.load.summary import Summary
+from blipkit.records.typed import part
+from blipkit.statistics import Interval
 
 
 @dataclass(frozen=True)
-class Target:
-    """What the rows are judged by.
+class SettingRow:
+    """A setting and what its requests say; its attributes are what the row is chosen by."""
 
-    percentile: of latency, that the target is about; limit_ms: the target; shared: whether the
-    machine is not ours alone, so that unstable settings may be recommended, too.
+    setting: Setting = part()
+    summary: Summary = part()
+
+    @property
+    def name(self) -> str:
+        """Its setting's name."""
+        return name_of(self.setting)
+
+    @property
+    def arm(self) -> str:
+        return self.setting.arm
+
+    @property
+    def placement(self) -> str:
+        return self.setting.placement
+
+    @property
+    def servers(self) -> int:
+        return self.setting.servers
+
+    @property
+    def clients(self) -> int:
+        return self.setting.clients
+
+    @property
+    def state(self) -> str:
+        """Stable, unstable or INVALID."""
+        return self.summary.state
+
+    @property
+    def latency_ms(self) -> Interval:
+        """The percentile that the target is about."""
+        return self.summary.latency_ms
+
+    @property
+    def answers_per_s(self) -> Interval:
+        return self.summary.answers_per_s
+
+
+@dataclass(frozen=True)
+class GridRow(SettingRow):
+    """A row of a grid, with what follows for it from the others.
+
+    predicted_ms: mean latency by the first setting of its arm; ratio: measured over predicted, nan
+    where nothing was; feeding_percent: of the host's CPU, for clients and preprocessing; best:
+    whether it is the setting to run of its arm; saturated: throughput near the highest of as many
+    servers. None for the rows without a model, which it is not asked of.
     """
 
-    percentile: float
-    limit_ms: float
-    shared: bool
+    predicted_ms: float
+    ratio: float
+    feeding_percent: float | None
+    best: bool = False
+    saturated: bool | None = None
 
 
-def predicted_latency_ms(service_ms: float, servers: int, clients: int) -> float:
-    """What C clients on S servers see: nobody waits until clients outnumber servers."""
-    return service_ms * max(clients / servers, 1)
+@dataclass(frozen=True)
+class AdmissionRow(SettingRow):
+    """Twice the clients of the setting to run, no more requests in flight than it has clients.
 
-
-def summary_row(
-    setting: Setting, requests: pandas.DataFrame, counts: Sequence[dict], basis: Basis
-) -> dict:
-    """A setting's row, from the requests and counts of all settings."""
-    own = requests.merge(pandas.DataFrame([setting.row]))
-    about = [run for run in counts if setting.is_that_of(run)]
-    row = dict(setting.row)
-    row.update(summarise(own, about, basis))
-    return row
-
-
-def complete(rows: list[dict], target: Target) -> None:
-    """Add to each row what follows from the others; the first OVERHEAD are our own overhead."""
-    fed_percent = feeding_percent(rows[1])
-    for row in rows:
-        service_ms = service_time_ms(row, rows)
-        row["predicted_ms"] = predicted_latency_ms(service_ms, row["servers"], row["clients"])
-        row["ratio"] = known(row["mean_ms"]) / row["predicted_ms"]
-    # the first row feeds nothing: it has no frames and no preprocessing
-    rows[0]["feeding_percent"] = None
-    for row in rows[1:]:
-        row["feeding_percent"] = fed_percent * row["requests_per_s"]
-    measured = rows[OVERHEAD:]
-    for row in measured:
-        most = max(other["requests_per_s"] for other in measured if as_placed(other, row))
-        row["setting"] = name_of(row)
-        row["saturated"] = row["requests_per_s"] >= SATURATED * most
-    mark_best(rows, target)
-
-
-def feeding_percent(null: dict) -> float:
-    """Percent of the host's CPU that clients and preprocessing take for one request a second.
-
-    null: the row of a runner that does nothing; nan where nothing was answered.
+    limit: requests in flight at most; unlimited_ms: the latency without a limit and with half the
+    clients, upper end of its interval.
     """
-    return null["host_percent"] / (null["requests_per_s"] or math.nan)
+
+    limit: int
+    unlimited_ms: float | None
 
 
-def service_time_ms(row: dict, rows: Sequence[dict]) -> float:
-    """Of a request alone, by the first setting of as many clients as are served as this row's."""
-    same = ("arm", "call", "placement")
-    first = next(other for other in rows if all(other[key] == row[key] for key in same))
-    return known(first["mean_ms"]) / first["clients"]
+@dataclass(frozen=True)
+class GridRecord:
+    """A record of `concurrency`. setting: its name, None where there is no model."""
+
+    conditions: Conditions = part()
+    row: GridRow = part()
+    setting: str | None = None
 
 
-def known(value: float | None) -> float:
-    """A figure, or nan where there is none."""
-    return value or math.nan
+@dataclass(frozen=True)
+class AdmissionRecord:
+    """A record of `admission`."""
 
-
-def as_placed(one: dict, other: dict) -> bool:
-    """Whether two settings differ in nothing but clients."""
-    return all(one[key] == other[key] for key in ("arm", "call", "placement", "servers"))
-
-
-def mark_best(rows: Sequence[dict], target: Target) -> None:
-    """Mark in each row whether it is the setting to run of its arm; overhead never is."""
-    measured = rows[OVERHEAD:]
-    chosen = []
-    for arm in dict.fromkeys(row["arm"] for row in measured):
-        own = [row for row in measured if row["arm"] == arm]
-        chosen.append(best_setting(own, target.limit_ms, target.shared))
-    for row in rows:
-        row["best"] = any(row is best for best in chosen)
+    conditions: Conditions = part()
+    row: AdmissionRow = part()

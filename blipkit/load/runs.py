@@ -5,16 +5,85 @@ from functools import partial
 
 import pandas
 
-from blipkit.load.measure import measure_setting
+from blipkit.load.counts import RunCounts
+from blipkit.load.measure import Measured, measure_setting
 from blipkit.load.setting import ServerOptions, Setting, Workload
+from blipkit.records.typed import part, record_of
 from blipkit.runners.arms import parse_arm
 from blipkit.runners.compile import trace
+from blipkit.runners.neuron.proof import Execution
 from blipkit.serving.answering import NOTHING, FrameSource
 from blipkit.study import Study
 
 # s that the harness alone is measured, and of a round of its warm-up: thousands of requests already
 BRIEF_S = 0.4
 BRIEF_WARMUP_S = 0.1
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a setting. run: its number; limit: requests in flight at most, None for no
+    limit.
+    """
+
+    setting: Setting = part()
+    run: int
+    limit: int | None = None
+
+    def mark(self, frame: pandas.DataFrame) -> pandas.DataFrame:
+        """Requests or samples of this run, with columns that say so."""
+        columns = record_of(self)
+        if self.limit is None:
+            del columns["limit"]
+        return frame.assign(**columns)
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A record of `runs` and of `admission_runs`: what was counted in a run."""
+
+    run: Run = part()
+    counts: RunCounts = part()
+
+
+@dataclass(frozen=True)
+class RunExecution:
+    """A record of `executions`: what proves that a Neuron device executed a run.
+
+    predicted_host_gib: host memory that its pipelines were expected to take.
+    """
+
+    run: Run = part()
+    execution: Execution = part()
+    predicted_host_gib: float
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What the runs of settings left beside their requests; machine: frames of its samples."""
+
+    rows: list[RunRow] = field(default_factory=list)
+    machine: list[pandas.DataFrame] = field(default_factory=list)
+    executions: list[RunExecution] = field(default_factory=list)
+
+    def add(self, run: Run, measured: Measured) -> None:
+        """Keep what came of a run."""
+        self.rows.append(RunRow(run, measured.counts))
+        self.machine.append(run.mark(pandas.DataFrame(measured.samples)))
+        if measured.execution:
+            row = RunExecution(run, measured.execution, measured.predicted_host_gib)
+            self.executions.append(row)
+
+    def machine_frame(self) -> pandas.DataFrame:
+        """The machine's samples of all runs."""
+        return pandas.concat(self.machine, ignore_index=True)
+
+    def add_problem(self, problem: str) -> None:
+        """Write down what went wrong with the run that was measured last, too."""
+        last = self.rows.pop()
+        problems = filter(None, [last.counts.problem, problem])
+        counts = replace(last.counts, problem="; ".join(problems))
+        self.rows.append(replace(last, counts=counts))
 
 
 def frame_source(study: Study) -> FrameSource:
@@ -24,7 +93,7 @@ def frame_source(study: Study) -> FrameSource:
     return FrameSource(common.frames_from, count, common.seed, common.skip_unreadable)
 
 
-def workload_of(study: Study, setting: Setting, run: int) -> Workload:
+def workload_of(study: Study, run: Run) -> Workload:
     """What clients ask in one run of a setting; each run has a seed of its own."""
     knobs = study.knobs
     common = study.common
@@ -36,75 +105,37 @@ def workload_of(study: Study, setting: Setting, run: int) -> Workload:
         warmup_s=knobs.warmup,
         think_s=knobs.think_ms / 1e3,
         repeat_share=knobs.repeat_share,
-        seed=common.seed + run,
+        seed=common.seed + run.run,
     )
-    if setting.call == NOTHING:
+    if run.setting.call == NOTHING:
         work = replace(work, seconds=BRIEF_S, warmup_s=BRIEF_WARMUP_S)
     return work
 
 
-@dataclass(frozen=True)
-class Runs:
-    """What the runs of settings left beside their requests; each row has its setting and its run.
-
-    counts: what clients and servers counted; machine: pandas frames of its samples; executions:
-    what proves that a Neuron device executed it.
-    """
-
-    counts: list[dict] = field(default_factory=list)
-    machine: list[pandas.DataFrame] = field(default_factory=list)
-    executions: list[dict] = field(default_factory=list)
-
-    def machine_frame(self) -> pandas.DataFrame:
-        """The machine's samples of all runs."""
-        return pandas.concat(self.machine, ignore_index=True)
-
-    def tell(self, problem: str) -> None:
-        """Write down what went wrong with the run that was measured last, too."""
-        told = [self.counts[-1]["problem"], problem]
-        self.counts[-1]["problem"] = "; ".join(filter(None, told))
-
-
-def measure_run(
-    study: Study, setting: Setting, run: int, runs: Runs, limit: int = 0
-) -> pandas.DataFrame:
-    """One run of a setting, what is not compiled yet compiled before: its requests.
-
-    limit: requests inside at most, 0 for no limit.
-    """
+def measure_run(study: Study, run: Run, runs: Runs) -> pandas.DataFrame:
+    """The requests of one run of a setting; what is not compiled yet is compiled before."""
     artifacts = trace(
         study.components,
         study.artifacts,
-        *parse_arm(setting.arm),
+        *parse_arm(run.setting.arm),
         shapes=study.buckets,
         compiler_flags=study.common.compiler_flags,
     )
     knobs = study.knobs
-    wait_s = knobs.batch_wait_ms / 1e3
-    options = ServerOptions(study.common.threads, knobs.batch, wait_s, limit)
-    found = measure_setting(artifacts, setting, workload_of(study, setting, run), options)
-    about = dict(setting.row, run=run)
-    if limit:
-        about["limit"] = limit
-    runs.counts.append(with_values(about, found.counts))
-    runs.machine.append(pandas.DataFrame([s.columns() for s in found.samples]).assign(**about))
-    runs.executions.extend(with_values(about, row) for row in found.executions)
-    return found.requests.assign(**about)
+    options = ServerOptions(
+        threads=study.common.threads,
+        batch=knobs.batch,
+        batch_wait_s=knobs.batch_wait_ms / 1e3,
+        limit=run.limit or 0,
+    )
+    measured = measure_setting(artifacts, run.setting, workload_of(study, run), options)
+    runs.add(run, measured)
+    return run.mark(measured.requests)
 
 
-def with_values(about: dict, values: dict) -> dict:
-    """A record that begins with what it is about."""
-    row = dict(about)
-    row.update(values)
-    return row
-
-
-def keep_run(
-    study: Study, name: str, setting: Setting, run: int, runs: Runs, limit: int = 0
-) -> pandas.DataFrame:
-    """Measure a run, and keep its requests as samples; in a replay, those recorded there."""
-    measured = partial(measure_run, study, setting, run, runs, limit)
-    frame = study.results.measure_samples(name, measured)
-    if runs.counts and (lost := frame.attrs.get("not_kept")):
-        runs.tell(lost)
+def keep_run(study: Study, name: str, run: Run, runs: Runs) -> pandas.DataFrame:
+    """Measure a run, and keep its requests as the samples `name`; in a replay, those recorded."""
+    frame = study.results.measure_samples(name, partial(measure_run, study, run, runs))
+    if runs.rows and (problem := frame.attrs.get("not_kept")):
+        runs.add_problem(problem)
     return frame

@@ -1,13 +1,12 @@
-"""What is measured as one: a setting, and what is asked of it; plain values, each with its unit."""
+"""A setting, and what is asked of it; plain values, each with its unit."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass, fields
+from typing import Protocol
 
 from blipkit.errors import BadInput, nearest
 from blipkit.serving.answering import CALLS, NOTHING, FrameSource
 from blipkit.serving.placement import PLACEMENTS
-
-COLUMNS = ("arm", "call", "placement", "servers", "clients")  # a Setting's, as records have them
 
 
 @dataclass(frozen=True)
@@ -24,40 +23,32 @@ class Setting:
     servers: int
     clients: int
 
-    @property
-    def row(self) -> dict[str, str | int]:
-        """As records have it."""
-        return asdict(self)
-
-    @property
-    def name(self) -> str:
-        """#servers-#clients, and where its servers are if not in threads."""
-        return name_of(self.row)
-
     def samples_name(self, run: int) -> str:
-        """What the requests of one of its runs are kept as."""
-        words = [str(value).replace(" ", "-") for value in self.row.values()]
+        """The name of the samples that keep the requests of one of its runs."""
+        words = [str(value).replace(" ", "-") for value in astuple(self)]
         return "requests/" + "-".join([*words, str(run)])
 
-    def is_that_of(self, row: dict) -> bool:
-        """Whether a record is of this setting."""
-        return all(row[column] == value for column, value in self.row.items())
-
     def __str__(self) -> str:
-        return ", ".join(str(value) for value in self.row.values())
+        return ", ".join(str(value) for value in astuple(self))
 
 
-def name_of(row: dict) -> str:
-    """How a record's setting is called: #servers-#clients, and its placement if not threads."""
-    name = f"{row['servers']}-{row['clients']}"
-    if row["placement"] == "threads":
+COLUMNS = tuple(one.name for one in fields(Setting))  # of tables and samples
+
+
+class Placed(Protocol):
+    """A setting, or a row that says as much of one."""
+
+    placement: str
+    servers: int
+    clients: int
+
+
+def name_of(row: Placed) -> str:
+    """A setting's name: #servers-#clients, and its placement if that is not threads."""
+    name = f"{row.servers}-{row.clients}"
+    if row.placement == "threads":
         return name
-    return f"{name} {row['placement']}"
-
-
-def setting_of(row: dict) -> Setting:
-    """A record's setting."""
-    return Setting(**{column: row[column] for column in COLUMNS})
+    return f"{name} {row.placement}"
 
 
 @dataclass(frozen=True)
@@ -65,7 +56,7 @@ class Workload:
     """What clients ask, and for how long.
 
     checkpoint: its source; questions: about each frame, as a profile writes them; frames: which
-    ones; seconds: how long is measured; warmup_s: of a round of warm-up; think_s: mean time that a
+    ones; seconds: the measured time; warmup_s: of a round of warm-up; think_s: mean time that a
     client lets pass before it asks again; repeat_share: of requests about the frame before; seed:
     of the order of the frames.
     """
@@ -85,7 +76,7 @@ class ServerOptions:
     """How servers serve.
 
     threads: torch's own, of each server; batch: requests that a server takes at once; batch_wait_s:
-    how long the first of them waits for the others; limit: requests inside at most, more are
+    how long the first of them waits for the others; limit: requests in flight at most, more are
     refused; 0 for no limit.
     """
 
@@ -96,13 +87,13 @@ class ServerOptions:
 
 
 def check_setting(setting: Setting, work: Workload, options: ServerOptions) -> None:
-    """Refuse what cannot be measured, before any child is started to find out."""
+    """Refuse what cannot be measured, before any child is started."""
     known = {"call": (*CALLS, NOTHING), "placement": tuple(PLACEMENTS)}
-    for what, names in known.items():
-        seen = getattr(setting, what)
-        if seen not in names:
-            raise BadInput(f"{what} is {seen!r}; {nearest(seen, names)}")
+    for field, names in known.items():
+        value = getattr(setting, field)
+        if value not in names:
+            raise BadInput(f"{field} is {value!r}; {nearest(value, names)}")
     counts = (setting.servers, setting.clients, work.seconds, options.threads, options.batch)
     if min(counts) <= 0:
-        said = f"servers, clients, seconds, threads or batch is {min(counts)}"
-        raise BadInput(f"{said}; expected more than zero")
+        problem = f"servers, clients, seconds, threads or batch is {min(counts)}"
+        raise BadInput(f"{problem}; expected more than zero")

@@ -1,11 +1,12 @@
 """Does a run have one throughput and one latency? Its thirds agree, and nothing drifts through it.
 
 The limit on thirds is that of Triton's perf_analyzer (max/min <= 1.10 over three windows), which
-alone would let a queue grow by 5 % a window; so the drift is judged besides. Windows are cut at
-equal counts of answers, so that few of them do not look unsteady.
+alone would let a queue grow by 5 % a window; so the drift is judged, too. Windows are cut at
+equal counts of answers, so that few answers do not look unsteady.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,13 +17,23 @@ DRIFT = 0.05  # of the mean latency, first to last tenth of a run; and it must b
 TENTHS = 10
 
 
-def windows(
-    finished: Sequence[float], latency: Sequence[float], count: int = WINDOWS
-) -> list[dict]:
-    """Equal shares of the answers in the order in which they came, a row for each.
+@dataclass(frozen=True)
+class Window:
+    """A share of a run's answers, in the order in which they came.
 
     from_s, to_s: when; per_s: answers per second; latency_s: their mean latency.
     """
+
+    from_s: float
+    to_s: float
+    per_s: float
+    latency_s: float
+
+
+def windows(
+    finished: Sequence[float], latency: Sequence[float], count: int = WINDOWS
+) -> list[Window]:
+    """`count` equal shares of the answers."""
     order = np.argsort(finished)
     finished = np.asarray(finished)[order]
     latency = np.asarray(latency)[order]
@@ -30,14 +41,8 @@ def windows(
     rows = []
     for first, last in zip(edges, edges[1:], strict=False):
         took = max(finished[last] - finished[first], 1e-9)
-        rows.append(
-            {
-                "from_s": finished[first],
-                "to_s": finished[last],
-                "per_s": (last - first) / took,
-                "latency_s": latency[first + 1 : last + 1].mean(),
-            }
-        )
+        mean_s = latency[first + 1 : last + 1].mean()
+        rows.append(Window(finished[first], finished[last], (last - first) / took, mean_s))
     return rows
 
 
@@ -45,32 +50,33 @@ def uneven(finished: Sequence[float], latency: Sequence[float]) -> str:
     """Whether a run's thirds differ, in words; "" where they agree. Times in seconds."""
     if len(finished) <= FEWEST * WINDOWS:
         return f"{len(finished)} answers, {FEWEST * WINDOWS + 1} needed to tell"
-    rows = windows(finished, latency)
-    for name, key in (("throughput", "per_s"), ("latency", "latency_s")):
-        seen = [row[key] for row in rows]
-        if not max(seen) <= SPREAD * min(seen):
-            factor = max(seen) / min(seen)
+    thirds = windows(finished, latency)
+    throughputs = [third.per_s for third in thirds]
+    latencies = [third.latency_s for third in thirds]
+    for name, figures in (("throughput", throughputs), ("latency", latencies)):
+        if not max(figures) <= SPREAD * min(figures):
+            factor = max(figures) / min(figures)
             return f"{name} of its thirds differs by a factor of {factor:.2f}, limit {SPREAD}"
     return ""
 
 
 def unstable(finished: Sequence[float], latency: Sequence[float]) -> str:
-    """Why a run has no one figure, in words; "" where it has.
+    """Why no single figure describes a run, in words; "" where one does.
 
-    It has where its thirds agree, and its latency does not drift.
+    One does where the run's thirds agree, and its latency does not drift.
     """
-    if said := uneven(finished, latency):
-        return said
+    if reason := uneven(finished, latency):
+        return reason
     drift, significant = trend(finished, latency)
     if not significant or abs(drift) <= DRIFT:
         return ""
     way = "rises" if drift > 0 else "falls"
-    by = f"latency {way} by {abs(drift):.0%}"
-    return f"{by} from its first tenth to its last, limit {DRIFT:.0%}"
+    change = f"latency {way} by {abs(drift):.0%}"
+    return f"{change} from its first tenth to its last, limit {DRIFT:.0%}"
 
 
 def trend(finished: Sequence[float], latency: Sequence[float]) -> tuple[float, bool]:
-    """Change of latency over a run as a share of its mean, and whether chance would not do that.
+    """Change of latency over a run as a share of its mean, and whether it is more than chance.
 
     From means of tenths, as neighbouring latencies depend on each other (batch means); least
     squares, two-sided t-test at 95 %.
@@ -79,6 +85,6 @@ def trend(finished: Sequence[float], latency: Sequence[float]) -> tuple[float, b
         return 0.0, False
     from scipy.stats import linregress
 
-    means = [row["latency_s"] for row in windows(finished, latency, TENTHS)]
+    means = [tenth.latency_s for tenth in windows(finished, latency, TENTHS)]
     line = linregress(range(TENTHS), means)
     return float(line.slope * (TENTHS - 1) / np.mean(means)), bool(line.pvalue < 0.05)

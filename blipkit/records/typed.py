@@ -21,9 +21,9 @@ Row = TypeVar("Row")
 ENDS = {"value": "", "low": "_low", "high": "_high"}  # of an interval -> how its keys differ
 
 
-def part() -> Any:
-    """A field whose own fields stand in the record beside the others."""
-    return field(metadata={"part": True})
+def part(prefix: str = "") -> Any:
+    """A field whose own fields stand in the record beside the others, their keys after `prefix`."""
+    return field(metadata={"part": prefix})
 
 
 def interval(key: str) -> Any:
@@ -41,8 +41,9 @@ def record_of(row) -> dict[str, Any]:
     record = {}
     for one in fields(row):
         value = getattr(row, one.name)
-        if one.metadata.get("part"):
-            record.update(record_of(value))
+        if "part" in one.metadata:
+            prefix = one.metadata["part"]
+            record.update({prefix + key: plain for key, plain in record_of(value).items()})
         elif isinstance(value, Interval):
             for end, key in _keys(one).items():
                 record[key] = getattr(value, end)
@@ -77,8 +78,8 @@ def row_of(cls: type[Row], record: dict[str, Any]) -> Row:
     values = {}
     for one in fields(cls):
         hint = _types(cls)[one.name]
-        if one.metadata.get("part"):
-            values[one.name] = row_of(hint, record)
+        if "part" in one.metadata:
+            values[one.name] = row_of(hint, _record_of_part(one, record))
         elif hint is Interval:
             if not _missing_ends(one, record):
                 values[one.name] = Interval(**{e: record.get(k) for e, k in _keys(one).items()})
@@ -92,8 +93,8 @@ def keys_of(cls: type) -> list[str]:
     keys = []
     for one in fields(cls):
         hint = _types(cls)[one.name]
-        if one.metadata.get("part"):
-            keys += keys_of(hint)
+        if "part" in one.metadata:
+            keys += [one.metadata["part"] + key for key in keys_of(hint)]
         elif hint is Interval:
             keys += _keys(one).values()
         else:
@@ -106,8 +107,9 @@ def missing_keys(cls: type, record: dict[str, Any]) -> list[str]:
     absent = []
     for one in fields(cls):
         hint = _types(cls)[one.name]
-        if one.metadata.get("part"):
-            absent += missing_keys(hint, record)
+        if "part" in one.metadata:
+            missing = missing_keys(hint, _record_of_part(one, record))
+            absent += [one.metadata["part"] + key for key in missing]
         elif _has_default(one):
             continue
         elif hint is Interval:
@@ -121,6 +123,13 @@ def missing_keys(cls: type, record: dict[str, Any]) -> list[str]:
 def _types(cls: type) -> dict[str, Any]:
     """Name -> type of each field."""
     return typing.get_type_hints(cls)
+
+
+def _record_of_part(one: Field, record: dict[str, Any]) -> dict[str, Any]:
+    """What a record keeps of a part, without the prefix of its keys."""
+    prefix = one.metadata["part"]
+    keys = [key for key in record if key.startswith(prefix)]
+    return {key.removeprefix(prefix): record[key] for key in keys}
 
 
 def _has_default(one: Field) -> bool:

@@ -1,9 +1,9 @@
-"""Serving: what answers requests, where it is placed, and who serves which request when.
+"""Serving: what answers requests, where it is placed, and which worker serves which request when.
 
 A request is a frame's index; serving it is everything from the decoded frame to the answers of all
-questions. `scheduler` decides who serves what and knows no clock; `protocol` is what clients and
-servers say to each other; `server` puts both on real threads and sockets; `answering` loads what
-answers, `placement` says what the servers share, `process` is the child that does all this.
+questions. `scheduler` decides who serves what and knows no clock; `protocol` has the messages
+between clients and servers; `server` puts both on real threads and sockets; `answering` loads what
+answers; `placement` says what the servers share; `process` is the child that does all this.
 """
 
 import lazy_loader
@@ -11,11 +11,11 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "answering": ["CALLS", "NOTHING", "Answering", "FrameSource", "answerer"],
+        "answering": ["CALLS", "NOTHING", "Answering", "FrameSource", "make_handler"],
         "placement": ["PLACEMENTS", "Servers", "copies_of", "neuron_cores", "predicted_gib"],
-        "process": ["Service", "serve"],
+        "process": ["Service", "ServiceReport", "serve"],
         "protocol": ["REPLY", "REQUEST", "STATUSES", "Served", "digest"],
         "scheduler": ["Dispatcher", "Request"],
-        "server": ["COUNTED", "Server"],
+        "server": ["Server", "ServerCounts", "ServerReport"],
     },
 )

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -15,17 +16,21 @@ from blipkit.frames.frames import Frame, load_frames
 from blipkit.frames.questions import Question, parse_questions
 from blipkit.model.buckets import Bucket
 from blipkit.model.checkpoints import Checkpoint, load_checkpoint
+from blipkit.records.typed import row_of
 from blipkit.runners.artifacts import Artifact, Artifacts, read_artifact
 
 NOTHING = "nothing"  # a call that answers without a model: what it takes is the harness's own
+
+Handler = Callable[[list[int]], list[list[str]]]  # frames' indices -> the answers about each
 
 
 @dataclass(frozen=True)
 class FrameSource:
     """Which frames are asked about, as `load_frames` takes them.
 
-    source: "synthetic", or a folder of images; count: how many at most; seed: the series of drawn
-    scenes, or which images of a folder; skip_unreadable: go on without images that cannot be read.
+    source: "synthetic", or a folder of images; count: how many at most; seed: the series of
+    synthetic scenes, or which images of a folder; skip_unreadable: go on without images that cannot
+    be read.
     """
 
     source: str
@@ -39,57 +44,58 @@ class FrameSource:
 
 
 @dataclass(frozen=True)
-class Answering:
-    """What a process that answers is told; plain values, as a child gets JSON.
+class ArtifactPlace:
+    """Where a child reads an artifact again. sizes: of its bucket, by name."""
 
-    checkpoint: its source; components: of each compiled one, its folder and its bucket's sizes;
-    questions: as a profile writes them; frames: which ones; call: one of CALLS, or NOTHING;
-    threads: torch's own, of each server.
+    folder: str
+    sizes: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Answering:
+    """What a process that answers needs to know; plain values, as a child gets JSON.
+
+    checkpoint: its source; components: where each compiled one is; questions: as a profile writes
+    them; frames: which ones; call: one of CALLS, or NOTHING; threads: torch's own, of each server.
     """
 
     checkpoint: str
-    components: list[tuple[str, dict[str, int]]]
+    components: list[ArtifactPlace]
     questions: list
     frames: FrameSource
     call: str
     threads: int
 
-    @classmethod
-    def of_json(cls, told: dict) -> "Answering":
-        """As `dataclasses.asdict` wrote it."""
-        frames = FrameSource(**told["frames"])
-        plain = {name: value for name, value in told.items() if name != "frames"}
-        return cls(frames=frames, **plain)
-
     def read_artifacts(self) -> Artifacts:
         """The compiled components, each checked against its manifest."""
-        return Artifacts(read_artifact(Path(f), Bucket(**sizes)) for f, sizes in self.components)
+        places = self.components
+        return Artifacts(read_artifact(Path(one.folder), Bucket(**one.sizes)) for one in places)
 
 
-def place_of(artifact: Artifact) -> tuple[str, dict[str, int]]:
-    """An artifact's folder and its bucket's sizes, from which a child reads it again."""
-    return str(artifact.folder), asdict(artifact.bucket)
+def place_of(artifact: Artifact) -> ArtifactPlace:
+    """From where a child reads an artifact again."""
+    return ArtifactPlace(str(artifact.folder), asdict(artifact.bucket))
 
 
-def answerer(told: dict, cpus: Sequence[int] = ()) -> Callable[[list[int]], list[list[str]]]:
-    """Indices of frames -> the answers about each, by a pipeline of this process, kept to `cpus`.
+def make_handler(answering: dict[str, Any], cpus: Sequence[int] = ()) -> Handler:
+    """What answers in this process, which keeps to `cpus`.
 
-    told: an `Answering`, as JSON has it.
+    answering: an `Answering`, as JSON has it.
     """
-    answering = Answering.of_json(told)
+    plan = row_of(Answering, answering)
     if cpus:
         os.sched_setaffinity(0, cpus)
-    if answering.call == NOTHING:
+    if plan.call == NOTHING:
         return answer_nothing
-    torch.set_num_threads(answering.threads)
-    artifacts = answering.read_artifacts()
-    questions = parse_questions(answering.questions)
-    ask = CALLS[answering.call](load_checkpoint(answering.checkpoint), artifacts, questions)
+    torch.set_num_threads(plan.threads)
+    artifacts = plan.read_artifacts()
+    questions = parse_questions(plan.questions)
+    ask = CALLS[plan.call](load_checkpoint(plan.checkpoint), artifacts, questions)
     # decoded before anything is timed
-    pictures = [frame.image for frame in answering.frames.load()]
+    images = [frame.image for frame in plan.frames.load()]
 
     def answer(frames: list[int]) -> list[list[str]]:
-        return ask([pictures[index] for index in frames])
+        return ask([images[index] for index in frames])
 
     return answer
 
@@ -127,8 +133,8 @@ def by_generate(
     tokens = min(bucket.answer_tokens for bucket in artifacts.buckets)
 
     def ask_one(image) -> list[str]:
-        given = [processor(images=image, text=q.text, return_tensors="pt") for q in questions]
-        answers = [model.generate(**inputs, max_new_tokens=tokens)[0] for inputs in given]
+        prompts = [processor(images=image, text=q.text, return_tensors="pt") for q in questions]
+        answers = [model.generate(**inputs, max_new_tokens=tokens)[0] for inputs in prompts]
         return [processor.decode(ids, skip_special_tokens=True) for ids in answers]
 
     def ask(images) -> list[list[str]]:

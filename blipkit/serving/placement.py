@@ -18,7 +18,7 @@ from blipkit.runners.kinds import neuron
 from blipkit.runners.neuron.messages import explained
 from blipkit.runners.neuron.proof import Sent
 from blipkit.runners.workers import Worker
-from blipkit.serving.answering import Answering, answerer
+from blipkit.serving.answering import Answering, Handler, make_handler
 
 START_S = 120  # allowance for a process to load a pipeline
 LIBRARIES_GIB = 1.0  # torch, transformers and torch_neuronx in memory: an estimate
@@ -26,19 +26,18 @@ LIBRARIES_GIB = 1.0  # torch, transformers and torch_neuronx in memory: an estim
 
 @dataclass(frozen=True)
 class Servers:
-    """asks: for each server, indices of frames -> the answers about each.
-
-    executed: what each process says that it sent to a NeuronCore, to be asked when all is done.
+    """handlers: what answers for each server; executed: asks each process, when all is done, what
+    it sent to a NeuronCore.
     """
 
-    asks: list[Callable]
+    handlers: list[Handler]
     executed: Callable[[], list[Sent]]
 
 
 def neuron_cores(artifacts: Artifacts) -> list[int]:
-    """Numbers of the NeuronCores that these artifacts may run on, none for other arms.
+    """Numbers of the NeuronCores that these artifacts may run on; none for other arms.
 
-    The runtime is asked in a child, as whoever asks it keeps the cores.
+    The runtime is asked in a child, because the process that asks it keeps the cores.
     """
     on_device = [artifact for artifact in artifacts if artifact.arm.spec.holds_core]
     for artifact in on_device:
@@ -57,15 +56,15 @@ def _count_cores() -> int:
 def copies_of(placement: str, servers: int, cores: list[int]) -> int:
     """How many pipelines a placement holds."""
     if placement == "contexts" and not cores:
-        said = "placement 'contexts' puts a pipeline on each NeuronCore"
-        raise BadInput(f"{said}; for other arms take threads or processes")
+        problem = "placement 'contexts' puts a pipeline on each NeuronCore"
+        raise BadInput(f"{problem}; for other arms take threads or processes")
     if placement == "threads":
         return 1
     return min(servers, len(cores) or servers)
 
 
 def predicted_gib(artifacts: Artifacts, copies: int) -> float:
-    """Host memory that `copies` pipelines in processes of their own take.
+    """GiB of host memory that `copies` pipelines take, each in a process of its own.
 
     Libraries, the checkpoint, and the compiled files, which are about as large as its weights.
     """
@@ -77,19 +76,19 @@ def in_threads(
     stack: contextlib.ExitStack, servers: int, cores: list[int], answering: Answering
 ) -> Servers:
     """All servers share one pipeline; on Neuron its components lie on whichever core is taken."""
-    ask = answerer(asdict(answering))
-    return Servers([ask] * servers, executed_here)
+    handler = make_handler(asdict(answering))
+    return Servers([handler] * servers, executed_here)
 
 
 def in_contexts(
     stack: contextlib.ExitStack, servers: int, cores: list[int], answering: Answering
 ) -> Servers:
-    """One process with a pipeline on each core; server i asks that of core i."""
-    asks = []
+    """One process with a pipeline on each core; server i has that of core i."""
+    handlers = []
     for core in range(min(servers, len(cores))):  # counted among those that the process sees
         with neuron.on_core(core):
-            asks.append(answerer(asdict(answering)))
-    return Servers([asks[i % len(asks)] for i in range(servers)], executed_here)
+            handlers.append(make_handler(asdict(answering)))
+    return Servers([handlers[i % len(handlers)] for i in range(servers)], executed_here)
 
 
 def in_processes(
@@ -109,11 +108,11 @@ def in_processes(
         else:
             cpus = cpus_of(number, answering.threads)
         return Worker(
-            "blipkit.serving.answering:answerer",
-            len(range(number, servers, count)),  # connections: one for each of its servers
+            "blipkit.serving.answering:make_handler",
+            len(range(number, servers, count)),  # connections: one for each server
             environment=environment,
             threads=answering.threads,
-            told=asdict(answering),
+            answering=asdict(answering),
             cpus=cpus,
         )
 
@@ -122,8 +121,10 @@ def in_processes(
     for worker in workers:
         stack.callback(worker.close)
 
-    asks = [partial(workers[i % count].ask, connection=i // count) for i in range(servers)]
-    return Servers(asks, lambda: [worker.executed() for worker in workers])
+    handlers = [
+        partial(workers[i % count].ask, connection=i // count) for i in range(servers)
+    ]
+    return Servers(handlers, lambda: [worker.executed() for worker in workers])
 
 
 def executed_here() -> list[Sent]:
@@ -132,11 +133,11 @@ def executed_here() -> list[Sent]:
 
 
 def cpus_of(number: int, threads: int) -> list[int]:
-    """CPU cores of the process `number`, one a thread; none where the system has no say."""
+    """CPU cores of the process `number`, one a thread; none where the system cannot pin it."""
     if not hasattr(os, "sched_getaffinity"):
         return []
-    here = sorted(os.sched_getaffinity(0))
-    return [here[(number * threads + i) % len(here)] for i in range(threads)]
+    usable = sorted(os.sched_getaffinity(0))
+    return [usable[(number * threads + i) % len(usable)] for i in range(threads)]
 
 
 PLACEMENTS = {"threads": in_threads, "processes": in_processes, "contexts": in_contexts}

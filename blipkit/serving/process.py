@@ -4,13 +4,15 @@ import contextlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from blipkit.runners.neuron.proof import settle
-from blipkit.serving.answering import Answering
+from blipkit.records.typed import row_of
+from blipkit.runners.neuron.proof import Settled, settle
+from blipkit.serving.answering import Answering, Handler
 from blipkit.serving.placement import PLACEMENTS
 from blipkit.serving.protocol import digest
 from blipkit.serving.scheduler import Dispatcher
-from blipkit.serving.server import Server
+from blipkit.serving.server import Server, ServerReport
 
 # in the folder that server and clients share
 READY = "ready.json"
@@ -19,10 +21,10 @@ SOCKET = "socket"
 
 @dataclass(frozen=True)
 class Service:
-    """Who serves; plain values, as a child gets JSON.
+    """What a process serves, and how; plain values, as a child gets JSON.
 
     answering: what answers; placement: one of PLACEMENTS; cores: numbers of the NeuronCores, none
-    elsewhere; servers, clients: how many; limit: requests inside at most; batch: requests that a
+    elsewhere; servers, clients: how many; limit: requests in flight at most; batch: requests that a
     server takes at once; batch_wait_s: how long the first of them waits for the others; overdue_s:
     what a batch may take until its server is given up.
     """
@@ -37,14 +39,8 @@ class Service:
     batch_wait_s: float
     overdue_s: float
 
-    @classmethod
-    def of_json(cls, told: dict) -> "Service":
-        """As `dataclasses.asdict` wrote it."""
-        plain = {name: value for name, value in told.items() if name != "answering"}
-        return cls(answering=Answering.of_json(told["answering"]), **plain)
-
     def dispatcher(self) -> Dispatcher:
-        """Who decides which server gets which request."""
+        """What decides which server gets which request."""
         return Dispatcher(
             workers=self.servers,
             limit=self.limit,
@@ -54,38 +50,51 @@ class Service:
         )
 
 
-def serve(folder: str, told: dict) -> dict:
-    """In the child: place the pipelines, learn the right answers without load, then serve.
+@dataclass(frozen=True)
+class ServiceReport:
+    """What came of serving. settled: what the processes sent to NeuronCores, None without any."""
 
-    folder: where the socket is, and what says that it serves: READY, the digest of the right
-    answers about each frame; told: a `Service`, as JSON has it. What `Server.run` counted, and
-    settled: what the processes sent to NeuronCores, None where there are none.
+    server: ServerReport
+    settled: Settled | None
+
+
+def serve(folder: str, service: dict[str, Any]) -> dict[str, Any]:
+    """In the child: place the pipelines, learn the right answers without load, then serve; returns
+    a `ServiceReport` as JSON has it.
+
+    folder: where the socket is, and READY, which appears when it serves and holds the digest of
+    the right answers about each frame; service: a `Service`, as JSON has it.
     """
-    service = Service.of_json(told)
+    return asdict(report_of_serving(Path(folder), row_of(Service, service)))
+
+
+def report_of_serving(folder: Path, service: Service) -> ServiceReport:
+    """Serve until the last client has left."""
     with contextlib.ExitStack() as stack:
         place = PLACEMENTS[service.placement]
         servers = place(stack, service.servers, service.cores, service.answering)
-        expected = digests_without_load(servers.asks[0], len(service.answering.frames.load()))
-        address = str(Path(folder, SOCKET))
-        server = Server(servers.asks, service.dispatcher(), address, service.clients)
-        say_ready(Path(folder), expected)
-        counted = server.run()
-        counted["settled"] = None
+        frames = len(service.answering.frames.load())
+        expected = digests_without_load(servers.handlers[0], frames)
+        address = str(folder / SOCKET)
+        server = Server(servers.handlers, service.dispatcher(), address, service.clients)
+        write_ready(folder, expected)
+        report = server.run()
+        settled = None
         if service.cores:
-            counted["settled"] = asdict(settle(servers.executed()))
-        return counted
+            settled = settle(servers.executed())
+        return ServiceReport(report, settled)
 
 
-def digests_without_load(ask, count: int) -> list[int]:
-    """Of the answers about each of `count` frames, asked one by one."""
+def digests_without_load(handler: Handler, count: int) -> list[int]:
+    """Digests of the answers about each of `count` frames, one frame at a time."""
     digests = []
     for index in range(count):
-        digests += [digest(texts) for texts in ask([index])]
+        digests += [digest(texts) for texts in handler([index])]
     return digests
 
 
-def say_ready(folder: Path, expected: list[int]) -> None:
-    """Write READY; it is whole, or not there."""
+def write_ready(folder: Path, expected: list[int]) -> None:
+    """Write READY, with the digests of the right answers; the file is whole, or not there."""
     part = folder / f"{READY}.part"
     part.write_text(json.dumps(expected))
     part.rename(folder / READY)

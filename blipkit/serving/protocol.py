@@ -1,4 +1,4 @@
-"""What clients and servers say to each other: messages of a fixed size over a local socket.
+"""The messages between clients and servers: of a fixed size, over a local socket.
 
 The clients' process starts fast, so nothing is imported here but the standard library.
 """
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 # What became of a request: the place in STATUSES is what a reply carries. wrong (answered, but
-# otherwise than without load) and lost (no reply ever came) are for the client to say.
+# otherwise than without load) and lost (no reply ever came) are decided by the client.
 STATUSES = ("answered", "refused", "failed", "wrong", "lost")
 ANSWERED, REFUSED, FAILED, WRONG, LOST = range(len(STATUSES))
 
@@ -37,5 +37,5 @@ NOT_SERVED = Served(0, 0, 0, math.nan, math.nan, math.nan)
 
 
 def digest(texts: Sequence[str]) -> int:
-    """Of the answers about one frame, 32 bits: clients compare it with that without load."""
+    """32 bits of the answers about one frame: clients compare them with those without load."""
     return zlib.crc32("\n".join(texts).encode())

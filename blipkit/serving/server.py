@@ -10,7 +10,9 @@ import selectors
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from blipkit.errors import WorkerGone
 from blipkit.serving.protocol import (
@@ -24,31 +26,56 @@ from blipkit.serving.protocol import (
     Served,
     digest,
 )
-from blipkit.serving.scheduler import Dispatcher, Request
+from blipkit.serving.scheduler import Assigned, Dispatcher, Request
 
-COUNTED = ("received", "answered", "failed", "refused", "dropped", "late", "undelivered")
-JOIN_S = 30  # a client that has not come so long after the one before it will not
-LOOK_S = 0.1  # so often is looked whether a worker is overdue, and whether anybody is left to serve
+JOIN_S = 30  # a client that does not connect so long after the one before it never will
+LOOK_S = 0.1  # between two looks for workers that are overdue, and for clients that are left
 END_S = 1  # for threads to end; one that hangs in a worker is left
+
+
+@dataclass(frozen=True)
+class ServerCounts:
+    """What became of the requests that a server received.
+
+    answered, failed, refused, or dropped, as their client had left meanwhile: together those
+    received. late: that a worker answered after it was given up; undelivered: replies to clients
+    that had left.
+    """
+
+    received: int = 0
+    answered: int = 0
+    failed: int = 0
+    refused: int = 0
+    dropped: int = 0
+    late: int = 0
+    undelivered: int = 0
+
+
+@dataclass(frozen=True)
+class ServerReport:
+    """What a server counted, and its problems in words."""
+
+    counts: ServerCounts
+    problems: list[str]
 
 
 class Server:
     """Serves `clients` clients, who connect to a socket at `address`, until the last has left.
 
-    asks: for each worker, indices of frames -> the answers about each. Where a batch raises, its
+    handlers: for each worker, frames' indices -> the answers about each. Where a batch raises, its
     requests are tried one by one and those that raise again fail; a worker that raises WorkerGone,
     or is overdue, gets no more requests.
     """
 
     def __init__(
-        self, asks: Sequence[Callable], dispatcher: Dispatcher, address: str, clients: int
+        self, handlers: Sequence[Callable], dispatcher: Dispatcher, address: str, clients: int
     ):
-        self.asks = asks
+        self.handlers = handlers
         self.dispatcher = dispatcher
         self.clients = clients
-        self.lines: dict[int, socket.socket] = {}
+        self.connections: dict[int, socket.socket] = {}
         self.lock = threading.RLock()  # of the dispatcher, and of what is counted
-        self.counts = dict.fromkeys(COUNTED, 0)
+        self.counts: Counter[str] = Counter()
         self.numbers = itertools.count(1)  # of batches
         self.problems: dict[int, str] = {}  # worker -> why it was given up
         self.selector = selectors.DefaultSelector()
@@ -56,46 +83,46 @@ class Server:
         self.listener.bind(address)
         self.listener.listen(clients)
 
-    def run(self) -> dict[str, int | list[str]]:
-        """What became of all requests received, and `problems`, in words.
-
-        answered, failed, refused, or dropped, as their client had left meanwhile. Besides, late:
-        requests that a worker answered after it was given up; undelivered: replies to clients that
-        had left.
-        """
+    def run(self) -> ServerReport:
+        """Serve until the last client has left; what was counted."""
         self._accept()
-        missing = self.clients - len(self.lines)
+        missing = self.clients - len(self.connections)
         threads = self._start_threads()
-        while self.lines:
+        while self.connections:
             time.sleep(LOOK_S)
             self._give_up_overdue()
-        # one inside torch while the interpreter ends would abort the process
-        patience_s = min(self.dispatcher.overdue_s, threading.TIMEOUT_MAX)
         for thread in threads:
-            thread.join(END_S if self.problems else patience_s)
+            thread.join(self._end_timeout_s())
         problems = list(self.problems.values())
         if missing:
             problems.append(f"{missing} of {self.clients} clients never came")
-        counted = dict(self.counts)
-        counted["problems"] = problems
-        return counted
+        return ServerReport(ServerCounts(**self.counts), problems)
 
     def _accept(self) -> None:
-        """Wait for the clients; those that have not come in time are not waited for."""
+        """Wait for the clients, but no longer than JOIN_S for each."""
         self.listener.settimeout(JOIN_S)
         with self.listener, contextlib.suppress(TimeoutError):
             for client in range(self.clients):
-                line = self.lines[client] = self.listener.accept()[0]
-                self.selector.register(line, selectors.EVENT_READ, client)
+                connection = self.connections[client] = self.listener.accept()[0]
+                self.selector.register(connection, selectors.EVENT_READ, client)
 
     def _start_threads(self) -> list[threading.Thread]:
-        """One for each worker, and one more, so that somebody always listens."""
+        """One for each worker, and one more, so that one of them always listens."""
         threads = []
-        for _ in range(len(self.asks) + 1):
+        for _ in range(len(self.handlers) + 1):
             thread = threading.Thread(target=self._serve, daemon=True)
             thread.start()
             threads.append(thread)
         return threads
+
+    def _end_timeout_s(self) -> float:
+        """How long to wait for a thread to end.
+
+        One in torch's code while the interpreter ends would abort the process.
+        """
+        if self.problems:
+            return END_S
+        return min(self.dispatcher.overdue_s, threading.TIMEOUT_MAX)
 
     def _give_up_overdue(self) -> None:
         with self.lock:
@@ -104,20 +131,20 @@ class Server:
 
     def _serve(self) -> None:
         pause = 0.0
-        while self.lines:
+        while self.connections:
             batches, pause = self._turn(self._hear(pause))
             while batches:
-                batches += self._answer(*batches.pop(0))
+                batches += self._answer(batches.pop(0))
 
     def _hear(self, pause: float) -> Request | None:
-        """Wait for one thing that happens; a request, if it is one.
+        """Wait for one event of a connection; a request, if it is one.
 
-        What else is there, the next one to wait will hear.
+        What else is there is left to the next thread that waits.
         """
         for key, _ in self.selector.select(min(pause, LOOK_S))[:1]:
             try:
-                if told := key.fileobj.recv(REQUEST.size, socket.MSG_DONTWAIT):
-                    return Request(key.data, *REQUEST.unpack(told))
+                if message := key.fileobj.recv(REQUEST.size, socket.MSG_DONTWAIT):
+                    return Request(key.data, *REQUEST.unpack(message))
                 self._leave(key.data)
             except BlockingIOError:  # another thread was faster
                 continue
@@ -125,8 +152,8 @@ class Server:
                 self._leave(key.data)
         return None
 
-    def _turn(self, request: Request | None) -> tuple[list, float]:
-        """Offer what came and assign what is to be served; in how many s to look again."""
+    def _turn(self, request: Request | None) -> tuple[list[Assigned], float]:
+        """Offer what came; the batches to serve, and in how many s to look again."""
         with self.lock:
             now = time.perf_counter()
             self.counts["received"] += request is not None
@@ -137,11 +164,12 @@ class Server:
             self._reply(request, REFUSED)
         return batches, pause
 
-    def _answer(self, worker: int, dequeued: float, batch: list[Request]) -> list[tuple]:
-        """Serve a batch; what is to be served next."""
+    def _answer(self, assigned: Assigned) -> list[Assigned]:
+        """Serve a batch; the batches to serve next."""
+        worker, dequeued, batch = assigned
         started = time.perf_counter()
         try:
-            digests = answers(self.asks[worker], batch)
+            digests = digests_of(self.handlers[worker], batch)
         except WorkerGone as error:
             self._lose(worker, str(error))
             return []
@@ -152,50 +180,51 @@ class Server:
                 return []
             batches = self.dispatcher.assign(finished)
         served = Served(worker, next(self.numbers), len(batch), dequeued, started, finished)
-        for request, found in zip(batch, digests, strict=True):
-            if found is None:
+        for request, answers in zip(batch, digests, strict=True):
+            if answers is None:
                 self._reply(request, FAILED, served=served)
             else:
-                self._reply(request, ANSWERED, found, served)
+                self._reply(request, ANSWERED, answers, served)
         return batches
 
     def _reply(
-        self, request: Request, status: int, found: int = 0, served: Served = NOT_SERVED
+        self, request: Request, status: int, answers: int = 0, served: Served = NOT_SERVED
     ) -> None:
+        """Send how a request ended, and count it; answers: their digest."""
         with self.lock:
             self.counts[STATUSES[status]] += 1
-        reply = REPLY.pack(request.number, status, found, *served)
+        reply = REPLY.pack(request.number, status, answers, *served)
         try:
-            self.lines[request.client].send(reply)
+            self.connections[request.client].send(reply)
         except (KeyError, OSError):  # the client is gone
             with self.lock:
                 self.counts["undelivered"] += 1
 
-    def _lose(self, worker: int, why: str) -> None:
+    def _lose(self, worker: int, reason: str) -> None:
         """Give up a worker: what it was serving fails; where it was the last, all that waits."""
         with self.lock:
-            self.problems[worker] = f"worker {worker} was given up: {why}"
+            self.problems[worker] = f"worker {worker} was given up: {reason}"
             for request in self.dispatcher.lose(worker):
                 self._reply(request, FAILED)
 
     def _leave(self, client: int) -> None:
         with self.lock:
-            if client in self.lines:  # else another thread saw it, too
-                self.selector.unregister(self.lines[client])
-                self.lines.pop(client).close()
+            if client in self.connections:  # else another thread saw it, too
+                self.selector.unregister(self.connections[client])
+                self.connections.pop(client).close()
                 self.counts["dropped"] += self.dispatcher.leave(client)
 
 
-def answers(ask: Callable, batch: Sequence[Request]) -> list[int | None]:
-    """The digest of each request's answers, None where asking raises.
+def digests_of(handler: Callable, batch: Sequence[Request]) -> list[int | None]:
+    """The digest of each request's answers; None where the handler raises.
 
-    One request must not spoil its whole batch: where that raises, they are asked one by one.
+    One request must not spoil its whole batch: where that raises, they are tried one by one.
     """
     try:
-        return [digest(texts) for texts in ask([request.frame for request in batch])]
+        return [digest(texts) for texts in handler([request.frame for request in batch])]
     except WorkerGone:
         raise
     except Exception:  # a model can raise anything; the worker lives on
         if len(batch) == 1:
             return [None]
-        return [answers(ask, [request])[0] for request in batch]
+        return [digests_of(handler, [request])[0] for request in batch]

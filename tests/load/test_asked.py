@@ -10,8 +10,8 @@ def test_a_frame_is_shown_with_its_right_answers(capsys):
     """A synthetic scene knows them."""
     frames = synthetic_frames(2, 3)
     Asked(frames, [QUESTION], "d1").show()
-    told = capsys.readouterr().out
-    assert all(f"{QUESTION} {frame.answers[QUESTION]}" in told for frame in frames)
+    shown = capsys.readouterr().out
+    assert all(f"{QUESTION} {frame.answers[QUESTION]}" in shown for frame in frames)
 
 
 def test_a_frame_that_nobody_labelled_says_so():

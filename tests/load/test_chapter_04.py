@@ -9,9 +9,11 @@ import pandas
 import pytest
 import yaml
 from conftest import run_chapter
-from virtual import drive
+from load_rows import counted, run_counts
+from virtual import Ended, drive
 
 from blipkit.errors import GateFailed
+from blipkit.load.counts import RunCounts, Usage
 from blipkit.load.measure import Measured
 from blipkit.load.setting import ServerOptions, Setting, Workload
 from blipkit.machine import host
@@ -20,7 +22,6 @@ from blipkit.records.results import Results
 from blipkit.runners.artifacts import Artifacts
 from blipkit.serving.answering import NOTHING
 from blipkit.serving.scheduler import Dispatcher
-from blipkit.serving.server import COUNTED
 
 SERVICE_S, THINK_S = 0.01, 0.001
 COMMON = {"arms": ["torchscript float32"], "shared": False}
@@ -43,56 +44,48 @@ class Machine:
     def __call__(
         self, artifacts, setting: Setting, work: Workload, options: ServerOptions
     ) -> Measured:
-        call, servers, clients, seconds = (
-            setting.call,
-            setting.servers,
-            setting.clients,
-            work.seconds,
-        )
+        call, servers, clients = setting.call, setting.servers, setting.clients
         self.asked.append((call, servers, clients, options.limit, work.seed))
-        chance, begun = random.Random(work.seed), []
+        rng, begun = random.Random(work.seed), []
 
         def service() -> float:
             begun.append(1)
             each = 1e-4 if call == NOTHING else SERVICE_S
-            return each * chance.uniform(0.95, 1.05) * (1 + self.drift * len(begun) / 600)
+            return each * rng.uniform(0.95, 1.05) * (1 + self.drift * len(begun) / 600)
 
         def again() -> float:
-            return chance.expovariate(1 / THINK_S)
+            return rng.expovariate(1 / THINK_S)
 
         dispatcher = Dispatcher(servers, options.limit or clients)
-        rows = drive(dispatcher, [0.0] * clients, service, again, end_s=seconds)
-        names = {"arrived": "scheduled", "finished": "received"}
-        requests = pandas.DataFrame(rows).rename(columns=names).assign(worker=0, batch=0, frame=0)
-        requests["number"] = range(len(rows))
-        requests["sent"], requests["dequeued"] = requests.scheduled, requests.started
-        requests["finished"] = requests.received
-        requests["status"] = [
-            "refused" if start != start else "answered" for start in requests.started.astype(float)
-        ]
-        ended = requests.status.value_counts().to_dict()
-        counts = {"sent": len(rows), **dict.fromkeys(("wrong", "failed", "lost", "twice"), 0)}
-        counts |= {
-            "answered": ended.get("answered", 0),
-            "refused": ended.get("refused", 0),
-            "warmup_rounds": 1,
-        }
-        counts |= {f"server_{name}": counts.get(name, 0) for name in COUNTED} | {
-            "server_received": len(rows)
-        }
-        counts |= {
-            "seconds": seconds,
-            "cores": 2,
-            "clients_cpu_s": 0.1,
-            "host_percent": 2.0,
-            "disturbed": "",
-        }
-        counts["problem"] = self.problem.get((servers, clients), "")
-        samples = [
-            Sample(busy=at, steal=0.0, ours=at, at=at, memory_gib=1.0, mhz=None)
-            for at in (0.0, seconds)
-        ]
-        return Measured(requests, counts, samples, [])
+        served = drive(dispatcher, [0.0] * clients, service, again, end_s=work.seconds)
+        requests = requests_of(served)
+        counts = counts_of(requests, work.seconds, self.problem.get((servers, clients), ""))
+        rows = [(at, at, at, 0.0, 1.0) for at in (0.0, work.seconds)]
+        columns = ["at", "ours", "busy", "steal", "memory_gib"]
+        samples = pandas.DataFrame(rows, columns=columns)
+        return Measured(requests, counts, samples, None, 1.0)
+
+
+def requests_of(served: list[Ended]) -> pandas.DataFrame:
+    """As the clients would have written them."""
+    names = {"arrived": "scheduled", "finished": "received"}
+    requests = pandas.DataFrame(served).rename(columns=names).assign(worker=0, batch=0, frame=0)
+    requests["number"] = range(len(served))
+    requests["sent"], requests["dequeued"] = requests.scheduled, requests.started
+    requests["finished"] = requests.received
+    requests["status"] = [
+        "refused" if start != start else "answered" for start in requests.started.astype(float)
+    ]
+    return requests
+
+
+def counts_of(requests: pandas.DataFrame, seconds: float, problem: str) -> RunCounts:
+    """Clients and servers counted alike."""
+    answered = int((requests.status == "answered").sum())
+    refused = len(requests) - answered
+    counts = run_counts(len(requests), seconds, answered=answered, refused=refused, problem=problem)
+    machine = Usage(host_percent=2.0)
+    return counted(counts, server_answered=answered, server_refused=refused, machine=machine)
 
 
 @pytest.fixture
@@ -140,7 +133,7 @@ def test_a_target_below_the_service_time_is_a_finding(run):
 
 
 def test_an_unstable_machine_is_refused_a_verdict(run):
-    """Service that grows from request to request: no setting is stable, and the reason is told."""
+    """Service that grows from request to request: no setting is stable, and the reason is said."""
     rows, gates, _ = run(Machine(drift=1.0))
     assert {row["state"] for row in rows.values()} == {"unstable"}
     assert gates["latency target"].status == gates["stable load"].status == "INVALID"
@@ -164,11 +157,11 @@ def test_a_setting_without_one_answer_is_a_row_too(run):
     machine = Machine(problem={(2, 1): "the servers: died"})
 
     def measure(artifacts, setting: Setting, work: Workload, options: ServerOptions) -> Measured:
-        found = machine(artifacts, setting, work, options)
+        measured = machine(artifacts, setting, work, options)
         if (setting.servers, setting.clients) != (2, 1):
-            return found
-        nothing = dict.fromkeys(("sent", "answered", "server_received", "server_answered"), 0)
-        return replace(found, requests=found.requests[:0], counts={**found.counts, **nothing})
+            return measured
+        counts = counted(measured.counts, sent=0, answered=0, server_received=0, server_answered=0)
+        return replace(measured, requests=measured.requests[:0], counts=counts)
 
     rows, gates, _ = run(measure)
     assert rows[2, 1]["state"] == "INVALID" and rows[2, 1]["mean_ms"] is None and rows[2, 4]["best"]
@@ -201,7 +194,7 @@ def test_repeats_measure_the_whole_grid_again_on_other_seeds(run):
     """Three passes: each setting three times, a grid between two of them, and the interval is that of three."""
     machine = Machine()
     rows, _, _ = run(machine, repeats=3, servers=[1], clients=[1, 2])
-    grid = [one for one in machine.asked if one[0] == "pipeline"]
+    grid = [asked for asked in machine.asked if asked[0] == "pipeline"]
     assert [(s, c) for _, s, c, _, _ in grid[:3]] == [(1, 1), (1, 1), (1, 2)]
     assert {seed for *_, seed in grid} == {3, 4, 5}
     assert rows[1, 2]["runs"] == 3
@@ -267,11 +260,11 @@ def test_a_replay_of_an_older_kits_folder_stops_nowhere(run, tmp_path):
         if path.stem != "concurrency":
             path.unlink()
     shutil.rmtree(first.folder / "samples/requests")
-    kept = first.folder / "records/concurrency.jsonl"
+    path = first.folder / "records/concurrency.jsonl"
     rows = [
         {k: v for k, v in row.items() if k != "within_target"} for row in first.read("concurrency")
     ]
-    kept.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     again = replay(first.folder, tmp_path / "replay")
     assert {gate.status for gate in again.gates()} == {"NOT-RUN"} and not again.has("concurrency")
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blipkit.load.clients import RETRY_S, Asking, Clients, frames_in_turn
+from blipkit.load.clients import RETRY_S, Asking, ClientReport, Clients, frames_in_turn
 from blipkit.load.requests import read_requests
 from blipkit.serving.protocol import ANSWERED, NOT_SERVED, REFUSED, REPLY, REQUEST
 
@@ -32,7 +32,7 @@ def test_a_repeat_share_asks_again_about_the_frame_before():
 
 
 class Echo:
-    """Answers every request with one status, on as many lines as `replies` has, and hangs up after so many on each."""
+    """Answers every request with one status, on as many connections as `replies` has, and hangs up after so many on each."""
 
     def __init__(self, path, status=ANSWERED, replies=(10**9,), twice=False):
         self.listener = socket.socket(socket.AF_UNIX)
@@ -47,21 +47,21 @@ class Echo:
             self.answer(count)
 
     def answer(self, count):
-        line = self.listener.accept()[0]
+        connection = self.listener.accept()[0]
         for _ in range(count):
-            if not (told := line.recv(REQUEST.size)):
+            if not (request := connection.recv(REQUEST.size)):
                 return
-            number, _ = REQUEST.unpack(told)
+            number, _ = REQUEST.unpack(request)
             reply = REPLY.pack(number, self.status, 0, *NOT_SERVED)
-            line.send(reply)
+            connection.send(reply)
             if self.twice:
-                line.send(reply)
-        line.close()
+                connection.send(reply)
+        connection.close()
 
 
-def ask(tmp_path, seconds=0.3, clients=1, warmup_s=0.0, **options) -> dict:
-    """What one client or several counted, who ask about two frames."""
-    asking = Asking(clients, seconds, warmup_s, patience_s=1.0, **options)
+def ask(tmp_path, seconds=0.3, clients=1, warmup_s=0.0, **options) -> ClientReport:
+    """What one client or several report, who ask about two frames."""
+    asking = Asking(clients, seconds, warmup_s, timeout_s=1.0, **options)
     with open(tmp_path / "record", "wb") as record:
         return Clients(str(tmp_path / "socket"), asking, [0, 0], record).run()
 
@@ -69,46 +69,46 @@ def ask(tmp_path, seconds=0.3, clients=1, warmup_s=0.0, **options) -> dict:
 def test_a_client_thinks_before_it_asks_again(tmp_path):
     """20 ms on average: half a second holds about 25 requests."""
     Echo(tmp_path / "socket")
-    told = ask(tmp_path, 0.5, think_s=0.02)
-    assert 10 < told["sent"] / told["tries"] < 45
+    counts = ask(tmp_path, 0.5, think_s=0.02).counts
+    assert 10 < counts.sent / counts.tries < 45
 
 
 def test_who_is_refused_waits_before_asking_again(tmp_path):
     """Nobody hammers a server that is full."""
     Echo(tmp_path / "socket", REFUSED)
-    told = ask(tmp_path)
-    assert told["refused"] == told["sent"] <= told["tries"] * (0.3 / RETRY_S + 1)
+    counts = ask(tmp_path).counts
+    assert counts.refused == counts.sent <= counts.tries * (0.3 / RETRY_S + 1)
 
 
 def test_a_server_that_hangs_up_leaves_a_request_lost(tmp_path):
     """The client ends early, and counts what it waited for."""
     Echo(tmp_path / "socket", replies=[3])
-    told = ask(tmp_path, 30.0)
-    assert (told["answered"], told["lost"], told["sent"]) == (3, 1, 4)
+    counts = ask(tmp_path, 30.0).counts
+    assert (counts.answered, counts.lost, counts.sent) == (3, 1, 4)
 
 
-def test_a_line_that_closes_while_its_client_thinks_ends_that_client_alone(tmp_path):
+def test_a_connection_that_closes_while_its_client_thinks_ends_that_client_alone(tmp_path):
     """Another client goes on; nothing is lost, as nothing was asked."""
     Echo(tmp_path / "socket", replies=[1, 10**9])
-    told = ask(tmp_path, 0.5, clients=2, think_s=0.02)
-    assert told["lost"] == 0 and told["answered"] == told["sent"] > 5
+    counts = ask(tmp_path, 0.5, clients=2, think_s=0.02).counts
+    assert counts.lost == 0 and counts.answered == counts.sent > 5
 
 
 def test_an_answer_that_comes_twice_is_counted(tmp_path):
-    """It belongs to no open request."""
+    """It belongs to no request in flight."""
     Echo(tmp_path / "socket", twice=True)
-    assert ask(tmp_path)["twice"] > 0
+    assert ask(tmp_path).counts.twice > 0
 
 
 def test_warm_up_lasts_until_it_is_steady_and_no_longer_than_five_rounds(tmp_path):
     """What is sent in it has times below zero."""
     Echo(tmp_path / "socket")
-    told = ask(tmp_path, 0.1, warmup_s=0.05)
-    requests, _ = read_requests(tmp_path / "record", told["start"])
+    report = ask(tmp_path, 0.1, warmup_s=0.05)
+    requests, _ = read_requests(tmp_path / "record", report.start)
     assert (
-        1 <= told["warmup_rounds"] <= 5
+        1 <= report.counts.warmup_rounds <= 5
         and (requests.scheduled < 0).any()
-        and len(requests) == told["sent"]
+        and len(requests) == report.counts.sent
     )
 
 
@@ -117,10 +117,12 @@ def test_what_is_uneven_is_measured_again_and_the_last_try_counts(tmp_path, monk
     doubts = iter(["uneven", ""])
     monkeypatch.setattr("blipkit.load.clients.uneven", lambda *_: next(doubts))
     Echo(tmp_path / "socket")
-    told = ask(tmp_path, 0.1)
-    requests, _ = read_requests(tmp_path / "record", told["start"])
+    report = ask(tmp_path, 0.1)
+    requests, _ = read_requests(tmp_path / "record", report.start)
     assert (
-        told["tries"] == 2 and requests.scheduled.min() < -0.05 and requests.scheduled.max() > 0.05
+        report.counts.tries == 2
+        and requests.scheduled.min() < -0.05
+        and requests.scheduled.max() > 0.05
     )
 
 

@@ -2,39 +2,30 @@
 
 import pandas
 import pytest
-from grid_rows import GRID, cell
+from load_rows import GRID, cell, changed
 
 from blipkit.load import figures
+from blipkit.load.rows import GridRow
+from blipkit.load.stability import Window
 from blipkit.load.summary import INVALID, UNSTABLE
 
 
 @pytest.fixture
 def captions(monkeypatch) -> list[str]:
     """Of every figure that is shown; each is drawn, too."""
-    told = []
+    shown = []
 
     def show(figure, caption, rows, detail=False):
         figure.canvas.draw()
-        told.append(caption)
+        shown.append(caption)
 
     monkeypatch.setattr(figures, "show", show)
-    return told
+    return shown
 
 
-def rows() -> list[dict]:
-    """GRID with what figures need besides, one setting unstable, one without any answer."""
-    more = {
-        "p50_ms": 10.0,
-        "p90_ms": 12.0,
-        "p99_ms": None,
-        "queued_ms": 1.0,
-        "service_ms": 8.0,
-        "overhead_ms": 1.0,
-    }
-    more |= {"saturated": False}
-    made = [{**row, **more} for row in GRID]
-    made.append({**cell(2, 8, 190, 60, UNSTABLE), **more})
-    return [{**row, "setting": f"{row['servers']}-{row['clients']}"} for row in made]
+def rows() -> list[GridRow]:
+    """GRID, and one setting that is unstable."""
+    return [*GRID, cell(2, 8, 190, 60, UNSTABLE)]
 
 
 def test_the_published_chart_names_each_setting(captions):
@@ -45,34 +36,31 @@ def test_the_published_chart_names_each_setting(captions):
 
 def test_where_latency_goes_has_a_bar_for_a_setting_without_answers(captions):
     """Of no height."""
-    dead = {
-        **rows()[0],
-        "queued_ms": None,
-        "service_ms": None,
-        "overhead_ms": None,
-        "state": INVALID,
-    }
+    dead = changed(rows()[0], queued_ms=None, service_ms=None, overhead_ms=None, state=INVALID)
     figures.draw_split([rows()[1], dead])
     assert captions == ["1-2: 1.0 ms queued, 8.0 ms served; 1-1: 0.0 ms queued, 0.0 ms served"]
 
 
 def test_the_curve_is_drawn_with_and_without_a_setting_to_run(captions):
     """What is said of it comes first."""
-    made = rows()
-    figures.draw_curve(made, made[4], 40.0, "title", "latency, ms", "run 2 servers")
-    figures.draw_curve(made, None, 5.0, "title", "latency, ms", "no setting holds 5 ms")
-    assert [one.partition(".")[0] for one in captions] == ["run 2 servers", "no setting holds 5 ms"]
+    settings = rows()
+    figures.draw_curve(settings, settings[4], 40.0, "title", "latency, ms", "run 2 servers")
+    figures.draw_curve(settings, None, 5.0, "title", "latency, ms", "no setting holds 5 ms")
+    assert [caption.partition(".")[0] for caption in captions] == [
+        "run 2 servers",
+        "no setting holds 5 ms",
+    ]
 
 
 def test_latency_over_time_is_drawn_without_the_machine_beside_it(captions):
     """A recorded folder may lack its samples."""
     answered = pandas.DataFrame({"scheduled": [-0.1, 0.0, 0.1], "received": [0.0, 0.1, 0.2]})
-    thirds = [{"from_s": 0.0, "to_s": 0.2, "per_s": 10.0, "latency_s": 0.1}]
+    thirds = [Window(from_s=0.0, to_s=0.2, per_s=10.0, latency_s=0.1)]
     figures.draw_over_time(rows()[0], answered, thirds, pandas.DataFrame())
     beside = pandas.DataFrame({"at": [-1.0, 0.1], "cpu_percent": [5.0, 50.0]})
     figures.draw_over_time(rows()[0], answered, thirds, beside)
-    said = "stable: its thirds agree; 10 requests/s at 100.0 ms"
-    assert captions == [said, f"{said}; CPU 50 %"]
+    expected = "stable: its thirds agree; 10 requests/s at 100.0 ms"
+    assert captions == [expected, f"{expected}; CPU 50 %"]
 
 
 def test_a_request_is_drawn_from_when_each_step_was_reached(captions):

@@ -1,13 +1,13 @@
 """The gates of 04, on made-up rows."""
 
 import pytest
-from grid_rows import GRID, cell
+from load_rows import GRID, admitted, cell, changed
 
 from blipkit.load.gates import OF_GRID, admission_gate, grid_not_run, load_gates
 from blipkit.load.summary import INVALID, UNSTABLE
 
 
-def statuses(rows, limit_ms=40.0, shared=False) -> dict:
+def statuses(rows, limit_ms=40.0, shared=False) -> dict[str, str]:
     return {gate.gate: gate.status for gate in load_gates(rows, limit_ms, shared)}
 
 
@@ -34,8 +34,8 @@ def test_a_good_grid_passes():
 )
 def test_each_gate_can_fail(broken, gate, status):
     """One row that is not right is enough, and no other gate minds."""
-    found = statuses([*GRID[:4], {**GRID[4], **broken}])
-    assert found.pop(gate) == status and set(found.values()) == {"PASS"}
+    status_of = statuses([*GRID[:4], changed(GRID[4], **broken)])
+    assert status_of.pop(gate) == status and set(status_of.values()) == {"PASS"}
 
 
 def test_a_target_below_the_service_time_is_a_finding():
@@ -47,10 +47,10 @@ def test_a_target_below_the_service_time_is_a_finding():
 
 def test_an_unstable_system_is_refused_a_verdict():
     """Nothing is stable: no latency target is judged, and the reason is why."""
-    rows = [{**row, "state": UNSTABLE, "reason": "latency rises by 40%"} for row in GRID]
-    found = {g.gate: g for g in load_gates(rows, 40, False)}
-    assert found["latency target"].status == INVALID == found["stable load"].status
-    assert "no setting is stable, first: latency rises by 40%" in found["latency target"].reason
+    rows = [changed(row, state=UNSTABLE, reason="latency rises by 40%") for row in GRID]
+    gates = {g.gate: g for g in load_gates(rows, 40, False)}
+    assert gates["latency target"].status == INVALID == gates["stable load"].status
+    assert "no setting is stable, first: latency rises by 40%" in gates["latency target"].reason
     assert statuses(rows, 40, shared=True)["stable load"] == "WARN"
 
 
@@ -73,7 +73,7 @@ def test_no_request_at_all_is_invalid():
 
 def test_admission_control_is_judged_by_those_admitted():
     """Within the target, beyond it, and where there was nothing to limit."""
-    row = cell(2, 8, 190, 35, refused=120)
+    row = admitted(190, 35, refused=120)
     gate = admission_gate(row, 40, False)
     assert gate.status == "PASS" and gate.reason.startswith(
         "120 of 500 requests were refused at once"
@@ -87,7 +87,7 @@ def test_admission_control_is_judged_by_those_admitted():
 
 def test_admission_control_that_cannot_be_believed_is_not_passed():
     """Clients that were late, say: no latency of theirs is within any target."""
-    row = {**cell(2, 8, 190, 35, refused=120), "state": INVALID, "reason": "the clients were late"}
+    row = admitted(190, 35, refused=120, state=INVALID, reason="the clients were late")
     alone, shared = admission_gate(row, 40, False), admission_gate(row, 40, True)
     assert (alone.status, shared.status) == (INVALID, "WARN")
     assert alone.reason == "the clients were late" and alone.measured is None
@@ -95,9 +95,9 @@ def test_admission_control_that_cannot_be_believed_is_not_passed():
 
 def test_a_grid_that_was_not_recorded_has_the_same_gates():
     """Each of them NOT-RUN, of its own kind, with the reason."""
-    found = grid_not_run("no requests were kept")
-    assert [(g.gate, g.kind) for g in found] == [
+    gates = grid_not_run("no requests were kept")
+    assert [(g.gate, g.kind) for g in gates] == [
         (g.gate, g.kind) for g in load_gates(GRID, 40, False)
     ]
-    assert list(OF_GRID) == [g.gate for g in found]
-    assert {(g.status, g.reason) for g in found} == {("NOT-RUN", "no requests were kept")}
+    assert list(OF_GRID) == [g.gate for g in gates]
+    assert {(g.status, g.reason) for g in gates} == {("NOT-RUN", "no requests were kept")}

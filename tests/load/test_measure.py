@@ -11,7 +11,7 @@ import pytest
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.load.measure import Measured, measure_setting
 from blipkit.load.setting import ServerOptions, Setting, Workload
-from blipkit.load.summary import INVALID, STABLE, UNSTABLE, Basis, summarise, unaccounted
+from blipkit.load.summary import INVALID, STABLE, UNSTABLE, Criteria, summarise
 from blipkit.model.buckets import Bucket
 from blipkit.runners.artifacts import Artifact, Artifacts
 from blipkit.serving.answering import NOTHING, FrameSource
@@ -42,15 +42,15 @@ def measure(
     return measure_setting(Artifacts([]), setting, work, options)
 
 
-def process_of(what: str, parent: psutil.Process | None = None) -> psutil.Process:
-    """The child whose command line has `what` in it, as soon as it is there; not those of a run in the background."""
+def process_of(target: str, parent: psutil.Process | None = None) -> psutil.Process:
+    """The child whose command line has `target` in it, as soon as it is there; not those of a run in the background."""
     for _ in range(1200):
-        for one in (parent or psutil.Process()).children():
+        for process in (parent or psutil.Process()).children():
             with contextlib.suppress(psutil.Error):
-                if what in one.cmdline():
-                    return one
+                if target in process.cmdline():
+                    return process
         time.sleep(0.05)
-    raise AssertionError(f"no child {what}")
+    raise AssertionError(f"no child {target}")
 
 
 def kill_when_it_serves(*path: str) -> list[int]:
@@ -61,8 +61,8 @@ def kill_when_it_serves(*path: str) -> list[int]:
         process_of(ASK)  # they come last: from here on it serves
         time.sleep(0.8)
         process = None
-        for what in path:
-            process = process_of(what, process)
+        for target in path:
+            process = process_of(target, process)
         cores.extend(process.cpu_affinity())
         process.kill()
 
@@ -72,66 +72,60 @@ def kill_when_it_serves(*path: str) -> list[int]:
 
 def test_a_setting_is_measured_and_every_request_counted():
     """Four clients on two servers: both sides count the same, frames come in passes, the machine is in the picture."""
-    found = measure(setting(2, 4, NOTHING), workload(seed=7))
-    requests, counts = found.requests, found.counts
-    assert counts["answered"] == counts["sent"] == len(requests) > 100 and unaccounted(counts) == 0
+    measured = measure(setting(2, 4, NOTHING), workload(seed=7))
+    requests, counts = measured.requests, measured.counts
+    assert counts.clients.answered == counts.clients.sent == len(requests) > 100
+    assert counts.unaccounted == 0
     assert set(requests.client) == {0, 1, 2, 3} and set(requests.status) == {"answered"}
     passes = (
         requests.sort_values("number").frame[: 4 * (len(requests) // 4)].to_numpy().reshape(-1, 4)
     )
     assert (abs(passes.sum(axis=1) - 6) == 0).all(), "each frame once per pass"
     assert (requests.scheduled < 0).any() and requests.scheduled.max() < 0.3
-    assert counts["problem"] == "" and 0 < counts["host_percent"] <= 100 and found.executions == []
-    assert {"at", "ours", "memory_gib"} <= set(found.samples[0].columns())
-    assert summarise(requests.assign(run=0), [counts], Basis(1, 4, 90))["state"] in (
-        STABLE,
-        UNSTABLE,
-    )
+    assert counts.problem == "" and 0 < counts.machine.host_percent <= 100
+    assert {"at", "ours", "memory_gib"} <= set(measured.samples) and measured.execution is None
+    row = summarise(requests.assign(run=0), [counts], Criteria(1, 4, 90))
+    assert row.state in (STABLE, UNSTABLE)
 
 
 def test_a_limit_refuses_what_is_beyond_and_batches_are_served_together():
-    """Six clients, three requests inside, which wait for a fourth: the others are refused, and every one is counted."""
-    found = measure(
+    """Six clients, three requests in flight, which wait for a fourth: the others are refused, and every one is counted."""
+    measured = measure(
         setting(1, 6, NOTHING), options=ServerOptions(limit=3, batch=4, batch_wait_s=0.02)
     )
-    counts = found.counts
-    assert counts["refused"] > 0 and counts["sent"] == counts["answered"] + counts["refused"]
-    assert unaccounted(counts) == 0 and found.requests["size"].max() == 3
+    clients = measured.counts.clients
+    assert clients.refused > 0 and clients.sent == clients.answered + clients.refused
+    assert measured.counts.unaccounted == 0 and measured.requests["size"].max() == 3
 
 
 @pytest.mark.parametrize(
-    ("killed", "told"),
+    ("killed", "problem"),
     [(SERVE, "the servers: .* died .SIGKILL"), (ASK, "the clients: .* died .SIGKILL")],
 )
-def test_what_dies_marks_the_row_and_loses_nothing_uncounted(killed, told):
+def test_what_dies_marks_the_row_and_loses_nothing_uncounted(killed, problem):
     """A server or the clients killed mid-load: what was answered before is kept, the row is INVALID and says why."""
     kill_when_it_serves(killed)
-    found = measure(setting(1, 2, NOTHING), workload(seconds=20.0, warmup_s=0.0))
-    assert re.search(told, found.counts["problem"]) and len(found.requests) > 100
+    measured = measure(setting(1, 2, NOTHING), workload(seconds=20.0, warmup_s=0.0))
+    counts = measured.counts
+    assert re.search(problem, counts.problem) and len(measured.requests) > 100
     if killed == SERVE:
-        assert (
-            found.counts["sent"] == found.counts["answered"] + found.counts["lost"]
-            and found.counts["lost"] <= 2
-        )
-    row = summarise(found.requests.assign(run=0), [found.counts], Basis(1, 2, 90))
-    assert row["state"] == INVALID and found.counts["problem"].partition(" ")[0] in row["reason"]
+        clients = counts.clients
+        assert clients.sent == clients.answered + clients.lost and clients.lost <= 2
+    row = summarise(measured.requests.assign(run=0), [counts], Criteria(1, 2, 90))
+    assert row.state == INVALID and counts.problem.partition(" ")[0] in row.reason
 
 
 def test_a_worker_process_killed_mid_load_leaves_the_others():
-    """Two processes serve, each its own requests, one is killed: its request fails, the rest is answered, and it is told."""
+    """Two processes serve, each its own requests, one is killed: its request fails, the rest is answered, and that is said."""
     cores = kill_when_it_serves(SERVE, WORK)
-    found = measure(setting(2, 2, NOTHING, "processes"), workload(seconds=2.5))
-    counts = found.counts
+    measured = measure(setting(2, 2, NOTHING, "processes"), workload(seconds=2.5))
+    requests, counts = measured.requests, measured.counts
     assert len(cores) == 1, "each keeps to a core of its own"
-    assert (
-        counts["failed"] == 1 and "was given up" in counts["problem"] and unaccounted(counts) == 0
-    )
-    assert set(found.requests.worker) == {0, 1} and set(found.requests.status) == {
-        "answered",
-        "failed",
-    }
-    lost_at = found.requests[found.requests.status == "failed"].received.iloc[0]
-    assert (found.requests[found.requests.status == "answered"].received > lost_at).sum() > 3
+    assert counts.clients.failed == 1 and "was given up" in counts.problem
+    assert counts.unaccounted == 0
+    assert set(requests.worker) == {0, 1} and set(requests.status) == {"answered", "failed"}
+    lost_at = requests[requests.status == "failed"].received.iloc[0]
+    assert (requests[requests.status == "answered"].received > lost_at).sum() > 3
 
 
 def test_what_cannot_start_raises(tmp_path):
@@ -166,11 +160,11 @@ def test_a_way_to_call_that_does_not_exist_is_refused():
 )
 def test_counts_of_nothing_are_refused(bad):
     """Zero servers or clients cannot be measured, and no child is started to find out."""
-    given = {"servers": 1, "clients": 1, "seconds": 1.0, "threads": 1, "batch": 1, **bad}
-    one = setting(given["servers"], given["clients"])
-    options = ServerOptions(given["threads"], given["batch"])
+    values = {"servers": 1, "clients": 1, "seconds": 1.0, "threads": 1, "batch": 1, **bad}
+    refused = setting(values["servers"], values["clients"])
+    options = ServerOptions(values["threads"], values["batch"])
     with pytest.raises(
         BadInput,
         match=r"servers, clients, seconds, threads or batch is (0|-1|0.0); expected more than zero",
     ):
-        measure_setting(None, one, workload(given["seconds"]), options)
+        measure_setting(None, refused, workload(values["seconds"]), options)

@@ -1,6 +1,6 @@
 """Which setting to run, on made-up rows, and how that is said."""
 
-from grid_rows import GRID, cell
+from load_rows import GRID, cell
 
 from blipkit.load.recommend import best_setting, in_words
 from blipkit.load.summary import INVALID, UNSTABLE
@@ -8,26 +8,23 @@ from blipkit.load.summary import INVALID, UNSTABLE
 
 def test_the_best_setting_is_the_fastest_within_the_target():
     """Not its value but its interval's upper end counts; none may be left."""
-    assert best_setting(GRID, 40)["clients"] == 4 and best_setting(GRID, 20)["clients"] == 2
+    assert best_setting(GRID, 40).clients == 4 and best_setting(GRID, 20).clients == 2
     assert best_setting(GRID, 5) is None and best_setting([cell(1, 1, 90, None)], 40) is None
 
 
-def test_what_did_not_settle_is_not_recommended():
+def test_what_is_unstable_is_not_recommended():
     """On a machine of our own; on a shared one it may be, but never what is INVALID."""
     rows = [*GRID[:3], cell(2, 4, 190, 30, UNSTABLE), cell(2, 8, 999, 30, INVALID)]
-    assert (
-        best_setting(rows, 40)["servers"] == 1
-        and best_setting(rows, 40, shared=True)["servers"] == 2
-    )
+    assert best_setting(rows, 40).servers == 1 and best_setting(rows, 40, shared=True).servers == 2
 
 
 def test_a_recommendation_says_what_more_clients_would_cost():
     """How far below the target it is, and what the next more clients on as many servers gain and wait."""
-    told = in_words(GRID[1], GRID, 40)
-    assert told.startswith(
+    words = in_words(GRID[1], GRID, 40)
+    assert words.startswith(
         "run 1 servers for 2 clients: 400 answers/s, 38% below the target of 40 ms"
     )
-    assert told.endswith("; 4 clients: +1% throughput, +98% latency")
+    assert words.endswith("; 4 clients: +1% throughput, +98% latency")
     assert in_words(GRID[4], GRID, 40).endswith("25% below the target of 40 ms"), (
         "nobody tried more"
     )

@@ -1,6 +1,7 @@
 """A setting has one name everywhere: in tables, in records and as a file of samples."""
 
-from blipkit.load.setting import COLUMNS, Setting, setting_of
+from blipkit.load.setting import COLUMNS, Setting, name_of
+from blipkit.records.typed import record_of, row_of
 
 ONE = Setting("neuron matmult bf16", "pipeline", "processes", 2, 8)
 
@@ -8,9 +9,10 @@ ONE = Setting("neuron matmult bf16", "pipeline", "processes", 2, 8)
 def test_a_setting_is_told_by_servers_and_clients():
     """Its placement is said where it is not threads."""
     assert (
-        ONE.name == "2-8 processes" and str(ONE) == "neuron matmult bf16, pipeline, processes, 2, 8"
+        name_of(ONE) == "2-8 processes"
+        and str(ONE) == "neuron matmult bf16, pipeline, processes, 2, 8"
     )
-    assert Setting("torchscript float32", "pipeline", "threads", 1, 4).name == "1-4"
+    assert name_of(Setting("torchscript float32", "pipeline", "threads", 1, 4)) == "1-4"
 
 
 def test_its_requests_are_kept_under_a_name_without_spaces():
@@ -20,6 +22,6 @@ def test_its_requests_are_kept_under_a_name_without_spaces():
 
 def test_a_record_is_of_the_setting_that_made_it():
     """And of no other; whatever else it has does not matter."""
-    row = {**ONE.row, "run": 1, "sent": 5}
-    assert tuple(ONE.row) == COLUMNS and setting_of(row) == ONE and ONE.is_that_of(row)
-    assert not ONE.is_that_of({**row, "clients": 4})
+    record = record_of(ONE)
+    assert tuple(record) == COLUMNS and row_of(Setting, {**record, "run": 1, "sent": 5}) == ONE
+    assert row_of(Setting, {**record, "clients": 4}) != ONE

@@ -18,7 +18,7 @@ def noisy(count: int = 300, spread: float = 0.1, seed: int = 1) -> np.ndarray:
     return 0.01 * np.random.default_rng(seed).uniform(1 - spread, 1 + spread, count)
 
 
-def test_a_steady_run_is_settled():
+def test_a_steady_run_is_stable():
     """Noise of 10 % around one value is no reason to doubt."""
     assert unstable(*run_of(noisy())) == ""
 
@@ -37,7 +37,7 @@ def test_a_growing_queue_is_seen_though_its_thirds_nearly_agree():
     """9 % from first to last: thirds within 1.10, but it drifts, which thirds alone would let pass."""
     latencies = noisy(spread=0.02) * np.linspace(1, 1.09, 300)
     rows = windows(*run_of(latencies))
-    assert max(r["latency_s"] for r in rows) < 1.10 * min(r["latency_s"] for r in rows)
+    assert max(r.latency_s for r in rows) < 1.10 * min(r.latency_s for r in rows)
     assert (
         unstable(*run_of(latencies))
         == "latency rises by 7% from its first tenth to its last, limit 5%"
@@ -46,8 +46,10 @@ def test_a_growing_queue_is_seen_though_its_thirds_nearly_agree():
 
 def test_chance_is_no_drift():
     """The slope of pure noise is significant in about one of twenty runs, and then too small to matter."""
-    told = [unstable(*run_of(noisy(seed=seed))) for seed in range(100)]
-    assert told.count("") == 100 and sum(trend(*run_of(noisy(seed=s)))[1] for s in range(100)) < 12
+    reasons = [unstable(*run_of(noisy(seed=seed))) for seed in range(100)]
+    assert (
+        reasons.count("") == 100 and sum(trend(*run_of(noisy(seed=s)))[1] for s in range(100)) < 12
+    )
 
 
 def test_few_answers_tell_nothing():
@@ -69,4 +71,4 @@ def test_units_and_start_do_not_matter(count, unit, start):
 def test_windows_cut_at_equal_counts():
     """Few slow answers do not look unsteady: six windows of the same rate, whatever their number."""
     finished, latency = run_of([1.0] * 20)
-    assert [row["per_s"] for row in windows(finished, latency, 6)] == pytest.approx([1.0] * 6)
+    assert [window.per_s for window in windows(finished, latency, 6)] == pytest.approx([1.0] * 6)

@@ -136,6 +136,25 @@ def test_a_record_is_flat_and_gives_the_row_back():
     assert row_of(Wide, without) == WIDE  # a default, and an interval without a figure
 
 
+@dataclass(frozen=True)
+class Pair:
+    """Two parts of one type, whose keys would be the same without a prefix."""
+
+    first: Place = part()
+    second: Place = part("second_")
+
+
+def test_a_parts_keys_may_have_a_prefix():
+    """In the record alone, and in what is said of keys that lack."""
+    pair = Pair(Place("a", 1), Place("b", 2))
+    record = {"arm": "a", "servers": 1, "second_arm": "b", "second_servers": 2}
+    assert record_of(pair) == record and list(record) == keys_of(Pair)
+    assert row_of(Pair, record) == pair
+    del record["second_arm"]
+    with pytest.raises(BadInput, match="has no second_arm; expected"):
+        row_of(Pair, record)
+
+
 def test_a_record_that_lacks_a_key_is_refused_by_it():
     """Also where a part or the end of an interval lacks."""
     short = {key: FLAT[key] for key in FLAT if key not in ("servers", "latency_low_ms", "notes")}

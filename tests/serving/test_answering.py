@@ -1,4 +1,4 @@
-"""What a serving process loads is what it was told."""
+"""A serving process loads what its plan says."""
 
 from dataclasses import asdict
 
@@ -9,28 +9,29 @@ from blipkit.serving.answering import (
     NOTHING,
     Answering,
     FrameSource,
-    answerer,
     by_generate,
     by_pipeline,
+    make_handler,
     place_of,
 )
 
 
 def test_the_harness_alone_answers_nothing():
     """One empty list of answers for each frame, and nothing is loaded for it."""
-    told = Answering("none", [], [], FrameSource("synthetic", 3, 7), NOTHING, 1)
-    assert answerer(asdict(told))([0, 2]) == [[], []]
+    plan = Answering("none", [], [], FrameSource("synthetic", 3, 7), NOTHING, 1)
+    assert make_handler(asdict(plan))([0, 2]) == [[], []]
 
 
 def test_it_answers_about_the_frames_by_their_index(small, artifact_root):
     """Whichever way the compiled components are called, from their folders alone."""
     artifacts = trace(isolate(small), artifact_root, "torchscript", shapes=Bucket(1, 1, 8, 2, 3))
     places = [place_of(artifact) for artifact in artifacts]
-    told = Answering(
+    plan = Answering(
         small.source, places, ["is the dog barking?"], FrameSource("synthetic", 3, 3), "pipeline", 1
     )
-    found = answerer(asdict(told))([0, 1, 2])
-    assert len(found) == 3 and found == [answerer(asdict(told))([index])[0] for index in range(3)]
+    together = make_handler(asdict(plan))([0, 1, 2])
+    apart = [make_handler(asdict(plan))([index])[0] for index in range(3)]
+    assert len(together) == 3 and together == apart
 
 
 def test_generate_answers_what_the_pipeline_does(artifact_root):
@@ -38,6 +39,6 @@ def test_generate_answers_what_the_pipeline_does(artifact_root):
     pets = load_checkpoint("builtin:tiny-pets")
     artifacts = trace(isolate(pets), artifact_root, "eager", shapes=Bucket(1, 1, 8, 2, 4))
     asked = [Question("what is the dog doing?", None)]
-    ways = [make(pets, artifacts, asked) for make in (by_pipeline, by_generate)]
+    ways = [call(pets, artifacts, asked) for call in (by_pipeline, by_generate)]
     for frame in synthetic_frames(3, 5):
         assert ways[0]([frame.image]) == ways[1]([frame.image])

@@ -1,4 +1,4 @@
-"""Who serves what: on a virtual clock the dispatcher meets queueing theory, and whatever happens, nothing is lost."""
+"""Which worker serves what: on a virtual clock the dispatcher meets queueing theory, and whatever happens, nothing is lost."""
 
 import random
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from virtual import closed, drive, erlang_b, erlang_c
+from virtual import Ended, closed, drive, erlang_b, erlang_c
 
 from blipkit.serving.scheduler import Dispatcher, Request
 
@@ -18,12 +18,12 @@ def poisson(rate: float, count: int, seed: int) -> list[float]:
 
 
 def exponential(mean: float, seed: int):
-    chance = random.Random(seed)
-    return lambda: chance.expovariate(1 / mean)
+    rng = random.Random(seed)
+    return lambda: rng.expovariate(1 / mean)
 
 
-def latency(rows: list[dict]) -> float:
-    return float(np.mean([row["finished"] - row["arrived"] for row in rows]))
+def latency(rows: list[Ended]) -> float:
+    return float(np.mean([row.finished - row.arrived for row in rows]))
 
 
 def test_one_server_with_fixed_times_is_m_d_1():
@@ -37,7 +37,7 @@ def test_several_servers_are_m_m_c():
     workers, load = 3, 1.8
     rows = drive(Dispatcher(workers, 10**9), poisson(load, MANY, 2), exponential(1.0, 3))
     assert latency(rows) == pytest.approx(1 + erlang_c(workers, load) / (workers - load), rel=0.01)
-    waited = np.mean([row["started"] > row["arrived"] for row in rows])
+    waited = np.mean([row.started > row.arrived for row in rows])
     assert waited == pytest.approx(erlang_c(workers, load), abs=0.01)
 
 
@@ -49,14 +49,14 @@ def test_clients_that_think_are_the_closed_interactive_system():
         Dispatcher(2, clients), [0.0] * clients, exponential(service, 5), again, until=MANY
     )
     throughput, expected = closed(2, clients, think, service)
-    assert len(rows) / rows[-1]["finished"] == pytest.approx(throughput, rel=0.01)
+    assert len(rows) / rows[-1].finished == pytest.approx(throughput, rel=0.01)
     assert latency(rows) == pytest.approx(expected, rel=0.01)
 
 
 def test_a_limit_refuses_as_often_as_erlang_says():
     """With no queue at all (limit: as many as servers) the share refused is Erlang's B formula's, within 1 %."""
     rows = drive(Dispatcher(3, 3), poisson(3.0, MANY, 6), exponential(1.0, 7))
-    refused = sum(row["started"] is None for row in rows) / len(rows)
+    refused = sum(row.started is None for row in rows) / len(rows)
     assert refused == pytest.approx(erlang_b(3, 3.0), rel=0.01)
 
 
@@ -69,9 +69,9 @@ def test_the_theory_check_can_fail():
 def test_a_batch_waits_for_company_no_longer_than_allowed():
     """Three of four come at once and are served after the wait; four are served at once."""
     rows = drive(Dispatcher(1, 99, batch=4, wait_s=0.5), [0.0, 0.1, 0.2], lambda: 1.0)
-    assert [(row["started"], row["size"]) for row in rows] == [(0.5, 3)] * 3
+    assert [(row.started, row.size) for row in rows] == [(0.5, 3)] * 3
     rows = drive(Dispatcher(1, 99, batch=4, wait_s=0.5), [0.0, 0.1, 0.2, 0.3, 0.35], lambda: 1.0)
-    assert [(row["started"], row["size"]) for row in rows] == [(0.3, 4)] * 4 + [(1.3, 1)]
+    assert [(row.started, row.size) for row in rows] == [(0.3, 4)] * 4 + [(1.3, 1)]
 
 
 def test_a_server_that_takes_too_long_is_named_and_its_requests_come_back():
@@ -84,7 +84,7 @@ def test_a_server_that_takes_too_long_is_named_and_its_requests_come_back():
     assert [r.number for r in dispatcher.lose(0)] == [0] and [
         r.number for r in dispatcher.lose(1)
     ] == [1, 2]
-    assert not dispatcher.finish(0) and dispatcher.inside == 0
+    assert not dispatcher.finish(0) and dispatcher.in_flight == 0
     assert not dispatcher.offer(Request(0, 9, 0), 11.0), "nobody is left to serve it"
 
 
@@ -96,8 +96,8 @@ def test_a_client_that_leaves_takes_its_waiting_requests_along():
     dispatcher.assign(0.0)
     assert (
         dispatcher.leave(0) == 2
-        and [r.number for _, r in dispatcher.waiting] == [2]
-        and dispatcher.inside == 2
+        and [one.request.number for one in dispatcher.waiting] == [2]
+        and dispatcher.in_flight == 2
     )
 
 
@@ -108,7 +108,7 @@ def test_a_client_that_leaves_takes_its_waiting_requests_along():
     st.lists(st.sampled_from("oafle"), max_size=60),
 )  # offer, assign, finish, lose, leave
 def test_whatever_happens_each_admitted_request_ends_once(workers, limit, batch, steps):
-    """Admitted = finished + lost + dropped + inside, at any time; none is handed out twice; the limit holds."""
+    """Admitted = finished + lost + dropped + in flight, at any time; none is handed out twice; the limit holds."""
     dispatcher, ended, given_out, admitted = Dispatcher(workers, limit, batch, 0.0), [], [], 0
     for now, step in enumerate(steps):
         busy = sorted(dispatcher.serving)
@@ -119,13 +119,13 @@ def test_whatever_happens_each_admitted_request_ends_once(workers, limit, batch,
                 request.number for *_, chosen in dispatcher.assign(now) for request in chosen
             ]
         elif step == "f" and busy:
-            ended += [request.number for request in dispatcher.serving[busy[0]][1]]
+            ended += [request.number for request in dispatcher.serving[busy[0]].batch]
             assert dispatcher.finish(busy[0])
         elif step == "l" and busy:
             ended += [request.number for request in dispatcher.lose(busy[-1])]
         elif step == "e":
             ended += [None] * dispatcher.leave(now % 2)
-        assert dispatcher.inside <= limit and admitted == len(ended) + dispatcher.inside
-        in_service = sum(len(chosen) for _, chosen in dispatcher.serving.values())
-        assert dispatcher.inside == in_service + len(dispatcher.waiting)
+        assert dispatcher.in_flight <= limit and admitted == len(ended) + dispatcher.in_flight
+        in_service = sum(len(assigned.batch) for assigned in dispatcher.serving.values())
+        assert dispatcher.in_flight == in_service + len(dispatcher.waiting)
     assert len(given_out) == len(set(given_out))

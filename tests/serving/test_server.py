@@ -12,44 +12,47 @@ from blipkit.load.clients import Asking, Clients
 from blipkit.load.requests import read_requests
 from blipkit.serving.protocol import ANSWERED, FAILED, REFUSED, REPLY, REQUEST, digest
 from blipkit.serving.scheduler import Dispatcher, Request
-from blipkit.serving.server import Server, answers
+from blipkit.serving.server import Server, ServerReport, digests_of
 
 
 class Running:
-    """A server in a thread, and raw lines to it."""
+    """A server in a thread, and raw connections to it."""
 
-    def __init__(self, folder, asks, clients, **options):
+    def __init__(self, folder, handlers, clients, **options):
         self.address = str(folder / "socket")
         options = {"limit": 99, "overdue_s": 20.0, **options}
-        self.server = Server(asks, Dispatcher(len(asks), **options), self.address, clients)
-        self.told = {}
-        self.thread = threading.Thread(
-            target=lambda: self.told.update(self.server.run()), daemon=True
-        )
+        dispatcher = Dispatcher(len(handlers), **options)
+        self.server = Server(handlers, dispatcher, self.address, clients)
+        self.report = None
+        self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
-    def line(self) -> socket.socket:
-        line = socket.socket(socket.AF_UNIX)
-        line.settimeout(20)
-        line.connect(self.address)
-        return line
+    def run(self) -> None:
+        self.report = self.server.run()
 
-    def end(self, *lines) -> dict:
-        for line in lines:
-            line.close()
+    def connect(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(20)
+        connection.connect(self.address)
+        return connection
+
+    def end(self, *connections) -> ServerReport:
+        for connection in connections:
+            connection.close()
         self.thread.join(30)
-        received = sum(self.told[name] for name in ("answered", "refused", "failed", "dropped"))
-        assert self.told["received"] == received, "each request received has one end"
-        return self.told
+        counts = self.report.counts
+        ended = counts.answered + counts.refused + counts.failed + counts.dropped
+        assert counts.received == ended, "each request received has one end"
+        return self.report
 
 
-def send(line, number: int, frame: int = 0) -> None:
-    line.send(REQUEST.pack(number, frame))
+def send(connection, number: int, frame: int = 0) -> None:
+    connection.send(REQUEST.pack(number, frame))
 
 
-def status(line) -> tuple[int, int]:
+def status(connection) -> tuple[int, int]:
     """Number and status of the next reply."""
-    return REPLY.unpack(line.recv(REPLY.size))[:2]
+    return REPLY.unpack(connection.recv(REPLY.size))[:2]
 
 
 def names(frames):
@@ -61,12 +64,13 @@ def test_each_request_gets_its_own_answer_once(tmp_path, servers, clients, batch
     """What clients sent is what the server answered, with the digest of that very frame; times are in order."""
     running = Running(tmp_path, [names] * servers, clients, batch=batch, wait_s=0.01)
     expected = [digest([str(frame)]) for frame in range(5)]
-    asking = Asking(clients, seconds=0.2, warmup_s=0.05, patience_s=5.0, seed=3)
+    asking = Asking(clients, seconds=0.2, warmup_s=0.05, timeout_s=5.0, seed=3)
     with open(tmp_path / "record", "wb") as record:
-        told = Clients(running.address, asking, expected, record).run()
-    counted = running.end()
-    assert told["sent"] == told["answered"] == counted["answered"] > 10 and told["twice"] == 0
-    requests, _ = read_requests(tmp_path / "record", told["start"])
+        report = Clients(running.address, asking, expected, record).run()
+    counts = report.counts
+    assert counts.sent == counts.answered == running.end().counts.answered > 10
+    assert counts.twice == 0
+    requests, _ = read_requests(tmp_path / "record", report.start)
     times = requests[["scheduled", "sent", "dequeued", "started", "finished", "received"]]
     assert (times.diff(axis=1).iloc[:, 1:] >= 0).all().all() and set(requests.client) == set(
         range(clients)
@@ -80,10 +84,10 @@ def test_each_request_gets_its_own_answer_once(tmp_path, servers, clients, batch
 def test_a_changed_answer_is_wrong(tmp_path):
     """The client compares what it gets with what was answered without load."""
     running = Running(tmp_path, [lambda frames: [["changed"] for _ in frames]], 1)
-    asking = Asking(1, seconds=0.05, warmup_s=0.0, patience_s=5.0)
+    asking = Asking(1, seconds=0.05, warmup_s=0.0, timeout_s=5.0)
     with open(tmp_path / "record", "wb") as record:
-        told = Clients(running.address, asking, [digest(["same"])], record).run()
-    assert told["wrong"] == told["sent"] > 0 and running.end()["answered"] == told["sent"]
+        counts = Clients(running.address, asking, [digest(["same"])], record).run().counts
+    assert counts.wrong == counts.sent > 0 and running.end().counts.answered == counts.sent
 
 
 def test_a_poisoned_request_fails_alone():
@@ -94,38 +98,39 @@ def test_a_poisoned_request_fails_alone():
             raise RuntimeError("poisoned")
         return names(frames)
 
-    found = answers(ask, [Request(0, number, number) for number in range(4)])
-    assert found == [digest(["0"]), digest(["1"]), None, digest(["3"])]
+    digests = digests_of(ask, [Request(0, number, number) for number in range(4)])
+    assert digests == [digest(["0"]), digest(["1"]), None, digest(["3"])]
 
 
 def test_beyond_the_limit_requests_are_refused_at_once(tmp_path):
     """While one is served and the queue is full, the next one hears so without waiting."""
     release = threading.Event()
     running = Running(tmp_path, [lambda frames: release.wait(20) and names(frames)], 2, limit=1)
-    first, second = running.line(), running.line()
+    first, second = running.connect(), running.connect()
     send(first, 0)
     time.sleep(0.1)
     send(second, 1)
     assert status(second) == (1, REFUSED)
     release.set()
     assert status(first) == (0, ANSWERED)
-    assert running.end(first, second)["refused"] == 1
+    assert running.end(first, second).counts.refused == 1
 
 
 def test_a_server_that_hangs_is_given_up_and_its_late_answer_not_sent(tmp_path):
     """The request fails at the limit, the other server goes on; what comes later is counted as late."""
     release = threading.Event()
-    asks = [lambda frames: (release.wait(20), names(frames))[1], names]
-    running = Running(tmp_path, asks, 1, overdue_s=0.2)
-    line = running.line()
-    send(line, 0)
-    assert status(line) == (0, FAILED)
-    send(line, 1)
-    assert status(line) == (1, ANSWERED)
+    handlers = [lambda frames: (release.wait(20), names(frames))[1], names]
+    running = Running(tmp_path, handlers, 1, overdue_s=0.2)
+    connection = running.connect()
+    send(connection, 0)
+    assert status(connection) == (0, FAILED)
+    send(connection, 1)
+    assert status(connection) == (1, ANSWERED)
     release.set()
     time.sleep(0.1)
-    told = running.end(line)
-    assert told["late"] == 1 and told["problems"] == ["worker 0 was given up: no answer in 0.2 s"]
+    report = running.end(connection)
+    assert report.counts.late == 1
+    assert report.problems == ["worker 0 was given up: no answer in 0.2 s"]
 
 
 def test_a_server_that_dies_is_given_up_and_the_rest_goes_on(tmp_path):
@@ -135,13 +140,13 @@ def test_a_server_that_dies_is_given_up_and_the_rest_goes_on(tmp_path):
         raise WorkerGone("died (SIGKILL)")
 
     running = Running(tmp_path, [dies, names], 1)
-    line = running.line()
-    send(line, 0)
-    assert status(line) == (0, FAILED)
+    connection = running.connect()
+    send(connection, 0)
+    assert status(connection) == (0, FAILED)
     for number in (1, 2):
-        send(line, number)
-        assert status(line) == (number, ANSWERED)
-    assert running.end(line)["problems"] == ["worker 0 was given up: died (SIGKILL)"]
+        send(connection, number)
+        assert status(connection) == (number, ANSWERED)
+    assert running.end(connection).problems == ["worker 0 was given up: died (SIGKILL)"]
 
 
 def test_without_any_server_left_requests_are_refused(tmp_path):
@@ -151,19 +156,19 @@ def test_without_any_server_left_requests_are_refused(tmp_path):
         raise WorkerGone("died")
 
     running = Running(tmp_path, [dies], 1)
-    line = running.line()
-    send(line, 0)
-    assert status(line) == (0, FAILED)
-    send(line, 1)
-    assert status(line) == (1, REFUSED)
-    running.end(line)
+    connection = running.connect()
+    send(connection, 0)
+    assert status(connection) == (0, FAILED)
+    send(connection, 1)
+    assert status(connection) == (1, REFUSED)
+    running.end(connection)
 
 
 def test_a_client_that_goes_away_is_counted_and_disturbs_nobody(tmp_path):
     """What it waited for is dropped, what was being served for it is undelivered; the other client is answered."""
     release = threading.Event()
     running = Running(tmp_path, [lambda frames: release.wait(20) and names(frames)], 2)
-    leaving, staying = running.line(), running.line()
+    leaving, staying = running.connect(), running.connect()
     send(leaving, 0)
     time.sleep(0.1)
     send(leaving, 1)
@@ -173,14 +178,14 @@ def test_a_client_that_goes_away_is_counted_and_disturbs_nobody(tmp_path):
     time.sleep(0.1)
     release.set()
     assert status(staying) == (2, ANSWERED)
-    told = running.end(staying)
-    assert (told["dropped"], told["undelivered"], told["answered"]) == (1, 1, 2)
+    counts = running.end(staying).counts
+    assert (counts.dropped, counts.undelivered, counts.answered) == (1, 1, 2)
 
 
 def test_clients_that_never_come_are_not_waited_for_for_ever(tmp_path, monkeypatch):
     """The server ends and says how many were missing."""
     monkeypatch.setattr("blipkit.serving.server.JOIN_S", 0.2)
     running = Running(tmp_path, [names], 2)
-    with contextlib.closing(running.line()):
+    with contextlib.closing(running.connect()):
         time.sleep(0.4)
-    assert running.end()["problems"] == ["1 of 2 clients never came"]
+    assert running.end().problems == ["1 of 2 clients never came"]

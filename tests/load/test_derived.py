@@ -3,17 +3,20 @@
 import math
 
 import pytest
-from grid_rows import cell
+from load_rows import cell, changed
 
-from blipkit.load.rows import Target, complete, predicted_latency_ms
+from blipkit.load.derived import Target, grid_rows, predicted_latency_ms
+from blipkit.load.rows import GridRow
 
 TARGET = Target(percentile=99, limit_ms=40, shared=False)
 
 
-def grid() -> list[dict]:
+def grid() -> list[GridRow]:
     """Two rows of overhead, then three settings on one server and one on two."""
-    overhead = [cell(1, 1, 8000, 0.2, arm="null float32", call=call, mean_ms=ms, host_percent=40.0)
-                for call, ms in (("nothing", 0.1), ("pipeline", 4.0))]  # fmt: skip
+    overhead = [
+        cell(1, 1, 8000, 0.2, arm="null float32", call=call, mean_ms=ms)
+        for call, ms in (("nothing", 0.1), ("pipeline", 4.0))
+    ]
     measured = [
         cell(1, 1, 90, 13, mean_ms=10.0),
         cell(1, 2, 99, 25, mean_ms=19.0),
@@ -30,38 +33,34 @@ def test_nobody_waits_until_clients_outnumber_servers():
 
 def test_a_row_is_held_against_what_the_first_setting_predicts():
     """Its latency over that predicted; overhead is predicted from itself."""
-    rows = grid()
-    complete(rows, TARGET)
-    assert [row["predicted_ms"] for row in rows] == [0.1, 4.0, 10.0, 20.0, 40.0, 20.0]
-    assert rows[4]["ratio"] == pytest.approx(1.1) and rows[3]["ratio"] == pytest.approx(0.95)
+    rows = grid_rows(grid(), TARGET)
+    assert [row.predicted_ms for row in rows] == [0.1, 4.0, 10.0, 20.0, 40.0, 20.0]
+    assert rows[4].ratio == pytest.approx(1.1) and rows[3].ratio == pytest.approx(0.95)
 
 
 def test_feeding_is_that_of_the_null_row_for_as_many_requests():
     """40 percent of the host for 8000 requests a second; the harness alone feeds nothing."""
-    rows = grid()
-    complete(rows, TARGET)
-    assert rows[0]["feeding_percent"] is None and rows[1]["feeding_percent"] == pytest.approx(40)
-    assert rows[2]["feeding_percent"] == pytest.approx(40 * 90 / 8000)
+    rows = grid_rows(grid(), TARGET)
+    assert rows[0].feeding_percent is None and rows[1].feeding_percent == pytest.approx(40)
+    assert rows[2].feeding_percent == pytest.approx(40 * 90 / 8000)
 
 
 def test_saturated_is_near_the_most_of_as_many_servers():
     """99 of at most 100 requests a second is; 90 is not; other servers do not matter."""
-    rows = grid()
-    complete(rows, TARGET)
-    assert [row["saturated"] for row in rows[2:]] == [False, True, True, True]
-    assert [row["setting"] for row in rows[2:]] == ["1-1", "1-2", "1-4", "2-4"]
+    rows = grid_rows(grid(), TARGET)
+    assert [row.saturated for row in rows[2:]] == [False, True, True, True]
+    assert [row.name for row in rows[2:]] == ["1-1", "1-2", "1-4", "2-4"]
 
 
 def test_one_setting_of_an_arm_is_the_best_and_overhead_never_is():
     """The most answers within the target, whatever the null rows do."""
-    rows = grid()
-    complete(rows, TARGET)
-    assert [row["best"] for row in rows] == [False, False, False, False, False, True]
+    rows = grid_rows(grid(), TARGET)
+    assert [row.best for row in rows] == [False, False, False, False, False, True]
 
 
 def test_a_first_setting_without_an_answer_predicts_nothing():
     """Not zero, and no division by it."""
-    rows = grid()
-    rows[2]["mean_ms"] = None
-    complete(rows, TARGET)
-    assert math.isnan(rows[3]["predicted_ms"]) and math.isnan(rows[3]["ratio"])
+    measured = grid()
+    measured[2] = changed(measured[2], mean_ms=None)
+    rows = grid_rows(measured, TARGET)
+    assert math.isnan(rows[3].predicted_ms) and math.isnan(rows[3].ratio)
