@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from blipkit.load.summary import INVALID, STABLE
+from blipkit.records.typed import record_of
 
 
 def best_setting(rows: Sequence[dict], limit_ms: float, shared: bool = False) -> dict | None:
@@ -11,8 +12,19 @@ def best_setting(rows: Sequence[dict], limit_ms: float, shared: bool = False) ->
     Its interval's upper end is what counts. Only stable rows are believed; on a shared machine
     unstable ones, too, which their state says. None where none is left.
     """
+    if rows and not isinstance(rows[0], dict):
+        return _best_typed(rows, limit_ms, shared)
     held = [row for row in rows if believed(row, shared) and holds(row, limit_ms)]
     return max(held, key=answers_per_s, default=None)
+
+
+def _best_typed(rows: Sequence, limit_ms: float, shared: bool):
+    """The same of rows with types."""
+    records = [record_of(row) for row in rows]
+    best = best_setting(records, limit_ms, shared)
+    if best is None:
+        return None
+    return rows[next(place for place, record in enumerate(records) if record is best)]
 
 
 def believed(row: dict, shared: bool) -> bool:

@@ -49,6 +49,8 @@ class Setting:
 
 def name_of(row: dict) -> str:
     """How a record's setting is called: #servers-#clients, and its placement if not threads."""
+    if not isinstance(row, dict):
+        row = vars(row)
     name = f"{row['servers']}-{row['clients']}"
     if row["placement"] == "threads":
         return name

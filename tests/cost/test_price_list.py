@@ -86,7 +86,7 @@ def test_every_on_demand_price_is_asked_for_and_the_rest_stays(table, asked):
     ask("g4dn.xlarge", [product("g4dn.xlarge", PRICES["g4dn.xlarge"])])
     changes = refresh(client, table, date(2026, 11, 22))
     stubber.assert_no_pending_responses()
-    assert [(c["instance"], c["before"], c["after"]) for c in changes] == [("inf2.xlarge", 0.7582, 0.9), ("g4dn.xlarge", 0.526, 0.526)]  # fmt: skip
+    assert [(one.instance, one.before, one.after) for one in changes] == [("inf2.xlarge", 0.7582, 0.9), ("g4dn.xlarge", 0.526, 0.526)]  # fmt: skip
     after = table.read_text().splitlines()
     assert after[0] == before[0] and after[2] == before[2] and "spot" in after[2]
     new = {
