@@ -134,6 +134,7 @@ def fleet(row: CostRow, cameras: int, events_per_day: float, utilisation: float)
 
     machines = row.requests_per_s.times(utilisation).falling(machines_for)
     month = machines.times(row.cost.usd_per_hour * MONTH_H)
+    camera_month = month.times(1 / cameras)
     return Fleet(
         cameras=cameras,
         events_per_day=events_per_day,
@@ -141,8 +142,8 @@ def fleet(row: CostRow, cameras: int, events_per_day: float, utilisation: float)
         events_per_s=events_per_s,
         machines=machines,
         usd_per_month=month,
-        usd_per_camera_month=month.times(1 / cameras),
-        usd_per_camera_year=month.times(12 / cameras),
+        usd_per_camera_month=camera_month,
+        usd_per_camera_year=camera_month.times(12),
     )
 
 

@@ -160,8 +160,7 @@ def test_a_fleet_by_hand():
     assert (round(sized.events_per_s, 1), sized.machines.value) == (111.1, 12)
     assert sized.usd_per_month.value == 12 * 730
     assert sized.usd_per_camera_year.value == pytest.approx(12 * 8760 / 100_000)
-    month = sized.usd_per_camera_month.value
-    assert sized.usd_per_camera_year.value == pytest.approx(12 * month)
+    assert sized.usd_per_camera_year.value == 12 * sized.usd_per_camera_month.value
     assert fleet(cost_row(0.0, 1.0, requests=0.0), 10, 1, 1.0).machines.value is None
 
 
