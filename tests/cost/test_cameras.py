@@ -11,7 +11,6 @@ from blipkit.cost.rows import CostRow
 from blipkit.statistics import Interval
 
 
-
 def pricing_of(*rows: CostRow) -> Pricing:
     return Pricing(list(rows), BASIS, "a machine", 0.1008, shared=False)
 

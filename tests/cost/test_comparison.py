@@ -13,7 +13,6 @@ from blipkit.records.results import Results
 from blipkit.records.typed import write_typed
 
 
-
 def cost(**fields) -> CostRow:
     return cost_row(100.0, 1.0, best=True, percentile=90.0, **fields)
 

@@ -60,8 +60,7 @@ def test_every_combination_of_missing_evidence(ours, theirs, work, rate):
             answers = rate if kind == "neuron" else 300.0
             found.append(system(kind, answers, gaps=SIDE[state], like=like))
             again = [
-                f"blipkit run {profile} --only {gap.notebook} --only 05_cost"
-                for gap in SIDE[state]
+                f"blipkit run {profile} --only {gap.notebook} --only 05_cost" for gap in SIDE[state]
             ]
             expected += [(command, 0.25, 0.25 * hourly[kind]) for command in again]
     if len(found) == 2 and work == "unlike":

@@ -13,7 +13,8 @@ from page_lint import problems
 from blipkit.display.figures import show_frames
 from blipkit.display.tables import number, table_html
 from blipkit.records.results import Results
-from blipkit.report.page import chapter, three_numbers, write_report
+from blipkit.report.numbers import HeadlineNumber, three_numbers
+from blipkit.report.page import chapter, write_report
 from blipkit.run.publish import PUBLISHED
 
 GOOD = """<html lang="en"><title>t</title><main id="m"><h1>a</h1><h2>b</h2><img src="data:," alt="words">
@@ -75,7 +76,8 @@ def test_three_numbers_follow_with_their_source(page):
 
 def test_numbers_that_nobody_measured_are_not_run(tmp_path):
     """An empty folder has titles and no numbers."""
-    assert [list(one) for one in three_numbers(Results(tmp_path))] == [["title"]] * 3
+    titles = ("Same answers?", "How much load?", "At what cost?")
+    assert three_numbers(Results(tmp_path)) == [HeadlineNumber(title) for title in titles]
 
 
 @pytest.mark.parametrize(
@@ -168,7 +170,7 @@ def test_two_machines_stand_side_by_side(smoke, replayed, tmp_path):
         and "A machine far away" in systems.text
         and "A machine far away" in differences.text
     )
-    missing = [m["what"] for m in verdict["decision"]["missing"]]
+    missing = [step.what for step in verdict.decision.missing]
     assert (
         missing[0] == "a measured run on inf2.xlarge"
         and "a measured run on g5.xlarge" not in missing
@@ -198,7 +200,7 @@ def test_junit_counts_as_the_verdict_does(smoke):
 def test_a_report_can_be_written_again(smoke):
     """Verdict and report are made from what was recorded, with nothing run."""
     path, verdict = write_report(smoke)
-    assert path.is_file() and verdict["profile"] == "smoke"
+    assert path.is_file() and verdict.profile == "smoke"
 
 
 def test_markdown_shows_what_is_missing(smoke):
