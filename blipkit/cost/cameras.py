@@ -191,6 +191,6 @@ def find_payback(study: Study, savings: Savings) -> Paybacks:
         months = payback(knobs.one_off, new, old)
         rows.append(PaybackRow(candidate=candidate.arm, incumbent=incumbent.arm, payback=months))
     if not rows:
-        rows = [PaybackRow(payback=Payback(None, None, NEEDS_BOTH))]
+        rows = [PaybackRow(payback=Payback(reason=NEEDS_BOTH))]
     write_typed(study.results, "payback", rows)
     return Paybacks(rows)

@@ -165,8 +165,8 @@ class Payback:
     one_off_usd: what is spent once; None where a part of it was not stated.
     """
 
-    one_off_usd: float | None
-    months: float | None
+    one_off_usd: float | None = None
+    months: float | None = None
     reason: str = ""
 
 
@@ -177,7 +177,7 @@ def payback(one_off: dict[str, float], candidate: Fleet, incumbent: Fleet) -> Pa
     of one candidate.
     """
     if unstated := [name for name in ONE_OFF if name not in one_off]:
-        return Payback(None, None, f"not stated: {', '.join(unstated)}")
+        return Payback(reason=f"not stated: {', '.join(unstated)}")
     month = candidate.usd_per_month.value
     incumbent_month = incumbent.usd_per_month.value
     people = one_off["engineer_days"] * one_off["usd_per_engineer_day"]
@@ -186,7 +186,7 @@ def payback(one_off: dict[str, float], candidate: Fleet, incumbent: Fleet) -> Pa
     spent = people + (both + compiling)
     saved = incumbent_month - month
     if saved <= 0:
-        return Payback(spent, None, "nothing is saved that could pay for it")
+        return Payback(spent, reason="nothing is saved that could pay for it")
     return Payback(spent, spent / saved)
 
 
