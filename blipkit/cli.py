@@ -193,10 +193,10 @@ def refresh() -> None:
     """Ask AWS's price list for every on-demand price in params/prices.csv; needs the extra aws, and
     credentials.
     """
-    from blipkit.cost.price_list import refresh
+    from blipkit.cost.price_list import refresh_prices
     from blipkit.display.tables import terminal_table
 
-    changes = refresh()
+    changes = refresh_prices()
     moved = [change for change in changes if change.before != change.after]
     if moved:
         cells = ([str(value) for value in vars(change).values()] for change in moved)

@@ -24,7 +24,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "usd_per_million",
         ],
         "knobs": ["Cost"],
-        "price_list": ["refresh"],
+        "price_list": ["refresh_prices"],
         "missing": ["MissingStep"],
         "prices": ["Price", "age_gate", "find_price", "load_prices"],
         "pricing": ["choose_prices", "price_points", "price_settings"],

@@ -135,9 +135,8 @@ class Mixes:
         columns = ("candidate", "usd_per_hour", "incumbent", "saving_at_equal_throughput")
         columns += ("needed_throughput_ratio", "evidence")
         near = sorted(self.rows, key=lambda mix: abs(mix.needed_throughput_ratio - 1))[:NEAREST]
-        what = "Mixed purchase options that come nearest to"
-        caption = f"{what} {self.target:.0%} at equal throughput"
-        show_table(records_of(near), caption, columns)
+        nearest = f"come nearest to {self.target:.0%} at equal throughput"
+        show_table(records_of(near), f"Mixed purchase options that {nearest}", columns)
 
 
 def mix_options(study: Study, prices: StudyPrices) -> Mixes:

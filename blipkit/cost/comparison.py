@@ -151,7 +151,7 @@ def explain_savings(study: Study, prices: StudyPrices, systems: Systems) -> Savi
             option=knobs.option,
             candidate=candidate.title,
             incumbent=incumbent.title,
-            saving=compare_costs(candidate.row.cost, incumbent.row.cost, utilisation),
+            saving=compare_costs(candidate.cost, incumbent.cost, utilisation),
             comparable=_is_comparable(candidate, incumbent),
         )
         for candidate, incumbent in pairs

@@ -150,10 +150,10 @@ def _best_of(side: str, systems: Sequence[System], prices: Sequence[Price]) -> S
     """The cheapest system of a side, those without gaps first; None where none has a cost."""
     names = [price.instance for price in prices]
     of_side = [one for one in systems if one.kind == KINDS[side] and one.instance in names]
-    priced = [system for system in of_side if system.row.cost.usd_per_million.value]
+    priced = [system for system in of_side if system.cost.usd_per_million.value]
 
     def order(system: System) -> tuple:
-        usd = system.row.cost.usd_per_million.value
+        usd = system.cost.usd_per_million.value
         return len(system.gaps), usd, system.machine, system.arm
 
     return min(priced, key=order, default=None)
@@ -161,8 +161,8 @@ def _best_of(side: str, systems: Sequence[System], prices: Sequence[Price]) -> S
 
 def _weigh_both(evidence: _Evidence, candidate: System, incumbent: System) -> Decision:
     """The decision on two systems without gaps, measured under the same conditions."""
-    saving = compare_costs(candidate.row.cost, incumbent.row.cost)
-    evidence.because.append(_in_words(candidate, incumbent, saving))
+    saving = compare_costs(candidate.cost, incumbent.cost)
+    evidence.because.append(_saving_in_words(candidate, incumbent, saving))
     interval = saving.saving
     if interval.is_bounded and interval.low > 0:
         return evidence.decision(MOVE, saving, incumbent)
@@ -174,7 +174,7 @@ def _weigh_both(evidence: _Evidence, candidate: System, incumbent: System) -> De
     return evidence.decision(NOT_ENOUGH, saving, incumbent)
 
 
-def _in_words(candidate: System, incumbent: System, saving: Saving) -> str:
+def _saving_in_words(candidate: System, incumbent: System, saving: Saving) -> str:
     """How much less a good answer costs, on what, against what, how sure."""
     share = saving.saving
     interval = "not known"

@@ -73,7 +73,7 @@ def draw_costs(systems: Sequence[ComparedSystem]) -> None:
     labels = []
     costs = []
     for place, row in enumerate(systems):
-        usd = row.system.row.cost.usd_per_million
+        usd = row.system.cost.usd_per_million
         reach = [[usd.value - (usd.low or usd.value)], [(usd.high or usd.value) - usd.value]]
         colour = WEIGHED if row.weighed else SHOWN_ONLY
         ax.barh(place, usd.value, xerr=reach, color=colour, capsize=4)

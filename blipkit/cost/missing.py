@@ -105,12 +105,12 @@ def longer_load(system: System, candidate: System, incumbent: System) -> tuple[R
 
 def _step(system: System, what: str, command: str, hours: float) -> MissingStep:
     """A step that takes so many hours of a system's machine."""
-    return MissingStep(what, command, hours, hours * system.row.cost.usd_per_hour)
+    return MissingStep(what, command, hours, hours * system.cost.usd_per_hour)
 
 
 def _times_narrower(candidate: System, incumbent: System) -> float:
     """How many times narrower both intervals must be to tell two costs apart, if ever."""
-    costs = [system.row.cost.usd_per_million for system in (candidate, incumbent)]
+    costs = [system.cost.usd_per_million for system in (candidate, incumbent)]
     cheap, dear = sorted(costs, key=lambda usd: usd.value)
     apart = dear.value - cheap.value
     if not apart or None in (cheap.high, dear.low):

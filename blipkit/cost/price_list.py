@@ -45,7 +45,9 @@ class PriceChange:
     after: float
 
 
-def refresh(client=None, table: Path = TABLE, today: date | None = None) -> list[PriceChange]:
+def refresh_prices(
+    client=None, table: Path = TABLE, today: date | None = None
+) -> list[PriceChange]:
     """Ask for every on-demand price of the table. The file changes when all of it is valid."""
     client = client or _client()
     as_of = str(today or date.today())
@@ -53,7 +55,7 @@ def refresh(client=None, table: Path = TABLE, today: date | None = None) -> list
     changes = []
     for row, price in zip(rows, load_prices(table=table), strict=True):
         if price.option == "on_demand":
-            now = ask(client, price)
+            now = current_price(client, price)
             changes.append(PriceChange(price.instance, price.region, price.usd_per_hour, now))
             row.update(usd_per_hour=repr(now), source=SOURCE, as_of=as_of)
     _replace(table, rows)
@@ -74,7 +76,7 @@ def _replace(table: Path, rows: list[dict]) -> None:
         part.unlink(missing_ok=True)
 
 
-def ask(client, price: Price) -> float:
+def current_price(client, price: Price) -> float:
     """USD per hour of an instance on demand in its region, now; an error where there is not exactly
     one price.
     """
@@ -84,7 +86,7 @@ def ask(client, price: Price) -> float:
     hourly = []
     for offer in _offers(client, wanted, place):
         if offer["product"]["attributes"].items() >= shown.items():
-            hourly += _hourly(offer)
+            hourly += _usd_per_hour(offer)
     if len(hourly) != 1:
         problem = f"{place}: AWS's list has {len(hourly)} prices {hourly}"
         raise BlipkitError(f"{problem}; expected one; {UNCHANGED}")
@@ -107,7 +109,7 @@ def _offers(client, wanted: dict[str, str], place: str) -> list[dict]:
         raise BlipkitError(f"{place}: {error}; {expected}; {UNCHANGED}") from None
 
 
-def _hourly(offer: dict) -> list[float]:
+def _usd_per_hour(offer: dict) -> list[float]:
     """USD per hour on demand, of each of a product's rates that costs anything."""
     hourly = []
     for term in offer["terms"].get("OnDemand", {}).values():

@@ -6,8 +6,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from blipkit.cost.prices import Price
-from blipkit.cost.rows import Conditions, CostRow
+from blipkit.cost.rows import AnswerCost, Conditions, CostRow
 from blipkit.errors import BadInput, nearest
+from blipkit.load.setting import name_of
 from blipkit.load.summary import STABLE
 from blipkit.machine.host import machine_kind
 from blipkit.paths import PUBLISHED, ROOT
@@ -15,10 +16,12 @@ from blipkit.records.gates import Gate, not_run
 from blipkit.records.results import Results
 from blipkit.records.typed import part, row_of
 
+PARITY_GATE = "parity {arm} pipeline"
+DECISIONS_GATE = "decisions {arm}"
 # Gates of a system that must pass -> the notebook that judges them.
 NEEDED_GATES = {
-    "parity {arm} pipeline": "03_parity",
-    "decisions {arm}": "03_parity",
+    PARITY_GATE: "03_parity",
+    DECISIONS_GATE: "03_parity",
     "answers under load": "04_concurrency",
     "requests conserved": "04_concurrency",
     "latency target": "04_concurrency",
@@ -69,6 +72,11 @@ class System:
         return self.row.price.instance
 
     @property
+    def cost(self) -> AnswerCost:
+        """What a million good answers cost on it."""
+        return self.row.cost
+
+    @property
     def title(self) -> str:
         """The instance and the arm."""
         return f"{self.instance}, {self.arm}"
@@ -116,7 +124,7 @@ def systems_of(folders: Iterable[Results]) -> list[System]:
                     profile=record["profile"],
                     kind=kind,
                     folder=str(results.folder),
-                    setting=f"{row.servers}-{row.clients}{placement_note(row.placement)}",
+                    setting=name_of(row),
                     latency=row.latency_text,
                     row=row,
                     gaps=gaps,
@@ -168,7 +176,7 @@ def _allowed(name: str, needed: Iterable[str]) -> tuple[str, ...]:
 
 def _of_other_arm(gate: str, arm: str) -> bool:
     """Whether a gate, "decisions ARM" or "parity ARM COMPONENT", judges another arm than this."""
-    if gate == f"decisions {arm}":
+    if gate == DECISIONS_GATE.format(arm=arm):
         return False
     if gate.rpartition(" ")[0] in (f"parity {arm}", "parity every arm"):
         return False
@@ -179,10 +187,3 @@ def unlike(first: Conditions, second: Conditions) -> list[str]:
     """The conditions in which two systems differ, by name, so that they may not be compared."""
     names = [field.name for field in fields(Conditions)]
     return [name for name in names if getattr(first, name) != getattr(second, name)]
-
-
-def placement_note(placement: str) -> str:
-    """ ", processes" where servers do not share one pipeline."""
-    if placement == "threads":
-        return ""
-    return f", {placement}"

@@ -43,8 +43,8 @@ def compare_folders(a: Path, b: Path, baseline: bool = False) -> list[Change]:
     """
     for folder in (a, b):
         check_results_folder(folder)
-    ended_in_a = _gates_of_notebooks(a)
-    ended_in_b = _gates_of_notebooks(b)
+    ended_in_a = _ends_of_notebooks(a)
+    ended_in_b = _ends_of_notebooks(b)
     broken = {gate.gate for gate in (*ended_in_a, *ended_in_b) if gate.status != "PASS"}
     sides_of_a = sides_of(a, [gate for gate in ended_in_a if gate.gate in broken])
     sides_of_b = sides_of(b, [gate for gate in ended_in_b if gate.gate in broken])
@@ -59,7 +59,7 @@ def compare_folders(a: Path, b: Path, baseline: bool = False) -> list[Change]:
     return changes
 
 
-def _gates_of_notebooks(folder: Path) -> list[Gate]:
+def _ends_of_notebooks(folder: Path) -> list[Gate]:
     """How each notebook of a run ended, as a gate of its name."""
     notebooks = read_document(folder / "run.json").get("notebooks", {})
     gates = []

@@ -15,13 +15,16 @@ from blipkit.statistics import Interval, wilson
 
 @dataclass(frozen=True)
 class HeadlineNumber:
-    """One of the three numbers, as text; all but the title are "" where nobody measured it."""
+    """One of the three numbers, as text; all but the title are "" where nobody measured it.
+
+    note: of which arm, setting or price it is; evidence, machine: where it comes from.
+    """
 
     title: str
     value: str = ""
     unit: str = ""
     interval: str = ""
-    about: str = ""
+    note: str = ""
     evidence: str = ""
     machine: str = ""
 
@@ -38,7 +41,7 @@ class Flips:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PricedHere:
+class RecordedCost:
     """A record of kind `cost`, with the machine that it was measured on."""
 
     row: CostRow = part()
@@ -47,8 +50,8 @@ class PricedHere:
 
 def three_numbers(results: Results) -> list[HeadlineNumber]:
     """Answers that flip, throughput and cost, of the setting that 05 priced."""
-    costs = [row for row in read_typed(results, "cost", PricedHere) if row.row.best]
-    best = max(costs, key=lambda priced: priced.row.answers_per_s.value, default=None)
+    costs = [row for row in read_typed(results, "cost", RecordedCost) if row.row.best]
+    best = max(costs, key=lambda recorded: recorded.row.answers_per_s.value, default=None)
     same = HeadlineNumber("Same answers?")
     load = HeadlineNumber("How much load?")
     cost = HeadlineNumber("At what cost?")
@@ -69,38 +72,38 @@ def _flips_shown(title: str, flips: Flips) -> HeadlineNumber:
         value=f"{flips.ranked_flips} of {flips.ranked_answers}",
         unit="answers differ from the reference's",
         interval=f"{rate.low:.2%} to {rate.high:.2%}",
-        about=flips.arm,
+        note=flips.arm,
         evidence=flips.evidence,
         machine=flips.machine,
     )
 
 
-def _load_shown(title: str, priced: PricedHere) -> HeadlineNumber:
-    row = priced.row
+def _load_shown(title: str, recorded: RecordedCost) -> HeadlineNumber:
+    row = recorded.row
     system = f"{row.arm}, servers {row.servers}, clients {row.clients}"
     return HeadlineNumber(
         title=title,
         value=number(row.answers_per_s.value),
         unit="answers/s",
         interval=_ends(row.answers_per_s),
-        about=f"{system}, {row.latency_text}",
+        note=f"{system}, {row.latency_text}",
         evidence=row.price.evidence.partition(",")[0],  # without what is said of the prices
-        machine=priced.machine,
+        machine=recorded.machine,
     )
 
 
-def _cost_shown(title: str, priced: PricedHere) -> HeadlineNumber:
-    usd = priced.row.cost.usd_per_million
-    price = priced.row.price
+def _cost_shown(title: str, recorded: RecordedCost) -> HeadlineNumber:
+    usd = recorded.row.cost.usd_per_million
+    price = recorded.row.price
     place = f"priced as {price.instance}, {price.option}, {price.region}"
     return HeadlineNumber(
         title=title,
         value=number(usd.value),
         unit="USD per million good answers",
         interval=_ends(usd),
-        about=f"{place}, prices of {price.price_as_of}",
+        note=f"{place}, prices of {price.price_as_of}",
         evidence=price.evidence,
-        machine=priced.machine,
+        machine=recorded.machine,
     )
 
 

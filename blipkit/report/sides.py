@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from blipkit.cost.rows import CostRow
-from blipkit.cost.systems import placement_note
 from blipkit.display.tables import number
 from blipkit.records.gates import Gate
 from blipkit.records.results import Results
@@ -127,8 +126,10 @@ def _rows_of_models(results: Results, kind: str, row: type[Row]) -> list[Row]:
 
 
 def _setting(row: LoadRow | CostRow) -> str:
-    """A row's arm, placement, servers and clients in words."""
-    system = f"{row.arm}{placement_note(row.placement)}"
+    """A row's arm, placement if it is not threads, servers and clients in words."""
+    system = row.arm
+    if row.placement != "threads":
+        system = f"{row.arm}, {row.placement}"
     return f"{system}, servers {row.servers}, clients {row.clients}"
 
 

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader
 import blipkit
 from blipkit.cost.decision import NOT_ENOUGH, weigh_folders
 from blipkit.cost.missing import MissingStep
+from blipkit.cost.systems import PLATFORM_GATE
 from blipkit.display.tables import number
 from blipkit.profiles.profile import section_in
 from blipkit.records.documents import SCHEMA, read_document
@@ -111,12 +112,12 @@ def has_rehearsed(gates: Sequence[Gate]) -> bool:
 def caveat(verdict: Verdict) -> str:
     """What to know before anything else of the platform that the decision is about."""
     for gate in verdict.gates:
-        if gate.gate == "platform_support" and gate.status == "WARN":
+        if gate.gate == PLATFORM_GATE and gate.status == "WARN":
             return f"First caveat: {gate.reason}. What to do: {gate.next}."
     return ""
 
 
-def in_words(decision: Conclusion) -> str:
+def decision_in_words(decision: Conclusion) -> str:
     """The decision as a sentence: what it is, because of what, and what the missing evidence
     takes.
     """
@@ -169,7 +170,7 @@ def render(name: str, verdict: Verdict, **parts: Any) -> str:
     environment.filters["number"] = number
     environment.filters["percent"] = _percent
     template = environment.get_template(f"{name}.j2")
-    headline = in_words(verdict.decision)
+    headline = decision_in_words(verdict.decision)
     return template.render(verdict=verdict, headline=headline, caveat=caveat(verdict), **parts)
 
 

@@ -10,8 +10,8 @@ from blipkit.records.results import Results
 from blipkit.report.verdict import (
     Conclusion,
     Verdict,
+    decision_in_words,
     exit_status,
-    in_words,
     make_verdict,
     write_verdict,
 )
@@ -106,7 +106,7 @@ def test_what_lies_beside_is_not_missing(tmp_path):
     """A GPU's folder beside this one fills the gap; the words name what is left, its command, hours and dollars."""
     gpu, inf2 = (folder_of(tmp_path / kind, kind, kind) for kind in ("cuda", "neuron"))
     decision = make_verdict(gpu).decision
-    assert in_words(decision) == (
+    assert decision_in_words(decision) == (
         "Not enough evidence: no measured run on inf2.xlarge yet. "
         "To get it: a measured run on inf2.xlarge: make run PROFILE=inf2, about 2 h, 1.52 USD."
     )
