@@ -37,20 +37,20 @@ def make(
         vars(gate if isinstance(gate, Gate) else Gate(gate[0], "answer", gate[1])) for gate in gates
     ]
     (folder / "records").mkdir(parents=True)
-    about = {"schema": schema, "weights_digest": "w1", "machine": machine, "profile": profile}
+    common = {"schema": schema, "weights_digest": "w1", "machine": machine, "profile": profile}
     kinds = {"gates_03_parity": gates, "concurrency": records_of(load), "cost": records_of(cost)}
     for kind, rows in kinds.items():
-        lines = [json.dumps({**about, **row}) for row in rows]
+        lines = [json.dumps({**common, **row}) for row in rows]
         (folder / f"records/{kind}.jsonl").write_text("".join(f"{line}\n" for line in lines))
     (folder / "run.json").write_text(
         json.dumps({"profile": profile, "notebooks": {"03_parity": {"status": ended}}})
     )
-    about = {
+    environment = {
         "name": machine,
         "git_commit": "c1",
         "versions": {"torch": "2.13", "blipkit": "0.1.0", **dict(versions)},
     }
-    (folder / "environment.json").write_text(json.dumps(about))
+    (folder / "environment.json").write_text(json.dumps(environment))
     (folder / "profile.yaml").write_text(yaml.safe_dump(sections))
     return folder
 

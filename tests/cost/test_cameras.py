@@ -57,7 +57,9 @@ def test_another_target_is_another_setting(tmp_path, monkeypatch):
 def test_headless_the_sliders_leave_one_table(tmp_path, monkeypatch):
     """Nobody to move them: what belongs to the knobs' values."""
     shown = []
-    monkeypatch.setattr("blipkit.cost.cameras.show_table", lambda rows, about: shown.append(about))
+    monkeypatch.setattr(
+        "blipkit.cost.cameras.show_table", lambda rows, caption: shown.append(caption)
+    )
     size_fleet(study_of(tmp_path), pricing_of(cost(300.0, 80.0, best=True))).explore()
     assert shown == ["Within 100 ms at 0.1008 USD/h, busy 33%, 100,000 cameras"]
 
@@ -80,8 +82,10 @@ def test_without_settings_nothing_is_shown_but_a_line(tmp_path, capsys):
     fleets.table()
     fleets.explore()
     vary_knobs(study, choose_prices(study), nothing).figure()
-    said = "A camera: not recorded\nWhat if: not recorded\nno operating point, so nothing to vary\n"
-    assert capsys.readouterr().out == said
+    expected = (
+        "A camera: not recorded\nWhat if: not recorded\nno operating point, so nothing to vary\n"
+    )
+    assert capsys.readouterr().out == expected
     (row,) = find_payback(study, Savings([], [], (0.33, 0.33))).rows
     assert row.payback.months is None
     assert row.payback.reason.startswith("NOT-RUN: it takes a measured candidate")

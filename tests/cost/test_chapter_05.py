@@ -165,7 +165,7 @@ def test_the_fleet_and_the_payback_follow_the_knobs(run):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "reason"),
     [
         ({"failed": ["decisions neuron matmult bf16"]}, "decisions neuron matmult bf16 is FAIL"),
         ({"work": {"threads": 2}}, "both machines differ in threads"),
@@ -173,11 +173,11 @@ def test_the_fleet_and_the_payback_follow_the_knobs(run):
         ({"best": False}, "no measured run on inf2.xlarge"),
     ],
 )
-def test_what_is_not_comparable_gets_no_verdict(run, change, said):
+def test_what_is_not_comparable_gets_no_verdict(run, change, reason):
     """A failed parity, other threads, an interval that holds zero, no setting within the target: NOT-RUN, with the reason."""
     inf2 = run("inf2", beside=[str(run("gpu").folder)], **change)
     gate = gate_of(inf2, "saving of inf2.xlarge")
-    assert gate.status == "NOT-RUN" and said in gate.reason and inf2.read("missing")
+    assert gate.status == "NOT-RUN" and reason in gate.reason and inf2.read("missing")
     if change == {"best": False}:
         assert gate_of(inf2, "dollars per million answers").status == "NOT-RUN"
 

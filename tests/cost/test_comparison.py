@@ -33,22 +33,22 @@ def published(tmp_path, monkeypatch):
 
 def test_what_is_published_is_shown_and_never_weighed(tmp_path, published):
     """This machine is weighed; of those published only one that says what was asked stands beside it."""
-    study, ours = study_of(tmp_path / "here"), cost(like=Conditions(threads=1))
-    write_typed(study.results, "cost", [ours])
-    found = compare_systems(study, Pricing([ours], BASIS, "m", 1.0, shared=False))
-    assert [(row.system.arm, row.weighed, row.unlike) for row in found.rows] == [
+    study, here = study_of(tmp_path / "here"), cost(like=Conditions(threads=1))
+    write_typed(study.results, "cost", [here])
+    systems = compare_systems(study, Pricing([here], BASIS, "m", 1.0, shared=False))
+    assert [(row.system.arm, row.weighed, row.unlike) for row in systems.rows] == [
         ("a", True, ""),
         ("new", False, "threads"),
     ]
-    assert found.weighed == [found.rows[0].system] and found.folders == [study.results]
+    assert systems.weighed == [systems.rows[0].system] and systems.folders == [study.results]
 
 
 def test_a_published_folder_that_is_named_is_weighed_once(tmp_path, published):
     """`beside` makes it a side of the verdict, and it is not shown a second time."""
     study = study_of(tmp_path / "here", beside=[str(published / "new")])
     write_typed(study.results, "cost", [])
-    found = compare_systems(study, Pricing([], BASIS, "m", 1.0, shared=True))
-    assert [(row.system.arm, row.weighed, row.unlike) for row in found.rows] == [
+    systems = compare_systems(study, Pricing([], BASIS, "m", 1.0, shared=True))
+    assert [(row.system.arm, row.weighed, row.unlike) for row in systems.rows] == [
         ("new", True, "not recorded here")
     ]
 

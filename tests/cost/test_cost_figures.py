@@ -19,14 +19,16 @@ TABLE = load_prices()
 @pytest.fixture
 def shown(monkeypatch):
     """(caption, rows, lines or bars of the axes) of each figure that is shown."""
-    found = []
+    figures_shown = []
 
     def show(figure, caption, rows, detail=False):
-        found.append((caption, rows, len(figure.axes[0].lines) + len(figure.axes[0].patches)))
+        figures_shown.append(
+            (caption, rows, len(figure.axes[0].lines) + len(figure.axes[0].patches))
+        )
         plt.close(figure)
 
     monkeypatch.setattr(figures, "show", show)
-    return found
+    return figures_shown
 
 
 def point(at: str, row: CostRow, busy: float = 1.0) -> Point:

@@ -49,7 +49,7 @@ TIMES = {FASTER: "move", SLOWER: "stay", ALIKE: NOT_ENOUGH}
 )
 def test_every_combination_of_missing_evidence(ours, theirs, work, rate):
     """Both sides whole, asked alike and told apart: move or stay. Else each missing thing stands there once, with its price."""
-    found, expected, hourly = [], [], {"neuron": 0.7582, "cuda": 1.006}
+    systems, expected, hourly = [], [], {"neuron": 0.7582, "cuda": 1.006}
     for kind, state, profile in (("neuron", ours, "inf2"), ("cuda", theirs, "gpu")):
         if state == "absent":
             expected.append((f"make run PROFILE={profile}", 1.0, hourly[kind]))
@@ -58,19 +58,19 @@ def test_every_combination_of_missing_evidence(ours, theirs, work, rate):
             if kind == "neuron":
                 like = replace(like, **WORK[work])
             answers = rate if kind == "neuron" else 300.0
-            found.append(system(kind, answers, gaps=SIDE[state], like=like))
+            systems.append(system(kind, answers, gaps=SIDE[state], like=like))
             again = [
                 f"blipkit run {profile} --only {gap.notebook} --only 05_cost" for gap in SIDE[state]
             ]
             expected += [(command, 0.25, 0.25 * hourly[kind]) for command in again]
-    if len(found) == 2 and work == "unlike":
+    if len(systems) == 2 and work == "unlike":
         command = "blipkit run gpu --only 04_concurrency --only 05_cost --set common.threads=2"
         expected.append((command, 0.25, 0.25 * hourly["cuda"]))
-    decision = decide(found)
+    decision = decide(systems)
     if expected:
         assert decision.answer == NOT_ENOUGH and decision.saving is None
         assert [(step.command, step.hours, step.usd) for step in decision.missing] == expected
-        assert {gap.reason for one in found for gap in one.gaps} <= set(decision.because)
+        assert {gap.reason for one in systems for gap in one.gaps} <= set(decision.because)
     else:
         assert decision.answer == TIMES[rate] and bool(decision.missing) == (rate == ALIKE)
     assert all(step.what and shlex.split(step.command) for step in decision.missing)
@@ -145,11 +145,11 @@ def test_an_interval_that_holds_zero_says_how_much_longer():
 
 def test_costs_that_cannot_be_told_apart_do_not_ask_for_years():
     """The very same cost, or an interval without an end: a day at most, and that it would not tell."""
-    for found in (
+    for systems in (
         [system("neuron", ALIKE), system("cuda")],
         [system("neuron", ALIKE * 2, 1.0), system("cuda")],
     ):
-        decision = decide(found)
+        decision = decide(systems)
         assert decision.answer == NOT_ENOUGH
         assert {step.hours for step in decision.missing} == {LONGEST_H}
         assert "not even a day of load would tell" in decision.because[-1]
@@ -177,19 +177,19 @@ def test_a_wider_interval_never_turns_not_enough_into_a_verdict(drawn, wider):
 @given(FOUND, st.randoms(use_true_random=False))
 def test_the_order_of_rows_never_matters(drawn, rng: random.Random):
     """The same systems in any order give the same decision, word for word."""
-    found = systems_of(drawn)
-    shuffled = rng.sample(found, len(found))
-    assert decide(found) == decide(shuffled)
+    systems = systems_of(drawn)
+    shuffled = rng.sample(systems, len(systems))
+    assert decide(systems) == decide(shuffled)
 
 
 @given(FOUND)
 def test_a_verdict_rests_on_both_sides_and_its_interval(drawn):
     """Move only where the saving's lower end is above zero, stay only where its upper end is below; both sides without gaps."""
-    decision, found = decide(systems_of(drawn)), systems_of(drawn)
+    decision, systems = decide(systems_of(drawn)), systems_of(drawn)
     if decision.answer == NOT_ENOUGH:
         assert decision.missing
         return
-    assert {one.kind for one in found if not one.gaps} == {"neuron", "cuda"}
+    assert {one.kind for one in systems if not one.gaps} == {"neuron", "cuda"}
     assert not decision.missing
     share = decision.saving.saving
     assert share.low > 0 if decision.answer == "move" else share.high < 0

@@ -79,12 +79,12 @@ def test_the_three_effects_multiply_back(
     """Price, throughput and utilisation effect give the cost ratio and nothing else, whatever the machines."""
     a = cost_row(rate_a, usd_a, within_target=good_a)
     b = cost_row(rate_b, usd_b, within_target=good_b)
-    found = compare_costs(a.cost, b.cost, (busy_a, busy_b))
-    ratio = found.price_effect * found.throughput_effect * found.utilisation_effect
+    saved = compare_costs(a.cost, b.cost, (busy_a, busy_b))
+    ratio = saved.price_effect * saved.throughput_effect * saved.utilisation_effect
     cost_a = usd_per_million(usd_a, rate_a * good_a, busy_a)
     cost_b = usd_per_million(usd_b, rate_b * good_b, busy_b)
     assert ratio == pytest.approx(cost_a / cost_b, rel=1e-12)
-    assert 1 - found.saving.value == pytest.approx(ratio, rel=1e-9, abs=1e-12)
+    assert 1 - saved.saving.value == pytest.approx(ratio, rel=1e-9, abs=1e-12)
 
 
 @given(POSITIVE, POSITIVE, st.floats(0, 0.9), st.floats(0, 0.9), st.floats(0, 0.09))

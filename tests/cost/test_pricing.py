@@ -95,8 +95,8 @@ def test_rows_of_an_older_kit_leave_the_gates_not_run(tmp_path, capsys, kept_by)
     for one in (points, pricing):
         one.table()
     points.figure()
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert (
-        "of an older kit, without placement" in said
-        and "Every setting, priced: not recorded" in said
+        "of an older kit, without placement" in printed
+        and "Every setting, priced: not recorded" in printed
     )

@@ -80,11 +80,11 @@ def test_each_gate_of_a_system_can_keep_it_out(name, status):
         Gate(one, "answer", status if one == name else "PASS", reason="why", next="do so")
         for one in ON_NEURON
     ]
-    found = gaps_of(ROW, "m", "neuron", gates)
+    gaps = gaps_of(ROW, "m", "neuron", gates)
     if (name, status) == ("platform_support", "WARN"):
-        assert found == []
+        assert gaps == []
     else:
-        assert [gap.reason for gap in found] == [f"{name} is {status}. why. do so"]
+        assert [gap.reason for gap in gaps] == [f"{name} is {status}. why. do so"]
 
 
 @pytest.mark.parametrize(
@@ -150,9 +150,9 @@ def test_systems_are_the_best_settings_of_each_folder(tmp_path):
         rows = [cost_row(servers=count, clients=count, best=count == 2) for count in (1, 2)]
         write_typed(out, "cost", rows)
         folders.append(out)
-    found = systems_of(folders)
-    assert [(one.kind, one.setting) for one in found] == [("cuda", "2-2"), ("cpu", "2-2")]
-    assert all(one.gaps and one.gap == one.gaps[0].reason for one in found)
+    systems = systems_of(folders)
+    assert [(one.kind, one.setting) for one in systems] == [("cuda", "2-2"), ("cpu", "2-2")]
+    assert all(one.gaps and one.gap == one.gaps[0].reason for one in systems)
 
 
 def test_an_older_kits_record_is_read_as_far_as_it_goes(tmp_path):

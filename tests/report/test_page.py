@@ -60,9 +60,9 @@ def test_each_fault_is_found(fault):
 def test_the_decision_comes_first(page):
     """The h1 is the decision, the next sentence says why, what is missing, the command, hours and dollars."""
     assert page.h1.text == "Not enough evidence"
-    said = page.header.find_all("p")[1].text
-    assert "no measured run on inf2.xlarge yet" in said and re.search(
-        r"make run PROFILE=gpu, about 1 h, 1.01 USD", said
+    sentence = page.header.find_all("p")[1].text
+    assert "no measured run on inf2.xlarge yet" in sentence and re.search(
+        r"make run PROFILE=gpu, about 1 h, 1.01 USD", sentence
     )
 
 
@@ -146,8 +146,8 @@ def test_frames_of_a_users_folder_stay_out_unless_shared(tmp_path, monkeypatch):
     notebook.cells = [nbformat.v4.new_code_cell("show", outputs=[shown])]
     nbformat.write(notebook, tmp_path / "03_parity.ipynb")
     assert "data:image/png" in str(chapter(tmp_path / "03_parity.ipynb", private=False))
-    kept = str(chapter(tmp_path / "03_parity.ipynb", private=True))
-    assert "data:image/png" not in kept and "stays in the results folder" in kept
+    shown_private = str(chapter(tmp_path / "03_parity.ipynb", private=True))
+    assert "data:image/png" not in shown_private and "stays in the results folder" in shown_private
 
 
 def test_two_machines_stand_side_by_side(smoke, replayed, tmp_path):
