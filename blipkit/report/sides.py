@@ -3,7 +3,7 @@ the terms under which it stands.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from blipkit.cost.rows import CostRow
@@ -52,30 +52,34 @@ THROUGHPUT = Quantity("throughput", "answers/s", more_is_better=True, judged=Fal
 COST = Quantity("cost", "USD per million good answers")
 
 
-def noted_as(words: str) -> str | float | None:
-    """A field of `Terms`; words: how it is called where it differs."""
-    return field(default=None, metadata={"words": words})
+# a field of `Terms` -> how it is called where two sides differ in it
+WORDS = {
+    "limit": "limit",
+    "instance": "priced as",
+    "region": "region",
+    "option": "option",
+    "price_as_of": "prices of",
+    "evidence": "evidence",
+}
 
 
 @dataclass(frozen=True)
 class Terms:
     """Under which terms a figure stands; None for what it does not say."""
 
-    limit: float | str | None = noted_as("limit")
-    instance: str | None = noted_as("priced as")
-    region: str | None = noted_as("region")
-    option: str | None = noted_as("option")
-    price_as_of: str | None = noted_as("prices of")
-    evidence: str | None = noted_as("evidence")
+    limit: float | str | None = None
+    instance: str | None = None
+    region: str | None = None
+    option: str | None = None
+    price_as_of: str | None = None
+    evidence: str | None = None
 
     def differing(self, other: "Terms") -> list[str]:
         """The names of those that both say, and say otherwise."""
-        names = [one.name for one in fields(self)]
-        known = [name for name in names if None not in (getattr(self, name), getattr(other, name))]
+        known = [name for name in WORDS if None not in (getattr(self, name), getattr(other, name))]
         return [name for name in known if getattr(self, name) != getattr(other, name)]
 
 
-WORDS = {one.name: one.metadata["words"] for one in fields(Terms)}
 PRICED_BY = {"instance", "region", "option"}
 
 
