@@ -68,20 +68,25 @@ def load_prices(own: str | Path = "", table: Path = TABLE) -> list[Price]:
     for path in filter(None, (table, own)):
         for line, row in read_rows(Path(path)):
             where = f"{path}, line {line}"
-            try:
-                price = Price.model_validate(row)
-            except ValidationError as error:
-                problem = error.errors()[0]
-                name = problem["loc"][0]
-                expected = problem["msg"].replace("Input should be", "expected")
-                value = row.get(name, "missing")
-                raise BadInput(f"{where}: {name} is {value!r}; {expected}") from None
+            price = _price_of(row, where)
             key = (price.instance, price.region, price.option)
             if places.setdefault(key, where) != where:
                 problem = f"{' '.join(key)} stands in {places[key]} already"
                 raise BadInput(f"{where}: {problem}; keep one")
             prices.append(price)
     return prices
+
+
+def _price_of(row: dict[str, str], where: str) -> Price:
+    """The price that a row holds; BadInput with where it stands, if it is none."""
+    try:
+        return Price.model_validate(row)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = fault["loc"][0]
+        expected = fault["msg"].replace("Input should be", "expected")
+        value = row.get(name, "missing")
+        raise BadInput(f"{where}: {name} is {value!r}; {expected}") from None
 
 
 def read_rows(path: Path) -> list[tuple[int, dict]]:

@@ -10,7 +10,14 @@ from datetime import date
 from blipkit.cost import figures
 from blipkit.cost.dollars import WIDE, answer_cost
 from blipkit.cost.prices import Price, age_gate, find_price, load_prices
-from blipkit.cost.rows import AnswerCost, CostRow, LoadRecord, MeasuredSetting, PriceBasis
+from blipkit.cost.rows import (
+    AnswerCost,
+    CostRow,
+    LoadRecord,
+    MeasuredSetting,
+    PriceBasis,
+    has_model,
+)
 from blipkit.cost.systems import is_instance
 from blipkit.display.tables import show_table
 from blipkit.records.gates import Gate, decide, not_run
@@ -19,7 +26,6 @@ from blipkit.records.typed import keys_of, part, records_of, row_of, write_typed
 from blipkit.study import Study
 
 SETTINGS = "concurrency"  # the kind of 04's records
-NULL_ARM = "null float32"  # it has no model: what 04 measured there is the kit's own overhead
 NEEDED_KEYS = (*keys_of(MeasuredSetting), "shared")  # of a record of 04, to price it
 ANSWERS_GATE = "dollars per million answers"
 INTERVAL_GATE = "cost interval"
@@ -199,7 +205,7 @@ def read_load_records(results: Results) -> list[LoadRecord]:
             print(f"{problem}: what rests on them is NOT-RUN")
             return []
     rows = [row_of(LoadRecord, record) for record in results.read(SETTINGS)]
-    return [row for row in rows if row.setting.arm != NULL_ARM]
+    return [row for row in rows if has_model(row.setting.arm)]
 
 
 def _absent_keys(records: list[dict]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from blipkit.cost.rows import CostRow
+from blipkit.cost.rows import CostRow, has_model
 from blipkit.display.tables import number
 from blipkit.records.gates import Gate
 from blipkit.records.results import Results
@@ -15,7 +15,6 @@ from blipkit.statistics import UNKNOWN, Interval
 
 # the less the better; what is not here was not measured
 RANK = {"PASS": 0, "WARN": 1, "FAIL": 2, "INVALID": 3}
-OVERHEAD = "null"  # the runner that measures the kit itself
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def sides_of(folder: Path, ended: Sequence[Gate]) -> dict[str, Side]:
 def _rows_of_models(results: Results, kind: str, row: type[Row]) -> list[Row]:
     """The rows of a kind without those of the arm that has no model."""
     rows = read_typed(results, kind, row)
-    return [one for one in rows if one.arm.split()[0] != OVERHEAD]
+    return [one for one in rows if has_model(one.arm)]
 
 
 def _setting(row: LoadRow | CostRow) -> str:
