@@ -116,7 +116,7 @@ def report(
     from blipkit.report.page import write_report
 
     page, verdict = write_report(folders[-1], folders[:-1])
-    typer.echo(f"{folders[-1]}: {verdict['status']}, {verdict['decision']['answer']}: {page}")
+    typer.echo(f"{folders[-1]}: {verdict.status}, {verdict.decision.answer}: {page}")
 
 
 @app.command()
@@ -131,14 +131,15 @@ def compare(
 
     A figure got worse where it left its interval.
     """
-    from blipkit.cost.systems import differences
-    from blipkit.report.compare import compare_folders, differences_table, exit_status, table
+    from blipkit.report.compare import compare_folders, differences_table, has_worsened, table
+    from blipkit.report.differences import find_differences
 
     changes = compare_folders(before, after, baseline)
-    if different := differences([before, after]):
+    different = find_differences([before, after])
+    if different.rows:
         console.print(differences_table(different))
     console.print(table(changes))
-    raise typer.Exit(exit_status(changes))
+    raise typer.Exit(int(has_worsened(changes)))
 
 
 @app.command()
@@ -189,18 +190,16 @@ def refresh() -> None:
 
     It needs the extra `aws`, and credentials.
     """
-    from blipkit.cost.price_list import refresh
+    from blipkit.cost.price_list import refresh_prices
     from blipkit.display.tables import terminal_table
 
-    rows = refresh()
-    moved = [row for row in rows if row["before"] != row["after"]]
+    changes = refresh_prices()
+    moved = [change for change in changes if change.before != change.after]
     if moved:
-        console.print(
-            terminal_table(moved[0], ([str(value) for value in row.values()] for row in moved))
-        )
-    typer.echo(
-        f"{len(rows)} prices asked for, {len(moved)} of them changed; params/prices.csv is of today"
-    )
+        cells = ([str(value) for value in vars(change).values()] for change in moved)
+        console.print(terminal_table(vars(moved[0]), cells))
+    asked = f"{len(changes)} prices asked for, {len(moved)} of them changed"
+    typer.echo(f"{asked}; params/prices.csv is of today")
 
 
 @app.command()

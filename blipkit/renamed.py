@@ -30,6 +30,7 @@ _COMPARISON = {"same_format": "baseline", "format_errors": "baseline_errors"}
 SAME_TOKENS = "same tokens"
 # kind of record -> key
 RECORD_KEYS = {
+    "cost": {"p99_ms": "latency_ms"},
     "concurrency": {"little": "littles_law_ratio"},
     "admission": {"little": "littles_law_ratio"},
     "scalability": _LAW,

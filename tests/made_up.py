@@ -5,13 +5,19 @@ from pathlib import Path
 
 import yaml
 
-from blipkit.cost.dollars import priced
+from blipkit.cost.dollars import answer_cost
 from blipkit.cost.knobs import Cost
+from blipkit.cost.rows import Conditions, CostRow, MeasuredSetting, PriceBasis
+from blipkit.cost.systems import System
 from blipkit.profiles.common import Common
 from blipkit.profiles.profile import Profile
 from blipkit.records.gates import Gate
 from blipkit.records.results import Results
+from blipkit.records.typed import records_of
+from blipkit.statistics import Interval
 from blipkit.study import Study
+
+BASIS = PriceBasis("us-east-1", "on_demand", "measured", "m7i.large", "2026-07-20")
 
 
 def make(
@@ -26,69 +32,82 @@ def make(
     versions=(),
     **sections,
 ) -> Path:
-    """A results folder with these rows; a gate is a Gate or a (name, status) of kind answer; sections: of the profile."""
+    """A results folder with these typed rows; a gate is a Gate or a (name, status) of kind answer; sections: of the profile."""
     gates = [
         vars(gate if isinstance(gate, Gate) else Gate(gate[0], "answer", gate[1])) for gate in gates
     ]
     (folder / "records").mkdir(parents=True)
-    for kind, rows in (("gates_03_parity", gates), ("concurrency", load), ("cost", cost)):
-        lines = [json.dumps({"schema": schema, "weights_digest": "w1", **row}) for row in rows]
+    common = {"schema": schema, "weights_digest": "w1", "machine": machine, "profile": profile}
+    kinds = {"gates_03_parity": gates, "concurrency": records_of(load), "cost": records_of(cost)}
+    for kind, rows in kinds.items():
+        lines = [json.dumps({**common, **row}) for row in rows]
         (folder / f"records/{kind}.jsonl").write_text("".join(f"{line}\n" for line in lines))
     (folder / "run.json").write_text(
         json.dumps({"profile": profile, "notebooks": {"03_parity": {"status": ended}}})
     )
-    about = {
+    environment = {
         "name": machine,
         "git_commit": "c1",
         "versions": {"torch": "2.13", "blipkit": "0.1.0", **dict(versions)},
     }
-    (folder / "environment.json").write_text(json.dumps(about))
+    (folder / "environment.json").write_text(json.dumps(environment))
     (folder / "profile.yaml").write_text(yaml.safe_dump(sections))
     return folder
 
 
-def priced_row(
-    answers: float,
-    usd: float,
-    low=None,
-    high=None,
-    requests=None,
-    within_target=1.0,
-    seconds=10.0,
-    **more,
-) -> dict:
-    """A record of kind `cost`, as 05 makes it of a row of 04, at so many USD an hour; without an interval, unless given one."""
-    row = {"within_target": within_target, "seconds": seconds, "runs": 1}
-    for end, rate in (("", answers), ("_low", low), ("_high", high)):
-        row[f"answers_per_s{end}"] = answers if rate is None else rate
-        row[f"requests_per_s{end}"] = row[f"answers_per_s{end}"] if requests is None else requests
-    return {**row, **priced(row, usd), **more}
+def cost_row(
+    answers: float = 100.0,
+    usd: float = 1.0,
+    low: float | None = None,
+    high: float | None = None,
+    requests: float | None = None,
+    **fields,
+) -> CostRow:
+    """A setting as 05 prices it, at so many USD an hour; without an interval, unless given one; fields: of it or of its price."""
+    throughput = Interval(
+        answers, answers if low is None else low, answers if high is None else high
+    )
+    setting = {
+        "arm": "a",
+        "servers": 2,
+        "clients": 4,
+        "answers_per_s": throughput,
+        "requests_per_s": throughput if requests is None else Interval(*[requests] * 3),
+        "within_target": 1.0,
+        "state": "stable",
+        "seconds": 10.0,
+        "best": False,
+    }
+    price = dict(vars(BASIS))
+    for name, value in fields.items():
+        (price if name in price else setting)[name] = value
+    like = setting.pop("like", Conditions())
+    measured = MeasuredSetting(**setting)
+    cost = answer_cost(measured, usd)
+    return CostRow(**vars(measured), price=PriceBasis(**price), cost=cost, like=like)
 
 
 def system(
-    kind: str, answers: float = 300.0, wide: float = 0.02, gaps=(), like=None, usd=None, **more
-) -> dict:
-    """A row of `systems`: an Inf2 or a GPU machine at its best setting, with an interval so many times as wide as it."""
+    kind: str, answers: float = 300.0, wide: float = 0.02, gaps=(), usd=None, **fields
+) -> System:
+    """An Inf2 or a GPU machine at its best setting, with an interval so many times as wide as it; fields: of its `cost_row`."""
     instance, usual, profile = {
         "neuron": ("inf2.xlarge", 0.7582, "inf2"),
         "cuda": ("g5.xlarge", 1.006, "gpu"),
     }[kind]
-    about = {
-        "kind": kind,
-        "instance": instance,
-        "machine": f"{kind} machine",
-        "arm": f"arm of {kind}",
-        "profile": profile,
-    }
-    about |= {
-        "folder": f"results/{profile}",
-        "gaps": list(gaps),
-        "like": like or {},
-        "setting": "2-4",
-    }
-    about |= {"placement": "threads", "servers": 2, "clients": 4}
-    ends = {"low": answers * (1 - wide), "high": answers * (1 + wide)}
-    return priced_row(answers, usd or usual, **ends, **{**about, **more})
+    fields = {"arm": f"arm of {kind}", "instance": instance, **fields}
+    low, high = answers * (1 - wide), answers * (1 + wide)
+    return System(
+        machine=f"{kind} machine",
+        profile=profile,
+        kind=kind,
+        folder=f"results/{profile}",
+        setting="2-4",
+        latency="p90 not known",
+        row=cost_row(answers, usd or usual, low, high, **fields),
+        gaps=list(gaps),
+        gap=next((gap.reason for gap in gaps), ""),
+    )
 
 
 def study_of(folder: Path, replay: str = "", **knobs) -> Study:

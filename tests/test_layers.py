@@ -119,6 +119,7 @@ def test_the_import_check_can_fail():
 TESTED_BY = {
     "frames/canvas.py": "frames/test_scenes.py",
     "frames/dog.py": "frames/test_scenes.py",
+    "cost/missing.py": "cost/test_decision.py",
     "load/admission.py": "load/test_chapter_04.py",
     "load/conditions.py": "load/test_chapter_04.py",
     "load/gates.py": "load/test_load_gates.py",
@@ -140,6 +141,8 @@ TESTED_BY = {
     "profiles/sections.py": "profiles/test_profile.py",
     "records/documents.py": "records/test_results.py",
     "run/doctor.py": "runners/neuron/test_doctor.py",
+    "report/numbers.py": "report/test_page.py",
+    "report/sides.py": "report/test_compare.py",
     "run/folder.py": "run/test_notebooks.py",
     "runners/assemble.py": "runners/test_runners.py",
     "runners/compile.py": "runners/test_runners.py",

@@ -5,6 +5,7 @@ import pytest
 from blipkit.errors import BadInput
 from blipkit.profiles.profile import check_sections, translated
 from blipkit.profiles.sections import section_class
+from blipkit.records.gates import decide
 from blipkit.renamed import GATES, KNOBS, RECORD_KEYS, record_today
 from blipkit.report.verdict import unmeasured
 
@@ -56,6 +57,5 @@ def test_a_plugged_in_answer_stood_under_its_arm():
 @pytest.mark.parametrize(("old", "new"), GATES.items())
 def test_a_required_gate_may_be_called_as_it_was(old, new):
     """A profile that requires it by its old name gets it."""
-    verdict = {"gates": [{"gate": new, "status": "PASS"}]}
-    assert unmeasured(verdict, [old]) == []
-    assert unmeasured({"gates": []}, [old]) == [new]
+    assert unmeasured([decide(new, "answer", True)], [old]) == []
+    assert unmeasured([], [old]) == [new]

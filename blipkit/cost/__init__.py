@@ -1,8 +1,8 @@
 """What a million good answers cost, against the GPU, and what it would take to save 83 %.
 
 Chapter 05's verbs stand in `pricing`, `cameras`, `comparison`, `claim` and `decision`; the formulas
-behind them in `dollars`, prices in `prices` and `price_list`, the systems of results folders in
-`systems`.
+behind them in `dollars`, on the rows of `rows`; prices in `prices` and `price_list`, the systems of
+results folders in `systems`, the evidence that a decision lacks in `missing`.
 """
 
 import lazy_loader
@@ -14,11 +14,21 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "checks": ["check_instance", "check_prices"],
         "claim": ["explain_claim", "mix_options", "price_anchors"],
         "comparison": ["compare_systems", "explain_savings"],
-        "decision": ["NOT_ENOUGH", "Decision", "decide", "decide_move"],
-        "dollars": ["camera_year", "payback", "priced", "saving", "savings", "usd_per_million"],
+        "decision": ["NOT_ENOUGH", "Decision", "decide_move", "weigh_folders"],
+        "dollars": [
+            "answer_cost",
+            "camera_year",
+            "compare_costs",
+            "payback",
+            "saving",
+            "usd_per_million",
+        ],
         "knobs": ["Cost"],
-        "price_list": ["refresh"],
+        "price_list": ["refresh_prices"],
+        "missing": ["MissingStep"],
         "prices": ["Price", "age_gate", "find_price", "load_prices"],
         "pricing": ["choose_prices", "price_points", "price_settings"],
+        "rows": ["AnswerCost", "CostRow"],
+        "systems": ["System", "systems_of"],
     },
 )

@@ -1,29 +1,49 @@
 """What a camera costs: machines for all of them, what moves that, and when a move has paid."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 
 from blipkit.cost import figures
 from blipkit.cost.comparison import NEEDS_BOTH, Savings
-from blipkit.cost.dollars import camera_year, fleet, payback, priced, sensitivity
+from blipkit.cost.dollars import (
+    Fleet,
+    Payback,
+    Swing,
+    answer_cost,
+    camera_year,
+    fleet,
+    payback,
+    sensitivity,
+)
 from blipkit.cost.knobs import Cost
 from blipkit.cost.pricing import Pricing, StudyPrices, say_not_recorded
+from blipkit.cost.rows import CostRow, PriceBasis
 from blipkit.display.sliders import explore
 from blipkit.display.tables import show_table
 from blipkit.load.recommend import best_setting
 from blipkit.load.setting import name_of
+from blipkit.records.typed import part, records_of, write_typed
 from blipkit.study import Study
 
 DEAREST_USD_PER_HOUR = 10.0  # where the slider of a price ends
 
 
 @dataclass(frozen=True)
+class FleetRow:
+    """A record of kind `fleet`: the machines for all cameras at an arm's operating point."""
+
+    arm: str
+    price: PriceBasis = part()
+    fleet: Fleet = part()
+
+
+@dataclass(frozen=True)
 class Fleets:
     """Machines for the cameras of the knobs, at each operating point.
 
-    rows: the records of kind `fleet`, none where no setting held the target or nothing is priced.
+    rows: none where no setting held the target or nothing is priced.
     """
 
-    rows: list[dict]
+    rows: list[FleetRow]
     pricing: Pricing
     knobs: Cost
 
@@ -34,15 +54,15 @@ class Fleets:
         columns = ("arm", "instance", "events_per_s", "machines", "usd_per_month")
         columns += ("usd_per_camera_month", "usd_per_camera_year")
         columns += ("usd_per_camera_year_low", "usd_per_camera_year_high")
-        asked = f"{self.knobs.cameras:,} cameras, {self.knobs.events_per_day:g} events a day each"
-        about = f"{asked}, machines busy {self.knobs.utilisation:.0%}: assumptions"
-        show_table([{name: row[name] for name in columns} for row in self.rows], about)
+        demand = f"{self.knobs.cameras:,} cameras, {self.knobs.events_per_day:g} events a day each"
+        caption = f"{demand}, machines busy {self.knobs.utilisation:.0%}: assumptions"
+        show_table(records_of(self.rows), caption, columns)
 
     def explore(self) -> None:
         """What other targets, prices and demands would cost: sliders where somebody is there."""
         if not self.pricing.rows:
             return say_not_recorded("What if")
-        limit_ms = self.pricing.rows[0]["latency_limit_ms"]
+        limit_ms = self.pricing.rows[0].latency_limit_ms
         explore(
             self.what_if,
             target_ms=(1.0, 4 * limit_ms, limit_ms),
@@ -63,18 +83,17 @@ class Fleets:
         if chosen is None:
             print(f"no setting holds {target_ms:g} ms; see 04 for the fastest")
             return
-        cost = priced(chosen, usd_per_hour, utilisation)
-        system = dict(chosen)
-        system.update(cost)
-        sized = fleet(system, round(cameras), self.knobs.events_per_day, utilisation)
-        row = {
+        cost = answer_cost(chosen, usd_per_hour, utilisation)
+        repriced = replace(chosen, cost=cost)
+        sized = fleet(repriced, round(cameras), self.knobs.events_per_day, utilisation)
+        cells = {
             "setting": name_of(chosen),
-            "usd_per_million": cost["usd_per_million"],
-            "machines": sized["machines"],
-            "usd_per_camera_year": sized["usd_per_camera_year"],
+            "usd_per_million": cost.usd_per_million.value,
+            "machines": sized.machines.value,
+            "usd_per_camera_year": sized.usd_per_camera_year.value,
         }
         demand = f"busy {utilisation:.0%}, {round(cameras):,} cameras"
-        show_table([row], f"Within {target_ms:g} ms at {usd_per_hour:g} USD/h, {demand}")
+        show_table([cells], f"Within {target_ms:g} ms at {usd_per_hour:g} USD/h, {demand}")
 
 
 def size_fleet(study: Study, pricing: Pricing) -> Fleets:
@@ -82,20 +101,18 @@ def size_fleet(study: Study, pricing: Pricing) -> Fleets:
     knobs = study.knobs
     rows = []
     for row in pricing.rows:
-        if row["best"]:
-            sized = asdict(pricing.basis)
-            sized["arm"] = row["arm"]
-            sized.update(fleet(row, knobs.cameras, knobs.events_per_day, knobs.utilisation))
-            rows.append(sized)
-    study.results.write("fleet", rows)
+        if row.best:
+            sized = fleet(row, knobs.cameras, knobs.events_per_day, knobs.utilisation)
+            rows.append(FleetRow(row.arm, pricing.basis, sized))
+    write_typed(study.results, "fleet", rows)
     return Fleets(rows, pricing, knobs)
 
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """What each knob alone does to a camera's cost. rows: the records of kind `sensitivity`."""
+    """What each knob alone does to a camera's cost, the widest swing first."""
 
-    rows: list[dict]
+    rows: list[Swing]
 
     def figure(self) -> None:
         """A bar for each knob, the widest first, with the figures beneath it."""
@@ -111,56 +128,69 @@ def vary_knobs(study: Study, prices: StudyPrices, pricing: Pricing) -> Sensitivi
     Throughput by its measured interval, price by the cheapest and the dearest region in the table,
     the two assumptions by half and twice.
     """
-    rows = []
+    swings = []
     if pricing.best:
-        rows = _swings(study.knobs, prices, pricing, pricing.best)
-    study.results.write("sensitivity", rows)
-    return Sensitivity(rows)
+        swings = _swings(study.knobs, prices, pricing, pricing.best)
+    write_typed(study.results, "sensitivity", swings)
+    return Sensitivity(swings)
 
 
-def _swings(knobs: Cost, prices: StudyPrices, pricing: Pricing, best: dict) -> list[dict]:
-    """Rows of `sensitivity` for a camera on the setting `best`."""
+def _swings(knobs: Cost, prices: StudyPrices, pricing: Pricing, best: CostRow) -> list[Swing]:
+    """What moves the cost of a camera on the setting `best`."""
     offer = (pricing.basis.instance, pricing.basis.option)
-    hourly = [one.usd_per_hour for one in prices.known if (one.instance, one.option) == offer]
+    same_offer = [price for price in prices.known if (price.instance, price.option) == offer]
+    hourly = [price.usd_per_hour for price in same_offer]
+    throughput = best.requests_per_s
     base = {
         "usd_per_hour": pricing.usd_per_hour,
         "utilisation": knobs.utilisation,
         "events_per_day": knobs.events_per_day,
-        "requests_per_s": best["requests_per_s"],
+        "requests_per_s": throughput.value,
     }
     # an interval that begins at zero would make a camera cost anything
-    slowest = best["requests_per_s_low"] or best["requests_per_s"]
+    slowest = throughput.low or throughput.value
     ranges = {
         "usd_per_hour": (min(hourly), max(hourly)),
         "utilisation": (knobs.utilisation / 2, min(2 * knobs.utilisation, 1.0)),
         "events_per_day": (knobs.events_per_day / 2, 2 * knobs.events_per_day),
-        "requests_per_s": (slowest, best["requests_per_s_high"]),
+        "requests_per_s": (slowest, throughput.high),
     }
     return sensitivity(camera_year, base, ranges)
 
 
-@dataclass(frozen=True)
-class Payback:
-    """Months until a move has paid for itself. rows: the records of kind `payback`."""
+@dataclass(frozen=True, kw_only=True)
+class PaybackRow:
+    """A record of kind `payback`, of two arms; None where a side was not measured."""
 
-    rows: list[dict]
+    candidate: str | None = None
+    incumbent: str | None = None
+    payback: Payback = part()
+
+
+@dataclass(frozen=True)
+class Paybacks:
+    """Months until a move has paid for itself, for each candidate against each incumbent."""
+
+    rows: list[PaybackRow]
 
     def table(self) -> None:
-        """Months for each candidate against each incumbent, or why they are not known."""
-        show_table(self.rows, "Payback, months")
+        """The months, or why they are not known."""
+        columns = ("candidate", "incumbent", "one_off_usd", "months", "reason")
+        if self.rows[0].candidate is None:
+            columns = ("months", "reason")
+        show_table(records_of(self.rows), "Payback, months", columns)
 
 
-def find_payback(study: Study, savings: Savings) -> Payback:
+def find_payback(study: Study, savings: Savings) -> Paybacks:
     """When the one-off costs of the knobs have come back, for each pair; recorded as `payback`."""
     knobs = study.knobs
     rows = []
-    for ours, theirs in savings.pairs:
-        new = fleet(ours, knobs.cameras, knobs.events_per_day, knobs.utilisation)
-        old = fleet(theirs, knobs.cameras, knobs.events_per_day, knobs.incumbent_utilisation)
-        row = {"candidate": ours["arm"], "incumbent": theirs["arm"]}
-        row.update(payback(knobs.one_off, new, old))
-        rows.append(row)
+    for candidate, incumbent in savings.pairs:
+        new = fleet(candidate.row, knobs.cameras, knobs.events_per_day, knobs.utilisation)
+        old = fleet(incumbent.row, knobs.cameras, knobs.events_per_day, knobs.incumbent_utilisation)
+        months = payback(knobs.one_off, new, old)
+        rows.append(PaybackRow(candidate=candidate.arm, incumbent=incumbent.arm, payback=months))
     if not rows:
-        rows = [{"months": None, "reason": NEEDS_BOTH}]
-    study.results.write("payback", rows)
-    return Payback(rows)
+        rows = [PaybackRow(payback=Payback(reason=NEEDS_BOTH))]
+    write_typed(study.results, "payback", rows)
+    return Paybacks(rows)

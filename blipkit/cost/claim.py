@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from blipkit.cost import figures
 from blipkit.cost.comparison import Savings
 from blipkit.cost.dollars import (
+    Saving,
     needed_incumbent_price,
     needed_throughput_ratio,
     saving,
@@ -14,6 +15,7 @@ from blipkit.cost.prices import Price
 from blipkit.cost.pricing import StudyPrices
 from blipkit.display.tables import show_table
 from blipkit.paths import PROFILES
+from blipkit.records.typed import records_of, row_of, write_typed
 from blipkit.study import Study
 
 ANCHORS = PROFILES / "anchors.csv"
@@ -21,19 +23,38 @@ NO_GPU = ("", "inferentia", "inferentia2", "trainium")  # accelerators in the pr
 NEAREST = 6  # mixes that are shown
 
 
-@dataclass(frozen=True)
-class Claim:
-    """What it takes to save `target`, a share, against each GPU.
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """A record of kind `baselines`: what saving `target_saving` against an incumbent takes.
 
-    rows: the records of kind `baselines`, the cheapest GPU first. measured: pairs of systems, where
-    both sides were.
+    candidate, incumbent: instances. usd_per_hour, price_as_of: of the incumbent's price.
+    saving_at_equal_throughput: a share. needed_throughput_ratio: of the candidate's throughput over
+    the incumbent's.
     """
 
-    rows: list[dict]
+    evidence: str = "published"
+    candidate: str
+    target_saving: float
+    region: str
+    option: str
+    incumbent: str
+    usd_per_hour: float
+    price_as_of: str
+    saving_at_equal_throughput: float
+    needed_throughput_ratio: float
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What it takes to save `target`, a share, against each GPU, the cheapest GPU first.
+
+    measured: the savings of pairs of systems, where both sides were.
+    """
+
+    rows: list[Baseline]
     candidate: Price
-    gpus: list[Price]
     target: float
-    measured: list[dict]
+    measured: list[Saving]
 
     def table(self) -> None:
         """The saving at equal throughput, and the throughput that the target needs."""
@@ -41,8 +62,8 @@ class Claim:
         columns += ("needed_throughput_ratio",)
         price = f"{self.candidate.instance} at {self.candidate.usd_per_hour} USD/h"
         place = f"{self.candidate.option}, {self.candidate.region}"
-        about = f"What {self.target:.0%} would take: {price}, {place}"
-        show_table([{name: row[name] for name in columns} for row in self.rows], about)
+        caption = f"What {self.target:.0%} would take: {price}, {place}"
+        show_table(records_of(self.rows), caption, columns)
         usd = needed_incumbent_price(self.candidate, self.target)
         print(f"at equal throughput the incumbent must cost {usd:.2f} USD/h")
 
@@ -56,86 +77,128 @@ def explain_claim(study: Study, prices: StudyPrices, savings: Savings) -> Claim:
     knobs = study.knobs
     candidate = prices.used[knobs.candidate]
     target = knobs.target_saving
-    gpus = gpus_on_offer(study, prices)
     rows = [
-        {
-            "evidence": "published",
-            "candidate": candidate.instance,
-            "target_saving": target,
-            "region": knobs.region,
-            "option": knobs.option,
-            "incumbent": gpu.instance,
-            "usd_per_hour": gpu.usd_per_hour,
-            "price_as_of": gpu.as_of,
-            "saving_at_equal_throughput": saving(candidate.usd_per_hour, gpu.usd_per_hour),
-            "needed_throughput_ratio": needed_throughput_ratio(candidate, gpu, target),
-        }
-        for gpu in gpus
+        Baseline(
+            candidate=candidate.instance,
+            target_saving=target,
+            region=knobs.region,
+            option=knobs.option,
+            incumbent=gpu.instance,
+            usd_per_hour=gpu.usd_per_hour,
+            price_as_of=gpu.as_of,
+            saving_at_equal_throughput=saving(candidate.usd_per_hour, gpu.usd_per_hour),
+            needed_throughput_ratio=needed_throughput_ratio(candidate, gpu, target),
+        )
+        for gpu in gpus_on_offer(study, prices)
     ]
-    study.results.write("baselines", rows)
-    return Claim(rows, candidate, gpus, target, savings.rows)
+    write_typed(study.results, "baselines", rows)
+    return Claim(rows, candidate, target, [row.saving for row in savings.rows])
 
 
 def gpus_on_offer(study: Study, prices: StudyPrices) -> list[Price]:
     """Every GPU of the region and option, and the incumbents whatever they are, cheapest first."""
     named = study.knobs.incumbents
-    found = []
+    gpus = []
     for price in prices.on_offer():
         if price.accelerator not in NO_GPU or price.instance in named:
-            found.append(price)
-    return found
+            gpus.append(price)
+    return gpus
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mix:
+    """A record of kind `mixes`: the candidate in one purchase option, the incumbent in another.
+
+    candidate, incumbent: instance and option; usd_per_hour: of the candidate; the rest as in
+    `Baseline`.
+    """
+
+    candidate: str
+    usd_per_hour: float
+    incumbent: str
+    saving_at_equal_throughput: float
+    needed_throughput_ratio: float
+    evidence: str = "mixed options"
+    target_saving: float
+    region: str
 
 
 @dataclass(frozen=True)
 class Mixes:
-    """Two purchase options in one comparison. rows: the records of kind `mixes`."""
+    """Two purchase options in one comparison. target: the saving that is to be explained."""
 
-    rows: list[dict]
+    rows: list[Mix]
     target: float
 
     def table(self) -> None:
         """Those that come nearest to the target at equal throughput."""
         columns = ("candidate", "usd_per_hour", "incumbent", "saving_at_equal_throughput")
         columns += ("needed_throughput_ratio", "evidence")
-        near = sorted(self.rows, key=lambda row: abs(row["needed_throughput_ratio"] - 1))[:NEAREST]
-        about = f"Mixed purchase options that come nearest to {self.target:.0%} at equal throughput"
-        show_table([{name: row[name] for name in columns} for row in near], about)
+        near = sorted(self.rows, key=lambda mix: abs(mix.needed_throughput_ratio - 1))[:NEAREST]
+        nearest = f"come nearest to {self.target:.0%} at equal throughput"
+        show_table(records_of(near), f"Mixed purchase options that {nearest}", columns)
 
 
 def mix_options(study: Study, prices: StudyPrices) -> Mixes:
     """The candidate in every other purchase option against each GPU in this one; kind `mixes`."""
     knobs = study.knobs
-    rows = []
+    mixes = []
     for offer in prices.known:
         if (offer.instance, offer.region) != (knobs.candidate, knobs.region):
             continue
         if offer.option == knobs.option:
             continue
         for gpu in gpus_on_offer(study, prices):
-            rows.append(_mix_record(offer, gpu, knobs.target_saving))
-    study.results.write("mixes", rows)
-    return Mixes(rows, knobs.target_saving)
+            mixes.append(_mix(offer, gpu, knobs.target_saving))
+    write_typed(study.results, "mixes", mixes)
+    return Mixes(mixes, knobs.target_saving)
 
 
-def _mix_record(offer: Price, gpu: Price, target: float) -> dict:
+def _mix(offer: Price, gpu: Price, target: float) -> Mix:
     """The candidate in one purchase option against a GPU in another."""
-    return {
-        "candidate": f"{offer.instance}, {offer.option}",
-        "usd_per_hour": offer.usd_per_hour,
-        "incumbent": f"{gpu.instance}, {gpu.option}",
-        "saving_at_equal_throughput": saving(offer.usd_per_hour, gpu.usd_per_hour),
-        "needed_throughput_ratio": needed_throughput_ratio(offer, gpu, target),
-        "evidence": "mixed options",
-        "target_saving": target,
-        "region": offer.region,
-    }
+    return Mix(
+        candidate=f"{offer.instance}, {offer.option}",
+        usd_per_hour=offer.usd_per_hour,
+        incumbent=f"{gpu.instance}, {gpu.option}",
+        saving_at_equal_throughput=saving(offer.usd_per_hour, gpu.usd_per_hour),
+        needed_throughput_ratio=needed_throughput_ratio(offer, gpu, target),
+        target_saving=target,
+        region=offer.region,
+    )
+
+
+@dataclass(frozen=True)
+class Published:
+    """A row of params/anchors.csv: throughput and latency that others published, with the source.
+
+    devices: chips that were measured, of devices_of_instance. Latency in ms; None: not published.
+    """
+
+    instance: str
+    model: str
+    answers_per_s: float
+    devices: int
+    devices_of_instance: int
+    batch: int
+    p50_ms: float | None
+    p99_ms: float | None
+    precision: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Anchor(Published):
+    """A record of kind `anchors`: what others published, at its chips' share of the price, USD."""
+
+    evidence: str = "published"
+    usd_per_million: float
 
 
 @dataclass(frozen=True)
 class Anchors:
-    """Throughput that others published, priced here. rows: the records of kind `anchors`."""
+    """Throughput that others published, priced here."""
 
-    rows: list[dict]
+    rows: list[Anchor]
     region: str
     option: str
 
@@ -143,23 +206,28 @@ class Anchors:
         """Each with its source."""
         columns = ("instance", "model", "precision", "batch", "answers_per_s", "usd_per_million")
         columns += ("evidence", "source")
-        rows = [{name: row[name] for name in columns} for row in self.rows]
-        show_table(rows, f"Published throughput, priced here ({self.option}, {self.region})")
+        caption = f"Published throughput, priced here ({self.option}, {self.region})"
+        show_table(records_of(self.rows), caption, columns)
 
 
 def price_anchors(study: Study, prices: StudyPrices) -> Anchors:
     """Published throughput at one chip's share of its instance's price; recorded as `anchors`."""
+    hourly = {price.instance: price.usd_per_hour for price in prices.on_offer()}
+    anchors = []
+    for row in read_anchors():
+        if row.instance not in hourly:
+            continue
+        chips = hourly[row.instance] * row.devices / row.devices_of_instance
+        cost = usd_per_million(chips, row.answers_per_s)
+        anchors.append(Anchor(**vars(row), usd_per_million=cost))
+    write_typed(study.results, "anchors", anchors)
+    return Anchors(anchors, prices.region, prices.option)
+
+
+def read_anchors() -> list[Published]:
+    """Every row of params/anchors.csv."""
     import pandas
 
-    hourly = {price.instance: price.usd_per_hour for price in prices.on_offer()}
-    published = pandas.read_csv(ANCHORS)
-    published = published.astype(object).where(published.notna(), None)
-    rows = []
-    for row in published.to_dict("records"):
-        if row["instance"] not in hourly:
-            continue
-        chips = hourly[row["instance"]] * row["devices"] / row["devices_of_instance"]
-        cost = usd_per_million(chips, row["answers_per_s"])
-        rows.append(dict(row, evidence="published", usd_per_million=cost))
-    study.results.write("anchors", rows)
-    return Anchors(rows, prices.region, prices.option)
+    table = pandas.read_csv(ANCHORS)
+    table = table.astype(object).where(table.notna(), None)
+    return [row_of(Published, row) for row in table.to_dict("records")]

@@ -6,39 +6,58 @@ from pathlib import Path
 
 from blipkit.cost import figures
 from blipkit.cost.decision import priced_alike
-from blipkit.cost.dollars import savings
+from blipkit.cost.dollars import Saving, compare_costs
 from blipkit.cost.pricing import Pricing, StudyPrices
-from blipkit.cost.systems import find_results, systems, unlike
+from blipkit.cost.rows import Conditions
+from blipkit.cost.systems import System, find_results, systems_of, unlike
 from blipkit.display.tables import show_table
 from blipkit.paths import PUBLISHED
 from blipkit.records.results import Results
+from blipkit.records.typed import part, records_of, write_typed
 from blipkit.study import Study
 
 NEEDS_BOTH = "NOT-RUN: it takes a measured candidate and a measured incumbent"
 
 
-@dataclass(frozen=True)
-class Systems:
-    """This machine and others, each at its best setting.
+@dataclass(frozen=True, kw_only=True)
+class ComparedSystem:
+    """A system beside this machine.
 
-    rows: those of `blipkit.cost.systems.systems`, with `weighed` (whether a verdict may rest on it)
-    and `unlike` (what it was not asked alike with this machine). folders: of those weighed.
+    weighed: whether a verdict may rest on it; unlike: the conditions in which it differs from this
+    machine's, as text.
     """
 
-    rows: list[dict]
+    system: System = part()
+    weighed: bool
+    unlike: str
+
+    @property
+    def machine(self) -> str:
+        """Its name, and whether others published its figures."""
+        if self.weighed:
+            return self.system.machine
+        return f"{self.system.machine}, published"
+
+
+@dataclass(frozen=True)
+class Systems:
+    """This machine and others, each at its best setting. folders: of those that are weighed."""
+
+    rows: list[ComparedSystem]
     folders: list[Results]
 
     @property
-    def weighed(self) -> list[dict]:
-        return [row for row in self.rows if row["weighed"]]
+    def weighed(self) -> list[System]:
+        """Those that a verdict may rest on."""
+        return [row.system for row in self.rows if row.weighed]
 
     def table(self) -> None:
         """What each does, at what price, and what keeps it out of a verdict."""
         columns = ("machine", "arm", "setting", "answers_per_s", "latency", "instance", "region")
         columns += ("option", "price_as_of", "usd_per_million", "evidence", "weighed", "gap")
         columns += ("unlike",)
-        rows = [{name: row[name] for name in columns} for row in self.rows]
-        show_table(rows, "Systems side by side, each at its best setting", columns)
+        caption = "Systems side by side, each at its best setting"
+        show_table(records_of(self.rows), caption, columns)
 
     def figure(self) -> None:
         """What a million good answers cost on each, with intervals."""
@@ -50,13 +69,12 @@ def compare_systems(study: Study, pricing: Pricing) -> Systems:
     """This study, those `beside` it, and what the repository publishes, which is never weighed."""
     named = [Results(find_results(name)) for name in study.knobs.beside]
     folders = [study.results, *named]
-    here = next(iter(pricing.rows), None)
-    rows = _shown(systems(folders), here, weighed=True)
-    others = _published() - {one.folder for one in named}
-    published = systems(map(Results, sorted(others)))
-    # older kits did not say what was asked
-    known = [row for row in published if "like" in row]
-    return Systems([*rows, *_shown(known, here, weighed=False)], folders)
+    here = next((row.like for row in pricing.rows), None)
+    rows = _compared(systems_of(folders), here, weighed=True)
+    others = _published() - {results.folder for results in named}
+    published = systems_of(map(Results, sorted(others)))
+    known = [system for system in published if system.row.like]  # older kits did not say
+    return Systems([*rows, *_compared(known, here, weighed=False)], folders)
 
 
 def _published() -> set[Path]:
@@ -64,63 +82,85 @@ def _published() -> set[Path]:
     return {path.parents[1] for path in PUBLISHED.glob("*/*/records/cost.jsonl")}
 
 
-def _shown(found: Iterable[dict], here: dict | None, weighed: bool) -> list[dict]:
-    """Rows of `systems` with what they were not asked alike with this machine's records."""
+def _compared(
+    systems: Iterable[System], here: Conditions | None, weighed: bool
+) -> list[ComparedSystem]:
+    """The systems, and in what they differ from this machine's records."""
     rows = []
-    for row in found:
+    for system in systems:
         differs = "not recorded here"
         if here is not None:
-            differs = ", ".join(unlike(row, here))
-        rows.append(dict(row, weighed=weighed, unlike=differs))
+            differs = ", ".join(unlike(system.row.like or Conditions(), here))
+        rows.append(ComparedSystem(system=system, weighed=weighed, unlike=differs))
     return rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavingRow:
+    """A record of kind `savings`: a candidate against an incumbent, each an instance and an arm.
+
+    comparable: whether both are whole evidence, measured under the same conditions.
+    """
+
+    region: str
+    option: str
+    candidate: str
+    incumbent: str
+    saving: Saving = part()
+    comparable: bool
 
 
 @dataclass(frozen=True)
 class Savings:
     """Every measured candidate against every measured incumbent.
 
-    rows: the records of kind `savings`, none where a side was not measured. pairs: the two systems
-    of each row, priced alike. utilisation: of candidate and incumbent.
+    rows: none where a side was not measured. pairs: candidate and incumbent of each row, priced
+    alike. utilisation: of candidate and incumbent.
     """
 
-    rows: list[dict]
-    pairs: list[tuple[dict, dict]]
+    rows: list[SavingRow]
+    pairs: list[tuple[System, System]]
     utilisation: tuple[float, float]
 
     def table(self) -> None:
         """The three effects of each saving, and its interval."""
         busy, once_busy = self.utilisation
-        times = f"the candidate busy {busy:.0%} of the time, the incumbent {once_busy:.0%}"
-        show_table(self.rows or [{"saving": NEEDS_BOTH}], f"Saving with {times}")
+        caption = f"Saving with the candidate busy {busy:.0%} of the time, "
+        caption += f"the incumbent {once_busy:.0%}"
+        if not self.rows:
+            return show_table([{"saving": NEEDS_BOTH}], caption)
+        columns = ("candidate", "incumbent", "price_effect", "throughput_effect")
+        columns += ("utilisation_effect", "saving", "saving_low", "saving_high", "comparable")
+        show_table(records_of(self.rows), caption, columns)
 
 
-def explain_savings(study: Study, prices: StudyPrices, found: Systems) -> Savings:
+def explain_savings(study: Study, prices: StudyPrices, systems: Systems) -> Savings:
     """Where the savings of candidates against incumbents come from; recorded as `savings`.
 
     Whatever a system was priced at in its own folder, here region and purchase option are one.
     """
     knobs = study.knobs
-    alike = priced_alike(found.weighed, list(prices.used.values()))
-    ours = [row for row in alike if row["kind"] == "neuron"]
-    theirs = [row for row in alike if row["kind"] == "cuda"]
-    pairs = [(one, other) for one in ours for other in theirs]
+    alike = priced_alike(systems.weighed, list(prices.used.values()))
+    candidates = [system for system in alike if system.kind == "neuron"]
+    incumbents = [system for system in alike if system.kind == "cuda"]
+    pairs = [(candidate, incumbent) for candidate in candidates for incumbent in incumbents]
     utilisation = (knobs.utilisation, knobs.incumbent_utilisation)
-    rows = [_saving_record(one, other, utilisation) for one, other in pairs]
-    records = []
-    for row in rows:
-        record = {"region": knobs.region, "option": knobs.option}
-        record.update(row)
-        records.append(record)
-    study.results.write("savings", records)
+    rows = [
+        SavingRow(
+            region=knobs.region,
+            option=knobs.option,
+            candidate=candidate.title,
+            incumbent=incumbent.title,
+            saving=compare_costs(candidate.cost, incumbent.cost, utilisation),
+            comparable=_is_comparable(candidate, incumbent),
+        )
+        for candidate, incumbent in pairs
+    ]
+    write_typed(study.results, "savings", rows)
     return Savings(rows, pairs, utilisation)
 
 
-def _saving_record(ours: dict, theirs: dict, utilisation: tuple[float, float]) -> dict:
-    """One candidate against one incumbent, and whether the two may be compared."""
-    record = {
-        "candidate": f"{ours['instance']}, {ours['arm']}",
-        "incumbent": f"{theirs['instance']}, {theirs['arm']}",
-    }
-    record.update(savings(ours, theirs, utilisation))
-    record["comparable"] = not (ours["gaps"] or theirs["gaps"] or unlike(ours, theirs))
-    return record
+def _is_comparable(candidate: System, incumbent: System) -> bool:
+    """Whether both are whole evidence, measured under the same conditions."""
+    has_gaps = candidate.gaps or incumbent.gaps
+    return not (has_gaps or unlike(candidate.row.like, incumbent.row.like))

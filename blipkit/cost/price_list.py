@@ -1,12 +1,13 @@
 """`blipkit prices refresh`: on-demand prices from AWS's Price List, each by filters that leave just
-one, or none is changed.
+one product; where they do not, no price is changed.
 
-The shapes are those of boto3's pricing.get_products: a page has texts of JSON, a price is a text of
-its own.
+The shapes are those of boto3's pricing.get_products: a page has texts of JSON, and a price is a
+text, too.
 """
 
 import csv
 import json
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -21,7 +22,7 @@ FILTERS = {
     "capacitystatus": "Used",
     "marketoption": "OnDemand",
 }
-# by a product
+# attributes by which a product shows that it is the one asked for
 SHOWN = (
     "instanceType",
     "regionCode",
@@ -34,25 +35,28 @@ UNCHANGED = "params/prices.csv is as it was"
 SOURCE = "AWS Price List, pricing.get_products"
 
 
-def refresh(client=None, table: Path = TABLE, today: date | None = None) -> list[dict]:
-    """Ask for every on-demand row of the table; instance, region, before, after. The file changes
-    when all of it is valid.
-    """
+@dataclass(frozen=True)
+class PriceChange:
+    """An on-demand price before and after it was asked for, USD per hour."""
+
+    instance: str
+    region: str
+    before: float
+    after: float
+
+
+def refresh_prices(
+    client=None, table: Path = TABLE, today: date | None = None
+) -> list[PriceChange]:
+    """Ask for every on-demand price of the table. The file changes when all of it is valid."""
     client = client or _client()
     as_of = str(today or date.today())
     rows = [row for _, row in read_rows(table)]
     changes = []
     for row, price in zip(rows, load_prices(table=table), strict=True):
         if price.option == "on_demand":
-            now = ask(client, price)
-            changes.append(
-                {
-                    "instance": price.instance,
-                    "region": price.region,
-                    "before": price.usd_per_hour,
-                    "after": now,
-                }
-            )
+            now = current_price(client, price)
+            changes.append(PriceChange(price.instance, price.region, price.usd_per_hour, now))
             row.update(usd_per_hour=repr(now), source=SOURCE, as_of=as_of)
     _replace(table, rows)
     return changes
@@ -72,24 +76,24 @@ def _replace(table: Path, rows: list[dict]) -> None:
         part.unlink(missing_ok=True)
 
 
-def ask(client, price: Price) -> float:
+def current_price(client, price: Price) -> float:
     """USD per hour of an instance on demand in its region, now; an error where there is not exactly
     one price.
     """
     wanted = dict(FILTERS, instanceType=price.instance, regionCode=price.region)
-    about = f"{price.instance}, {price.region}"
+    place = f"{price.instance}, {price.region}"
     shown = {name: wanted[name] for name in SHOWN}
-    found = []
-    for offer in _offers(client, wanted, about):
+    hourly = []
+    for offer in _offers(client, wanted, place):
         if offer["product"]["attributes"].items() >= shown.items():
-            found += _hourly(offer)
-    if len(found) != 1:
-        said = f"{about}: AWS's list has {len(found)} prices {found}"
-        raise BlipkitError(f"{said}; expected one; {UNCHANGED}")
-    return found[0]
+            hourly += _usd_per_hour(offer)
+    if len(hourly) != 1:
+        problem = f"{place}: AWS's list has {len(hourly)} prices {hourly}"
+        raise BlipkitError(f"{problem}; expected one; {UNCHANGED}")
+    return hourly[0]
 
 
-def _offers(client, wanted: dict[str, str], about: str) -> list[dict]:
+def _offers(client, wanted: dict[str, str], place: str) -> list[dict]:
     """What AWS's list has of these attributes: products with their terms."""
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -102,17 +106,17 @@ def _offers(client, wanted: dict[str, str], about: str) -> list[dict]:
         return [json.loads(text) for page in pages for text in page["PriceList"]]
     except (BotoCoreError, ClientError) as error:
         expected = "expected credentials that may pricing:GetProducts"
-        raise BlipkitError(f"{about}: {error}; {expected}; {UNCHANGED}") from None
+        raise BlipkitError(f"{place}: {error}; {expected}; {UNCHANGED}") from None
 
 
-def _hourly(offer: dict) -> list[float]:
+def _usd_per_hour(offer: dict) -> list[float]:
     """USD per hour on demand, of each of a product's rates that costs anything."""
-    found = []
+    hourly = []
     for term in offer["terms"].get("OnDemand", {}).values():
         for rate in term["priceDimensions"].values():
             if rate["unit"] == "Hrs":
-                found.append(float(rate["pricePerUnit"].get("USD", 0)))
-    return [usd for usd in found if usd > 0]
+                hourly.append(float(rate["pricePerUnit"].get("USD", 0)))
+    return [usd for usd in hourly if usd > 0]
 
 
 def _client():

@@ -22,7 +22,7 @@ from pydantic import (
 
 from blipkit.errors import BadInput, nearest
 from blipkit.paths import PROFILES
-from blipkit.records.gates import Gate
+from blipkit.records.gates import Gate, judge
 
 TABLE = PROFILES / "prices.csv"
 OLD_DAYS = 180  # a price from longer ago is a caveat
@@ -31,7 +31,7 @@ Positive = Annotated[FiniteFloat, Field(gt=0)]
 
 
 def _dates(text: str) -> str:
-    """Refuse what is no date, nor two with a slash between them."""
+    """The text, if it is a date, or two with a slash between them."""
     for day in text.split("/"):
         date.fromisoformat(day)
     return text
@@ -59,28 +59,34 @@ class Price(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
 
 
 def load_prices(own: str | Path = "", table: Path = TABLE) -> list[Price]:
-    """Every row of the table, and of a file of one's `own` with such columns.
+    """Every row of the table, and of a file of the user's `own` with the same columns.
 
     BadInput names the line that is no price.
     """
     prices = []
-    seen = {}  # instance, region and option -> where it stands
+    places = {}  # instance, region and option -> where it stands
     for path in filter(None, (table, own)):
         for line, row in read_rows(Path(path)):
             where = f"{path}, line {line}"
-            try:
-                price = Price.model_validate(row)
-            except ValidationError as error:
-                problem = error.errors()[0]
-                name = problem["loc"][0]
-                expected = problem["msg"].replace("Input should be", "expected")
-                value = row.get(name, "missing")
-                raise BadInput(f"{where}: {name} is {value!r}; {expected}") from None
+            price = _price_of(row, where)
             key = (price.instance, price.region, price.option)
-            if seen.setdefault(key, where) != where:
-                raise BadInput(f"{where}: {' '.join(key)} stands in {seen[key]} already; keep one")
+            if places.setdefault(key, where) != where:
+                problem = f"{' '.join(key)} stands in {places[key]} already"
+                raise BadInput(f"{where}: {problem}; keep one")
             prices.append(price)
     return prices
+
+
+def _price_of(row: dict[str, str], where: str) -> Price:
+    """The price that a row holds; BadInput with where it stands, if it is none."""
+    try:
+        return Price.model_validate(row)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = fault["loc"][0]
+        expected = fault["msg"].replace("Input should be", "expected")
+        value = row.get(name, "missing")
+        raise BadInput(f"{where}: {name} is {value!r}; {expected}") from None
 
 
 def read_rows(path: Path) -> list[tuple[int, dict]]:
@@ -90,9 +96,9 @@ def read_rows(path: Path) -> list[tuple[int, dict]]:
             reader = csv.DictReader(file, restkey="more cells than columns")
             return [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError) as error:
-        seen = getattr(error, "strerror", None) or error
+        problem = getattr(error, "strerror", None) or error
         expected = "expected a CSV file with the columns of params/prices.csv"
-        raise BadInput(f"{path}: {seen}; {expected}") from None
+        raise BadInput(f"{path}: {problem}; {expected}") from None
 
 
 def find_price(prices: list[Price], instance: str, region: str, option: str = "on_demand") -> Price:
@@ -102,8 +108,8 @@ def find_price(prices: list[Price], instance: str, region: str, option: str = "o
         known = {getattr(price, name) for price in prices}
         prices = [price for price in prices if getattr(price, name) == value]
         if not prices:
-            said = f"no price for {' '.join(wanted.values())}: {name} {value!r}"
-            raise BadInput(f"{said}; {nearest(value, known)}")
+            problem = f"no price for {' '.join(wanted.values())}: {name} {value!r}"
+            raise BadInput(f"{problem}; {nearest(value, known)}")
     return prices[0]
 
 
@@ -113,10 +119,13 @@ def age_gate(prices: Iterable[Price], today: date | None = None) -> Gate:
     oldest = max(prices, key=lambda price: price.age(today))
     days = oldest.age(today)
     where = f"{oldest.instance}, {oldest.region}, {oldest.option}"
-    said = f"{where}: as of {oldest.as_of}, {days} days ago"
-    status = "PASS"
-    advice = ""
-    if days > OLD_DAYS:
-        status = "WARN"
-        advice = "blipkit prices refresh, or bring that line of params/prices.csv up to date"
-    return Gate("price age", "answer", status, days, OLD_DAYS, "published", said, advice)
+    return judge(
+        "price age",
+        "answer",
+        days,
+        OLD_DAYS,
+        tolerable=True,
+        evidence="published",
+        reason=f"{where}: as of {oldest.as_of}, {days} days ago",
+        next="blipkit prices refresh, or bring that line of params/prices.csv up to date",
+    )

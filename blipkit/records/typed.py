@@ -26,8 +26,16 @@ def part(prefix: str = "") -> Any:
     return field(metadata={"part": prefix})
 
 
-def interval(key: str) -> Any:
-    """A field of type Interval; key: as in "p50{}_ms", with {} where its ends differ."""
+def interval(key: str, default: Any = MISSING) -> Any:
+    """A field of type Interval; key: as in "p50{}_ms", with {} where its ends differ.
+
+    default: of a record of an older kit; without the ends alone, its figure is read all the same.
+    """
+    return field(default=default, metadata={"key": key})
+
+
+def stored_as(key: str) -> Any:
+    """A field whose key in the record is another word than its name, such as "from"."""
     return field(metadata={"key": key})
 
 
@@ -48,7 +56,7 @@ def record_of(row) -> dict[str, Any]:
             for end, key in _keys(one).items():
                 record[key] = getattr(value, end)
         else:
-            record[one.name] = _typed_to_plain(value)
+            record[_key(one)] = _typed_to_plain(value)
     return record
 
 
@@ -81,10 +89,11 @@ def row_of(cls: type[Row], record: dict[str, Any]) -> Row:
         if "part" in one.metadata:
             values[one.name] = row_of(hint, _record_of_part(one, record))
         elif hint is Interval:
-            if not _missing_ends(one, record):
-                values[one.name] = Interval(**{e: record.get(k) for e, k in _keys(one).items()})
-        elif one.name in record:
-            values[one.name] = _plain_to_typed(hint, record[one.name])
+            keys = _keys(one)
+            if any(key in record for key in keys.values()):
+                values[one.name] = Interval(**{end: record.get(key) for end, key in keys.items()})
+        elif _key(one) in record:
+            values[one.name] = _plain_to_typed(hint, record[_key(one)])
     return cls(**values)
 
 
@@ -98,7 +107,7 @@ def keys_of(cls: type) -> list[str]:
         elif hint is Interval:
             keys += _keys(one).values()
         else:
-            keys.append(one.name)
+            keys.append(_key(one))
     return keys
 
 
@@ -114,8 +123,8 @@ def missing_keys(cls: type, record: dict[str, Any]) -> list[str]:
             continue
         elif hint is Interval:
             absent += _missing_ends(one, record)
-        elif one.name not in record:
-            absent.append(one.name)
+        elif _key(one) not in record:
+            absent.append(_key(one))
     return absent
 
 
@@ -134,6 +143,11 @@ def _record_of_part(one: Field, record: dict[str, Any]) -> dict[str, Any]:
 
 def _has_default(one: Field) -> bool:
     return one.default is not MISSING or one.default_factory is not MISSING
+
+
+def _key(one: Field) -> str:
+    """The key that holds a plain field."""
+    return one.metadata.get("key", one.name)
 
 
 def _keys(one: Field) -> dict[str, str]:

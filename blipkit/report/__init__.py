@@ -7,8 +7,9 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "compare": ["compare_folders", "judge_intervals"],
+        "compare": ["compare_folders", "has_worsened", "judge_intervals"],
+        "differences": ["find_differences"],
         "page": ["write_report"],
-        "verdict": ["exit_status", "make_verdict", "write_verdict"],
+        "verdict": ["Verdict", "exit_status", "make_verdict", "write_verdict"],
     },
 )

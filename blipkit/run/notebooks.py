@@ -111,9 +111,9 @@ def ending_line(stem: str, ended: ChapterRun) -> str:
 def conclude(folder: Path, required: list[str], progress: Progress) -> int:
     """Write verdict and report, and say what they say; the run's exit status."""
     page, verdict = write_report(folder)
-    answer = verdict["decision"]["answer"]
-    progress.say(f"status {verdict['status']}; decision: {answer}; report: {page}")
-    if absent := unmeasured(verdict, required):
+    answer = verdict.decision.answer
+    progress.say(f"status {verdict.status}; decision: {answer}; report: {page}")
+    if absent := unmeasured(verdict.gates, required):
         progress.say(f"required by the profile and not measured: {', '.join(absent)}")
     return exit_status(verdict, required)
 

@@ -121,9 +121,7 @@ def in_processes(
     for worker in workers:
         stack.callback(worker.close)
 
-    handlers = [
-        partial(workers[i % count].ask, connection=i // count) for i in range(servers)
-    ]
+    handlers = [partial(workers[i % count].ask, connection=i // count) for i in range(servers)]
     return Servers(handlers, lambda: [worker.executed() for worker in workers])
 
 

@@ -1,30 +1,30 @@
 """What a camera costs: what its cost is made of, what a slider asks, and where nothing is known."""
 
 import pytest
-from made_up import priced_row, study_of
+from made_up import BASIS, cost_row, study_of
 
 from blipkit.cost.cameras import Fleets, find_payback, size_fleet, vary_knobs
 from blipkit.cost.comparison import Savings
 from blipkit.cost.dollars import camera_year
-from blipkit.cost.pricing import Basis, Pricing, choose_prices
+from blipkit.cost.pricing import Pricing, choose_prices
+from blipkit.cost.rows import CostRow
+from blipkit.statistics import Interval
 
-BASIS = Basis("us-east-1", "on_demand", "measured", "m7i.large", "2026-07-20")
 
-
-def pricing_of(*rows: dict) -> Pricing:
+def pricing_of(*rows: CostRow) -> Pricing:
     return Pricing(list(rows), BASIS, "a machine", 0.1008, shared=False)
 
 
-def cost(answers: float, high_ms: float, best=False, clients=4) -> dict:
-    about = {
-        "arm": "a",
-        "placement": "threads",
-        "servers": 2,
-        "clients": clients,
-        "state": "stable",
-    }
-    about |= {"latency_high_ms": high_ms, "latency_limit_ms": 100.0, "best": best}
-    return priced_row(answers, 0.1008, requests=answers / 5, **about)
+def cost(answers: float, high_ms: float, **fields) -> CostRow:
+    latency = Interval(high_ms, high_ms, high_ms)
+    return cost_row(
+        answers,
+        0.1008,
+        requests=answers / 5,
+        latency_ms=latency,
+        latency_limit_ms=100.0,
+        **fields,
+    )
 
 
 def test_a_cameras_year_by_hand():
@@ -37,7 +37,8 @@ def test_only_operating_points_get_a_fleet(tmp_path):
     study = study_of(tmp_path, cameras=1000)
     fleets = size_fleet(study, pricing_of(cost(100.0, 50.0), cost(300.0, 80.0, best=True)))
     (row,) = study.results.read("fleet")
-    assert row["instance"] == "m7i.large" and row["machines"] == fleets.rows[0]["machines"] == 1
+    assert row["instance"] == "m7i.large"
+    assert row["machines"] == fleets.rows[0].fleet.machines.value == 1
 
 
 def test_another_target_is_another_setting(tmp_path, monkeypatch):
@@ -56,7 +57,9 @@ def test_another_target_is_another_setting(tmp_path, monkeypatch):
 def test_headless_the_sliders_leave_one_table(tmp_path, monkeypatch):
     """Nobody to move them: what belongs to the knobs' values."""
     shown = []
-    monkeypatch.setattr("blipkit.cost.cameras.show_table", lambda rows, about: shown.append(about))
+    monkeypatch.setattr(
+        "blipkit.cost.cameras.show_table", lambda rows, caption: shown.append(caption)
+    )
     size_fleet(study_of(tmp_path), pricing_of(cost(300.0, 80.0, best=True))).explore()
     assert shown == ["Within 100 ms at 0.1008 USD/h, busy 33%, 100,000 cameras"]
 
@@ -65,11 +68,9 @@ def test_the_price_is_varied_over_regions_and_the_shares_by_half(tmp_path):
     """A share that would pass one stops there; without an operating point there is nothing to vary."""
     study = study_of(tmp_path, utilisation=0.8)
     prices = choose_prices(study)
-    rows = {
-        row["what"]: row
-        for row in vary_knobs(study, prices, pricing_of(cost(300.0, 80.0, best=True))).rows
-    }
-    assert (rows["utilisation"]["from"], rows["utilisation"]["to"]) == (0.4, 1.0)
+    swings = vary_knobs(study, prices, pricing_of(cost(300.0, 80.0, best=True))).rows
+    busy = next(swing for swing in swings if swing.what == "utilisation")
+    assert (busy.start, busy.end) == (0.4, 1.0)
     assert vary_knobs(study, prices, pricing_of(cost(300.0, 80.0))).rows == []
 
 
@@ -81,9 +82,10 @@ def test_without_settings_nothing_is_shown_but_a_line(tmp_path, capsys):
     fleets.table()
     fleets.explore()
     vary_knobs(study, choose_prices(study), nothing).figure()
-    said = "A camera: not recorded\nWhat if: not recorded\nno operating point, so nothing to vary\n"
-    assert capsys.readouterr().out == said
-    (row,) = find_payback(study, Savings([], [], (0.33, 0.33))).rows
-    assert row["months"] is None and row["reason"].startswith(
-        "NOT-RUN: it takes a measured candidate"
+    expected = (
+        "A camera: not recorded\nWhat if: not recorded\nno operating point, so nothing to vary\n"
     )
+    assert capsys.readouterr().out == expected
+    (row,) = find_payback(study, Savings([], [], (0.33, 0.33))).rows
+    assert row.payback.months is None
+    assert row.payback.reason.startswith("NOT-RUN: it takes a measured candidate")

@@ -1,13 +1,18 @@
 """Chapter 05 on made-up records: its own cells, with both machines measured, one of them, or none that holds its target."""
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import pytest
 from conftest import run_chapter
 
+from blipkit.cost.rows import MeasuredSetting
 from blipkit.machine import host
 from blipkit.paths import PUBLISHED
 from blipkit.records.gates import Gate
 from blipkit.records.results import Results
+from blipkit.records.typed import record_of
+from blipkit.statistics import UNKNOWN, Interval
 
 MACHINES = {
     "gpu": {"name": "NVIDIA A10G", "gpus": ["NVIDIA A10G"], "neuron_devices": [], "cores": 4},
@@ -28,32 +33,29 @@ GATES = [
 ]
 
 
-def rows_of(arm: str, rate: float, wide: float, best: bool, **more) -> list[dict]:
+def rows_of(arm: str, rate: float, wide: float, best: bool) -> list[MeasuredSetting]:
     """One client on one server, and four on two, as 04 records them; answers of four questions a request."""
     rows = []
     for servers, clients, times, chosen in ((1, 1, 0.4, False), (2, 4, 1.0, best)):
-        row = {
-            "arm": arm,
-            "placement": "threads",
-            "servers": servers,
-            "clients": clients,
-            "setting": f"{servers}-{clients}",
-        }
-        row |= {
-            "state": "stable",
-            "best": chosen,
-            "seconds": 15.0,
-            "runs": 1,
-            "within_target": 0.995,
-            "percentile": 99.0,
-        }
-        for end, factor in (("", 1), ("_low", 1 - wide), ("_high", 1 + wide)):
-            row |= {
-                f"answers_per_s{end}": rate * times * factor,
-                f"requests_per_s{end}": rate * times * factor / 4,
-            }
-            row[f"latency{end}_ms"] = 40.0 * factor
-        rows.append({**row, "latency_limit_ms": 250.0, "shared": False, "threads": 1, **more})
+        around = Interval(1.0, 1 - wide, 1 + wide)
+        answers = around.times(rate * times)
+        rows.append(
+            MeasuredSetting(
+                arm=arm,
+                servers=servers,
+                clients=clients,
+                requests_per_s=answers.times(1 / 4),
+                answers_per_s=answers,
+                within_target=0.995,
+                percentile=99.0,
+                latency_ms=around.times(40.0),
+                latency_limit_ms=250.0,
+                state="stable",
+                seconds=15.0,
+                runs=1,
+                best=chosen,
+            )
+        )
     return rows
 
 
@@ -76,12 +78,10 @@ def run(tmp_path, monkeypatch):
             lambda: host.Machine(**MACHINES[name], versions={"transformers": "5.23.0"}),
         )
         folder, rates = tmp_path / name, rates or ARMS[name]
-        made = [
-            row
-            for arm, rate in rates.items()
-            for row in rows_of(arm, rate, wide, best, **dict(work))
-        ]
-        Results(folder, "04_concurrency", name).write("concurrency", rows or made)
+        made = [row for arm, rate in rates.items() for row in rows_of(arm, rate, wide, best)]
+        asked = {"shared": False, "threads": 1, **dict(work)}
+        records = [{**record_of(row), **asked} for row in rows or made]
+        Results(folder, "04_concurrency", name).write("concurrency", records)
         names = [
             *GATES,
             *(f"decisions {arm}" for arm in rates),
@@ -134,14 +134,10 @@ def test_purchase_options_and_regions_are_never_mixed(run):
 
 def test_a_setting_without_one_answer_is_priced_at_nothing(run):
     """Its servers died: no cost, and the rest of the chapter stands."""
-    dead = {"requests_per_s": 0.0, "answers_per_s": 0.0, "within_target": None, "latency_ms": None}
-    rows = run(
-        "inf2",
-        rows=[
-            rows_of("neuron matmult bf16", 500.0, 0.02, True)[1],
-            {**rows_of("neuron matmult bf16", 500.0, 0.02, False)[0], **dead},
-        ],
-    ).read("cost")
+    slow, fast = rows_of("neuron matmult bf16", 500.0, 0.02, True)
+    nothing = Interval(0.0, 0.0, 0.0)
+    dead = {"requests_per_s": nothing, "answers_per_s": nothing, "latency_ms": UNKNOWN}
+    rows = run("inf2", rows=[fast, replace(slow, within_target=None, **dead)]).read("cost")
     assert [row["usd_per_million"] is None for row in rows] == [False, True]
 
 
@@ -171,7 +167,7 @@ def test_the_fleet_and_the_payback_follow_the_knobs(run):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "reason"),
     [
         ({"failed": ["decisions neuron matmult bf16"]}, "decisions neuron matmult bf16 is FAIL"),
         ({"work": {"threads": 2}}, "both machines differ in threads"),
@@ -179,11 +175,11 @@ def test_the_fleet_and_the_payback_follow_the_knobs(run):
         ({"best": False}, "no measured run on inf2.xlarge"),
     ],
 )
-def test_what_is_not_comparable_gets_no_verdict(run, change, said):
+def test_what_is_not_comparable_gets_no_verdict(run, change, reason):
     """A failed parity, other threads, an interval that holds zero, no setting within the target: NOT-RUN, with the reason."""
     inf2 = run("inf2", beside=[str(run("gpu").folder)], **change)
     gate = gate_of(inf2, "saving of inf2.xlarge")
-    assert gate.status == "NOT-RUN" and said in gate.reason and inf2.read("missing")
+    assert gate.status == "NOT-RUN" and reason in gate.reason and inf2.read("missing")
     if change == {"best": False}:
         assert gate_of(inf2, "dollars per million answers").status == "NOT-RUN"
 

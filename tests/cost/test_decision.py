@@ -1,21 +1,26 @@
 import itertools
 import random
 import shlex
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made_up import system
 
-from blipkit.cost.decision import LONGEST_H, NOT_ENOUGH, hours_taken, weigh
+from blipkit.cost.decision import NOT_ENOUGH, weigh
+from blipkit.cost.missing import LONGEST_H, SECTION_OF, hours_taken
 from blipkit.cost.prices import find_price, load_prices
+from blipkit.cost.rows import AnswerCost, Conditions
+from blipkit.cost.systems import Gap
 
 TABLE = load_prices()
 PRICES = {
     "candidate": [find_price(TABLE, "inf2.xlarge", "us-east-1")],
     "incumbent": [find_price(TABLE, name, "us-east-1") for name in ("g5.xlarge", "g6.xlarge")],
 }
-PARITY, LOAD = ("decisions is NOT-RUN", "03_parity"), ("latency target is FAIL", "04_concurrency")
+PARITY = Gap("decisions is NOT-RUN", "03_parity")
+LOAD = Gap("latency target is FAIL", "04_concurrency")
 # answers/s that make Inf2 cheaper, dearer, as dear
 FASTER, SLOWER, ALIKE = (
     900.0,
@@ -24,8 +29,8 @@ FASTER, SLOWER, ALIKE = (
 )
 
 
-def decide(found, first_run=1.0, again=0.25):
-    return weigh(found, PRICES, lambda folder, stems: first_run if folder is None else again)
+def decide(systems, first_run=1.0, again=0.25):
+    return weigh(systems, PRICES, lambda folder, stems: first_run if folder is None else again)
 
 
 SIDE = {
@@ -44,102 +49,110 @@ TIMES = {FASTER: "move", SLOWER: "stay", ALIKE: NOT_ENOUGH}
 )
 def test_every_combination_of_missing_evidence(ours, theirs, work, rate):
     """Both sides whole, asked alike and told apart: move or stay. Else each missing thing stands there once, with its price."""
-    found, expected, hourly = [], [], {"neuron": 0.7582, "cuda": 1.006}
+    systems, expected, hourly = [], [], {"neuron": 0.7582, "cuda": 1.006}
     for kind, state, profile in (("neuron", ours, "inf2"), ("cuda", theirs, "gpu")):
         if state == "absent":
             expected.append((f"make run PROFILE={profile}", 1.0, hourly[kind]))
         else:
-            like = {"threads": 1, "weights_digest": "w1"} | (WORK[work] if kind == "neuron" else {})
+            like = Conditions(threads=1, weights_digest="w1")
+            if kind == "neuron":
+                like = replace(like, **WORK[work])
             answers = rate if kind == "neuron" else 300.0
-            found.append(system(kind, answers, gaps=SIDE[state], like=like))
+            systems.append(system(kind, answers, gaps=SIDE[state], like=like))
             again = [
-                f"blipkit run {profile} --only {stem} --only 05_cost" for _, stem in SIDE[state]
+                f"blipkit run {profile} --only {gap.notebook} --only 05_cost" for gap in SIDE[state]
             ]
             expected += [(command, 0.25, 0.25 * hourly[kind]) for command in again]
-    if len(found) == 2 and work == "unlike":
+    if len(systems) == 2 and work == "unlike":
         command = "blipkit run gpu --only 04_concurrency --only 05_cost --set common.threads=2"
         expected.append((command, 0.25, 0.25 * hourly["cuda"]))
-    decision = decide(found)
+    decision = decide(systems)
     if expected:
-        assert decision["answer"] == NOT_ENOUGH and not decision["saving"]
-        assert [(m["command"], m["hours"], m["usd"]) for m in decision["missing"]] == expected
-        assert {why for s in found for why, _ in s["gaps"]} <= set(decision["because"])
+        assert decision.answer == NOT_ENOUGH and decision.saving is None
+        assert [(step.command, step.hours, step.usd) for step in decision.missing] == expected
+        assert {gap.reason for one in systems for gap in one.gaps} <= set(decision.because)
     else:
-        assert decision["answer"] == TIMES[rate] and bool(decision["missing"]) == (rate == ALIKE)
-    assert all(set(m) == {"what", "command", "hours", "usd"} for m in decision["missing"])
-    assert all(shlex.split(m["command"]) for m in decision["missing"])
+        assert decision.answer == TIMES[rate] and bool(decision.missing) == (rate == ALIKE)
+    assert all(step.what and shlex.split(step.command) for step in decision.missing)
+
+
+def test_a_condition_that_a_profile_states_is_one():
+    """The table of sections knows no other."""
+    assert set(SECTION_OF) <= {one.name for one in fields(Conditions)}
 
 
 def test_the_reason_for_a_move_names_both_sides_and_the_interval():
     """What a stakeholder reads: how much less, on what, against what, how sure."""
     decision = decide([system("neuron", FASTER), system("cuda")])
-    (said,) = decision["because"]
-    assert said.startswith(
+    (reason,) = decision.because
+    assert reason.startswith(
         "a good answer costs 75% less on inf2.xlarge (arm of neuron) than on g5.xlarge (arm of cuda)"
     )
-    assert (
-        "interval of the saving 74% to 76%" in said
-        and decision["saving"]["incumbent"] == "g5.xlarge"
-    )
-    assert "more on inf2.xlarge" in decide([system("neuron", SLOWER), system("cuda")])["because"][0]
+    assert "interval of the saving 74% to 76%" in reason
+    assert decision.incumbent.instance == "g5.xlarge"
+    assert "more on inf2.xlarge" in decide([system("neuron", SLOWER), system("cuda")]).because[0]
 
 
 def test_the_cheapest_incumbent_without_gaps_is_the_one_to_beat():
     """Eager on g5 would be beaten, compiled on g6 is not; a cheaper one whose parity is open does not count."""
-    eager, compiled = system("cuda", 50.0, arm="eager"), system("cuda", 600.0, arm="compiled", instance="g6.xlarge", usd=0.8048)  # fmt: skip
+    eager = system("cuda", 50.0, arm="eager")
+    compiled = system("cuda", 600.0, arm="compiled", instance="g6.xlarge", usd=0.8048)
     ours = system("neuron", 300.0)
-    assert decide([ours, eager])["answer"] == "move"
-    assert decide([ours, eager, compiled])["answer"] == "stay"
-    assert decide([ours, eager, compiled])["saving"]["incumbent_arm"] == "compiled"
-    assert decide([ours, eager, compiled | {"gaps": [PARITY]}])["answer"] == "move"
+    assert decide([ours, eager]).answer == "move"
+    assert decide([ours, eager, compiled]).answer == "stay"
+    assert decide([ours, eager, compiled]).incumbent.arm == "compiled"
+    assert decide([ours, eager, replace(compiled, gaps=[PARITY])]).answer == "move"
+
+
+FAST = system("neuron", FASTER)
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        {"kind": "rehearsal"},
-        {"kind": "cpu"},
-        {"instance": "trn1.2xlarge"},
-        {"usd_per_million": None},
+        replace(FAST, kind="rehearsal"),
+        replace(FAST, kind="cpu"),
+        system("neuron", FASTER, instance="trn1.2xlarge"),
+        replace(FAST, row=replace(FAST.row, cost=AnswerCost())),
     ],
+    ids=["rehearsal", "cpu", "another instance", "no good answer"],
 )
 def test_what_was_not_measured_on_the_candidate_is_no_evidence_for_it(other):
     """A rehearsal, a CPU, another instance and a setting without one good answer leave the run missing."""
-    decision = decide([system("neuron", FASTER) | other, system("cuda")])
-    assert [m["what"] for m in decision["missing"]] == ["a measured run on inf2.xlarge"]
+    decision = decide([other, system("cuda")])
+    assert [step.what for step in decision.missing] == ["a measured run on inf2.xlarge"]
 
 
 def test_an_interval_that_holds_zero_says_how_much_longer():
     """Costs 4 % apart with 10 % to either side on both: some 25 times the load, at the best setting alone, on each machine."""
     decision = decide([system("neuron", ALIKE * 1.04, 0.1), system("cuda", wide=0.1)])
-    ours, theirs = decision["missing"]
+    ours, theirs = decision.missing
     # how far both reach, over how far they are apart
     times = (1 / 0.9 / 1.04 - 1 / 1.04 + 1 - 1 / 1.1) / (1 - 1 / 1.04)
-    assert ours["hours"] == pytest.approx((times**2 - 1) * 10 / 3600, rel=1e-6) == theirs["hours"]
-    assert [one["usd"] for one in (ours, theirs)] == pytest.approx(
-        [usd * ours["hours"] for usd in (0.7582, 1.006)]
+    assert ours.hours == pytest.approx((times**2 - 1) * 10 / 3600, rel=1e-6) == theirs.hours
+    assert [step.usd for step in (ours, theirs)] == pytest.approx(
+        [usd * ours.hours for usd in (0.7582, 1.006)]
     )
-    words = shlex.split(ours["command"])
+    words = shlex.split(ours.command)
     assert words[:3] == ["blipkit", "run", "inf2"] and "concurrency.servers=[2]" in words
     seconds = next(
         int(word.partition("=")[2]) for word in words if word.startswith("concurrency.seconds")
     )
-    assert seconds == pytest.approx(10 + 3600 * ours["hours"], abs=1)
+    assert seconds == pytest.approx(10 + 3600 * ours.hours, abs=1)
     longer = [system("neuron", ALIKE * 1.04, 0.1 / times), system("cuda", wide=0.1 / times)]
-    assert decide(longer)["answer"] == "move"
+    assert decide(longer).answer == "move"
 
 
 def test_costs_that_cannot_be_told_apart_do_not_ask_for_years():
     """The very same cost, or an interval without an end: a day at most, and that it would not tell."""
-    for found in (
+    for systems in (
         [system("neuron", ALIKE), system("cuda")],
         [system("neuron", ALIKE * 2, 1.0), system("cuda")],
     ):
-        decision = decide(found)
-        assert decision["answer"] == NOT_ENOUGH and {m["hours"] for m in decision["missing"]} == {
-            LONGEST_H
-        }
-        assert "not even a day of load would tell" in decision["because"][-1]
+        decision = decide(systems)
+        assert decision.answer == NOT_ENOUGH
+        assert {step.hours for step in decision.missing} == {LONGEST_H}
+        assert "not even a day of load would tell" in decision.because[-1]
 
 
 RATES, WIDTHS = st.floats(10, 1000), st.floats(0, 0.8)
@@ -157,34 +170,29 @@ def systems_of(drawn, wider=1.0):
 @given(FOUND, st.floats(1, 5))
 def test_a_wider_interval_never_turns_not_enough_into_a_verdict(drawn, wider):
     """Whatever was measured: with wider intervals a verdict stays or is withdrawn, and never another one."""
-    narrow, wide = decide(systems_of(drawn))["answer"], decide(systems_of(drawn, wider))["answer"]
+    narrow, wide = decide(systems_of(drawn)).answer, decide(systems_of(drawn, wider)).answer
     assert wide in (narrow, NOT_ENOUGH)
 
 
 @given(FOUND, st.randoms(use_true_random=False))
-def test_the_order_of_rows_never_matters(drawn, chance: random.Random):
+def test_the_order_of_rows_never_matters(drawn, rng: random.Random):
     """The same systems in any order give the same decision, word for word."""
-    found = systems_of(drawn)
-    shuffled = chance.sample(found, len(found))
-    assert decide(found) == decide(shuffled)
+    systems = systems_of(drawn)
+    shuffled = rng.sample(systems, len(systems))
+    assert decide(systems) == decide(shuffled)
 
 
 @given(FOUND)
 def test_a_verdict_rests_on_both_sides_and_its_interval(drawn):
     """Move only where the saving's lower end is above zero, stay only where its upper end is below; both sides without gaps."""
-    decision, found = decide(systems_of(drawn)), systems_of(drawn)
-    if decision["answer"] != NOT_ENOUGH:
-        assert {s["kind"] for s in found if not s["gaps"]} == {"neuron", "cuda"} and not decision[
-            "missing"
-        ]
-        end = (
-            decision["saving"]["saving_low"]
-            if decision["answer"] == "move"
-            else -decision["saving"]["saving_high"]
-        )
-        assert end > 0
-    else:
-        assert decision["missing"]
+    decision, systems = decide(systems_of(drawn)), systems_of(drawn)
+    if decision.answer == NOT_ENOUGH:
+        assert decision.missing
+        return
+    assert {one.kind for one in systems if not one.gaps} == {"neuron", "cuda"}
+    assert not decision.missing
+    share = decision.saving.saving
+    assert share.low > 0 if decision.answer == "move" else share.high < 0
 
 
 def test_hours_are_those_that_the_notebooks_took(tmp_path):

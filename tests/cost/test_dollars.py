@@ -1,22 +1,24 @@
-import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from made_up import priced_row
+from made_up import cost_row
 
 from blipkit.cost.dollars import (
+    Fleet,
+    compare_costs,
     fleet,
     minutes_more,
     needed_incumbent_price,
     needed_throughput_ratio,
     payback,
     saving,
-    savings,
     sensitivity,
     usd_per_million,
 )
 from blipkit.cost.prices import find_price, load_prices
+from blipkit.statistics import Interval
 
 POSITIVE = st.floats(1e-3, 1e4)
 SHARE = st.floats(0.01, 1)
@@ -39,34 +41,35 @@ def test_cost_follows_price_and_throughput(usd, rate, factor):
     """Twice the price is twice the cost, of answers and of cameras; twice the throughput is half of it."""
     assert usd_per_million(usd * factor, rate) == pytest.approx(factor * usd_per_million(usd, rate))
     assert usd_per_million(usd, rate * factor) == pytest.approx(usd_per_million(usd, rate) / factor)
-    one, dearer = (fleet(priced_row(100.0, each), 1000, 96, 0.5) for each in (usd, factor * usd))
-    assert dearer["usd_per_camera_year"] == pytest.approx(factor * one["usd_per_camera_year"])
+    once, dearer = (fleet(cost_row(100.0, each), 1000, 96, 0.5) for each in (usd, factor * usd))
+    year = once.usd_per_camera_year.value
+    assert dearer.usd_per_camera_year.value == pytest.approx(factor * year)
 
 
 def test_the_cost_interval_is_the_throughputs_turned_round():
     """The fewest answers per second are the dearest; a throughput that may be zero has no upper end."""
-    row = priced_row(100.0, 3.6, low=50.0, high=200.0)
-    assert [row[f"usd_per_million{end}"] for end in ("_low", "", "_high")] == [5, 10, 20]
-    assert priced_row(100.0, 3.6, low=0.0)["usd_per_million_high"] is None
+    cost = cost_row(100.0, 3.6, low=50.0, high=200.0).cost
+    assert cost.usd_per_million == Interval(10, 5, 20)
+    assert cost_row(100.0, 3.6, low=0.0).cost.usd_per_million.high is None
 
 
 def test_only_good_answers_count():
     """Where one in five comes too late, a good one costs five quarters; where all do, it has no cost."""
-    assert priced_row(100.0, 3.6, within_target=0.8)["usd_per_million"] == pytest.approx(12.5)
-    assert priced_row(100.0, 3.6, within_target=0.0)["usd_per_million"] is None
-    nothing = priced_row(0.0, 3.6, within_target=None)
-    assert (
-        nothing["half_width"] is nothing["usd_per_million"] is None and nothing["good_per_s"] == 0
-    )
+    late = cost_row(100.0, 3.6, within_target=0.8).cost
+    assert late.usd_per_million.value == pytest.approx(12.5)
+    assert cost_row(100.0, 3.6, within_target=0.0).cost.usd_per_million.value is None
+    nothing = cost_row(0.0, 3.6, within_target=None).cost
+    assert nothing.half_width is nothing.usd_per_million.value is None
+    assert nothing.good_per_s.value == 0
 
 
 def test_a_wide_interval_says_how_much_longer():
     """An interval of 20 % to either side needs four times the load: 3 times 10 s more; a narrow one nothing."""
-    wide, narrow = (
-        priced_row(100.0, 1.0, low=100 - w, high=100 + w, seconds=10.0) for w in (20, 5)
-    )
-    assert wide["half_width"] == pytest.approx(0.2) and wide["minutes_more"] == pytest.approx(0.5)
-    assert narrow["minutes_more"] == 0 and minutes_more(wide | {"runs": 3}, 2) == pytest.approx(1.5)
+    wide, narrow = (cost_row(100.0, 1.0, low=100 - w, high=100 + w, seconds=10.0) for w in (20, 5))
+    assert wide.cost.half_width == pytest.approx(0.2)
+    assert wide.cost.minutes_more == pytest.approx(0.5)
+    assert narrow.cost.minutes_more == 0
+    assert minutes_more(replace(wide, runs=3), 2) == pytest.approx(1.5)
 
 
 @given(POSITIVE, POSITIVE, POSITIVE, POSITIVE, SHARE, SHARE, SHARE, SHARE)
@@ -74,33 +77,29 @@ def test_the_three_effects_multiply_back(
     usd_a, usd_b, rate_a, rate_b, good_a, good_b, busy_a, busy_b
 ):
     """Price, throughput and utilisation effect give the cost ratio and nothing else, whatever the machines."""
-    a, b = (
-        priced_row(rate_a, usd_a, within_target=good_a),
-        priced_row(rate_b, usd_b, within_target=good_b),
-    )
-    found = savings(a, b, (busy_a, busy_b))
-    ratio = math.prod(found[f"{name}_effect"] for name in ("price", "throughput", "utilisation"))
-    costs = [usd_per_million(u, r * g, busy) for u, r, g, busy in ((usd_a, rate_a, good_a, busy_a), (usd_b, rate_b, good_b, busy_b))]  # fmt: skip
-    assert ratio == pytest.approx(costs[0] / costs[1], rel=1e-12)
-    assert 1 - found["saving"] == pytest.approx(ratio, rel=1e-9, abs=1e-12)
+    a = cost_row(rate_a, usd_a, within_target=good_a)
+    b = cost_row(rate_b, usd_b, within_target=good_b)
+    saved = compare_costs(a.cost, b.cost, (busy_a, busy_b))
+    ratio = saved.price_effect * saved.throughput_effect * saved.utilisation_effect
+    cost_a = usd_per_million(usd_a, rate_a * good_a, busy_a)
+    cost_b = usd_per_million(usd_b, rate_b * good_b, busy_b)
+    assert ratio == pytest.approx(cost_a / cost_b, rel=1e-12)
+    assert 1 - saved.saving.value == pytest.approx(ratio, rel=1e-9, abs=1e-12)
 
 
 @given(POSITIVE, POSITIVE, st.floats(0, 0.9), st.floats(0, 0.9), st.floats(0, 0.09))
 def test_the_savings_interval_grows_with_both(rate_a, rate_b, wide_a, wide_b, more):
     """It holds the saving, and every saving of narrower intervals."""
 
-    def both(extra):  # fmt: skip
-        ends = [priced_row(r, 1.0, low=r * (1 - w - extra), high=r * (1 + w + extra)) for r, w in ((rate_a, wide_a), (rate_b, wide_b))]  # fmt: skip
-        return savings(*ends)
+    def saving_of(extra):
+        costs = []
+        for rate, wide in ((rate_a, wide_a), (rate_b, wide_b)):
+            low, high = rate * (1 - wide - extra), rate * (1 + wide + extra)
+            costs.append(cost_row(rate, 1.0, low=low, high=high).cost)
+        return compare_costs(*costs).saving
 
-    narrow, wide = both(0), both(more)
-    assert (
-        wide["saving_low"]
-        <= narrow["saving_low"]
-        <= narrow["saving"]
-        <= narrow["saving_high"]
-        <= wide["saving_high"]
-    )
+    narrow, wide = saving_of(0), saving_of(more)
+    assert wide.low <= narrow.low <= narrow.value <= narrow.high <= wide.high
 
 
 @given(st.sampled_from(TABLE), st.sampled_from(TABLE), POSITIVE, st.floats(0.01, 0.95))
@@ -157,26 +156,22 @@ def test_the_price_of_a_gpu_that_gives_83_percent_at_equal_throughput(region, us
 
 def test_a_fleet_by_hand():
     """100,000 cameras with 96 events a day ask 111 times a second: at 20 a second, half busy, 12 machines at 1 USD/h."""
-    row = fleet(priced_row(80.0, 1.0, requests=20.0), 100_000, 96, 0.5)
-    assert (round(row["events_per_s"], 1), row["machines"]) == (111.1, 12)
-    assert row["usd_per_month"] == 12 * 730 and row["usd_per_camera_year"] == pytest.approx(
-        12 * 8760 / 100_000
-    )
-    assert row["usd_per_camera_year"] == 12 * row["usd_per_camera_month"]
-    assert fleet(priced_row(0.0, 1.0, requests=0.0), 10, 1, 1.0)["machines"] is None
+    sized = fleet(cost_row(80.0, 1.0, requests=20.0), 100_000, 96, 0.5)
+    assert (round(sized.events_per_s, 1), sized.machines.value) == (111.1, 12)
+    assert sized.usd_per_month.value == 12 * 730
+    assert sized.usd_per_camera_year.value == pytest.approx(12 * 8760 / 100_000)
+    assert sized.usd_per_camera_year.value == 12 * sized.usd_per_camera_month.value
+    assert fleet(cost_row(0.0, 1.0, requests=0.0), 10, 1, 1.0).machines.value is None
 
 
 @given(POSITIVE, st.integers(1, 10**6), st.floats(0.1, 1000), SHARE)
 def test_a_fleet_carries_its_events(requests, cameras, events, busy):
     """So many machines are enough, and one fewer is not."""
-    row = fleet(priced_row(requests, 1.0, requests=requests), cameras, events, busy)
-    assume(row["machines"] < 10**9)
+    sized = fleet(cost_row(requests, 1.0, requests=requests), cameras, events, busy)
+    machines = sized.machines.value
+    assume(machines < 10**9)
     carried = requests * busy
-    assert (
-        (row["machines"] - 1) * carried
-        < row["events_per_s"]
-        <= row["machines"] * carried * (1 + 1e-9)
-    )
+    assert (machines - 1) * carried < sized.events_per_s <= machines * carried * (1 + 1e-9)
 
 
 ONE_OFF = {
@@ -185,35 +180,46 @@ ONE_OFF = {
     "parallel_days": 10.0,
     "compile_hours": 5.0,
 }
-OURS, THEIRS = (
-    {"machines": 2, "usd_per_month": 2 * 730.0},
-    {"machines": 4, "usd_per_month": 4 * 730.0},
-)
+
+
+def fleet_of(machines: int) -> Fleet:
+    """So many machines at a dollar an hour."""
+    month = Interval(730.0 * machines)
+    return Fleet(1, 1.0, 1.0, 1.0, Interval(machines), month, month, month)
+
+
+CANDIDATE, INCUMBENT = fleet_of(2), fleet_of(4)
 
 
 def test_payback_by_hand():
     """10 days at 800 USD, four GPUs for 10 days more, 5 h of compiling: 8965 USD, at 1460 USD a month 6.14 months."""
-    row = payback(ONE_OFF, OURS, THEIRS)
-    assert row["one_off_usd"] == 8000 + 960 + 5 and row["months"] == pytest.approx(8965 / 1460)
+    back = payback(ONE_OFF, CANDIDATE, INCUMBENT)
+    assert back.one_off_usd == 8000 + 960 + 5 and back.months == pytest.approx(8965 / 1460)
 
 
 @pytest.mark.parametrize("name", ONE_OFF)
 def test_payback_names_what_is_not_stated(name):
     """One-off costs have no default: without one of them there are no months, and its name."""
-    row = payback({known: value for known, value in ONE_OFF.items() if known != name}, OURS, THEIRS)
-    assert row["months"] is None and row["reason"] == f"not stated: {name}"
+    stated = {known: value for known, value in ONE_OFF.items() if known != name}
+    back = payback(stated, CANDIDATE, INCUMBENT)
+    assert back.months is None and back.reason == f"not stated: {name}"
 
 
 def test_what_saves_nothing_is_never_paid_back():
     """A dearer candidate has no payback."""
-    assert payback(ONE_OFF, THEIRS, OURS)["reason"] == "nothing is saved that could pay for it"
+    back = payback(ONE_OFF, INCUMBENT, CANDIDATE)
+    assert back.reason == "nothing is saved that could pay for it"
 
 
 def test_the_widest_swing_comes_first():
     """Each knob alone, the others at their base; a range without width has no swing."""
-    rows = sensitivity(
+    swings = sensitivity(
         lambda a, b, c: a * b + c,
         {"a": 1, "b": 2, "c": 0},
         {"a": (1, 1), "b": (0, 3), "c": (-5, 5)},
     )
-    assert [(r["what"], r["at_from"], r["at_to"], r["swing"]) for r in rows] == [("c", -3, 7, 10), ("b", 0, 3, 3), ("a", 2, 2, 0)]  # fmt: skip
+    assert [(one.what, one.at_start, one.at_end, one.swing) for one in swings] == [
+        ("c", -3, 7, 10),
+        ("b", 0, 3, 3),
+        ("a", 2, 2, 0),
+    ]

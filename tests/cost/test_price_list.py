@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from blipkit.cost.price_list import FILTERS, refresh
+from blipkit.cost.price_list import FILTERS, refresh_prices
 from blipkit.cost.prices import TABLE, load_prices
 from blipkit.errors import BlipkitError
 
@@ -84,9 +84,9 @@ def test_every_on_demand_price_is_asked_for_and_the_rest_stays(table, asked):
     before = table.read_text().splitlines()
     ask("inf2.xlarge", [], [product("inf2.xlarge", PRICES["inf2.xlarge"])])
     ask("g4dn.xlarge", [product("g4dn.xlarge", PRICES["g4dn.xlarge"])])
-    changes = refresh(client, table, date(2026, 11, 22))
+    changes = refresh_prices(client, table, date(2026, 11, 22))
     stubber.assert_no_pending_responses()
-    assert [(c["instance"], c["before"], c["after"]) for c in changes] == [("inf2.xlarge", 0.7582, 0.9), ("g4dn.xlarge", 0.526, 0.526)]  # fmt: skip
+    assert [(one.instance, one.before, one.after) for one in changes] == [("inf2.xlarge", 0.7582, 0.9), ("g4dn.xlarge", 0.526, 0.526)]  # fmt: skip
     after = table.read_text().splitlines()
     assert after[0] == before[0] and after[2] == before[2] and "spot" in after[2]
     new = {
@@ -121,7 +121,7 @@ def test_anything_but_one_price_is_refused(table, asked, products, message):
     before = table.read_bytes()
     ask("inf2.xlarge", products)
     with pytest.raises(BlipkitError, match=f"inf2.xlarge, us-east-1: AWS's list {message}"):
-        refresh(client, table)
+        refresh_prices(client, table)
     assert table.read_bytes() == before and [p.name for p in table.parent.iterdir()] == [
         "prices.csv"
     ]
@@ -137,7 +137,7 @@ def test_a_refusal_halfway_changes_nothing(table, asked):
         BlipkitError,
         match="g4dn.xlarge, us-east-1: .*not yours.*pricing:GetProducts; .*is as it was",
     ):
-        refresh(client, table)
+        refresh_prices(client, table)
     assert table.read_bytes() == before
 
 
@@ -148,7 +148,7 @@ def test_a_price_that_the_table_would_refuse_changes_nothing(table, asked):
     ask("inf2.xlarge", [product("inf2.xlarge", "inf")])
     ask("g4dn.xlarge", [product("g4dn.xlarge", "0.5")])
     with pytest.raises(BlipkitError, match="usd_per_hour is 'inf'"):
-        refresh(client, table)
+        refresh_prices(client, table)
     assert table.read_bytes() == before and len(list(table.parent.iterdir())) == 1
 
 
@@ -156,4 +156,4 @@ def test_without_boto3_one_sentence_says_what_to_install(monkeypatch, table):
     """The extra is named."""
     monkeypatch.setitem(sys.modules, "boto3", None)
     with pytest.raises(BlipkitError, match=r"pip install -e '.\[aws\]'"):
-        refresh(table=table)
+        refresh_prices(table=table)

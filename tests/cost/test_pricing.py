@@ -1,27 +1,31 @@
 """What a study's settings cost: 04's rows made up, an older kit's, or none."""
 
 import json
+from dataclasses import fields as fields_of
+from dataclasses import replace
 
 import pytest
-from made_up import priced_row, study_of
+from made_up import cost_row, study_of
 
-from blipkit.cost.pricing import KEPT, choose_prices, price_points, price_settings
+from blipkit.cost.pricing import choose_prices, price_points, price_settings
+from blipkit.cost.rows import MeasuredSetting
 from blipkit.errors import NotMeasured
 from blipkit.paths import PUBLISHED
 from blipkit.records.results import Results
+from blipkit.records.typed import record_of
 
 OLDER = PUBLISHED / "amd-epyc-2-cores" / "cpu"
 
 
-def setting(servers: int, clients: int, answers: float, best=False, arm="a", **more) -> dict:
-    """A row as 04 records it."""
-    row = dict.fromkeys(KEPT, 1.0) | priced_row(answers, 1.0)
-    about = {"arm": arm, "placement": "threads", "servers": servers, "clients": clients}
-    return row | about | {"state": "stable", "best": best, "shared": False} | more
+def setting(servers: int, clients: int, answers: float, **fields) -> MeasuredSetting:
+    """A setting as 04 records it."""
+    row = vars(cost_row(answers, servers=servers, clients=clients, **fields))
+    return MeasuredSetting(**{one.name: row[one.name] for one in fields_of(MeasuredSetting)})
 
 
 def priced_study(folder, rows, **knobs):
-    Results(folder, "04_concurrency", "p").write("concurrency", rows)
+    out = Results(folder, "04_concurrency", "p")
+    out.write("concurrency", [{**record_of(row), "shared": False} for row in rows])
     study = study_of(folder, **knobs)
     return study, price_settings(study, choose_prices(study))
 
@@ -46,8 +50,8 @@ def test_every_setting_is_priced_but_those_without_a_model(tmp_path):
     ]
     study, pricing = priced_study(tmp_path, rows)
     assert [row["answers_per_s"] for row in study.results.read("cost")] == [100.0, 300.0]
-    assert pricing.best["clients"] == 4 and pricing.single["clients"] == 1
-    assert all("transformers" in row["like"] for row in pricing.rows)
+    assert pricing.best.clients == 4 and pricing.single.clients == 1
+    assert all(row.like.transformers for row in pricing.rows)
 
 
 def test_saturation_is_the_most_answers_whatever_the_wait(tmp_path):
@@ -55,11 +59,12 @@ def test_saturation_is_the_most_answers_whatever_the_wait(tmp_path):
     rows = [setting(1, 1, 100.0, best=True), setting(1, 64, 400.0, within_target=0.1)]
     study, pricing = priced_study(tmp_path / "held", rows, utilisation=0.5)
     operating, saturation, idle = price_points(study, pricing).rows
-    assert (operating["clients"], saturation["clients"], idle["clients"]) == (1, 64, 1)
-    assert saturation["usd_per_million"] == pytest.approx(2.5 * operating["usd_per_million"])
-    assert idle["usd_per_million"] == pytest.approx(2 * operating["usd_per_million"])
-    study, pricing = priced_study(tmp_path / "missed", [{**row, "best": False} for row in rows])
-    assert [row["at"] for row in price_points(study, pricing).rows] == ["saturation"]
+    assert (operating.clients, saturation.clients, idle.clients) == (1, 64, 1)
+    usd = operating.cost.usd_per_million.value
+    assert saturation.cost.usd_per_million.value == pytest.approx(2.5 * usd)
+    assert idle.cost.usd_per_million.value == pytest.approx(2 * usd)
+    study, pricing = priced_study(tmp_path / "missed", [replace(row, best=False) for row in rows])
+    assert [point.at for point in price_points(study, pricing).rows] == ["saturation"]
     assert [(gate.gate, gate.status) for gate in pricing.gates()] == [
         ("dollars per million answers", "NOT-RUN")
     ]
@@ -90,8 +95,8 @@ def test_rows_of_an_older_kit_leave_the_gates_not_run(tmp_path, capsys, kept_by)
     for one in (points, pricing):
         one.table()
     points.figure()
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert (
-        "of an older kit, without placement" in said
-        and "Every setting, priced: not recorded" in said
+        "of an older kit, without placement" in printed
+        and "Every setting, priced: not recorded" in printed
     )

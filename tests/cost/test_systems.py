@@ -1,21 +1,16 @@
+from dataclasses import fields, replace
+
 import pytest
-from made_up import make
+from made_up import cost_row
 
 from blipkit.cost.prices import find_price, load_prices
-from blipkit.cost.systems import (
-    LIKE,
-    differences,
-    find_results,
-    gaps,
-    is_instance,
-    labels,
-    systems,
-    unlike,
-)
+from blipkit.cost.rows import OLDER_KIT, Conditions
+from blipkit.cost.systems import Gap, find_results, gaps_of, is_instance, systems_of, unlike
 from blipkit.errors import BadInput
 from blipkit.machine.host import Machine, machine_kind
 from blipkit.records.gates import Gate
 from blipkit.records.results import Results
+from blipkit.records.typed import write_typed
 
 
 @pytest.mark.parametrize(
@@ -62,14 +57,14 @@ WHOLE = [
     "latency target",
 ]
 ON_NEURON = [*WHOLE, "execution parity", "execution load", "platform_support"]
-ROW = {"arm": ARM, "state": "stable", "evidence": "measured", "machine": "m", "instance": "i"}
+ROW = cost_row(arm=ARM, instance="i")
 
 
 def test_a_system_whose_gates_pass_has_no_gap():
     """On Neuron its executions must be proven and the platform's support shown, whatever that says; elsewhere not."""
     passed = [Gate(name, "answer", "PASS") for name in WHOLE]
-    assert gaps(ROW, "cuda", passed) == []
-    assert [stem for _, stem in gaps(ROW, "neuron", passed)] == [
+    assert gaps_of(ROW, "m", "cuda", passed) == []
+    assert [gap.notebook for gap in gaps_of(ROW, "m", "neuron", passed)] == [
         "03_parity",
         "04_concurrency",
         "00_environment",
@@ -77,7 +72,7 @@ def test_a_system_whose_gates_pass_has_no_gap():
     shown = [Gate(name, "answer", "PASS") for name in ON_NEURON[:-1]] + [
         Gate("platform_support", "answer", "WARN")
     ]
-    assert gaps(ROW, "neuron", shown) == []
+    assert gaps_of(ROW, "m", "neuron", shown) == []
 
 
 @pytest.mark.parametrize("status", ["WARN", "FAIL", "INVALID", "NOT-RUN"])
@@ -88,11 +83,11 @@ def test_each_gate_of_a_system_can_keep_it_out(name, status):
         Gate(one, "answer", status if one == name else "PASS", reason="why", next="do so")
         for one in ON_NEURON
     ]
-    found = gaps(ROW, "neuron", gates)
+    gaps = gaps_of(ROW, "m", "neuron", gates)
     if (name, status) == ("platform_support", "WARN"):
-        assert found == []
+        assert gaps == []
     else:
-        assert [said for said, _ in found] == [f"{name} is {status}. why. do so"]
+        assert [gap.reason for gap in gaps] == [f"{name} is {status}. why. do so"]
 
 
 @pytest.mark.parametrize(
@@ -108,11 +103,11 @@ def test_each_gate_of_a_system_can_keep_it_out(name, status):
 def test_only_its_own_failures_keep_a_system_out(gate, keeps_out):
     """A failed component of this arm, or of all, does; another arm's verdict does not."""
     gates = [Gate(name, "answer", "PASS") for name in WHOLE] + [Gate(gate, "answer", "FAIL")]
-    assert bool(gaps(ROW, "cuda", gates)) == keeps_out
+    assert bool(gaps_of(ROW, "m", "cuda", gates)) == keeps_out
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("fields", "reason"),
     [
         ({"state": "unstable"}, "the throughput of neuron none is unstable"),
         (
@@ -122,20 +117,18 @@ def test_only_its_own_failures_keep_a_system_out(gate, keeps_out):
         ({"evidence": "rehearsal"}, "m is priced as i: rehearsal"),
     ],
 )
-def test_a_row_that_is_not_wholly_measured_is_kept_out(row, said):
-    """Unsettled throughput, an assumed price and a rehearsal are no evidence."""
-    assert [
-        why for why, _ in gaps(ROW | row, "cuda", [Gate(name, "answer", "PASS") for name in WHOLE])
-    ] == [said]
+def test_a_row_that_is_not_wholly_measured_is_kept_out(fields, reason):
+    """Unstable throughput, an assumed price and a rehearsal are no evidence."""
+    row = cost_row(arm=ARM, **{"instance": "i", **fields})
+    passed = [Gate(name, "answer", "PASS") for name in WHOLE]
+    assert [gap.reason for gap in gaps_of(row, "m", "cuda", passed)] == [reason]
 
 
-@pytest.mark.parametrize("name", LIKE)
+@pytest.mark.parametrize("name", [one.name for one in fields(Conditions)])
 def test_only_like_is_compared_with_like(name):
-    """Each thing that changes the work is named with the first one's value; the same work is comparable."""
-    same = {"like": dict.fromkeys(LIKE, 1)}
-    assert unlike(same, same) == {} and unlike(same, {"like": {**same["like"], name: 2}}) == {
-        name: 1
-    }
+    """Each condition that differs is named; under the same ones two systems are comparable."""
+    same = Conditions(**dict.fromkeys([one.name for one in fields(Conditions)], 1))
+    assert unlike(same, same) == [] and unlike(same, replace(same, **{name: 2})) == [name]
 
 
 def test_results_are_found_by_name_or_path(tmp_path, monkeypatch):
@@ -157,64 +150,22 @@ def test_systems_are_the_best_settings_of_each_folder(tmp_path):
     for name, gpus in (("gpu", ["NVIDIA A10G"]), ("cpu", [])):
         out = Results(tmp_path / name, "05_cost")
         out.write("environment", [{"gpus": gpus, "neuron_devices": []}])
-        cells = [
-            {"arm": "eager float32", "servers": s, "clients": s, "best": s == 2, "instance": "i"}
-            for s in (1, 2)
-        ]
-        out.write("cost", cells)
+        rows = [cost_row(servers=count, clients=count, best=count == 2) for count in (1, 2)]
+        write_typed(out, "cost", rows)
         folders.append(out)
-    found = systems(folders)
-    assert [(row["kind"], row["setting"]) for row in found] == [("cuda", "2-2"), ("cpu", "2-2")]
-    assert all(row["gaps"] for row in found)
+    systems = systems_of(folders)
+    assert [(one.kind, one.setting) for one in systems] == [("cuda", "2-2"), ("cpu", "2-2")]
+    assert all(one.gaps and one.gap == one.gaps[0].reason for one in systems)
 
 
-def test_differences_come_most_important_first(tmp_path):
-    """Digests, the knobs that say what was asked, the machine, its libraries, then the rest; what is shared is left out."""
-    a = make(
-        tmp_path / "a",
-        [("g", "PASS")],
-        common={"seed": 3, "arms": ["x"]},
-        parity={"frames": 8, "only_a": 1.5},
-    )
-    b = make(
-        tmp_path / "b",
-        [("g", "PASS")],
-        machine="n",
-        versions={"torch": "2.9", "torch-neuronx": "2.9.0", "blipkit": "0.2.0"},
-        common={"seed": 4, "arms": ["y"]},
-        parity={"frames": 9},
-    )
-    path = b / "records/gates_03_parity.jsonl"
-    path.write_text(path.read_text().replace('"w1"', '"w2"'))
-    assert [tuple(row.values()) for row in differences([a, b])] == [
-        ("weights digest", "w1", "w2"),
-        ("parity.frames", "8", "9"),
-        ("common.seed", "3", "4"),
-        ("machine", "m", "n"),
-        ("torch", "2.13", "2.9"),
-        ("torch-neuronx", "-", "2.9.0"),
-        ("blipkit", "0.1.0", "0.2.0"),
-        ("common.arms", '["x"]', '["y"]'),
-        ("parity.only_a", "1.5", "-"),
-    ]
-    assert list(differences([a, b])[0]) == ["what", "p on m", "p on n"]
-
-
-def test_any_number_of_folders_is_told_apart(tmp_path):
-    """Labels are profile and machine, numbered where two are alike; one folder differs from nothing."""
-    folders = [make(tmp_path / name, common={"seed": seed}) for seed, name in enumerate("abc")]
-    assert labels(folders) == ["p on m", "p on m (2)", "p on m (3)"]
-    assert differences(folders) == [
-        {"what": "common.seed", "p on m": "0", "p on m (2)": "1", "p on m (3)": "2"}
-    ]
-    assert differences(folders[:1]) == [] and differences([]) == []
-
-
-def test_two_checkpoints_in_one_folder_are_both_named(tmp_path):
-    """Notebooks that ran on different weights do not pass for one system."""
-    a, b = (make(tmp_path / name, [("g", "PASS"), ("h", "PASS")]) for name in "ab")
-    path = b / "records/gates_03_parity.jsonl"
-    path.write_text(path.read_text().replace('"w1"', '"w0"', 1))
-    assert differences([a, b]) == [
-        {"what": "weights digest", "p on m": "w1", "p on m (2)": "w0, w1"}
-    ]
+def test_an_older_kits_record_is_read_as_far_as_it_goes(tmp_path):
+    """Its p99, its cost and its placement are known; whether it was stable, and what was asked, are not."""
+    out = Results(tmp_path, "05_cost")
+    price = {"region": "us-east-1", "option": "on_demand", "instance": "i", "price_as_of": "2026"}
+    row = {"arm": "a", "servers": 1, "clients": 2, "best": True, "answers_per_s": 3.0}
+    out.write("cost", [{**price, **row, "p99_ms": 15.6, "usd_per_million": 2.5}])
+    (system,) = systems_of([out])
+    assert (system.setting, system.latency) == ("1-2", "p99 16 ms")
+    assert system.row.answers_per_s.value == 3.0 and system.row.cost.usd_per_million.value == 2.5
+    assert system.row.like is None
+    assert Gap(f"the throughput of a is {OLDER_KIT}", "04_concurrency") in system.gaps

@@ -13,11 +13,11 @@ from load_rows import counted, run_counts
 from virtual import Ended, drive
 
 from blipkit.errors import GateFailed
-from blipkit.load.counts import RunCounts, Usage
+from blipkit.load.counts import RunCounts
 from blipkit.load.measure import Measured
 from blipkit.load.setting import ServerOptions, Setting, Workload
 from blipkit.machine import host
-from blipkit.machine.monitor import Sample
+from blipkit.machine.monitor import Usage
 from blipkit.records.results import Results
 from blipkit.runners.artifacts import Artifacts
 from blipkit.serving.answering import NOTHING

@@ -16,6 +16,7 @@ from blipkit.records.typed import (
     read_typed,
     record_of,
     row_of,
+    stored_as,
     write_typed,
 )
 from blipkit.statistics import UNKNOWN, Interval
@@ -179,3 +180,27 @@ def test_an_interval_may_have_keys_of_its_own():
     share = Share(Interval(0.5, 0.4, 0.6))
     assert record_of(share) == {"accuracy": 0.5, "low": 0.4, "high": 0.6}
     assert row_of(Share, record_of(share)) == share
+
+
+@dataclass(frozen=True)
+class Range:
+    """A row whose keys are not its fields' names, with a figure that an older kit kept alone."""
+
+    start: float = stored_as("from")
+    p99_ms: Interval = interval("p99{}_ms", default=UNKNOWN)
+
+
+def test_a_field_may_be_stored_under_another_key():
+    """A word that Python keeps for itself is a key all the same, and is named where it is missing."""
+    record = {"from": 1.0, "p99_ms": 2.0, "p99_low_ms": 1.5, "p99_high_ms": 3.0}
+    assert record_of(Range(1.0, Interval(2.0, 1.5, 3.0))) == record
+    assert row_of(Range, record) == Range(1.0, Interval(2.0, 1.5, 3.0))
+    assert keys_of(Range)[0] == "from"
+    with pytest.raises(BadInput, match="has no from"):
+        row_of(Range, {})
+
+
+def test_a_figure_of_an_older_kit_is_read_without_its_ends():
+    """Where the field has a default; without the figure, too, it has just that."""
+    assert row_of(Range, {"from": 1.0, "p99_ms": 2.0}).p99_ms == Interval(2.0)
+    assert row_of(Range, {"from": 1.0}).p99_ms == UNKNOWN

@@ -1,13 +1,14 @@
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_up import make
+from made_up import cost_row, make
 from rich.console import Console
 
-from blipkit.cost.systems import differences
+from blipkit.cost.rows import AnswerCost, CostRow
 from blipkit.errors import BadInput
 from blipkit.paths import ROOT
 from blipkit.records.gates import Gate
@@ -16,35 +17,37 @@ from blipkit.report.compare import (
     Change,
     compare_folders,
     differences_table,
-    exit_status,
+    has_worsened,
     judge_intervals,
     table,
 )
+from blipkit.report.differences import Difference, Differences, find_differences
+from blipkit.report.sides import LoadRow
+from blipkit.statistics import Interval
 
 PUBLISHED = ROOT / "results/published/amd-epyc-2-cores/tiny"
-SETTING = {"arm": "torchscript float32", "servers": 2, "clients": 4}
-PRICED = {
-    **SETTING,
-    "instance": "m7i.large",
-    "region": "us-east-1",
-    "option": "on_demand",
-    "usd_per_million": 1.0,
-}
-COST_KEYS = ("usd_per_million_low", "usd_per_million_high")
+SETTING = LoadRow("torchscript float32", servers=2, clients=4)
 
 
-def p99(value, low, high) -> dict:
-    return {**SETTING, "p99_ms": value, "p99_low_ms": low, "p99_high_ms": high}
+def load(clients=4, **figures: Interval) -> LoadRow:
+    """A row of 04 with these figures."""
+    return replace(SETTING, clients=clients, **figures)
 
 
-def priced(low, high, **more) -> dict:
-    return {**PRICED, **dict(zip(COST_KEYS, (low, high), strict=True)), **more}
+def p99(value, low, high, clients=4) -> LoadRow:
+    return load(clients, p99_ms=Interval(value, low, high))
+
+
+def priced(low, high, value=1.0, clients=4, **price) -> CostRow:
+    """A row of 05 at this cost, and these terms of its price."""
+    row = cost_row(arm=SETTING.arm, clients=clients, **price)
+    return replace(row, cost=AnswerCost(usd_per_million=Interval(value, low, high)))
 
 
 def changes_of(tmp_path, a: dict, b: dict, baseline=False) -> dict[str, Change]:
     """What changed between two made-up folders, by the last word of `what`."""
-    found = compare_folders(make(tmp_path / "a", **a), make(tmp_path / "b", **b), baseline)
-    return {change.what.split(": ")[-1]: change for change in found}
+    changes = compare_folders(make(tmp_path / "a", **a), make(tmp_path / "b", **b), baseline)
+    return {change.what.split(": ")[-1]: change for change in changes}
 
 
 @pytest.mark.parametrize(
@@ -62,29 +65,29 @@ def changes_of(tmp_path, a: dict, b: dict, baseline=False) -> dict[str, Change]:
 )
 def test_an_answer_gate_is_judged_by_its_status(tmp_path, before, after, judgement):
     """PASS, WARN, FAIL, INVALID from best to worst; what was not measured is not known."""
-    found = changes_of(tmp_path, {"gates": [("g", before)]}, {"gates": [("g", after)]})
-    assert found["g"].judgement == judgement
-    assert exit_status(found.values()) == (judgement == "worse")
+    changes = changes_of(tmp_path, {"gates": [("g", before)]}, {"gates": [("g", after)]})
+    assert changes["g"].judgement == judgement
+    assert has_worsened(changes.values()) == (judgement == "worse")
 
 
 @pytest.mark.parametrize("after", ["PASS", "FAIL", "NOT-RUN"])
 def test_a_timing_gate_is_never_worse(tmp_path, after):
     """Times are judged by their intervals, also where A is a baseline."""
     a, b = ({"gates": [Gate("g", "timing", status)]} for status in ("PASS", after))
-    found = changes_of(tmp_path, a, b, baseline=True)
+    changes = changes_of(tmp_path, a, b, baseline=True)
     assert (
-        found["g"].judgement == ("same" if after == "PASS" else "not known")
-        and not found["g"].figure.judged
+        changes["g"].judgement == ("same" if after == "PASS" else "not known")
+        and not changes["g"].quantity.judged
     )
-    assert exit_status(found.values()) == 0
+    assert not has_worsened(changes.values())
 
 
 def test_gates_come_in_as_order_then_those_only_in_b(tmp_path):
     """Nothing that either folder holds is left out."""
     a, b = {"gates": [("z", "PASS"), ("y", "PASS")]}, {"gates": [("x", "PASS"), ("y", "PASS")]}
-    found = changes_of(tmp_path, a, b)
-    assert list(found) == ["z", "y", "x"]
-    assert [change.reason for change in found.values()] == [
+    changes = changes_of(tmp_path, a, b)
+    assert list(changes) == ["z", "y", "x"]
+    assert [change.reason for change in changes.values()] == [
         "not measured in B",
         "",
         "not measured in A",
@@ -95,25 +98,28 @@ def test_gates_come_in_as_order_then_those_only_in_b(tmp_path):
 def test_a_baselines_gate_must_have_been_measured(tmp_path, b):
     """What the baseline measured and B did not is worse, whether B says NOT-RUN or nothing."""
     a = {"gates": [("g", "PASS")]}
-    assert exit_status(changes_of(tmp_path / "free", a, b).values()) == 0
-    found = changes_of(tmp_path / "held", a, b, baseline=True)
-    assert (found["g"].judgement, found["g"].reason) == ("worse", "not measured in B")
-    assert found["g"].after.shown == (b["gates"][0][1] if b["gates"] else "-")
+    assert not has_worsened(changes_of(tmp_path / "free", a, b).values())
+    changes = changes_of(tmp_path / "held", a, b, baseline=True)
+    assert (changes["g"].judgement, changes["g"].reason) == ("worse", "not measured in B")
+    assert changes["g"].after.shown == (b["gates"][0][1] if b["gates"] else "-")
 
 
 def test_a_baseline_does_not_ask_for_what_it_has_not(tmp_path):
     """What only B measured is not known."""
-    found = changes_of(
+    changes = changes_of(
         tmp_path, {"gates": [("g", "NOT-RUN")]}, {"gates": [("g", "FAIL")]}, baseline=True
     )
-    assert found["g"].judgement == "not known" and exit_status(found.values()) == 0
+    assert changes["g"].judgement == "not known" and not has_worsened(changes.values())
 
 
 def test_a_baselines_settings_must_have_been_measured(tmp_path):
     """A setting whose p99 or cost the baseline knows and B does not is worse; a p50 alone is not."""
-    a = {"load": [{**p99(5, 4, 6), "p50_ms": 1}], "cost": [priced(1, 2)]}
-    found = changes_of(tmp_path, a, {}, baseline=True)
-    assert {name: change.judgement for name, change in found.items()} == {
+    a = {
+        "load": [load(p50_ms=Interval(1), p99_ms=Interval(5, 4, 6))],
+        "cost": [priced(1, 2)],
+    }
+    changes = changes_of(tmp_path, a, {}, baseline=True)
+    assert {name: change.judgement for name, change in changes.items()} == {
         "p50": "not known",
         "p90": "not known",
         "p99": "worse",
@@ -124,8 +130,8 @@ def test_a_baselines_settings_must_have_been_measured(tmp_path):
 
 def test_a_notebook_that_stopped_is_worse_than_one_that_ended(tmp_path):
     """Its gates are gone, so that their absence alone would not be known."""
-    found = changes_of(tmp_path, {"gates": [("g", "PASS")]}, {"ended": "stopped"})
-    assert (found["g"].judgement, found["03_parity"].judgement) == ("not known", "worse")
+    changes = changes_of(tmp_path, {"gates": [("g", "PASS")]}, {"ended": "stopped"})
+    assert (changes["g"].judgement, changes["03_parity"].judgement) == ("not known", "worse")
     back = compare_folders(tmp_path / "b", tmp_path / "a")
     assert [change.judgement for change in back] == ["better", "not known"]
 
@@ -133,10 +139,10 @@ def test_a_notebook_that_stopped_is_worse_than_one_that_ended(tmp_path):
 @pytest.mark.parametrize(("baseline", "judgement"), [(False, "not known"), (True, "worse")])
 def test_a_notebook_that_was_skipped_measured_nothing(tmp_path, baseline, judgement):
     """It is worse only than a baseline that ran it; one that ended with a failed gate ran."""
-    found = changes_of(tmp_path, {"ended": "gate"}, {"ended": "skipped"}, baseline)
-    assert [(change.what, change.before.shown, change.judgement) for change in found.values()] == [
-        ("03_parity", "PASS", judgement)
-    ]
+    changes = changes_of(tmp_path, {"ended": "gate"}, {"ended": "skipped"}, baseline)
+    assert [
+        (change.what, change.before.shown, change.judgement) for change in changes.values()
+    ] == [("03_parity", "PASS", judgement)]
 
 
 @pytest.mark.parametrize(
@@ -156,25 +162,22 @@ def test_a_notebook_that_was_skipped_measured_nothing(tmp_path, baseline, judgem
 )
 def test_p99_is_judged_by_its_interval(tmp_path, before, after, judgement):
     """It is worse or better where the intervals do not meet, and not known where an end that could tell is missing."""
-    found = changes_of(tmp_path, {"load": [p99(5, *before)]}, {"load": [p99(5, *after)]})
-    assert found["p99"].judgement == judgement and exit_status(found.values()) == (
+    changes = changes_of(tmp_path, {"load": [p99(5, *before)]}, {"load": [p99(5, *after)]})
+    assert changes["p99"].judgement == judgement and has_worsened(changes.values()) == (
         judgement == "worse"
     )
-    assert found["p99"].reason == (
+    assert changes["p99"].reason == (
         "n too small for an interval" if judgement == "not known" else ""
     )
 
 
 def test_p50_and_throughput_are_shown_but_not_judged(tmp_path):
     """They may be worse without a say in the exit status; more answers are better."""
-    keys = ("answers_per_s", "answers_per_s_low", "answers_per_s_high")
-    slow, fast = (dict(zip(keys, values, strict=True)) for values in ((10, 9, 11), (20, 19, 21)))
-    early, late = ({"p50_ms": v, "p50_low_ms": v - 1, "p50_high_ms": v + 1} for v in (5, 9))
-    found = changes_of(
-        tmp_path, {"load": [SETTING | early | fast]}, {"load": [SETTING | late | slow]}
-    )
-    assert found["p50"].judgement == found["throughput"].judgement == "worse"
-    assert exit_status(found.values()) == 0
+    quick = load(p50_ms=Interval(5, 4, 6), answers_per_s=Interval(20, 19, 21))
+    slow = load(p50_ms=Interval(9, 8, 10), answers_per_s=Interval(10, 9, 11))
+    changes = changes_of(tmp_path, {"load": [quick]}, {"load": [slow]})
+    assert changes["p50"].judgement == changes["throughput"].judgement == "worse"
+    assert not has_worsened(changes.values())
     back = {
         change.what.split(": ")[-1]: change
         for change in compare_folders(tmp_path / "b", tmp_path / "a")
@@ -184,16 +187,16 @@ def test_p50_and_throughput_are_shown_but_not_judged(tmp_path):
 
 def test_our_own_overhead_is_no_setting(tmp_path):
     """The null arm measures the kit, not the model."""
-    load = [p99(5, 4, 6), {**p99(5, 4, 6), "arm": "null float32"}]
-    found = compare_folders(make(tmp_path / "a", load=load), make(tmp_path / "b", load=load))
-    assert {change.what.partition(",")[0] for change in found} == {"torchscript float32"}
+    rows = [p99(5, 4, 6), replace(p99(5, 4, 6), arm="null float32")]
+    changes = compare_folders(make(tmp_path / "a", load=rows), make(tmp_path / "b", load=rows))
+    assert {change.what.partition(",")[0] for change in changes} == {"torchscript float32"}
 
 
 def test_settings_are_matched_by_arm_servers_and_clients(tmp_path):
     """Another number of clients is another setting, and both are shown."""
-    a, b = {"load": [p99(5, 4, 6)]}, {"load": [{**p99(50, 40, 60), "clients": 8}]}
-    found = compare_folders(make(tmp_path / "a", **a), make(tmp_path / "b", **b), False)
-    assert [(c.what, c.judgement) for c in found if "p99" in c.what] == [
+    a, b = {"load": [p99(5, 4, 6)]}, {"load": [p99(50, 40, 60, clients=8)]}
+    changes = compare_folders(make(tmp_path / "a", **a), make(tmp_path / "b", **b), False)
+    assert [(c.what, c.judgement) for c in changes if "p99" in c.what] == [
         ("torchscript float32, servers 2, clients 4: p99", "not known"),
         ("torchscript float32, servers 2, clients 8: p99", "not known"),
     ]
@@ -205,30 +208,32 @@ def test_settings_are_matched_by_arm_servers_and_clients(tmp_path):
 )
 def test_cost_is_judged_by_its_interval(tmp_path, before, after, judgement):
     """A dearer answer is worse, a cheaper one better, beyond both intervals."""
-    found = changes_of(tmp_path, {"cost": [priced(*before)]}, {"cost": [priced(*after)]})
-    assert found["cost"].judgement == judgement and exit_status(found.values()) == (
+    changes = changes_of(tmp_path, {"cost": [priced(*before)]}, {"cost": [priced(*after)]})
+    assert changes["cost"].judgement == judgement and has_worsened(changes.values()) == (
         judgement == "worse"
     )
 
 
 def test_cost_without_an_interval_is_not_known(tmp_path):
     """A figure alone does not say whether it moved."""
-    found = changes_of(tmp_path, {"cost": [PRICED]}, {"cost": [PRICED | {"usd_per_million": 9.0}]})
-    assert (found["cost"].judgement, found["cost"].reason) == ("not known", "no interval")
+    changes = changes_of(
+        tmp_path, {"cost": [priced(None, None)]}, {"cost": [priced(None, None, 9.0)]}
+    )
+    assert (changes["cost"].judgement, changes["cost"].reason) == ("not known", "no interval")
 
 
 @pytest.mark.parametrize(
-    ("other", "said"),
+    ("other", "message"),
     [
         ({"instance": "g5.xlarge"}, "cost (priced as m7i.large in A, g5.xlarge in B)"),
         ({"region": "eu-west-1"}, "cost (region us-east-1 in A, eu-west-1 in B)"),
         ({"option": "spot"}, "cost (option on_demand in A, spot in B)"),
     ],
 )
-def test_costs_at_other_prices_are_shown_not_judged(tmp_path, other, said):
+def test_costs_at_other_prices_are_shown_not_judged(tmp_path, other, message):
     """What is said names both prices, and the judgement is not known however far apart they are."""
-    found = changes_of(tmp_path, {"cost": [priced(1, 2)]}, {"cost": [priced(8, 9, **other)]})
-    assert list(found) == [said] and (found[said].judgement, found[said].reason) == (
+    changes = changes_of(tmp_path, {"cost": [priced(1, 2)]}, {"cost": [priced(8, 9, **other)]})
+    assert list(changes) == [message] and (changes[message].judgement, changes[message].reason) == (
         "not known",
         "priced otherwise",
     )
@@ -240,55 +245,55 @@ def test_another_limit_is_named(tmp_path):
         {"gates": [Gate("g", "answer", "PASS", measured, limit)]}
         for measured, limit in ((0.01, 0.05), (0.3, 0.5))
     )
-    found = changes_of(tmp_path, a, b)["g (limit 0.05 in A, 0.5 in B)"]
-    assert (found.before.shown, found.after.shown, found.judgement) == (
+    change = changes_of(tmp_path, a, b)["g (limit 0.05 in A, 0.5 in B)"]
+    assert (change.before.shown, change.after.shown, change.judgement) == (
         "PASS (0.01)",
         "PASS (0.3)",
         "same",
     )
 
 
-def printed(made) -> str:
+def printed(table_shown) -> str:
     console = Console(file=io.StringIO(), width=200)
-    console.print(made)
+    console.print(table_shown)
     return console.file.getvalue()
 
 
 def test_the_table_shows_intervals_and_relative_change(tmp_path):
     """Four significant digits, a question mark for an end that is not known, and the reason beside the judgement."""
-    load = [
-        [p99(12.3, 11.9, 12.8) | {"p50_ms": 2, "p50_low_ms": 1, "p50_high_ms": 3}],
-        [p99(24.6, 13, None)],
-    ]
-    load[1][0] |= {"p50_ms": 5, "p50_low_ms": 4, "p50_high_ms": 6}
-    shown = printed(table(changes_of(tmp_path, {"load": load[0]}, {"load": load[1]}).values()))
+    before = load(p50_ms=Interval(2, 1, 3), p99_ms=Interval(12.3, 11.9, 12.8))
+    after = load(p50_ms=Interval(5, 4, 6), p99_ms=Interval(24.6, 13, None))
+    changes = changes_of(tmp_path, {"load": [before]}, {"load": [after]})
+    shown = printed(table(changes.values()))
     rows = [
         [cell.strip() for cell in line.split("│")[1:-1]]
         for line in shown.splitlines()
         if "│" in line
     ]
-    about = "torchscript float32, servers 2, clients 4"
+    setting = "torchscript float32, servers 2, clients 4"
     assert rows == [
-        [f"{about}: p50, ms", "2 (1 to 3)", "5 (4 to 6)", "+150.0%", "worse, shown only"],
-        [f"{about}: p90, ms", "-", "-", "", "not known: not measured in A and B"],
-        [f"{about}: p99, ms", "12.3 (11.9 to 12.8)", "24.6 (13 to ?)", "+100.0%", "worse"],
-        [f"{about}: throughput, answers/s", "-", "-", "", "not known: not measured in A and B"],
+        [f"{setting}: p50, ms", "2 (1 to 3)", "5 (4 to 6)", "+150.0%", "worse, shown only"],
+        [f"{setting}: p90, ms", "-", "-", "", "not known: not measured in A and B"],
+        [f"{setting}: p99, ms", "12.3 (11.9 to 12.8)", "24.6 (13 to ?)", "+100.0%", "worse"],
+        [f"{setting}: throughput, answers/s", "-", "-", "", "not known: not measured in A and B"],
     ]
 
 
 def test_what_differs_is_shown_as_a_table_too(tmp_path):
     """The facts that the systems do not share, by name; nothing where they share all."""
     folders = [make(tmp_path / name, common={"seed": seed}) for seed, name in enumerate("ab")]
-    assert "common.seed" in printed(differences_table(differences(folders))) and printed(
-        differences_table([])
-    )
+    assert "common.seed" in printed(differences_table(find_differences(folders)))
+    assert printed(differences_table(Differences([], [])))
 
 
 def test_what_a_record_says_is_no_markup(tmp_path):
     """Brackets in a gate's name or a knob are printed as they stand."""
-    found = changes_of(tmp_path, {"gates": [("g [red]", "PASS")]}, {"gates": [("g [red]", "PASS")]})
-    assert "g [red]" in printed(table(found.values()))
-    assert "[bold]" in printed(differences_table([{"what": "common.x", "a": "[bold]", "b": "2"}]))
+    changes = changes_of(
+        tmp_path, {"gates": [("g [red]", "PASS")]}, {"gates": [("g [red]", "PASS")]}
+    )
+    assert "g [red]" in printed(table(changes.values()))
+    different = Differences(["a", "b"], [Difference("common.x", ("[bold]", "2"))])
+    assert "[bold]" in printed(differences_table(different))
 
 
 STATUSES = st.sampled_from(["PASS", "WARN", "FAIL", "INVALID", "NOT-RUN"])
@@ -308,12 +313,11 @@ FOLDERS = st.tuples(
 
 def write_drawn(folder: Path, drawn) -> Path:
     gates, settings = drawn
-    ends = [(SETTING | {"clients": clients}, *both) for clients, both in settings.items()]
     return make(
         folder,
         [Gate(name, kind, status) for name, (status, kind) in gates.items()],
-        [{**p99(1.0, *time), **at} for at, time, _ in ends],
-        [{**priced(*usd), **at} for at, _, usd in ends],
+        [p99(1.0, *time, clients) for clients, (time, _) in settings.items()],
+        [priced(*usd, clients=clients) for clients, (_, usd) in settings.items()],
     )
 
 
@@ -321,10 +325,10 @@ def write_drawn(folder: Path, drawn) -> Path:
 def test_a_folder_is_neither_better_nor_worse_than_itself(tmp_path_factory, drawn, baseline):
     """Comparing a folder with itself finds nothing, whatever it holds."""
     folder = write_drawn(tmp_path_factory.mktemp("same") / "a", drawn)
-    found = compare_folders(folder, folder, baseline)
-    assert {change.judgement for change in found} <= {"same", "not known"} and exit_status(
-        found
-    ) == 0
+    changes = compare_folders(folder, folder, baseline)
+    assert {change.judgement for change in changes} <= {"same", "not known"} and not has_worsened(
+        changes
+    )
 
 
 @given(FOLDERS, FOLDERS)
@@ -344,20 +348,21 @@ def test_swapping_the_folders_swaps_better_and_worse(tmp_path_factory, drawn, ot
 def test_what_is_better_when_it_grows_is_worse_when_cost_does(before, after):
     """The direction turns the judgement round and nothing else."""
     turned = {"better": "worse", "worse": "better"}
-    judged = judge_intervals(before, after)
-    assert judge_intervals(before, after, more_is_better=True) == turned.get(judged, judged)
+    ends = Interval(None, *before), Interval(None, *after)
+    judged = judge_intervals(*ends)
+    assert judge_intervals(*ends, more_is_better=True) == turned.get(judged, judged)
 
 
 def test_a_published_run_equals_itself():
     """What this kit published can be compared, and nothing in it is worse or better than itself."""
-    found = compare_folders(PUBLISHED, PUBLISHED, baseline=True)
-    assert {change.judgement for change in found} <= {"same", "not known"} and exit_status(
-        found
-    ) == 0
+    changes = compare_folders(PUBLISHED, PUBLISHED, baseline=True)
+    assert {change.judgement for change in changes} <= {"same", "not known"} and not has_worsened(
+        changes
+    )
     assert {"accuracy", "torchscript float32, servers 2, clients 4: p99"} <= {
-        change.what for change in found
+        change.what for change in changes
     }
-    assert differences([PUBLISHED, PUBLISHED]) == []
+    assert find_differences([PUBLISHED, PUBLISHED]).rows == []
 
 
 def test_what_is_no_results_folder_is_refused(tmp_path):
@@ -376,11 +381,11 @@ def test_what_is_no_results_folder_is_refused(tmp_path):
     with pytest.raises(
         BadInput, match="environment.json is missing or damaged; expected what a run writes there"
     ):
-        differences([empty, good])
+        find_differences([empty, good])
 
 
 @pytest.mark.parametrize(
-    ("schema", "said"),
+    ("schema", "message"),
     [
         (7, "has schema 7; this kit reads up to 1: update blipkit"),
         (None, "has schema None; expected a whole number from 1 on: blipkit did not write it"),
@@ -389,15 +394,15 @@ def test_what_is_no_results_folder_is_refused(tmp_path):
     ],
 )
 @pytest.mark.parametrize(
-    "rows", [{"gates": [("g", "PASS")]}, {"load": [p99(5, 4, 6)]}, {"cost": [PRICED]}]
+    "rows", [{"gates": [("g", "PASS")]}, {"load": [p99(5, 4, 6)]}, {"cost": [priced(1, 2)]}]
 )
-def test_records_of_a_schema_that_is_not_read_are_refused(tmp_path, schema, said, rows):
+def test_records_of_a_schema_that_is_not_read_are_refused(tmp_path, schema, message, rows):
     """Gates, load and cost alike, with the file's name and what to do."""
     good, bad = (
         make(tmp_path / "good", [("g", "PASS")]),
         make(tmp_path / "bad", schema=schema, **rows),
     )
-    with pytest.raises(BadInput, match=r"bad/records/\w+\.jsonl " + said):
+    with pytest.raises(BadInput, match=r"bad/records/\w+\.jsonl " + message):
         compare_folders(good, bad)
 
 

@@ -13,7 +13,8 @@ from page_lint import problems
 from blipkit.display.figures import show_frames
 from blipkit.display.tables import number, table_html
 from blipkit.records.results import Results
-from blipkit.report.page import chapter, three_numbers, write_report
+from blipkit.report.numbers import HeadlineNumber, three_numbers
+from blipkit.report.page import chapter, write_report
 from blipkit.run.publish import PUBLISHED
 
 GOOD = """<html lang="en"><title>t</title><main id="m"><h1>a</h1><h2>b</h2><img src="data:," alt="words">
@@ -59,9 +60,9 @@ def test_each_fault_is_found(fault):
 def test_the_decision_comes_first(page):
     """The h1 is the decision, the next sentence says why, what is missing, the command, hours and dollars."""
     assert page.h1.text == "Not enough evidence"
-    said = page.header.find_all("p")[1].text
-    assert "no measured run on inf2.xlarge yet" in said and re.search(
-        r"make run PROFILE=gpu, about 1 h, 1.01 USD", said
+    sentence = page.header.find_all("p")[1].text
+    assert "no measured run on inf2.xlarge yet" in sentence and re.search(
+        r"make run PROFILE=gpu, about 1 h, 1.01 USD", sentence
     )
 
 
@@ -75,7 +76,8 @@ def test_three_numbers_follow_with_their_source(page):
 
 def test_numbers_that_nobody_measured_are_not_run(tmp_path):
     """An empty folder has titles and no numbers."""
-    assert [list(one) for one in three_numbers(Results(tmp_path))] == [["title"]] * 3
+    titles = ("Same answers?", "How much load?", "At what cost?")
+    assert three_numbers(Results(tmp_path)) == [HeadlineNumber(title) for title in titles]
 
 
 @pytest.mark.parametrize(
@@ -144,8 +146,8 @@ def test_frames_of_a_users_folder_stay_out_unless_shared(tmp_path, monkeypatch):
     notebook.cells = [nbformat.v4.new_code_cell("show", outputs=[shown])]
     nbformat.write(notebook, tmp_path / "03_parity.ipynb")
     assert "data:image/png" in str(chapter(tmp_path / "03_parity.ipynb", private=False))
-    kept = str(chapter(tmp_path / "03_parity.ipynb", private=True))
-    assert "data:image/png" not in kept and "stays in the results folder" in kept
+    shown_private = str(chapter(tmp_path / "03_parity.ipynb", private=True))
+    assert "data:image/png" not in shown_private and "stays in the results folder" in shown_private
 
 
 def test_two_machines_stand_side_by_side(smoke, replayed, tmp_path):
@@ -168,7 +170,7 @@ def test_two_machines_stand_side_by_side(smoke, replayed, tmp_path):
         and "A machine far away" in systems.text
         and "A machine far away" in differences.text
     )
-    missing = [m["what"] for m in verdict["decision"]["missing"]]
+    missing = [step.what for step in verdict.decision.missing]
     assert (
         missing[0] == "a measured run on inf2.xlarge"
         and "a measured run on g5.xlarge" not in missing
@@ -198,7 +200,7 @@ def test_junit_counts_as_the_verdict_does(smoke):
 def test_a_report_can_be_written_again(smoke):
     """Verdict and report are made from what was recorded, with nothing run."""
     path, verdict = write_report(smoke)
-    assert path.is_file() and verdict["profile"] == "smoke"
+    assert path.is_file() and verdict.profile == "smoke"
 
 
 def test_markdown_shows_what_is_missing(smoke):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -6,7 +7,14 @@ from made_up import make, system
 
 from blipkit.records.gates import Gate, worst
 from blipkit.records.results import Results
-from blipkit.report.verdict import exit_status, in_words, make_verdict, write_verdict
+from blipkit.report.verdict import (
+    Conclusion,
+    Verdict,
+    decision_in_words,
+    exit_status,
+    make_verdict,
+    write_verdict,
+)
 
 
 def test_a_stopped_notebook_fails_the_run(tmp_path):
@@ -20,11 +28,8 @@ def test_a_stopped_notebook_fails_the_run(tmp_path):
         )
     )
     verdict = make_verdict(tmp_path)
-    assert (
-        verdict["status"] == "FAIL"
-        and verdict["gates"][0]["gate"] == "03_parity"
-        and "KeyError" in verdict["gates"][0]["reason"]
-    )
+    assert verdict.status == "FAIL"
+    assert verdict.gates[0].gate == "03_parity" and "KeyError" in verdict.gates[0].reason
 
 
 def test_what_was_said_comes_through_in_xml(tmp_path):
@@ -60,10 +65,8 @@ def test_what_was_said_comes_through_in_xml(tmp_path):
 def test_the_exit_status_follows_the_gates(statuses, required, expected):
     """0 where nothing failed, something held, and all that is required was measured."""
     gates = [Gate(name, "answer", status) for name, status in statuses.items()]
-    assert (
-        exit_status({"status": worst(gates), "gates": [vars(g) for g in gates]}, required)
-        == expected
-    )
+    verdict = Verdict(1, "0", "p", worst(gates), 0, Conclusion("stay", [], []), "", gates)
+    assert exit_status(verdict, required) == expected
 
 
 def test_a_skipped_notebook_is_not_run(tmp_path):
@@ -73,28 +76,18 @@ def test_a_skipped_notebook_is_not_run(tmp_path):
         json.dumps({"profile": "p", "notebooks": {"05_cost": state}})
     )
     verdict = make_verdict(tmp_path)
-    assert (
-        verdict["gates"][0]["status"] == "NOT-RUN"
-        and "no records of" in verdict["gates"][0]["reason"]
-    )
-    assert verdict["status"] == "NOT-RUN" and exit_status(verdict, []) == 1
+    (gate,) = verdict.gates
+    assert gate.status == "NOT-RUN" and "no records of" in gate.reason
+    assert verdict.status == "NOT-RUN" and exit_status(verdict, []) == 1
 
 
 def folder_of(path, kind, machine):
     """A results folder in which 05 priced a setting of this kind of machine, all gates passed."""
-    row = system(kind)
-    arm, gates = (
-        row["arm"],
-        ["answers under load", "requests conserved", "latency target", "execution parity"],
-    )
-    gates += [
-        "execution load",
-        "platform_support",
-        f"parity {row['arm']} pipeline",
-        f"decisions {arm}",
-    ]
-    about = {"best": True, "evidence": "measured", "state": "stable"}
-    make(path, [(name, "PASS") for name in gates], cost=[row | about], machine=machine)
+    row = replace(system(kind).row, best=True)
+    gates = ["answers under load", "requests conserved", "latency target", "execution parity"]
+    gates += ["execution load", "platform_support"]
+    gates += [f"parity {row.arm} pipeline", f"decisions {row.arm}"]
+    make(path, [(name, "PASS") for name in gates], cost=[row], machine=machine)
     (path / "profile.yaml").write_text("cost: {rental_hours: 2.0}")
     out = Results(path, "00_environment")
     out.write(
@@ -112,19 +105,19 @@ def folder_of(path, kind, machine):
 def test_what_lies_beside_is_not_missing(tmp_path):
     """A GPU's folder beside this one fills the gap; the words name what is left, its command, hours and dollars."""
     gpu, inf2 = (folder_of(tmp_path / kind, kind, kind) for kind in ("cuda", "neuron"))
-    decision = make_verdict(gpu)["decision"]
-    assert in_words(decision) == (
+    decision = make_verdict(gpu).decision
+    assert decision_in_words(decision) == (
         "Not enough evidence: no measured run on inf2.xlarge yet. "
         "To get it: a measured run on inf2.xlarge: make run PROFILE=inf2, about 2 h, 1.52 USD."
     )
-    for decision in (make_verdict(gpu, [inf2])["decision"], make_verdict(inf2, [gpu])["decision"]):
-        assert decision["answer"] == "move" and not decision["missing"]
-        assert decision["because"][0].startswith("a good answer costs 25% less on inf2.xlarge")
+    for decision in (make_verdict(gpu, [inf2]).decision, make_verdict(inf2, [gpu]).decision):
+        assert decision.answer == "move" and not decision.missing
+        assert decision.because[0].startswith("a good answer costs 25% less on inf2.xlarge")
 
 
 def test_a_folder_that_is_not_priced_says_so(tmp_path):
     """Without records of 05 there is nothing to weigh."""
     folder = make(tmp_path / "p", [("g", "PASS")])
     (folder / "records/cost.jsonl").unlink()
-    decision = make_verdict(folder)["decision"]
-    assert decision["because"] == ["nothing is priced here, as notebook 05_cost has not run"]
+    decision = make_verdict(folder).decision
+    assert decision.because == ["nothing is priced here, as notebook 05_cost has not run"]

@@ -22,7 +22,8 @@ from blipkit.profiles.profile import load_profile
 from blipkit.profiles.sections import section_class, section_of
 from blipkit.records.results import Results
 from blipkit.records.run_record import ChapterRun, read_run
-from blipkit.report.verdict import exit_status
+from blipkit.records.typed import row_of
+from blipkit.report.verdict import Verdict, exit_status
 from blipkit.run.folder import in_use, put_in_place
 from blipkit.run.notebooks import choose, in_thread, run_notebook, run_profile
 
@@ -60,7 +61,12 @@ def test_the_answer_gates_of_smoke_hold(smoke):
         if g["kind"] == "answer" and g["status"] not in ("PASS", "NOT-RUN")
     } == {"platform_support": "WARN"}
     assert verdict["status"] in ("PASS", "WARN")
-    assert exit_status(verdict, load_profile("smoke").resolved()["common"]["required"]) == 0
+    assert (
+        exit_status(
+            row_of(Verdict, verdict), load_profile("smoke").resolved()["common"]["required"]
+        )
+        == 0
+    )
 
 
 def test_the_verdict_has_its_shape(smoke):

@@ -1,0 +1,131 @@
+"""The rows that a cost is made of: a setting that 04 measured, its price, and what it comes to."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from blipkit.records.typed import interval, part
+from blipkit.statistics import UNKNOWN, Interval
+
+NULL_RUNNER = "null"  # it has no model: what 04 measured there is the kit's own overhead
+OLDER_KIT = "of an older kit"  # the state of a row that does not say whether it was stable
+
+
+def has_model(arm: str) -> bool:
+    """Whether an arm, a runner with its precision, computes anything."""
+    return arm.split()[0] != NULL_RUNNER
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredSetting:
+    """Of a record of 04, what a cost needs; the defaults are those of kits that did not say.
+
+    requests_per_s, answers_per_s: throughput, with 95 % intervals. within_target: of the answers,
+    the share that is right and in time; None where there was not one. percentile: of latency, that
+    the target of latency_limit_ms is about. seconds: measured in each of the runs. best: whether 04
+    recommends it.
+    """
+
+    arm: str
+    placement: str = "threads"
+    servers: int
+    clients: int
+    requests_per_s: Interval = UNKNOWN
+    answers_per_s: Interval = UNKNOWN
+    within_target: float | None = None
+    percentile: float = 99.0
+    latency_ms: Interval = interval("latency{}_ms", default=UNKNOWN)
+    latency_limit_ms: float | None = None
+    state: str = OLDER_KIT
+    seconds: float = 0.0
+    runs: int = 1
+    best: bool
+
+    @property
+    def latency_text(self) -> str:
+        """ "p90 16 ms": of the percentile that the target is about."""
+        latency = "not known"
+        if self.latency_ms.value is not None:
+            latency = f"{self.latency_ms.value:.0f} ms"
+        return f"p{self.percentile:g} {latency}"
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What two systems must have in common to be compared: model, inputs, load and target.
+
+    The digests are of weights, of a fixed frame's pixels and of the frames that were asked about;
+    transformers is its version. None where an older kit did not say.
+    """
+
+    weights_digest: str | None = None
+    pixel_digest: str | None = None
+    frames_digest: str | None = None
+    transformers: str | None = None
+    questions: list | None = None
+    buckets: list | None = None
+    threads: int | None = None
+    call: str | None = None
+    batch: int | None = None
+    batch_wait_ms: float | None = None
+    think_ms: float | None = None
+    repeat_share: float | None = None
+    percentile: float | None = None
+    latency_limit_ms: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadRecord:
+    """A record of 04: a setting, under which conditions, on which machine.
+
+    shared: whether the machine was not ours alone; versions: of its libraries, by name.
+    """
+
+    setting: MeasuredSetting = part()
+    conditions: Conditions = part()
+    shared: bool
+    machine: str
+    versions: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PriceBasis:
+    """What a cost rests on, as each record carries it.
+
+    evidence: measured, or also by assumption where the machine does not show the parts of the
+    instance whose price it is given. price_as_of: the date of the price.
+    """
+
+    region: str
+    option: str
+    evidence: str
+    instance: str
+    price_as_of: str
+
+
+@dataclass(frozen=True)
+class AnswerCost:
+    """What a million good answers of a setting cost, USD, and what that is made of.
+
+    usd_per_hour: the price; utilisation: the share of the time paid for in which the machine is
+    busy. good_per_s: answers per second that are right and within the target. half_width: of the
+    interval, over the figure; minutes_more: of load, until that is `dollars.WIDE`. None: not known.
+    """
+
+    usd_per_hour: float | None = None
+    utilisation: float = 1.0
+    good_per_s: Interval = UNKNOWN
+    usd_per_million: Interval = UNKNOWN
+    half_width: float | None = None
+    minutes_more: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostRow(MeasuredSetting):
+    """A record of kind `cost`: a setting of 04, priced.
+
+    like: under which conditions it was measured; None where an older kit did not say.
+    """
+
+    price: PriceBasis = part()
+    cost: AnswerCost = part()
+    like: Conditions | None = None

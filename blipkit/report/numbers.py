@@ -1,0 +1,142 @@
+"""The head of the report: three numbers with their sources, and what the money comes to."""
+
+from dataclasses import dataclass
+
+from blipkit.cost.cameras import FleetRow, PaybackRow
+from blipkit.cost.claim import Baseline
+from blipkit.cost.comparison import SavingRow
+from blipkit.cost.pricing import Point
+from blipkit.cost.rows import CostRow
+from blipkit.display.tables import number
+from blipkit.records.results import Results
+from blipkit.records.typed import part, read_typed
+from blipkit.statistics import Interval, wilson
+
+
+@dataclass(frozen=True)
+class HeadlineNumber:
+    """One of the three numbers, as text; all but the title are "" where nobody measured it.
+
+    note: of which arm, setting or price it is; evidence, machine: where it comes from.
+    """
+
+    title: str
+    value: str = ""
+    unit: str = ""
+    interval: str = ""
+    note: str = ""
+    evidence: str = ""
+    machine: str = ""
+
+
+@dataclass(frozen=True)
+class Flips:
+    """Of a record of 03: how many ranked answers of an arm there are, and how many flipped."""
+
+    arm: str
+    ranked_answers: int
+    ranked_flips: int
+    evidence: str
+    machine: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedCost:
+    """A record of kind `cost`, with the machine that it was measured on."""
+
+    row: CostRow = part()
+    machine: str
+
+
+def three_numbers(results: Results) -> list[HeadlineNumber]:
+    """Answers that flip, throughput and cost, of the setting that 05 priced."""
+    costs = [row for row in read_typed(results, "cost", RecordedCost) if row.row.best]
+    best = max(costs, key=lambda recorded: recorded.row.answers_per_s.value, default=None)
+    same = HeadlineNumber("Same answers?")
+    load = HeadlineNumber("How much load?")
+    cost = HeadlineNumber("At what cost?")
+    for flips in read_typed(results, "decisions", Flips):
+        if flips.ranked_answers and (best is None or flips.arm == best.row.arm):
+            same = _flips_shown(same.title, flips)
+            break
+    if best:
+        load = _load_shown(load.title, best)
+        cost = _cost_shown(cost.title, best)
+    return [same, load, cost]
+
+
+def _flips_shown(title: str, flips: Flips) -> HeadlineNumber:
+    rate = wilson(flips.ranked_flips, flips.ranked_answers)
+    return HeadlineNumber(
+        title=title,
+        value=f"{flips.ranked_flips} of {flips.ranked_answers}",
+        unit="answers differ from the reference's",
+        interval=f"{rate.low:.2%} to {rate.high:.2%}",
+        note=flips.arm,
+        evidence=flips.evidence,
+        machine=flips.machine,
+    )
+
+
+def _load_shown(title: str, recorded: RecordedCost) -> HeadlineNumber:
+    row = recorded.row
+    system = f"{row.arm}, servers {row.servers}, clients {row.clients}"
+    return HeadlineNumber(
+        title=title,
+        value=number(row.answers_per_s.value),
+        unit="answers/s",
+        interval=_ends(row.answers_per_s),
+        note=f"{system}, {row.latency_text}",
+        evidence=row.price.evidence.partition(",")[0],  # without what is said of the prices
+        machine=recorded.machine,
+    )
+
+
+def _cost_shown(title: str, recorded: RecordedCost) -> HeadlineNumber:
+    usd = recorded.row.cost.usd_per_million
+    price = recorded.row.price
+    place = f"priced as {price.instance}, {price.option}, {price.region}"
+    return HeadlineNumber(
+        title=title,
+        value=number(usd.value),
+        unit="USD per million good answers",
+        interval=_ends(usd),
+        note=f"{place}, prices of {price.price_as_of}",
+        evidence=price.evidence,
+        machine=recorded.machine,
+    )
+
+
+def _ends(figure: Interval) -> str:
+    """Both ends of an interval; "" where one is not known."""
+    if None in (figure.low, figure.high):
+        return ""
+    return f"{number(figure.low)} to {number(figure.high)}"
+
+
+@dataclass(frozen=True)
+class Money:
+    """What 05 recorded, for the summary; None or empty where it did not.
+
+    point, fleet: of the operating point. claim: against the first of the incumbents.
+    """
+
+    point: Point | None
+    fleet: FleetRow | None
+    savings: list[SavingRow]
+    claim: Baseline | None
+    paybacks: list[PaybackRow]
+
+
+def read_money(results: Results, incumbent: str) -> Money:
+    """What 05 recorded; incumbent: the instance of the claim that is shown."""
+    if not results.has("points"):  # an older kit's
+        return Money(None, None, [], None, [])
+    baselines = read_typed(results, "baselines", Baseline)
+    return Money(
+        point=next(iter(read_typed(results, "points", Point)), None),
+        fleet=next(iter(read_typed(results, "fleet", FleetRow)), None),
+        savings=[row for row in read_typed(results, "savings", SavingRow) if row.comparable],
+        claim=next((row for row in baselines if row.incumbent == incumbent), None),
+        paybacks=read_typed(results, "payback", PaybackRow),
+    )
