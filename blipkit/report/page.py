@@ -15,6 +15,7 @@ from blipkit.frames.frames import SYNTHETIC
 from blipkit.profiles.profile import section_in
 from blipkit.records.documents import check_results_folder, read_machine
 from blipkit.records.results import Results
+from blipkit.records.run_record import read_run
 from blipkit.report.numbers import read_money, three_numbers
 from blipkit.report.tables import make_tables
 from blipkit.report.verdict import Verdict, has_rehearsed, render, write_verdict
