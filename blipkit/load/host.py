@@ -61,16 +61,7 @@ class Host:
         self.predicted_gib = predicted_gib(artifacts, copies)
         if copies > 1:
             check_host_memory(f"{copies} pipelines", self.predicted_gib)
-        answering = Answering(
-            checkpoint=work.checkpoint,
-            components=[place_of(artifact) for artifact in artifacts],
-            questions=list(work.questions),
-            frames=work.frames,
-            call=setting.call,
-            threads=options.threads,
-            forked=may_fork(artifacts),
-        )
-        self.forked = answering.forked
+        self.forked = may_fork(artifacts)
         self.is_fit = True
         self._cores = cores
         self._stack = contextlib.ExitStack()
@@ -78,13 +69,15 @@ class Host:
         if cores:
             self._watch = self._stack.enter_context(Watch())
             environment = self._watch.environment
+        answering = answering_of(artifacts, setting, work, options)
+        plan = Plan(answering, setting.placement, cores, servers)
         try:
             self._worker = Worker(
                 "blipkit.serving.process:load",
                 threads=options.threads,
                 forked=self.forked,
                 environment=environment,
-                plan=asdict(Plan(answering, setting.placement, cores, servers)),
+                plan=asdict(plan),
             )
             self._stack.callback(self._worker.close)
             self.expected = self._worker.ask(RightAnswers(), timeout_s=START_S * copies)
@@ -143,6 +136,21 @@ def may_fork(artifacts: Artifacts) -> bool:
     """Whether these may be served by a forked process: none of them touches Neuron or CUDA."""
     arms = [artifact.arm for artifact in artifacts]
     return not any(arm.spec.holds_core or arm.device == "cuda" for arm in arms)
+
+
+def answering_of(
+    artifacts: Artifacts, setting: Setting, work: Workload, options: ServerOptions
+) -> Answering:
+    """What the serving process loads."""
+    return Answering(
+        checkpoint=work.checkpoint,
+        components=[place_of(artifact) for artifact in artifacts],
+        questions=list(work.questions),
+        frames=work.frames,
+        call=setting.call,
+        threads=options.threads,
+        forked=may_fork(artifacts),
+    )
 
 
 def service_of(folder: Path, setting: Setting, options: ServerOptions) -> Service:

@@ -54,18 +54,25 @@ def run_profile(
     folder.mkdir(parents=True, exist_ok=True)
     with in_use(folder):
         clear(folder, force)
-        run = begin(profile, folder, replay)
-        for number, stem in enumerate(chosen, start=1):
-            progress.begin(stem, number, len(chosen))
-            try:
-                ended = run_notebook(profile, stem, folder, replay, progress)
-            except KeyboardInterrupt:
-                remove_unfinished(folder)
-                raise interrupted(profile, folder, chosen[number - 1 :]) from None
-            run = run.with_chapter(stem, ended)
-            write_run(folder, run)
-            progress.say(ending_line(stem, ended))
+        run_chapters(profile, chosen, folder, replay, progress)
         return conclude(folder, profile.common.required, progress)
+
+
+def run_chapters(
+    profile: Profile, stems: list[str], folder: Path, replay: Path | None, progress: Progress
+) -> None:
+    """One chapter after another; run.json says how each ended."""
+    run = begin(profile, folder, replay)
+    for number, stem in enumerate(stems, start=1):
+        progress.begin(stem, number, len(stems))
+        try:
+            ended = run_notebook(profile, stem, folder, replay, progress)
+        except KeyboardInterrupt:
+            remove_unfinished(folder)
+            raise interrupted(profile, folder, stems[number - 1 :]) from None
+        run = run.with_chapter(stem, ended)
+        write_run(folder, run)
+        progress.say(ending_line(stem, ended))
 
 
 def default_folder(profile: Profile, replay: Path | None) -> Path:

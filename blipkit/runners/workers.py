@@ -170,6 +170,7 @@ def work(address: str, connections: int, answerer: str, **arguments) -> None:
 
     It connects when it is ready, which is how the parent knows.
     """
+    child.name_process(answerer)
     module, function = answerer.split(":")
     answer = getattr(importlib.import_module(module), function)(**arguments)
 

@@ -147,6 +147,6 @@ def test_what_a_forked_child_computes_is_ours():
     call("os:getpid")
     with Monitor(0.05) as monitor:
         run(SPIN)
-    ours = [row["ours"] for row in monitor.rows]
+    ours = [sample.ours for sample in monitor.samples]
     assert ours[-1] - ours[0] > 0.5
     assert fork_server.pid() not in [process.pid for process in family()]
