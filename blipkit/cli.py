@@ -35,6 +35,10 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="compile again what is compiled")] = False,
 ) -> None:
     """Run the notebooks of a profile, then write verdict and report."""
+    from blipkit.machine import fork_server
+
+    if fork_server.is_possible():
+        fork_server.address()  # it imports torch and transformers while we import the rest
     from blipkit.profiles.profile import load_profile
     from blipkit.run.notebooks import run_profile
     from blipkit.run.progress import Terminal

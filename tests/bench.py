@@ -1,5 +1,6 @@
 """What the kit itself costs on this machine: `make bench`. Writes records to results/bench/."""
 
+import os
 import random
 import socket
 import subprocess
@@ -19,7 +20,7 @@ from blipkit.load.clients import Asking, ClientReport
 from blipkit.load.measure import Measured, measure_setting
 from blipkit.load.requests import read_requests
 from blipkit.load.setting import ServerOptions, Setting, Workload
-from blipkit.machine import child, host
+from blipkit.machine import child, fork_server, host
 from blipkit.paths import ROOT
 from blipkit.records.documents import write_machine
 from blipkit.records.results import Results
@@ -29,7 +30,7 @@ from blipkit.runners.assemble import load_artifact
 from blipkit.serving.answering import NOTHING, FrameSource
 from blipkit.serving.scheduler import Dispatcher
 from blipkit.serving.server import Server
-from blipkit.statistics import mean_interval, rate
+from blipkit.statistics import Interval, mean_interval, rate
 
 
 def help_seconds(times: int = 7) -> float:
@@ -203,6 +204,70 @@ def closed_system(
 
 
 @dataclass(frozen=True)
+class Children:
+    """What was measured with children of one kind, forked or fresh.
+
+    start_s: until a child has torch; compile_s: of tiny-pets' three components, the child's start
+    left out; service_ms: mean of a request; overhead_us: mean latency of a request without a model.
+    """
+
+    kind: str
+    start_s: Interval
+    compile_s: Interval
+    service_ms: Interval
+    overhead_us: Interval
+
+
+def children(pairs: int = 7) -> list[Children]:
+    """Fresh children and forked ones in turn, A B A B: do the times that the kit reports agree?
+
+    Each time is the mean over the turns, with its 95 % interval.
+    """
+    begun = os.environ.get(fork_server.VARIABLE)
+    times = {"fresh": [], "forked": []}
+    for kind in [*times] * pairs:
+        if kind == "fresh":
+            os.environ[fork_server.VARIABLE] = fork_server.OFF
+        else:
+            os.environ[fork_server.VARIABLE] = begun or fork_server.start()
+            begun = os.environ[fork_server.VARIABLE]
+        times[kind].append(times_of_children())
+    rows = []
+    for kind, turns in times.items():
+        rows.append(Children(kind, *map(mean_interval, zip(*turns, strict=True))))
+    return rows
+
+
+def times_of_children() -> tuple[float, float, float, float]:
+    """One turn's figures, in the order of `Children`."""
+    components, bucket = isolate(load_checkpoint("builtin:tiny-pets")), Bucket()
+    begun = time.perf_counter()
+    child.call("torch:get_num_threads", timeout_s=60, threads=1, forked=True)
+    start_s = time.perf_counter() - begun
+    questions, frames = ["is the dog barking?"], FrameSource("synthetic", 16, 3)
+    work = Workload("builtin:tiny-pets", questions, frames, 1.0, warmup_s=0.3)
+    setting = Setting("torchscript float32", "pipeline", "threads", 1, 1)
+    with tempfile.TemporaryDirectory() as folder:
+        artifacts = trace(components, folder, "torchscript", shapes=bucket)
+        compile_s = sum(artifact.manifest.seconds for artifact in artifacts)
+        with_model = measure_setting(artifacts, setting, work, ServerOptions())
+    without = measure_null(1, 1, 1.0)
+    return start_s, compile_s, 1e3 * service_s(with_model), 1e6 * latency_s(without)
+
+
+def service_s(measured: Measured) -> float:
+    """Mean time that a server took for a request, s."""
+    requests = measured.requests[measured.requests.scheduled >= 0]
+    return float((requests.finished - requests.started).mean())
+
+
+def latency_s(measured: Measured) -> float:
+    """Mean time from when a client meant to send to its answer, s."""
+    requests = measured.requests[measured.requests.scheduled >= 0]
+    return float((requests.received - requests.scheduled).mean())
+
+
+@dataclass(frozen=True)
 class Cost:
     """help_seconds: of `blipkit --help`; null_call_us: of a call around a component that does nothing."""
 
@@ -229,6 +294,7 @@ if __name__ == "__main__":
         ("load", load),
         ("memory", [memory_growth()]),
         ("theory", [closed_system()]),
+        ("children", children()),
     ):
         write_typed(results, kind, rows)
         print(kind, *rows, sep="\n  ")

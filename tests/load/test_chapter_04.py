@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 from dataclasses import replace
+from typing import ClassVar
 
 import pandas
 import pytest
@@ -35,14 +36,27 @@ KNOBS = {
 }
 
 
+class Loaded:
+    """Stands in for a `Host`: counts how often pipelines are loaded, and whether they are closed."""
+
+    opened: ClassVar[list["Loaded"]] = []
+
+    def __init__(self, artifacts, setting: Setting, work, options, servers: int):
+        self.setting, self.servers, self.is_fit, self.closed = setting, servers, True, False
+        self.opened.append(self)
+
+    def close(self) -> None:
+        self.closed = True
+
+
 class Machine:
-    """Stands in for `measure_setting`: exact service times on a virtual clock, two processors, and what goes wrong."""
+    """Stands in for `measure_on`: exact service times on a virtual clock, two processors, and what goes wrong."""
 
     def __init__(self, drift: float = 0.0, problem: dict | None = None):
         self.drift, self.problem, self.asked = drift, problem or {}, []
 
     def __call__(
-        self, artifacts, setting: Setting, work: Workload, options: ServerOptions
+        self, host: "Loaded", setting: Setting, work: Workload, options: ServerOptions
     ) -> Measured:
         call, servers, clients = setting.call, setting.servers, setting.clients
         self.asked.append((call, servers, clients, options.limit, work.seed))
@@ -93,12 +107,15 @@ def run(tmp_path, monkeypatch):
     """Run the chapter on a machine; its rows by (servers, clients), and its gates by name."""
 
     def run(machine: Machine, common=COMMON, **knobs):
-        monkeypatch.setattr("blipkit.load.runs.measure_setting", machine)
+        Loaded.opened.clear()
+        monkeypatch.setattr("blipkit.load.runs.open_host", Loaded)
+        monkeypatch.setattr("blipkit.load.runs.measure_on", machine)
         monkeypatch.setattr("blipkit.load.runs.trace", lambda *_, **__: Artifacts([]))
         try:
             run_chapter("04_concurrency", {**KNOBS, "results": str(tmp_path), **knobs}, common)
         except GateFailed as error:
             assert "FAIL" in str(error) or "INVALID" in str(error)
+        assert all(host.closed for host in Loaded.opened)
         results = Results(tmp_path)
         rows = {(r["servers"], r["clients"]): r for r in results.read("concurrency")[2:]}
         return rows, {gate.gate: gate for gate in results.gates()}, results
@@ -188,6 +205,14 @@ def test_a_full_disk_marks_the_row_and_the_grid_goes_on(run, monkeypatch):
         and rows[2, 4]["best"]
         and gates["latency target"].status == "PASS"
     )
+
+
+def test_pipelines_are_loaded_once_for_all_settings_of_an_arm_and_placement(run):
+    """The harness alone, the runner that does nothing, the arm; and the arm again for admission control."""
+    run(Machine())
+    loads = [(host.setting.arm, host.setting.call, host.servers) for host in Loaded.opened]
+    assert [arm for arm, _, _ in loads] == ["null float32", "null float32", *2 * COMMON["arms"]]
+    assert [servers for _, _, servers in loads][:3] == [1, 1, max(KNOBS["servers"])]
 
 
 def test_repeats_measure_the_whole_grid_again_on_other_seeds(run):

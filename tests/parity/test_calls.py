@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from compiling import build
 from hypothesis import given
 from hypothesis import strategies as st
 from parity_rows import ARM, call_of, calls_of, three
@@ -198,12 +199,11 @@ def outputs():
         with torch.inference_mode():
             outputs_by_arm = {REFERENCE: component.module(*inputs)}
             for arm in arms:
-                outputs_by_arm[arm] = emulate(graph, parse_arm(arm).dtype)(*inputs)
+                outputs_by_arm[arm] = emulate(graph, parse_arm(arm).precision)(*inputs)
         for known in {same_precision_baseline(arm) for arm in arms} - {None}:
-            manifest = {"dtype": parse_arm(known).dtype, "device": "cpu"}
-            outputs_by_arm[known] = eager.load(None, manifest, copy.deepcopy(component.module))(
-                *inputs
-            )
+            plan = build(runner="eager", precision=parse_arm(known).precision)
+            run = eager.load(None, plan, copy.deepcopy(component.module))
+            outputs_by_arm[known] = run(*inputs)
         comparison[component.name] = outputs_by_arm
     return comparison
 
@@ -215,7 +215,7 @@ def test_every_emulated_arm_is_judged_and_says_by_which_route(outputs, cast):
     How noisy torch's own format is depends on how a CPU computes in it, so that the route may, too.
     """
     arm = f"neuron_emulated {cast}"
-    known, precision = same_precision_baseline(arm), parse_arm(arm).precision
+    known, precision = same_precision_baseline(arm), parse_arm(arm).rounds_like
     for component, outputs_by_arm in outputs.items():
         comparison = compare(
             outputs_by_arm[REFERENCE], outputs_by_arm[arm], outputs_by_arm.get(known), precision
@@ -231,7 +231,7 @@ def test_every_emulated_arm_is_judged_and_says_by_which_route(outputs, cast):
 def test_a_format_does_not_excuse_another_ones_errors(outputs, cast):
     """Judged as the next finer format, the same errors are too many."""
     arm, finer = f"neuron_emulated {cast}", {"bfloat16": "float16", "float16": "float32"}
-    precision = finer[parse_arm(arm).precision]
+    precision = finer[parse_arm(arm).rounds_like]
     for outputs_by_arm in outputs.values():
         assert route(
             compare(outputs_by_arm[REFERENCE], outputs_by_arm[arm]), precision=precision

@@ -250,7 +250,7 @@ def test_a_profile_may_name_its_notebooks(tmp_path, monkeypatch):
     """`common.only` is what runs; the command line's --only goes before it."""
     ran = []
 
-    def run(profile, stem, folder, replay):
+    def run(profile, stem, folder, replay, progress):
         ran.append(stem)
         return ChapterRun(seconds=1)
 
@@ -264,7 +264,7 @@ def test_a_profile_may_name_its_notebooks(tmp_path, monkeypatch):
 def test_an_interrupted_run_keeps_what_finished_and_says_how_to_go_on(tmp_path, monkeypatch):
     """Neither stage nor half-written artifact is left; the notebooks that are left are named."""
 
-    def interrupted(profile, stem, folder, replay):
+    def interrupted(profile, stem, folder, replay, progress):
         if stem == "00_environment":
             return ChapterRun(seconds=1)
         (folder / ".stage").mkdir()

@@ -344,6 +344,7 @@ def test_neuron_without_device_and_wheels_names_the_image_and_the_dry_run(
 
 def test_what_must_lower_needs_its_environment_first(said, tmp_path, monkeypatch):
     """inf2-dry takes minutes; that its lowering gates cannot be measured is said before them."""
+    monkeypatch.setenv("BLIPKIT_FORK_SERVER", "off")  # a child would not see the next line
     monkeypatch.setattr("blipkit.runners.neuron.lowering.ROOT", tmp_path)
     status, error = said("run", "inf2-dry", "--results", tmp_path / "new")
     assert status == 2 and not (tmp_path / "new").exists() and len(error.splitlines()) == 1
@@ -361,6 +362,7 @@ def test_a_component_that_cannot_be_exported_ends_with_2(
     def refuse(module, inputs):
         raise ValueError("Could not guard on data-dependent expression\nlong story")
 
+    monkeypatch.setenv("BLIPKIT_FORK_SERVER", "off")  # a child would not see the next line
     monkeypatch.setattr("torch.export.export", refuse)
     settings = [
         f"common.checkpoint={checkpoint_folders['wide']}",
