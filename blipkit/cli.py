@@ -37,47 +37,14 @@ def run(
     """Run the notebooks of a profile, then write verdict and report."""
     from blipkit.profiles.profile import load_profile
     from blipkit.run.notebooks import run_profile
+    from blipkit.run.progress import Terminal
 
     loaded = load_profile(profile, settings)
-    with _progress_bar() as bar:
-        status = run_profile(loaded, results, only, force, replay, RunShown(bar))
+    if not console.is_terminal:
+        raise typer.Exit(run_profile(loaded, results, only, force, replay))
+    with Terminal(console) as progress:
+        status = run_profile(loaded, results, only, force, replay, progress)
     raise typer.Exit(status)
-
-
-def _progress_bar():
-    """A rich bar of notebooks; hidden where nobody sits at a terminal."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        SpinnerColumn,
-        TimeElapsedColumn,
-    )
-
-    columns = (
-        SpinnerColumn(),
-        "{task.description}",
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
-
-
-class RunShown:
-    """A run's progress: a bar at a terminal, elsewhere a line before each notebook."""
-
-    def __init__(self, bar):
-        self.bar = bar
-        self.task = bar.add_task("checking the profile", total=None)
-
-    def say(self, line: str) -> None:
-        console.out(line)
-
-    def step(self, stem: str, number: int, total: int) -> None:
-        self.bar.update(self.task, description=stem, completed=number - 1, total=total)
-        if not console.is_terminal:
-            console.out(f"[{number}/{total}] {stem} ...")
 
 
 @app.command()

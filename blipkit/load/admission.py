@@ -13,7 +13,7 @@ from blipkit.load.gates import ADMISSION, admission_gate
 from blipkit.load.grid import Grid
 from blipkit.load.recommend import best_setting
 from blipkit.load.rows import AdmissionRecord, AdmissionRow, GridRow
-from blipkit.load.runs import Run, RunExecution, RunRow, Runs, keep_run
+from blipkit.load.runs import Hosts, Run, RunExecution, RunRow, Runs, keep_run
 from blipkit.load.summary import Criteria, summarise
 from blipkit.records.gates import Gate, not_run
 from blipkit.records.typed import measure_typed, record_of, write_typed
@@ -83,7 +83,8 @@ def measure_limited(study: Study, best: GridRow, target: Target, runs: Runs) -> 
     crowd = replace(best.setting, clients=2 * best.clients)
     run = Run(crowd, 0, limit=best.clients)
     name = f"{crowd.samples_name(run.run)}-limited"
-    requests = keep_run(study, name, run, runs)
+    with Hosts(study) as hosts:
+        requests = keep_run(hosts, name, run, runs)
     rows = measure_typed(study.results, "admission_runs", RunRow, lambda: runs.rows)
     if {name, "admission_runs"} & study.results.lacking:
         return None

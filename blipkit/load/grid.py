@@ -1,4 +1,7 @@
-"""The grid of a study: every setting measured, as often as it says, each in fresh processes."""
+"""The grid of a study: every setting measured, as often as it says.
+
+A setting has clients and a dispatcher of its own; the pipelines stay loaded from one to the next.
+"""
 
 import itertools
 from collections.abc import Sequence
@@ -6,6 +9,7 @@ from dataclasses import dataclass
 
 import pandas
 
+from blipkit.display.progress import Steps
 from blipkit.display.tables import show_table
 from blipkit.load.asked import Asked
 from blipkit.load.conditions import conditions_of
@@ -13,7 +17,7 @@ from blipkit.load.derived import OVERHEAD, Target, grid_rows
 from blipkit.load.figures import draw_chart, draw_over_time, draw_split
 from blipkit.load.gates import grid_not_run, load_gates
 from blipkit.load.rows import GridRecord, GridRow, SettingRow
-from blipkit.load.runs import Run, RunExecution, RunRow, Runs, keep_run
+from blipkit.load.runs import Hosts, Run, RunExecution, RunRow, Runs, keep_run
 from blipkit.load.setting import COLUMNS, Setting
 from blipkit.load.stability import FEWEST, WINDOWS, windows
 from blipkit.load.summary import Criteria, summarise
@@ -221,12 +225,15 @@ def measure_grid(study: Study, asked: Asked) -> Grid:
         recorded = measure_typed(results, "runs", RunRow, list)
     if "runs" in results.lacking:
         return as_recorded(study, "counts of the runs")
-    for number, setting in itertools.product(range(study.knobs.repeats), settings):
-        name = setting.samples_name(number)
-        frames.append(keep_run(study, name, Run(setting, number), runs))
-        if name in results.lacking:
-            return as_recorded(study, f"requests of {setting}")
-        print(f"{setting}: {len(frames[-1])} requests")
+    todo = list(itertools.product(range(study.knobs.repeats), settings))
+    with Hosts(study) as hosts, Steps(len(todo), "measuring") as steps:
+        for number, setting in todo:
+            steps.begin(setting)
+            name = setting.samples_name(number)
+            frames.append(keep_run(hosts, name, Run(setting, number), runs))
+            if name in results.lacking:
+                return as_recorded(study, f"requests of {setting}")
+            print(f"{setting}: {len(frames[-1])} requests")
     requests = pandas.concat(frames, ignore_index=True)
     counted = recorded or measure_typed(results, "runs", RunRow, lambda: runs.rows)
     machine = results.measure_samples("machine", runs.machine_frame)

@@ -6,7 +6,8 @@ from functools import partial
 import pandas
 
 from blipkit.load.counts import RunCounts
-from blipkit.load.measure import Measured, measure_setting
+from blipkit.load.host import Host, may_fork
+from blipkit.load.measure import Measured, measure_on, open_host
 from blipkit.load.setting import ServerOptions, Setting, Workload
 from blipkit.records.typed import part, record_of
 from blipkit.runners.arms import parse_arm
@@ -69,7 +70,7 @@ class Runs:
     def add(self, run: Run, measured: Measured) -> None:
         """Keep what came of a run."""
         self.rows.append(RunRow(run, measured.counts))
-        self.machine.append(run.mark(pandas.DataFrame(measured.samples)))
+        self.machine.append(run.mark(measured.samples))
         if measured.execution:
             row = RunExecution(run, measured.execution, measured.predicted_host_gib)
             self.executions.append(row)
@@ -112,30 +113,74 @@ def workload_of(study: Study, run: Run) -> Workload:
     return work
 
 
-def measure_run(study: Study, run: Run, runs: Runs) -> pandas.DataFrame:
-    """The requests of one run of a setting; what is not compiled yet is compiled before."""
-    artifacts = trace(
-        study.components,
-        study.artifacts,
-        *parse_arm(run.setting.arm),
-        shapes=study.buckets,
-        compiler_flags=study.common.compiler_flags,
-    )
+def options_of(study: Study, run: Run) -> ServerOptions:
+    """How the servers of a run serve."""
     knobs = study.knobs
-    options = ServerOptions(
+    return ServerOptions(
         threads=study.common.threads,
         batch=knobs.batch,
         batch_wait_s=knobs.batch_wait_ms / 1e3,
         limit=run.limit or 0,
     )
-    measured = measure_setting(artifacts, run.setting, workload_of(study, run), options)
+
+
+class Hosts:
+    """The pipelines of a study: those of one arm and placement at a time, loaded when first asked
+    for.
+    """
+
+    def __init__(self, study: Study):
+        self.study = study
+        self._host: Host | None = None
+        self._loaded: tuple[str, ...] = ()  # arm, call and placement of what is loaded
+
+    def __enter__(self) -> "Hosts":
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self._host:
+            self._host.close()
+
+    def measure(self, run: Run) -> Measured:
+        """One run of a setting; what is not compiled yet is compiled before."""
+        setting = run.setting
+        needed = (setting.arm, setting.call, setting.placement)
+        work = workload_of(self.study, run)
+        options = options_of(self.study, run)
+        if not (self._host and self._host.is_fit and self._loaded == needed):
+            self._open(setting, work, options)
+            self._loaded = needed
+        return measure_on(self._host, setting, work, options)
+
+    def _open(self, setting: Setting, work: Workload, options: ServerOptions) -> None:
+        if self._host:
+            self._host.close()
+            self._host = None
+        study = self.study
+        artifacts = trace(
+            study.components,
+            study.artifacts,
+            *parse_arm(setting.arm),
+            shapes=study.buckets,
+            compiler_flags=study.common.compiler_flags,
+        )
+        servers = setting.servers
+        if may_fork(artifacts) and setting.arm in study.common.arms:
+            servers = max(servers, *study.knobs.servers)
+        self._host = open_host(artifacts, setting, work, options, servers)
+
+
+def measure_run(hosts: Hosts, run: Run, runs: Runs) -> pandas.DataFrame:
+    """The requests of one run of a setting."""
+    measured = hosts.measure(run)
     runs.add(run, measured)
     return run.mark(measured.requests)
 
 
-def keep_run(study: Study, name: str, run: Run, runs: Runs) -> pandas.DataFrame:
+def keep_run(hosts: Hosts, name: str, run: Run, runs: Runs) -> pandas.DataFrame:
     """Measure a run, and keep its requests as the samples `name`; in a replay, those recorded."""
-    frame = study.results.measure_samples(name, partial(measure_run, study, run, runs))
+    measured = partial(measure_run, hosts, run, runs)
+    frame = hosts.study.results.measure_samples(name, measured)
     if runs.rows and (problem := frame.attrs.get("not_kept")):
         runs.add_problem(problem)
     return frame

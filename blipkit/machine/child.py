@@ -6,6 +6,7 @@ fork server makes has it already. Arguments and result are JSON: a child gets a 
 and digest, never pickled weights.
 """
 
+import contextlib
 import json
 import os
 import pkgutil
@@ -14,8 +15,10 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.machine import fork_server
@@ -31,30 +34,37 @@ def call(
     timeout_s: float,
     threads: int = 0,
     forked: bool = False,
-    python=sys.executable,
-    environment={},
+    python: str = sys.executable,
+    environment: Mapping[str, str] = {},
     **arguments,
 ):
-    """Return `module:function`(**arguments), run in a child.
+    """Return `module:function`(**arguments), run in a child; the options are those of `start`.
+
+    Raises BlipkitError with the child's last lines when it dies or takes longer than `timeout_s`.
+    """
+    return start(target, arguments, threads, forked, python, environment).result(timeout_s)
+
+
+def start(
+    target: str,
+    arguments: Mapping[str, Any],
+    threads: int = 0,
+    forked: bool = False,
+    python: str = sys.executable,
+    environment: Mapping[str, str] = {},
+) -> "Child":
+    """A child that runs `module:function`(**arguments).
 
     threads: torch's threads in the child; 0 leaves torch's choice. forked: by the fork server, for
     what touches neither CUDA nor Neuron. python: another environment's; environment: variables that
-    it gets besides ours. Raises BlipkitError with the child's last lines when it dies or takes
-    longer than `timeout_s`.
+    it gets besides ours.
     """
     variables = _variables(threads, environment)
-    question = {"target": target, "arguments": arguments, "threads": threads}
-    with tempfile.TemporaryDirectory(prefix="blipkit-") as folder:
-        place = Path(folder, QUESTION)
-        may_fork = forked and fork_server.is_possible()
-        if may_fork:
-            question.update(environment=variables, folder=os.getcwd())
-        place.write_text(json.dumps(question))
-        child = _Forked(place) if may_fork else _Fresh(place, python, variables)
-        printed, ended = child.wait(timeout_s)
-        if child.returncode:
-            raise BlipkitError(f"{target} {ended}; its last lines:\n{_tail(printed)}")
-        return _returned(place.with_name(ANSWER))
+    question = {"target": target, "arguments": arguments}
+    if forked and fork_server.is_possible():
+        question.update(environment=variables, folder=os.getcwd())
+        return Child(question, fork_server.fork)
+    return Child(question, partial(_start_fresh, python, variables))
 
 
 def _variables(threads: int, environment: Mapping[str, str]) -> dict[str, str]:
@@ -69,19 +79,27 @@ def _variables(threads: int, environment: Mapping[str, str]) -> dict[str, str]:
     return variables
 
 
-class _Child:
-    """A child that answers a question; what it prints is read while it runs.
+class Child:
+    """A child that was started; what it prints is read while it runs.
 
     It leads a process group, so that a compiler which it started is stopped with it, and ends when
     our end of a pipe is closed, which our death does too.
     """
 
-    def __init__(self, question: Path):
+    def __init__(self, question: Mapping[str, Any], start: Callable):
+        """start: of the question's file, descriptors for what it prints and of the pipe -> process
+        with `pid`, `wait` and `poll`.
+        """
+        self.target = question["target"]
+        self._folder = tempfile.TemporaryDirectory(prefix="blipkit-")
+        place = Path(self._folder.name, QUESTION)
+        place.write_text(json.dumps(question))
+        self._heard: Callable[[str], None] | None = None
         self._lines: list[str] = []
         child_alive, self._alive = os.pipe()
         self._printed, output = os.pipe()
         try:
-            self._process = self._started(question, output, child_alive)
+            self._process = start(place, output, child_alive)
         except BaseException:
             os.close(self._alive)
             os.close(self._printed)
@@ -92,66 +110,54 @@ class _Child:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def _started(self, question: Path, output: int, alive: int):
-        """The process: `pid`, `wait` and `poll`."""
-        raise NotImplementedError
+    def listen(self, heard: Callable[[str], None]) -> None:
+        """Have each line that it prints from now on told, in another thread."""
+        self._heard = heard
 
     def _read(self) -> None:
         with open(self._printed, encoding="utf-8", errors="replace") as printed:
-            self._lines.extend(printed)
+            for line in printed:
+                self._lines.append(line)
+                if self._heard:
+                    self._heard(line.rstrip())
 
-    @property
-    def returncode(self) -> int | None:
-        return self._process.poll()
+    def result(self, timeout_s: float):
+        """What its function returned, or raised; BlipkitError where it dies, or takes longer."""
+        ended = f"took longer than {timeout_s:.0f} s and was stopped"
+        with self._folder:
+            try:
+                ended = f"died ({_how(self._process.wait(timeout_s))})"
+            except (TimeoutError, subprocess.TimeoutExpired):
+                pass
+            finally:
+                self.kill()
+                os.close(self._alive)
+            self._reader.join()
+            if self._process.poll():
+                raise BlipkitError(f"{self.target} {ended}; its last lines:\n{_tail(self._lines)}")
+            return _returned(Path(self._folder.name, ANSWER))
 
-    def wait(self, timeout_s: float) -> tuple[str, str]:
-        """What it printed, and how it ended, in words; it is killed after `timeout_s`."""
-        try:
-            ended = f"died ({_how(self._wait(timeout_s))})"
-        except (TimeoutError, subprocess.TimeoutExpired):
-            ended = f"took longer than {timeout_s:.0f} s and was stopped"
-        finally:
-            self._kill()
-            os.close(self._alive)
-        self._reader.join()
-        return "".join(self._lines), ended
-
-    def _wait(self, timeout_s: float) -> int:
-        return self._process.wait(timeout_s)
-
-    def _kill(self) -> None:
-        """Leave no orphan behind, after Ctrl-C or a time limit."""
+    def kill(self) -> None:
+        """End it with all that it started, if it has not ended."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
 
-class _Fresh(_Child):
-    """A Python that imports everything itself; python: another environment's."""
-
-    def __init__(self, question: Path, python: str, variables: dict[str, str]):
-        self._python = python
-        self._variables = variables
-        super().__init__(question)
-
-    def _started(self, question: Path, output: int, alive: int) -> subprocess.Popen:
-        run = [self._python, "-X", "faulthandler", "-m", "blipkit.machine.child"]
-        return subprocess.Popen(
-            [*run, question, str(alive)],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=self._variables,
-            pass_fds=[alive],
-            start_new_session=True,
-        )
-
-
-class _Forked(_Child):
-    """A child of the fork server."""
-
-    def _started(self, question: Path, output: int, alive: int) -> fork_server.Forked:
-        return fork_server.fork(question, output, alive)
+def _start_fresh(
+    python: str, variables: dict[str, str], question: Path, output: int, alive: int
+) -> subprocess.Popen:
+    """A Python that imports everything itself."""
+    run = [python, "-X", "faulthandler", "-m", "blipkit.machine.child"]
+    return subprocess.Popen(
+        [*run, question, str(alive)],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        env=variables,
+        pass_fds=[alive],
+        start_new_session=True,
+    )
 
 
 def _returned(answer: Path):
@@ -173,19 +179,16 @@ def _how(status: int) -> str:
     return name
 
 
-def _tail(text: str, lines: int = 15) -> str:
+def _tail(lines: Sequence[str], most: int = 15) -> str:
     """The last lines, or faulthandler's first ones, which name the place; its list of extension
     modules says nothing.
     """
-    printed = [
-        line
-        for line in text.strip().splitlines()
-        if line and not line.startswith("Extension modules:")
-    ]
+    printed = [line.rstrip() for line in lines]
+    printed = [line for line in printed if line and not line.startswith("Extension modules:")]
     crashes = [i for i, line in enumerate(printed) if line.startswith("Fatal Python error")]
     if crashes and crashes[0] > 0:
-        printed = printed[: crashes[0] + lines - 2]
-    return "\n".join(printed[-lines:]) or "(it printed nothing)"
+        printed = printed[: crashes[0] + most - 2]
+    return "\n".join(printed[-most:]) or "(it printed nothing)"
 
 
 def _end_with_parent(pipe: int) -> None:
@@ -196,11 +199,20 @@ def _end_with_parent(pipe: int) -> None:
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
+def name_process(target: str) -> None:
+    """Show in `ps` and `top` what this child does: blipkit:FUNCTION, of which Linux keeps 15
+    letters.
+    """
+    with contextlib.suppress(OSError):  # another system
+        Path("/proc/self/comm").write_text(f"blipkit:{target.partition(':')[2]}"[:15])
+
+
 def answer(question: Path, alive: int) -> None:
     """In the child: call what is asked for, and leave what it returned or raised beside it."""
     threading.Thread(target=_end_with_parent, args=(alive,), daemon=True).start()
     asked = json.loads(question.read_text())
     target = asked["target"]
+    name_process(target)
     try:
         reply = {"returned": pkgutil.resolve_name(target)(**asked["arguments"])}
     except Exception as error:

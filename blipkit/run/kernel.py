@@ -18,7 +18,8 @@ from jupyter_client.manager import AsyncKernelManager
 from blipkit.machine import fork_server
 from blipkit.machine.child import QUESTION
 
-QUIET = "--IPKernelApp.log_level=40"  # not a warning a kernel about TCP on this very host
+# neither a warning a kernel about TCP on this very host, nor the interrupt with which it is ended
+QUIET = "--IPKernelApp.log_level=50"
 
 
 class OwnKernelManager(AsyncKernelManager):

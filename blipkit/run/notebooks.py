@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
 
+from blipkit.display.progress import VARIABLE
 from blipkit.errors import BadInput, BlipkitError, nearest
-from blipkit.machine import host
+from blipkit.machine import fork_server, host
 from blipkit.machine.monitor import Monitor
 from blipkit.paths import NOTEBOOKS, ROOT
 from blipkit.profiles.profile import Profile
@@ -19,32 +19,10 @@ from blipkit.report.page import write_report
 from blipkit.report.verdict import exit_status, unmeasured
 from blipkit.run import preflight
 from blipkit.run.folder import begin, clear, in_use, put_in_place, remove_unfinished
+from blipkit.run.progress import PRINTED, Progress, last_durations, notes_of
 from blipkit.study import replayed
 
 LAST_LINES = 5  # of a notebook that stopped
-
-
-class Progress(Protocol):
-    """What shows how a run goes."""
-
-    def say(self, line: str) -> None:
-        """A line for people to read."""
-
-    def step(self, stem: str, number: int, total: int) -> None:
-        """A notebook begins, the first one with number 1."""
-
-
-class Printed:
-    """Prints each line; does not show that a notebook begins."""
-
-    def say(self, line: str) -> None:
-        print(line)
-
-    def step(self, stem: str, number: int, total: int) -> None:
-        pass
-
-
-PRINTED = Printed()
 
 
 def run_profile(
@@ -61,6 +39,8 @@ def run_profile(
     results folder recorded elsewhere, to read instead of measuring here. Raises BadInput before
     anything ran or was written.
     """
+    if fork_server.is_possible():
+        fork_server.address()  # it imports meanwhile
     folder = results or default_folder(profile, replay)
     preflight.use_absolute_folders(profile)
     if replay:
@@ -69,22 +49,30 @@ def run_profile(
         for note in notes:
             progress.say(f"recorded with another value, which is shown: {note}")
     chosen = choose(only or profile.common.only)
-    preflight.check(profile, folder, replay)
+    preflight.check_apart(profile, folder, replay)
+    progress.plan(chosen, last_durations(folder))
     folder.mkdir(parents=True, exist_ok=True)
     with in_use(folder):
         clear(folder, force)
-        run = begin(profile, folder, replay)
-        for number, stem in enumerate(chosen, start=1):
-            progress.step(stem, number, len(chosen))
-            try:
-                ended = run_notebook(profile, stem, folder, replay)
-            except KeyboardInterrupt:
-                remove_unfinished(folder)
-                raise interrupted(profile, folder, chosen[number - 1 :]) from None
-            run = run.with_chapter(stem, ended)
-            write_run(folder, run)
-            progress.say(ending_line(stem, ended))
+        run_chapters(profile, chosen, folder, replay, progress)
         return conclude(folder, profile.common.required, progress)
+
+
+def run_chapters(
+    profile: Profile, stems: list[str], folder: Path, replay: Path | None, progress: Progress
+) -> None:
+    """One chapter after another; run.json says how each ended."""
+    run = begin(profile, folder, replay)
+    for number, stem in enumerate(stems, start=1):
+        progress.begin(stem, number, len(stems))
+        try:
+            ended = run_notebook(profile, stem, folder, replay, progress)
+        except KeyboardInterrupt:
+            remove_unfinished(folder)
+            raise interrupted(profile, folder, stems[number - 1 :]) from None
+        run = run.with_chapter(stem, ended)
+        write_run(folder, run)
+        progress.say(ending_line(stem, ended))
 
 
 def default_folder(profile: Profile, replay: Path | None) -> Path:
@@ -127,7 +115,13 @@ def choose(only: list[str]) -> list[str]:
     return [stem for stem in known if not only or stem in only]
 
 
-def run_notebook(profile: Profile, stem: str, folder: Path, replay: Path | None) -> ChapterRun:
+def run_notebook(
+    profile: Profile,
+    stem: str,
+    folder: Path,
+    replay: Path | None,
+    progress: Progress = PRINTED,
+) -> ChapterRun:
     """Execute one notebook into a stage, then put its outputs in place; how it ended."""
     import papermill
 
@@ -139,8 +133,8 @@ def run_notebook(profile: Profile, stem: str, folder: Path, replay: Path | None)
     status = "ran"
     problem = None
     try:
-        with staged(stage), Monitor() as monitor:
-            execute(stem, stage, profile.parameters(stem, *places), limit)
+        with staged(stage, progress), Monitor() as monitor:
+            execute(stem, stage, profile.parameters(stem, *places), limit, progress)
     except papermill.PapermillExecutionError as error:
         status = {"GateFailed": "gate", "NotMeasured": "skipped"}.get(error.ename, "stopped")
         problem = f"cell {error.exec_count}: {error.ename}: {error.evalue}"
@@ -161,30 +155,42 @@ def from_notebooks(path: Path | None) -> str:
 
 
 @contextlib.contextmanager
-def staged(stage: Path):
-    """Have kernels write into a stage."""
-    os.environ["BLIPKIT_STAGE"] = str(stage.resolve())
+def staged(stage: Path, progress: Progress):
+    """Have kernels write into a stage, and what they are at into a file beside it."""
+    notes = stage.with_name(".notes")
+    variables = {"BLIPKIT_STAGE": str(stage.resolve()), VARIABLE: str(notes.resolve())}
+    os.environ.update(variables)
     try:
-        yield
+        with notes_of(notes, progress):
+            yield
     finally:
-        del os.environ["BLIPKIT_STAGE"]
+        for name in variables:
+            del os.environ[name]
 
 
-def execute(stem: str, stage: Path, parameters: dict, limit: int) -> None:
+def execute(stem: str, stage: Path, parameters: dict, limit: int, progress: Progress) -> None:
     """A notebook by papermill, into a stage; no cell may take longer than `limit` seconds."""
+    import nbformat
     import papermill
+
+    source = NOTEBOOKS / f"{stem}.ipynb"
+    # with the cell that papermill adds, for the parameters
+    cells = len(nbformat.read(source, as_version=4).cells) + 1
+
+    def on_cell_start(cell, cell_index: int) -> None:
+        progress.cell(cell_index + 1, cells)
 
     in_thread(
         papermill.execute_notebook,
-        NOTEBOOKS / f"{stem}.ipynb",
+        source,
         stage / f"{stem}.ipynb",
         parameters=parameters,
         kernel_name="python3",
         cwd=NOTEBOOKS,
         progress_bar=False,
         execution_timeout=limit,
-        # not a warning per kernel about TCP on this very host
-        extra_arguments=["--IPKernelApp.log_level=40"],
+        kernel_manager_class="blipkit.run.kernel.OwnKernelManager",
+        on_cell_start=on_cell_start,
     )
 
 

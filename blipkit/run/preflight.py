@@ -5,7 +5,9 @@ quick ones first.
 """
 
 import os
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from blipkit.cost import checks as cost
 from blipkit.cost.systems import find_results
@@ -13,6 +15,7 @@ from blipkit.errors import BadInput
 from blipkit.frames.frames import SYNTHETIC, check_labels, load_frames
 from blipkit.frames.questions import Question, parse_questions
 from blipkit.load import checks as load
+from blipkit.machine import child, fork_server
 from blipkit.model import checks as model
 from blipkit.model.buckets import parse_buckets
 from blipkit.model.checkpoints import check_source, load_checkpoint
@@ -23,6 +26,8 @@ from blipkit.records.documents import check_results_folder
 from blipkit.runners import checks as runners
 from blipkit.runners.arms import check_machine, parse_arm
 from blipkit.runners.neuron.options import check_flags
+
+TIMEOUT_S = 600  # to load a checkpoint, and every frame of a folder
 
 
 def check(profile: Profile, folder: Path, replay: Path | None = None) -> None:
@@ -60,6 +65,28 @@ def check(profile: Profile, folder: Path, replay: Path | None = None) -> None:
     runners.check_exports(checkpoint, arms, min(buckets))
     weights = sum(weight.numel() for weight in checkpoint.model.parameters())
     runners.check_disk(folder, weights, arms, buckets)
+
+
+def check_apart(profile: Profile, folder: Path, replay: Path | None = None) -> None:
+    """`check` in a child that has imported what loading a checkpoint needs, so that this process
+    need not.
+    """
+    if not fork_server.is_possible():
+        check(profile, folder, replay)
+        return
+    child.call(
+        "blipkit.run.preflight:check_plain",
+        timeout_s=TIMEOUT_S,
+        forked=True,
+        profile=asdict(profile),
+        folder=str(folder),
+        replay=str(replay or ""),
+    )
+
+
+def check_plain(profile: dict[str, Any], folder: str, replay: str) -> None:
+    """`check` of what JSON can hold; replay: "" to measure."""
+    check(Profile(**profile), Path(folder), Path(replay) if replay else None)
 
 
 def use_absolute_folders(profile: Profile) -> None:

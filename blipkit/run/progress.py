@@ -7,7 +7,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +23,9 @@ class Progress(Protocol):
 
     def say(self, line: str) -> None:
         """A line for people to read."""
+
+    def plan(self, stems: Sequence[str], durations: Mapping[str, Sequence[float]]) -> None:
+        """The chapters that will run; durations: seconds of each one's cells, the last time."""
 
     def begin(self, stem: str, number: int, total: int) -> None:
         """A chapter begins, the first one with number 1."""
@@ -40,6 +43,9 @@ class Printed:
     def say(self, line: str) -> None:
         print(line, flush=True)
 
+    def plan(self, stems: Sequence[str], durations: Mapping[str, Sequence[float]]) -> None:
+        pass
+
     def begin(self, stem: str, number: int, total: int) -> None:
         pass
 
@@ -50,18 +56,18 @@ class Printed:
         pass
 
 
+PRINTED = Printed()
+
+
 class Terminal:
-    """One line that moves, by rich.
+    """One line that moves, by rich."""
 
-    durations: of `last_durations`, by which the time left is told; stems: of the chapters to run.
-    """
-
-    def __init__(self, console, durations: dict[str, Sequence[float]], stems: Sequence[str]):
+    def __init__(self, console):
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
         self.console = console
-        self.durations = durations
-        self.left = list(stems)  # those that have not begun
+        self.durations: Mapping[str, Sequence[float]] = {}
+        self.left: list[str] = []  # stems of the chapters that have not begun
         self.stem = ""
         self.begun = 0.0  # when the cell began, s
         self.number = 0
@@ -78,6 +84,10 @@ class Terminal:
 
     def say(self, line: str) -> None:
         self.console.out(line)
+
+    def plan(self, stems: Sequence[str], durations: Mapping[str, Sequence[float]]) -> None:
+        self.left = list(stems)
+        self.durations = durations
 
     def begin(self, stem: str, number: int, total: int) -> None:
         self.stem = stem
@@ -109,7 +119,7 @@ class Terminal:
         return f"about {max(seconds - passed, 0):.0f} s left"
 
 
-def last_durations(folder: Path) -> dict[str, list[float]]:
+def last_durations(folder: Path) -> Mapping[str, list[float]]:
     """Chapter -> seconds of each of its cells, when it ran into a results folder the last time.
 
     None of another machine's, whose seconds are not ours.

@@ -8,12 +8,14 @@ import itertools
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from filelock import FileLock
 
+from blipkit.display.progress import Steps
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.machine import child, host
 from blipkit.model.buckets import Bucket
@@ -39,6 +41,7 @@ from blipkit.runners.neuron.options import check_flags
 from blipkit.runners.spec import Build
 
 TIMEOUT_S = 3600  # for all that one child compiles
+COMPILING = "compiling"  # begins the line by which a child says what it is at
 COMPILED_BY = ("torch", "transformers", "torch-neuronx", "torch-xla", "libneuronxla", "neuronx-cc")
 
 
@@ -212,14 +215,23 @@ def _compile_in_child(
     checkpoint: Checkpoint, jobs: Sequence[CompileJob], environment: dict[str, str] = {}
 ) -> None:
     """Compile jobs in one child; environment: variables that it gets besides ours."""
-    child.call(
-        "blipkit.runners.compile:compile_from_source",
-        timeout_s=TIMEOUT_S,
-        environment=environment,
-        source=checkpoint.source,
-        digest=checkpoint.digest,
-        jobs=[job.to_json() for job in jobs],
-    )
+    asked = {
+        "source": checkpoint.source,
+        "digest": checkpoint.digest,
+        "jobs": [job.to_json() for job in jobs],
+    }
+    forked = all(job.arm.device == "cpu" and not job.arm.spec.holds_core for job in jobs)
+    target = "blipkit.runners.compile:compile_from_source"
+    with Steps(len(jobs), "compiling") as steps:
+        compiling = child.start(target, asked, forked=forked, environment=environment)
+        compiling.listen(partial(_begin_step, steps))
+        compiling.result(TIMEOUT_S)
+
+
+def _begin_step(steps: Steps, line: str) -> None:
+    """Tell that the child begins with a component, where a line that it printed says so."""
+    if line.startswith(COMPILING):
+        steps.begin(line.removeprefix(COMPILING).strip())
 
 
 def _compile_alone(checkpoint: Checkpoint, jobs: Sequence[CompileJob]) -> list[Failure]:
@@ -260,7 +272,7 @@ def compile_jobs(components: Components, jobs: Sequence[CompileJob]) -> None:
         runner = get_runner(job.arm)
         if hasattr(runner, "compile"):
             # where the compiler crashes, the child's last line says on what
-            print(f"compiling {job.component} for {job.arm}, bucket {job.bucket}", flush=True)
+            print(f"{COMPILING} {job.component} for {job.arm}, bucket {job.bucket}", flush=True)
         build = build_of(component, job.arm, job.bucket, job.compiler_flags)
         compile_component = getattr(runner, "compile", compile_nothing)
         inputs = component.example_inputs(job.bucket)

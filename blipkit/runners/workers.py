@@ -6,7 +6,7 @@ over a socket, and end it.
 import contextlib
 import importlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.connection import Client, Connection, Listener
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from blipkit.errors import BlipkitError, WorkerGone
+from blipkit.errors import BadInput, BlipkitError, WorkerGone
 from blipkit.machine import child
 from blipkit.model.buckets import Bucket
 from blipkit.model.components import Component
@@ -63,48 +63,68 @@ class Worker:
     """A child process that answers messages on one or more connections, one for each thread that
     asks.
 
-    target: `module:function`; called with the arguments in the child, it returns the function that
-    answers a message. arguments: plain values; `environment` and `threads` are `child.call`'s.
-    WorkerGone says why it did not start.
+    target: `module:function`; called with the arguments, plain values, in the child, it returns the
+    function that answers a message. threads, forked and environment are `child.start`'s. WorkerGone
+    or BadInput says why it did not start.
     """
 
-    def __init__(self, target: str, connections: int = 1, **arguments):
-        self._problem = ""
+    def __init__(
+        self,
+        target: str,
+        connections: int = 1,
+        threads: int = 0,
+        forked: bool = False,
+        environment: Mapping[str, str] = {},
+        **arguments,
+    ):
+        self._problem: Exception = WorkerGone("it ended")
         with Listener() as listener:
             arguments.update(address=listener.address, connections=connections, answerer=target)
-            self._thread = threading.Thread(target=self._run, kwargs=arguments, daemon=True)
+            self._child = child.start(
+                "blipkit.runners.workers:work",
+                arguments,
+                threads,
+                forked,
+                environment=environment,
+            )
+            waiting = (listener.address, connections)
+            self._thread = threading.Thread(target=self._wait, args=waiting, daemon=True)
             self._thread.start()
             self._connections: list[Connection] = [listener.accept() for _ in range(connections)]
-        if self._problem:
-            raise WorkerGone(_explained(self._problem))
+        if not self._thread.is_alive():
+            raise self._gone()
 
-    def _run(self, address: str, connections: int, **arguments) -> None:
-        """Run the child until it ends, and keep why it did."""
+    def _wait(self, address: str, connections: int) -> None:
+        """Wait until the child ends, and keep why it did."""
         try:
-            child.call(
-                "blipkit.runners.workers:work",
-                timeout_s=TIMEOUT_S,
-                address=address,
-                connections=connections,
-                **arguments,
-            )
-            self._problem = "it ended"
+            self._child.result(TIMEOUT_S)
         except Exception as error:
-            self._problem = str(error)
+            self._problem = error
         for _ in range(connections):  # whoever still waits for it finds a connection that is closed
             with contextlib.suppress(OSError):
                 Client(address).close()
 
-    def ask(self, message, connection: int = 0):
+    def _gone(self) -> Exception:
+        """What to raise where the child has ended."""
+        if isinstance(self._problem, BadInput):
+            return self._problem
+        return WorkerGone(_explained(str(self._problem)))
+
+    def ask(self, message, connection: int = 0, timeout_s: float | None = None):
         """The child's answer; BlipkitError says why there is none, WorkerGone that there will be
         none any more.
+
+        One that takes longer than `timeout_s` is its last: the child is killed.
         """
         try:
             self._connections[connection].send(message)
+            if not self._connections[connection].poll(timeout_s):
+                self._child.kill()
+                raise WorkerGone(f"no answer in {timeout_s:.0f} s: it was stopped")
             reply = self._connections[connection].recv()
         except (EOFError, OSError):
             self._thread.join(timeout=10)
-            raise WorkerGone(_explained(self._problem)) from None
+            raise self._gone() from None
         if reply.problem:
             raise BlipkitError(_explained(reply.problem))
         return reply.answer
@@ -150,6 +170,7 @@ def work(address: str, connections: int, answerer: str, **arguments) -> None:
 
     It connects when it is ready, which is how the parent knows.
     """
+    child.name_process(answerer)
     module, function = answerer.split(":")
     answer = getattr(importlib.import_module(module), function)(**arguments)
 

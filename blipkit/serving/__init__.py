@@ -13,7 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "answering": ["CALLS", "NOTHING", "Answering", "FrameSource", "make_handler"],
         "placement": ["PLACEMENTS", "Servers", "copies_of", "neuron_cores", "predicted_gib"],
-        "process": ["Service", "ServiceReport", "serve"],
+        "process": ["Host", "Plan", "Service", "load"],
         "protocol": ["REPLY", "REQUEST", "STATUSES", "Served", "digest"],
         "scheduler": ["Dispatcher", "Request"],
         "server": ["Server", "ServerCounts", "ServerReport"],

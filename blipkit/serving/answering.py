@@ -56,7 +56,8 @@ class Answering:
     """What a process that answers needs to know; plain values, as a child gets JSON.
 
     checkpoint: its source; components: where each compiled one is; questions: as a profile writes
-    them; frames: which ones; call: one of CALLS, or NOTHING; threads: torch's own, of each server.
+    them; frames: which ones; call: one of CALLS, or NOTHING; threads: torch's own, of each server;
+    forked: whether it touches neither CUDA nor Neuron, so that its processes may be forked.
     """
 
     checkpoint: str
@@ -65,6 +66,7 @@ class Answering:
     frames: FrameSource
     call: str
     threads: int
+    forked: bool = False
 
     def read_artifacts(self) -> Artifacts:
         """The compiled components, each checked against its manifest."""

@@ -110,8 +110,9 @@ def in_processes(
         return Worker(
             "blipkit.serving.answering:make_handler",
             len(range(number, servers, count)),  # connections: one for each server
-            environment=environment,
             threads=answering.threads,
+            forked=answering.forked,
+            environment=environment,
             answering=asdict(answering),
             cpus=cpus,
         )

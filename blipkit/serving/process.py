@@ -1,9 +1,11 @@
-"""The process that serves: it places the pipelines, learns the right answers, and serves."""
+"""The process that serves: it loads its pipelines once, and serves one setting after another.
+
+Each setting gets a dispatcher, a socket and clients of its own; what stays is what takes seconds.
+"""
 
 import contextlib
-import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from blipkit.records.typed import row_of
@@ -14,33 +16,40 @@ from blipkit.serving.protocol import digest
 from blipkit.serving.scheduler import Dispatcher
 from blipkit.serving.server import Server, ServerReport
 
-# in the folder that server and clients share
-READY = "ready.json"
-SOCKET = "socket"
-
 
 @dataclass(frozen=True)
-class Service:
-    """What a process serves, and how; plain values, as a child gets JSON.
+class Plan:
+    """What a process loads; plain values, as a child gets JSON.
 
     answering: what answers; placement: one of PLACEMENTS; cores: numbers of the NeuronCores, none
-    elsewhere; servers, clients: how many; limit: requests in flight at most; batch: requests that a
-    server takes at once; batch_wait_s: how long the first of them waits for the others; overdue_s:
-    what a batch may take until its server is given up.
+    elsewhere; servers: at most, of the settings to come.
     """
 
     answering: Answering
     placement: str
     cores: list[int]
     servers: int
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a process is asked to serve.
+
+    servers, clients: how many; limit: requests in flight at most; batch: requests that a server
+    takes at once; batch_wait_s: how long the first of them waits for the others; overdue_s: what a
+    batch may take until its server is given up; address: of the socket to be made.
+    """
+
+    servers: int
     clients: int
     limit: int
     batch: int
     batch_wait_s: float
     overdue_s: float
+    address: str
 
     def dispatcher(self) -> Dispatcher:
-        """What decides which server gets which request."""
+        """What decides which server gets which request; a fresh one."""
         return Dispatcher(
             workers=self.servers,
             limit=self.limit,
@@ -51,38 +60,65 @@ class Service:
 
 
 @dataclass(frozen=True)
-class ServiceReport:
-    """What came of serving. settled: what the processes sent to NeuronCores, None without any."""
-
-    server: ServerReport
-    settled: Settled | None
+class RightAnswers:
+    """Asks for the digest of the answers about each frame, without load."""
 
 
-def serve(folder: str, service: dict[str, Any]) -> dict[str, Any]:
-    """In the child: place the pipelines, learn the right answers without load, then serve; returns
-    a `ServiceReport` as JSON has it.
+@dataclass(frozen=True)
+class Serve:
+    """Asks to serve on the socket that `Service` has opened, until the last client has left."""
 
-    folder: where the socket is, and READY, which appears when it serves and holds the digest of
-    the right answers about each frame; service: a `Service`, as JSON has it.
+
+@dataclass(frozen=True)
+class Settle:
+    """Asks for what the processes sent to NeuronCores, once the tools have seen it."""
+
+
+def load(plan: dict[str, Any]) -> Callable:
+    """In the child: place the pipelines; returns what answers the messages above.
+
+    plan: a `Plan`, as JSON has it.
     """
-    return asdict(report_of_serving(Path(folder), row_of(Service, service)))
+    return Host(row_of(Plan, plan)).answer
 
 
-def report_of_serving(folder: Path, service: Service) -> ServiceReport:
-    """Serve until the last client has left."""
-    with contextlib.ExitStack() as stack:
-        place = PLACEMENTS[service.placement]
-        servers = place(stack, service.servers, service.cores, service.answering)
-        frames = len(service.answering.frames.load())
-        expected = digests_without_load(servers.handlers[0], frames)
-        address = str(folder / SOCKET)
-        server = Server(servers.handlers, service.dispatcher(), address, service.clients)
-        write_ready(folder, expected)
-        report = server.run()
-        settled = None
-        if service.cores:
-            settled = settle(servers.executed())
-        return ServiceReport(report, settled)
+class Host:
+    """Pipelines in their place, and the server of the setting that is being measured."""
+
+    def __init__(self, plan: Plan):
+        self.plan = plan
+        self._stack = contextlib.ExitStack()
+        place = PLACEMENTS[plan.placement]
+        self._servers = place(self._stack, plan.servers, plan.cores, plan.answering)
+        self._server: Server | None = None
+
+    def answer(self, message: RightAnswers | Service | Serve | Settle):
+        """The answer to a message: digests, nothing, a ServerReport, a Settled."""
+        if isinstance(message, RightAnswers):
+            return self.right_answers()
+        if isinstance(message, Service):
+            return self.open(message)
+        if isinstance(message, Settle):
+            return self.settle()
+        return self.serve()
+
+    def right_answers(self) -> list[int]:
+        """Digests of the answers about each frame, one frame at a time."""
+        frames = len(self.plan.answering.frames.load())
+        return digests_without_load(self._servers.handlers[0], frames)
+
+    def open(self, service: Service) -> None:
+        """Listen: who connects from now on is served by `serve`."""
+        handlers = self._servers.handlers[: service.servers]
+        self._server = Server(handlers, service.dispatcher(), service.address, service.clients)
+
+    def serve(self) -> ServerReport:
+        """Serve until the last client has left."""
+        return self._server.run()
+
+    def settle(self) -> Settled:
+        """What was sent to NeuronCores so far."""
+        return settle(self._servers.executed())
 
 
 def digests_without_load(handler: Handler, count: int) -> list[int]:
@@ -91,10 +127,3 @@ def digests_without_load(handler: Handler, count: int) -> list[int]:
     for index in range(count):
         digests += [digest(texts) for texts in handler([index])]
     return digests
-
-
-def write_ready(folder: Path, expected: list[int]) -> None:
-    """Write READY, with the digests of the right answers; the file is whole, or not there."""
-    part = folder / f"{READY}.part"
-    part.write_text(json.dumps(expected))
-    part.rename(folder / READY)

@@ -7,21 +7,20 @@ import time
 
 import psutil
 import pytest
+from compiling import build
 
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.load.measure import Measured, measure_setting
 from blipkit.load.setting import ServerOptions, Setting, Workload
 from blipkit.load.summary import INVALID, STABLE, UNSTABLE, Criteria, summarise
+from blipkit.machine import fork_server
+from blipkit.machine.monitor import own_processes
 from blipkit.model.buckets import Bucket
-from blipkit.runners.artifacts import Artifact, Artifacts
+from blipkit.runners.arms import parse_arm
+from blipkit.runners.artifacts import Artifact, Artifacts, Manifest
 from blipkit.serving.answering import NOTHING, FrameSource
 
 FRAMES = FrameSource("synthetic", 4, 3)
-SERVE, ASK, WORK = (
-    "blipkit.serving.process:serve",
-    "blipkit.load.clients:ask",
-    "blipkit.runners.workers:work",
-)
 
 
 def setting(servers=1, clients=1, call="pipeline", placement="threads") -> Setting:
@@ -42,32 +41,41 @@ def measure(
     return measure_setting(Artifacts([]), setting, work, options)
 
 
-def process_of(target: str, parent: psutil.Process | None = None) -> psutil.Process:
-    """The child whose command line has `target` in it, as soon as it is there; not those of a run in the background."""
+# what children are called while they run: `child.name_process`
+ASK, SERVE, WORK = "blipkit:ask", "blipkit:load", "blipkit:make_ha"
+
+
+def process_of(name: str) -> psutil.Process:
+    """The child of this name, as soon as it is there; not those of a run in the background."""
     for _ in range(1200):
-        for process in (parent or psutil.Process()).children():
+        for process in own_processes():
             with contextlib.suppress(psutil.Error):
-                if target in process.cmdline():
+                if process.name() == name:
                     return process
         time.sleep(0.05)
-    raise AssertionError(f"no child {target}")
+    raise AssertionError(f"no child {name}")
 
 
-def kill_when_it_serves(*path: str) -> list[int]:
-    """Kill the last of `path`, each a child of the one before, when clients have asked for a while; its CPU cores."""
+def kill_when_it_serves(name: str) -> list[int]:
+    """Kill a child of this name when clients have asked for a while; its CPU cores."""
     cores = []
 
     def run() -> None:
         process_of(ASK)  # they come last: from here on it serves
         time.sleep(0.8)
-        process = None
-        for target in path:
-            process = process_of(target, process)
+        process = process_of(name)
         cores.extend(process.cpu_affinity())
         process.kill()
 
     threading.Thread(target=run, daemon=True).start()
     return cores
+
+
+@pytest.fixture(params=["forked", "fresh"])
+def children(request, monkeypatch):
+    """How they are started: by the fork server, or each by itself, as where a device is held."""
+    if request.param == "fresh":
+        monkeypatch.setenv(fork_server.VARIABLE, fork_server.OFF)
 
 
 def test_a_setting_is_measured_and_every_request_counted():
@@ -102,7 +110,7 @@ def test_a_limit_refuses_what_is_beyond_and_batches_are_served_together():
     ("killed", "problem"),
     [(SERVE, "the servers: .* died .SIGKILL"), (ASK, "the clients: .* died .SIGKILL")],
 )
-def test_what_dies_marks_the_row_and_loses_nothing_uncounted(killed, problem):
+def test_what_dies_marks_the_row_and_loses_nothing_uncounted(children, killed, problem):
     """A server or the clients killed mid-load: what was answered before is kept, the row is INVALID and says why."""
     kill_when_it_serves(killed)
     measured = measure(setting(1, 2, NOTHING), workload(seconds=20.0, warmup_s=0.0))
@@ -115,9 +123,9 @@ def test_what_dies_marks_the_row_and_loses_nothing_uncounted(killed, problem):
     assert row.state == INVALID and counts.problem.partition(" ")[0] in row.reason
 
 
-def test_a_worker_process_killed_mid_load_leaves_the_others():
+def test_a_worker_process_killed_mid_load_leaves_the_others(children):
     """Two processes serve, each its own requests, one is killed: its request fails, the rest is answered, and that is said."""
-    cores = kill_when_it_serves(SERVE, WORK)
+    cores = kill_when_it_serves(WORK)
     measured = measure(setting(2, 2, NOTHING, "processes"), workload(seconds=2.5))
     requests, counts = measured.requests, measured.counts
     assert len(cores) == 1, "each keeps to a core of its own"
@@ -128,11 +136,18 @@ def test_a_worker_process_killed_mid_load_leaves_the_others():
     assert (requests[requests.status == "answered"].received > lost_at).sum() > 3
 
 
+def artifacts_of(folder, arm: str) -> Artifacts:
+    """One that says what an arm's would, and holds nothing."""
+    (folder / "compiled.pt").write_bytes(b"")
+    runner, precision, device = parse_arm(arm)
+    plan = build(runner=runner, precision=precision, device=device)
+    manifest = Manifest(plan, "key", "compiled.pt", 1.0, 0, "m", "")
+    return Artifacts([Artifact(folder, manifest, Bucket())])
+
+
 def test_what_cannot_start_raises(tmp_path):
     """A setting that never served is no row: the notebook stops with what kept it from starting."""
-    (tmp_path / "compiled.pt").write_bytes(b"")
-    manifest = {"runner": "eager", "dtype": "float32", "device": "cpu", "file": "compiled.pt"}
-    artifacts = Artifacts([Artifact(tmp_path, manifest, Bucket())])
+    artifacts = artifacts_of(tmp_path, "eager float32")
     with pytest.raises(BlipkitError, match=f"artifact {tmp_path.name} is damaged: .*manifest.json"):
         measure_setting(
             artifacts, setting(), workload(0.2, 0.0, 0, "builtin:tiny-pets", ["x"]), ServerOptions()
@@ -141,8 +156,7 @@ def test_what_cannot_start_raises(tmp_path):
 
 def test_an_emulated_arm_is_never_timed(tmp_path):
     """What it takes here says nothing of the device that it imitates."""
-    manifest = {"runner": "neuron_emulated", "dtype": "matmult bf16", "device": "cpu"}
-    artifacts = Artifacts([Artifact(tmp_path, manifest, Bucket())])
+    artifacts = artifacts_of(tmp_path, "neuron_emulated matmult bf16")
     with pytest.raises(
         BadInput, match="'neuron_emulated matmult bf16' imitates a device's numbers, not its speed"
     ):

@@ -14,7 +14,9 @@ STEMS = ["00_environment", "01_components"]
 
 def terminal(durations) -> Terminal:
     console = Console(file=io.StringIO(), force_terminal=True, width=120)
-    return Terminal(console, durations, STEMS)
+    made = Terminal(console)
+    made.plan(STEMS, durations)
+    return made
 
 
 def test_at_a_terminal_chapter_cell_and_time_left_are_shown():
@@ -55,6 +57,7 @@ def test_a_cell_that_takes_longer_than_last_time_takes_nothing_from_the_others()
 def test_a_log_gets_what_is_said_and_no_more(capsys):
     """In CI a chapter is one line."""
     log = Printed()
+    log.plan(STEMS, {})
     log.begin(STEMS[0], 1, 2)
     log.cell(1, 3)
     log.note("measuring")

@@ -57,9 +57,8 @@ def inf2(monkeypatch, tmp_path):
     )
     versions = {**host.versions(), "torch": "2.9.0+cpu", "python": "3.12.3"}
     monkeypatch.setattr(host, "versions", lambda: versions)
-    monkeypatch.setattr(
-        host, "describe", lambda: {"neuron_devices": ["neuron0"], "memory_gib": 15.4}
-    )
+    machine = host.Machine("inf2", neuron_devices=["neuron0"], memory_gib=15.4)
+    monkeypatch.setattr(host, "describe", lambda: machine)
     yield versions
     monkeypatch.undo()
     rehearsal.forget()

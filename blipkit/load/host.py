@@ -1,0 +1,187 @@
+"""A serving process with its pipelines loaded, and settings measured on it, one after another.
+
+Loading takes seconds, a setting a few: what belongs to a setting alone (dispatcher, socket,
+clients, monitor) is made anew for each, the pipelines are not. A process that holds NeuronCores, or
+CUDA, is fresh, and serves one setting: what its device executed is counted by process.
+"""
+
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from blipkit.errors import BlipkitError
+from blipkit.load.clients import TRIES, WARMUP_ROUNDS, Asking, ClientReport
+from blipkit.load.setting import ServerOptions, Setting, Workload
+from blipkit.machine import child
+from blipkit.records.typed import row_of
+from blipkit.runners.artifacts import Artifacts
+from blipkit.runners.neuron.proof import LINGER_S, Execution, Watch
+from blipkit.runners.workers import Worker, check_host_memory
+from blipkit.serving.answering import Answering, place_of
+from blipkit.serving.placement import START_S, copies_of, neuron_cores, predicted_gib
+from blipkit.serving.process import Plan, RightAnswers, Serve, Service, Settle
+from blipkit.serving.server import ServerReport
+
+TIMEOUT_S = 120  # that a request may take, after which its worker is given up
+STOP_S = 60  # allowance for a child to finish what it has begun
+REQUESTS = "requests"  # the clients' file
+SOCKET = "socket"
+
+
+@dataclass
+class Reports:
+    """What the two sides of a setting returned; None where one died, which `problems` says."""
+
+    clients: ClientReport | None = None
+    server: ServerReport | None = None
+    problems: list[str] = field(default_factory=list)
+
+
+class Host:
+    """The pipelines of an arm in their placement, for settings of at most `servers` servers.
+
+    expected: the digest of the right answers about each frame; predicted_gib: host memory that the
+    pipelines were expected to take; is_fit: whether it may serve another setting.
+    """
+
+    def __init__(
+        self,
+        artifacts: Artifacts,
+        setting: Setting,
+        work: Workload,
+        options: ServerOptions,
+        servers: int,
+    ):
+        """setting: the first of those to come, which share its call and its placement; work: their
+        checkpoint, questions and frames.
+        """
+        cores = neuron_cores(artifacts)
+        copies = copies_of(setting.placement, servers, cores)
+        self.predicted_gib = predicted_gib(artifacts, copies)
+        if copies > 1:
+            check_host_memory(f"{copies} pipelines", self.predicted_gib)
+        self.forked = may_fork(artifacts)
+        self.is_fit = True
+        self._cores = cores
+        self._stack = contextlib.ExitStack()
+        environment = {}
+        if cores:
+            self._watch = self._stack.enter_context(Watch())
+            environment = self._watch.environment
+        answering = answering_of(artifacts, setting, work, options)
+        plan = Plan(answering, setting.placement, cores, servers)
+        try:
+            self._worker = Worker(
+                "blipkit.serving.process:load",
+                threads=options.threads,
+                forked=self.forked,
+                environment=environment,
+                plan=asdict(plan),
+            )
+            self._stack.callback(self._worker.close)
+            self.expected = self._worker.ask(RightAnswers(), timeout_s=START_S * copies)
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def close(self) -> None:
+        """End the process; its cores are free then."""
+        self.is_fit = False
+        self._stack.close()
+
+    def serve(
+        self, folder: Path, setting: Setting, work: Workload, options: ServerOptions
+    ) -> Reports:
+        """Let the clients of a setting ask for a while. folder: where socket and requests go."""
+        reports = Reports()
+        most_s = WARMUP_ROUNDS * work.warmup_s + TRIES * work.seconds + TIMEOUT_S + STOP_S
+        self._worker.ask(service_of(folder, setting, options), timeout_s=STOP_S)
+        with ThreadPoolExecutor(1) as pool:
+            serving = pool.submit(self._worker.ask, Serve(), timeout_s=most_s + STOP_S)
+            try:
+                reports.clients = self._ask(folder, setting, work, most_s)
+            except BlipkitError as error:
+                reports.problems.append(f"the clients: {error}")
+            try:
+                reports.server = serving.result()
+            except BlipkitError as error:
+                reports.problems.append(f"the servers: {error}")
+        self.is_fit = not self._cores and not problems_of(reports)
+        return reports
+
+    def _ask(self, folder: Path, setting: Setting, work: Workload, most_s: float) -> ClientReport:
+        """What a process of clients returned."""
+        reply = child.call(
+            "blipkit.load.clients:ask",
+            timeout_s=most_s,
+            forked=self.forked,
+            record=str(folder / REQUESTS),
+            address=str(folder / SOCKET),
+            expected=self.expected,
+            asking=asdict(asking_of(work, setting.clients)),
+        )
+        return row_of(ClientReport, reply)
+
+    def execution(self) -> Execution | None:
+        """What proves that a Neuron device executed what was served; None elsewhere."""
+        if not self._cores:
+            return None
+        settled = self._worker.ask(Settle(), timeout_s=LINGER_S + STOP_S)
+        self._worker.close()
+        return self._watch.execution(settled)
+
+
+def may_fork(artifacts: Artifacts) -> bool:
+    """Whether these may be served by a forked process: none of them touches Neuron or CUDA."""
+    arms = [artifact.arm for artifact in artifacts]
+    return not any(arm.spec.holds_core or arm.device == "cuda" for arm in arms)
+
+
+def answering_of(
+    artifacts: Artifacts, setting: Setting, work: Workload, options: ServerOptions
+) -> Answering:
+    """What the serving process loads."""
+    return Answering(
+        checkpoint=work.checkpoint,
+        components=[place_of(artifact) for artifact in artifacts],
+        questions=list(work.questions),
+        frames=work.frames,
+        call=setting.call,
+        threads=options.threads,
+        forked=may_fork(artifacts),
+    )
+
+
+def service_of(folder: Path, setting: Setting, options: ServerOptions) -> Service:
+    """What the serving process is asked for."""
+    return Service(
+        servers=setting.servers,
+        clients=setting.clients,
+        limit=options.limit or setting.clients,
+        batch=options.batch,
+        batch_wait_s=options.batch_wait_s,
+        overdue_s=TIMEOUT_S,
+        address=str(folder / SOCKET),
+    )
+
+
+def asking_of(work: Workload, clients: int) -> Asking:
+    """What the process with the clients is to do."""
+    return Asking(
+        clients=clients,
+        seconds=work.seconds,
+        warmup_s=work.warmup_s,
+        timeout_s=TIMEOUT_S + 1,
+        think_s=work.think_s,
+        repeat_share=work.repeat_share,
+        seed=work.seed,
+    )
+
+
+def problems_of(reports: Reports) -> list[str]:
+    """What went wrong on either side, in words."""
+    problems = list(reports.problems)
+    if reports.server:
+        problems += reports.server.problems
+    return problems
