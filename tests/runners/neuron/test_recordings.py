@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from blipkit import Bucket, isolate, load_checkpoint
-from blipkit.runners.neuron.lowering import ENVIRONMENT
+from blipkit.runners.neuron.lowering import CHILD_ENVIRONMENT
 from blipkit.runners.neuron.options import REFUSED_OPERATIONS
 from blipkit.runners.neuron.recordings import (
     INT64_TYPE,
@@ -23,7 +23,7 @@ from blipkit.runners.neuron.recordings import (
     source_line,
 )
 
-os.environ |= ENVIRONMENT  # torch_xla reads it when it is imported
+os.environ |= CHILD_ENVIRONMENT  # torch_xla reads it when it is imported
 with_xla = pytest.mark.skipif(
     find_spec("torch_xla") is None, reason="needs torch-xla: make test-neuron-stack"
 )
