@@ -81,10 +81,10 @@ def cost_row(
     price = dict(vars(BASIS))
     for name, value in fields.items():
         (price if name in price else setting)[name] = value
-    like = setting.pop("like", Conditions())
+    conditions = setting.pop("conditions", Conditions())
     measured = MeasuredSetting(**setting)
     cost = answer_cost(measured, usd)
-    return CostRow(**vars(measured), price=PriceBasis(**price), cost=cost, like=like)
+    return CostRow(**vars(measured), price=PriceBasis(**price), cost=cost, conditions=conditions)
 
 
 def system(

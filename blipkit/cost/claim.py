@@ -20,7 +20,7 @@ from blipkit.study import Study
 
 ANCHORS = PROFILES / "anchors.csv"
 NO_GPU = ("", "inferentia", "inferentia2", "trainium")  # accelerators in the price table
-NEAREST = 6  # mixes that are shown
+SHOWN_MIXES = 6  # those nearest to the claim
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +134,7 @@ class Mixes:
         """Those that come nearest to the target at equal throughput."""
         columns = ("candidate", "usd_per_hour", "incumbent", "saving_at_equal_throughput")
         columns += ("needed_throughput_ratio", "evidence")
-        near = sorted(self.rows, key=lambda mix: abs(mix.needed_throughput_ratio - 1))[:NEAREST]
+        near = sorted(self.rows, key=lambda mix: abs(mix.needed_throughput_ratio - 1))[:SHOWN_MIXES]
         nearest = f"come nearest to {self.target:.0%} at equal throughput"
         show_table(records_of(near), f"Mixed purchase options that {nearest}", columns)
 

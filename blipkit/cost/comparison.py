@@ -9,7 +9,7 @@ from blipkit.cost.decision import priced_alike
 from blipkit.cost.dollars import Saving, compare_costs
 from blipkit.cost.pricing import Pricing, StudyPrices
 from blipkit.cost.rows import Conditions
-from blipkit.cost.systems import System, find_results, systems_of, unlike
+from blipkit.cost.systems import System, differing_conditions, find_results, systems_of
 from blipkit.display.tables import show_table
 from blipkit.paths import PUBLISHED
 from blipkit.records.results import Results
@@ -69,11 +69,11 @@ def compare_systems(study: Study, pricing: Pricing) -> Systems:
     """This study, those `beside` it, and what the repository publishes, which is never weighed."""
     named = [Results(find_results(name)) for name in study.knobs.beside]
     folders = [study.results, *named]
-    here = next((row.like for row in pricing.rows), None)
+    here = next((row.conditions for row in pricing.rows), None)
     rows = _compared(systems_of(folders), here, weighed=True)
     others = _published() - {results.folder for results in named}
     published = systems_of(map(Results, sorted(others)))
-    known = [system for system in published if system.row.like]  # older kits did not say
+    known = [system for system in published if system.row.conditions]  # older kits did not say
     return Systems([*rows, *_compared(known, here, weighed=False)], folders)
 
 
@@ -90,7 +90,7 @@ def _compared(
     for system in systems:
         differs = "not recorded here"
         if here is not None:
-            differs = ", ".join(unlike(system.row.like or Conditions(), here))
+            differs = ", ".join(differing_conditions(system.row.conditions or Conditions(), here))
         rows.append(ComparedSystem(system=system, weighed=weighed, unlike=differs))
     return rows
 
@@ -163,4 +163,6 @@ def explain_savings(study: Study, prices: StudyPrices, systems: Systems) -> Savi
 def _is_comparable(candidate: System, incumbent: System) -> bool:
     """Whether both are whole evidence, measured under the same conditions."""
     has_gaps = candidate.gaps or incumbent.gaps
-    return not (has_gaps or unlike(candidate.row.like, incumbent.row.like))
+    return not (
+        has_gaps or differing_conditions(candidate.row.conditions, incumbent.row.conditions)
+    )

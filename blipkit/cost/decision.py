@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 from blipkit.cost.dollars import Saving, answer_cost, compare_costs
 from blipkit.cost.knobs import Cost
 from blipkit.cost.missing import (
-    Hours,
+    EstimateHours,
     MissingStep,
     Reason,
     first_run,
     hours_taken,
     longer_load,
     same_conditions,
-    settled_gap,
+    step_for_gap,
 )
 from blipkit.cost.prices import Price, find_price, load_prices
 from blipkit.cost.systems import System, systems_of
@@ -59,9 +59,11 @@ class Decision:
         """The saving that the answer rests on; NOT-RUN without enough evidence."""
         name = f"saving of {self.instance}"
         if self.answer == NOT_ENOUGH:
-            return [not_run(name, "answer", self.reason, "see the missing evidence")]
+            return [
+                not_run(name, kind="answer", reason=self.reason, next="see the missing evidence")
+            ]
         saving = self.saving.saving.value
-        return [decide(name, "answer", True, measured=saving, reason=self.reason)]
+        return [decide(name, kind="answer", holds=True, measured=saving, reason=self.reason)]
 
 
 def decide_move(study: Study, folders: Sequence[Results]) -> Decision:
@@ -78,15 +80,15 @@ def weigh_folders(folders: Sequence[Results], knobs: Cost) -> Decision:
     def price(name: str) -> Price:
         return find_price(table, name, knobs.region, knobs.option)
 
-    def hours(folder: str | None, stems: Sequence[str]) -> float:
-        return hours_taken(folder, stems) or knobs.rental_hours
+    def estimate_hours(folder: str | None, notebooks: Sequence[str]) -> float:
+        return hours_taken(folder, notebooks) or knobs.rental_hours
 
     prices = {
         "candidate": [price(knobs.candidate)],
         "incumbent": [price(name) for name in knobs.incumbents],
     }
     alike = priced_alike(systems_of(folders), [*prices["candidate"], *prices["incumbent"]])
-    return weigh(alike, prices, hours)
+    return weigh(alike, prices, estimate_hours)
 
 
 def priced_alike(systems: Sequence[System], prices: Sequence[Price]) -> list[System]:
@@ -97,7 +99,7 @@ def priced_alike(systems: Sequence[System], prices: Sequence[Price]) -> list[Sys
     hourly = {price.instance: price.usd_per_hour for price in prices}
     alike = []
     for system in systems:
-        if system.instance in hourly and system.row.like:
+        if system.instance in hourly and system.row.conditions:
             cost = answer_cost(system.row, hourly[system.instance])
             alike.append(replace(system, row=replace(system.row, cost=cost)))
     return alike
@@ -121,7 +123,9 @@ class _Evidence:
         return Decision(answer, self.because, self.missing, self.instance, saving, incumbent)
 
 
-def weigh(systems: Sequence[System], prices: dict[str, list[Price]], hours: Hours) -> Decision:
+def weigh(
+    systems: Sequence[System], prices: dict[str, list[Price]], estimate_hours: EstimateHours
+) -> Decision:
     """The decision on these systems, which are priced alike.
 
     prices: of the instances that each side may be, likeliest first. The cheapest system of each
@@ -132,13 +136,13 @@ def weigh(systems: Sequence[System], prices: dict[str, list[Price]], hours: Hour
     for side in KINDS:
         best = _best_of(side, systems, prices[side])
         if best is None:
-            evidence.lacks(*first_run(side, prices[side][0], hours))
+            evidence.lacks(*first_run(side, prices[side][0], estimate_hours))
             continue
         for gap in best.gaps:
-            evidence.lacks(*settled_gap(best, gap, hours))
+            evidence.lacks(*step_for_gap(best, gap, estimate_hours))
         chosen[side] = best
     if len(chosen) == len(KINDS):
-        different = same_conditions(chosen["candidate"], chosen["incumbent"], hours)
+        different = same_conditions(chosen["candidate"], chosen["incumbent"], estimate_hours)
         if different:
             evidence.lacks(*different)
     if evidence.missing:
@@ -152,7 +156,7 @@ def _best_of(side: str, systems: Sequence[System], prices: Sequence[Price]) -> S
     of_side = [one for one in systems if one.kind == KINDS[side] and one.instance in names]
     priced = [system for system in of_side if system.cost.usd_per_million.value]
 
-    def order(system: System) -> tuple:
+    def order(system: System) -> tuple[int, float, str, str]:
         usd = system.cost.usd_per_million.value
         return len(system.gaps), usd, system.machine, system.arm
 

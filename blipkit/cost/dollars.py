@@ -17,11 +17,15 @@ from blipkit.statistics import Interval
 HOUR_S, DAY_H, YEAR_D = 3600, 24, 365
 MONTH_H = 730  # a month as AWS's calculator has it: 8760 hours / 12
 ONE_OFF = ("engineer_days", "usd_per_engineer_day", "parallel_days", "compile_hours")
-WIDE = 0.10  # half an interval's width over the figure: a wider one needs a longer measurement
+# half an interval's width over the figure: a wider one needs a longer measurement
+MAX_HALF_WIDTH = 0.10
 
 
 def usd_per_million(usd_per_hour: float, answers_per_s: float, utilisation: float = 1.0) -> float:
-    """USD for a million answers on a machine that is busy this share of the time paid for."""
+    """USD for a million answers on a machine that is busy this share of the time paid for.
+
+    Good answers or all, as `answers_per_s` counts them.
+    """
     return usd_per_hour / HOUR_S / (answers_per_s * utilisation) * 1e6
 
 
@@ -42,13 +46,14 @@ def answer_cost(
     half_width = setting.answers_per_s.half_width
     more = None
     if half_width is not None:
-        more = minutes_more(setting, half_width / WIDE)
+        more = minutes_more(setting, half_width / MAX_HALF_WIDTH)
     return AnswerCost(usd_per_hour, utilisation, good, good.falling(usd), half_width, more)
 
 
 def minutes_more(setting: MeasuredSetting, times: float) -> float:
     """Minutes of load, beyond a setting's own, that make its interval so many times narrower.
 
+    They are shared by all its runs.
     An interval shrinks as the root of the time.
     """
     return max(times**2 - 1, 0) * setting.seconds * setting.runs / 60

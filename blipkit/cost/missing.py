@@ -4,22 +4,30 @@ import contextlib
 import json
 import math
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from blipkit.cost.dollars import minutes_more
 from blipkit.cost.prices import Price
-from blipkit.cost.systems import Gap, System, unlike
+from blipkit.cost.systems import Gap, System, differing_conditions
 from blipkit.errors import BadInput
 from blipkit.records.run_record import read_run
 
 PROFILE_FOR = {"candidate": "inf2", "incumbent": "gpu"}  # side -> the profile that measures it
-LONGEST_H = 24.0  # of load: what so much does not tell apart costs alike
-LOAD = ["04_concurrency", "05_cost"]
-# knob of 04 -> where a row has it
-GRID = {"placements": "placement", "servers": "servers", "clients": "clients"}
-# a condition that a profile states -> its section; the machine gives the others
+# No step asks for more load than this. Where even so much would not tell two costs apart, it is
+# asked for all the same, and the reason says so.
+LONGEST_H = 24.0
+LOAD_NOTEBOOKS = ["04_concurrency", "05_cost"]
+# common.cell_limit_s of a longer load: an hour, and its seconds for each of the three tries
+# (load.clients.TRIES) of a run that does not hold still, and once to spare; all are in one cell.
+CELL_SLACK_S = 3600
+CELL_TIMES = 4
+# knob of 04 -> the field of a row that has its value
+ROW_FIELD_OF_KNOB = {"placements": "placement", "servers": "servers", "clients": "clients"}
+# A condition that one knob of a profile states -> that knob's section. The others, such as the
+# digest of the weights, follow from the checkpoint, the frames and what is installed.
 SECTION_OF = {
     "questions": "common",
     "buckets": "common",
@@ -33,9 +41,16 @@ SECTION_OF = {
     "latency_limit_ms": "concurrency",
 }
 
-# hours(folder, notebooks): what these notebooks took there; with None, what a first run takes
-Hours = Callable[[str | None, Sequence[str]], float]
 Reason = str  # why there is not enough evidence
+
+
+class EstimateHours(Protocol):
+    """About how many hours notebooks take."""
+
+    def __call__(self, folder: str | None, notebooks: Sequence[str]) -> float:
+        """folder: the results folder that they ran into before; None for a machine that was never
+        measured. notebooks: by name; [] for all.
+        """
 
 
 @dataclass(frozen=True)
@@ -48,59 +63,76 @@ class MissingStep:
     usd: float
 
 
-def first_run(side: str, price: Price, hours: Hours) -> tuple[Reason, MissingStep]:
-    """A side that was never measured."""
+def first_run(side: str, price: Price, estimate_hours: EstimateHours) -> tuple[Reason, MissingStep]:
+    """The first run on a side's machine, where that side was never measured."""
     run = f"measured run on {price.instance}"
+    # make, because a new machine has no environment yet: it installs one, then calls blipkit run
     command = f"make run PROFILE={PROFILE_FOR[side]}"
-    takes = hours(None, [])
-    step = MissingStep(f"a {run}", command, takes, takes * price.usd_per_hour)
+    hours = estimate_hours(folder=None, notebooks=[])
+    step = MissingStep(f"a {run}", command, hours, hours * price.usd_per_hour)
     return f"no {run} yet", step
 
 
-def settled_gap(system: System, gap: Gap, hours: Hours) -> tuple[Reason, MissingStep]:
-    """A system's gap, which its notebook would settle; the whole run where several may."""
-    stems = []
+def step_for_gap(
+    system: System, gap: Gap, estimate_hours: EstimateHours
+) -> tuple[Reason, MissingStep]:
+    """What settles a system's gap: its notebook and 05; the whole run where it names none."""
+    notebooks = []
     if gap.notebook:
-        stems = list(dict.fromkeys([gap.notebook, "05_cost"]))
-    takes = hours(system.folder, stems)
-    return gap.reason, _step(system, f"this settled: {gap.reason}", _again(system, stems), takes)
+        notebooks = list(dict.fromkeys([gap.notebook, "05_cost"]))
+    command = _rerun_command(system, notebooks)
+    hours = estimate_hours(system.folder, notebooks)
+    return gap.reason, _step(system, f"this settled: {gap.reason}", command, hours)
 
 
 def same_conditions(
-    candidate: System, incumbent: System, hours: Hours
+    candidate: System, incumbent: System, estimate_hours: EstimateHours
 ) -> tuple[Reason, MissingStep] | None:
-    """The incumbent measured again as the candidate was; None where both were measured alike."""
-    differing = unlike(candidate.row.like, incumbent.row.like)
+    """The incumbent measured again as the candidate was; None where both were measured alike.
+
+    The command sets the conditions that a knob states; of the others the step says that it cannot.
+    """
+    differing = differing_conditions(candidate.row.conditions, incumbent.row.conditions)
     if not differing:
         return None
-    names = ", ".join(differing).replace("_", " ")
-    settings = []
+    assignments = []
     for name in differing:
         if name in SECTION_OF:
-            value = json.dumps(getattr(candidate.row.like, name))
-            settings.append(f"{SECTION_OF[name]}.{name}={value}")
-    command = _again(incumbent, LOAD, settings)
-    takes = hours(incumbent.folder, LOAD)
-    step = _step(incumbent, f"the same {names} on both machines", command, takes)
-    return f"both machines differ in {names}", step
+            value = json.dumps(getattr(candidate.row.conditions, name))
+            assignments.append(f"{SECTION_OF[name]}.{name}={value}")
+    what = f"the same {_in_words(differing)} on both machines"
+    if unset := [name for name in differing if name not in SECTION_OF]:
+        what += f"; the command does not set {_in_words(unset)}: make these alike first"
+    command = _rerun_command(incumbent, LOAD_NOTEBOOKS, assignments)
+    hours = estimate_hours(incumbent.folder, LOAD_NOTEBOOKS)
+    step = _step(incumbent, what, command, hours)
+    return f"both machines differ in {_in_words(differing)}", step
+
+
+def _in_words(conditions: Sequence[str]) -> str:
+    return ", ".join(conditions).replace("_", " ")
 
 
 def longer_load(system: System, candidate: System, incumbent: System) -> tuple[Reason, MissingStep]:
-    """The load at a system's best setting that would tell both costs apart, a day at most."""
+    """The load at a system's best setting that would tell both costs apart, a day at most.
+
+    Its hours are those of the load alone that is new, in all runs together.
+    """
     row = system.row
-    hours = min(minutes_more(row, _times_narrower(candidate, incumbent)) / 60, LONGEST_H)
-    reason = "the interval of the saving holds zero"
-    if hours == LONGEST_H:
+    load_minutes = minutes_more(row, _times_narrower(candidate, incumbent))
+    load_hours = min(load_minutes / 60, LONGEST_H)
+    reason = "the interval of the saving includes zero"
+    if load_hours == LONGEST_H:
         reason += "; not even a day of load would tell"
-    seconds = math.ceil(row.seconds + 3600 * hours / row.runs)
-    settings = []
-    for knob, name in GRID.items():
-        settings.append(f"concurrency.{knob}={json.dumps([getattr(row, name)])}")
-    settings.append(f"concurrency.seconds={seconds}")
-    # a run that does not hold still is tried three times, all in one cell
-    settings.append(f"common.cell_limit_s={3600 + 4 * seconds}")
-    what = f"{60 * hours:.1f} more minutes of load on {system.instance}"
-    return reason, _step(system, what, _again(system, LOAD, settings), hours)
+    seconds_per_run = math.ceil(row.seconds + 3600 * load_hours / row.runs)
+    assignments = []
+    for knob, name in ROW_FIELD_OF_KNOB.items():
+        assignments.append(f"concurrency.{knob}={json.dumps([getattr(row, name)])}")
+    assignments.append(f"concurrency.seconds={seconds_per_run}")
+    assignments.append(f"common.cell_limit_s={CELL_SLACK_S + CELL_TIMES * seconds_per_run}")
+    what = f"{60 * load_hours:.1f} more minutes of load on {system.instance}"
+    command = _rerun_command(system, LOAD_NOTEBOOKS, assignments)
+    return reason, _step(system, what, command, load_hours)
 
 
 def _step(system: System, what: str, command: str, hours: float) -> MissingStep:
@@ -109,30 +141,39 @@ def _step(system: System, what: str, command: str, hours: float) -> MissingStep:
 
 
 def _times_narrower(candidate: System, incumbent: System) -> float:
-    """How many times narrower both intervals must be to tell two costs apart, if ever."""
+    """How many times narrower both intervals must be to tell two costs apart; inf where never.
+
+    They are apart where the half-widths that face each other fit between the two figures.
+    """
     costs = [system.cost.usd_per_million for system in (candidate, incumbent)]
     cheap, dear = sorted(costs, key=lambda usd: usd.value)
-    apart = dear.value - cheap.value
-    if not apart or None in (cheap.high, dear.low):
+    distance = dear.value - cheap.value
+    if not distance or None in (cheap.high, dear.low):
         return math.inf
-    reach = apart + cheap.high - dear.low  # of both intervals, towards each other
-    return reach / apart
+    facing = distance + cheap.high - dear.low  # the sum of the two half-widths facing each other
+    return facing / distance
 
 
-def hours_taken(folder: str | None, stems: Sequence[str]) -> float | None:
+def hours_taken(folder: str | None, notebooks: Sequence[str]) -> float | None:
     """Hours that notebooks, or all, took when they ran into a results folder; None if not known."""
     if folder is None:
         return None
     with contextlib.suppress(BadInput):  # of a folder without run.json
-        chapters = read_run(Path(folder)).notebooks
-        taken = [chapters[stem].seconds for stem in stems or chapters if stem in chapters]
-        if len(taken) == len(stems or chapters) and None not in taken:
-            return sum(taken) / 3600
+        records = read_run(Path(folder)).notebooks
+        names = notebooks or list(records)
+        seconds = [records[name].seconds for name in names if name in records]
+        if len(seconds) == len(names) and None not in seconds:
+            return sum(seconds) / 3600
     return None
 
 
-def _again(system: System, stems: Sequence[str], settings: Sequence[str] = ()) -> str:
-    """The command that runs notebooks of a system's profile again, all where none is named."""
-    only = "".join(f" --only {stem}" for stem in stems)
-    stated = "".join(f" --set {shlex.quote(setting)}" for setting in settings)
+def _rerun_command(
+    system: System, notebooks: Sequence[str], assignments: Sequence[str] = ()
+) -> str:
+    """The command that runs notebooks of a system's profile again, all where none is named.
+
+    assignments: of knobs, as "section.knob=value".
+    """
+    only = "".join(f" --only {name}" for name in notebooks)
+    stated = "".join(f" --set {shlex.quote(assignment)}" for assignment in assignments)
     return f"blipkit run {system.profile}{only}{stated}"

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from blipkit.cost.prices import TABLE, Price, load_prices, read_rows
 from blipkit.errors import BlipkitError
@@ -62,7 +63,7 @@ def refresh_prices(
     return changes
 
 
-def _replace(table: Path, rows: list[dict]) -> None:
+def _replace(table: Path, rows: list[dict[str, str]]) -> None:
     """Write a price file anew, if every row of it is valid."""
     part = table.with_suffix(".part")
     try:
@@ -93,7 +94,7 @@ def current_price(client, price: Price) -> float:
     return hourly[0]
 
 
-def _offers(client, wanted: dict[str, str], place: str) -> list[dict]:
+def _offers(client, wanted: dict[str, str], place: str) -> list[dict[str, Any]]:
     """What AWS's list has of these attributes: products with their terms."""
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -109,7 +110,7 @@ def _offers(client, wanted: dict[str, str], place: str) -> list[dict]:
         raise BlipkitError(f"{place}: {error}; {expected}; {UNCHANGED}") from None
 
 
-def _usd_per_hour(offer: dict) -> list[float]:
+def _usd_per_hour(offer: dict[str, Any]) -> list[float]:
     """USD per hour on demand, of each of a product's rates that costs anything."""
     hourly = []
     for term in offer["terms"].get("OnDemand", {}).values():

@@ -89,7 +89,7 @@ def _price_of(row: dict[str, str], where: str) -> Price:
         raise BadInput(f"{where}: {name} is {value!r}; {expected}") from None
 
 
-def read_rows(path: Path) -> list[tuple[int, dict]]:
+def read_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     """(line, row) of a price file, its cells as texts."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
@@ -121,9 +121,9 @@ def age_gate(prices: Iterable[Price], today: date | None = None) -> Gate:
     where = f"{oldest.instance}, {oldest.region}, {oldest.option}"
     return judge(
         "price age",
-        "answer",
-        days,
-        OLD_DAYS,
+        kind="answer",
+        measured=days,
+        limit=OLD_DAYS,
         tolerable=True,
         evidence="published",
         reason=f"{where}: as of {oldest.as_of}, {days} days ago",

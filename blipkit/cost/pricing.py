@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from blipkit.cost import figures
-from blipkit.cost.dollars import WIDE, answer_cost
+from blipkit.cost.dollars import MAX_HALF_WIDTH, answer_cost
 from blipkit.cost.prices import Price, age_gate, find_price, load_prices
 from blipkit.cost.rows import (
     AnswerCost,
@@ -129,16 +129,17 @@ class Pricing:
         if not self.rows:
             reason = "the settings of 04 are of an older kit"
             advice = "run 04_concurrency again"
-            unknown = not_run(INTERVAL_GATE, "timing", reason, advice)
-            return [not_run(ANSWERS_GATE, "answer", reason, advice), unknown]
+            unknown = not_run(INTERVAL_GATE, kind="timing", reason=reason, next=advice)
+            return [not_run(ANSWERS_GATE, kind="answer", reason=reason, next=advice), unknown]
         best = self.best
         if best is None:
             reason = "no setting of 04 held its latency target"
-            return [not_run(ANSWERS_GATE, "answer", reason, "raise concurrency.latency_limit_ms")]
+            advice = "raise concurrency.latency_limit_ms"
+            return [not_run(ANSWERS_GATE, kind="answer", reason=reason, next=advice)]
         shown = decide(
             ANSWERS_GATE,
-            "answer",
-            True,
+            kind="answer",
+            holds=True,
             measured=best.cost.usd_per_million.value,
             evidence=self.basis.evidence,
             reason=f"good ones, at the operating point, {self.machine} as {self.basis.instance}",
@@ -156,11 +157,11 @@ def _interval_gate(best: CostRow) -> Gate:
     longer = f"--set concurrency.seconds={best.seconds + 60 * minutes / best.runs:.1f}"
     return decide(
         INTERVAL_GATE,
-        "timing",
-        not minutes,
+        kind="timing",
+        holds=not minutes,
         tolerable=True,
         measured=best.cost.half_width,
-        limit=WIDE,
+        limit=MAX_HALF_WIDTH,
         reason="half the interval's width over the figure",
         next=f"run {max(minutes, 0.1):.1f} more minutes of load: {longer}",
     )
@@ -187,7 +188,7 @@ def _cost_row(record: LoadRecord, basis: PriceBasis, usd_per_hour: float) -> Cos
     setting = record.setting
     conditions = replace(record.conditions, transformers=record.versions["transformers"])
     cost = answer_cost(setting, usd_per_hour)
-    return CostRow(**vars(setting), price=basis, cost=cost, like=conditions)
+    return CostRow(**vars(setting), price=basis, cost=cost, conditions=conditions)
 
 
 def read_load_records(results: Results) -> list[LoadRecord]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from blipkit.records.typed import interval, part
+from blipkit.records.typed import interval, part, stored_as
 from blipkit.statistics import UNKNOWN, Interval
 
 NULL_RUNNER = "null"  # it has no model: what 04 measured there is the kit's own overhead
@@ -61,8 +61,8 @@ class Conditions:
     pixel_digest: str | None = None
     frames_digest: str | None = None
     transformers: str | None = None
-    questions: list | None = None
-    buckets: list | None = None
+    questions: list[Any] | None = None
+    buckets: list[Any] | None = None
     threads: int | None = None
     call: str | None = None
     batch: int | None = None
@@ -107,8 +107,9 @@ class AnswerCost:
     """What a million good answers of a setting cost, USD, and what that is made of.
 
     usd_per_hour: the price; utilisation: the share of the time paid for in which the machine is
-    busy. good_per_s: answers per second that are right and within the target. half_width: of the
-    interval, over the figure; minutes_more: of load, until that is `dollars.WIDE`. None: not known.
+    busy. good_per_s: answers per second that are right and within the target; usd_per_million: of
+    those. half_width: of the interval, over the figure; minutes_more: of load, in all runs
+    together, until that is `dollars.MAX_HALF_WIDTH`. None: not known.
     """
 
     usd_per_hour: float | None = None
@@ -123,9 +124,9 @@ class AnswerCost:
 class CostRow(MeasuredSetting):
     """A record of kind `cost`: a setting of 04, priced.
 
-    like: under which conditions it was measured; None where an older kit did not say.
+    conditions: under which it was measured; None where an older kit did not say.
     """
 
     price: PriceBasis = part()
     cost: AnswerCost = part()
-    like: Conditions | None = None
+    conditions: Conditions | None = stored_as("like", default=None)

@@ -140,7 +140,7 @@ def gaps_of(row: CostRow, machine: str, kind: str, gates: list[Gate]) -> list[Ga
         needed.update(NEEDED_ON_NEURON)
     judged = {gate.gate: gate for gate in gates if not _of_other_arm(gate.gate, arm)}
     for name in needed:
-        judged.setdefault(name, not_run(name, "answer", ""))
+        judged.setdefault(name, not_run(name, kind="answer", reason=""))
     gaps = []
     for name, gate in judged.items():
         if gate.status not in _allowed(name, needed):
@@ -173,7 +173,7 @@ def _of_other_arm(gate: str, arm: str) -> bool:
     return gate.startswith(("parity ", "decisions "))
 
 
-def unlike(first: Conditions, second: Conditions) -> list[str]:
+def differing_conditions(first: Conditions, second: Conditions) -> list[str]:
     """The conditions in which two systems differ, by name, so that they may not be compared."""
     names = [field.name for field in fields(Conditions)]
     return [name for name in names if getattr(first, name) != getattr(second, name)]

@@ -98,7 +98,7 @@ def usage_in(monitor: Monitor, start: float, seconds: float) -> Usage:
     """What used the machine in the measured time; start: of it, by the monotonic clock, s."""
     first = start - EVERY_S
     last = start + seconds + EVERY_S
-    within = [sample for sample in monitor.samples if first <= sample.at <= last]
+    within = [sample for sample in monitor.samples if first <= sample.at_s <= last]
     return usage_of(within, os.cpu_count())
 
 

@@ -39,8 +39,8 @@ PRELOADED = (
 UNSAFE = ("torch_neuronx", "torch_xla", "libneuronxla")  # their runtimes do not survive a fork
 PACKAGE = Path(__file__).parents[1]
 COMMAND = (sys.executable, "-m", "blipkit.machine.fork_server")
-PID = "pid"  # a file beside the socket
-MESSAGE = 4096  # bytes: the path of a question
+PID_FILE = "pid"  # beside the socket
+MAX_MESSAGE_BYTES = 4096  # of the path of a question
 REFUSED = "refused"
 # id of the process that started it -> server: a child must not take it for its own
 _started: dict[int, subprocess.Popen] = {}
@@ -82,7 +82,7 @@ def start() -> str:
             start_new_session=True,
         )
     _started[os.getpid()] = server
-    Path(folder, PID).write_text(str(server.pid))
+    Path(folder, PID_FILE).write_text(str(server.pid))
     os.environ[VARIABLE] = place
     return place
 
@@ -100,7 +100,7 @@ def pid() -> int | None:
     place = os.environ.get(VARIABLE, "")
     if not place or not Path(place).exists():
         return None
-    return int(Path(place).with_name(PID).read_text())
+    return int(Path(place).with_name(PID_FILE).read_text())
 
 
 def _newest_code() -> float:
@@ -120,7 +120,7 @@ class Forked:
         """Its exit status, negative for a signal; TimeoutError where it takes longer."""
         if self.returncode is None:
             self.connection.settimeout(timeout_s)
-            reply = self.connection.recv(MESSAGE)
+            reply = self.connection.recv(MAX_MESSAGE_BYTES)
             self.connection.close()
             # without a reply the server is gone, and its children with it
             self.returncode = int(reply or -signal.SIGKILL)
@@ -143,7 +143,7 @@ def fork(question: Path, output: int, alive: int) -> Forked:
     try:
         connection.connect(address())
         socket.send_fds(connection, [str(question).encode()], [output, alive])
-        reply = connection.recv(MESSAGE).decode()
+        reply = connection.recv(MAX_MESSAGE_BYTES).decode()
     except OSError as error:
         connection.close()
         raise BlipkitError(f"the fork server is gone: {error}") from None
@@ -181,14 +181,14 @@ class Server:
                 if key.fileobj is self.listener:
                     self._fork()
                 elif key.fileobj is self.wakeup:
-                    self.wakeup.recv(MESSAGE)
+                    self.wakeup.recv(MAX_MESSAGE_BYTES)
                     self._reap()
                 else:  # the owner's end of our standard input is closed
                     return
 
     def _fork(self) -> None:
         connection, _ = self.listener.accept()
-        message, descriptors, _, _ = socket.recv_fds(connection, MESSAGE, 2)
+        message, descriptors, _, _ = socket.recv_fds(connection, MAX_MESSAGE_BYTES, 2)
         if not message:
             connection.close()
             return

@@ -1,4 +1,6 @@
-"""CPU, memory and GPU of this machine, sampled beside a measurement, on the clock of its times.
+"""CPU, memory and GPU of this machine, sampled beside a measurement.
+
+A sample is timestamped with time.perf_counter, as latencies are.
 
 What a Neuron device does is neuron-monitor's to say (blipkit/runners/neuron/proof.py).
 """
@@ -8,26 +10,34 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from blipkit.machine import fork_server
 
+if TYPE_CHECKING:
+    import psutil
+
 EVERY_S = 0.25
-# percent of all cores' time: more disturbs a measurement
-STEAL = 2.0
-NEIGHBOURS = 5.0
-# of psutil.cpu_times; guests' are in user and nice, too
+# A measurement was disturbed where the hypervisor, or other processes, took a larger percentage of
+# all cores' time, or where the slowest clock is a smaller fraction of the fastest.
+MAX_STEAL_PERCENT = 2.0
+MAX_NEIGHBOURS_PERCENT = 5.0
+MIN_CLOCK_FRACTION = 0.9
+# fields of psutil.cpu_times; guests' seconds are in user and nice, too
 NOT_BUSY = ("idle", "iowait", "steal", "guest", "guest_nice")
-CLOCK = 0.9  # of the highest clock that was seen: less disturbs
 # NVML's ClocksThrottleReasons: hardware slowdown, heat (by software, by hardware), power brake
 SLOWING = 0x8 | 0x20 | 0x40 | 0x80
 
 
 @dataclass(frozen=True)
 class GpuState:
-    """What NVML says of the first GPU: utilisation in percent; whether heat or power slows it."""
+    """The first GPU, as NVML has it.
 
-    percent: int
+    busy_percent: of the last moments, as long as NVML averages; slowed: by heat or power.
+    """
+
+    busy_percent: int
     slowed: bool
 
 
@@ -35,25 +45,32 @@ class GpuState:
 class Sample:
     """This machine at one moment.
 
-    busy, steal: the machine's CPU seconds since it started, of all cores; ours: those of this
-    process and its descendants; at: s, time.perf_counter; memory_gib: GiB resident of ours; mhz:
-    the CPU's clock; gpu: None where none can be read.
+    busy_s, steal_s: CPU seconds, summed over all cores, that the machine was busy since it started,
+    and that the hypervisor took from it. ours_s: CPU seconds that this process and its descendants
+    have used; memory_gib: their resident memory. at_s: time.perf_counter. mhz: the CPU's clock.
+    gpu: None where none can be read.
     """
 
-    busy: float
-    steal: float
-    ours: float
-    at: float
+    busy_s: float
+    steal_s: float
+    ours_s: float
+    at_s: float
     memory_gib: float
     mhz: float | None
     gpu: GpuState | None = None
 
-    def columns(self) -> dict[str, float | None]:
-        """Column -> value, as samples are kept; without columns for a GPU that is not read."""
-        columns = asdict(self)
-        del columns["gpu"]
+    def columns(self) -> dict[str, float | bool | None]:
+        """Column -> value, as parquet keeps a sample; no columns of a GPU where none was read."""
+        columns = {
+            "busy": self.busy_s,
+            "steal": self.steal_s,
+            "ours": self.ours_s,
+            "at": self.at_s,
+            "memory_gib": self.memory_gib,
+            "mhz": self.mhz,
+        }
         if self.gpu:
-            columns["gpu_percent"] = self.gpu.percent
+            columns["gpu_percent"] = self.gpu.busy_percent
             columns["gpu_slowed"] = self.gpu.slowed
         return columns
 
@@ -62,9 +79,10 @@ class Sample:
 class Usage:
     """Who used the machine while it was sampled; None for what is not known.
 
-    host_percent, neighbours_percent, steal_percent: of all cores' time: ours, other processes', the
-    hypervisor's; gpu_percent: its mean utilisation; memory_gib: most GiB resident of ours;
-    disturbed: what besides the measured thing changed its times, in words, "" where nothing did.
+    host_percent, neighbours_percent, steal_percent: of all cores' time, what our processes, other
+    processes and the hypervisor took. gpu_percent: of the time that the GPU was busy, on average.
+    memory_gib: the most that our processes had resident. disturbed: what besides the measured thing
+    changed its times, in words, "" where nothing did.
     """
 
     host_percent: float | None = None
@@ -78,19 +96,21 @@ class Usage:
 class Monitor:
     """Samples the machine, and this process with all its descendants, while a context lasts.
 
-    samples: one every `every_s` seconds, the first as the context begins.
+    samples: one every `every_s` seconds, the first as the context begins. None is taken as it
+    ends: the last `every_s` seconds may be missing.
     """
 
     def __init__(self, every_s: float = EVERY_S):
         self.every_s = every_s
         self.samples: list[Sample] = []
-        self._cpu_s: dict[int, float] = {}  # process id -> CPU seconds
+        self._cpu_s_by_pid: dict[int, float] = {}
+        self._read_gpu: Callable[[], GpuState | None] = _no_gpu
         self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> "Monitor":
         self._read_gpu = gpu_reader()
         self._take_sample()
-        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         return self
 
@@ -109,10 +129,10 @@ class Monitor:
         memory_bytes = self._read_processes()
         clock = psutil.cpu_freq()
         sample = Sample(
-            busy=sum(seconds for name, seconds in times.items() if name not in NOT_BUSY),
-            steal=times.get("steal", 0.0),
-            ours=sum(self._cpu_s.values()),
-            at=time.perf_counter(),
+            busy_s=sum(seconds for name, seconds in times.items() if name not in NOT_BUSY),
+            steal_s=times.get("steal", 0.0),
+            ours_s=sum(self._cpu_s_by_pid.values()),
+            at_s=time.perf_counter(),
             memory_gib=memory_bytes / 2**30,
             mhz=clock.current if clock else None,
             gpu=self._read_gpu(),
@@ -120,18 +140,19 @@ class Monitor:
         self.samples.append(sample)
 
     def _read_processes(self) -> int:
-        """Bytes that are resident of our processes; notes the CPU seconds of each.
+        """Resident memory of our processes, in bytes; notes the CPU seconds of each.
 
-        A process that ends keeps the seconds that it had used.
+        The seconds of a process that has ended stay in the sum.
         """
         import psutil
 
-        resident = 0
-        for process in family():
+        resident_bytes = 0
+        for process in own_processes():
             with contextlib.suppress(psutil.Error):  # it has just ended
-                resident += process.memory_info().rss
-                self._cpu_s[process.pid] = sum(process.cpu_times()[:2])
-        return resident
+                resident_bytes += process.memory_info().rss
+                times = process.cpu_times()
+                self._cpu_s_by_pid[process.pid] = times.user + times.system
+        return resident_bytes
 
     @property
     def peak_gib(self) -> float:
@@ -139,8 +160,8 @@ class Monitor:
         return max(sample.memory_gib for sample in self.samples)
 
 
-def family() -> list:
-    """This process, its descendants, and what their fork server made for them; psutil's.
+def own_processes() -> "list[psutil.Process]":
+    """This process, its descendants, and what their fork server made for them.
 
     The server itself computes nothing, and its memory is its children's: it is left out.
     """
@@ -152,7 +173,8 @@ def family() -> list:
     return list(processes.values())
 
 
-def _with_descendants(pid: int) -> list:
+def _with_descendants(pid: int) -> "list[psutil.Process]":
+    """A process and all that descend from it; none where it has ended."""
     import psutil
 
     try:
@@ -163,58 +185,72 @@ def _with_descendants(pid: int) -> list:
 
 
 def gpu_reader() -> Callable[[], GpuState | None]:
-    """Reads the first GPU by NVML; a reader that finds none where NVML is not there."""
+    """A function that reads the first GPU through NVML, or returns None where there is none."""
     try:
         import pynvml
 
         pynvml.nvmlInit()
         device = pynvml.nvmlDeviceGetHandleByIndex(0)
     except Exception:  # no such package (pip install 'blipkit[gpu]'), no driver, no GPU
-        return lambda: None
+        return _no_gpu
 
     def read() -> GpuState | None:
         try:
             reasons = pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(device)
-            percent = pynvml.nvmlDeviceGetUtilizationRates(device).gpu
+            busy_percent = pynvml.nvmlDeviceGetUtilizationRates(device).gpu
         except pynvml.NVMLError:  # a part of a GPU (MIG) does not say
             return None
-        return GpuState(percent, bool(reasons & SLOWING))
+        return GpuState(busy_percent, bool(reasons & SLOWING))
 
     return read
 
 
-def usage_of(samples: Sequence[Sample], cores: int) -> Usage:
-    """Who used the machine from the first to the last sample; one sample alone says nothing."""
+def _no_gpu() -> None:
+    """What there is to read of a GPU where there is none."""
+
+
+def usage_of(samples: Sequence[Sample], logical_cpus: int) -> Usage:
+    """Who used the machine from the first to the last sample; one sample alone says nothing.
+
+    logical_cpus: of the whole machine, as os.cpu_count has them, also those we may not run on.
+    """
     if len(samples) < 2:
         return Usage()
     first = samples[0]
     last = samples[-1]
-    percent = 100 / (cores * (last.at - first.at))
-    ours = percent * (last.ours - first.ours)
-    steal = percent * (last.steal - first.steal)
-    busy = percent * (last.busy - first.busy)
-    neighbours = max(busy - ours, 0.0)
-    gpu = [sample.gpu.percent for sample in samples if sample.gpu]
+    percent_per_cpu_second = 100 / (logical_cpus * (last.at_s - first.at_s))
+    ours_percent = percent_per_cpu_second * (last.ours_s - first.ours_s)
+    steal_percent = percent_per_cpu_second * (last.steal_s - first.steal_s)
+    busy_percent = percent_per_cpu_second * (last.busy_s - first.busy_s)
+    neighbours_percent = max(busy_percent - ours_percent, 0.0)
+    gpu_percents = [sample.gpu.busy_percent for sample in samples if sample.gpu]
+    mean_gpu_percent = None
+    if gpu_percents:
+        mean_gpu_percent = sum(gpu_percents) / len(gpu_percents)
     return Usage(
-        host_percent=ours,
-        neighbours_percent=neighbours,
-        steal_percent=steal,
-        gpu_percent=sum(gpu) / len(gpu) if gpu else None,
+        host_percent=ours_percent,
+        neighbours_percent=neighbours_percent,
+        steal_percent=steal_percent,
+        gpu_percent=mean_gpu_percent,
         memory_gib=max(sample.memory_gib for sample in samples),
-        disturbed="; ".join(_disturbances(samples, steal, neighbours)),
+        disturbed="; ".join(_disturbances(samples, steal_percent, neighbours_percent)),
     )
 
 
-def _disturbances(samples: Sequence[Sample], steal: float, neighbours: float) -> list[str]:
-    """What besides the measured thing changed its times; steal, neighbours: percent of the CPU."""
+def _disturbances(
+    samples: Sequence[Sample], steal_percent: float, neighbours_percent: float
+) -> list[str]:
+    """What besides the measured thing changed its times, in words."""
     disturbances = []
-    if steal > STEAL:
-        disturbances.append(f"the hypervisor took {steal:.0f} % of the CPU")
-    if neighbours > NEIGHBOURS:
-        disturbances.append(f"other processes took {neighbours:.0f} % of the CPU")
+    if steal_percent > MAX_STEAL_PERCENT:
+        disturbances.append(f"the hypervisor took {steal_percent:.0f} % of the CPU")
+    if neighbours_percent > MAX_NEIGHBOURS_PERCENT:
+        disturbances.append(f"other processes took {neighbours_percent:.0f} % of the CPU")
     clocks = [sample.mhz for sample in samples if sample.mhz is not None]
-    if min(clocks, default=0) < CLOCK * max(clocks, default=0):
-        disturbances.append("the CPU's clock fell")
+    slowest = min(clocks, default=0)
+    fastest = max(clocks, default=0)
+    if slowest < MIN_CLOCK_FRACTION * fastest:
+        disturbances.append("the CPU's clock varied")
     if any(sample.gpu.slowed for sample in samples if sample.gpu):
         disturbances.append("heat or power slowed the GPU")
     return disturbances

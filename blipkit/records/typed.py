@@ -34,9 +34,12 @@ def interval(key: str, default: Any = MISSING) -> Any:
     return field(default=default, metadata={"key": key})
 
 
-def stored_as(key: str) -> Any:
-    """A field whose key in the record is another word than its name, such as "from"."""
-    return field(metadata={"key": key})
+def stored_as(key: str, default: Any = MISSING) -> Any:
+    """A field whose key in the record is another word than its name, such as "from".
+
+    default: of a record of an older kit.
+    """
+    return field(default=default, metadata={"key": key})
 
 
 def interval_of(value: str, low: str, high: str) -> Any:

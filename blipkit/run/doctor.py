@@ -116,8 +116,8 @@ def show_lowering(profile: Profile, console: Console) -> int:
 
 
 def _cells_of_lowering(row: "Lowering") -> tuple[str, ...]:
-    operations = str(row.instructions or 0)
-    in_64_bit = str(row.on_int64 or 0)
+    operations = str(row.operation_count or 0)
+    in_64_bit = str(row.int64_operation_count or 0)
     error = ""
     if row.relative_l2 is not None:
         error = f"{row.relative_l2:.1e}"

@@ -171,12 +171,12 @@ def test_the_fleet_and_the_payback_follow_the_knobs(run):
     [
         ({"failed": ["decisions neuron matmult bf16"]}, "decisions neuron matmult bf16 is FAIL"),
         ({"work": {"threads": 2}}, "both machines differ in threads"),
-        ({"wide": 0.9}, "holds zero"),
+        ({"wide": 0.9}, "includes zero"),
         ({"best": False}, "no measured run on inf2.xlarge"),
     ],
 )
 def test_what_is_not_comparable_gets_no_verdict(run, change, reason):
-    """A failed parity, other threads, an interval that holds zero, no setting within the target: NOT-RUN, with the reason."""
+    """A failed parity, other threads, an interval that includes zero, no setting within the target: NOT-RUN, with the reason."""
     inf2 = run("inf2", beside=[str(run("gpu").folder)], **change)
     gate = gate_of(inf2, "saving of inf2.xlarge")
     assert gate.status == "NOT-RUN" and reason in gate.reason and inf2.read("missing")

@@ -25,15 +25,15 @@ def weighed(*args, **fields) -> ComparedSystem:
 def published(tmp_path, monkeypatch):
     """A place to publish in: one folder that says what was asked, and an older kit's, which does not."""
     monkeypatch.setattr("blipkit.cost.comparison.PUBLISHED", tmp_path / "published")
-    for name, like in (("new", Conditions(threads=2)), ("old", None)):
+    for name, conditions in (("new", Conditions(threads=2)), ("old", None)):
         out = Results(tmp_path / "published/m" / name, "05_cost")
-        write_typed(out, "cost", [cost(arm=name, like=like)])
+        write_typed(out, "cost", [cost(arm=name, conditions=conditions)])
     return tmp_path / "published/m"
 
 
 def test_what_is_published_is_shown_and_never_weighed(tmp_path, published):
     """This machine is weighed; of those published only one that says what was asked stands beside it."""
-    study, here = study_of(tmp_path / "here"), cost(like=Conditions(threads=1))
+    study, here = study_of(tmp_path / "here"), cost(conditions=Conditions(threads=1))
     write_typed(study.results, "cost", [here])
     systems = compare_systems(study, Pricing([here], BASIS, "m", 1.0, shared=False))
     assert [(row.system.arm, row.weighed, row.unlike) for row in systems.rows] == [

@@ -30,7 +30,7 @@ FASTER, SLOWER, ALIKE = (
 
 
 def decide(systems, first_run=1.0, again=0.25):
-    return weigh(systems, PRICES, lambda folder, stems: first_run if folder is None else again)
+    return weigh(systems, PRICES, lambda folder, notebooks: first_run if folder is None else again)
 
 
 SIDE = {
@@ -54,11 +54,11 @@ def test_every_combination_of_missing_evidence(ours, theirs, work, rate):
         if state == "absent":
             expected.append((f"make run PROFILE={profile}", 1.0, hourly[kind]))
         else:
-            like = Conditions(threads=1, weights_digest="w1")
+            conditions = Conditions(threads=1, weights_digest="w1")
             if kind == "neuron":
-                like = replace(like, **WORK[work])
+                conditions = replace(conditions, **WORK[work])
             answers = rate if kind == "neuron" else 300.0
-            systems.append(system(kind, answers, gaps=SIDE[state], like=like))
+            systems.append(system(kind, answers, gaps=SIDE[state], conditions=conditions))
             again = [
                 f"blipkit run {profile} --only {gap.notebook} --only 05_cost" for gap in SIDE[state]
             ]
@@ -74,6 +74,18 @@ def test_every_combination_of_missing_evidence(ours, theirs, work, rate):
     else:
         assert decision.answer == TIMES[rate] and bool(decision.missing) == (rate == ALIKE)
     assert all(step.what and shlex.split(step.command) for step in decision.missing)
+
+
+def test_what_a_command_cannot_set_is_named():
+    """Other weights: the step says that no --set states them."""
+    conditions = Conditions(threads=1, weights_digest="w1")
+    other = replace(conditions, weights_digest="w2")
+    decision = decide([system("neuron", conditions=conditions), system("cuda", conditions=other)])
+    (step,) = decision.missing
+    assert step.what.startswith(
+        "the same weights digest on both machines; the command does not set"
+    )
+    assert "--set" not in step.command
 
 
 def test_a_condition_that_a_profile_states_is_one():
@@ -123,7 +135,7 @@ def test_what_was_not_measured_on_the_candidate_is_no_evidence_for_it(other):
     assert [step.what for step in decision.missing] == ["a measured run on inf2.xlarge"]
 
 
-def test_an_interval_that_holds_zero_says_how_much_longer():
+def test_an_interval_that_includes_zero_says_how_much_longer():
     """Costs 4 % apart with 10 % to either side on both: some 25 times the load, at the best setting alone, on each machine."""
     decision = decide([system("neuron", ALIKE * 1.04, 0.1), system("cuda", wide=0.1)])
     ours, theirs = decision.missing

@@ -51,7 +51,7 @@ def test_every_setting_is_priced_but_those_without_a_model(tmp_path):
     study, pricing = priced_study(tmp_path, rows)
     assert [row["answers_per_s"] for row in study.results.read("cost")] == [100.0, 300.0]
     assert pricing.best.clients == 4 and pricing.single.clients == 1
-    assert all(row.like.transformers for row in pricing.rows)
+    assert all(row.conditions.transformers for row in pricing.rows)
 
 
 def test_saturation_is_the_most_answers_whatever_the_wait(tmp_path):

@@ -5,7 +5,14 @@ from made_up import cost_row
 
 from blipkit.cost.prices import find_price, load_prices
 from blipkit.cost.rows import OLDER_KIT, Conditions
-from blipkit.cost.systems import Gap, find_results, gaps_of, is_instance, systems_of, unlike
+from blipkit.cost.systems import (
+    Gap,
+    differing_conditions,
+    find_results,
+    gaps_of,
+    is_instance,
+    systems_of,
+)
 from blipkit.errors import BadInput
 from blipkit.machine.host import Machine, machine_kind
 from blipkit.records.gates import Gate
@@ -128,7 +135,9 @@ def test_a_row_that_is_not_wholly_measured_is_kept_out(fields, reason):
 def test_only_like_is_compared_with_like(name):
     """Each condition that differs is named; under the same ones two systems are comparable."""
     same = Conditions(**dict.fromkeys([one.name for one in fields(Conditions)], 1))
-    assert unlike(same, same) == [] and unlike(same, replace(same, **{name: 2})) == [name]
+    assert differing_conditions(same, same) == [] and differing_conditions(
+        same, replace(same, **{name: 2})
+    ) == [name]
 
 
 def test_results_are_found_by_name_or_path(tmp_path, monkeypatch):
@@ -167,5 +176,5 @@ def test_an_older_kits_record_is_read_as_far_as_it_goes(tmp_path):
     (system,) = systems_of([out])
     assert (system.setting, system.latency) == ("1-2", "p99 16 ms")
     assert system.row.answers_per_s.value == 3.0 and system.row.cost.usd_per_million.value == 2.5
-    assert system.row.like is None
+    assert system.row.conditions is None
     assert Gap(f"the throughput of a is {OLDER_KIT}", "04_concurrency") in system.gaps

@@ -14,7 +14,7 @@ from blipkit.load.measure import Measured, measure_setting
 from blipkit.load.setting import ServerOptions, Setting, Workload
 from blipkit.load.summary import INVALID, STABLE, UNSTABLE, Criteria, summarise
 from blipkit.machine import fork_server
-from blipkit.machine.monitor import family
+from blipkit.machine.monitor import own_processes
 from blipkit.model.buckets import Bucket
 from blipkit.runners.arms import parse_arm
 from blipkit.runners.artifacts import Artifact, Artifacts, Manifest
@@ -48,7 +48,7 @@ ASK, SERVE, WORK = "blipkit:ask", "blipkit:load", "blipkit:make_ha"
 def process_of(name: str) -> psutil.Process:
     """The child of this name, as soon as it is there; not those of a run in the background."""
     for _ in range(1200):
-        for process in family():
+        for process in own_processes():
             with contextlib.suppress(psutil.Error):
                 if process.name() == name:
                     return process

@@ -10,7 +10,7 @@ import pytest
 
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.machine import child, fork_server
-from blipkit.machine.monitor import Monitor, family
+from blipkit.machine.monitor import Monitor, own_processes
 
 SPIN = "import time\nend = time.process_time() + 0.6\nwhile time.process_time() < end: pass"
 pytestmark = pytest.mark.skipif(not fork_server.is_possible(), reason="no safe fork here")
@@ -147,6 +147,6 @@ def test_what_a_forked_child_computes_is_ours():
     call("os:getpid")
     with Monitor(0.05) as monitor:
         run(SPIN)
-    ours = [sample.ours for sample in monitor.samples]
+    ours = [sample.ours_s for sample in monitor.samples]
     assert ours[-1] - ours[0] > 0.5
-    assert fork_server.pid() not in [process.pid for process in family()]
+    assert fork_server.pid() not in [process.pid for process in own_processes()]

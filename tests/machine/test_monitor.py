@@ -24,21 +24,21 @@ def test_memory_of_children_counts():
         block = bytearray(b"x") * 200_000_000
         time.sleep(0.2)
     assert monitor.peak_gib > before.peak_gib + 0.15 and len(block)
-    assert [s.at for s in monitor.samples] == sorted(s.at for s in monitor.samples)
+    assert [s.at_s for s in monitor.samples] == sorted(s.at_s for s in monitor.samples)
 
 
 def test_a_child_that_computes_is_ours():
     """Its CPU time is found in ours, not among the neighbours'."""
     with Monitor(every_s=0.05) as monitor:
         subprocess.run([sys.executable, "-c", BUSY.format(0.6)], check=True)
-    assert monitor.samples[-1].ours - monitor.samples[0].ours > 0.3
+    assert monitor.samples[-1].ours_s - monitor.samples[0].ours_s > 0.3
 
 
 def test_shares_are_of_all_cores():
     """Two of four CPU seconds were ours, half a second somebody else's."""
-    found = usage_of([sample(0.0), sample(2.0, busy=2.1, ours=2.0)], cores=2)
-    assert found.host_percent == 50 and found.neighbours_percent == pytest.approx(2.5)
-    assert found.memory_gib == 3.0 and found.disturbed == "" and found.gpu_percent is None
+    usage = usage_of([sample(0.0), sample(2.0, busy=2.1, ours=2.0)], logical_cpus=2)
+    assert usage.host_percent == 50 and usage.neighbours_percent == pytest.approx(2.5)
+    assert usage.memory_gib == 3.0 and usage.disturbed == "" and usage.gpu_percent is None
 
 
 @pytest.mark.parametrize(
@@ -46,14 +46,14 @@ def test_shares_are_of_all_cores():
     [
         (sample(1.0, busy=1.0, ours=1.0, steal=0.1), "the hypervisor took 5 % of the CPU"),
         (sample(1.0, busy=1.0, ours=0.6), "other processes took 20 % of the CPU"),
-        (sample(1.0, busy=1.0, ours=1.0, mhz=2000.0), "the CPU's clock fell"),
+        (sample(1.0, busy=1.0, ours=1.0, mhz=2000.0), "the CPU's clock varied"),
         (sample(1.0, gpu=GpuState(90, True)), "heat or power slowed the GPU"),
     ],
 )
 def test_what_disturbs_is_told(last, told):
-    """Steal time, a neighbour, a clock that falls, a hot GPU."""
+    """Steal time, a neighbour, a clock that varies, a hot GPU."""
     first = sample(0.0, mhz=3000.0 if last.mhz else None)
-    assert usage_of([first, last], cores=2).disturbed == told
+    assert usage_of([first, last], logical_cpus=2).disturbed == told
 
 
 def test_one_sample_says_nothing():
@@ -67,7 +67,7 @@ def test_without_a_gpu_nothing_is_said_of_one():
 
 
 def test_a_gpu_is_read_by_nvml(monkeypatch):
-    """Utilisation, and whether a slowdown is among the reasons of its clock (0x40: heat); a MIG part says neither."""
+    """Percent of the time busy, and whether a slowdown is among the reasons of its clock (0x40: heat); a MIG part says neither."""
 
     class NVMLError(Exception):
         pass

@@ -157,7 +157,7 @@ def _part(
     name: str, seen: str | None, expected: str, holds: bool, advice: str, *, tolerable: bool = False
 ) -> Part:
     """One row; tolerable: a WARN where it does not hold."""
-    gate = decide(name, "answer", holds, tolerable, next=advice)
+    gate = decide(name, kind="answer", holds=holds, tolerable=tolerable, next=advice)
     return Part(name, seen or "none", expected, gate.status, gate.next)
 
 

@@ -11,16 +11,16 @@ from blipkit.records.typed import measure_typed, missing_keys, record_of, record
 from blipkit.runners.neuron.lowering import (
     MAKE_STACK,
     Lowering,
-    OperationChange,
-    changed_operations,
     gate_name,
     lower,
     lowering_gate,
 )
+from blipkit.runners.neuron.operation_changes import OperationChange, changed_operations
 from blipkit.study import Study
 
 PRODUCT = "dot"  # a matrix product's name in HLO
-RARE = 3  # operations that are not more frequent in any component are left out of the picture
+# operations that are not more frequent in any component are left out of the picture
+RARE_COUNT = 3
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class Lowered:
                 "status": row.status,
                 "relative_l2": row.relative_l2,
                 "seconds": row.seconds,
-                "operations": row.instructions,
-                "on 64-bit integers": row.on_int64,
+                "operations": row.operation_count,
+                "on 64-bit integers": row.int64_operation_count,
                 "products": row.operations.get(PRODUCT),
                 "predicted": self.products.get(row.component),
             }
@@ -89,7 +89,7 @@ class Lowered:
             print(f"Operations that each component lowers to: {self.why_not}")
             return
         counts = self.counts()
-        drawn = [name for name in counts if max(counts[name].values()) > RARE]
+        drawn = [name for name in counts if max(counts[name].values()) > RARE_COUNT]
         size = (7.2, 1.2 + 0.24 * len(drawn))
         figure, ax = axes("Operations that each component lowers to", "how often", "", size)
         ends = [0] * len(drawn)
@@ -132,7 +132,7 @@ class Lowered:
         """One for each component."""
         if self.rows:
             return [lowering_gate(component, self.rows) for component in self.components]
-        return [not_recorded(gate_name(component), "answer") for component in self.components]
+        return [not_recorded(gate_name(component), kind="answer") for component in self.components]
 
 
 def lower_components(study: Study, products: Mapping[str, int]) -> Lowered:

@@ -1,17 +1,16 @@
-"""Does a component lower to what neuronx-cc compiles? Asked without a device, of the front end that
-torch_neuronx uses.
+"""Whether neuronx-cc could compile a component, as far as a CPU can tell.
 
-torch_neuronx.trace records a module with torch-xla's lazy tensors and hands the recorded HLO to the
-compiler. The first half runs on any CPU: here each component is recorded, its operations are listed
-and held against what the compiler's documents name (neuronx_cc.yaml), and the program is run by XLA
-and compared with the module. What only the compiler knows (instruction counts, memory, an operation
-that no document names) is not found out here.
+To lower a module is to translate its PyTorch operations into HLO, XLA's intermediate language, in
+which neuronx-cc takes programs. torch_neuronx.trace does so with torch-xla's lazy tensors, then
+calls the compiler. The first half runs on any CPU: here each component is traced, its HLO
+operations are held against what the compiler's documents name (neuronx_cc.yaml), and the traced
+program is run by XLA and compared with the module. What only the compiler knows (its own
+instruction counts, memory, an operation that no document names) is not found out here.
 
 torch-xla needs another torch than blipkit does, so all this happens in a child in an environment of
-its own.
+its own, the neuron stack.
 """
 
-import collections
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
@@ -27,12 +26,13 @@ from blipkit.records.gates import WORST_FIRST, Gate, Status, not_run, worst_of
 from blipkit.records.typed import row_of
 from blipkit.runners.neuron.findings import Finding, RecordingJob, RecordingReply
 
-STACK = ".venv-neuron-stack"
+STACK_FOLDER = ".venv-neuron-stack"
 MAKE_STACK = "make neuron-stack"
-RELEASES = {"torch": "2.9.*", "torch-xla": "2.9.*"}  # of the last SDK with torch-neuronx, 2.31
-LIBRARIES = ("torch", "torch-xla", "torch-neuronx", "transformers")
-LIMIT_S = 900
-ENVIRONMENT = {
+# of the last SDK with torch-neuronx, 2.31
+STACK_RELEASES = {"torch": "2.9.*", "torch-xla": "2.9.*"}
+STACK_LIBRARIES = ("torch", "torch-xla", "torch-neuronx", "transformers")
+CHILD_LIMIT_S = 900  # for all jobs of one call
+CHILD_ENVIRONMENT = {
     "PJRT_DEVICE": "CPU",
     "XLA_IR_DEBUG": "1",
     "XLA_HLO_DEBUG": "1",
@@ -45,10 +45,10 @@ NO_STACK = "there is no environment to lower it in"
 class Lowering:
     """What a component lowers to in one bucket, and what of it stands in the way of neuronx-cc.
 
-    operations: HLO operation -> how often; int64: of those, the ones on 64-bit integers;
-    relative_l2: error of the recorded program against the module; seconds: what finding out took;
-    both None where nothing ran; status: the worst of the findings; stack: library -> version where
-    it was lowered; next: what to do where it was not.
+    bucket: the `Bucket` as text. operations: HLO operation -> how often; int64: of those, the ones
+    on 64-bit integers. relative_l2: error of the traced program against the module; seconds: what
+    tracing and running took; both None where nothing ran. status: the worst of the findings. stack:
+    library -> version where it was lowered; next: what to do where it was not.
     """
 
     component: str
@@ -64,41 +64,29 @@ class Lowering:
     next: str = ""
 
     @property
-    def instructions(self) -> int | None:
-        """How many there are; None where nothing was lowered."""
+    def operation_count(self) -> int | None:
+        """How many HLO operations there are; None where nothing was lowered."""
         return sum(self.operations.values()) or None
 
     @property
-    def on_int64(self) -> int | None:
+    def int64_operation_count(self) -> int | None:
         """How many of them are on 64-bit integers; None where nothing was lowered."""
         if not self.operations:
             return None
         return sum(self.int64.values())
 
 
-@dataclass(frozen=True)
-class OperationChange:
-    """How a component's operations changed since an earlier lowering in the same bucket.
-
-    between: the versions that differ, in words; added, removed: HLO operation -> by how many.
-    """
-
-    component: str
-    bucket: str
-    between: str
-    added: dict[str, int]
-    removed: dict[str, int]
-
-
-def find_stack(folder: str = STACK) -> Path | None:
+def find_stack(folder: str = STACK_FOLDER) -> Path | None:
     """Python of the environment in `folder`, relative to the project; None where there is none, or
     where none is named.
 
     Raises BadInput where it has other versions than lowering needs, naming them and the command
     that mends it.
     """
-    # make neuron-stack writes .blipkit-ready last
-    if not folder or (folder == STACK and not Path(ROOT, folder, ".blipkit-ready").exists()):
+    if not folder:
+        return None
+    # only the default may be absent; make neuron-stack writes .blipkit-ready last
+    if folder == STACK_FOLDER and not Path(ROOT, folder, ".blipkit-ready").exists():
         return None
     python = Path(ROOT, folder, "bin/python").absolute()
     if not python.exists():
@@ -106,7 +94,7 @@ def find_stack(folder: str = STACK) -> Path | None:
             f"neuron_stack {folder}: no bin/python there; expected an environment: {MAKE_STACK}"
         )
     installed = stack_versions(python)
-    expected = dict(RELEASES, transformers=host.version("transformers"))
+    expected = dict(STACK_RELEASES, transformers=host.version("transformers"))
     wrong = [name for name in expected if not _matches(expected[name], installed.get(name))]
     if wrong:
         versions = ", ".join(
@@ -119,48 +107,56 @@ def find_stack(folder: str = STACK) -> Path | None:
 
 
 def _matches(release: str, version: str | None) -> bool:
-    """Whether a version is one of `2.9.*`, or `5.1.0` itself."""
+    """Whether a version is of a release, `2.9.*` or `5.1.0`; 5.1.0.post1, too, is of the latter.
+
+    It begins with the release's text: so would a 5.1.01.
+    """
     return f"{version}.".startswith(release.removesuffix("*"))
 
 
 def stack_versions(python: Path) -> dict[str, str]:
-    """Library -> version, of those that decide about lowering in the environment of `python`, read
-    without starting it.
+    """Library -> version in the environment of `python`, of those that decide about lowering.
+
+    Read from its files, without starting it.
     """
     sites = [str(site) for site in python.parent.parent.glob("lib/python3*/site-packages")]
     return {
         name: distribution.version
-        for name in LIBRARIES
+        for name in STACK_LIBRARIES
         for distribution in metadata.distributions(name=name, path=sites)
     }
 
 
-def lower(components: Components, buckets: Sequence[Bucket], stack: str = STACK) -> list[Lowering]:
+def lower(
+    components: Components, buckets: Sequence[Bucket], stack: str = STACK_FOLDER
+) -> list[Lowering]:
     """Lower each component in each bucket, in a child in the neuron stack; NOT-RUN where there is
     none.
 
-    Where the child dies, each component is tried alone, and a finding says which one ended it.
+    stack: its folder. Where the child fails, each component is tried again in each bucket alone,
+    and a finding says in which the child failed.
     """
     python = find_stack(stack)
     jobs = [RecordingJob(component.name, bucket) for component in components for bucket in buckets]
     if python is None:
         return [_not_lowered(job) for job in jobs]
-    checkpoint = next(iter(components)).checkpoint
-    replies = _record_in_child(python, checkpoint, jobs)
+    replies = _trace_in_child(python, components.checkpoint, jobs)
     versions = stack_versions(python)
     return [_lowering(job, reply, versions) for job, reply in zip(jobs, replies, strict=True)]
 
 
-def _record_in_child(
+def _trace_in_child(
     python: Path, checkpoint: Checkpoint, jobs: Sequence[RecordingJob]
 ) -> list[RecordingReply]:
-    """The reply to each job, from `recordings.record_jobs`; where the child dies, to each alone."""
+    """The reply to each job, from `recordings.record_jobs`; where the child fails, from one child
+    for each job.
+    """
     try:
         replies = child.call(
             "blipkit.runners.neuron.recordings:record_jobs",
-            timeout_s=LIMIT_S,
+            timeout_s=CHILD_LIMIT_S,
             python=python,
-            environment=ENVIRONMENT,
+            environment=CHILD_ENVIRONMENT,
             source=checkpoint.source,
             digest=checkpoint.digest,
             jobs=[asdict(job) for job in jobs],
@@ -169,19 +165,24 @@ def _record_in_child(
         raise
     except BlipkitError as error:
         if len(jobs) > 1:
-            alone = [_record_in_child(python, checkpoint, [job]) for job in jobs]
+            alone = [_trace_in_child(python, checkpoint, [job]) for job in jobs]
             return [reply for replies in alone for reply in replies]
-        return [RecordingReply([_ended_process(str(error))])]
+        return [RecordingReply(findings=[_tracing_failed(message=str(error))])]
     return [row_of(RecordingReply, reply) for reply in replies]
 
 
-def _ended_process(last_lines: str) -> Finding:
-    """What recording a component did to the child."""
-    advice = "leave out what its last lines name"
-    return Finding("FAIL", "recording it ended the process", last_lines, advice)
+def _tracing_failed(message: str) -> Finding:
+    """The child that traced a component died, took too long, or raised: its message says which."""
+    return Finding(
+        status="FAIL",
+        what="tracing it failed",
+        where=message,
+        next="leave out what the message names",
+    )
 
 
 def _lowering(job: RecordingJob, reply: RecordingReply, versions: dict[str, str]) -> Lowering:
+    """The row of a job that the child replied to; versions: of the libraries there."""
     return Lowering(
         component=job.component,
         bucket=str(job.bucket),
@@ -189,7 +190,7 @@ def _lowering(job: RecordingJob, reply: RecordingReply, versions: dict[str, str]
         int64=reply.int64,
         relative_l2=reply.relative_l2,
         seconds=reply.seconds,
-        status=_judge(job.component, reply.findings).status,
+        status=_gate_of_findings(job.component, reply.findings).status,
         findings=reply.findings,
         stack=versions,
     )
@@ -197,7 +198,7 @@ def _lowering(job: RecordingJob, reply: RecordingReply, versions: dict[str, str]
 
 def _not_lowered(job: RecordingJob) -> Lowering:
     """A component in one bucket where there is no environment to lower in."""
-    gate = not_run(gate_name(job.component), "answer", NO_STACK, MAKE_STACK)
+    gate = _no_stack_gate(job.component)
     return Lowering(
         component=job.component,
         bucket=str(job.bucket),
@@ -217,19 +218,31 @@ def gate_name(component: str) -> str:
     return f"lowering {component}"
 
 
+def _no_stack_gate(component: str) -> Gate:
+    """NOT-RUN, with the command that makes the environment."""
+    return not_run(gate_name(component), kind="answer", reason=NO_STACK, next=MAKE_STACK)
+
+
 def lowering_gate(component: str, rows: Sequence[Lowering]) -> Gate:
     """PASS where a component lowers in every bucket and nothing stands in the way; NOT-RUN without
     the environment.
+
+    rows: of all components. PASS also where none is of this one: nothing was found then.
     """
-    rows = [row for row in rows if row.component == component]
-    if any(row.status == "NOT-RUN" for row in rows):
-        return not_run(gate_name(component), "answer", NO_STACK, MAKE_STACK)
-    return _judge(component, [finding for row in rows for finding in row.findings])
+    component_rows = [row for row in rows if row.component == component]
+    if any(row.status == "NOT-RUN" for row in component_rows):
+        return _no_stack_gate(component)
+    return _gate_of_findings(
+        component, [finding for row in component_rows for finding in row.findings]
+    )
 
 
-def _judge(component: str, findings: Sequence[Finding]) -> Gate:
-    """The gate of a component with these findings, as bad as the worst of them."""
-    failed = sum(finding.status == "FAIL" for finding in findings)
+def _gate_of_findings(component: str, findings: Sequence[Finding]) -> Gate:
+    """The gate of a component with these findings, as bad as the worst of them; PASS without any.
+
+    Its reason begins with what is counted, also where there is none: what stands in the way.
+    """
+    failed_count = sum(finding.status == "FAIL" for finding in findings)
     reason = "what stands in the way of neuronx-cc, as far as a CPU can tell"
     advice = ""
     if findings:
@@ -238,52 +251,10 @@ def _judge(component: str, findings: Sequence[Finding]) -> Gate:
         advice = worst.next
     return worst_of(
         gate_name(component),
-        "answer",
-        [finding.status for finding in findings],
-        measured=failed,
+        kind="answer",
+        parts=[finding.status for finding in findings],
+        measured=failed_count,
         limit=0,
         reason=reason,
         next=advice,
     )
-
-
-def changed_operations(
-    rows: Sequence[Lowering], before: Sequence[Lowering]
-) -> list[OperationChange]:
-    """Which operations came and went since `before`, earlier rows of the same components, best
-    first.
-
-    Only where the stack's versions or the operations differ.
-    """
-    earlier = {}
-    for row in before:
-        if row.operations:
-            earlier.setdefault((row.component, row.bucket), row)
-    pairs = [(earlier.get((row.component, row.bucket)), row) for row in rows if row.operations]
-    return [_change(past, row) for past, row in pairs if past and _differ(past, row)]
-
-
-def _differ(past: Lowering, row: Lowering) -> bool:
-    return past.stack != row.stack or past.operations != row.operations
-
-
-def _change(past: Lowering, row: Lowering) -> OperationChange:
-    before = collections.Counter(past.operations)
-    after = collections.Counter(row.operations)
-    return OperationChange(
-        component=row.component,
-        bucket=row.bucket,
-        between=_changed_versions(past.stack, row.stack),
-        added=dict(after - before),
-        removed=dict(before - after),
-    )
-
-
-def _changed_versions(before: dict[str, str], after: dict[str, str]) -> str:
-    """Which versions differ between two environments, in words."""
-    changes = [
-        f"{name} {before.get(name, 'none')} -> {after.get(name, 'none')}"
-        for name in sorted({*before, *after})
-        if before.get(name) != after.get(name)
-    ]
-    return ", ".join(changes) or "the same versions"

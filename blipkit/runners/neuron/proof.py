@@ -22,7 +22,9 @@ from blipkit.runners.neuron.witnesses import (
 CONFIG = Path(__file__).with_name("neuron_monitor.json")  # a report a second
 LINGER_S = 2.5  # the monitor tells of a process while it lives, once a period
 WITNESSES = (MONITOR, DRIVER) = ("neuron-monitor", "the driver's counters")
-TOLERANCE = 0.01  # of what was sent: a report may be cut off by the end of a process
+COUNT_TOLERANCE = (
+    0.01  # as a share of what was sent: a report may be cut off by the end of a process
+)
 MEND_EXECUTIONS = "compile with --enable-saturate-infinity, or look at the none arm"
 TOOLS_ADVICE = "blipkit doctor checks the tools"
 FREE_DEVICE = f"end what else uses the device, see neuron-ls, and run again; {TOOLS_ADVICE}"
@@ -110,6 +112,8 @@ class Watch:
         self.reports: list[ProcessReport] = []
         self.tag = f"blipkit-{uuid.uuid4()}"
         self._monitor: Popen | None = None
+        self._reader: threading.Thread | None = None
+        self._counters_before: dict[str, int] | None = None
 
     def __enter__(self) -> "Watch":
         self._counters_before = counters()
@@ -203,23 +207,23 @@ def _judge(name: str, row: Execution) -> Gate:
     if bad:
         failed = f"{bad} of {row.sent} executions failed on the device"
         reason = f"{failed}, {row.numerical_errors} with NaN"
-        return decide(name, "answer", False, reason=reason, next=MEND_EXECUTIONS)
+        return decide(name, kind="answer", holds=False, reason=reason, next=MEND_EXECUTIONS)
     if not row.sent:
         return _unproven(name, "nothing was sent to the device")
-    allowed = max(TOLERANCE * row.sent, 1)
+    allowed = max(COUNT_TOLERANCE * row.sent, 1)
     if any(abs(count - row.sent) > allowed for count in row.counts.values()):
         return _unproven(name, f"{row.sent} executions were sent, {_in_words(row.counts)}")
     if row.counts:
-        return decide(name, "answer", True)
+        return decide(name, kind="answer", holds=True)
     if row.only_on_device and row.seen_by_neuron_ls:
         proof = "the graphs hold only Neuron's operations, and neuron-ls shows our processes"
-        return decide(name, "answer", True, reason=f"weaker proof: {proof}")
+        return decide(name, kind="answer", holds=True, reason=f"weaker proof: {proof}")
     lacking = "no monitor, no counters, no process in neuron-ls"
     return _unproven(name, f"nothing shows that it ran on the device: {lacking}")
 
 
 def _unproven(name: str, reason: str) -> Gate:
-    return invalid(name, "answer", reason, next=FREE_DEVICE)
+    return invalid(name, kind="answer", reason=reason, next=FREE_DEVICE)
 
 
 def _weight(gate: Gate) -> tuple[int, bool]:

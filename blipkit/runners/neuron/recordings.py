@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -26,10 +27,10 @@ from blipkit.runners.neuron.options import REFUSED_OPERATIONS
 from blipkit.runners.tensors import relative_l2
 
 # relative L2 error of a float32 program; rounding in another order gives some 1e-7
-ERROR_LIMIT = 1e-5
+MAX_RELATIVE_L2 = 1e-5
 # how many places at the end of each mask are padding, in the three sets of inputs
-PADDED = (0, 2, 1)
-INT64 = r"^\(?[su]64\["  # an HLO type of 64-bit integers, or a tuple that begins with one
+PADDED_PLACES = (0, 2, 1)
+INT64_TYPE = r"^\(?[su]64\["  # an HLO type of 64-bit integers, or a tuple that begins with one
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Instruction:
     operation: str
 
 
-def record_jobs(source: str, digest: str, jobs: list[dict]) -> list[dict]:
+def record_jobs(source: str, digest: str, jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """In the child: record each job (a `RecordingJob`, as JSON has it); the replies, as JSON has
     them.
     """
@@ -57,19 +58,19 @@ def record_jobs(source: str, digest: str, jobs: list[dict]) -> list[dict]:
     return replies
 
 
-def inputs_for(component: Component, bucket: Bucket) -> list[tuple]:
+def inputs_for(component: Component, bucket: Bucket) -> list[tuple[torch.Tensor, ...]]:
     """Three sets of inputs that differ in every value that may differ: numbers, tokens, and how
     much is padding.
     """
-    several = [component.example_inputs(bucket, seed) for seed in range(len(PADDED))]
-    for inputs, padded in zip(several, PADDED, strict=True):
+    several = [component.example_inputs(bucket, seed) for seed in range(len(PADDED_PLACES))]
+    for inputs, padded in zip(several, PADDED_PLACES, strict=True):
         for name, tensor in zip(component.input_shapes(bucket), inputs, strict=True):
             if name.endswith("mask") and padded:
                 tensor[:, -padded:] = 0
     return several
 
 
-def record_module(module, several: Sequence[tuple]) -> RecordingReply:
+def record_module(module, several: Sequence[tuple[torch.Tensor, ...]]) -> RecordingReply:
     """Record a module twice, with other values; run the first recording on the third set of inputs,
     as a device would.
     """
@@ -88,12 +89,12 @@ def record_module(module, several: Sequence[tuple]) -> RecordingReply:
         findings = [*named_findings(first.hlo), *compare_recordings(first, second, on_host)]
         if not any(finding.status == "FAIL" for finding in findings):
             relative_l2 = run_error(first, module, several[2])
-            if not relative_l2 <= ERROR_LIMIT:  # it may be NaN
+            if not relative_l2 <= MAX_RELATIVE_L2:  # it may be NaN
                 findings.append(_wrong_program(module, relative_l2))
     return RecordingReply(
         findings=findings,
         operations=count_operations(first.hlo),
-        int64=count_operations(first.hlo, INT64),
+        int64=count_operations(first.hlo, INT64_TYPE),
         relative_l2=relative_l2,
         seconds=time.perf_counter() - started,
     )
@@ -151,7 +152,7 @@ def _index_of(number: int, ids: list[int]) -> int | None:
     return ids.index(number)
 
 
-def run_error(recording: Recording, module, inputs: tuple) -> float:
+def run_error(recording: Recording, module, inputs: tuple[torch.Tensor, ...]) -> float:
     """Relative L2 error of the recorded program on other inputs, against the module."""
     return relative_l2(module(*inputs), recording.run(inputs))
 
@@ -160,7 +161,7 @@ def _wrong_program(module, error: float) -> Finding:
     """A recorded program that computes something else than its module."""
     problem = f"on other inputs the recorded program errs by {error:.1e}, relative L2"
     advice = "look for a Python value that changes from call to call"
-    return Finding("FAIL", f"{problem}; limit {ERROR_LIMIT:.0e}", type(module).__name__, advice)
+    return Finding("FAIL", f"{problem}; limit {MAX_RELATIVE_L2:.0e}", type(module).__name__, advice)
 
 
 def compare_recordings(first: Recording, second: Recording, on_host: list[str]) -> list[Finding]:

@@ -96,8 +96,8 @@ def support_gate(today: date | None = None) -> Gate:
         advice = f"read the vendor's announcements again and bring {FACTS_FILE} up to date"
     return decide(
         "platform_support",
-        "answer",
-        not caveats,
+        kind="answer",
+        holds=not caveats,
         tolerable=True,
         measured=age,
         limit=OLD_DAYS,

@@ -7,7 +7,8 @@ from blipkit.records.typed import record_of
 from blipkit.runners.neuron import lowered
 from blipkit.runners.neuron.findings import Finding
 from blipkit.runners.neuron.lowered import Lowered, lower_components
-from blipkit.runners.neuron.lowering import Lowering, OperationChange
+from blipkit.runners.neuron.lowering import Lowering
+from blipkit.runners.neuron.operation_changes import OperationChange
 
 NAMES = ("image_encoder", "text_encoder", "text_decoder")
 PRODUCTS = {"image_encoder": 6, "text_encoder": 14, "text_decoder": 16}
@@ -89,10 +90,10 @@ def test_findings_and_changes_are_shown_where_there_are_any(monkeypatch, capsys)
 
 def test_what_ended_the_process_is_a_finding_though_nothing_was_lowered(monkeypatch):
     """It has no operations; the finding is shown all the same."""
-    died = Finding("FAIL", "recording it ended the process", "died (SIGSEGV)", "leave it out")
+    died = Finding("FAIL", "tracing it failed", "died (SIGSEGV)", "leave it out")
     shown = displayed(monkeypatch)
     Lowered(NAMES[:1], [row("image_encoder", findings=[died], status="FAIL")], [], {}).findings()
-    assert "recording it ended the process" in shown[0][1]
+    assert "tracing it failed" in shown[0][1]
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,8 @@ from blipkit.errors import BadInput, BlipkitError
 from blipkit.machine import child, host
 from blipkit.runners.neuron.findings import Finding, RecordingReply
 from blipkit.runners.neuron.lowering import (
-    STACK,
+    STACK_FOLDER,
     Lowering,
-    changed_operations,
     find_stack,
     lower,
     lowering_gate,
@@ -63,7 +62,7 @@ def test_without_an_environment_every_row_says_so(small, monkeypatch):
     """NOT-RUN, with the command that makes one, and no child is started; likewise where a profile names none."""
     calls = answering(monkeypatch, None)
     monkeypatch.setattr("blipkit.runners.neuron.lowering.ROOT", "/nowhere")
-    for folder in (STACK, ""):
+    for folder in (STACK_FOLDER, ""):
         rows = lower(isolate(small), BUCKETS, folder)
         assert [row.status for row in rows] == ["NOT-RUN"] * 6
         assert {(row.next, row.evidence) for row in rows} == {("make neuron-stack", "none")}
@@ -156,26 +155,8 @@ def row(transformers, bucket="b", **operations) -> Lowering:
     )
 
 
-def test_an_upgrade_says_which_operations_came_and_went():
-    """By count, for the same component and bucket, against the first earlier row that has any."""
-    before = [row("5.0"), row("4.57", dot=3, sort=1), row("4.56", dot=9)]
-    after = [row("5.23", dot=4, erf=1), row("5.23", bucket="new", dot=1)]
-    (change,) = changed_operations(after, before)
-    assert change.between == "transformers 4.57 -> 5.23"
-    assert change.added == {"dot": 1, "erf": 1} and change.removed == {"sort": 1}
-
-
-def test_nothing_changed_is_no_row():
-    """Same versions and operations: nothing; other versions and the same operations: a row that says so."""
-    assert changed_operations([row("5.23", dot=4)], [row("5.23", dot=4)]) == []
-    (change,) = changed_operations([row("5.24", dot=4)], [row("5.23", dot=4)])
-    assert (change.added, change.removed) == ({}, {})
-    (change,) = changed_operations([row("5.23", dot=5)], [row("5.23", dot=4)])
-    assert change.between == "the same versions" and change.added == {"dot": 1}
-
-
-def test_instructions_are_counted_where_anything_was_lowered():
+def test_operations_are_counted_where_anything_was_lowered():
     """All of them, and those on 64-bit integers; nothing is said of what was not lowered."""
     lowered = replace(row("5.23", dot=4, erf=1), int64={"dot": 1})
-    assert (lowered.instructions, lowered.on_int64) == (5, 1)
-    assert (row("5.23").instructions, row("5.23").on_int64) == (None, None)
+    assert (lowered.operation_count, lowered.int64_operation_count) == (5, 1)
+    assert (row("5.23").operation_count, row("5.23").int64_operation_count) == (None, None)

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from blipkit import Bucket, isolate, load_checkpoint
-from blipkit.runners.neuron.lowering import ENVIRONMENT
+from blipkit.runners.neuron.lowering import CHILD_ENVIRONMENT
 from blipkit.runners.neuron.options import REFUSED_OPERATIONS
 from blipkit.runners.neuron.recordings import (
-    ERROR_LIMIT,
-    INT64,
+    INT64_TYPE,
+    MAX_RELATIVE_L2,
     bare,
     count_operations,
     inputs_for,
@@ -23,7 +23,7 @@ from blipkit.runners.neuron.recordings import (
     source_line,
 )
 
-os.environ |= ENVIRONMENT  # torch_xla reads it when it is imported
+os.environ |= CHILD_ENVIRONMENT  # torch_xla reads it when it is imported
 with_xla = pytest.mark.skipif(
     find_spec("torch_xla") is None, reason="needs torch-xla: make test-neuron-stack"
 )
@@ -196,7 +196,7 @@ def test_every_component_lowers(checkpoint, name):
     """To ordinary operations, each input used, the recorded program right on inputs that it was not recorded with."""
     component = isolate(checkpoint)[name]
     reply = record_module(component.module, inputs_for(component, BUCKET))
-    assert reply.findings == [] and 0 < reply.relative_l2 <= ERROR_LIMIT
+    assert reply.findings == [] and 0 < reply.relative_l2 <= MAX_RELATIVE_L2
     text, vision = checkpoint.config.text_config, checkpoint.config.vision_config
     layers = {
         "image_encoder": 6 * vision.num_hidden_layers,
@@ -269,7 +269,7 @@ def test_operations_are_counted_by_name_and_type():
     hlo = "ENTRY %main {\n" + "".join(f"  {line}\n" for line, _ in HLO) + "}\n"
     counted = count_operations(hlo)
     assert sum(counted.values()) == len(HLO) and counted["dot"] == 2 and counted["sort"] == 1
-    assert count_operations(hlo, INT64) == {"rng-bit-generator": 1, "scatter": 1}
+    assert count_operations(hlo, INT64_TYPE) == {"rng-bit-generator": 1, "scatter": 1}
 
 
 def test_recordings_are_compared_without_their_numbering():
