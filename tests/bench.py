@@ -1,5 +1,6 @@
 """What the kit itself costs on this machine: `make bench`. Writes records to results/bench/."""
 
+import itertools
 import os
 import random
 import socket
@@ -223,15 +224,13 @@ def children(pairs: int = 7) -> list[Children]:
 
     Each time is the mean over the turns, with its 95 % interval.
     """
-    begun = os.environ.get(fork_server.VARIABLE)
+    places = {"fresh": fork_server.OFF, "forked": fork_server.start()}
     times = {"fresh": [], "forked": []}
-    for kind in [*times] * pairs:
-        if kind == "fresh":
-            os.environ[fork_server.VARIABLE] = fork_server.OFF
-        else:
-            os.environ[fork_server.VARIABLE] = begun or fork_server.start()
-            begun = os.environ[fork_server.VARIABLE]
-        times[kind].append(times_of_children())
+    for turn, kind in itertools.product(range(-1, pairs), places):
+        os.environ[fork_server.VARIABLE] = places[kind]
+        figures = times_of_children()
+        if turn >= 0:  # the first one warms up: files are read, the server imports
+            times[kind].append(figures)
     rows = []
     for kind, turns in times.items():
         rows.append(Children(kind, *map(mean_interval, zip(*turns, strict=True))))
