@@ -42,6 +42,15 @@ def on_a_gpu() -> tuple[str, str]:
     return f"on an {name}: `{arm}`", f"relative error {error} after the image encoder, {flips}"
 
 
+def in_pairs(fresh: dict, forked: dict) -> str:
+    """What a child costs, and that what it reports is the same: the mean over the turns of the bench."""
+    start, compiled, served = (
+        f"{fresh[key]:.{digits}f} and {forked[key]:.{digits}f}"
+        for key, digits in (("start_s", 2), ("compile_s", 2), ("service_ms", 1))
+    )
+    return f"{start} s; compiling takes {compiled} s in them, a request {served} ms"
+
+
 def figures() -> str:
     """The table of the first screen, from the records of the machine that published the profile `tiny`."""
     (tiny,) = PUBLISHED.glob("*/tiny")
@@ -99,6 +108,8 @@ def figures() -> str:
             f"{one['p50_us']:.0f} µs with one client (a bare echo: {echo['echo_us']:.0f} µs); {eight['requests_per_s']:.0f} requests/s with eight, {eight['cpu_us']:.0f} µs of CPU each",
         ),
     ]
+    fresh, forked = rows(tiny.parent / "bench", "children")
+    lines.append(("a child process with torch, started fresh; forked", in_pairs(fresh, forked)))
     lines.append(on_a_gpu())
     table = "".join(f"| {what} | {seen} |\n" for what, seen in lines)
     return f"| what | seen on {read_machine(tiny).name} |\n|---|---|\n{table}"

@@ -228,7 +228,8 @@ def usage_of(samples: Sequence[Sample], logical_cpus: int) -> Usage:
     if gpu_percents:
         mean_gpu_percent = sum(gpu_percents) / len(gpu_percents)
     return Usage(
-        host_percent=ours_percent,
+        # a process's seconds are counted in ticks of 10 ms, which may add up to more than all
+        host_percent=min(ours_percent, 100.0),
         neighbours_percent=neighbours_percent,
         steal_percent=steal_percent,
         gpu_percent=mean_gpu_percent,
