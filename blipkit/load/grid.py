@@ -23,11 +23,15 @@ from blipkit.load.stability import FEWEST, WINDOWS, windows
 from blipkit.load.summary import Criteria, summarise
 from blipkit.records.gates import Gate
 from blipkit.records.typed import measure_typed, record_of, records_of, write_typed
+from blipkit.runners.arms import is_forkable, parse_arm
 from blipkit.serving.answering import NOTHING
 from blipkit.study import Study
 
 NULL = "null float32"  # the arm whose runner does nothing
-START_S = 5  # s to start a setting's processes, by experience
+# s beside the measured time, of a setting, by experience: warm-up and clients, or also a process
+# that loads pipelines onto a device
+FORKED_S = 1
+FRESH_S = 10
 SHOWN = (
     *COLUMNS,
     "requests",
@@ -207,7 +211,9 @@ def expected_time(study: Study) -> str:
     knobs = study.knobs
     count = len(settings_of(study))
     each = f"{knobs.repeats} times {knobs.seconds:g} s each"
-    return f"{count} settings, {each}, and about {START_S} s to start each"
+    arms = [parse_arm(arm) for arm in study.common.arms[: knobs.arms_under_load]]
+    beside_s = FORKED_S if all(map(is_forkable, arms)) else FRESH_S
+    return f"{count} settings, {each}, and about {beside_s} s beside that for each"
 
 
 def measure_grid(study: Study, asked: Asked) -> Grid:

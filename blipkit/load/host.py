@@ -15,6 +15,7 @@ from blipkit.load.clients import TRIES, WARMUP_ROUNDS, Asking, ClientReport
 from blipkit.load.setting import ServerOptions, Setting, Workload
 from blipkit.machine import child
 from blipkit.records.typed import row_of
+from blipkit.runners.arms import is_forkable
 from blipkit.runners.artifacts import Artifacts
 from blipkit.runners.neuron.proof import LINGER_S, Execution, Watch
 from blipkit.runners.workers import Worker, check_host_memory
@@ -133,9 +134,8 @@ class Host:
 
 
 def may_fork(artifacts: Artifacts) -> bool:
-    """Whether these may be served by a forked process: none of them touches Neuron or CUDA."""
-    arms = [artifact.arm for artifact in artifacts]
-    return not any(arm.spec.holds_core or arm.device == "cuda" for arm in arms)
+    """Whether these may be served by a forked process."""
+    return all(is_forkable(artifact.arm) for artifact in artifacts)
 
 
 def answering_of(

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from blipkit.display.progress import Steps
 from blipkit.frames.frames import Frame, images
 from blipkit.frames.questions import Question, parse_questions
 from blipkit.model.buckets import Bucket, parse_buckets
@@ -94,12 +95,15 @@ class Engine:
         """
         pictures = images(frames)
         answers: dict[str, list[list[Answer]]] = {arm: [] for arm in counts}
-        for start in range(0, max(counts.values()), self.block):
-            pixels = self.reference.preprocess(pictures[start : start + self.block])
-            for arm, count in counts.items():
-                wanted = pixels[: max(count - start, 0)]
-                if len(wanted):
-                    answers[arm] += self.pipelines[arm].answer(wanted, self.questions)
+        starts = range(0, max(counts.values()), self.block)
+        with Steps(len(starts), "asking about frames") as steps:
+            for start in starts:
+                steps.begin(f"from {start + 1} on")
+                pixels = self.reference.preprocess(pictures[start : start + self.block])
+                for arm, count in counts.items():
+                    wanted = pixels[: max(count - start, 0)]
+                    if len(wanted):
+                        answers[arm] += self.pipelines[arm].answer(wanted, self.questions)
         return answers
 
     def close(self) -> list[Execution]:

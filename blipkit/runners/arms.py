@@ -149,6 +149,11 @@ def get_runner(arm: Arm) -> ModuleType:
     return runner_module(arm.runner)
 
 
+def is_forkable(arm: Arm) -> bool:
+    """Whether a forked process may compile or run an arm: it touches neither Neuron nor CUDA."""
+    return arm.device == "cpu" and not arm.spec.holds_core
+
+
 def check_timed(arm: Arm) -> None:
     """Refuse to time an arm that imitates a device."""
     if arm.spec.emulated:

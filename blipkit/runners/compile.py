@@ -28,7 +28,7 @@ from blipkit.model.components import (
     default_bucket,
     isolate,
 )
-from blipkit.runners.arms import Arm, get_runner
+from blipkit.runners.arms import Arm, get_runner, is_forkable
 from blipkit.runners.artifacts import (
     Artifacts,
     CompileJob,
@@ -221,7 +221,7 @@ def _compile_in_child(
         "digest": checkpoint.digest,
         "jobs": [job.to_json() for job in jobs],
     }
-    forked = all(job.arm.device == "cpu" and not job.arm.spec.holds_core for job in jobs)
+    forked = all(is_forkable(job.arm) for job in jobs)
     target = "blipkit.runners.compile:compile_from_source"
     with Steps(len(jobs), "compiling") as steps:
         compiling = child.start(target, asked, forked=forked, environment=environment)

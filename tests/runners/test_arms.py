@@ -13,6 +13,7 @@ from blipkit.runners.arms import (
     check_timed,
     evidence_of,
     get_runner,
+    is_forkable,
     parse_arm,
     same_precision_baseline,
 )
@@ -279,3 +280,17 @@ def test_a_cast_type_alone_means_what_the_compilers_default_makes_of_it(
 def test_the_vendors_order_names_every_cast_once():
     """It is the order that 02 puts the forecast beside."""
     assert sorted(VENDOR_ORDER) == sorted(CASTS)
+
+
+@pytest.mark.parametrize(
+    ("text", "forkable"),
+    [
+        ("torchscript float32", True),
+        ("neuron_emulated all bf16", True),
+        ("torchscript float16 cuda", False),
+        ("neuron matmult bf16", False),
+    ],
+)
+def test_what_touches_a_device_is_never_forked(text, forkable):
+    """A fork does not survive CUDA, nor Neuron's runtime; emulation touches neither."""
+    assert is_forkable(parse_arm(text)) is forkable

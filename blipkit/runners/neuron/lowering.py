@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 
+from blipkit.display.progress import note
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.machine import child, host
 from blipkit.model.buckets import Bucket
@@ -151,6 +152,7 @@ def _trace_in_child(
     """The reply to each job, from `recordings.record_jobs`; where the child fails, from one child
     for each job.
     """
+    note(f"lowering {', '.join(f'{job.component} ({job.bucket})' for job in jobs)}")
     try:
         replies = child.call(
             "blipkit.runners.neuron.recordings:record_jobs",
