@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from blipkit.errors import BadInput, BlipkitError
+from blipkit.errors import BadInput, BlipkitError, NotMeasured
 
 CODE_PAGES = "https://awsdocs-neuron.readthedocs-hosted.com/en/latest/compiler/error-codes"
 
@@ -62,7 +62,7 @@ def explained() -> Iterator[None]:
     """A context in which an error of a process on Neuron is explained."""
     try:
         yield
-    except BadInput:
+    except (BadInput, NotMeasured):  # of this kit, not of the device
         raise
     except BlipkitError as error:
         raise BlipkitError(explain(str(error))) from None

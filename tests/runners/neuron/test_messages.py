@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from blipkit.runners.neuron.messages import CODES, TROUBLES, explain
+from blipkit.errors import BadInput, BlipkitError, NotMeasured
+from blipkit.runners.neuron.messages import CODES, TROUBLES, explain, explained
 
 MESSAGES = [
     ("RuntimeError: Bad StatusOr access: INVALID_ARGUMENT: PJRT_Client_Create: error condition !(num_devices > 0)", "there is no Neuron device here"),
@@ -34,9 +35,9 @@ MESSAGES = [
 @pytest.mark.parametrize(("text", "means"), MESSAGES, ids=[text[:40] for text, _ in MESSAGES])
 def test_a_known_trouble_is_explained(text, means):
     """What was seen, what it means, what to do; the text itself stays."""
-    explained = explain(text)
-    assert explained.startswith("saw ") and means in explained
-    assert explained.endswith(f"It said: {text}")
+    words = explain(text)
+    assert words.startswith("saw ") and means in words
+    assert words.endswith(f"It said: {text}")
 
 
 def test_what_is_not_known_is_left_alone():
@@ -50,3 +51,12 @@ def test_every_entry_is_tested():
     for trouble in TROUBLES:
         assert any(re.search(trouble.pattern, text) for text in texts), trouble.pattern
     assert all(code.met and code.next for code in CODES.values())
+
+
+@pytest.mark.parametrize("kind", [BadInput, NotMeasured])
+def test_what_this_kit_refuses_stays_what_it_is(kind):
+    """Bad input ends with 2, and what was not measured skips a chapter: neither is a trouble of the device."""
+    with pytest.raises(kind, match="no Neuron device here"), explained():
+        raise kind("no Neuron device here")
+    with pytest.raises(BlipkitError, match="^saw .* for want of memory"), explained():
+        raise BlipkitError("RuntimeError: neuronx-cc failed with -9")
