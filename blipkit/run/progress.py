@@ -104,7 +104,7 @@ class Terminal:
         self._describe(line)
 
     def _describe(self, doing: str) -> None:
-        words = [self.stem, doing, self.time_left()]
+        words = [self.stem, self.time_left(), doing]  # what is long comes last
         self.bar.update(self.task, description=", ".join(filter(None, words)))
 
     def time_left(self) -> str:

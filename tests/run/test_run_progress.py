@@ -24,13 +24,13 @@ def test_at_a_terminal_chapter_cell_and_time_left_are_shown():
     shown = terminal({STEMS[0]: [1.0, 20.0, 30.0], STEMS[1]: [40.0]})
     with shown:
         shown.begin(STEMS[0], 1, 2)
-        assert task(shown) == "00_environment, starting, about 91 s left"
+        assert task(shown) == "00_environment, about 91 s left, starting"
         shown.cell(2, 3)
-        assert task(shown) == "00_environment, cell 2 of 3, about 90 s left"
+        assert task(shown) == "00_environment, about 90 s left, cell 2 of 3"
         shown.note("measuring 1 of 2: 1-1")
-        assert task(shown) == "00_environment, measuring 1 of 2: 1-1, about 90 s left"
+        assert task(shown) == "00_environment, about 90 s left, measuring 1 of 2: 1-1"
         shown.begin(STEMS[1], 2, 2)
-        assert task(shown).endswith("about 40 s left")
+        assert "about 40 s left" in task(shown)
 
 
 def task(shown: Terminal) -> str:
