@@ -16,13 +16,13 @@ from blipkit.cost.rows import (
     LoadRecord,
     MeasuredSetting,
     PriceBasis,
-    has_model,
 )
 from blipkit.cost.systems import is_instance
 from blipkit.display.tables import show_table
 from blipkit.records.gates import Gate, decide, not_run
 from blipkit.records.results import Results
 from blipkit.records.typed import keys_of, part, records_of, row_of, write_typed
+from blipkit.runners.arms import has_model
 from blipkit.study import Study
 
 SETTINGS = "concurrency"  # the kind of 04's records

@@ -6,13 +6,7 @@ from typing import Any
 from blipkit.records.typed import interval, part, stored_as
 from blipkit.statistics import UNKNOWN, Interval
 
-NULL_RUNNER = "null"  # it has no model: what 04 measured there is the kit's own overhead
 OLDER_KIT = "of an older kit"  # the state of a row that does not say whether it was stable
-
-
-def has_model(arm: str) -> bool:
-    """Whether an arm, a runner with its precision, computes anything."""
-    return arm.split()[0] != NULL_RUNNER
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ import pandas
 from blipkit.display.progress import Steps
 from blipkit.display.tables import show_table
 from blipkit.load.asked import Asked
+from blipkit.load.checks import SETTING_S
 from blipkit.load.conditions import conditions_of
 from blipkit.load.derived import OVERHEAD, Target, grid_rows
 from blipkit.load.figures import draw_chart, draw_over_time, draw_split
@@ -23,15 +24,11 @@ from blipkit.load.stability import FEWEST, WINDOWS, windows
 from blipkit.load.summary import Criteria, summarise
 from blipkit.records.gates import Gate
 from blipkit.records.typed import measure_typed, record_of, records_of, write_typed
-from blipkit.runners.arms import is_forkable, parse_arm
+from blipkit.runners.arms import NULL, is_forkable, parse_arm
 from blipkit.serving.answering import NOTHING
 from blipkit.study import Study
 
-NULL = "null float32"  # the arm whose runner does nothing
-# s beside the measured time, of a setting, by experience: warm-up and clients, or also a process
-# that loads pipelines onto a device
-FORKED_S = 1
-FRESH_S = 10
+FORKED_S = 1  # s beside a setting's measured time, by experience, where its processes are forked
 SHOWN = (
     *COLUMNS,
     "requests",
@@ -212,7 +209,7 @@ def expected_time(study: Study) -> str:
     count = len(settings_of(study))
     each = f"{knobs.repeats} times {knobs.seconds:g} s each"
     arms = [parse_arm(arm) for arm in study.common.arms[: knobs.arms_under_load]]
-    beside_s = FORKED_S if all(map(is_forkable, arms)) else FRESH_S
+    beside_s = FORKED_S if all(map(is_forkable, arms)) else SETTING_S
     return f"{count} settings, {each}, and about {beside_s} s beside that for each"
 
 

@@ -62,7 +62,9 @@ class Host:
         self.predicted_gib = predicted_gib(artifacts, copies)
         if copies > 1:
             check_host_memory(f"{copies} pipelines", self.predicted_gib)
-        self.forked = may_fork(artifacts)
+        answering = answering_of(artifacts, setting, work, options)
+        plan = Plan(answering, setting.placement, cores, servers)
+        self.forked = answering.forked
         self.is_fit = True
         self._cores = cores
         self._stack = contextlib.ExitStack()
@@ -70,8 +72,6 @@ class Host:
         if cores:
             self._watch = self._stack.enter_context(Watch())
             environment = self._watch.environment
-        answering = answering_of(artifacts, setting, work, options)
-        plan = Plan(answering, setting.placement, cores, servers)
         try:
             self._worker = Worker(
                 "blipkit.serving.process:load",

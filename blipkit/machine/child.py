@@ -61,11 +61,22 @@ def start(
     it gets besides ours.
     """
     variables = _variables(threads, environment)
-    question = {"target": target, "arguments": arguments}
     if forked and fork_server.is_possible():
-        question.update(environment=variables, folder=os.getcwd())
-        return Child(question, fork_server.fork)
+        return Child(forked_question(target, arguments, variables), fork_server.fork)
+    question = {"target": target, "arguments": arguments}
     return Child(question, partial(_start_fresh, python, variables))
+
+
+def forked_question(
+    target: str, arguments: Mapping[str, Any], variables: Mapping[str, str]
+) -> dict[str, Any]:
+    """What `answer_forked` is asked; by itself a child has the server's surroundings, not ours."""
+    return {
+        "target": target,
+        "arguments": arguments,
+        "environment": dict(variables),
+        "folder": os.getcwd(),
+    }
 
 
 def _variables(threads: int, environment: Mapping[str, str]) -> dict[str, str]:

@@ -31,7 +31,7 @@ def interval(key: str, default: Any = MISSING) -> Any:
 
     default: of a record of an older kit; without the ends alone, its figure is read all the same.
     """
-    return field(default=default, metadata={"key": key})
+    return stored_as(key, default)
 
 
 def stored_as(key: str, default: Any = MISSING) -> Any:
@@ -203,8 +203,7 @@ def measure_typed(
             one.setdefault("evidence", evidence)
         return rows
 
-    needs = [key for key in keys_of(row) if key in missing_keys(row, {})]
-    if not results.measure(kind, measured, needs=needs):
+    if not results.measure(kind, measured, needs=missing_keys(row, {})):
         return []
     return [row_of(row, one) for one in results.read(kind)]
 

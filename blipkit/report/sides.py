@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from blipkit.cost.rows import CostRow, has_model
+from blipkit.cost.rows import CostRow
 from blipkit.display.tables import number
 from blipkit.records.gates import Gate
 from blipkit.records.results import Results
 from blipkit.records.typed import Row, interval, read_typed
+from blipkit.runners.arms import has_model
 from blipkit.statistics import UNKNOWN, Interval
 
 # the less the better; what is not here was not measured

@@ -16,7 +16,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
 from blipkit.machine import fork_server
-from blipkit.machine.child import QUESTION
+from blipkit.machine.child import QUESTION, forked_question
 
 # neither a warning a kernel about TCP on this very host, nor the interrupt with which it is ended
 QUIET = "--IPKernelApp.log_level=50"
@@ -47,12 +47,7 @@ def main() -> None:
             launch(argv)
             return
         question = Path(folder, QUESTION)
-        asked = {
-            "target": "blipkit.run.kernel:launch",
-            "arguments": {"argv": argv},
-            "environment": dict(os.environ),
-            "folder": os.getcwd(),
-        }
+        asked = forked_question("blipkit.run.kernel:launch", {"argv": argv}, os.environ)
         question.write_text(json.dumps(asked))
         child_alive, _ = os.pipe()  # our end is open as long as we are here
         kernel = fork_server.fork(question, sys.stdout.fileno(), child_alive)

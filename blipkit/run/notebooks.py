@@ -9,7 +9,7 @@ from pathlib import Path
 
 from blipkit.display.progress import VARIABLE
 from blipkit.errors import BadInput, BlipkitError, nearest
-from blipkit.machine import fork_server, host
+from blipkit.machine import host
 from blipkit.machine.monitor import Monitor
 from blipkit.paths import NOTEBOOKS, ROOT
 from blipkit.profiles.profile import Profile
@@ -39,8 +39,6 @@ def run_profile(
     results folder recorded elsewhere, to read instead of measuring here. Raises BadInput before
     anything ran or was written.
     """
-    if fork_server.is_possible():
-        fork_server.address()  # it imports meanwhile
     folder = results or default_folder(profile, replay)
     preflight.use_absolute_folders(profile)
     if replay:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from blipkit.errors import BadInput
 from blipkit.machine import host
-from blipkit.records.documents import read_document
+from blipkit.records.documents import read_machine
 
 LOOK_S = 0.25  # between two looks at what a chapter says of itself
 
@@ -126,12 +126,12 @@ def last_durations(folder: Path) -> Mapping[str, list[float]]:
     """
     durations = {}
     with contextlib.suppress(BadInput, KeyError, TypeError):
-        if read_document(folder / "environment.json")["name"] != host.describe().name:
+        if read_machine(folder).name != host.describe().name:
             return {}
         for path in folder.glob("[0-9][0-9]_*.ipynb"):
             cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-            told = [cell["metadata"].get("papermill", {}).get("duration") for cell in cells]
-            durations[path.stem] = [seconds or 0.0 for seconds in told]
+            timed = [cell["metadata"].get("papermill", {}).get("duration") for cell in cells]
+            durations[path.stem] = [seconds or 0.0 for seconds in timed]
     return durations
 
 

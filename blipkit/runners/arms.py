@@ -17,6 +17,7 @@ from blipkit.runners.spec import (
 )
 
 REFERENCE = "eager float32"  # what every other arm is compared with
+NULL = "null float32"  # its runner does nothing: what 04 measures with it is the kit's own overhead
 # the name in records of the arm that answers today, and was recorded on another machine
 INCUMBENT = "incumbent"
 # largest relative error of one rounding: half of the last bit kept
@@ -152,6 +153,11 @@ def get_runner(arm: Arm) -> ModuleType:
 def is_forkable(arm: Arm) -> bool:
     """Whether a forked process may compile or run an arm: it touches neither Neuron nor CUDA."""
     return arm.device == "cpu" and not arm.spec.holds_core
+
+
+def has_model(arm: str) -> bool:
+    """Whether an arm, by its text, computes anything."""
+    return arm.split()[0] != NULL.split()[0]
 
 
 def check_timed(arm: Arm) -> None:

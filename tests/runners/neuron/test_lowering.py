@@ -3,6 +3,7 @@
 from dataclasses import asdict, replace
 
 import pytest
+from lowerings import row
 
 from blipkit import Bucket, isolate
 from blipkit.errors import BadInput, BlipkitError
@@ -10,7 +11,6 @@ from blipkit.machine import child, host
 from blipkit.runners.neuron.findings import Finding, RecordingReply
 from blipkit.runners.neuron.lowering import (
     STACK_FOLDER,
-    Lowering,
     find_stack,
     lower,
     lowering_gate,
@@ -138,21 +138,6 @@ def test_a_changed_checkpoint_is_not_lowered(small, stack, monkeypatch):
     answering(monkeypatch, reply_to)
     with pytest.raises(BadInput, match="no such folder"):
         lower(isolate(small), BUCKETS, stack)
-
-
-def row(transformers, bucket="b", **operations) -> Lowering:
-    """A component that lowered to these operations, with this version of transformers."""
-    return Lowering(
-        component="c",
-        bucket=bucket,
-        operations=operations,
-        int64={},
-        relative_l2=1e-7,
-        seconds=1.0,
-        status="PASS",
-        findings=[],
-        stack={"transformers": transformers},
-    )
 
 
 def test_operations_are_counted_where_anything_was_lowered():

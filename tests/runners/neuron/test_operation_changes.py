@@ -1,22 +1,8 @@
 """What an upgrade changes in the operations that a component lowers to."""
 
-from blipkit.runners.neuron.lowering import Lowering
+from lowerings import row
+
 from blipkit.runners.neuron.operation_changes import changed_operations
-
-
-def row(transformers, bucket="b", **operations) -> Lowering:
-    """A component that lowered to these operations, with this version of transformers."""
-    return Lowering(
-        component="c",
-        bucket=bucket,
-        operations=operations,
-        int64={},
-        relative_l2=1e-7,
-        seconds=1.0,
-        status="PASS",
-        findings=[],
-        stack={"transformers": transformers},
-    )
 
 
 def test_an_upgrade_says_which_operations_came_and_went():
