@@ -78,6 +78,7 @@ class Worker:
         **arguments,
     ):
         self._problem: Exception = WorkerGone("it ended")
+        self._ended = threading.Event()  # set before anybody finds a connection closed
         with Listener() as listener:
             arguments.update(address=listener.address, connections=connections, answerer=target)
             self._child = child.start(
@@ -91,7 +92,7 @@ class Worker:
             self._thread = threading.Thread(target=self._wait, args=waiting, daemon=True)
             self._thread.start()
             self._connections: list[Connection] = [listener.accept() for _ in range(connections)]
-        if not self._thread.is_alive():
+        if self._ended.is_set():
             raise self._gone()
 
     def _wait(self, address: str, connections: int) -> None:
@@ -100,6 +101,7 @@ class Worker:
             self._child.result(TIMEOUT_S)
         except Exception as error:
             self._problem = error
+        self._ended.set()
         for _ in range(connections):  # whoever still waits for it finds a connection that is closed
             with contextlib.suppress(OSError):
                 Client(address).close()
@@ -123,7 +125,7 @@ class Worker:
                 raise WorkerGone(f"no answer in {timeout_s:.0f} s: it was stopped")
             reply = self._connections[connection].recv()
         except (EOFError, OSError):
-            self._thread.join(timeout=10)
+            self._ended.wait(timeout=10)
             raise self._gone() from None
         if reply.problem:
             raise BlipkitError(_explained(reply.problem))

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import time
+from multiprocessing.connection import Client
 
 import psutil
 import pytest
@@ -69,8 +71,18 @@ def test_what_goes_wrong_in_a_worker_is_told(here, monkeypatch):
     worker.close()
 
 
-def test_a_worker_that_cannot_start_says_why():
-    """Nothing waits for it for ever."""
+def test_a_worker_that_cannot_start_says_why(monkeypatch):
+    """Nothing waits for it for ever, also where the thread that waited for it is still closing up."""
+
+    class SlowClient:
+        def __init__(self, address):
+            self._client = Client(address)
+
+        def close(self):
+            self._client.close()
+            time.sleep(0.5)
+
+    monkeypatch.setattr("blipkit.runners.workers.Client", SlowClient)
     with pytest.raises(BlipkitError, match="has no attribute 'nothing'"):
         Worker("blipkit.runners.workers:nothing")
 
