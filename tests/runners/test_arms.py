@@ -24,8 +24,8 @@ DTYPES = ("float32", "bfloat16", "float16")
 # runner -> the precisions and the devices that it takes
 TAKES = {
     "eager": ((*DTYPES, "autocast bfloat16", "autocast float16"), ("cpu", "cuda")),
-    "neuron": (CASTS, ("cpu",)),
-    "neuron_emulated": (CASTS, ("cpu",)),
+    "neuron": ((*CASTS, "bfloat16"), ("cpu",)),
+    "neuron_emulated": ((*CASTS, "bfloat16"), ("cpu",)),
     "null": (("float32",), ("cpu",)),
     "torchscript": (DTYPES, ("cpu", "cuda")),
 }
@@ -184,11 +184,11 @@ def test_every_precision_has_its_size_and_its_rounding():
         ),
         (
             "neuron_emulated all bf61",
-            "takes precision .* all bf16, all fp16, all tf32 on device cpu; saw 'all bf61'",
+            "takes precision .* all bf16, all fp16, all tf32, bfloat16 on device cpu; saw 'all bf61'",
         ),
         (
             "neuron_emulated all fp8_e4m3",
-            "all bf16, all fp16, all tf32 on device cpu; saw 'all fp8_e4m3'",
+            "all bf16, all fp16, all tf32, bfloat16 on device cpu; saw 'all fp8_e4m3'",
         ),
         ("neuron_emulated all bf16 cuda", "on device cpu; saw 'all bf16' on 'cuda'"),
         ("neuron_emulated none cpu", "write it as 'neuron_emulated none'"),
@@ -225,6 +225,7 @@ def test_an_arm_is_written_as_it_was_read(text):
         ("neuron_emulated matmult fp16", "eager autocast float16"),
         ("neuron all fp16", "eager float16"),
         ("neuron all bf16", "eager bfloat16"),
+        ("neuron bfloat16", "eager bfloat16"),
     ],
 )
 def test_torch_shows_what_a_format_alone_does(arm, known):

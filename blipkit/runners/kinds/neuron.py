@@ -13,7 +13,7 @@ from pathlib import Path
 
 from blipkit.errors import BadInput, BlipkitError, NotMeasured
 from blipkit.machine import host
-from blipkit.runners.neuron.options import CAST_FORMATS, IMAGE, WHEELS
+from blipkit.runners.neuron.options import IMAGE, PRECISIONS, WHEELS, WHOLE_MODEL, auto_cast
 from blipkit.runners.neuron.proof import Sent
 from blipkit.runners.spec import Build, RunnerSpec
 
@@ -36,7 +36,7 @@ def check_wheels(arm: str) -> None:
         raise BadInput(f"arm '{arm}' {needs}; this machine has {machine}. {advice}; {without}")
 
 
-SPEC = RunnerSpec(CAST_FORMATS, holds_core=True, needs=check_wheels)
+SPEC = RunnerSpec(PRECISIONS, holds_core=True, needs=check_wheels)
 
 _calls = 0  # executions that this process sent to the device
 _on_device: list[bool] = []  # of each graph that it loaded: was no operation left to the host?
@@ -47,11 +47,32 @@ def flags(precision: str, compiler_flags: tuple[str, ...]) -> dict:
     """What neuronx-cc is told, as it is passed, and how it reads its casts: spelt out, so that all
     versions read them alike.
     """
-    mode, _, cast = precision.partition(" ")
+    mode, cast = auto_cast(precision)
     arguments = ["--target", TARGET, "--auto-cast", mode]
     if cast:
         arguments += ["--auto-cast-type", cast]
-    return {"compiler_args": [*arguments, *compiler_flags], "casts_as_read": precision}
+    casts_as_read = f"{mode} {cast}".strip()
+    return {"compiler_args": [*arguments, *compiler_flags], "casts_as_read": casts_as_read}
+
+
+def model_dtype(precision: str):
+    """The torch.dtype that a component has before it is compiled: float32, unless the whole model
+    is in another format.
+    """
+    from blipkit.runners.tensors import DTYPES
+
+    if precision in WHOLE_MODEL:
+        return DTYPES[precision]
+    return DTYPES["float32"]
+
+
+def as_traced(inputs, dtype):
+    """A tuple of the inputs with those in float32 cast to a component's dtype; any other stays as
+    it is, so that the device refuses what was not traced.
+    """
+    import torch
+
+    return tuple(x.to(dtype) if x.dtype == torch.float32 else x for x in inputs)
 
 
 def forecast_s(weights: int) -> float:
@@ -73,6 +94,9 @@ def compile(path: Path, build: Build, module, inputs):
     import torch
     import torch_neuronx
 
+    dtype = model_dtype(build.precision)
+    module = copy.deepcopy(module).to(dtype)
+    inputs = as_traced(inputs, dtype)
     work = path.parent.resolve() / "compiler"
     work.mkdir()
     arguments = [*build.flags["compiler_args"], "--logfile", str(work / "log-neuron-cc.txt")]
@@ -81,7 +105,7 @@ def compile(path: Path, build: Build, module, inputs):
         without_device["cpu_backend"] = True
     with torch.no_grad():
         traced = torch_neuronx.trace(
-            copy.deepcopy(module),
+            module,
             inputs,
             compiler_workdir=str(work),
             compiler_args=arguments,
@@ -123,6 +147,7 @@ def load(path: Path, build: Build, module):
     import torch
     import torch_neuronx  # noqa: F401  (registers the classes that the file holds)
 
+    dtype = model_dtype(build.precision)
     # onto the core of `on_core`, else the least used of those that the process sees
     traced = torch.jit.load(path)
 
@@ -131,6 +156,7 @@ def load(path: Path, build: Build, module):
         global _calls
         with _lock:
             _calls += 1
+        inputs = as_traced(inputs, dtype)
         output = traced(*inputs)
         if isinstance(output, torch.Tensor):
             return output

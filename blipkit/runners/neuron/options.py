@@ -8,7 +8,7 @@ import yaml
 
 from blipkit.errors import BadInput, nearest
 from blipkit.runners.neuron.findings import Severity
-from blipkit.runners.spec import Precision
+from blipkit.runners.spec import TORCH_PRECISIONS, Precision
 
 
 def _precision(cast: str) -> Precision:
@@ -32,6 +32,21 @@ CASTS = (
 CAST_FORMATS = {
     cast: _precision(cast) for cast in CASTS
 }  # what torch itself has in the place of each
+# the whole model in the format before it is compiled, and no cast by the compiler
+WHOLE_MODEL = ("bfloat16",)
+PRECISIONS = {**CAST_FORMATS, **{name: TORCH_PRECISIONS[name] for name in WHOLE_MODEL}}
+
+
+def auto_cast(precision: str) -> tuple[str, str]:
+    """--auto-cast and --auto-cast-type of an arm's precision; the second is "" where none is
+    passed.
+    """
+    if precision in WHOLE_MODEL:
+        return "none", ""
+    mode, _, cast = precision.partition(" ")
+    return mode, cast
+
+
 # The vendor's advice from accurate and slow to fast and coarse, and what its compiler does by
 # default: docs/neuron.md
 VENDOR_ORDER = (

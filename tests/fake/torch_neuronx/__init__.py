@@ -120,8 +120,8 @@ def trace(
         raise TypeError(
             f"example_inputs must be a tensor or a tuple of tensors on the CPU, not {type(inputs)}"
         )
-    if any(x.dtype not in (torch.float32, torch.int32) for x in inputs):
-        raise TypeError("example_inputs of this kit are float32 and int32")
+    if any(x.dtype not in (torch.float32, torch.bfloat16, torch.int32) for x in inputs):
+        raise TypeError("example_inputs of this kit are float32, bfloat16 and int32")
     if func.training:
         raise ValueError("call .eval() first")
     options = parse(compiler_args)

@@ -1,6 +1,7 @@
 """The neuron runner against a fake torch_neuronx that has the documented signatures and is strict about them."""
 
 import ast
+import copy
 import json
 import os
 import re
@@ -22,6 +23,7 @@ from blipkit.runners.artifacts import content_key
 from blipkit.runners.compile import NotCompiled, build_of, trace_arms
 from blipkit.runners.kinds import neuron
 from blipkit.runners.neuron.options import check_flags
+from blipkit.runners.tensors import DTYPES, cast_floats
 
 BUCKET = Bucket(1, 1, 6, 2, 3)
 MATMULT = Arm("neuron", "matmult bf16")
@@ -46,13 +48,14 @@ def enter(monkeypatch, folder, devices):
     return system
 
 
-def contract(runner, small, folder: Path) -> None:
+def contract(runner, small, folder: Path, arm: Arm = MATMULT) -> None:
     """Compile every component, load it on a core, run it: equal to the module, on inputs other than those traced."""
+    dtype = DTYPES.get(arm.precision, torch.float32)
     for component in isolate(small):
         (folder / component.name).mkdir(parents=True)
         options = ("--model-type=transformer", "--optlevel=2")
-        build = build_of(component, MATMULT, BUCKET, options)
-        build = replace(build, flags=runner.flags("matmult bf16", options))
+        build = build_of(component, arm, BUCKET, options)
+        build = replace(build, flags=runner.flags(arm.precision, options))
         path, inputs = folder / component.name / "compiled.pt", component.example_inputs(BUCKET)
         runner.compile(path, build, component.module, inputs)
         assert (path.parent / "compiler" / "graph.neff").exists() and (
@@ -63,7 +66,8 @@ def contract(runner, small, folder: Path) -> None:
         others = component.example_inputs(BUCKET, seed=5)
         output = run(*others)
         assert list(output.shape) == build.output_shape and runner.executed().only_on_device
-        torch.testing.assert_close(output, component.module(*others))
+        module = copy.deepcopy(component.module).to(dtype)
+        torch.testing.assert_close(output, module(*cast_floats(others, dtype, "cpu")))
         with pytest.raises(RuntimeError, match="differ from those traced"):
             run(
                 *(
@@ -71,6 +75,11 @@ def contract(runner, small, folder: Path) -> None:
                     for x in others
                 )
             )
+
+
+def test_a_whole_model_in_bfloat16_keeps_the_contract_too(small, inf2, tmp_path):
+    """The component is in bfloat16 before it is traced, the compiler casts nothing, and what comes out is bfloat16."""
+    contract(neuron, small, tmp_path, Arm("neuron", "bfloat16"))
 
 
 def test_the_runner_keeps_the_contract_on_a_device(small, inf2, tmp_path):
@@ -83,7 +92,7 @@ def test_the_runner_keeps_the_contract_on_a_device(small, inf2, tmp_path):
 
 
 # as the runner passes its module and its inputs to torch_neuronx.trace
-CALL = "copy.deepcopy(module),\n            inputs,\n            "
+CALL = "module,\n            inputs,\n            "
 MISTAKES = {
     "another keyword": ("compiler_workdir=str(work)", "workdir=str(work)"),
     "options by position": (f"{CALL}compiler_workdir=str(work),", f"{CALL}{{}}, str(work),"),
@@ -98,7 +107,7 @@ MISTAKES = {
     "no target": ('"--target", TARGET, ', ""),
     "the device forgotten": ("return bool(host.describe()", "return True or bool(host.describe()"),
     "the override forgotten": ('{"NEURON_PLATFORM_TARGET_OVERRIDE": TARGET}', "{}"),
-    "a module in training": (CALL, CALL.replace("(module)", "(module).train()")),
+    "a module in training": ("module).to(dtype)", "module).to(dtype).train()"),
     "loaded to a device": ("jit.load(path)", 'jit.load(path, map_location="cpu")'),
     "a core that is not there": ("start_nc=core", "start_nc=core + 1"),
     "two cores for one": ("nc_count=1", "nc_count=2"),
@@ -182,6 +191,7 @@ def test_flags_are_spelt_out_and_kept_as_read(inf2):
     )
     assert flags["casts_as_read"] == "matmult bf16"
     assert neuron.flags("none", ())["compiler_args"][2:] == ["--auto-cast", "none"]
+    assert neuron.flags("bfloat16", ()) == neuron.flags("none", ())
 
 
 @pytest.mark.parametrize(
