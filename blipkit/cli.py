@@ -157,6 +157,34 @@ def publish(folder: Annotated[Path, typer.Argument(help="a results folder")]) ->
     typer.echo(publish_folder(folder))
 
 
+@app.command()
+def forecast(
+    profile: PROFILE,
+    against: Annotated[
+        Path | None, typer.Option(help="a measured results folder; default results/<profile>")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="the forecast's folder; default results/<profile>")
+    ] = None,
+) -> None:
+    """Seal what an Inf2 is expected to do; where it is sealed already, score it."""
+    from datetime import date
+
+    from blipkit.cost import forecast as forecasts
+    from blipkit.paths import ROOT
+    from blipkit.profiles.profile import load_profile
+
+    loaded = load_profile(profile)
+    folder = to or ROOT / "results" / loaded.name
+    if not (folder / forecasts.FILE).exists():
+        sealed = forecasts.make_forecast(loaded, date.today().isoformat())
+        path = forecasts.write_forecast(sealed, folder)
+        typer.echo(f"sealed {path}: measured by {sealed.machine}, digest {sealed.digest}")
+    sealed = forecasts.read_forecast(folder)
+    for line in forecasts.score_lines(sealed, against or folder):
+        typer.echo(line)
+
+
 @prices.command()
 def refresh() -> None:
     """Write AWS's on-demand prices of today to params/prices.csv.

@@ -120,6 +120,7 @@ TESTED_BY = {
     "frames/canvas.py": "frames/test_scenes.py",
     "frames/dog.py": "frames/test_scenes.py",
     "cost/rows.py": "cost/test_systems.py",
+    "cost/expected.py": "cost/test_forecast.py",
     "cost/missing.py": "cost/test_decision.py",
     "load/admission.py": "load/test_chapter_04.py",
     "load/conditions.py": "load/test_chapter_04.py",

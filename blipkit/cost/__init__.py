@@ -2,7 +2,8 @@
 
 Chapter 05's verbs stand in `pricing`, `cameras`, `comparison`, `claim` and `decision`; the formulas
 behind them in `dollars`, on the rows of `rows`; prices in `prices` and `price_list`, the systems of
-results folders in `systems`, the evidence that a decision lacks in `missing`.
+results folders in `systems`, the evidence that a decision lacks in `missing`. What an Inf2 is
+expected to do, before anyone measured it, in `forecast`, by the arithmetic of `expected`.
 """
 
 import lazy_loader
@@ -23,6 +24,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "saving",
             "usd_per_million",
         ],
+        "forecast": ["make_forecast", "read_forecast", "score", "show_forecast"],
         "knobs": ["Cost"],
         "price_list": ["refresh_prices"],
         "missing": ["MissingStep"],
