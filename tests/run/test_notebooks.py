@@ -20,11 +20,11 @@ from blipkit.paths import NOTEBOOKS, ROOT
 from blipkit.profiles.common import Common
 from blipkit.profiles.profile import load_profile
 from blipkit.profiles.sections import section_class, section_of
+from blipkit.records.moves import in_use, put_in_place
 from blipkit.records.results import Results
 from blipkit.records.run_record import ChapterRun, read_run
 from blipkit.records.typed import row_of
 from blipkit.report.verdict import Verdict, exit_status
-from blipkit.run.folder import in_use, put_in_place
 from blipkit.run.notebooks import choose, in_thread, run_notebook, run_profile
 
 STEMS = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
