@@ -102,7 +102,13 @@ def compare(
 
     A figure got worse where it left its interval.
     """
-    from blipkit.report.compare import compare_folders, differences_table, has_worsened, table
+    from blipkit.report.compare import (
+        compare_folders,
+        differences_table,
+        has_worsened,
+        not_verified,
+        table,
+    )
     from blipkit.report.differences import find_differences
 
     changes = compare_folders(before, after, baseline)
@@ -110,6 +116,8 @@ def compare(
     if different.rows:
         console.print(differences_table(different))
     console.print(table(changes))
+    for line in not_verified([before, after]):
+        typer.echo(line)
     raise typer.Exit(int(has_worsened(changes)))
 
 

@@ -24,6 +24,7 @@ import yaml
 
 from blipkit.machine import host
 from blipkit.paths import NOTEBOOKS, ROOT
+from blipkit.records.listing import output_of, read_listing, write_listing
 
 HERE, ENVIRONMENT = host.describe().name, dict(os.environ)  # before a test pretends otherwise
 
@@ -225,6 +226,11 @@ def replay_elsewhere(smoke, folder: Path) -> Path:
     )
     for path in (*far.glob("records/*.jsonl"), far / "environment.json"):
         path.write_text(path.read_text().replace(json.dumps(HERE), '"A machine far away"'))
+    listing = {}
+    for stem, outputs in read_listing(far).items():
+        names = [output.name for output in outputs if (far / output.name).is_file()]
+        listing[stem] = [output_of(far, name) for name in names]
+    write_listing(far, listing)
     return run_smoke(folder / "results", "--replay", str(far))
 
 
