@@ -32,7 +32,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "worst",
             "worst_of",
         ],
-        "evidence": ["open_evidence"],
+        "evidence": ["not_verified", "open_evidence"],
         "listing": ["Verification", "verify"],
         "moves": ["in_use", "put_in_place", "settle"],
         "results": ["Results"],

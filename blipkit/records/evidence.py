@@ -1,6 +1,6 @@
 """A results folder opened to be read: whole, without links, and as its run left it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from blipkit.paths import inside
@@ -34,3 +34,9 @@ def check_links(folder: Path) -> None:
         inside(folder, name)
     for path in folder.glob("[0-9][0-9]_*.ipynb"):
         inside(folder, path.name)
+
+
+def not_verified(folders: Iterable[Path]) -> list[str]:
+    """A line for each folder of which nobody knows that it is as its run left it, and why."""
+    found = [(folder, open_evidence(folder)) for folder in folders]
+    return [f"{folder} is not verified: {one.reason}" for folder, one in found if not one.verified]

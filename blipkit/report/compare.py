@@ -62,12 +62,6 @@ def compare_folders(a: Path, b: Path, baseline: bool = False) -> list[Change]:
     return changes
 
 
-def not_verified(folders: Iterable[Path]) -> list[str]:
-    """A line for each folder of which nobody knows that it is as its run left it, and why."""
-    found = [(folder, open_evidence(folder)) for folder in folders]
-    return [f"{folder} is not verified: {one.reason}" for folder, one in found if not one.verified]
-
-
 def _ends_of_notebooks(folder: Path) -> list[Gate]:
     """How each notebook of a run ended, as a gate of its name."""
     notebooks = read_run(folder).notebooks
