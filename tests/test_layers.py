@@ -146,7 +146,6 @@ TESTED_BY = {
     "report/tables.py": "report/test_page.py",
     "run/progress.py": "run/test_run_progress.py",
     "report/sides.py": "report/test_compare.py",
-    "run/folder.py": "run/test_notebooks.py",
     "runners/assemble.py": "runners/test_runners.py",
     "runners/compile.py": "runners/test_runners.py",
     "runners/neuron/casts.py": "runners/neuron/test_neuron_emulated.py",

@@ -31,8 +31,11 @@ def write_document(path: Path, content: dict[str, Any]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, UTF-8: whole, or not at all."""
-    write_bytes(path, text.encode("utf-8"))
+    """Write a text file, UTF-8: whole, or not at all.
+
+    What UTF-8 cannot hold, as of a file's name that is none, is spelt out.
+    """
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:

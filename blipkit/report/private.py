@@ -75,15 +75,14 @@ def _always(text: str) -> Callable[[re.Match], str]:
 
 def _spellings(path: str, shown: str) -> dict[str, str]:
     """A path as text, HTML, JSON and an address spell it, each with what is shown in its place."""
-    spell = (
-        str,
-        html.escape,
-        lambda text: json.dumps(text)[1:-1],
-        lambda text: html.escape(json.dumps(text)[1:-1]),
-        lambda text: repr(text)[1:-1],
-        quote,
-    )
-    return {spelt(path): spelt(shown) for spelt in spell}
+    spell = (str, quote, lambda text: json.dumps(text)[1:-1], lambda text: repr(text)[1:-1])
+    spellings = {}
+    for spelt in spell:
+        one, other = spelt(path), spelt(shown)
+        spellings[one] = other
+        for quotes in (True, False):
+            spellings[html.escape(one, quotes)] = html.escape(other, quotes)
+    return spellings
 
 
 NOTHING = Hidden()

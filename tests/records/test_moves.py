@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blipkit.errors import BadInput
@@ -101,6 +101,7 @@ def test_putting_in_place_is_all_or_nothing_at_every_step(tmp_path):
     assert 0 < turn < 5 < steps and outcomes[turn:] == [whole] * (steps - turn)
 
 
+@settings(max_examples=25)
 @given(kills=st.lists(st.integers(0, 20), max_size=4))
 def test_settling_may_be_killed_as_often_as_it_likes(kills, tmp_path_factory):
     """However often those who settle are killed themselves, the last one has the whole folder."""
