@@ -23,13 +23,21 @@ SETTINGS = Annotated[
 ]
 
 
+def results_folder(text: str) -> Path:
+    """The folder that --results names; "", as of a variable that is not set, names none."""
+    if not text.strip():
+        raise BadInput("--results is empty; expected a folder, existing or not")
+    return Path(text)
+
+
 @app.command()
 def run(
     profile: PROFILE,
     settings: SETTINGS = [],
     only: Annotated[list[str], typer.Option(help="a notebook, such as 03_parity; repeatable")] = [],
     results: Annotated[
-        Path | None, typer.Option(help="results folder; default results/<profile>")
+        Path | None,
+        typer.Option(parser=results_folder, help="results folder; default results/<profile>"),
     ] = None,
     replay: Annotated[
         Path | None, typer.Option(help="results recorded elsewhere: show them, do not measure")
@@ -104,6 +112,7 @@ def compare(
 
     A figure got worse where it left its interval.
     """
+    from blipkit.records.evidence import not_verified
     from blipkit.report.compare import compare_folders, differences_table, has_worsened, table
     from blipkit.report.differences import find_differences
 
@@ -112,6 +121,8 @@ def compare(
     if different.rows:
         console.print(differences_table(different))
     console.print(table(changes))
+    for line in not_verified([before, after]):
+        typer.echo(line)
     raise typer.Exit(int(has_worsened(changes)))
 
 
@@ -152,9 +163,12 @@ def capture(
 @app.command()
 def publish(folder: Annotated[Path, typer.Argument(help="a results folder")]) -> None:
     """Keep a run's evidence in the repository, under results/published/."""
+    from blipkit.records.evidence import not_verified
     from blipkit.run.publish import publish_folder
 
     typer.echo(publish_folder(folder))
+    for line in not_verified([folder]):
+        typer.echo(line)
 
 
 @prices.command()

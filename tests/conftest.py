@@ -26,6 +26,7 @@ from filelock import FileLock
 
 from blipkit.machine import host
 from blipkit.paths import NOTEBOOKS, ROOT
+from blipkit.records.listing import output_of, read_listing, write_listing
 
 HERE, ENVIRONMENT = host.describe().name, dict(os.environ)  # before a test pretends otherwise
 
@@ -254,6 +255,11 @@ def replay_elsewhere(results: Path, smoke) -> Path:
     )
     for path in (*far.glob("records/*.jsonl"), far / "environment.json"):
         path.write_text(path.read_text().replace(json.dumps(HERE), '"A machine far away"'))
+    listing = {}
+    for stem, outputs in read_listing(far).items():
+        names = [output.name for output in outputs if (far / output.name).is_file()]
+        listing[stem] = [output_of(far, name) for name in names]
+    write_listing(far, listing)
     return run_smoke(results, "--replay", str(far))
 
 

@@ -7,6 +7,7 @@ from blipkit.cost.knobs import Cost
 from blipkit.cost.prices import find_price, load_prices
 from blipkit.cost.systems import find_results
 from blipkit.errors import BadInput, nearest
+from blipkit.records.evidence import open_evidence
 
 
 def check_prices(knobs: Cost) -> None:
@@ -18,7 +19,7 @@ def check_prices(knobs: Cost) -> None:
         if name not in ONE_OFF:
             raise BadInput(f"cost.one_off: unknown {name!r}; {nearest(name, ONE_OFF)}")
     for other in knobs.beside:
-        find_results(other)
+        open_evidence(find_results(other))
 
 
 def check_instance(instance: str) -> None:

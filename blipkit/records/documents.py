@@ -2,15 +2,18 @@
 
 import contextlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from blipkit.errors import BadInput
 from blipkit.machine.host import Machine
+from blipkit.paths import inside
 from blipkit.records.typed import row_of
 from blipkit.renamed import record_today
 
 SCHEMA = 1
+PART = ".part"  # ends the name of a file that is being written
 
 
 def read_document(path: Path) -> dict[str, Any]:
@@ -23,8 +26,45 @@ def read_document(path: Path) -> dict[str, Any]:
 
 
 def write_document(path: Path, content: dict[str, Any]) -> None:
-    """A JSON file of a results folder."""
-    path.write_text(json.dumps(content, indent=2) + "\n")
+    """Write a JSON file of a results folder: whole, or not at all."""
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, UTF-8: whole, or not at all.
+
+    What UTF-8 cannot hold, as of a file's name that is none, is spelt out.
+    """
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file: whoever reads it, or is killed meanwhile, has the old one or the new one.
+
+    It is written beside, under a name that nobody else writes to, then put in its place. A link
+    there is replaced, never written through.
+    """
+    part = path.with_name(f"{path.name}.{os.getpid()}{PART}")
+    part.unlink(missing_ok=True)  # of a process that was killed, and had our number
+    try:
+        with open(part, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove the files right in a folder that are half written, and whose writer is gone."""
+    import psutil
+
+    for part in folder.glob(f"*{PART}"):
+        writer = part.name.removesuffix(PART).rpartition(".")[2]
+        if part.is_file() and writer.isdecimal() and not psutil.pid_exists(int(writer)):
+            part.unlink(missing_ok=True)
 
 
 def read_machine(folder: Path) -> Machine:
@@ -34,7 +74,7 @@ def read_machine(folder: Path) -> Machine:
 
 def write_machine(folder: Path, machine: Machine) -> None:
     """The folder's environment.json."""
-    write_document(folder / "environment.json", machine.facts())
+    write_document(inside(folder, "environment.json"), machine.facts())
 
 
 def _parsed(text: bytes, otherwise: str) -> dict[str, Any]:

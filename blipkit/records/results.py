@@ -7,7 +7,6 @@ straight into the folder. In a replay, whatever a notebook would measure is read
 was recorded elsewhere, and every row says so.
 """
 
-import contextlib
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -16,9 +15,11 @@ from pathlib import Path
 
 from blipkit.errors import BadInput, NotMeasured
 from blipkit.machine import host
-from blipkit.paths import NOTEBOOKS, PUBLISHED
-from blipkit.records.documents import SCHEMA, plain_value, read_machine, rows_in
+from blipkit.paths import NOTEBOOKS, PUBLISHED, inside
+from blipkit.records.documents import SCHEMA, plain_value, read_machine, rows_in, write_bytes
+from blipkit.records.evidence import open_evidence
 from blipkit.records.gates import Gate
+from blipkit.records.listing import forget
 from blipkit.records.run_record import read_run
 from blipkit.records.typed import records_of, row_of
 
@@ -55,6 +56,7 @@ class Results:
         self.recorded: Results | None = None
         if replay:
             self.recorded = Results((NOTEBOOKS / replay).resolve())
+            open_evidence(self.recorded.folder)
             started = read_run(self.recorded.folder).started
             source = "What this chapter measures is read from there."
             print(f"Recorded on {self.machine.name}, {started}. {source}")
@@ -154,8 +156,7 @@ class Results:
             raise BadInput(f"{problem}; a kind has one notebook: choose another name")
         records = [self._record(kind, row) for row in rows]
         text = "".join(json.dumps(record, default=plain_value) + "\n" for record in records)
-        with self._replacing(f"records/{kind}.jsonl") as part:
-            part.write_text(text, encoding="utf-8")
+        self._put(f"records/{kind}.jsonl", text.encode("utf-8"))
 
     def _record(self, kind: str, row: dict) -> dict:
         """A row between what every record says of the run, and of the machine."""
@@ -207,8 +208,7 @@ class Results:
 
     def write_samples(self, name: str, frame) -> None:
         """Keep a pandas frame of raw samples as parquet."""
-        with self._replacing(f"samples/{name}.parquet") as part:
-            frame.to_parquet(part, index=False)
+        self._put(f"samples/{name}.parquet", frame.to_parquet(index=False))
 
     def has_samples(self, name: str) -> bool:
         """Whether samples of this name were kept."""
@@ -246,14 +246,10 @@ class Results:
             raise NotMeasured(f"no {content} in {self.folder}; {advice}")
         return path
 
-    @contextlib.contextmanager
-    def _replacing(self, name: str):
-        """A path to write to, which becomes `name` when it is whole."""
-        path = self.target / name
+    def _put(self, name: str, content: bytes) -> None:
+        """A file in its place; straight in the folder it is no longer the one that a run listed."""
+        path = inside(self.target, name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        try:
-            yield part
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        if self.target == self.folder:
+            forget(self.folder, name)
+        write_bytes(path, content)

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from blipkit.paths import inside
 from blipkit.records.documents import read_document, write_document
 from blipkit.records.typed import row_of
 
@@ -72,7 +73,7 @@ def read_run(folder: Path) -> RunRecord:
 
 def write_run(folder: Path, run: RunRecord) -> None:
     """The folder's run.json."""
-    write_document(folder / NAME, _document(run))
+    write_document(inside(folder, NAME), _document(run))
 
 
 def _document(run: RunRecord) -> dict[str, Any]:

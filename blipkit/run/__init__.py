@@ -10,7 +10,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "doctor": ["examine", "show_lowering"],
-        "folder": ["in_use"],
         "lab": ["copy_chapters"],
         "notebooks": ["run_profile"],
         "preflight": ["check"],

@@ -11,14 +11,22 @@ from blipkit.display.progress import VARIABLE
 from blipkit.errors import BadInput, BlipkitError, nearest
 from blipkit.machine import host
 from blipkit.machine.monitor import Monitor
-from blipkit.paths import NOTEBOOKS, ROOT
+from blipkit.paths import NOTEBOOKS, ROOT, inside
 from blipkit.profiles.profile import Profile
 from blipkit.profiles.sections import chapters
+from blipkit.records.moves import STAGE, finish_moves, in_use
 from blipkit.records.run_record import ChapterRun, write_run
 from blipkit.report.page import write_report
 from blipkit.report.verdict import exit_status, unmeasured
 from blipkit.run import preflight
-from blipkit.run.folder import begin, clear, in_use, put_in_place, remove_unfinished
+from blipkit.run.folder import (
+    begin,
+    check_ours,
+    clear,
+    keep_outputs,
+    remove_unfinished,
+    said_in_a_sentence,
+)
 from blipkit.run.progress import PRINTED, Progress, last_durations, notes_of
 from blipkit.study import replayed
 
@@ -40,6 +48,7 @@ def run_profile(
     anything ran or was written.
     """
     folder = results or default_folder(profile, replay)
+    check_ours(folder)
     preflight.use_absolute_folders(profile)
     if replay:
         preflight.check_replay(folder, replay)
@@ -49,9 +58,10 @@ def run_profile(
     chosen = choose(only or profile.common.only)
     preflight.check_apart(profile, folder, replay)
     progress.plan(chosen, last_durations(folder))
-    folder.mkdir(parents=True, exist_ok=True)
-    with in_use(folder):
-        clear(folder, force)
+    with said_in_a_sentence(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with in_use(folder), said_in_a_sentence(folder):
+        clear(folder, chosen, force)
         run_chapters(profile, chosen, folder, replay, progress)
         return conclude(folder, profile.common.required, progress)
 
@@ -96,6 +106,7 @@ def ending_line(stem: str, ended: ChapterRun) -> str:
 
 def conclude(folder: Path, required: list[str], progress: Progress) -> int:
     """Write verdict and report, and say what they say; the run's exit status."""
+    finish_moves(folder)
     page, verdict = write_report(folder)
     answer = verdict.decision.answer
     progress.say(f"status {verdict.status}; decision: {answer}; report: {page}")
@@ -123,7 +134,8 @@ def run_notebook(
     """Execute one notebook into a stage, then put its outputs in place; how it ended."""
     import papermill
 
-    stage = folder / ".stage"
+    finish_moves(folder)  # of a chapter before, for which there was no room
+    stage = folder / STAGE
     stage.mkdir()
     limit = profile.common.cell_limit_s
     places = [from_notebooks(folder), from_notebooks(replay)]
@@ -139,7 +151,9 @@ def run_notebook(
     except Exception as error:  # a kernel that died, a cell over its time limit
         status = "stopped"
         problem = why_stopped(error, stage / f"{stem}.ipynb", limit, monitor.peak_gib)
-    put_in_place(stage, folder, stem)
+    if not_kept := keep_outputs(stage, folder, stem):
+        status = "stopped"
+        problem = not_kept
     seconds = round(time.monotonic() - started, 1)
     peak = round(monitor.peak_gib, 2)
     return ChapterRun(status, problem, seconds, peak)
@@ -155,7 +169,7 @@ def from_notebooks(path: Path | None) -> str:
 @contextlib.contextmanager
 def staged(stage: Path, progress: Progress):
     """Have kernels write into a stage, and what they are at into a file beside it."""
-    notes = stage.with_name(".notes")
+    notes = inside(stage.parent, ".notes")
     variables = {"BLIPKIT_STAGE": str(stage.resolve()), VARIABLE: str(notes.resolve())}
     os.environ.update(variables)
     try:

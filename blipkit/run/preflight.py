@@ -23,6 +23,7 @@ from blipkit.parity import checks as parity
 from blipkit.paths import is_folder, nearest_existing
 from blipkit.profiles.profile import Profile
 from blipkit.records.documents import check_results_folder
+from blipkit.records.evidence import open_evidence
 from blipkit.runners import checks as runners
 from blipkit.runners.arms import check_machine, parse_arm
 from blipkit.runners.neuron.options import check_flags
@@ -154,8 +155,9 @@ def check_folder(folder: Path) -> None:
 
 
 def check_replay(folder: Path, replay: Path) -> None:
-    """Refuse to replay what is no results folder, or the one that is written to."""
+    """Refuse to replay what is no results folder, was cut or changed, or is written to."""
     check_results_folder(replay)
+    open_evidence(replay)
     if folder.resolve() == replay.resolve():
         advice = "pass another --results, so that nothing recorded is lost"
         raise BadInput(f"--replay {replay} is also the results folder; {advice}")

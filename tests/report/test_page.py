@@ -153,6 +153,7 @@ def test_frames_of_a_users_folder_stay_out_unless_shared(tmp_path, monkeypatch):
 def test_two_machines_stand_side_by_side(smoke, replayed, tmp_path):
     """The last folder's report shows both systems and what differs between them, and misses less."""
     gpu = shutil.copytree(replayed, tmp_path / "gpu", ignore=shutil.ignore_patterns("artifacts"))
+    (gpu / ".outputs.json").unlink()  # as an older kit left it
     record = gpu / "records/environment.jsonl"
     record.write_text(record.read_text().replace('"gpus": []', '"gpus": ["NVIDIA A10G"]'))
     record = gpu / "records/cost.jsonl"

@@ -20,11 +20,12 @@ from blipkit.paths import NOTEBOOKS, ROOT
 from blipkit.profiles.common import Common
 from blipkit.profiles.profile import load_profile
 from blipkit.profiles.sections import section_class, section_of
+from blipkit.records.listing import evidence_in, read_listing
+from blipkit.records.moves import in_use, put_in_place
 from blipkit.records.results import Results
 from blipkit.records.run_record import ChapterRun, read_run
 from blipkit.records.typed import row_of
 from blipkit.report.verdict import Verdict, exit_status
-from blipkit.run.folder import in_use, put_in_place
 from blipkit.run.notebooks import choose, in_thread, run_notebook, run_profile
 
 STEMS = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
@@ -115,6 +116,14 @@ def test_what_a_run_leaves(smoke):
     # two of overhead, two settings, one limited
     assert len(list((smoke / "samples/requests").glob("*.parquet"))) == 5
     assert not (smoke / ".stage").exists() and not (smoke / "run.pid").exists()
+
+
+def test_a_run_and_its_replay_are_verified(smoke, replayed):
+    """Each file of records and samples stands in the listing, with its digest."""
+    for folder in (smoke, replayed):
+        assert verdict_of(folder)["verified"] and verdict_of(folder)["not_verified"] == ""
+        listed = {one.name for outputs in read_listing(folder).values() for one in outputs}
+        assert evidence_in(folder) <= listed and "03_parity.ipynb" in listed
 
 
 def test_every_record_says_where_it_is_from(smoke):

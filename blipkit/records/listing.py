@@ -1,0 +1,177 @@
+"""What each chapter left in a results folder: its files, with their sizes and digests.
+
+The listing is written when a chapter's outputs are put in place: by it a file that was cut, changed
+or lost since is known. What chapters write when they are opened by hand stands in no listing.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from blipkit.errors import BadInput
+from blipkit.paths import inside
+from blipkit.records.documents import write_document
+
+NAME = ".outputs.json"
+EVIDENCE = ("records", "samples")  # folders of what figures and gates rest on
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file that a chapter left.
+
+    name: within the results folder; bytes: its size; sha256: its digest; records: how many lines it
+    has, None where it does not hold records. An older kit kept names alone: the rest is None.
+    """
+
+    name: str
+    bytes: int | None = None
+    sha256: str | None = None
+    records: int | None = None
+
+
+Listing = dict[str, list[Output]]  # stem of a chapter -> what it left
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Whether each record of a folder is as a run left it; reason: why that is not known."""
+
+    verified: bool
+    reason: str = ""
+
+
+def output_of(folder: Path, name: str) -> Output:
+    """A file of a folder as a listing describes it."""
+    content = inside(folder, name).read_bytes()
+    records = None
+    if name.endswith(".jsonl"):
+        records = len(content.splitlines())
+    return Output(name, len(content), hashlib.sha256(content).hexdigest(), records)
+
+
+def read_listing(folder: Path) -> Listing:
+    """What each chapter left; empty where nothing is listed.
+
+    BadInput for a file that holds no such listing, or one that names a file elsewhere.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    path = inside(folder, NAME)
+    if not path.exists():
+        return {}
+    try:
+        kind = TypeAdapter(dict[str, list[Output | str]])
+        listed = kind.validate_json(path.read_bytes(), strict=True)
+    except (OSError, ValidationError):
+        problem = f"{path} is damaged; expected what each chapter left, by its name"
+        advice = "remove that file, and this folder's records count as not verified"
+        raise BadInput(f"{problem}: {advice}") from None
+    listing = {}
+    for stem, outputs in listed.items():
+        listing[stem] = [Output(one) if isinstance(one, str) else one for one in outputs]
+        for output in listing[stem]:
+            _check_name(path, folder, output.name)
+    return listing
+
+
+def _check_name(path: Path, folder: Path, name: str) -> None:
+    """Refuse a listing that names a file outside its folder, or one behind a link."""
+    try:
+        inside(folder, name)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from None
+
+
+def write_listing(folder: Path, listing: Listing) -> None:
+    """Keep what each chapter left."""
+    content = {stem: [asdict(output) for output in outputs] for stem, outputs in listing.items()}
+    write_document(inside(folder, NAME), content)
+
+
+def forget(folder: Path, name: str) -> None:
+    """Take a file out of the listing, if it stands there: a chapter opened by hand writes it."""
+    listing = read_listing(folder)
+    kept = {
+        stem: [output for output in outputs if output.name != name]
+        for stem, outputs in listing.items()
+    }
+    if kept != listing:
+        write_listing(folder, kept)
+
+
+def verify(folder: Path, but_of: Sequence[str] = ()) -> Verification:
+    """Compare every listed file with its digest.
+
+    but_of: chapters that are about to run again, whatever they left. BadInput where records or
+    samples are not as their chapter left them, with the command that makes them again. A folder
+    that does not list what it holds is not verified, and neither is one whose notebooks were
+    changed since: nothing is decided on what they show.
+    """
+    listing = read_listing(folder)
+    listed = [(stem, one) for stem, outputs in listing.items() for one in outputs]
+    changed = []  # the chapters, and what is wrong with a file of theirs
+    notes = []
+    for stem, output in listed:
+        fault = _fault(folder, output)
+        if not fault or stem in but_of:
+            continue
+        if output.name.partition("/")[0] in EVIDENCE:
+            changed.append((stem, fault))
+        else:
+            notes.append(fault)
+    if changed:
+        raise BadInput(_refusal(folder, changed))
+    notes += _not_listed(folder, [output for _, output in listed])
+    return Verification(not notes, "; ".join(notes))
+
+
+def _fault(folder: Path, output: Output) -> str:
+    """What is wrong with a listed file, "" where nothing is, or nothing is known of it."""
+    path = inside(folder, output.name)
+    if not path.is_file():
+        return f"{output.name} is missing"
+    if output.sha256 is None:
+        return ""
+    found = output_of(folder, output.name)
+    if found.sha256 == output.sha256:
+        return ""
+    if found.records != output.records:
+        return f"{output.name} has {found.records} of {output.records} records"
+    return f"{output.name} was changed ({found.bytes} bytes, {output.bytes} when it was written)"
+
+
+def _refusal(folder: Path, changed: Iterable[tuple[str, str]]) -> str:
+    """What is wrong with the evidence, and how to make it again."""
+    faults = dict.fromkeys(f"{fault}, which {stem} wrote" for stem, fault in changed)
+    only = dict.fromkeys(f"--only {stem}" for stem, _ in changed)
+    command = f"blipkit run {folder / 'profile.yaml'} {' '.join(only)} --results {folder}"
+    problem = f"{folder} is not as its run left it: {'; '.join(faults)}"
+    return f"{problem}; expected what its listing says: run the notebook again: {command}"
+
+
+def _not_listed(folder: Path, listed: Sequence[Output]) -> list[str]:
+    """Why nothing is known of some evidence, in words; nothing where all of it is listed."""
+    found = evidence_in(folder)
+    unknown = found - {output.name for output in listed if output.sha256}
+    if not unknown:
+        return []
+    if unknown == found:
+        return ["a chapter opened by hand, or an older kit, wrote it without digests"]
+    some = ", ".join(sorted(unknown)[:3])
+    if len(unknown) > 3:
+        some += f" and {len(unknown) - 3} more"
+    return [f"no run lists {some}, as chapters that are opened by hand leave them"]
+
+
+def evidence_in(folder: Path) -> set[str]:
+    """The names of a folder's records and samples; BadInput for one that is a link."""
+    names = set()
+    for name in EVIDENCE:
+        for path in inside(folder, name).rglob("*"):
+            within = str(path.relative_to(folder))
+            inside(folder, within)
+            if path.is_file() and not path.name.endswith(".part"):
+                names.add(within)
+    return names

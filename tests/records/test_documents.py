@@ -1,0 +1,48 @@
+"""Files written whole or not at all, and never through a link."""
+
+import os
+
+import pytest
+
+from blipkit.records.documents import remove_parts, write_bytes, write_document, write_text
+
+
+def test_a_write_that_fails_leaves_the_file_of_before(tmp_path, monkeypatch):
+    """Whatever stops it, and nothing half written stays beside."""
+    path = tmp_path / "verdict.md"
+    write_text(path, "old")
+
+    def full(number):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_text(path, "new")
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_is_replaced_and_what_it_leads_to_stays(tmp_path):
+    """Neither the file nor the unfinished one beside it is written through a link."""
+    mine, path = tmp_path / "mine", tmp_path / "run.json"
+    mine.write_text("mine")
+    path.symlink_to(mine)
+    (tmp_path / f"run.json.{os.getpid()}.part").symlink_to(mine)
+    write_document(path, {"a": 1})
+    assert mine.read_text() == "mine" and not path.is_symlink()
+    assert path.read_text() == '{\n  "a": 1\n}\n'
+
+
+def test_what_a_kill_left_half_written_is_removed(tmp_path):
+    """A file whose writer is gone; not one that is being written, and nothing of the user's."""
+    gone = 2**22 + 1  # above the largest process number
+    for name in (f"a.json.{gone}.part", f"b.json.{os.getpid()}.part", "film.part"):
+        write_bytes(tmp_path / name, b"half")
+    remove_parts(tmp_path)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {f"b.json.{os.getpid()}.part", "film.part"}
+
+
+def test_text_is_utf_8_whatever_the_machine_speaks(tmp_path):
+    """An umlaut comes back."""
+    write_text(tmp_path / "t", "Größe")
+    assert (tmp_path / "t").read_bytes().decode("utf-8") == "Größe"
