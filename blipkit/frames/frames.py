@@ -2,8 +2,10 @@
 
 import csv
 import io
+import os
 import random
 import textwrap
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,7 +86,8 @@ def load_frames(source: str, count: int, seed: int, skip_unreadable: bool = Fals
         return synthetic_frames(count, seed)
     folder = Path(source).expanduser()
     files = list_files(folder)
-    labels = read_labels(folder / LABELS, {path.name for path in files})
+    names = frame_names(folder, files)
+    labels = read_labels(folder / LABELS, set(names.values()))
     random.Random(seed).shuffle(files)
     if not skip_unreadable:
         files = files[:count]
@@ -97,7 +100,25 @@ def load_frames(source: str, count: int, seed: int, skip_unreadable: bool = Fals
         if not readable:
             raise BadInput(f"{problem}. Repair or remove them")
         print(f"{problem}; skipped")
-    return [Frame(path.name, path, labels.get(path.name, {})) for path in readable]
+    return [Frame(names[path], path, labels.get(names[path], {})) for path in readable]
+
+
+def frame_names(folder: Path, files: Sequence[Path]) -> dict[Path, str]:
+    """File -> name of its frame, with each letter and its accents composed (NFC).
+
+    What writes them apart, such as macOS, means the same name. BadInput where two files would have
+    the same.
+    """
+    names: dict[Path, str] = {}
+    taken: dict[str, Path] = {}
+    for path in files:
+        name = unicodedata.normalize("NFC", path.name)
+        if name in taken:
+            problem = "two files whose names look the same and differ in how accents are written"
+            raise BadInput(f"frames {str(folder)!r}: {name!r} are {problem}; rename one of them")
+        taken[name] = path
+        names[path] = name
+    return names
 
 
 def _readable_and_bad(files: Sequence[Path], count: int) -> tuple[list[Path], list[str]]:
@@ -150,10 +171,13 @@ def list_files(folder: Path) -> list[Path]:
 def read_labels(path: Path, files: set[str]) -> dict[str, dict[str, str]]:
     """File -> question -> right answer, from a table of these three; empty where there is none.
 
-    BadInput names the line that is not such a row, or contradicts one above.
+    BadInput names the line that is not such a row, or contradicts one above. Accents are composed
+    (NFC), as `frame_names` has them.
     """
-    if not path.is_file():
+    if not os.path.lexists(path):
         return {}
+    if not path.is_file():  # a pipe would be waited for
+        raise BadInput(f"{path} is no file; expected a table with the header {','.join(COLUMNS)}")
     labels: dict[str, dict[str, str]] = {}
     for line, row in _rows_under_header(path):
         where = f"{path}, line {line}"
@@ -190,7 +214,7 @@ def _csv_rows(path: Path) -> list[tuple[int, list[str]]]:
     rows = []
     try:
         for row in reader:
-            cells = [cell.strip() for cell in row]
+            cells = [unicodedata.normalize("NFC", cell.strip()) for cell in row]
             if any(cells):
                 rows.append((reader.line_num, cells))
     except csv.Error as error:
