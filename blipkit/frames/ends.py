@@ -11,6 +11,8 @@ from typing import BinaryIO
 
 INSIDE = "it is cut off: its file ends inside "
 TS_PACKETS = (188, 192, 204)  # bytes: plain, with a time (Blu-ray), with error correction
+HEAD = 12  # bytes, of Matroska's longest name and length of an element
+MOST = 1_000_000  # boxes or elements that are examined: a file of empty ones would take minutes
 TS_SYNC = 0x47  # a packet's first byte; with a time, its fifth
 
 
@@ -47,14 +49,14 @@ def _cut_avi(file: BinaryIO, size: int) -> str:
 def _cut_boxes(file: BinaryIO, size: int) -> str:
     """MP4 and MOV: each box says how long it is."""
     place = 0
-    while place + 8 <= size:
+    for _ in range(MOST):
+        if place + 8 > size:
+            break
         file.seek(place)
         length, name = struct.unpack(">I4s", file.read(8))
         if length == 1:
             length = int.from_bytes(file.read(8), "big")
-        if length == 0:  # to the end, wherever that is
-            return ""
-        if length < 8:
+        if length < 8:  # 0 is "to the end", wherever that is; others are no lengths
             return ""
         place += length
         if place > size:
@@ -66,13 +68,16 @@ def _cut_boxes(file: BinaryIO, size: int) -> str:
 def _cut_matroska(file: BinaryIO, size: int) -> str:
     """Matroska and WebM: each element says how long it is, but for what was sent as it came."""
     place = 0
-    while place < size:
+    for _ in range(MOST):
+        if place == size:
+            break
         file.seek(place)
-        head = file.read(12)
+        head = file.read(HEAD)
         _, first = _number(head, 0)
         length, second = _number(head, first)
         if not first or not second:
-            return f"{INSIDE}an element" if size - place < len(head) else ""
+            is_head = len(head) < HEAD and head.strip(b"\0")
+            return f"{INSIDE}the head of an element" if is_head else ""
         place += first + second
         if length is None:  # its elements follow, and it ends where another of its kind begins
             continue

@@ -21,6 +21,7 @@ SYNTHETIC = "synthetic"  # the source of frames that is no folder
 LABELS = "labels.csv"
 COLUMNS = ["file", "question", "answer"]
 SHOWN = 5  # bad files in one message
+SHOWN_NAME = 200  # characters of a name in a message
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,8 @@ def load_frames(source: str, count: int, seed: int, skip_unreadable: bool = Fals
     """
     if source == SYNTHETIC:
         return synthetic_frames(count, seed)
-    folder = Path(source).expanduser()
-    files = list_files(folder)
+    files = list_files(source)
+    folder = files[0].parent
     names = frame_names(folder, files)
     labels = read_labels(folder / LABELS, set(names.values()))
     random.Random(seed).shuffle(files)
@@ -153,12 +154,18 @@ def available_source(source: str, replay: str) -> str:
     return source
 
 
-def list_files(folder: Path) -> list[Path]:
+def list_files(source: str) -> list[Path]:
     """A folder's images, sorted by name: every file but hidden ones, Thumbs.db and labels.csv."""
-    if not folder.is_dir():
-        seen = "is a file" if folder.exists() else "does not exist"
-        raise BadInput(f"frames {str(folder)!r} {seen}; expected 'synthetic' or a folder of images")
-    inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    expected = "expected 'synthetic' or a folder of images"
+    try:
+        folder = Path(source).expanduser()
+        if not folder.is_dir():
+            seen = "is a file" if folder.exists() else "does not exist"
+            raise BadInput(f"frames {str(folder)!r} {seen}; {expected}")
+        inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    except (OSError, RuntimeError, ValueError) as error:  # not permitted, too long, ~nouser, NUL
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadInput(f"frames {source[:SHOWN_NAME]!r}: {reason}; {expected}") from None
     files = [
         path for path in inside if path.name not in ("Thumbs.db", LABELS) and not path.is_dir()
     ]

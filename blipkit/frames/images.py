@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from blipkit.errors import BadInput
-from blipkit.frames.formats import (
+from blipkit.frames.image_formats import (
     EXPECTED,
     FORMATS,
     HEAD,

@@ -9,7 +9,7 @@ from PIL import Image
 
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.frames.ends import cut_off
-from blipkit.frames.formats import LARGEST
+from blipkit.frames.image_formats import LARGEST
 
 # ffmpeg's names of what is opened: containers and streams that hold their pictures themselves.
 # Playlists (hls, dash, concat, sdp) read other files and the network; image2 reads whole folders

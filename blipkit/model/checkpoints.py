@@ -120,7 +120,7 @@ def check_source(source: str) -> str:
         if name not in BUILTIN:
             raise BadInput(f"checkpoint {source!r}: {nearest(name, BUILTIN)}")
         return "builtin"
-    if Path(source).expanduser().is_dir():
+    if _folder_named(source).is_dir():
         return "folder"
     name = source.partition("@")[0]
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
@@ -128,6 +128,20 @@ def check_source(source: str) -> str:
         expected = f"expected {known}, a folder, or a hub id such as Salesforce/blip-vqa-base"
         raise BadInput(f"checkpoint {source!r}: no such folder; {expected}")
     return "hub"
+
+
+def _folder_named(source: str) -> Path:
+    """The folder that a name would mean; BadInput where no folder can have it."""
+    try:
+        folder = Path(source).expanduser()
+        folder.stat()
+    except FileNotFoundError:
+        pass
+    except (OSError, RuntimeError, ValueError) as error:  # too long, ~nouser, NUL, not permitted
+        reason = getattr(error, "strerror", None) or str(error)
+        expected = "expected builtin:NAME, a folder that can be read, or a hub id"
+        raise BadInput(f"checkpoint {source[:REASON]!r}: {reason}; {expected}") from None
+    return folder
 
 
 def load_checkpoint(source: str) -> Checkpoint:
@@ -148,7 +162,7 @@ def load_checkpoint(source: str) -> Checkpoint:
         model, processor = _load(checkpoint, place, commit)
         return Checkpoint(source, model, processor, revision=commit)
     is_pets = source == "builtin:tiny-pets"
-    folder = Path(source).expanduser()
+    folder = _folder_named(source)
     if is_pets:
         folder = TINY_PETS
     elif kind == "builtin":

@@ -348,3 +348,11 @@ def test_a_pipe_among_the_images_is_refused_by_name(tmp_path):
     os.mkfifo(folder / "b.png")
     with pytest.raises(BadInput, match="1 of 2 images cannot be used: 'b.png' is no file"):
         load_frames(str(folder), 2, seed=1)
+
+
+@pytest.mark.parametrize("name", ["a\0", "~nouser-of-this-name/x", "a" * 300])
+def test_a_name_that_no_folder_can_have_is_refused(name):
+    """NUL, a home of nobody, and names that are too long end in one sentence."""
+    with pytest.raises(BadInput, match=r"^frames '.*; ?expected 'synthetic' or a folder") as error:
+        load_frames(name, 1, seed=1)
+    assert len(str(error.value)) <= 500

@@ -14,6 +14,7 @@ from blipkit.errors import BadInput, BlipkitError
 from blipkit.frames import video
 from blipkit.frames.frames import load_frames
 from blipkit.frames.video import cut_video, parse_every
+from blipkit.paths import ROOT
 
 av = pytest.importorskip("av")
 TENTHS = range(50)
@@ -491,8 +492,9 @@ def test_ctrl_c_ends_the_command_with_a_sentence(tmp_path):
     """`blipkit frames` says how many were written, with exit status 1; every file is whole."""
     large = np.random.default_rng(0).integers(0, 256, (720, 1280, 3), dtype=np.uint8)
     make_clip(tmp_path / "a.mkv", codec="mpeg4", size=(1280, 720), picture=lambda i: large)
-    command = [sys.executable, "-m", "blipkit", "frames", "a.mkv", "f", "--every", "100ms"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    clip, folder = str(tmp_path / "a.mkv"), str(tmp_path / "f")
+    command = [sys.executable, "-m", "blipkit", "frames", clip, folder, "--every", "100ms"]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 60
     while time.monotonic() < end and not list(tmp_path.glob("f/*.png")):
         time.sleep(0.01)
@@ -500,7 +502,7 @@ def test_ctrl_c_ends_the_command_with_a_sentence(tmp_path):
     _, said = process.communicate(timeout=60)
     files = sorted(tmp_path.glob("f/*"))
     assert process.returncode == 1 and 0 < len(files) < 50
-    assert said.startswith(f"blipkit: video 'a.mkv': stopped, {len(files)} frames were written")
+    assert said.startswith(f"blipkit: video {clip!r}: stopped, {len(files)} frames were written")
     assert {path.suffix for path in files} == {".png"}
     for path in files:
         Image.open(path).load()

@@ -216,3 +216,14 @@ def test_an_index_names_files_beside_it(mine, index, expected):
     (mine / "model.safetensors").unlink()
     (mine / "model.safetensors.index.json").write_text(json.dumps(index))
     assert f"model.safetensors.index.json {expected}" in refused(mine)
+
+
+ODD_NAMES = ["a/b\0", "~nouser-of-this-name/x", "a" * 300, "/proc/1/root/x/" + "a" * 300]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_name_that_no_folder_can_have_is_refused(name):
+    """NUL, a home of nobody, and names that are too long end in one sentence."""
+    with pytest.raises(BadInput, match="checkpoint '") as error:
+        load_checkpoint(name)
+    assert len(str(error.value)) <= 500

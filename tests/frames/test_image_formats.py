@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, features
 
 from blipkit.errors import BadInput
-from blipkit.frames import formats
+from blipkit.frames import image_formats
 from blipkit.frames.images import read_image
 
 EXPECTED = "; expected JPEG, PNG, WebP, AVIF, BMP, GIF, TIFF or PPM"
@@ -73,7 +73,7 @@ def test_a_file_of_another_format_is_refused_by_its_name(tmp_path, other):
     assert seen.startswith(message) and seen.endswith(EXPECTED)
 
 
-@pytest.mark.parametrize("format", formats.FORMATS)
+@pytest.mark.parametrize("format", image_formats.FORMATS)
 def test_what_people_have_is_read(tmp_path, format):
     """Each format of the list gives its picture, whatever the file is called."""
     if format == "AVIF" and not features.check("avif"):
