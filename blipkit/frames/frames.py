@@ -2,8 +2,10 @@
 
 import csv
 import io
+import os
 import random
 import textwrap
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +21,7 @@ SYNTHETIC = "synthetic"  # the source of frames that is no folder
 LABELS = "labels.csv"
 COLUMNS = ["file", "question", "answer"]
 SHOWN = 5  # bad files in one message
+SHOWN_NAME = 200  # characters of a name in a message
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,10 @@ def load_frames(source: str, count: int, seed: int, skip_unreadable: bool = Fals
     """
     if source == SYNTHETIC:
         return synthetic_frames(count, seed)
-    folder = Path(source).expanduser()
-    files = list_files(folder)
-    labels = read_labels(folder / LABELS, {path.name for path in files})
+    files = list_files(source)
+    folder = files[0].parent
+    names = frame_names(folder, files)
+    labels = read_labels(folder / LABELS, set(names.values()))
     random.Random(seed).shuffle(files)
     if not skip_unreadable:
         files = files[:count]
@@ -97,7 +101,25 @@ def load_frames(source: str, count: int, seed: int, skip_unreadable: bool = Fals
         if not readable:
             raise BadInput(f"{problem}. Repair or remove them")
         print(f"{problem}; skipped")
-    return [Frame(path.name, path, labels.get(path.name, {})) for path in readable]
+    return [Frame(names[path], path, labels.get(names[path], {})) for path in readable]
+
+
+def frame_names(folder: Path, files: Sequence[Path]) -> dict[Path, str]:
+    """File -> name of its frame, with each letter and its accents composed (NFC).
+
+    What writes them apart, such as macOS, means the same name. BadInput where two files would have
+    the same.
+    """
+    names: dict[Path, str] = {}
+    taken: dict[str, Path] = {}
+    for path in files:
+        name = unicodedata.normalize("NFC", path.name)
+        if name in taken:
+            problem = "two files whose names look the same and differ in how accents are written"
+            raise BadInput(f"frames {str(folder)!r}: {name!r} are {problem}; rename one of them")
+        taken[name] = path
+        names[path] = name
+    return names
 
 
 def _readable_and_bad(files: Sequence[Path], count: int) -> tuple[list[Path], list[str]]:
@@ -132,12 +154,18 @@ def available_source(source: str, replay: str) -> str:
     return source
 
 
-def list_files(folder: Path) -> list[Path]:
+def list_files(source: str) -> list[Path]:
     """A folder's images, sorted by name: every file but hidden ones, Thumbs.db and labels.csv."""
-    if not folder.is_dir():
-        seen = "is a file" if folder.exists() else "does not exist"
-        raise BadInput(f"frames {str(folder)!r} {seen}; expected 'synthetic' or a folder of images")
-    inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    expected = "expected 'synthetic' or a folder of images"
+    try:
+        folder = Path(source).expanduser()
+        if not folder.is_dir():
+            seen = "is a file" if folder.exists() else "does not exist"
+            raise BadInput(f"frames {str(folder)!r} {seen}; {expected}")
+        inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    except (OSError, RuntimeError, ValueError) as error:  # not permitted, too long, ~nouser, NUL
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadInput(f"frames {source[:SHOWN_NAME]!r}: {reason}; {expected}") from None
     files = [
         path for path in inside if path.name not in ("Thumbs.db", LABELS) and not path.is_dir()
     ]
@@ -150,10 +178,13 @@ def list_files(folder: Path) -> list[Path]:
 def read_labels(path: Path, files: set[str]) -> dict[str, dict[str, str]]:
     """File -> question -> right answer, from a table of these three; empty where there is none.
 
-    BadInput names the line that is not such a row, or contradicts one above.
+    BadInput names the line that is not such a row, or contradicts one above. Accents are composed
+    (NFC), as `frame_names` has them.
     """
-    if not path.is_file():
+    if not os.path.lexists(path):
         return {}
+    if not path.is_file():  # a pipe would be waited for
+        raise BadInput(f"{path} is no file; expected a table with the header {','.join(COLUMNS)}")
     labels: dict[str, dict[str, str]] = {}
     for line, row in _rows_under_header(path):
         where = f"{path}, line {line}"
@@ -190,7 +221,7 @@ def _csv_rows(path: Path) -> list[tuple[int, list[str]]]:
     rows = []
     try:
         for row in reader:
-            cells = [cell.strip() for cell in row]
+            cells = [unicodedata.normalize("NFC", cell.strip()) for cell in row]
             if any(cells):
                 rows.append((reader.line_num, cells))
     except csv.Error as error:
