@@ -36,16 +36,28 @@ def read_text(path: Path, limit: int, expected: str) -> str:
 
     BadInput names the line that is not.
     """
-    return as_text(read_bytes(path, limit, expected), str(path), expected)
+    content = read_bytes(path, limit, expected)
+    try:
+        return decoded(content)
+    except ValueError as error:
+        raise BadInput(f"{path}, {error}; {expected}, saved as UTF-8") from None
 
 
-def as_text(content: bytes, where: str, expected: str) -> str:
-    """The same of bytes that came from `where`."""
+def decoded(content: bytes) -> str:
+    """UTF-8 as text, without the mark before it; ValueError names the line that is none."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise BadInput(f"{where}, line {line}: is not UTF-8; {expected}, saved as UTF-8") from None
+        line = content[: error.start].count(b"\n") + 1
+        raise ValueError(f"line {line}: is not UTF-8") from None
+
+
+def is_there(path: Path) -> bool:
+    """Whether anything has this path; nothing has one that no file system allows."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def shown_path(path: Path) -> str:

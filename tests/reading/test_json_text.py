@@ -50,7 +50,7 @@ def test_json_is_read_as_python_writes_it():
     assert math.isnan(parse_json(b"NaN"))
 
 
-@given(st.binary(max_size=30) | st.text("{}[]\":,0129e+.\\ud8Na \n").map(str.encode))
+@given(st.binary(max_size=30) | st.text('{}[]":,0129e+.\\ud8Na \n').map(str.encode))
 def test_any_bytes_are_a_value_or_a_sentence(content):
     """No bytes raise anything else."""
     try:

@@ -13,7 +13,10 @@ BOMB = "\n".join(["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: 1\nb: 2026-13-45", "'2026-13-45' is no timestamp .*month must be in 1..12.* in line 2"),
+        (
+            "a: 1\nb: 2026-13-45",
+            "'2026-13-45' is no timestamp .*month must be in 1..12.* in line 2",
+        ),
         ("a: 2026-01-01 25:00:00", "is no timestamp .* in line 1"),
         ("a: 0b_", "'0b_' is no int .* in line 1"),
         ("a: 0x" + "f" * 17, "is no int .*68 bits is above 64 bits.* in line 1"),
