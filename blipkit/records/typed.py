@@ -7,11 +7,13 @@ A row is a frozen dataclass. Its record is flat: an `Interval` becomes three key
 import functools
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, asdict, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from blipkit.errors import BadInput
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from blipkit.errors import BadInput, shown
 from blipkit.statistics import Interval
 
 if TYPE_CHECKING:
@@ -77,27 +79,97 @@ def records_of(rows: Iterable) -> list[dict[str, Any]]:
     return [record_of(row) for row in rows]
 
 
+class Record(dict):
+    """A record or a document as JSON keeps it, that knows where it stands.
+
+    place: its file, and its line where it is one of many; again: what writes it anew.
+    """
+
+    def __init__(self, values: dict[str, Any], place: str, again: str):
+        super().__init__(values)
+        self.place = place
+        self.again = again
+
+
 def row_of(cls: type[Row], record: dict[str, Any]) -> Row:
     """The row that a record keeps; keys that no field has are left out.
 
-    BadInput where a field has neither key nor default.
+    BadInput where a field has neither key nor default, or a value that its type does not allow.
     """
     if absent := missing_keys(cls, record):
+        place = getattr(record, "place", "")
         kind = record.get("kind", cls.__name__)
-        said = f"a record of {kind!r} has no {', '.join(absent)}"
-        raise BadInput(f"{said}; expected one of this kit: run the notebook that writes it again")
+        said = f"a record of {shown(kind)} has no {', '.join(absent)}; expected one of this kit"
+        raise BadInput(f"{f'{place}: ' if place else ''}{said}: {_again(record)}")
+    try:
+        return _row(cls, record)
+    except _WrongType as error:
+        place = getattr(record, "place", f"a record of {shown(record.get('kind', cls.__name__))}")
+        raise BadInput(f"{place}: {error}; {_again(record)}") from None
+
+
+def _again(record: dict[str, Any]) -> str:
+    """What writes a record anew."""
+    return getattr(record, "again", "run the notebook that writes it again")
+
+
+class _WrongType(ValueError):
+    """A field of a record has a value that its type does not allow."""
+
+
+def _row(cls: type[Row], record: dict[str, Any]) -> Row:
+    """The row of a record that lacks nothing; _WrongType names the key of another type."""
     values = {}
     for one in fields(cls):
         hint = _types(cls)[one.name]
         if "part" in one.metadata:
-            values[one.name] = row_of(hint, _record_of_part(one, record))
+            values[one.name] = _row(hint, _record_of_part(one, record))
         elif hint is Interval:
             keys = _keys(one)
             if any(key in record for key in keys.values()):
-                values[one.name] = Interval(**{end: record.get(key) for end, key in keys.items()})
+                values[one.name] = _interval_in(record, keys)
         elif _key(one) in record:
             values[one.name] = _plain_to_typed(hint, record[_key(one)])
+    _check_types(cls, values)
     return cls(**values)
+
+
+def _interval_in(record: dict[str, Any], keys: dict[str, str]) -> Interval:
+    """The interval whose ends stand under these keys, each a number or null."""
+    ends = {end: record.get(key) for end, key in keys.items()}
+    for end, value in ends.items():
+        if type(value) not in (float, int, type(None)):
+            raise _WrongType(f"{keys[end]} is {shown(value)}; expected a number or null")
+    return Interval(**ends)
+
+
+def _check_types(cls: type, values: dict[str, Any]) -> None:
+    """Refuse a value that a plain field's type does not allow; whole numbers are numbers."""
+    field_of = {one.name: one for one in fields(cls)}
+    names = tuple(name for name in values if "part" not in field_of[name].metadata)
+    try:
+        _checker(cls, names).validate_python(tuple(values[name] for name in names))
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False)
+        number, *places = _numbers(problems[0])
+        kinds = [one["msg"] for one in problems if _numbers(one) == [number, *places]]
+        expected = " or ".join(kind.removeprefix("Input should be ") for kind in kinds)
+        place = ".".join(map(str, [_key(field_of[names[number]]), *places]))
+        seen = f"{place} is {shown(problems[0]['input'])}"
+        raise _WrongType(f"{seen}; expected {expected}") from None
+
+
+def _numbers(problem: dict[str, Any]) -> list[int]:
+    """Where in a row something is wrong: the field's number, and the places in its list."""
+    return [place for place in problem["loc"] if isinstance(place, int)]
+
+
+@functools.cache
+def _checker(cls: type, names: tuple[str, ...]) -> TypeAdapter:
+    """What checks these fields of a row, in a tuple; it takes a while to make."""
+    hints = tuple(_types(cls)[name] for name in names)
+    config = ConfigDict(strict=True, arbitrary_types_allowed=True)
+    return TypeAdapter(tuple[hints], config=config)
 
 
 def keys_of(cls: type) -> list[str]:
@@ -175,12 +247,14 @@ def _plain_to_typed(hint: Any, value: Any) -> Any:
     inner = typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return _plain_to_typed(next(one for one in inner if one is not type(None)), value)
-    if origin is tuple:
-        return tuple(_plain_to_typed(inner[0], one) for one in value)
-    if origin is list:
-        return [_plain_to_typed(inner[0], one) for one in value]
+    if origin in (tuple, list) and isinstance(value, list | tuple):
+        return origin(_plain_to_typed(inner[0], one) for one in value)
+    if origin in (dict, Mapping) and isinstance(value, dict):
+        return {key: _plain_to_typed(inner[1], one) for key, one in value.items()}
     if is_dataclass(hint) and isinstance(value, dict):
-        return row_of(hint, value)
+        if absent := missing_keys(hint, value):
+            raise _WrongType(f"{hint.__name__} has no {', '.join(absent)}; expected all of them")
+        return _row(hint, value)
     return value
 
 
