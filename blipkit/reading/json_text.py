@@ -1,5 +1,6 @@
 """JSON as other machines wrote it; what would break whoever reads on is refused here."""
 
+import functools
 import json
 import re
 from typing import Any, NoReturn
@@ -8,7 +9,7 @@ from blipkit.errors import shown
 from blipkit.reading.plain import DEPTH, check_int, check_text
 
 # What the few costly checks look for: an integer that might be above 64 bits, half of a character.
-LONG_NUMBER = re.compile(rb"\d{19}")
+LONG_NUMBER = re.compile(rb"[:,[\s-]\d{19}")
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -20,8 +21,9 @@ def parse_json(content: bytes) -> Any:
     """
     try:
         text = content.decode("utf-8")
-        parse_int = _int if LONG_NUMBER.search(content) else None
-        value = json.loads(text, object_pairs_hook=_object, parse_int=parse_int)
+        if text.startswith("\ufeff"):
+            raise ValueError("begins with a byte order mark (BOM)")
+        value = _decoder(bool(LONG_NUMBER.search(content))).decode(text)
     except UnicodeDecodeError:
         raise ValueError("is not UTF-8") from None
     except RecursionError:
@@ -39,6 +41,13 @@ def parse_object(content: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f"is {shown(value)}, no JSON object")
     return value
+
+
+@functools.cache
+def _decoder(has_long_number: bool) -> json.JSONDecoder:
+    """What reads JSON; where a number is long, one that looks at each."""
+    parse_int = _int if has_long_number else None
+    return json.JSONDecoder(object_pairs_hook=_object, parse_int=parse_int)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

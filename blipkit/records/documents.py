@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,15 @@ PROVENANCE = ("kind", "notebook", "profile", "evidence", "machine")  # texts in 
 
 def read_document(path: Path) -> Record:
     """A results folder's JSON file; BadInput says what writes it anew where it is damaged."""
-    again = written_again(path.parent, {})
-    otherwise = f"expected what a run writes there: {again}"
+    again = partial(written_again, path.parent, {})
+    expected = "expected what a run writes there"
     if not is_there(path):
-        raise BadInput(f"{path} is missing; {otherwise}")
-    content = read_bytes(path, DOCUMENT_LIMIT, otherwise)
+        raise BadInput(f"{path} is missing; {expected}: {again()}")
+    content = read_bytes(path, DOCUMENT_LIMIT, expected)
     try:
         return Record(parse_object(content), str(path), again)
     except ValueError as error:
-        raise BadInput(f"{path} is damaged ({error}); {otherwise}") from None
+        raise BadInput(f"{path} is damaged ({error}); {expected}: {again()}") from None
 
 
 def write_document(path: Path, content: dict[str, Any]) -> None:
@@ -61,30 +62,31 @@ def check_schema(row: dict, path: Path) -> None:
 
 def rows_in(path: Path) -> list[Record]:
     """The records in a file, by the names of today; BadInput names the line that is not one."""
-    folder = path.parent.parent
-    again = written_again(folder, {})
-    content = read_bytes(path, RECORDS_LIMIT, f"expected records: {again}")
     rows = []
+    again = partial(written_again, path.parent.parent, {})
+    content = read_bytes(path, RECORDS_LIMIT, "expected the records of a notebook")
     for number, line in enumerate(content.splitlines(), 1):
         place = f"{path}, line {number}"
         try:
             row = parse_object(line)
         except ValueError as error:
             expected = "expected one JSON record"
-            raise BadInput(f"{place} is damaged ({error}); {expected}: {again}") from None
+            raise BadInput(f"{place} is damaged ({error}); {expected}: {again()}") from None
         check_schema(row, path)
-        check_provenance(row, place, again)
+        check_provenance(row, place)
         if not rows:
-            again = written_again(folder, row)
+            again = partial(written_again, path.parent.parent, row)
         rows.append(Record(record_today(row), place, again))
     return rows
 
 
-def check_provenance(row: dict[str, Any], place: str, again: str) -> None:
+def check_provenance(row: dict[str, Any], place: str) -> None:
     """Refuse a record that does not say of itself in texts what every record says."""
     for name in PROVENANCE:
         if not isinstance(row.get(name), str | None):
-            raise BadInput(f"{place}: {name} is {shown(row[name])}; expected a text; {again}")
+            raise BadInput(
+                f"{place}: {name} is {shown(row[name])}; expected a text, as blipkit writes it"
+            )
 
 
 def written_again(folder: Path, row: dict[str, Any]) -> str:

@@ -82,10 +82,10 @@ def records_of(rows: Iterable) -> list[dict[str, Any]]:
 class Record(dict):
     """A record or a document as JSON keeps it, that knows where it stands.
 
-    place: its file, and its line where it is one of many; again: what writes it anew.
+    place: its file, and its line where it is one of many; again: says what writes it anew.
     """
 
-    def __init__(self, values: dict[str, Any], place: str, again: str):
+    def __init__(self, values: dict[str, Any], place: str, again: Callable[[], str]):
         super().__init__(values)
         self.place = place
         self.again = again
@@ -110,7 +110,9 @@ def row_of(cls: type[Row], record: dict[str, Any]) -> Row:
 
 def _again(record: dict[str, Any]) -> str:
     """What writes a record anew."""
-    return getattr(record, "again", "run the notebook that writes it again")
+    if isinstance(record, Record):
+        return record.again()
+    return "run the notebook that writes it again"
 
 
 class _WrongType(ValueError):
@@ -243,8 +245,7 @@ def _plain_to_typed(hint: Any, value: Any) -> Any:
     """What JSON holds as a field's type has it: tuples and nested rows, which JSON has not."""
     if value is None:
         return None
-    origin = typing.get_origin(hint)
-    inner = typing.get_args(hint)
+    origin, inner = _shape(hint)
     if origin in (typing.Union, types.UnionType):
         return _plain_to_typed(next(one for one in inner if one is not type(None)), value)
     if origin in (tuple, list) and isinstance(value, list | tuple):
@@ -256,6 +257,12 @@ def _plain_to_typed(hint: Any, value: Any) -> Any:
             raise _WrongType(f"{hint.__name__} has no {', '.join(absent)}; expected all of them")
         return _row(hint, value)
     return value
+
+
+@functools.cache
+def _shape(hint: Any) -> tuple[Any, tuple]:
+    """What a type is made of: list and (str,) for list[str]."""
+    return typing.get_origin(hint), typing.get_args(hint)
 
 
 def measure_typed(
