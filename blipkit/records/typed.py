@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, asdict, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-
 from blipkit.errors import BadInput, shown
+from blipkit.records.field_types import WrongType, check_types, key_of, types_of
 from blipkit.statistics import Interval
 
 if TYPE_CHECKING:
@@ -61,14 +60,16 @@ def record_of(row) -> dict[str, Any]:
             for end, key in _keys(one).items():
                 record[key] = getattr(value, end)
         else:
-            record[_key(one)] = _typed_to_plain(value)
+            record[key_of(one)] = _typed_to_plain(value)
     return record
 
 
 def _typed_to_plain(value: Any) -> Any:
-    """A row inside a row, or a list of them, as JSON keeps it."""
+    """A row inside a row, or a list or dict of them, as JSON keeps it."""
     if is_dataclass(value):
         return asdict(value)
+    if isinstance(value, dict):
+        return {key: _typed_to_plain(one) for key, one in value.items()}
     if isinstance(value, list):
         return [_typed_to_plain(one) for one in value]
     return value
@@ -103,7 +104,7 @@ def row_of(cls: type[Row], record: dict[str, Any]) -> Row:
         raise BadInput(f"{f'{place}: ' if place else ''}{said}: {_again(record)}")
     try:
         return _row(cls, record)
-    except _WrongType as error:
+    except WrongType as error:
         place = getattr(record, "place", f"a record of {shown(record.get('kind', cls.__name__))}")
         raise BadInput(f"{place}: {error}; {_again(record)}") from None
 
@@ -115,25 +116,21 @@ def _again(record: dict[str, Any]) -> str:
     return "run the notebook that writes it again"
 
 
-class _WrongType(ValueError):
-    """A field of a record has a value that its type does not allow."""
-
-
 def _row(cls: type[Row], record: dict[str, Any]) -> Row:
-    """The row of a record that lacks nothing; _WrongType names the key of another type."""
-    values = {}
+    """The row of a record that lacks nothing; WrongType names the key of another type."""
+    values, plain = {}, {}
     for one in fields(cls):
-        hint = _types(cls)[one.name]
+        hint = types_of(cls)[one.name]
         if "part" in one.metadata:
             values[one.name] = _row(hint, _record_of_part(one, record))
         elif hint is Interval:
             keys = _keys(one)
             if any(key in record for key in keys.values()):
                 values[one.name] = _interval_in(record, keys)
-        elif _key(one) in record:
-            values[one.name] = _plain_to_typed(hint, record[_key(one)])
-    _check_types(cls, values)
-    return cls(**values)
+        elif key_of(one) in record:
+            plain[one.name] = _plain_to_typed(hint, record[key_of(one)])
+    check_types(cls, plain)
+    return cls(**values, **plain)
 
 
 def _interval_in(record: dict[str, Any], keys: dict[str, str]) -> Interval:
@@ -141,50 +138,21 @@ def _interval_in(record: dict[str, Any], keys: dict[str, str]) -> Interval:
     ends = {end: record.get(key) for end, key in keys.items()}
     for end, value in ends.items():
         if type(value) not in (float, int, type(None)):
-            raise _WrongType(f"{keys[end]} is {shown(value)}; expected a number or null")
+            raise WrongType(f"{keys[end]} is {shown(value)}; expected a number or null")
     return Interval(**ends)
-
-
-def _check_types(cls: type, values: dict[str, Any]) -> None:
-    """Refuse a value that a plain field's type does not allow; whole numbers are numbers."""
-    field_of = {one.name: one for one in fields(cls)}
-    names = tuple(name for name in values if "part" not in field_of[name].metadata)
-    try:
-        _checker(cls, names).validate_python(tuple(values[name] for name in names))
-    except ValidationError as error:
-        problems = error.errors(include_url=False, include_context=False)
-        number, *places = _numbers(problems[0])
-        kinds = [one["msg"] for one in problems if _numbers(one) == [number, *places]]
-        expected = " or ".join(kind.removeprefix("Input should be ") for kind in kinds)
-        place = ".".join(map(str, [_key(field_of[names[number]]), *places]))
-        seen = f"{place} is {shown(problems[0]['input'])}"
-        raise _WrongType(f"{seen}; expected {expected}") from None
-
-
-def _numbers(problem: dict[str, Any]) -> list[int]:
-    """Where in a row something is wrong: the field's number, and the places in its list."""
-    return [place for place in problem["loc"] if isinstance(place, int)]
-
-
-@functools.cache
-def _checker(cls: type, names: tuple[str, ...]) -> TypeAdapter:
-    """What checks these fields of a row, in a tuple; it takes a while to make."""
-    hints = tuple(_types(cls)[name] for name in names)
-    config = ConfigDict(strict=True, arbitrary_types_allowed=True)
-    return TypeAdapter(tuple[hints], config=config)
 
 
 def keys_of(cls: type) -> list[str]:
     """Every key of the records that keep rows of a class."""
     keys = []
     for one in fields(cls):
-        hint = _types(cls)[one.name]
+        hint = types_of(cls)[one.name]
         if "part" in one.metadata:
             keys += [one.metadata["part"] + key for key in keys_of(hint)]
         elif hint is Interval:
             keys += _keys(one).values()
         else:
-            keys.append(_key(one))
+            keys.append(key_of(one))
     return keys
 
 
@@ -192,7 +160,7 @@ def missing_keys(cls: type, record: dict[str, Any]) -> list[str]:
     """What a record lacks of what its row cannot do without."""
     absent = []
     for one in fields(cls):
-        hint = _types(cls)[one.name]
+        hint = types_of(cls)[one.name]
         if "part" in one.metadata:
             missing = missing_keys(hint, _record_of_part(one, record))
             absent += [one.metadata["part"] + key for key in missing]
@@ -200,15 +168,9 @@ def missing_keys(cls: type, record: dict[str, Any]) -> list[str]:
             continue
         elif hint is Interval:
             absent += _missing_ends(one, record)
-        elif _key(one) not in record:
-            absent.append(_key(one))
+        elif key_of(one) not in record:
+            absent.append(key_of(one))
     return absent
-
-
-@functools.cache
-def _types(cls: type) -> dict[str, Any]:
-    """Name -> type of each field."""
-    return typing.get_type_hints(cls)
 
 
 def _record_of_part(one: Field, record: dict[str, Any]) -> dict[str, Any]:
@@ -220,11 +182,6 @@ def _record_of_part(one: Field, record: dict[str, Any]) -> dict[str, Any]:
 
 def _has_default(one: Field) -> bool:
     return one.default is not MISSING or one.default_factory is not MISSING
-
-
-def _key(one: Field) -> str:
-    """The key that holds a plain field."""
-    return one.metadata.get("key", one.name)
 
 
 def _keys(one: Field) -> dict[str, str]:
@@ -254,7 +211,7 @@ def _plain_to_typed(hint: Any, value: Any) -> Any:
         return {key: _plain_to_typed(inner[1], one) for key, one in value.items()}
     if is_dataclass(hint) and isinstance(value, dict):
         if absent := missing_keys(hint, value):
-            raise _WrongType(f"{hint.__name__} has no {', '.join(absent)}; expected all of them")
+            raise WrongType(f"{hint.__name__} has no {', '.join(absent)}; expected all of them")
         return _row(hint, value)
     return value
 
