@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 import blipkit
-from blipkit.errors import BadInput, BlipkitError
+from blipkit.errors import BadInput, BlipkitError, message_of
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=blipkit.__doc__
@@ -243,7 +243,7 @@ def entry() -> None:
     try:
         app()
     except BlipkitError as error:
-        typer.echo(f"blipkit: {error}", err=True)
+        typer.echo(f"blipkit: {message_of(error)}", err=True)
         raise SystemExit(2 if isinstance(error, BadInput) else 1) from None
 
 

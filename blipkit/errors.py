@@ -2,6 +2,32 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
+
+SHOWN = 100  # characters of a value that a message quotes
+LINE = 500  # characters of one line of a message
+
+
+def shown(value: Any) -> str:
+    """A value as a message quotes it: its repr, shortened in its middle where that is long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # thousands of digits, or a list that holds itself deeply
+        text = f"<{type(value).__name__} too large to show>"
+    return shortened(text, SHOWN)
+
+
+def shortened(text: str, length: int) -> str:
+    """A text of at most so many characters, beginning and end kept."""
+    if len(text) <= length:
+        return text
+    end = length // 4
+    return f"{text[: length - end - 3]}...{text[-end:]}"
+
+
+def message_of(error: Exception) -> str:
+    """What an error says, each line at most 500 characters."""
+    return "\n".join(shortened(line, LINE) for line in str(error).split("\n"))
 
 
 class BlipkitError(Exception):
@@ -27,7 +53,7 @@ class GateFailed(BlipkitError):
 def nearest(word: object, known: Iterable) -> str:
     """Advice on a word that is not known: "did you mean 'X'?", or all that is, "known: X, Y"."""
     names = sorted(map(str, known))
-    close = get_close_matches(str(word), names, n=1)
+    close = get_close_matches(str(word)[:SHOWN], names, n=1)
     if close:
-        return f"did you mean {close[0]!r}?"
+        return f"did you mean {shown(close[0])}?"
     return f"known: {', '.join(names) or 'none'}"

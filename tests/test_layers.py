@@ -14,7 +14,7 @@ TESTS = Path(__file__).parent
 # What is shared stands first. A folder, or a file beside the folders, imports only from those before it.
 ORDER = (
     *("errors", "paths", "renamed", "statistics"),
-    *("profiles", "machine", "records", "display", "frames", "model"),
+    *("reading", "profiles", "machine", "records", "display", "frames", "model"),
     "study",
     *("runners", "parity", "serving", "load", "cost", "report", "run"),
     *("cli", "__main__"),
@@ -141,6 +141,8 @@ TESTED_BY = {
     "parity/numbers.py": "parity/test_faults.py",
     "parity/panel.py": "parity/test_faults.py",
     "profiles/sections.py": "profiles/test_profile.py",
+    "reading/plain.py": "reading/test_json_text.py",
+    "records/field_types.py": "records/test_typed.py",
     "run/doctor.py": "runners/neuron/test_doctor.py",
     "report/numbers.py": "report/test_page.py",
     "report/tables.py": "report/test_page.py",

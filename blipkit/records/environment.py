@@ -90,10 +90,17 @@ def measure_environment(results: Results, threads: int, shared: bool) -> Measure
     return MeasuredMachine(results.machine.name, speeds[0] if speeds else None)
 
 
+@dataclass(frozen=True)
+class Rate:
+    """What 00's record says of the machine's speed, 10^9 operations a second."""
+
+    matmul_gflops: float
+
+
 def recorded_gflops(results: Results) -> float:
     """The rate that 00 has measured, 10^9 operations a second; NaN where it has not run."""
-    for row in results.rows(KIND):
-        return row["matmul_gflops"]
+    for row in read_typed(results, KIND, Rate):
+        return row.matmul_gflops
     return math.nan
 
 

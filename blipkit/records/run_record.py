@@ -64,11 +64,7 @@ class RunRecord:
 
 def read_run(folder: Path) -> RunRecord:
     """The run that left a results folder; BadInput where nobody ran there."""
-    document = read_document(folder / NAME)
-    chapters = document.pop("notebooks", {})
-    run = row_of(RunRecord, document)
-    notebooks = {stem: row_of(ChapterRun, ended) for stem, ended in chapters.items()}
-    return replace(run, notebooks=notebooks)
+    return row_of(RunRecord, read_document(folder / NAME))
 
 
 def write_run(folder: Path, run: RunRecord) -> None:

@@ -1,0 +1,33 @@
+"""The rows of a CSV file, each with its line; a file that is no strict CSV is refused by line."""
+
+import csv
+import io
+from pathlib import Path
+
+from blipkit.errors import BadInput
+from blipkit.reading.files import MB, read_text
+
+EXPECTED = "expected comma-separated values"
+LIMIT = 50 * MB
+
+
+def csv_rows(path: Path) -> list[tuple[int, list[str]]]:
+    """(line, cells) of every row that is not blank, cells without the spaces around them.
+
+    BadInput names the line with a stray quote, a cell above 131,072 characters, a NUL or another
+    encoding than UTF-8.
+    """
+    text = read_text(path, LIMIT, EXPECTED)
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise BadInput(f"{path}, line {line}: a NUL character; {EXPECTED}")
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows = []
+    try:
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if any(cells):
+                rows.append((reader.line_num, cells))
+    except csv.Error as error:
+        raise BadInput(f"{path}, line {reader.line_num}: {error}; {EXPECTED}") from None
+    return rows
