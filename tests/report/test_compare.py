@@ -416,3 +416,10 @@ def test_a_damaged_line_is_named(tmp_path, line):
         BadInput, match=r"concurrency\.jsonl, line 2 is damaged; expected one JSON record: run the"
     ):
         Results(folder).read("concurrency")
+
+
+def test_an_invalid_setting_has_no_figures_to_compare(tmp_path):
+    """However good they look: what cannot be believed is neither better nor worse."""
+    fast = replace(p99(1.0, 0.9, 1.1), state="INVALID")
+    changes = changes_of(tmp_path, {"load": [p99(5, 4, 6)]}, {"load": [fast]})
+    assert changes["p99"].judgement == "not known"
