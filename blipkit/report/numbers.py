@@ -7,8 +7,8 @@ from blipkit.cost.claim import Baseline
 from blipkit.cost.comparison import SavingRow
 from blipkit.cost.pricing import Point
 from blipkit.cost.rows import CostRow
-from blipkit.load.summary import INVALID
 from blipkit.display.tables import number
+from blipkit.load.summary import INVALID
 from blipkit.records.results import Results
 from blipkit.records.typed import part, read_typed
 from blipkit.statistics import Interval, wilson
