@@ -21,7 +21,7 @@ from blipkit.load.rows import GridRecord, GridRow, SettingRow
 from blipkit.load.runs import MACHINE_COLUMNS, Hosts, Run, RunExecution, RunRow, Runs, keep_run
 from blipkit.load.setting import COLUMNS, Setting
 from blipkit.load.stability import FEWEST, WINDOWS, windows
-from blipkit.load.summary import Criteria, summarise
+from blipkit.load.summary import INVALID, Criteria, summarise
 from blipkit.records.gates import Gate
 from blipkit.records.typed import measure_typed, record_of, records_of, write_typed
 from blipkit.runners.arms import NULL, is_forkable, parse_arm
@@ -128,7 +128,9 @@ class Grid:
         """What the most servers would take of this host to be fed, in words."""
         if not self.measured:
             return "not recorded"
-        first = self.measured[0]
+        first = next((row for row in self.measured if row.state != INVALID), None)
+        if first is None:
+            return "not known: every setting is INVALID"
         most = max(row.servers for row in self.measured)
         per_second = most * first.summary.requests_per_s.value
         percent = most * first.feeding_percent

@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import sys
-import tempfile
 from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpec
@@ -17,13 +16,22 @@ from jupyter_client.manager import AsyncKernelManager
 
 from blipkit.machine import fork_server
 from blipkit.machine.child import QUESTION, forked_question
+from blipkit.machine.scratch import ScratchFolder
 
 # neither a warning a kernel about TCP on this very host, nor the interrupt with which it is ended
 QUIET = "--IPKernelApp.log_level=50"
 
 
 class OwnKernelManager(AsyncKernelManager):
-    """Starts this Python's kernel, whatever kernels are installed for a user."""
+    """Starts this Python's kernel, whatever kernels are installed for a user.
+
+    The file with its ports and key lies in a folder of ours, and not among the user's own.
+    """
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self._folder = ScratchFolder()
+        self.connection_file = str(Path(self._folder.name, "kernel.json"))
 
     @property
     def kernel_spec(self) -> KernelSpec:
@@ -41,7 +49,7 @@ def launch(argv: list[str]) -> None:
 def main() -> None:
     """Be the kernel that Jupyter asked for, or the one who stands for it."""
     argv = sys.argv[1:]
-    with tempfile.TemporaryDirectory(prefix="blipkit-kernel-") as folder:
+    with ScratchFolder() as folder:
         os.environ["IPYTHONDIR"] = folder
         if not fork_server.is_possible():
             launch(argv)

@@ -434,3 +434,10 @@ def test_a_folder_that_was_cut_is_not_compared(tmp_path):
     path.write_text(path.read_text().splitlines(keepends=True)[0])
     with pytest.raises(BadInput, match=r"b is not as its run left it: .* has 1 of 2 records"):
         compare_folders(a, b)
+
+
+def test_an_invalid_setting_has_no_figures_to_compare(tmp_path):
+    """However good they look: what cannot be believed is neither better nor worse."""
+    fast = replace(p99(1.0, 0.9, 1.1), state="INVALID")
+    changes = changes_of(tmp_path, {"load": [p99(5, 4, 6)]}, {"load": [fast]})
+    assert changes["p99"].judgement == "not known"
