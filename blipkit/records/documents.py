@@ -1,12 +1,13 @@
 """JSON documents and records of a results folder: read whole, or refused by name and line."""
 
 import contextlib
+import errno
 import json
 import os
 from pathlib import Path
 from typing import Any
 
-from blipkit.errors import BadInput
+from blipkit.errors import BadInput, BlipkitError
 from blipkit.machine.host import Machine
 from blipkit.paths import inside
 from blipkit.records.typed import row_of
@@ -55,6 +56,19 @@ def write_bytes(path: Path, content: bytes) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def said_in_a_sentence(folder: Path):
+    """What a folder does not allow, as on a full disk, is a BlipkitError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        problem = f"{error.filename or folder}: {error.strerror or error}"
+        advice = "make it yours to read and write, or use another folder"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            advice = "free some space or use another folder, and run it again"
+        raise BlipkitError(f"{problem}; expected a folder that can be used: {advice}") from None
 
 
 def remove_parts(folder: Path) -> None:

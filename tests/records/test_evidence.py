@@ -1,9 +1,12 @@
 """A results folder opened to be read."""
 
+from pathlib import Path
+
 import pytest
 
-from blipkit.errors import BadInput
+from blipkit.errors import BadInput, BlipkitError
 from blipkit.records.evidence import ENTRIES, open_evidence
+from blipkit.records.listing import output_of, write_listing
 from blipkit.records.results import Results
 
 
@@ -32,3 +35,20 @@ def test_the_folder_itself_may_be_a_link(tmp_path):
     Results(tmp_path / "real", "n").write("k", [{"a": 1}])
     (tmp_path / "results").symlink_to(tmp_path / "real")
     assert not open_evidence(tmp_path / "results").verified
+
+
+def test_records_of_another_user_are_named(tmp_path, monkeypatch):
+    """What may not be read is a sentence with its name."""
+    Results(tmp_path, "n").write("k", [{"a": 1}])
+    path = tmp_path / "records/k.jsonl"
+    write_listing(tmp_path, {"n": [output_of(tmp_path, "records/k.jsonl")]})
+    read = Path.read_bytes
+
+    def refused(self):
+        if self == path:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(self)
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    with pytest.raises(BlipkitError, match=r"k\.jsonl: Permission denied; .*make it yours to read"):
+        open_evidence(tmp_path)
