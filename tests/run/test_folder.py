@@ -1,10 +1,13 @@
 """What a run refuses before it touches a folder, and what it removes and keeps in one."""
 
+import contextlib
 import errno
 import json
 import os
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.paths import inside
@@ -28,6 +31,17 @@ def test_a_name_that_leads_out_of_a_folder_is_refused(tmp_path, name):
     """By `..`, from the root, or by being no name."""
     with pytest.raises(BadInput, match="leads out of"):
         inside(tmp_path, name)
+
+
+@given(name=st.text(st.sampled_from("ab./\\~\0 "), max_size=12))
+def test_whatever_its_name_a_file_stays_in_its_folder(name, tmp_path_factory):
+    """It is within the folder, or the name is refused."""
+    folder = tmp_path_factory.getbasetemp()
+    with contextlib.suppress(BadInput):
+        path = inside(folder, name)
+        assert path.resolve() != folder.resolve() and path.resolve().is_relative_to(
+            folder.resolve()
+        )
 
 
 def test_a_link_on_the_way_is_refused_and_the_folder_itself_may_be_one(tmp_path):
