@@ -1,5 +1,7 @@
 """JSON documents and records of a results folder: read whole, or refused by name and line."""
 
+import contextlib
+import errno
 import json
 import os
 import shlex
@@ -7,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from blipkit.errors import BadInput, shown
+from blipkit.errors import BadInput, BlipkitError, shown
 from blipkit.machine.host import Machine
 from blipkit.paths import PUBLISHED, ROOT, inside
 from blipkit.reading.files import MB, is_there, read_bytes
@@ -65,6 +67,19 @@ def write_bytes(path: Path, content: bytes) -> None:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def said_in_a_sentence(folder: Path):
+    """What a folder does not allow, as on a full disk, is a BlipkitError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        problem = f"{error.filename or folder}: {error.strerror or error}"
+        advice = "make it yours to read and write, or use another folder"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            advice = "free some space or use another folder, and run it again"
+        raise BlipkitError(f"{problem}; expected a folder that can be used: {advice}") from None
 
 
 def remove_parts(folder: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from blipkit.paths import inside
+from blipkit.records.documents import said_in_a_sentence
 from blipkit.records.listing import Verification, verify
 from blipkit.records.moves import settle
 
@@ -23,9 +24,10 @@ def open_evidence(folder: Path, but_of: Sequence[str] = ()) -> Verification:
     but_of: chapters that are about to run again. BadInput for a link in place of a file of the
     kit's, for what was cut or changed, and for a folder that a run is at.
     """
-    check_links(folder)
-    settle(folder)
-    return verify(folder, but_of)
+    with said_in_a_sentence(folder):
+        check_links(folder)
+        settle(folder)
+        return verify(folder, but_of)
 
 
 def check_links(folder: Path) -> None:

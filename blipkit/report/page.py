@@ -12,7 +12,7 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 
 from blipkit.paths import inside
-from blipkit.records.documents import write_text
+from blipkit.records.documents import said_in_a_sentence, write_text
 from blipkit.records.evidence import open_evidence
 from blipkit.records.results import Results
 from blipkit.report.folders import check_reportable, is_by_hand, knobs_of, machine_of, run_of
@@ -36,11 +36,11 @@ def write_report(folder: Path, beside: Sequence[Path] = ()) -> tuple[Path, Verdi
     beside = list(dict.fromkeys([*beside, *named]))
     for path in (*beside, folder):
         open_evidence(path)
-    verdict = write_verdict(folder, beside)
-    page = hidden_in(folder).in_text(_page(folder, beside, verdict))
-    path = inside(folder, "report/index.html")
-    path.parent.mkdir(exist_ok=True)
-    write_text(path, page)
+    with said_in_a_sentence(folder):
+        verdict = write_verdict(folder, beside)
+        path = inside(folder, "report/index.html")
+        path.parent.mkdir(exist_ok=True)
+        write_text(path, _page(folder, beside, verdict))
     return path, verdict
 
 
@@ -49,7 +49,7 @@ def _page(folder: Path, beside: Sequence[Path], verdict: Verdict) -> str:
     results = Results(folder)
     machine = machine_of(folder)
     private = has_private_frames(folder)
-    hidden = hidden_in(folder)
+    hidden = hidden_in(folder, *beside)
     paths = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
     chapters = [chapter(path, private, hidden) for path in paths]
     page = render(
@@ -65,7 +65,7 @@ def _page(folder: Path, beside: Sequence[Path], verdict: Verdict) -> str:
         figures=[figure for section in chapters for figure in section.select(HEAD_FIGURES)],
         chapters=chapters,
     )
-    return str(scrollable(BeautifulSoup(page, "html.parser")))
+    return hidden.in_text(str(scrollable(BeautifulSoup(page, "html.parser"))))
 
 
 def chapter(path: Path, private: bool, hidden: Hidden = NOTHING):

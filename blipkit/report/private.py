@@ -88,10 +88,10 @@ def _spellings(path: str, shown: str) -> dict[str, str]:
 NOTHING = Hidden()
 
 
-def hidden_in(folder: Path) -> Hidden:
-    """What must not leave this machine of what a results folder holds."""
+def hidden_in(*folders: Path) -> Hidden:
+    """What must not leave this machine of what results folders hold."""
     frames = set()
-    for common in _profiles_of(folder):
+    for common in [one for folder in folders for one in _profiles_of(folder)]:
         if is_private(common):
             frames |= _names_of(common.frames_from)
     home = os.path.expanduser("~")

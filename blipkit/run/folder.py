@@ -3,7 +3,6 @@ and the run's own files.
 """
 
 import contextlib
-import errno
 import json
 import shutil
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from blipkit.errors import BadInput, BlipkitError
+from blipkit.errors import BadInput
 from blipkit.machine import host
 from blipkit.paths import inside
 from blipkit.profiles.profile import Profile
@@ -135,16 +134,3 @@ def keep_outputs(stage: Path, folder: Path, stem: str) -> str:
         reason = f"its outputs could not be put in place: {error.strerror or error}"
         return f"{reason}; make room in {folder}, and run it again"
     return ""
-
-
-@contextlib.contextmanager
-def said_in_a_sentence(folder: Path):
-    """What a folder does not take, as of a full disk, is a BlipkitError that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        problem = f"{folder} cannot be written to: {error.strerror or error}"
-        advice = "make it writable, or pass another --results"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            advice = "free some space, or pass another --results, and run it again"
-        raise BlipkitError(f"{problem}; {advice}") from None

@@ -13,6 +13,7 @@ from pathlib import Path
 from blipkit.paths import NOTEBOOKS, ROOT
 from blipkit.profiles.profile import Profile
 from blipkit.profiles.sections import chapters
+from blipkit.records.documents import write_document, write_text
 
 # digest of each copy as it was made, by which one is known that nobody touched since
 WRITTEN = ".written.json"
@@ -39,9 +40,9 @@ def copy_chapters(profile: Profile, folder: Path | None = None) -> tuple[Path, l
             changed.append(copy.name)
             continue
         text = filled_in(stem, profile, folder)
-        copy.write_text(text, encoding="utf-8")
+        write_text(copy, text)
         written[stem] = _digest(text)
-    listing.write_text(json.dumps(written, indent=2) + "\n")
+    write_document(listing, written)
     return folder, changed
 
 

@@ -15,7 +15,7 @@ import yaml
 
 from blipkit.errors import BadInput
 from blipkit.paths import PUBLISHED, inside
-from blipkit.records.documents import check_results_folder, read_machine
+from blipkit.records.documents import check_results_folder, read_machine, said_in_a_sentence
 from blipkit.records.evidence import open_evidence
 from blipkit.records.listing import EVIDENCE, output_of, read_listing, write_listing
 from blipkit.report.private import Hidden, hidden_in
@@ -46,14 +46,15 @@ def publish_folder(folder: Path) -> Path:
     # right in PUBLISHED, where no folder of a machine's results is looked for
     beside = f".{target.parent.name}.{target.name}"
     unfinished, before = (inside(PUBLISHED, f"{beside}.{end}") for end in ("part", "old"))
-    _settle(target, before)
-    shutil.rmtree(unfinished, ignore_errors=True)
-    _copy(folder, unfinished)
-    target.parent.mkdir(exist_ok=True)
-    if target.exists():
-        target.rename(before)
-    unfinished.rename(target)
-    shutil.rmtree(before, ignore_errors=True)
+    with said_in_a_sentence(target):
+        _settle(target, before)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        _copy(folder, unfinished)
+        target.parent.mkdir(exist_ok=True)
+        if target.exists():
+            target.rename(before)
+        unfinished.rename(target)
+        shutil.rmtree(before, ignore_errors=True)
     return target
 
 

@@ -4,7 +4,14 @@ import os
 
 import pytest
 
-from blipkit.records.documents import remove_parts, write_bytes, write_document, write_text
+from blipkit.errors import BlipkitError
+from blipkit.records.documents import (
+    remove_parts,
+    said_in_a_sentence,
+    write_bytes,
+    write_document,
+    write_text,
+)
 
 
 def test_a_write_that_fails_leaves_the_file_of_before(tmp_path, monkeypatch):
@@ -46,3 +53,23 @@ def test_text_is_utf_8_whatever_the_machine_speaks(tmp_path):
     """An umlaut comes back."""
     write_text(tmp_path / "t", "Größe")
     assert (tmp_path / "t").read_bytes().decode("utf-8") == "Größe"
+
+
+def test_what_utf_8_cannot_hold_is_spelt_out(tmp_path):
+    """As of a file whose name is no text."""
+    write_text(tmp_path / "t", "frame \udcff.png")
+    assert (tmp_path / "t").read_text() == "frame \\udcff.png"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device"), "r: No space left on device; .*free some space"),
+        (PermissionError(13, "Permission denied", "/x/run.json"), "/x/run.json: Permission denied"),
+        (OSError(30, "Read-only file system"), "Read-only file system; .*make it yours to read"),
+    ],
+)
+def test_what_a_folder_does_not_let_us_do_is_a_sentence(tmp_path, error, said):
+    """What was seen, what was expected, and what to do."""
+    with pytest.raises(BlipkitError, match=said), said_in_a_sentence(tmp_path / "r"):
+        raise error

@@ -5,8 +5,10 @@ import json
 import pytest
 from made_up import make
 from page_lint import problems
+from typer.testing import CliRunner
 
-from blipkit.errors import BadInput
+from blipkit.cli import app
+from blipkit.errors import BadInput, BlipkitError
 from blipkit.profiles.common import Common
 from blipkit.records.gates import Gate
 from blipkit.records.results import Results
@@ -72,5 +74,29 @@ def test_what_no_chapter_left_has_no_report(tmp_path):
         write_report(tmp_path)
     folder = make(tmp_path / "run")
     (folder / "environment.json").unlink()
-    with pytest.raises(BadInput, match=r"environment\.json is missing or damaged"):
+    with pytest.raises(BadInput, match=r"environment\.json is missing"):
+        write_report(folder)
+
+
+def test_what_is_not_verified_is_said_where_it_is_used(tmp_path):
+    """`compare` and `publish` print it; `report` writes it."""
+    folder = make(tmp_path / "p", gates=[("parity", "PASS")])
+    done = CliRunner().invoke(app, ["compare", str(folder), str(folder)])
+    assert f"{folder} is not verified: " in done.stdout.replace("\n", "")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("blipkit.run.publish.PUBLISHED", tmp_path / "published")
+        (tmp_path / "published").mkdir()
+        done = CliRunner().invoke(app, ["publish", str(folder)])
+    assert done.exit_code == 0 and f"{folder} is not verified: " in done.stdout.replace("\n", "")
+
+
+def test_a_folder_of_another_user_has_no_report_and_no_traceback(tmp_path, monkeypatch):
+    """A verdict that may not be written is a sentence."""
+    folder = make(tmp_path / "p", gates=[("parity", "PASS")])
+
+    def refused(*_):
+        raise PermissionError(13, "Permission denied", str(folder / "verdict.json"))
+
+    monkeypatch.setattr("os.fsync", refused)
+    with pytest.raises(BlipkitError, match=r"verdict\.json: Permission denied; expected"):
         write_report(folder)

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up import make
 
 from blipkit.paths import NOTEBOOKS
 from blipkit.records.gates import Gate
@@ -114,3 +115,10 @@ def test_of_chapters_opened_by_hand_the_profile_that_they_name_counts(tmp_path):
     assert has_private_frames(tmp_path) and not hidden_in(tmp_path).frames
     notebook_of(tmp_path / "03_parity.ipynb", "smoke")
     assert not has_private_frames(tmp_path)
+
+
+def test_a_folder_beside_hides_its_frames_too(tmp_path):
+    """In the table of what differs between the systems."""
+    folders = [make(tmp_path / name, common={"frames_from": f"{SECRET}{name}"}) for name in "ab"]
+    page = write_report(folders[0], folders[1:])[0].read_text(encoding="utf-8")
+    assert "clients" not in page and ".../camsa" in page and ".../camsb" in page
