@@ -86,6 +86,27 @@ def test_settings_of_wrong_types_are_refused(mine, keys):
     assert len(str(error.value)) <= 500 + len(str(mine))
 
 
+@pytest.mark.parametrize(
+    "size", [10**6, {"height": 10**6, "width": 40}, {"height": 40, "width": 10**30}]
+)
+def test_a_picture_of_a_million_lines_is_not_made(mine, size):
+    """It would fill the memory; its size is told instead."""
+    set_image_processor(mine, size=size)
+    with pytest.raises(BadInput, match=r"its image processor's sizes are .*expected 1 to 4096 pix"):
+        load_checkpoint(str(mine))
+
+
+@pytest.mark.parametrize("keys", [{"model_max_length": "a/b"}, {"unk_token": ""}])
+def test_a_tokenizer_that_stops_at_a_word_is_refused(mine, keys):
+    """What a setting makes of the first word is told when the checkpoint is loaded."""
+    path = mine / "tokenizer_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **keys}))
+    with pytest.raises(
+        BadInput, match="its tokenizer stops at the word 'dog': .*tokenizer.json or"
+    ):
+        load_checkpoint(str(mine))
+
+
 @pytest.mark.parametrize("shape", [(9, 9), (600, 1), (1, 600), (600, 3), (3, 600), (1, 1)])
 def test_slivers_keep_their_colour(small, shape):
     """A picture one or three pixels high or wide is not taken for one with its channels first."""
