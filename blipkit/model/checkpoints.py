@@ -18,7 +18,9 @@ from blipkit.model.files import REASON, TEXTS, check_files, reason_of, weight_by
 from blipkit.model.fit import (
     check_class,
     check_image_processor,
+    check_processor,
     check_sizes,
+    check_token_ids,
     check_tokenizer,
     check_weights,
 )
@@ -216,11 +218,13 @@ def _load(checkpoint: str, place: str, revision: str = "main", stored: int | Non
     config = load(AutoConfig)
     check_class(checkpoint, config)
     check_sizes(checkpoint, config, stored)
+    check_token_ids(checkpoint, config.text_config)
     model, loading = load(
         BlipForQuestionAnswering, attn_implementation="eager", output_loading_info=True
     )
     check_weights(checkpoint, loading)
     processor = load(AutoProcessor)
+    check_processor(checkpoint, processor)
     check_tokenizer(checkpoint, processor.tokenizer, config.text_config.vocab_size)
     check_image_processor(checkpoint, processor.image_processor, config.vision_config.image_size)
     return model.float().eval(), processor

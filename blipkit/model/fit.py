@@ -129,6 +129,24 @@ def _other_class(absent: list[str], unexpected: list[str]) -> str:
     return ""
 
 
+def check_token_ids(checkpoint: str, text) -> None:
+    """Refuse a text config whose start, end or padding is no word of its vocabulary."""
+    for name in ("bos_token_id", "sep_token_id", "pad_token_id"):
+        id = getattr(text, name)
+        if type(id) is not int or not 0 <= id < text.vocab_size:
+            seen = f"config.json: text_config.{name} is {str(id)[:40]}"
+            expected = f"expected the id of one of its {text.vocab_size} words"
+            raise BadInput(f"{checkpoint}: {seen}; {expected}")
+
+
+def check_processor(checkpoint: str, processor) -> None:
+    """Refuse a processor that is not a tokenizer and an image processor."""
+    if not hasattr(processor, "tokenizer") or not hasattr(processor, "image_processor"):
+        seen = f"its processor is a {type(processor).__name__}"
+        advice = "set processor_class to BlipProcessor in processor_config.json"
+        raise BadInput(f"{checkpoint}: {seen}; expected a BlipProcessor: {advice}")
+
+
 def check_tokenizer(checkpoint: str, tokenizer, words: int) -> None:
     """Refuse a tokenizer that stops at a word, lacks its vocabulary, or has more words than the
     model.

@@ -96,6 +96,26 @@ def test_a_picture_of_a_million_lines_is_not_made(mine, size):
         load_checkpoint(str(mine))
 
 
+@pytest.mark.parametrize("id", [-1, 96, 10**9])
+@pytest.mark.parametrize("name", ["bos_token_id", "sep_token_id", "pad_token_id"])
+def test_a_token_that_is_no_word_is_refused(mine, name, id):
+    """The decoder would be started, or ended, with a word that it has not."""
+    set_config(mine, "text_config", **{name: id})
+    with pytest.raises(
+        BadInput, match=f"text_config.{name} is {id}; expected the id of one of its"
+    ):
+        load_checkpoint(str(mine))
+
+
+def test_a_processor_of_another_kind_is_refused(mine):
+    """transformers loads a tokenizer alone where the class is not known."""
+    path = mine / "processor_config.json"
+    about = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps({**about, "processor_class": "auto"}))
+    with pytest.raises(BadInput, match="its processor is a .*; expected a BlipProcessor: set proc"):
+        load_checkpoint(str(mine))
+
+
 @pytest.mark.parametrize("keys", [{"model_max_length": "a/b"}, {"unk_token": ""}])
 def test_a_tokenizer_that_stops_at_a_word_is_refused(mine, keys):
     """What a setting makes of the first word is told when the checkpoint is loaded."""
