@@ -211,6 +211,8 @@ def _video_stream(container):
     stream = container.streams.best("video")
     if stream is None:
         raise BlipkitError("there is no video in it")
+    if stream.codec_context is None:
+        raise BlipkitError("its pictures are packed in a way that this PyAV does not know")
     if stream.width * stream.height > LARGEST:
         size = f"{stream.width} x {stream.height}"
         raise BlipkitError(f"its pictures have {size} pixels, more than 50 megapixels")

@@ -14,16 +14,16 @@ from pathlib import Path
 
 from blipkit.errors import BadInput, BlipkitError, nearest
 from blipkit.model.builtin import BUILTIN, TINY_PETS, random_base_folder
-from blipkit.model.files import TEXTS, check_files, weight_bytes
+from blipkit.model.files import REASON, TEXTS, check_files, reason_of, weight_bytes
 from blipkit.model.fit import (
     check_class,
     check_image_processor,
+    check_processor,
     check_sizes,
+    check_token_ids,
     check_tokenizer,
     check_weights,
 )
-
-REASON = 250  # characters of what a library says about its failure
 
 
 @dataclass
@@ -218,20 +218,21 @@ def _load(checkpoint: str, place: str, revision: str = "main", stored: int | Non
     config = load(AutoConfig)
     check_class(checkpoint, config)
     check_sizes(checkpoint, config, stored)
+    check_token_ids(checkpoint, config.text_config)
     model, loading = load(
         BlipForQuestionAnswering, attn_implementation="eager", output_loading_info=True
     )
     check_weights(checkpoint, loading)
     processor = load(AutoProcessor)
+    check_processor(checkpoint, processor)
     check_tokenizer(checkpoint, processor.tokenizer, config.text_config.vocab_size)
     check_image_processor(checkpoint, processor.image_processor, config.vision_config.image_size)
     return model.float().eval(), processor
 
 
 def _not_loaded(checkpoint: str, place: str, error: Exception) -> BadInput:
-    """What to raise where a library could not load a checkpoint: its first line, and advice."""
-    first = str(error).strip().partition("\n")[0] or type(error).__name__
-    return BadInput(f"{checkpoint} did not load: {first[:REASON]}; {_advice(place)}")
+    """What to raise where a library could not load a checkpoint: the reason, and advice."""
+    return BadInput(f"{checkpoint} did not load: {reason_of(error)}; {_advice(place)}")
 
 
 def _advice(place: str) -> str:

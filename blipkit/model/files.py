@@ -23,6 +23,7 @@ OBJECT = re.compile(
 )
 # keys that make transformers load a module of the checkpoint's own
 CODE_KEYS = ("auto_map", "custom_pipelines", "trust_remote_code")
+REASON = 250  # characters of what a library says about its failure
 WEIGHTS = (".safetensors", ".bin")
 MIB = 2**20
 
@@ -41,6 +42,11 @@ def check_files(checkpoint: str, folder: Path) -> None:
             raise BadInput(f"{checkpoint}: {path.name} {seen}; put a copy of the file there")
         if TEXT.fullmatch(path.name):
             _check_text(checkpoint, path)
+
+
+def reason_of(error: Exception) -> str:
+    """What a library's error says, in one line of at most 250 characters, or its kind."""
+    return " ".join(str(error).split())[:REASON] or type(error).__name__
 
 
 def weight_bytes(folder: Path) -> int:

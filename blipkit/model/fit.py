@@ -4,10 +4,13 @@ transformers loads what does not fit without a word, or with words that say litt
 told here, when the checkpoint is loaded.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from PIL import Image
 
 from blipkit.errors import BadInput
+from blipkit.model.files import reason_of
 
 EXPECTED = "expected a BlipForQuestionAnswering, such as Salesforce/blip-vqa-base"
 # transformers' class -> what it does instead of answering questions
@@ -43,6 +46,7 @@ LIMITS = {
         "max_position_embeddings": 1_000_000,
     },
 }
+LARGEST_SIDE = 4_096  # pixels that an image processor may make: more would fill the memory
 SEEN_BY_MODEL = 50.0  # a normalised pixel is within 3 of 0; one from 0 to 255 is not
 
 
@@ -125,15 +129,39 @@ def _other_class(absent: list[str], unexpected: list[str]) -> str:
     return ""
 
 
+def check_token_ids(checkpoint: str, text) -> None:
+    """Refuse a text config whose start, end or padding is no word of its vocabulary."""
+    for name in ("bos_token_id", "sep_token_id", "pad_token_id"):
+        id = getattr(text, name)
+        if type(id) is not int or not 0 <= id < text.vocab_size:
+            seen = f"config.json: text_config.{name} is {str(id)[:40]}"
+            expected = f"expected the id of one of its {text.vocab_size} words"
+            raise BadInput(f"{checkpoint}: {seen}; {expected}")
+
+
+def check_processor(checkpoint: str, processor) -> None:
+    """Refuse a processor that is not a tokenizer and an image processor."""
+    if not hasattr(processor, "tokenizer") or not hasattr(processor, "image_processor"):
+        seen = f"its processor is a {type(processor).__name__}"
+        advice = "set processor_class to BlipProcessor in processor_config.json"
+        raise BadInput(f"{checkpoint}: {seen}; expected a BlipProcessor: {advice}")
+
+
 def check_tokenizer(checkpoint: str, tokenizer, words: int) -> None:
-    """Refuse a tokenizer that lacks its vocabulary, or has more words than the model.
+    """Refuse a tokenizer that stops at a word, lacks its vocabulary, or has more words than the
+    model.
 
     transformers 5 loads one whose vocabulary file is missing without a warning, with five words.
     """
-    if tokenizer.unk_token_id in tokenizer("dog").input_ids:
+    files = "tokenizer.json or vocab.txt beside the weights"
+    expected = f"expected {files}, as save_pretrained writes them"
+    try:
+        is_unknown = tokenizer.unk_token_id in tokenizer("dog").input_ids
+    except Exception as error:  # what a stranger's settings make it raise has no end
+        problem = f"its tokenizer stops at the word 'dog': {reason_of(error)}"
+        raise BadInput(f"{checkpoint}: {problem}; {expected}") from None
+    if is_unknown:
         problem = f"its tokenizer does not know 'dog' ({len(tokenizer)} entries)"
-        files = "tokenizer.json or vocab.txt beside the weights"
-        expected = f"expected {files}, as save_pretrained writes them"
         raise BadInput(f"{checkpoint}: {problem}; {expected}")
     if len(tokenizer) > words:
         problem = f"its tokenizer has {len(tokenizer)} words, the model {words}"
@@ -147,15 +175,19 @@ def check_image_processor(checkpoint: str, processor, size: int) -> None:
     one.
     """
     where = "processor_config.json or preprocessor_config.json"
+    sides = _sides(processor)
+    if not all(type(side) is int and 1 <= side <= LARGEST_SIDE for side in sides.values()):
+        seen = f"its image processor's sizes are {str(sides)[:120]}"
+        advice = f"set size to {{height: {size}, width: {size}}} in {where}"
+        raise BadInput(f"{checkpoint}: {seen}; expected 1 to {LARGEST_SIDE} pixels; {advice}")
     for shape in ((48, 30), (30, 48)):
         picture = Image.linear_gradient("L").resize(shape).convert("RGB")
         try:
             batch = processor([picture], return_tensors="np")
             pixels = np.asarray(batch["pixel_values"], dtype=np.float64)
         except Exception as error:  # what a stranger's settings make it raise has no end
-            reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
             advice = f"compare {where} with those of Salesforce/blip-vqa-base"
-            problem = f"its image processor stops at a picture: {reason}"
+            problem = f"its image processor stops at a picture: {reason_of(error)}"
             raise BadInput(f"{checkpoint}: {problem}; {advice}") from None
         made = " x ".join(str(side) for side in pixels.shape[:1:-1])
         if pixels.shape != (1, 3, size, size):
@@ -169,3 +201,17 @@ def check_image_processor(checkpoint: str, processor, size: int) -> None:
             seen = f"its image processor makes pixels from {pixels.min():.3g} to {pixels.max():.3g}"
             advice = f"look at do_rescale, rescale_factor, image_mean and image_std in {where}"
             raise BadInput(f"{checkpoint}: {seen}; expected about -2 to 3; {advice}")
+
+
+def _sides(processor) -> dict[str, object]:
+    """What the settings of an image processor say about lengths, by their names."""
+    sides: dict[str, object] = {}
+    for name in ("size", "crop_size", "pad_size"):
+        setting = getattr(processor, name, None) or {}
+        parts = setting
+        if not isinstance(setting, Mapping):
+            parts = getattr(setting, "__dict__", {"all": setting})  # transformers 5: an object
+        for part, side in parts.items():
+            if side is not None:
+                sides[f"{name}.{part}"] = side
+    return sides

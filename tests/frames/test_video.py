@@ -419,6 +419,14 @@ def test_a_playlist_is_not_followed(tmp_path, kind, name):
     assert not (tmp_path / "f").exists()
 
 
+def test_an_unknown_codec_is_told(tmp_path):
+    """A clip whose pictures no decoder knows is refused in words."""
+    clip = make_clip(tmp_path / "a.mkv", range(3), codec="mpeg4")
+    write(clip, clip.read_bytes().replace(b"V_MPEG4/ISO/ASP", b"V_MPEG4/ISO/XYZ"))
+    with pytest.raises(BadInput, match="a.mkv': its pictures are packed in a way that this PyAV"):
+        cut_video(clip, tmp_path / "f", 1)
+
+
 @pytest.mark.parametrize("kind", ["hls", "concat", "sdp"])
 def test_ffmpeg_follows_no_playlist_either(tmp_path, monkeypatch, kind):
     """Its own list of formats, and of protocols, holds what only a player needs to open."""

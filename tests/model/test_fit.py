@@ -86,6 +86,47 @@ def test_settings_of_wrong_types_are_refused(mine, keys):
     assert len(str(error.value)) <= 500 + len(str(mine))
 
 
+@pytest.mark.parametrize(
+    "size", [10**6, {"height": 10**6, "width": 40}, {"height": 40, "width": 10**30}]
+)
+def test_a_picture_of_a_million_lines_is_not_made(mine, size):
+    """It would fill the memory; its size is told instead."""
+    set_image_processor(mine, size=size)
+    with pytest.raises(BadInput, match=r"its image processor's sizes are .*expected 1 to 4096 pix"):
+        load_checkpoint(str(mine))
+
+
+@pytest.mark.parametrize("id", [-1, 96, 10**9])
+@pytest.mark.parametrize("name", ["bos_token_id", "sep_token_id", "pad_token_id"])
+def test_a_token_that_is_no_word_is_refused(mine, name, id):
+    """The decoder would be started, or ended, with a word that it has not."""
+    set_config(mine, "text_config", **{name: id})
+    with pytest.raises(
+        BadInput, match=f"text_config.{name} is {id}; expected the id of one of its"
+    ):
+        load_checkpoint(str(mine))
+
+
+def test_a_processor_of_another_kind_is_refused(mine):
+    """transformers loads a tokenizer alone where the class is not known."""
+    path = mine / "processor_config.json"
+    about = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps({**about, "processor_class": "auto"}))
+    with pytest.raises(BadInput, match="its processor is a .*; expected a BlipProcessor: set proc"):
+        load_checkpoint(str(mine))
+
+
+@pytest.mark.parametrize("keys", [{"model_max_length": "a/b"}, {"unk_token": ""}])
+def test_a_tokenizer_that_stops_at_a_word_is_refused(mine, keys):
+    """What a setting makes of the first word is told when the checkpoint is loaded."""
+    path = mine / "tokenizer_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **keys}))
+    with pytest.raises(
+        BadInput, match="its tokenizer stops at the word 'dog': .*tokenizer.json or"
+    ):
+        load_checkpoint(str(mine))
+
+
 @pytest.mark.parametrize("shape", [(9, 9), (600, 1), (1, 600), (600, 3), (3, 600), (1, 1)])
 def test_slivers_keep_their_colour(small, shape):
     """A picture one or three pixels high or wide is not taken for one with its channels first."""
