@@ -26,6 +26,7 @@ from blipkit.reading.csv_text import csv_rows
 from blipkit.records.gates import Gate, judge
 
 TABLE = PROFILES / "prices.csv"
+AGE_GATE = "price age"
 OLD_DAYS = 180  # a price from longer ago is a caveat
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Positive = Annotated[FiniteFloat, Field(gt=0)]
@@ -134,7 +135,7 @@ def age_gate(prices: Iterable[Price], today: date | None = None) -> Gate:
     days = oldest.age(today)
     where = f"{oldest.instance}, {oldest.region}, {oldest.option}"
     return judge(
-        "price age",
+        AGE_GATE,
         kind="answer",
         measured=days,
         limit=OLD_DAYS,

@@ -5,7 +5,7 @@ see it.
 import math
 from collections.abc import Sequence
 
-from blipkit.errors import BadInput, nearest
+from blipkit.errors import BadInput
 from blipkit.frames.frames import load_frames
 from blipkit.frames.questions import Question
 from blipkit.parity.knobs import Parity
@@ -26,22 +26,6 @@ def check_limits(knobs: Parity, arms: Sequence[Arm]) -> None:
                 problem = f"parity.{name} says nothing of {arm.rounds_like}"
                 advice = f"add {arm.rounds_like}: LIMIT"
                 raise BadInput(f"{problem}, which judges arm '{arm}'; {advice}")
-
-
-def check_required(required: Sequence[str], arms: Sequence[Arm]) -> None:
-    """Refuse gates that are required of an arm or a component, and that nothing here has."""
-    from blipkit.model.components import COMPONENT_NAMES
-    from blipkit.parity.answers import decision_gate_name
-    from blipkit.parity.calls import PIPELINE, tensor_gate_name
-
-    known = [decision_gate_name(str(arm)) for arm in arms]
-    known += [f"lowering {component}" for component in COMPONENT_NAMES]
-    judged = [*COMPONENT_NAMES, PIPELINE]
-    known += [tensor_gate_name(str(arm), component) for arm in arms for component in judged]
-    for gate in required:
-        if gate.startswith(("decisions ", "parity ", "lowering ")) and gate not in known:
-            advice = f"{nearest(gate, known)} Name those you need, or none: []"
-            raise BadInput(f"common.required: nothing here has the gate {gate!r}; {advice}")
 
 
 def check_incumbent_arm(name: str) -> None:
