@@ -5,7 +5,7 @@ see it.
 import math
 from collections.abc import Sequence
 
-from blipkit.errors import BadInput
+from blipkit.errors import BadInput, shown
 from blipkit.frames.frames import load_frames
 from blipkit.frames.questions import Question
 from blipkit.parity.knobs import Parity
@@ -35,7 +35,7 @@ def check_incumbent_arm(name: str) -> None:
     try:
         check_answers(parse_arm(name))
     except BadInput as error:
-        raise BadInput(f"parity.incumbent: no folder {name!r}, and {error}") from None
+        raise BadInput(f"parity.incumbent: no folder {shown(name)}, and {error}") from None
     check_machine(parse_arm(name))
 
 
