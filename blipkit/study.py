@@ -17,7 +17,7 @@ from typing import Any
 
 from blipkit.display.html import display_html
 from blipkit.display.tables import show_table, table_html
-from blipkit.errors import BadInput
+from blipkit.errors import BadInput, shown
 from blipkit.frames.frames import Frame, available_source, load_frames
 from blipkit.frames.questions import Question, parse_questions
 from blipkit.model.buckets import Bucket, parse_buckets
@@ -201,7 +201,7 @@ def replayed(profile: Profile, folder: Path) -> tuple[Profile, list[str]]:
             sections.setdefault(section, {})[name] = value
             ours = resolved[section][name]
             if ours != value:
-                notes.append(f"{section}.{name} was {value!r}, the profile says {ours!r}")
+                notes.append(f"{section}.{name} was {shown(value)}, the profile says {shown(ours)}")
     return Profile(profile.name, sections, profile.settings, profile.source), notes
 
 
@@ -217,7 +217,7 @@ def _parameters_in(stem: str, namespace: dict[str, Any]) -> dict[str, Any]:
     check_sections({section_of(stem): knobs}, where)
     for name in RUN_OWN:
         if not isinstance(values.get(name), str):
-            raise BadInput(f"{where}: {name} is {values.get(name)!r}; expected a text")
+            raise BadInput(f"{where}: {name} is {shown(values.get(name))}; expected a text")
     if missing := [name for name in known if name not in values]:
         raise BadInput(f"{where}: no {missing[0]}; expected {', '.join(known)}")
     return values

@@ -135,6 +135,7 @@ TESTED_BY = {
     "parity/effort.py": "parity/test_chapter_03.py",
     "parity/engine.py": "parity/test_golden.py",
     "parity/flips.py": "parity/test_chapter_03.py",
+    "parity/golden_checks.py": "parity/test_golden.py",
     "parity/golden_capture.py": "parity/test_golden.py",
     "parity/labels.py": "parity/test_chapter_03.py",
     "parity/lacking.py": "parity/test_chapter_03.py",

@@ -1,7 +1,5 @@
 """Frames to ask about: synthetic scenes with their right answers, or the images of a folder."""
 
-import csv
-import io
 import os
 import random
 import textwrap
@@ -16,6 +14,7 @@ from blipkit.errors import BadInput, nearest
 from blipkit.frames.images import read_image
 from blipkit.frames.questions import Question
 from blipkit.frames.scenes import draw_scene
+from blipkit.reading.csv_text import csv_rows
 
 SYNTHETIC = "synthetic"  # the source of frames that is no folder
 LABELS = "labels.csv"
@@ -199,7 +198,10 @@ def read_labels(path: Path, files: set[str]) -> dict[str, dict[str, str]]:
 
 def _rows_under_header(path: Path) -> list[tuple[int, list[str]]]:
     """The labels' lines, each with its number; BadInput where they have another header."""
-    rows = _csv_rows(path)
+    rows = [
+        (line, [unicodedata.normalize("NFC", cell) for cell in cells])
+        for line, cells in csv_rows(path)
+    ]
     if not rows:
         rows = [(1, [])]
     line, header = rows[0]
@@ -207,26 +209,6 @@ def _rows_under_header(path: Path) -> list[tuple[int, list[str]]]:
         expected = f"expected the header {','.join(COLUMNS)}"
         raise BadInput(f"{path}, line {line}: saw {','.join(header)!r}; {expected}")
     return rows[1:]
-
-
-def _csv_rows(path: Path) -> list[tuple[int, list[str]]]:
-    """The lines of a table that are not blank, each with its number; BadInput where it is none."""
-    expected = "expected comma-separated values"
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise BadInput(f"{path}, line {line}: is not UTF-8; {expected}, saved as UTF-8") from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows = []
-    try:
-        for row in reader:
-            cells = [unicodedata.normalize("NFC", cell.strip()) for cell in row]
-            if any(cells):
-                rows.append((reader.line_num, cells))
-    except csv.Error as error:
-        raise BadInput(f"{path}, line {reader.line_num}: {error}; {expected}") from None
-    return rows
 
 
 def _label_in(row: list[str], files: set[str], where: str) -> list[str]:

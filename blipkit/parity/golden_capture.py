@@ -27,9 +27,9 @@ from blipkit.parity.golden import (
     Manifest,
     describe_step,
     frame_digest,
-    output_name,
     to_be_shared,
 )
+from blipkit.parity.golden_checks import DIGEST, manifest_digest, output_name
 from blipkit.profiles.common import Common
 from blipkit.profiles.profile import Profile
 from blipkit.records.documents import SCHEMA
@@ -115,6 +115,9 @@ def write_golden_outputs(
     manifest = replace(manifest, tensors_digest=file_digest(part / TENSORS))
     written = {"schema": SCHEMA}
     written.update(record_of(manifest))
+    written = json.loads(json.dumps(written))  # as whoever reads it has it
+    written[DIGEST] = manifest_digest(written)
+    manifest = replace(manifest, digest=written[DIGEST])
     (part / MANIFEST).write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
     if pictures:
         write_pictures(part / FRAMES, pictures)

@@ -11,16 +11,17 @@ EXPECTED = "expected comma-separated values"
 LIMIT = 50 * MB
 
 
-def csv_rows(path: Path) -> list[tuple[int, list[str]]]:
+def csv_rows(path: Path, expected: str = EXPECTED) -> list[tuple[int, list[str]]]:
     """(line, cells) of every row that is not blank, cells without the spaces around them.
 
+    expected: what it should be and what to do, as a message goes on with it.
     BadInput names the line with a stray quote, a cell above 131,072 characters, a NUL or another
     encoding than UTF-8.
     """
-    text = read_text(path, LIMIT, EXPECTED)
+    text = read_text(path, LIMIT, expected)
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
-        raise BadInput(f"{path}, line {line}: a NUL character; {EXPECTED}")
+        raise BadInput(f"{path}, line {line}: a NUL character; {expected}")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows = []
     try:
@@ -29,5 +30,5 @@ def csv_rows(path: Path) -> list[tuple[int, list[str]]]:
             if any(cells):
                 rows.append((reader.line_num, cells))
     except csv.Error as error:
-        raise BadInput(f"{path}, line {reader.line_num}: {error}; {EXPECTED}") from None
+        raise BadInput(f"{path}, line {reader.line_num}: {error}; {expected}") from None
     return rows

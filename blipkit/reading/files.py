@@ -9,6 +9,7 @@ from pathlib import Path
 from blipkit.errors import BadInput, shown
 
 MB = 10**6
+LONGEST_NAME = 255  # bytes, of a file, on the file systems there are
 
 
 def read_bytes(path: Path, limit: int, expected: str) -> bytes:
@@ -58,6 +59,12 @@ def is_there(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):
         return False
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a name is that of a file right in a folder, and no way out of it."""
+    is_name = name not in ("", ".", "..") and Path(name).name == name
+    return is_name and name.isprintable() and len(os.fsencode(name)) <= LONGEST_NAME
 
 
 def shown_path(path: Path) -> str:

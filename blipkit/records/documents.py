@@ -106,10 +106,8 @@ def check_schema(row: dict, path: Path) -> None:
     """Refuse a record that a newer kit wrote: its keys may mean something else there."""
     schema = row.get("schema")
     if type(schema) is not int or schema < 1:
-        raise BadInput(
-            f"{path} has schema {schema!r}; expected a whole number from 1 on: blipkit did not "
-            "write it"
-        )
+        seen = f"{path} has schema {shown(schema)}"
+        raise BadInput(f"{seen}; expected a whole number from 1 on: blipkit did not write it")
     if schema > SCHEMA:
         raise BadInput(f"{path} has schema {schema}; this kit reads up to {SCHEMA}: update blipkit")
 

@@ -14,6 +14,7 @@ from blipkit.records.results import Results
 from blipkit.records.typed import measure_typed, read_typed
 
 KIND = "environment"
+MACHINE_GATE = "machine"
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,10 @@ class MeasuredMachine:
     def gates(self, expect: str) -> list[Gate]:
         """Is this the kind of machine that the profile was written for: cpu, cuda or neuron?"""
         if self.speed is None:
-            return [not_recorded("machine", "answer")]
+            return [not_recorded(MACHINE_GATE, "answer")]
         kind = machine_kind(self.speed)
         gate = decide(
-            "machine",
+            MACHINE_GATE,
             "answer",
             holds=expect in ("cpu", kind),  # every machine has a processor
             measured=self.machine,

@@ -22,6 +22,7 @@ from blipkit.report.verdict import exit_status, unmeasured
 from blipkit.run import preflight
 from blipkit.run.folder import begin, check_ours, clear, keep_outputs, remove_unfinished
 from blipkit.run.progress import PRINTED, Progress, last_durations, notes_of
+from blipkit.run.required import required_of
 from blipkit.study import replayed
 
 LAST_LINES = 5  # of a notebook that stopped
@@ -57,7 +58,7 @@ def run_profile(
     with in_use(folder), said_in_a_sentence(folder):
         clear(folder, chosen, force)
         run_chapters(profile, chosen, folder, replay, progress)
-        return conclude(folder, profile.common.required, progress)
+        return conclude(folder, required_of(profile, chosen), progress)
 
 
 def run_chapters(

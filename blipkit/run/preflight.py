@@ -24,6 +24,7 @@ from blipkit.paths import is_folder, nearest_existing
 from blipkit.profiles.profile import Profile
 from blipkit.records.documents import check_results_folder
 from blipkit.records.evidence import open_evidence
+from blipkit.run.required import check_required
 from blipkit.runners import checks as runners
 from blipkit.runners.arms import check_machine, parse_arm
 from blipkit.runners.neuron.options import check_flags
@@ -41,7 +42,7 @@ def check(profile: Profile, folder: Path, replay: Path | None = None) -> None:
     check_source(common.checkpoint)
     arms = [parse_arm(arm) for arm in common.arms]
     parity.check_limits(profile.section("parity"), arms)
-    parity.check_required(common.required, arms)
+    check_required(profile)
     questions = parse_questions(common.questions)
     buckets = parse_buckets(common.buckets)
     check_flags(common.compiler_flags)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from blipkit.errors import BadInput
-from blipkit.reading.files import MB, read_bytes, read_text
+from blipkit.reading.files import MB, is_plain_name, read_bytes, read_text
 
 
 def test_what_is_no_regular_file_is_refused_before_it_is_read(tmp_path):
@@ -40,3 +40,10 @@ def test_text_is_utf_8(tmp_path):
     (tmp_path / "f").write_bytes(b"abc\n\xe9")
     with pytest.raises(BadInput, match="line 2: is not UTF-8; expected X, saved as UTF-8"):
         read_text(tmp_path / "f", MB, "expected X")
+
+
+def test_a_plain_name_leads_nowhere():
+    """One file right in the folder, and one that a file system can have."""
+    assert all(map(is_plain_name, ["a", "a b.pt", "..a", "é" * 127]))
+    bad = ["", ".", "..", "/a", "a/", "a/b", "../a", "a\0", "a\n", "é" * 128, "n" * 256]
+    assert not any(map(is_plain_name, bad))
