@@ -83,6 +83,14 @@ def _of_kind(path: Path, what: str, kind: int, expected: str) -> Path:
     return path
 
 
+def has_home() -> bool:
+    """Whether this user has a home folder to write to; in a container there may be none."""
+    try:
+        return os.access(Path.home(), os.W_OK | os.X_OK)
+    except RuntimeError:
+        return False
+
+
 def nearest_existing(path: Path) -> Path:
     """The path itself or its nearest parent that exists."""
     path = path.absolute()
