@@ -77,8 +77,8 @@ def _remove_if_abandoned(path: Path) -> bool:
         lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             state = os.fstat(lock)
-            private = stat.S_IMODE(state.st_mode) == stat.S_IRWXU
-            is_ours = state.st_uid == os.getuid() and private
+            shared = state.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+            is_ours = state.st_uid == os.getuid() and not shared
             if not is_ours or time.time() - state.st_ctime < YOUNG_S:
                 return False
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
