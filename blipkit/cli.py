@@ -1,6 +1,7 @@
 """The command line. Heavy imports wait until a command needs them."""
 
 import io
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ from rich.console import Console
 
 import blipkit
 from blipkit.errors import BadInput, BlipkitError, system_problem
+from blipkit.machine.scratch import ScratchFolder, instead_of_home
 from blipkit.run.arguments import (
     CLIP,
     GOLDEN,
@@ -233,7 +235,9 @@ def entry() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows ? instead
     try:
-        app()
+        with ScratchFolder() as folder:
+            os.environ.update(instead_of_home(folder))
+            app()
     except BlipkitError as error:
         typer.echo(f"blipkit: {error}", err=True)
         raise SystemExit(2 if isinstance(error, BadInput) else 1) from None

@@ -16,8 +16,7 @@ from jupyter_client.manager import AsyncKernelManager
 
 from blipkit.machine import fork_server
 from blipkit.machine.child import QUESTION, forked_question
-from blipkit.machine.scratch import ScratchFolder
-from blipkit.paths import has_home
+from blipkit.machine.scratch import ScratchFolder, instead_of_home
 
 # neither a warning a kernel about TCP on this very host, nor the interrupt with which it is ended
 QUIET = "--IPKernelApp.log_level=50"
@@ -40,19 +39,14 @@ class OwnKernelManager(AsyncKernelManager):
         return KernelSpec(argv=argv, display_name="blipkit", language="python")
 
 
-# where libraries keep what is the user's; in a home that cannot be written to they would fail
-KEPT_AT_HOME = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "MPLCONFIGDIR")
-
-
 def own_folders(folder: str) -> dict[str, str]:
     """The variables that make a kernel keep what it writes in a folder of its own.
 
     All of it where the user has no home; else what is cached there, such as fonts, is used.
     """
-    names = ["IPYTHONDIR", "JUPYTER_RUNTIME_DIR"]
-    if not has_home():
-        names += [name for name in KEPT_AT_HOME if name not in os.environ]
-    return dict.fromkeys(names, folder)
+    variables = dict.fromkeys(["IPYTHONDIR", "JUPYTER_RUNTIME_DIR"], folder)
+    variables.update(instead_of_home(folder))
+    return variables
 
 
 def launch(argv: list[str]) -> None:

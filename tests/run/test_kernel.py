@@ -12,8 +12,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from blipkit.machine import fork_server
-from blipkit.machine.scratch import PREFIX
-from blipkit.run.kernel import KEPT_AT_HOME, OwnKernelManager, own_folders
+from blipkit.machine.scratch import KEPT_AT_HOME, PREFIX
+from blipkit.run.kernel import OwnKernelManager, own_folders
 
 MANAGER = "blipkit.run.kernel.OwnKernelManager"
 
