@@ -1,6 +1,7 @@
 """The command line. Heavy imports wait until a command needs them."""
 
 import io
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,39 +10,40 @@ import typer
 from rich.console import Console
 
 import blipkit
-from blipkit.errors import BadInput, BlipkitError, message_of
+from blipkit.errors import BadInput, BlipkitError, message_of, system_problem
+from blipkit.machine.scratch import ScratchFolder, instead_of_home
+from blipkit.run.arguments import (
+    CLIP,
+    GOLDEN,
+    INTERRUPTED,
+    ONLY,
+    PROFILE,
+    REPLAY,
+    RESULTS,
+    SETTINGS,
+    Commands,
+    folder_argument,
+)
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=blipkit.__doc__
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help=blipkit.__doc__,
 )
 prices = typer.Typer(no_args_is_help=True, help="The price table, params/prices.csv.")
 app.add_typer(prices, name="prices")
 console = Console(highlight=False)
-PROFILE = Annotated[str, typer.Argument(help="a profile's name in params/, or a path to one")]
-SETTINGS = Annotated[
-    list[str], typer.Option("--set", help="section.key=value, value in YAML; repeatable")
-]
-
-
-def results_folder(text: str) -> Path:
-    """The folder that --results names; "", as of a variable that is not set, names none."""
-    if not text.strip():
-        raise BadInput("--results is empty; expected a folder, existing or not")
-    return Path(text)
 
 
 @app.command()
 def run(
     profile: PROFILE,
     settings: SETTINGS = [],
-    only: Annotated[list[str], typer.Option(help="a notebook, such as 03_parity; repeatable")] = [],
-    results: Annotated[
-        Path | None,
-        typer.Option(parser=results_folder, help="results folder; default results/<profile>"),
-    ] = None,
-    replay: Annotated[
-        Path | None, typer.Option(help="results recorded elsewhere: show them, do not measure")
-    ] = None,
+    only: ONLY = [],
+    results: RESULTS = None,
+    replay: REPLAY = None,
     force: Annotated[bool, typer.Option("--force", help="compile again what is compiled")] = False,
 ) -> None:
     """Run the notebooks of a profile, then write verdict and report."""
@@ -90,7 +92,7 @@ def lab(
 @app.command()
 def report(
     folders: Annotated[
-        list[Path], typer.Argument(help="results folders; the last one's report shows all")
+        list[Path], folder_argument("FOLDER", "results folders; the last one's report shows all")
     ],
 ) -> None:
     """Write verdict and report again; several results folders stand in it side by side."""
@@ -102,8 +104,8 @@ def report(
 
 @app.command()
 def compare(
-    before: Annotated[Path, typer.Argument(help="a results folder", metavar="A")],
-    after: Annotated[Path, typer.Argument(help="another one", metavar="B")],
+    before: Annotated[Path, folder_argument("A")],
+    after: Annotated[Path, folder_argument("B", "another one")],
     baseline: Annotated[
         bool, typer.Option("--baseline", help="what A measured and B did not counts as worse")
     ] = False,
@@ -132,10 +134,7 @@ def capture(
     arm: Annotated[
         str, typer.Option(help="the arm that answers today; default: the profile's first")
     ] = "",
-    to: Annotated[
-        Path | None,
-        typer.Option(help="folder for the golden outputs; default results/<profile>-bundle"),
-    ] = None,
+    to: GOLDEN = None,
     with_frames: Annotated[
         bool, typer.Option("--with-frames", help="put the pictures in, too")
     ] = False,
@@ -144,9 +143,10 @@ def capture(
     """Keep an arm's golden outputs, to compare with elsewhere: --set parity.incumbent=FOLDER."""
     from blipkit.paths import ROOT
     from blipkit.profiles.profile import load_profile
-    from blipkit.run.preflight import check
+    from blipkit.run.preflight import check, use_absolute_folders
 
     loaded = load_profile(profile, settings)
+    use_absolute_folders(loaded)
     folder = to or ROOT / "results" / f"{loaded.name}-bundle"
     check(loaded, folder)
 
@@ -161,7 +161,7 @@ def capture(
 
 
 @app.command()
-def publish(folder: Annotated[Path, typer.Argument(help="a results folder")]) -> None:
+def publish(folder: Annotated[Path, folder_argument("FOLDER")]) -> None:
     """Keep a run's evidence in the repository, under results/published/."""
     from blipkit.records.evidence import not_verified
     from blipkit.run.publish import publish_folder
@@ -191,8 +191,8 @@ def refresh() -> None:
 
 @app.command()
 def frames(
-    clip: Annotated[Path, typer.Argument(help="a video file")],
-    folder: Annotated[Path, typer.Argument(help="where the frames go")],
+    clip: CLIP,
+    folder: Annotated[Path, folder_argument("FOLDER", "where the frames go")],
     every: Annotated[
         str, typer.Option(help="one frame per this much of the video: 2s, 500ms, 1m")
     ] = "2s",
@@ -241,10 +241,18 @@ def entry() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows ? instead
     try:
-        app()
+        with ScratchFolder() as folder:
+            os.environ.update(instead_of_home(folder))
+            app()
     except BlipkitError as error:
         typer.echo(f"blipkit: {message_of(error)}", err=True)
         raise SystemExit(2 if isinstance(error, BadInput) else 1) from None
+    except OSError as error:
+        typer.echo(f"blipkit: {system_problem(error)}", err=True)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        typer.echo("blipkit: interrupted", err=True)
+        raise SystemExit(INTERRUPTED) from None
 
 
 if __name__ == "__main__":

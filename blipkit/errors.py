@@ -1,5 +1,6 @@
 """The errors that people meet; each message says what was seen, what was expected, what to do."""
 
+import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
@@ -48,6 +49,31 @@ class WorkerGone(BlipkitError):
 
 class GateFailed(BlipkitError):
     """A gate is FAIL or INVALID: raised by a notebook's last cell, once its records are written."""
+
+
+# what to do about the commonest refusals of the system, by their numbers
+ADVICE = {
+    errno.EACCES: "it is another user's, or read-only: pass a folder of yours, or ask its owner",
+    errno.EPERM: "it is another user's, or read-only: pass a folder of yours, or ask its owner",
+    errno.EROFS: "it is on a disk that is read-only: pass a folder on another one",
+    errno.ENOSPC: "free some space, or pass a folder on another disk",
+    errno.EDQUOT: "your quota is used up: free some space, or pass a folder on another disk",
+}
+
+
+def system_problem(error: OSError) -> str:
+    """One sentence for what the system refused: the file, the reason, and what to do."""
+    if error.errno is None and error.args and isinstance(error.args[0], list):
+        place, _, why = error.args[0][0]  # of shutil, which goes on and tells all at the end
+        return f"{place}: {why}"
+    reason = error.strerror or str(error)
+    words = [
+        reason,
+        ADVICE.get(error.errno, "see whether it is there, and yours to read and write"),
+    ]
+    if error.filename is None:
+        return "; ".join(words)
+    return f"{error.filename}: {'; '.join(words)}"
 
 
 def nearest(word: object, known: Iterable) -> str:

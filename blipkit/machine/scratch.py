@@ -16,12 +16,15 @@ import weakref
 from pathlib import Path
 
 from blipkit.errors import BadInput
+from blipkit.paths import has_home
 
 PREFIX = "blipkit-tmp-"
 OURS = re.compile(rf"{PREFIX}[a-z0-9_]{{8}}")  # the name that tempfile makes of it
 SHORT_ROOTS = ("/tmp", "/var/tmp", "/dev/shm")
 # of the folder: the whole path of a socket has at most 107 bytes on Linux, 103 elsewhere
 MAX_SOCKET_ROOT_BYTES = 64
+# where libraries keep what is the user's; in a home that cannot be written to they would fail
+KEPT_AT_HOME = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "MPLCONFIGDIR")
 YOUNG_S = 60  # a folder so young may not be locked yet
 
 
@@ -40,6 +43,16 @@ class ScratchFolder(tempfile.TemporaryDirectory):
         """Remove it with all that is in it."""
         super().cleanup()
         self._unlock()
+
+
+def instead_of_home(folder: str) -> dict[str, str]:
+    """The variables that have libraries keep in `folder` what they would keep in a home.
+
+    None where this user has one, or has said where to keep it.
+    """
+    if has_home():
+        return {}
+    return {name: folder for name in KEPT_AT_HOME if name not in os.environ}
 
 
 def socket_folder() -> ScratchFolder:
@@ -77,8 +90,8 @@ def _remove_if_abandoned(path: Path) -> bool:
         lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             state = os.fstat(lock)
-            private = stat.S_IMODE(state.st_mode) == stat.S_IRWXU
-            is_ours = state.st_uid == os.getuid() and private
+            shared = state.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+            is_ours = state.st_uid == os.getuid() and not shared
             if not is_ours or time.time() - state.st_ctime < YOUNG_S:
                 return False
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

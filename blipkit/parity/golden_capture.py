@@ -92,6 +92,9 @@ def size_in_words(tensors: Mapping[str, torch.Tensor], pictures: Sequence[Frame]
 def check_capture(common: Common, arm: str, folder: Path, with_frames: bool) -> None:
     """Refuse an arm that answers nowhere, a folder of something else, frames that must stay."""
     check_answers(parse_arm(arm))
+    if folder.is_symlink():
+        problem = f"--to {folder} is a link; expected a folder, existing or not"
+        raise BadInput(f"{problem}: pass the one that it leads to, or another")
     if folder.exists() and not (folder / MANIFEST).is_file():
         problem = f"{folder} is there and holds no golden outputs"
         raise BadInput(f"{problem}; pass another folder with --to, so that nothing is lost")

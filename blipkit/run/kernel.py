@@ -16,7 +16,7 @@ from jupyter_client.manager import AsyncKernelManager
 
 from blipkit.machine import fork_server
 from blipkit.machine.child import QUESTION, forked_question
-from blipkit.machine.scratch import ScratchFolder
+from blipkit.machine.scratch import ScratchFolder, instead_of_home
 
 # neither a warning a kernel about TCP on this very host, nor the interrupt with which it is ended
 QUIET = "--IPKernelApp.log_level=50"
@@ -39,6 +39,16 @@ class OwnKernelManager(AsyncKernelManager):
         return KernelSpec(argv=argv, display_name="blipkit", language="python")
 
 
+def own_folders(folder: str) -> dict[str, str]:
+    """The variables that make a kernel keep what it writes in a folder of its own.
+
+    All of it where the user has no home; else what is cached there, such as fonts, is used.
+    """
+    variables = dict.fromkeys(["IPYTHONDIR", "JUPYTER_RUNTIME_DIR"], folder)
+    variables.update(instead_of_home(folder))
+    return variables
+
+
 def launch(argv: list[str]) -> None:
     """In the kernel's process: run it until it is shut down."""
     from ipykernel.kernelapp import launch_new_instance
@@ -50,7 +60,7 @@ def main() -> None:
     """Be the kernel that Jupyter asked for, or the one who stands for it."""
     argv = sys.argv[1:]
     with ScratchFolder() as folder:
-        os.environ["IPYTHONDIR"] = folder
+        os.environ.update(own_folders(folder))
         if not fork_server.is_possible():
             launch(argv)
             return

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from blipkit.display.progress import VARIABLE
 from blipkit.errors import BadInput, BlipkitError, nearest
-from blipkit.machine import host
+from blipkit.machine import host, scratch
 from blipkit.machine.monitor import Monitor
 from blipkit.paths import NOTEBOOKS, ROOT, inside
 from blipkit.profiles.profile import Profile
@@ -52,6 +52,7 @@ def run_profile(
             progress.say(f"recorded with another value, which is shown: {note}")
     chosen = choose(only or profile.common.only)
     preflight.check_apart(profile, folder, replay)
+    scratch.remove_abandoned()
     progress.plan(chosen, last_durations(folder))
     with said_in_a_sentence(folder):
         folder.mkdir(parents=True, exist_ok=True)

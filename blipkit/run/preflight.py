@@ -20,7 +20,7 @@ from blipkit.model import checks as model
 from blipkit.model.buckets import parse_buckets
 from blipkit.model.checkpoints import check_source, load_checkpoint
 from blipkit.parity import checks as parity
-from blipkit.paths import is_folder, nearest_existing
+from blipkit.paths import is_folder, nearest_existing, user_file, user_folder, user_path
 from blipkit.profiles.profile import Profile
 from blipkit.records.documents import check_results_folder
 from blipkit.records.evidence import open_evidence
@@ -96,18 +96,26 @@ def use_absolute_folders(profile: Profile) -> None:
     common, parity, cost = (
         profile.sections.setdefault(name, {}) for name in ("common", "parity", "cost")
     )
-    paths = []  # section and knob of each
-    if "checkpoint" in common and check_source(common["checkpoint"]) == "folder":
-        paths.append((common, "checkpoint"))
+    if _names_folder(common.get("checkpoint", "")):
+        folder = user_folder(common["checkpoint"], "common.checkpoint")
+        if check_source(str(folder)) == "folder":
+            common["checkpoint"] = str(folder.resolve())
     if common.get("frames_from", SYNTHETIC) != SYNTHETIC:
-        paths.append((common, "frames_from"))
+        folder = user_path(common["frames_from"], "common.frames_from")
+        common["frames_from"] = str(folder.resolve())
     if is_folder(parity.get("incumbent", "")):
-        paths.append((parity, "incumbent"))
+        folder = user_folder(parity["incumbent"], "parity.incumbent")
+        parity["incumbent"] = str(folder.resolve())
     if cost.get("own_prices"):
-        paths.append((cost, "own_prices"))
-    for section, knob in paths:
-        section[knob] = str(Path(section[knob]).expanduser().resolve())
-    cost["beside"] = [str(find_results(other)) for other in cost.get("beside", [])]
+        file = user_file(cost["own_prices"], "cost.own_prices")
+        cost["own_prices"] = str(file.resolve())
+    others = [str(user_path(other, "cost.beside")) for other in cost.get("beside", [])]
+    cost["beside"] = [str(find_results(other)) for other in others]
+
+
+def _names_folder(checkpoint: str) -> bool:
+    """Whether a checkpoint's name may be a folder's; a name on the hub may be, too."""
+    return bool(checkpoint) and not checkpoint.startswith("builtin:")
 
 
 def runs(profile: Profile, stem: str) -> bool:

@@ -1,0 +1,82 @@
+"""What the command line takes: a profile, folders and files, each read before its command begins.
+
+A path with `~` is expanded; what can be none is refused with the option that names it.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from blipkit.paths import user_file, user_folder, user_path
+
+INTERRUPTED = 130  # the exit status of Ctrl-C
+
+
+class Commands(TyperGroup):
+    """The commands; Ctrl-C in any of them is one sentence."""
+
+    def invoke(self, ctx: typer.Context):
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("blipkit: interrupted; what was finished before is kept", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+
+
+def folder_for(what: str) -> Callable[[str], Path]:
+    """What reads a folder from the command line; what: its option or argument."""
+
+    def folder(text: str) -> Path:
+        return user_folder(text, what)
+
+    return folder
+
+
+def read_clip(text: str) -> Path:
+    """A video file from the command line."""
+    return user_file(text, "CLIP")
+
+
+def profile_name(text: str) -> str:
+    """A profile's name, or the path to one, `~` expanded."""
+    if "/" in text or text.startswith("~") or not text.strip():
+        return str(user_path(text, "PROFILE"))
+    return text
+
+
+def folder_argument(what: str, help: str = "a results folder"):
+    """An argument that is a folder; what: its name in messages and in --help."""
+    return typer.Argument(help=help, metavar=what, parser=folder_for(what))
+
+
+PROFILE = Annotated[
+    str,
+    typer.Argument(
+        help="a profile's name in params/, or a path to one", parser=profile_name, metavar="PROFILE"
+    ),
+]
+SETTINGS = Annotated[
+    list[str], typer.Option("--set", help="section.key=value, value in YAML; repeatable")
+]
+ONLY = Annotated[list[str], typer.Option(help="a notebook, such as 03_parity; repeatable")]
+RESULTS = Annotated[
+    Path | None,
+    typer.Option(help="results folder; default results/<profile>", parser=folder_for("--results")),
+]
+REPLAY = Annotated[
+    Path | None,
+    typer.Option(
+        help="results recorded elsewhere: show them, do not measure", parser=folder_for("--replay")
+    ),
+]
+GOLDEN = Annotated[
+    Path | None,
+    typer.Option(
+        help="folder for the golden outputs; default results/<profile>-bundle",
+        parser=folder_for("--to"),
+    ),
+]
+CLIP = Annotated[Path, typer.Argument(help="a video file", metavar="CLIP", parser=read_clip)]
