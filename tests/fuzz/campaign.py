@@ -185,24 +185,25 @@ def _contain() -> None:
 
 def report(target: Target, outcome: Outcome, place: Path) -> None:
     """Print a fault, how to see it again, and where its input is kept."""
-    kept = keep(target, outcome.number, place)
-    print(f"\n{target.name} {outcome.number}: {outcome.did}", flush=True)
+    kept, did = keep(target, outcome.number, place)
+    print(f"\n{target.name} {outcome.number}: {did}", flush=True)
     for fault in outcome.faults:
         print(f"  {fault.rstrip()}")
     again = f"PYTHONPATH=. {sys.executable} tests/fuzz {target.name} {outcome.number}"
     print(f"  again: {again}\n  input: {kept}", flush=True)
 
 
-def keep(target: Target, number: int, place: Path) -> Path:
-    """The input once more, as an archive."""
+def keep(target: Target, number: int, place: Path) -> tuple[Path, str]:
+    """The input once more, as an archive, and what was done to it."""
     KEPT.mkdir(parents=True, exist_ok=True)
     archive = KEPT / f"{target.name}-{number}.tar.gz"
     world = place / "again"
     shutil.rmtree(world, ignore_errors=True)
     (world / "case").mkdir(parents=True)
+    case = make_case(target, number, place, world)
     with tarfile.open(archive, "w:gz") as tar:
-        tar.add(make_case(target, number, place, world).folder, "case", filter=_small)
-    return archive
+        tar.add(case.folder, "case", filter=_small)
+    return archive, case.words
 
 
 def _small(member: tarfile.TarInfo) -> tarfile.TarInfo | None:

@@ -1,8 +1,12 @@
 """Pictures and clips, as cameras and strangers leave them in a folder."""
 
 import contextlib
+import io
 import os
+import struct
+import zlib
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import mutators
@@ -62,8 +66,45 @@ POLYGLOTS = [
 ]
 
 
+def _png(width: int, height: int, *chunks: bytes) -> bytes:
+    """A white PNG of one bit a pixel: a few kilobytes, however large it is. chunks: put before its pixels."""
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    rows = zlib.compress((b"\0" + b"\xff" * ((width + 7) // 8)) * height)
+    whole = [_chunk(b"IHDR", header), *chunks, _chunk(b"IDAT", rows), _chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(whole)
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+@cache
+def _large() -> dict[str, bytes]:
+    """Small files that hold large pictures, or much else."""
+    png = _png(13_000, 13_000)
+    packed = zlib.compress(b"x" * (300 << 20))
+    entry = struct.pack("<BBBBHHII", 0, 0, 0, 0, 1, 1, len(png), 22)
+    group4 = io.BytesIO()
+    Image.new("1", (12_000, 12_000)).save(group4, "TIFF", compression="group4")
+    return {
+        "x.png": png,
+        "x.ico": struct.pack("<HHH", 0, 1, 1) + entry + png,
+        "x.icns": b"icns"
+        + struct.pack(">I", len(png) + 16)
+        + b"ic10"
+        + struct.pack(">I", len(png) + 8)
+        + png,
+        "x.tif": group4.getvalue(),
+        "text.png": _png(8, 8, _chunk(b"zTXt", b"k\0\0" + packed)),
+        "profile.png": _png(8, 8, _chunk(b"iCCP", b"k\0\0" + packed)),
+        "just.png": _png(7_000, 7_000),
+        "tall.png": _png(1, 40_000_000),
+    }
+
+
 def picture_seeds(place: Path) -> None:
     """A small picture in every format that Pillow writes, in several modes of colour."""
+    _large()  # once, not in each process
     Image.init()
     drawn = np.random.default_rng(1).integers(0, 256, (24, 20, 3), dtype=np.uint8)
     picture = Image.fromarray(drawn)
@@ -103,7 +144,13 @@ def spoil_picture(case: Case) -> None:
     if kind < 0.04:
         case.did.append(mutators.replace_file(rng, path, case.world))
         return
-    if kind < 0.75:
+    if kind < 0.06:
+        name = rng.choice(sorted(_large()))
+        path.unlink()
+        path = path.with_name(name)
+        path.write_bytes(_large()[name])
+        case.did.append(f"large: {name}")
+    elif kind < 0.75:
         data, said = mutators.spoil_bytes(rng, path.read_bytes())
         path.write_bytes(data)
         case.did.append(said)
@@ -174,7 +221,7 @@ CLIP_NAMES += [
     "x" * 240 + ".mp4",
     "a\nb.mp4",
 ]
-EVERY = [0.001, 0.1, 0.5, 1.0, 3.0, 1e9]
+EVERY = [0.001, 0.1, 0.5, 1.0, 3.0, 1e8]
 EVERY_TEXTS = [
     "2s",
     "0.5",
@@ -277,7 +324,7 @@ def cut(case: Case) -> None:
     clips = [path for path in case.folder.iterdir() if path.name != "frames"]
     clip = next(iter(clips), Path("walk.mp4"))
     try:
-        if rng.random() < 0.1:
+        if rng.random() < 0.1 and not case.is_whole:
             parse_every(rng.choice(EVERY_TEXTS))
         cut_video(Path(clip.name), Path("frames"), rng.choice(EVERY))
     finally:

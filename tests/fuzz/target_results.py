@@ -2,7 +2,9 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import importlib
+import io
 import json
 import os
 import shutil
@@ -69,6 +71,38 @@ def results_seeds(place: Path) -> None:
             path.write_text("".join(lines[:LINES]))
         nbformat.write(_chapter(), folder / "03_parity.ipynb")
         _write_samples(PUBLISHED / name, folder)
+    recorded = place / "tiny/results"
+    chapters = sorted(
+        {rows_of(path)[0]["notebook"] for path in recorded.glob("records/*.jsonl") if rows_of(path)}
+    )
+    _run(recorded, place / "run" / "results", chapters, force=False)
+
+
+def rows_of(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def _run(recorded: Path, folder: Path, stems: list[str], force: bool) -> None:
+    """A run whose chapters leave what is recorded in another folder, and measure nothing."""
+    from blipkit.run import notebooks, preflight
+
+    def execute(stem: str, stage: Path, *ignored) -> None:
+        nbformat.write(_chapter(), stage / f"{stem}.ipynb")
+        for path in recorded.glob("records/*.jsonl"):
+            rows = rows_of(path)
+            if rows and rows[0]["notebook"] == stem:
+                (stage / "records").mkdir(exist_ok=True)
+                shutil.copy(path, stage / "records")
+
+    def check(profile, into: Path, replay) -> None:
+        preflight.check_folder(into)
+
+    with (
+        mock.patch.object(notebooks, "execute", execute),
+        mock.patch.object(preflight, "check_apart", check),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        notebooks.run_profile(load_profile("tiny"), folder, stems, force, None)
 
 
 def _chapter():
@@ -100,8 +134,26 @@ def _write_samples(published: Path, folder: Path) -> None:
 
 def spoil_results(case: Case) -> None:
     """One to three files changed, each by what it is, or something else in the place of a file or folder."""
+    folder = case.folder / "results"
     for _ in range(case.rng.choice([1, 1, 2, 3])):
-        case.did.append(_spoil_one(case, case.folder / "results"))
+        case.did.append(_spoil_one(case, folder))
+    if case.rng.random() < 0.6:
+        _list_again(folder)
+
+
+def _list_again(folder: Path) -> None:
+    """Put the listing's digests right, so that what reads the files is reached."""
+    path = folder / ".outputs.json"
+    with contextlib.suppress(ValueError, OSError, AttributeError, TypeError, LookupError):
+        listing = json.loads(path.read_bytes()[: 1 << 20])
+        for outputs in listing.values():
+            for output in outputs:
+                content = (folder / output["name"]).read_bytes()
+                output["sha256"] = hashlib.sha256(content).hexdigest()
+                output["bytes"] = len(content)
+                if output.get("records") is not None:
+                    output["records"] = len(content.splitlines())
+        path.write_text(json.dumps(listing))
 
 
 def _spoil_one(case: Case, folder: Path) -> str:
@@ -124,13 +176,25 @@ def _spoil_one(case: Case, folder: Path) -> str:
         ]
         extra = [
             folder / name
-            for name in [*named, "previous", ".stage", ".lock", "records/gates_x.jsonl"]
+            for name in [
+                *named,
+                "previous",
+                ".stage",
+                ".lock",
+                ".moves.json",
+                ".notes",
+                "run.pid",
+                "artifacts",
+                "records/gates_x.jsonl",
+            ]
         ]
         place = rng.choice([path, path, *extra])
         place.parent.mkdir(exist_ok=True)
         return mutators.replace_file(rng, place, case.world)
     if path.name == "environment.json" and rng.random() < 0.4:
         return _rename_machine(rng, path)
+    if path.name == ".outputs.json" and rng.random() < 0.5:
+        return _list_others(rng, path)
     text = path.read_bytes().decode(errors="replace")
     spoil = SPOILERS.get(path.suffix)
     try:
@@ -147,6 +211,28 @@ SPOILERS = {
     ".jsonl": mutators.spoil_json_lines,
     ".yaml": mutators.spoil_yaml,
 }
+
+
+def _list_others(rng, path: Path) -> str:
+    """A listing that says a chapter left what is not in the folder, or not a chapter's."""
+    names = [
+        "../mine.txt",
+        "../../outside/keep.txt",
+        "/etc/hostname",
+        "notes.txt",
+        ".lock",
+        "run.json",
+        "records",
+    ]
+    name = rng.choice(
+        [*names, "", ".", "..", "records/../../mine.txt", "a\0b", "x" * 300, "report/index.html"]
+    )
+    with contextlib.suppress(ValueError, AttributeError):
+        listing = json.loads(path.read_text())
+        for outputs in listing.values():
+            outputs.append(rng.choice([name, {"name": name}]))
+        path.write_text(json.dumps(listing))
+    return f"the listing names {name[:30]!r}"
 
 
 def _rename_machine(rng, path: Path) -> str:
@@ -237,7 +323,7 @@ def publish(case: Case) -> None:
     kept.mkdir(parents=True)
     (kept / "keep.txt").write_text("keep")
     source = Path("results")
-    way = case.number % 5
+    way = 0 if case.is_whole else case.number % 5
     if way == 3:
         source = case.folder / "published" / FOLDERS[0]
     elif way == 4:
@@ -270,6 +356,27 @@ def _published_here(case: Case):
     return stack
 
 
+def rerun(case: Case) -> None:
+    """A run into the folder, of a chapter or two: it replaces what a run left, and nothing of anybody else's."""
+    folder = Path("results")
+    stems = ["03_parity", "05_cost"][: 1 + case.number % 2]
+    mine = [folder / "notes.txt", folder / "artifacts/of-mine/x.txt", case.folder / "mine.txt"]
+    if (folder / "artifacts").is_symlink() or folder.is_symlink():
+        mine = mine[2:]
+    with contextlib.suppress(OSError):  # where a file stands in a folder's place
+        for path in mine:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("mine")
+    there = [path for path in mine if path.is_file()]
+    published = PUBLISHED / FOLDERS[0]
+    with _published_here(case):
+        _run(published, folder, stems, force=case.number % 3 == 0)
+    lost = [str(path) for path in there if not path.is_file()]
+    assert not lost, f"removed what no run has left: {lost}"
+    found = leaked(folder / "report") + leaked(folder / "records")
+    assert not found, found
+
+
 WARM = ("blipkit.report.compare", "blipkit.run.preflight", "blipkit.study", "pyarrow.parquet")
 ROW_MODULES = tuple(sorted({f"blipkit.{place.partition(':')[0]}" for place in ROWS.values()}))
 TARGETS = [
@@ -277,4 +384,7 @@ TARGETS = [
     Target("compare", 700, 8, results_seeds, spoil_results, compare, WARM),
     Target("replay", 1200, 15, results_seeds, spoil_results, replay, (*WARM, *ROW_MODULES)),
     Target("publish", 600, 10, results_seeds, spoil_results, publish, WARM),
+    Target(
+        "rerun", 400, 6, results_seeds, spoil_results, rerun, ("blipkit.run.notebooks", "papermill")
+    ),
 ]
