@@ -76,18 +76,24 @@ HEAD = f"{'target':<12}{'inputs':>8}{'accepted':>10}{'refused':>9}{'faults':>8}{
 
 
 def prepare(target: Target, place: Path) -> None:
-    """Import what the target takes, and write its valid inputs into place/seeds."""
+    """Import what the target takes, and write its valid inputs, if no target has that shares them."""
     for module in (*WARM, *target.warm):
         importlib.import_module(module)
-    if not (place / "seeds").is_dir():
-        (place / "seeds").mkdir(parents=True)
-        target.seeds(place / "seeds")
+    seeds = seeds_of(target, place)
+    if not seeds.is_dir():
+        seeds.mkdir(parents=True)
+        target.seeds(seeds)
+
+
+def seeds_of(target: Target, place: Path) -> Path:
+    """Where a target's valid inputs are."""
+    return place / target.seeds.__name__
 
 
 def make_case(target: Target, number: int, place: Path, world: Path) -> Case:
     """The input with this number, ready in world/case; the first ones are the valid inputs."""
     case = Case(target.name, number, world)
-    seeds = sorted((place / "seeds").iterdir())
+    seeds = sorted(seeds_of(target, place).iterdir())
     chosen = case.rng.choice(seeds)
     if number < len(seeds):
         chosen = seeds[number]

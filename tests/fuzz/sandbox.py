@@ -62,7 +62,7 @@ class Limits:
     """What one input may take: CPU-seconds, seconds by the clock, bytes of memory beyond what was there, characters of a message."""
 
     cpu_s: float = 5.0
-    wall_s: float = 15.0
+    wall_s: float = 30.0
     memory: int = 1 << 30
     message: int = 500
 

@@ -15,7 +15,14 @@ from targets import TARGETS
 
 from blipkit.errors import BadInput
 
-SOON = Limits(cpu_s=0.3, wall_s=1.0, memory=64 << 20)
+STRICT = Limits(cpu_s=0.3, memory=64 << 20)
+IMPATIENT = Limits(wall_s=1.0)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Where inputs are made: targets that begin with the same valid ones share them."""
+    return tmp_path_factory.mktemp("fuzz")
 
 
 @pytest.fixture(scope="module")
@@ -29,18 +36,18 @@ def table(request):
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_a_sample_of_spoilt_inputs_is_read_or_refused(name, tmp_path):
+def test_a_sample_of_spoilt_inputs_is_read_or_refused(name, place):
     """The first inputs of each target, the valid ones among them, end as they should."""
     target = TARGETS[name]
-    assert not campaign.run(target, range(target.sample), tmp_path).failed
+    assert not campaign.run(target, range(target.sample), place).failed
 
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("name", TARGETS)
-def test_every_spoilt_input_is_read_or_refused(name, tmp_path, table):
+def test_every_spoilt_input_is_read_or_refused(name, place, table):
     """All inputs of each target end as they should."""
     target = TARGETS[name]
-    summary = campaign.run(target, range(target.count), tmp_path)
+    summary = campaign.run(target, range(target.count), place)
     table.append(summary)
     failed = [one.number for one in summary.failed]
     assert not failed, f"{len(failed)} of {target.count}, each shown above: {failed}"
@@ -52,13 +59,13 @@ def test_there_are_ten_thousand_inputs_and_a_sample():
     assert 100 <= sum(target.sample for target in TARGETS.values()) <= 200
 
 
-def test_an_input_is_known_by_its_number(tmp_path):
+def test_an_input_is_known_by_its_number(place):
     """Made a second time, it is the same to the byte."""
     for name in ("profiles", "prices", "artifacts", "video"):
         target = TARGETS[name]
-        campaign.prepare(target, tmp_path / name)
+        campaign.prepare(target, place)
         for number in (30, 41, 52):
-            made = [_made(target, number, tmp_path / name) for _ in range(2)]
+            made = [_made(target, number, place) for _ in range(2)]
             assert made[0] == made[1]
 
 
@@ -172,7 +179,6 @@ FAULTS = [
     (fail, "raw KeyError"),
     (talk, "a message of 501 characters"),
     (compute, "CPU-seconds, more than 0.3"),
-    (wait, "still running after 1 s"),
     (die, "its process ended with 3"),
     (grow, "MiB, more than 64"),
     (write_beside, "opened for writing: .*outside/new.txt, outside its folder"),
@@ -188,7 +194,7 @@ FAULTS = [
 ]
 
 
-def run_one(call, place: Path, number: int = 1, limits: Limits = SOON) -> tuple[str, ...]:
+def run_one(call, place: Path, number: int = 1, limits: Limits = STRICT) -> tuple[str, ...]:
     """The faults of one input of a target that calls `call`."""
     target = Target("made-up", 1, 1, _seed, lambda case: None, call)
     return campaign.run(target, [number], place, limits).outcomes[0].faults
@@ -203,12 +209,19 @@ def test_each_fault_is_seen(call, fault, tmp_path, monkeypatch):
     assert (tmp_path / "kept/made-up-1.tar.gz").is_file()
 
 
+def test_a_reader_that_waits_is_interrupted(tmp_path, monkeypatch):
+    """By an alarm, so that its traceback shows where it waited."""
+    monkeypatch.setattr(campaign, "KEPT", tmp_path / "kept")
+    (fault,) = run_one(wait, tmp_path / "place", limits=IMPATIENT)
+    assert fault.startswith("still running after 1 s") and "in wait" in fault
+
+
 def test_code_that_no_alarm_interrupts_is_ended(tmp_path, monkeypatch):
     """Its process is killed, and the next input is judged in a new one."""
     monkeypatch.setattr(campaign, "KEPT", tmp_path / "kept")
     monkeypatch.setattr(campaign, "PATIENCE_S", 0.5)
     target = Target("made-up", 2, 2, _seed, lambda case: None, _deaf_at_first)
-    deaf, heard = campaign.run(target, [1, 2], tmp_path / "place", SOON).outcomes
+    deaf, heard = campaign.run(target, [1, 2], tmp_path / "place", IMPATIENT).outcomes
     assert "in code that no alarm interrupts" in deaf.faults[0] and not heard.faults
 
 
