@@ -22,15 +22,18 @@ from blipkit.parity.golden import (
     Manifest,
     describe_step,
     frame_digest,
-    output_name,
     read_golden_outputs,
     software_gate,
 )
 from blipkit.parity.golden_capture import write_golden_outputs
-from blipkit.runners.artifacts import file_digest, read_artifact, write_artifact
+from blipkit.runners.arms import REFERENCE, Arm
+from blipkit.runners.artifacts import artifact_folder, file_digest, read_artifact, write_artifact
 from blipkit.runners.spec import Build
 
-SAME = {"questions": [["is the dog barking?", ["yes", "no"]]], "buckets": ["1f"]}
+SAME = {
+    "questions": [["is the dog barking?", ["yes", "no"]], ["what is the dog doing?", "open"]],
+    "buckets": ["1f"],
+}
 PLANTED = "import os\nopen('EXECUTED', 'w').close()\n"
 PICKLE = b"cposix\nsystem\n(S'touch EXECUTED'\ntR."
 
@@ -54,12 +57,14 @@ def artifact_seeds(place: Path) -> None:
         def compiled(path: Path, *ignored) -> None:
             path.write_bytes(b"compiled " * 500)
 
-        write_artifact(place / runner / "artifact", build, compiled, None, ())
+        arm = Arm(runner, "float32")
+        write_artifact(artifact_folder(place / runner, arm, build), build, compiled, None, ())
 
 
 def spoil_artifact(case: Case) -> None:
     """A change in the manifest or the file, or something else in the place of one."""
-    rng, folder = case.rng, case.folder / "artifact"
+    rng = case.rng
+    (folder,) = case.folder.iterdir()
     manifest, file = folder / "manifest.json", folder / "compiled.pt"
     kind = rng.random()
     if kind < 0.15:
@@ -80,7 +85,7 @@ def spoil_artifact(case: Case) -> None:
             "",
             ".",
         ]
-        written["file"] = rng.choice([*names, "../artifact/compiled.pt", "a\0b", "x" * 300])
+        written["file"] = rng.choice([*names, "./compiled.pt", "a\0b", "x" * 300])
         path = folder / "compiled.pt"
         if rng.random() < 0.5 and written["file"] in names:
             path = folder / written["file"]
@@ -96,8 +101,9 @@ def spoil_artifact(case: Case) -> None:
 
 def read_compiled(case: Case) -> None:
     """An artifact, and what 02 says of it; the file is its own folder's."""
-    artifact = read_artifact(Path("artifact"), Bucket())
-    inside = artifact.path.resolve().parent == (case.folder / "artifact").resolve()
+    folder = next(case.folder.iterdir(), case.folder / "gone")
+    artifact = read_artifact(folder, Bucket())
+    inside = artifact.path.resolve().parent == folder.resolve()
     assert inside, f"its file is {artifact.path}"
     f"{artifact.arm} {artifact.component} {artifact.manifest.bytes / 1e6:.1f} {artifact.manifest.seconds:.1f}"
     artifact.build.flags.get("compiler_args")
@@ -126,7 +132,7 @@ def golden_seeds(place: Path) -> None:
     manifest = Manifest(
         captured="2026-01-02T03:04:05+00:00",
         machine="A machine, 2 cores",
-        arm="eager float32",
+        arm="eager bfloat16",
         checkpoint="builtin:tiny-pets",
         same=SAME,
         versions={"torch": "2.13.0", "transformers": "5.23.0"},
@@ -135,7 +141,7 @@ def golden_seeds(place: Path) -> None:
         steps=steps,
         answers=answers,
     )
-    tensors = {output_name(0, arm): torch.zeros(1, 2) for arm in ("eager float32", "reference")}
+    tensors = {f"000.{arm}": torch.zeros(1, 2) for arm in (REFERENCE, "eager bfloat16")}
     (place / "golden").mkdir()
     write_golden_outputs(place / "golden/golden", manifest, tensors, [])
 
