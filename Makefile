@@ -9,7 +9,7 @@ STACK := .venv-neuron-stack
 EXTRA_INDEX := $(if $(CPU_TORCH),--extra-index-url https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup neuron-stack run test test-slow test-kill test-browser test-neuron-stack lint lab bench report tiny-pets
+.PHONY: help setup neuron-stack run test test-slow test-fuzz test-kill test-browser test-neuron-stack lint lab bench report tiny-pets
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ test: setup ## the test suite, in two processes
 
 test-slow: setup ## the tests that make test leaves out (minutes)
 	$(BIN)/python -m pytest -m slow
+
+test-fuzz: setup ## over 10,000 spoilt inputs, none of which may break out of its reader (about 10 minutes)
+	$(BIN)/python -m pytest -m fuzz tests/fuzz
 
 test-kill: setup ## 60 runs killed at random times and run again (about 40 minutes); KILLS=6 for a short one
 	$(BIN)/python -m pytest -m kill -s tests/run/test_kill.py
