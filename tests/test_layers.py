@@ -141,6 +141,7 @@ TESTED_BY = {
     "parity/numbers.py": "parity/test_faults.py",
     "parity/panel.py": "parity/test_faults.py",
     "profiles/sections.py": "profiles/test_profile.py",
+    "records/documents.py": "records/test_results.py",
     "run/doctor.py": "runners/neuron/test_doctor.py",
     "report/numbers.py": "report/test_page.py",
     "report/tables.py": "report/test_page.py",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from blipkit.errors import BadInput
 from blipkit.paths import PUBLISHED, inside
-from blipkit.records.documents import write_document
+from blipkit.records.writing import write_document
 
 NAME = ".outputs.json"
 EVIDENCE = ("records", "samples")  # folders of what figures and gates rest on
