@@ -143,6 +143,7 @@ TESTED_BY = {
     "parity/panel.py": "parity/test_faults.py",
     "profiles/sections.py": "profiles/test_profile.py",
     "reading/plain.py": "reading/test_json_text.py",
+    "records/documents.py": "records/test_readers.py",
     "records/field_types.py": "records/test_typed.py",
     "run/doctor.py": "runners/neuron/test_doctor.py",
     "report/numbers.py": "report/test_page.py",

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from blipkit.paths import inside
-from blipkit.records.documents import said_in_a_sentence
 from blipkit.records.listing import Verification, verify
 from blipkit.records.moves import settle
+from blipkit.records.writing import said_in_a_sentence
 
 # what the kit reads and writes in a results folder, beside artifacts
 ENTRIES = (

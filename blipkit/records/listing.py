@@ -5,13 +5,14 @@ or lost since is known. What chapters write when they are opened by hand stands 
 """
 
 import hashlib
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from blipkit.errors import BadInput
-from blipkit.paths import inside
-from blipkit.records.documents import write_document
+from blipkit.paths import PUBLISHED, inside
+from blipkit.records.writing import write_document
 
 NAME = ".outputs.json"
 EVIDENCE = ("records", "samples")  # folders of what figures and gates rest on
@@ -143,12 +144,16 @@ def _fault(folder: Path, output: Output) -> str:
 
 
 def _refusal(folder: Path, changed: Iterable[tuple[str, str]]) -> str:
-    """What is wrong with the evidence, and how to make it again."""
+    """What is wrong with the evidence, and how to make it again, or restore what is published."""
     faults = dict.fromkeys(f"{fault}, which {stem} wrote" for stem, fault in changed)
-    only = dict.fromkeys(f"--only {stem}" for stem, _ in changed)
-    command = f"blipkit run {folder / 'profile.yaml'} {' '.join(only)} --results {folder}"
+    stems = dict.fromkeys(stem for stem, _ in changed)
+    only = [word for stem in stems for word in ("--only", stem)]
+    again = ["blipkit", "run", f"{folder}/profile.yaml", *only, "--results", str(folder)]
+    advice = f"run the notebook again: {shlex.join(again)}"
+    if folder.resolve().is_relative_to(PUBLISHED):
+        advice = f"restore it: {shlex.join(['git', 'checkout', '--', str(folder)])}"
     problem = f"{folder} is not as its run left it: {'; '.join(faults)}"
-    return f"{problem}; expected what its listing says: run the notebook again: {command}"
+    return f"{problem}; expected what its listing says: {advice}"
 
 
 def _not_listed(folder: Path, listed: Sequence[Output]) -> list[str]:

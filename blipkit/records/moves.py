@@ -13,8 +13,8 @@ from pathlib import Path
 
 from blipkit.errors import BadInput
 from blipkit.paths import inside
-from blipkit.records.documents import write_document, write_text
 from blipkit.records.listing import Output, output_of, read_listing, write_listing
+from blipkit.records.writing import write_document, write_text
 
 JOURNAL = ".moves.json"
 STAGE = ".stage"

@@ -16,13 +16,14 @@ from pathlib import Path
 from blipkit.errors import BadInput, NotMeasured
 from blipkit.machine import host
 from blipkit.paths import NOTEBOOKS, PUBLISHED, inside
-from blipkit.records.documents import SCHEMA, plain_value, read_machine, rows_in, write_bytes
+from blipkit.records.documents import SCHEMA, plain_value, read_machine, rows_in
 from blipkit.records.evidence import open_evidence
 from blipkit.records.gates import Gate
 from blipkit.records.listing import forget
 from blipkit.records.run_record import read_run
 from blipkit.records.samples import read_samples
 from blipkit.records.typed import records_of, row_of
+from blipkit.records.writing import write_bytes
 
 
 class Results:

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from blipkit.paths import inside
-from blipkit.records.documents import read_document, write_document
+from blipkit.records.documents import read_document
 from blipkit.records.typed import row_of
+from blipkit.records.writing import write_document
 
 NAME = "run.json"
 # ran to its end; its gates failed; had nothing to read; broke off

@@ -12,9 +12,9 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 
 from blipkit.paths import inside
-from blipkit.records.documents import said_in_a_sentence, write_text
 from blipkit.records.evidence import open_evidence
 from blipkit.records.results import Results
+from blipkit.records.writing import said_in_a_sentence, write_text
 from blipkit.report.folders import check_reportable, is_by_hand, knobs_of, machine_of, run_of
 from blipkit.report.numbers import read_money, three_numbers
 from blipkit.report.private import NOTHING, Hidden, has_private_frames, hidden_in

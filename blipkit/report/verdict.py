@@ -14,11 +14,12 @@ from blipkit.cost.missing import MissingStep
 from blipkit.cost.systems import PLATFORM_GATE
 from blipkit.display.tables import number
 from blipkit.paths import inside
-from blipkit.records.documents import SCHEMA, write_document, write_text
+from blipkit.records.documents import SCHEMA
 from blipkit.records.evidence import open_evidence
 from blipkit.records.gates import Gate, Status, decide, not_run, worst
 from blipkit.records.results import Results
 from blipkit.records.run_record import RunRecord
+from blipkit.records.writing import write_document, write_text
 from blipkit.renamed import gate_today
 from blipkit.report.folders import is_by_hand, knobs_of, machine_of, run_of
 

@@ -17,11 +17,12 @@ from blipkit.machine import host
 from blipkit.paths import inside
 from blipkit.profiles.profile import Profile
 from blipkit.profiles.sections import chapters
-from blipkit.records.documents import PART, read_machine, remove_parts, write_machine, write_text
+from blipkit.records.documents import read_machine, write_machine
 from blipkit.records.evidence import check_links
 from blipkit.records.listing import verify
 from blipkit.records.moves import JOURNAL, STAGE, finish_moves, put_in_place
 from blipkit.records.run_record import RunRecord, Stated, read_run, write_run
+from blipkit.records.writing import PART, remove_parts, write_text
 
 # what a run, or a report of one, writes beside records, samples and artifacts
 OF_A_RUN = ("profile.yaml", "environment.json")

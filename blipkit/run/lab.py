@@ -13,7 +13,7 @@ from pathlib import Path
 from blipkit.paths import NOTEBOOKS, ROOT
 from blipkit.profiles.profile import Profile
 from blipkit.profiles.sections import chapters
-from blipkit.records.documents import write_document, write_text
+from blipkit.records.writing import write_document, write_text
 
 # digest of each copy as it was made, by which one is known that nobody touched since
 WRITTEN = ".written.json"

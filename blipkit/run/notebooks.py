@@ -14,9 +14,9 @@ from blipkit.machine.monitor import Monitor
 from blipkit.paths import NOTEBOOKS, ROOT, inside
 from blipkit.profiles.profile import Profile
 from blipkit.profiles.sections import chapters
-from blipkit.records.documents import said_in_a_sentence
 from blipkit.records.moves import STAGE, finish_moves, in_use
 from blipkit.records.run_record import ChapterRun, write_run
+from blipkit.records.writing import said_in_a_sentence
 from blipkit.report.page import write_report
 from blipkit.report.verdict import exit_status, unmeasured
 from blipkit.run import preflight

@@ -15,9 +15,10 @@ import yaml
 
 from blipkit.errors import BadInput
 from blipkit.paths import PUBLISHED, inside
-from blipkit.records.documents import check_results_folder, read_machine, said_in_a_sentence
+from blipkit.records.documents import check_results_folder, read_machine
 from blipkit.records.evidence import open_evidence
 from blipkit.records.listing import EVIDENCE, output_of, read_listing, write_listing
+from blipkit.records.writing import said_in_a_sentence
 from blipkit.report.private import Hidden, hidden_in
 
 KEPT = (

@@ -63,6 +63,14 @@ def test_evidence_that_was_cut_changed_or_lost_is_refused(folder, text, said):
     assert verify(folder, but_of=["03_parity"]).verified
 
 
+def test_what_is_published_is_restored_and_not_run_again(folder, monkeypatch):
+    """It was measured on another machine, perhaps, and lies in the repository."""
+    monkeypatch.setattr("blipkit.records.listing.PUBLISHED", folder.parent)
+    (folder / "samples/s.parquet").unlink()
+    with pytest.raises(BadInput, match=f"restore it: git checkout -- {folder}"):
+        verify(folder)
+
+
 def test_a_notebook_that_was_opened_and_saved_is_not_refused(folder):
     """No figure rests on it: the folder is no longer verified, and says why."""
     (folder / "03_parity.ipynb").write_text("{ }")

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from blipkit.errors import BadInput
 from blipkit.records import moves
-from blipkit.records.documents import write_text
 from blipkit.records.listing import read_listing, verify
 from blipkit.records.moves import JOURNAL, STAGE, in_use, put_in_place, settle
+from blipkit.records.writing import write_text
 
 OLD = {"records/a.jsonl": "old\n", "records/b.jsonl": "old\n", "03_parity.ipynb": "old"}
 NEW = {"records/a.jsonl": "new\n", "records/c.jsonl": "new\n", "03_parity.ipynb": "new"}

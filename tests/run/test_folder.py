@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.paths import inside
 from blipkit.profiles.profile import load_profile, read_sections
-from blipkit.records.documents import said_in_a_sentence, write_text
 from blipkit.records.listing import output_of, read_listing, write_listing
 from blipkit.records.moves import JOURNAL, STAGE
 from blipkit.records.results import Results
 from blipkit.records.run_record import RunRecord, read_run, write_run
+from blipkit.records.writing import said_in_a_sentence, write_text
 from blipkit.report.page import write_report
 from blipkit.run import notebooks
 from blipkit.run.folder import begin, check_ours, clear, keep_outputs

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from blipkit.errors import BlipkitError
-from blipkit.records.documents import (
+from blipkit.records.writing import (
     remove_parts,
     said_in_a_sentence,
     write_bytes,
