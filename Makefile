@@ -41,8 +41,8 @@ $(STACK)/.blipkit-ready: pyproject.toml constraints.txt
 run: setup ## run PROFILE (tiny) through all notebooks: results/PROFILE/report/index.html
 	$(BIN)/blipkit run $(PROFILE)
 
-test: setup ## the test suite
-	$(BIN)/python -m pytest
+test: setup ## the test suite, in two processes
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: setup ## the tests that make test leaves out (minutes)
 	$(BIN)/python -m pytest -m slow

@@ -1,5 +1,7 @@
 """The command line. Heavy imports wait until a command needs them."""
 
+import io
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -221,6 +223,9 @@ def doctor(
 
 def entry() -> None:
     """Errors become one message and an exit status: 2 for bad input, 1 for the rest."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows ? instead
     try:
         app()
     except BlipkitError as error:

@@ -6,8 +6,11 @@ terminal has rich's tables.
 """
 
 import base64
+import contextlib
 import html
 import io
+import os
+import sys
 from collections.abc import Sequence
 
 from blipkit.display.html import display_html
@@ -28,28 +31,43 @@ STYLES = ("--", ":", "-.", (0, (7, 2)), (0, (3, 1, 1, 1, 1, 1)))  # lines that d
 
 
 def axes(title: str, x: str, y: str, size: tuple[float, float] = (7.2, 3.6)):
-    """(figure, axes) in the kit's style; `y` and `x` carry units."""
-    import matplotlib.pyplot as plt
+    """(figure, axes) in the kit's style, whatever a matplotlibrc says; `y` and `x` carry units."""
+    _import_matplotlib()
+    import matplotlib
     import seaborn
+    from matplotlib.figure import Figure
 
+    matplotlib.rcdefaults()
     seaborn.set_theme(style="whitegrid", palette=COLOURS)
-    figure, ax = plt.subplots(figsize=size, layout="constrained")
+    # not pyplot's: it would ask for a window where MPLBACKEND names one
+    figure = Figure(figsize=size, layout="constrained")
+    ax = figure.subplots()
     ax.set(title=title, xlabel=x, ylabel=y)
     return figure, ax
 
 
+def _import_matplotlib() -> None:
+    """Import it as it does by itself, but for an MPLBACKEND that it does not know: an editor's."""
+    if "matplotlib" in sys.modules:
+        return
+    backend = os.environ.pop("MPLBACKEND", None)
+    import matplotlib
+
+    if backend is not None:
+        with contextlib.suppress(ValueError):
+            matplotlib.rcParams["backend"] = backend
+        os.environ["MPLBACKEND"] = backend
+
+
 def show(figure, caption: str, rows, detail: bool = False) -> None:
     """Display a matplotlib figure as inline SVG, its caption and, folded, its data as a table under
-    it, then close it.
+    it.
 
     caption: a sentence or two made from the data, also the alt text; rows: the data, as
     `show_table` takes it; detail: for the chapter alone, not for the head of the report.
     """
-    import matplotlib.pyplot as plt
-
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
-    plt.close(figure)
     data = base64.b64encode(buffer.getvalue()).decode()
     picture = f'<img src="data:image/svg+xml;base64,{data}" alt="{html.escape(caption)}">'
     table = table_html(rows, f"The data of the figure: {figure.axes[0].get_title()}")

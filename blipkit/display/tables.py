@@ -61,10 +61,12 @@ def number(value) -> str:
 
 def terminal_table(columns: Sequence[str], rows: Iterable[Iterable[str]], **options):
     """A rich table for the command line; options: as `rich.table.Table` takes them."""
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table(*columns, **options)
+    # where it is narrow a long name goes on below; the default would cut it
+    heads = [Column(name, overflow="fold") for name in columns]
+    table = Table(*heads, **options)
     for row in rows:
         table.add_row(*map(Text, row))  # Text: what a record says is no markup
     return table

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import pandas
-from matplotlib.ticker import LogFormatter
 
 from blipkit.display.figures import COLOURS, MARKERS, axes, show
 from blipkit.load.rows import GridRow
@@ -153,6 +152,8 @@ def draw_curve(
     if best:
         point = [best.answers_per_s.value], [best.latency_ms.high]
         ax.plot(*point, "o", mfc="none", ms=16, color=LINE, label="run here")
+    from matplotlib.ticker import LogFormatter
+
     ax.set_yscale("log")
     # between decades only where there is room for it
     ax.yaxis.set_major_formatter(LogFormatter())

@@ -84,6 +84,7 @@ def _variables(threads: int, environment: Mapping[str, str]) -> dict[str, str]:
     given.
     """
     variables = dict(os.environ)
+    variables["PYTHONIOENCODING"] = "utf-8"  # as `Child` reads it, whatever our terminal's is
     variables.update(environment)
     if threads:
         variables["OMP_NUM_THREADS"] = str(threads)

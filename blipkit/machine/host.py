@@ -1,6 +1,7 @@
 """What machine this is: processor, memory, accelerators, library versions; read once a process."""
 
 import contextlib
+import math
 import os
 import platform
 import subprocess
@@ -11,6 +12,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol
+
+from blipkit.machine.limits import read_limits
 
 # where dev and sys are looked for; a rehearsal brings its own
 SYSTEM = Path(os.environ.get("BLIPKIT_SYSTEM", "/"))
@@ -32,16 +35,18 @@ LIBRARIES = (
 class Machine:
     """What environment.json says of a machine.
 
-    name: by its accelerators, else its processor; cores: those this process may run on;
-    memory_gib: GiB of RAM; gpus: name, memory and driver of each; neuron_devices: as in /dev;
-    git_commit: of the kit's checkout; executable: Python's file name; versions: library -> version;
-    replayed_on: in a replay, the machine that read the figures of this one.
+    name: by its accelerators, else its processor; cores, memory_gib: what this process may use;
+    cpu_quota: a container's, in cores, None where there is none; gpus: name, memory and driver of
+    each; neuron_devices: as in /dev; git_commit: of the kit's checkout; executable: Python's file
+    name; versions: library -> version; replayed_on: in a replay, the machine that read the figures
+    of this one.
     """
 
     name: str
     processor: str = ""
     cores: int = 0
     memory_gib: float = 0.0
+    cpu_quota: float | None = None
     system: str = ""
     gpus: list[str] = field(default_factory=list)
     neuron_devices: list[str] = field(default_factory=list)
@@ -102,17 +107,31 @@ def _processor() -> str:
 
 
 def usable_cores() -> int:
-    """Cores this process may run on, which in a container can be fewer than the machine has."""
+    """Cores this process may use, which in a container can be fewer than the machine has."""
+    allowed = os.cpu_count()
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()
+        allowed = len(os.sched_getaffinity(0))
+    return cores_within(read_limits(SYSTEM).cores, allowed)
+
+
+def cores_within(quota: float | None, allowed: int) -> int:
+    """The whole cores that a quota is worth, at least one and at most those allowed."""
+    if quota is None:
+        return allowed
+    return max(1, min(allowed, math.ceil(quota)))
+
+
+def usable_memory_gib() -> float:
+    """GiB of memory this process may use, of a container's or the machine's."""
+    import psutil
+
+    total = psutil.virtual_memory().total / 2**30
+    return min(total, read_limits(SYSTEM).memory_gib or total)
 
 
 @cache
 def describe() -> Machine:
     """This machine."""
-    import psutil
-
     gpus = output_of(
         "nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"
     ).splitlines()
@@ -126,7 +145,8 @@ def describe() -> Machine:
         name=_name(gpus, neuron, cpu),
         processor=cpu,
         cores=usable_cores(),
-        memory_gib=round(psutil.virtual_memory().total / 2**30, 1),
+        memory_gib=round(usable_memory_gib(), 1),
+        cpu_quota=read_limits(SYSTEM).cores,
         system=f"{platform.system()} {platform.release()}",
         gpus=gpus,
         neuron_devices=neuron,
@@ -138,7 +158,8 @@ def describe() -> Machine:
 
 def _name(gpus: list[str], neuron: list[str], cpu: str) -> str:
     """What the machine is called: by its GPUs, its Neuron devices, or its processor."""
-    name = f"{cpu}, {usable_cores()} cores"
+    cores = usable_cores()
+    name = f"{cpu}, {cores} {'core' if cores == 1 else 'cores'}"
     if neuron:
         name = f"Neuron x{len(neuron)}"
     if gpus:

@@ -51,6 +51,8 @@ class Examined:
         """The machine, its parts, what mends them, and the arms."""
         machine = self.machine
         console.print(f"{machine.name}, {machine.memory_gib} GiB, {machine.system}")
+        if machine.cpu_quota:
+            console.print(f"this container may use {machine.cpu_quota:g} of its cores' time")
         libraries = machine.versions.items()
         console.print(", ".join(f"{name} {version}" for name, version in libraries))
         console.print(self._table_of_parts())

@@ -1,6 +1,9 @@
 import base64
 import io
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from PIL import Image
@@ -55,3 +58,24 @@ def test_tables_have_captions_scopes_and_no_nan(shown):
     ((markup, _),) = shown
     assert "<caption>A &amp; B</caption>" in markup and markup.count('<th scope="col">') == 2
     assert "0.1235" in markup and "not known" in markup and "NaN" not in markup
+
+
+DRAWN = """
+from blipkit.display.figures import axes, show
+from blipkit.display import figures
+figures.display_html = lambda markup, text: print(text)
+figure, ax = axes("a & b, 50%", "x", "y")
+ax.plot([1, 2])
+show(figure, "drawn", [{"a": 1}])
+import matplotlib
+print(matplotlib.rcParams["text.usetex"])
+"""
+
+
+@pytest.mark.parametrize("backend", ["an-editors-own", "module://not_here", "tkagg"])
+def test_a_users_matplotlib_settings_have_no_say(tmp_path, backend):
+    """LaTeX that is not installed, and a backend that an editor names, stop no figure."""
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\n")
+    variables = dict(os.environ, MPLCONFIGDIR=str(tmp_path), MPLBACKEND=backend)
+    ran = subprocess.run([sys.executable, "-c", DRAWN], env=variables, capture_output=True)
+    assert (ran.stdout, ran.returncode) == (b"drawn\nFalse\n", 0), ran.stderr
