@@ -10,6 +10,10 @@ from blipkit.errors import BadInput
 from blipkit.frames.questions import Question, Tokenised
 from blipkit.profiles.knobs import check_fields
 
+# of one bucket: more is a slip, and no memory would hold their states
+MOST_FRAMES = 10_000
+MOST_TOKENS = 10**7
+
 
 @dataclass(frozen=True, order=True)
 class Bucket:
@@ -25,6 +29,12 @@ class Bucket:
 
     def __post_init__(self):
         check_fields(Bucket, asdict(self), "bucket")
+        answers = self.frames * self.questions * self.candidates
+        tokens = answers * max(self.tokens, self.answer_tokens)
+        if tokens > MOST_TOKENS or self.frames > MOST_FRAMES:
+            most = f"{MOST_FRAMES:,} frames and {MOST_TOKENS:,} tokens of answers"
+            problem = f"asks for {self.frames:,} frames and {tokens:,} tokens at once"
+            raise BadInput(f"bucket {self} {problem}; expected at most {most}")
 
     def __str__(self) -> str:
         question = f"{self.frames}f-{self.questions}q-{self.tokens}t"

@@ -24,6 +24,9 @@ POSITIVE = Range("more than zero", lambda value: value > 0)
 ZERO_OR_MORE = Range("zero or more", lambda value: value >= 0)
 SHARE = Range("a share, at least 0 and less than 1", lambda value: 0 <= value < 1)
 BUSY = Range("a share of the time, more than 0 and at most 1", lambda value: 0 < value <= 1)
+# of what is made, held or started that often: more is a slip, and would fill the memory
+COUNT = Range("more than zero, at most 1,000,000", lambda value: 1 <= value <= 1_000_000)
+FEW = Range("more than zero, at most 4,096", lambda value: 1 <= value <= 4096)
 EXPONENT = re.compile(r"[+-]?[\d.]+e[+-]?\d+", re.IGNORECASE)  # such as 1e-3
 
 

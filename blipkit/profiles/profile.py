@@ -14,7 +14,7 @@ from blipkit.paths import NOTEBOOKS, PROFILES, ROOT
 from blipkit.profiles.common import Common
 from blipkit.profiles.knobs import Section, check_type, check_value, default_of, types_of
 from blipkit.profiles.sections import homes_of, section_class, section_of, sections
-from blipkit.reading.files import MB, decoded, is_there, read_bytes, shown_path
+from blipkit.reading.files import MB, decoded, is_file, read_bytes, shown_path
 from blipkit.reading.yaml_text import parse_yaml
 from blipkit.renamed import IMPLIED, KNOB_VALUES, KNOBS, knob_today
 
@@ -86,7 +86,7 @@ def load_profile(name: str, settings: list[str] = ()) -> Profile:
     path = PROFILES / f"{name}.yaml"
     if name.endswith((".yaml", ".yml")) or "/" in name:
         path = Path(name)
-    if not is_there(path):
+    if not is_file(path):
         known = [file.stem for file in PROFILES.glob("*.yaml")]
         problem = f"no file {shown_path(path)}"
         raise BadInput(f"profile {shown(name)}: {problem}; {nearest(name, known)}")
@@ -138,7 +138,8 @@ def translated(recorded: Sections) -> Sections:
         for implied, value in IMPLIED.get(old, {}).items():
             section, key = implied.split(".")
             today.setdefault(section, {}).setdefault(key, value)
-    for section, values in today.items():
+    for section in [name for name in sections() if name in today]:
+        values = today[section]
         for key, value in values.items():
             values[key] = knob_today(f"{section}.{key}", value)
     return today
@@ -158,7 +159,7 @@ def read_sections(path: Path) -> Sections:
     for name, values in content.items():
         if values is None:  # a section's name with nothing under it
             content[name] = {}
-        elif not isinstance(values, dict):
+        elif not isinstance(values, dict) and name in sections():
             expected = "should be `key: value` lines"
             raise BadInput(f"{path}: section {shown(name)} {expected}, saw {shown(values)}")
     return content
@@ -178,7 +179,8 @@ def _apply(stated: Sections, setting: str) -> str:
         raise BadInput(
             f"--set {shown(setting)}: the value is not YAML ({error}); {advice}"
         ) from None
-    stated.setdefault(section, {})[name] = value
+    if isinstance(stated.setdefault(section, {}), dict):  # else `check_sections` names the section
+        stated[section][name] = value
     return f"{section}.{name}"
 
 

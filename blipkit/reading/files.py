@@ -61,6 +61,11 @@ def is_there(path: Path) -> bool:
         return False
 
 
+def is_file(path: Path) -> bool:
+    """Whether a regular file has this path."""
+    return is_there(path) and path.is_file()
+
+
 def is_plain_name(name: str) -> bool:
     """Whether a name is that of a file right in a folder, and no way out of it."""
     is_name = name not in ("", ".", "..") and Path(name).name == name

@@ -440,3 +440,33 @@ def test_a_recorded_profile_of_other_types_is_refused_by_knob(tmp_path, text, me
     (tmp_path / "profile.yaml").write_text(text)
     with pytest.raises(BadInput, match=message):
         read_profile(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("parity.frames=1000001", "frames is 1000001; expected more than zero, at most 1,000,000"),
+        ("common.threads=5000", "threads is 5000; expected more than zero, at most 4,096"),
+        (
+            "concurrency.clients=[1, 1000000]",
+            "clients.1 is 1000000; expected more than zero, at most 4,096",
+        ),
+        (
+            "components.check_frames=9000000000000000000",
+            "expected more than zero, at most 1,000,000",
+        ),
+    ],
+)
+def test_what_would_fill_the_memory_is_refused_first(setting, message):
+    """A zero too many is a slip, and is said before anything is made or started so often."""
+    with pytest.raises(BadInput, match=message):
+        load_profile("tiny", [setting])
+
+
+def test_a_section_nobody_knows_is_named_whatever_stands_in_it(tmp_path):
+    """Also where a --set would change it; a recorded profile is read without it."""
+    path = tmp_path / "profile.yaml"
+    path.write_text("party: 3\n")
+    with pytest.raises(BadInput, match="unknown section 'party'"):
+        load_profile(str(path), ["party.frames=3"])
+    assert read_profile(tmp_path).sections == {}
