@@ -22,6 +22,7 @@ from blipkit.run.arguments import (
     RESULTS,
     SETTINGS,
     Commands,
+    check_settings,
     folder_argument,
 )
 
@@ -55,6 +56,7 @@ def run(
     from blipkit.run.notebooks import run_profile
     from blipkit.run.progress import Terminal
 
+    check_settings(settings)
     loaded = load_profile(profile, settings)
     if not console.is_terminal:
         raise typer.Exit(run_profile(loaded, results, only, force, replay))
@@ -71,11 +73,8 @@ def lab(
     start: Annotated[bool, typer.Option(help="open them in JupyterLab")] = True,
 ) -> None:
     """Copy the chapters into results/lab/PROFILE and open them there, to step through and edit."""
-    import subprocess
-    import sys
-
     from blipkit.profiles.profile import load_profile
-    from blipkit.run.lab import copy_chapters
+    from blipkit.run.lab import copy_chapters, open_lab
 
     folder, changed = copy_chapters(load_profile(profile))
     typer.echo(f"chapters with the knobs of {profile}: {folder}")
@@ -84,9 +83,7 @@ def lab(
             f"yours, and kept as they are: {', '.join(changed)}; remove one to get the chapter anew"
         )
     if start:
-        raise typer.Exit(
-            subprocess.run([sys.executable, "-m", "jupyter", "lab"], cwd=folder).returncode
-        )
+        raise typer.Exit(open_lab(folder))
 
 
 @app.command()
@@ -145,6 +142,7 @@ def capture(
     from blipkit.profiles.profile import load_profile
     from blipkit.run.preflight import check, use_absolute_folders
 
+    check_settings(settings)
     loaded = load_profile(profile, settings)
     use_absolute_folders(loaded)
     folder = to or ROOT / "results" / f"{loaded.name}-bundle"

@@ -74,11 +74,26 @@ def choose_bucket(
 
     fitting = [bucket for bucket in buckets if fits(bucket)]
     if not fitting:
+        needed = Bucket(
+            frames=max((bucket.frames for bucket in buckets), default=1),
+            questions=len(questions),
+            tokens=tokens,
+            candidates=candidates,
+            answer_tokens=length,
+        )
         longest = questions[lengths.index(tokens)].text
-        problem = f"the longest question ({longest!r}) has {tokens} tokens"
-        answers = f"{candidates} candidates of up to {length} tokens"
-        needed = f"tokens >= {tokens}, candidates >= {candidates}, answer_tokens >= {length}"
-        advice = f"Add one with {needed} to common.buckets and run 02_trace again"
-        known = ", ".join(map(str, buckets))
-        raise BadInput(f"no bucket fits: {problem}, with {answers}; there are {known}. {advice}")
+        raise BadInput(none_fits(buckets, needed, longest))
     return min(fitting, key=effort)
+
+
+def none_fits(buckets: Sequence[Bucket], needed: Bucket, longest: str) -> str:
+    """That no bucket fits, and which would; longest: the question with the most tokens."""
+    problem = f"the longest question ({longest!r}) has {needed.tokens} tokens"
+    answers = f"{needed.candidates} candidates of up to {needed.answer_tokens} tokens"
+    known = ", ".join(map(str, buckets))
+    least = f"tokens >= {needed.tokens}, candidates >= {needed.candidates}"
+    least = f"{least}, answer_tokens >= {needed.answer_tokens}"
+    advice = f"Add one with {least} to common.buckets and run 02_trace again"
+    sizes = ", ".join(f"{name}: {size}" for name, size in asdict(needed).items())
+    setting = f"or take one that fits: --set 'common.buckets=[{{{sizes}}}]'"
+    return f"no bucket fits: {problem}, with {answers}; there are {known}. {advice}, {setting}"

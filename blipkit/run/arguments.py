@@ -3,14 +3,20 @@
 A path with `~` is expanded; what can be none is refused with the option that names it.
 """
 
-from collections.abc import Callable
+import math
+import shlex
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.core import TyperGroup
 
+from blipkit.errors import BadInput
 from blipkit.paths import user_file, user_folder, user_path
+
+if TYPE_CHECKING:
+    from blipkit.profiles.profile import Profile
 
 INTERRUPTED = 130  # the exit status of Ctrl-C
 
@@ -45,6 +51,43 @@ def profile_name(text: str) -> str:
     if "/" in text or text.startswith("~") or not text.strip():
         return str(user_path(text, "PROFILE"))
     return text
+
+
+def check_settings(settings: Sequence[str]) -> None:
+    """Refuse two values of one knob, of which the first would be lost."""
+    seen: dict[str, str] = {}
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        key, value = key.strip(), value.strip()
+        if seen.setdefault(key, value) != value:
+            problem = f"--set gives {key} twice, as {seen[key]} and as {value}"
+            raise BadInput(f"{problem}; expected one value: leave one of them out")
+
+
+def command_again(
+    profile: "Profile", results: Path | None, replay: Path | None, only: Iterable[str] = ()
+) -> str:
+    """The command line of a run of these chapters, as a shell takes it."""
+    words = ["blipkit", "run", profile.source or profile.name]
+    for stem in only:
+        words += ["--only", stem]
+    for setting in dict.fromkeys(profile.settings):
+        section, name = setting.split(".", 1)
+        words += ["--set", f"{setting}={as_yaml(profile.sections[section][name])}"]
+    if results:
+        words += ["--results", str(results)]
+    if replay:
+        words += ["--replay", str(replay)]
+    return shlex.join(words)
+
+
+def as_yaml(value) -> str:
+    """A knob's value on one line, as --set takes it."""
+    import yaml
+
+    plain = str(value).isprintable()  # else each letter that is not is written as its number
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=plain, width=math.inf)
+    return text.removesuffix("...\n").removesuffix("\n")
 
 
 def folder_argument(what: str, help: str = "a results folder"):

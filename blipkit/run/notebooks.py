@@ -1,10 +1,12 @@
 """Run a profile: each notebook by papermill, its outputs put in place together; then the report."""
 
 import contextlib
+import copy
 import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from blipkit.display.progress import VARIABLE
@@ -20,6 +22,7 @@ from blipkit.records.writing import said_in_a_sentence
 from blipkit.report.page import write_report
 from blipkit.report.verdict import exit_status, unmeasured
 from blipkit.run import preflight
+from blipkit.run.arguments import command_again
 from blipkit.run.folder import begin, check_ours, clear, keep_outputs, remove_unfinished
 from blipkit.run.progress import PRINTED, Progress, last_durations, notes_of
 from blipkit.run.required import required_of
@@ -44,6 +47,7 @@ def run_profile(
     """
     folder = results or default_folder(profile, replay)
     check_ours(folder)
+    again = partial(command_again, copy.deepcopy(profile), results, replay)
     preflight.use_absolute_folders(profile)
     if replay:
         preflight.check_replay(folder, replay)
@@ -51,21 +55,29 @@ def run_profile(
         for note in notes:
             progress.say(f"recorded with another value, which is shown: {note}")
     chosen = choose(only or profile.common.only)
-    preflight.check_apart(profile, folder, replay)
+    preflight.check_apart(profile, folder, replay, chosen)
     scratch.remove_abandoned()
     progress.plan(chosen, last_durations(folder))
     with said_in_a_sentence(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with in_use(folder), said_in_a_sentence(folder):
         clear(folder, chosen, force)
-        run_chapters(profile, chosen, folder, replay, progress)
+        run_chapters(profile, chosen, folder, replay, progress, again)
         return conclude(folder, required_of(profile, chosen), progress)
 
 
 def run_chapters(
-    profile: Profile, stems: list[str], folder: Path, replay: Path | None, progress: Progress
+    profile: Profile,
+    stems: list[str],
+    folder: Path,
+    replay: Path | None,
+    progress: Progress,
+    again: Callable[[list[str]], str],
 ) -> None:
-    """One chapter after another; run.json says how each ended."""
+    """One chapter after another; run.json says how each ended.
+
+    again: chapters -> the command that runs them.
+    """
     run = begin(profile, folder, replay)
     for number, stem in enumerate(stems, start=1):
         progress.begin(stem, number, len(stems))
@@ -73,7 +85,8 @@ def run_chapters(
             ended = run_notebook(profile, stem, folder, replay, progress)
         except KeyboardInterrupt:
             remove_unfinished(folder)
-            raise interrupted(profile, folder, stems[number - 1 :]) from None
+            unfinished = stems[number - 1 :]
+            raise interrupted(unfinished[0], folder, again(unfinished)) from None
         run = run.with_chapter(stem, ended)
         write_run(folder, run)
         progress.say(ending_line(stem, ended))
@@ -87,11 +100,10 @@ def default_folder(profile: Profile, replay: Path | None) -> Path:
     return ROOT / "results" / name
 
 
-def interrupted(profile: Profile, folder: Path, unfinished: list[str]) -> BlipkitError:
-    """The error for Ctrl-C in the first of the unfinished notebooks."""
-    only = " ".join(f"--only {stem}" for stem in unfinished)
-    problem = f"interrupted in {unfinished[0]}; what finished before is kept in {folder}"
-    return BlipkitError(f"{problem}. To go on: blipkit run {profile.name} {only}")
+def interrupted(stem: str, folder: Path, again: str) -> BlipkitError:
+    """The error for Ctrl-C in a notebook; again: the command that goes on with it."""
+    problem = f"interrupted in {stem}; what finished before is kept in {folder}"
+    return BlipkitError(f"{problem}. To go on: {again}")
 
 
 def ending_line(stem: str, ended: ChapterRun) -> str:

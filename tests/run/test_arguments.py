@@ -2,15 +2,21 @@
 
 import errno
 import os
+import shlex
 import sys
+from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from blipkit.cli import entry
 from blipkit.errors import BadInput, system_problem
 from blipkit.parity.golden_capture import check_capture
 from blipkit.paths import PUBLISHED
 from blipkit.profiles.profile import load_profile
+from blipkit.run.arguments import as_yaml, check_settings, command_again
 
 TINY = str(PUBLISHED / "amd-epyc-2-cores" / "tiny")
 LONG = "n" * 256
@@ -141,3 +147,30 @@ def test_golden_outputs_go_neither_through_a_link_nor_over_what_is_not_theirs(tm
         with pytest.raises(BadInput, match=words):
             check_capture(common, common.arms[0], tmp_path / name, with_frames=False)
     assert (tmp_path / "theirs" / "notes.txt").read_text() == "mine"
+
+
+def test_two_values_of_one_knob_are_refused(said):
+    """The first would be lost; the same value twice is no harm."""
+    status, error = said("run", "smoke", "--set", "parity.frames=20", "--set", "parity.frames = 30")
+    assert status == 2 and "--set gives parity.frames twice, as 20 and as 30" in error
+    check_settings(["parity.frames=20", "parity.frames=20", "common.seed=1"])
+
+
+def test_to_go_on_with_a_replay_names_it(tmp_path):
+    """And nothing that was not said."""
+    assert command_again(load_profile("tiny"), None, None) == "blipkit run tiny"
+    again = command_again(load_profile("tiny"), None, Path("it's far"))
+    assert shlex.split(again) == ["blipkit", "run", "tiny", "--replay", "it's far"]
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
+        st.lists,
+        max_leaves=5,
+    )
+)
+def test_a_value_comes_back_from_its_yaml(value):
+    """Whatever a knob may be, on one line."""
+    text = as_yaml(value)
+    assert yaml.safe_load(text) == value and "\n" not in text

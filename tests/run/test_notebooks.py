@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -290,6 +291,38 @@ def test_an_interrupted_run_keeps_what_finished_and_says_how_to_go_on(tmp_path, 
     assert not (tmp_path / ".stage").exists() and not list((tmp_path / "artifacts").iterdir())
     with in_use(tmp_path):
         pass
+
+
+def test_to_go_on_is_the_whole_command(tmp_path, monkeypatch):
+    """The profile by a path that works, every --set, --results and what is left, as a shell takes them."""
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("blipkit.run.notebooks.run_notebook", stopped)
+    monkeypatch.setattr("blipkit.run.preflight.check_apart", lambda *_: None)
+    monkeypatch.chdir(tmp_path)
+    mine = tmp_path / "my profile.yaml"
+    mine.write_text("common: {required: []}\nparity: {frames: 20, flip_limit: 0.1}\n")
+    settings = [
+        "parity.frames=30",
+        "concurrency.servers=[1, 2]",
+        "common.questions=['is it a \"dog\"?', {text: what is it, candidates: open}]",
+        "parity.flip_limit=0.00001",
+        "common.threads=2",
+    ]
+    first = load_profile("./my profile.yaml", settings)
+    with pytest.raises(BlipkitError) as ended:
+        run_profile(first, Path("my results"), ["01_components", "00_environment"])
+    command = str(ended.value).partition("To go on: ")[2]
+    words = shlex.split(command)
+    assert words[:3] == ["blipkit", "run", str(mine)]
+    named = {"--set": [], "--only": [], "--results": []}
+    for option, value in zip(words[3::2], words[4::2], strict=True):
+        named[option].append(value)
+    assert named["--results"] == ["my results"]
+    assert named["--only"] == ["00_environment", "01_components"]
+    assert load_profile(words[2], named["--set"]).resolved() == first.resolved()
 
 
 def test_a_replay_shows_the_recorded_figures(replayed, smoke):
