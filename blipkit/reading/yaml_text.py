@@ -21,9 +21,9 @@ class NotPlain(ValueError):
 def parse_yaml(text: str) -> Any:
     """The value of a YAML text; no two places of it are the same object.
 
-    ValueError says what is wrong with it, and in which line. NotPlain, where it is YAML: a tag of
-    Python's or another that is not plain, a key that stands twice, a date or a number that is none,
-    an alias to what it stands in, or more nodes, depth or length than people write.
+    ValueError says what is wrong with it, and in which line; so of a key that stands twice.
+    NotPlain, where it is YAML: a tag of Python's or another that is not plain, a date or a number
+    that is none, an alias to what it stands in, or more nodes, depth or length than people write.
     """
     if len(text) > LENGTH:
         raise NotPlain(f"more than {LENGTH // 1024} KiB of text")
@@ -83,7 +83,8 @@ class _PlainLoader(yaml.SafeLoader):
         for key, _ in node.value:
             name = (key.tag, key.value) if isinstance(key, ScalarNode) else id(key)
             if name in seen:
-                raise _refused(f"key {shown(key.value)} stands twice, the second time", key)
+                problem = f"key {shown(key.value)} stands twice, the second time"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
             seen.add(name)
         return node
 
