@@ -15,7 +15,7 @@ from blipkit.profiles.common import Common
 from blipkit.profiles.knobs import Section, check_type, check_value, default_of, types_of
 from blipkit.profiles.sections import homes_of, section_class, section_of, sections
 from blipkit.reading.files import MB, decoded, is_file, read_bytes, shown_path
-from blipkit.reading.yaml_text import parse_yaml
+from blipkit.reading.yaml_text import NotPlain, parse_yaml
 from blipkit.renamed import IMPLIED, KNOB_VALUES, KNOBS, knob_today
 
 LIMIT = 1 * MB  # of a profile's file
@@ -152,7 +152,7 @@ def read_sections(path: Path) -> Sections:
     try:
         content = parse_yaml(decoded(written))
     except ValueError as error:
-        raise BadInput(f"{where}: not YAML ({error}); compare params/tiny.yaml") from None
+        raise BadInput(f"{where}: {_in_words(error)}; compare params/tiny.yaml") from None
     if not isinstance(content, dict):
         seen = "an empty file" if content is None else type(content).__name__
         raise BadInput(f"{where}: expected sections such as `common:` and `parity:`, saw {seen}")
@@ -163,6 +163,13 @@ def read_sections(path: Path) -> Sections:
             expected = "should be `key: value` lines"
             raise BadInput(f"{path}: section {shown(name)} {expected}, saw {shown(values)}")
     return content
+
+
+def _in_words(error: ValueError) -> str:
+    """What is wrong with a text: it is no YAML, or YAML that no profile needs."""
+    if isinstance(error, NotPlain):
+        return f"YAML that is not read here ({error})"
+    return f"not YAML ({error})"
 
 
 def _apply(stated: Sections, setting: str) -> str:
@@ -177,7 +184,7 @@ def _apply(stated: Sections, setting: str) -> str:
     except ValueError as error:
         advice = "quote texts, such as --set 'common.questions=[\"is the dog barking?\"]'"
         raise BadInput(
-            f"--set {shown(setting)}: the value is not YAML ({error}); {advice}"
+            f"--set {shown(setting)}: the value is {_in_words(error)}; {advice}"
         ) from None
     if isinstance(stated.setdefault(section, {}), dict):  # else `check_sections` names the section
         stated[section][name] = value

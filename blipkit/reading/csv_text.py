@@ -2,6 +2,7 @@
 
 import csv
 import io
+import unicodedata
 from pathlib import Path
 
 from blipkit.errors import BadInput
@@ -12,7 +13,8 @@ LIMIT = 50 * MB
 
 
 def csv_rows(path: Path, expected: str = EXPECTED) -> list[tuple[int, list[str]]]:
-    """(line, cells) of every row that is not blank, cells without the spaces around them.
+    """(line, cells) of every row that is not blank, cells in composed form (NFC), without the
+    spaces around them.
 
     expected: what it should be and what to do, as a message goes on with it.
     BadInput names the line with a stray quote, a cell above 131,072 characters, a NUL or another
@@ -26,7 +28,7 @@ def csv_rows(path: Path, expected: str = EXPECTED) -> list[tuple[int, list[str]]
     rows = []
     try:
         for row in reader:
-            cells = [cell.strip() for cell in row]
+            cells = [unicodedata.normalize("NFC", cell.strip()) for cell in row]
             if any(cells):
                 rows.append((reader.line_num, cells))
     except csv.Error as error:

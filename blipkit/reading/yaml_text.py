@@ -14,19 +14,29 @@ PLAIN = ("null", "bool", "int", "float", "str", "timestamp", "seq", "map", "merg
 TAG = "tag:yaml.org,2002:"
 
 
+class NotPlain(ValueError):
+    """A text is YAML, and holds what is not read: too much, or no plain value."""
+
+
 def parse_yaml(text: str) -> Any:
     """The value of a YAML text; no two places of it are the same object.
 
-    ValueError says what is wrong with it, and in which line: no YAML, a tag of Python's or another
-    that is not plain, a key that stands twice, a date or a number that is none, an alias to what it
-    stands in, or more nodes, depth or length than people write.
+    ValueError says what is wrong with it, and in which line; so of a key that stands twice.
+    NotPlain, where it is YAML: a tag of Python's or another that is not plain, a date or a number
+    that is none, an alias to what it stands in, or more nodes, depth or length than people write.
     """
     if len(text) > LENGTH:
-        raise ValueError(f"more than {LENGTH // 1024} KiB of text")
+        raise NotPlain(f"more than {LENGTH // 1024} KiB of text")
     try:
         return _apart(yaml.load(text, _PlainLoader))
+    except _Refused as error:
+        raise NotPlain(_in_words(error, text)) from None
     except yaml.YAMLError as error:
         raise ValueError(_in_words(error, text)) from None
+
+
+class _Refused(yaml.MarkedYAMLError):
+    """Our own error at a node or an event, beside those of the parser."""
 
 
 class _PlainLoader(yaml.SafeLoader):
@@ -73,7 +83,8 @@ class _PlainLoader(yaml.SafeLoader):
         for key, _ in node.value:
             name = (key.tag, key.value) if isinstance(key, ScalarNode) else id(key)
             if name in seen:
-                raise _refused(f"key {shown(key.value)} stands twice, the second time", key)
+                problem = f"key {shown(key.value)} stands twice, the second time"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
             seen.add(name)
         return node
 
@@ -114,9 +125,9 @@ def _reason(error: Exception) -> str:
     return "its tag says so"
 
 
-def _refused(problem: str, where: Any) -> yaml.MarkedYAMLError:
+def _refused(problem: str, where: Any) -> _Refused:
     """An error at a node or an event."""
-    return yaml.MarkedYAMLError(problem=problem, problem_mark=where.start_mark)
+    return _Refused(problem=problem, problem_mark=where.start_mark)
 
 
 def _in_words(error: yaml.YAMLError, text: str) -> str:

@@ -354,10 +354,13 @@ def test_a_knob_refuses_what_it_cannot_mean(values, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("parity:\n  frames: 2026-13-45\n", "not YAML .'2026-13-45' is no timestamp .*in line 2"),
-        ("parity:\n  frames: 0b_\n", "not YAML .'0b_' is no int .*in line 2"),
-        ("parity:\n  frames: 9" + "9" * 5000, "not YAML .*is no int .*in line 2"),
-        ("parity:\n  frames: !!bool x\n", "not YAML .'x' is no bool .*in line 2"),
+        (
+            "parity:\n  frames: 2026-13-45\n",
+            "YAML that is not read here .'2026-13-45' is no timestamp .*in line 2",
+        ),
+        ("parity:\n  frames: 0b_\n", "YAML that is not read here .'0b_' is no int .*in line 2"),
+        ("parity:\n  frames: 9" + "9" * 5000, "YAML that is not read here .*is no int .*in line 2"),
+        ("parity:\n  frames: !!bool x\n", "YAML that is not read here .'x' is no bool .*in line 2"),
         ("parity: !!python/object/apply:os.system [id]\n", "tag '.*os.system', where only plain"),
         ("parity: " + "[" * 10**5, "nested more than 50 deep in line 1"),
         ("parity: &p\n  frames: *p\n", "alias .p stands in what it names in line 2"),
@@ -406,8 +409,14 @@ def test_a_profile_is_a_file(tmp_path, made):
         ("parity.frames=0", "--set parity.frames=0: parity: frames is 0; expected more than zero"),
         ("parity.frame=7", "--set parity.frame=7: parity: unknown key 'frame'"),
         ("party.frames=7", "--set party.frames=7: unknown section 'party'"),
-        ("parity.frames=!!bool x", "'parity.frames=!!bool x': the value is not YAML .'x' is no"),
-        ("parity.frames=2026-13-45", "the value is not YAML .'2026-13-45' is no timestamp"),
+        (
+            "parity.frames=!!bool x",
+            "'parity.frames=!!bool x': the value is YAML that is not read here .'x' is no",
+        ),
+        (
+            "parity.frames=2026-13-45",
+            "the value is YAML that is not read here .'2026-13-45' is no timestamp",
+        ),
         ("parity.frames=[", "'parity.frames=.': the value is not YAML"),
         ("parity.frames=" + "[" * 10**5, r"--set 'parity.frames=\[.*nested more than 50 deep"),
         ("parity.frames=" + "9" * 10**5, r"--set 'parity.frames=999.*is no int"),
@@ -431,7 +440,7 @@ def test_what_a_setting_got_wrong_is_said_of_the_setting(setting, message):
         ("common: {arms: 3}\n", "profile.yaml: common: arms is 3; expected a valid list"),
         ("common: {required: {a: 1}}\n", "profile.yaml: common: required is .*a valid list"),
         ("common: 3\n", "profile.yaml: section 'common' should be `key: value` lines, saw 3"),
-        ("cost: {region: !!timestamp x}\n", "profile.yaml: not YAML"),
+        ("cost: {region: !!timestamp x}\n", "profile.yaml: YAML that is not read"),
         ("[1]\n", "profile.yaml: expected sections"),
     ],
 )
@@ -470,3 +479,12 @@ def test_a_section_nobody_knows_is_named_whatever_stands_in_it(tmp_path):
     with pytest.raises(BadInput, match="unknown section 'party'"):
         load_profile(str(path), ["party.frames=3"])
     assert read_profile(tmp_path).sections == {}
+
+
+def test_what_is_yaml_is_not_said_to_be_none(tmp_path):
+    """An alias in what it names is YAML, and no value."""
+    with pytest.raises(BadInput, match="YAML that is not read here .alias .q stands in") as said:
+        profile(tmp_path, "common:\n  questions: &q [*q]\n")
+    assert "not YAML" not in str(said.value)
+    merged = profile(tmp_path, "concurrency:\n  <<: {warmup: 0.2}\n  seconds: 0.5\n")
+    assert merged.sections == {"concurrency": {"warmup": 0.2, "seconds": 0.5}}

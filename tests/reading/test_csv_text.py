@@ -1,5 +1,6 @@
 import csv
 import io
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given
@@ -36,6 +37,12 @@ def test_a_table_may_have_a_mark_blank_lines_and_spaces(tmp_path):
     assert csv_rows(tmp_path / "t.csv") == [(1, ["a", "b"]), (5, ["1", "2\n3"])]
 
 
+def test_a_letter_and_its_accent_are_one_character(tmp_path):
+    """A Mac's decomposed names are those that other machines write."""
+    (tmp_path / "t.csv").write_bytes("cafe\u0301,b\n".encode())
+    assert csv_rows(tmp_path / "t.csv") == [(1, ["caf\u00e9", "b"])]
+
+
 def test_a_table_has_a_size(tmp_path, monkeypatch):
     """A file above the limit is refused before it is parsed."""
     monkeypatch.setattr(csv_text, "LIMIT", 3)
@@ -44,7 +51,9 @@ def test_a_table_has_a_size(tmp_path, monkeypatch):
         csv_rows(tmp_path / "t.csv")
 
 
-CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5).map(str.strip)
+CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5).map(
+    lambda text: normalize("NFC", text.strip())
+)
 
 
 @given(st.lists(st.lists(CELL, min_size=2, max_size=2), max_size=4))
