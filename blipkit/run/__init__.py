@@ -2,6 +2,7 @@
 
 `preflight` checks it, `notebooks` runs every chapter by papermill into a `folder`. `lab` copies
 chapters to step through, `publish` keeps a run's evidence, `doctor` says what this machine is.
+`arguments` reads what the command line names.
 """
 
 import lazy_loader
