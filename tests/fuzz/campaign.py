@@ -44,6 +44,11 @@ class Target:
     call: Callable[[Case], object]
     warm: Sequence[str] = ()
 
+    @property
+    def sampled(self) -> range:
+        """Numbers of the sample: some over the whole range, the first of them a valid input."""
+        return range(0, self.count, self.count // self.sample)
+
 
 @dataclass(frozen=True)
 class Summary:

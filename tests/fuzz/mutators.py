@@ -416,10 +416,12 @@ def replace_file(rng: Random, path: Path, world: Path) -> str:
         path.touch()
     elif kind == "sparse":
         path.touch()
-        os.truncate(path, 2 << 30)
+        os.truncate(path, 2 << 30 if path.suffix in DOCUMENTS else 64 << 20)
     return f"{path.name} is now: {kind}"
 
 
+# nobody has one of gigabytes
+DOCUMENTS = (".json", ".jsonl", ".yaml", ".csv", ".ipynb", ".md", ".xml")
 LINKS = {
     "link to a file outside": "{world}/outside/secret.txt",
     "link to a folder outside": "{world}/outside/folder",

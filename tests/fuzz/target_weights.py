@@ -161,6 +161,7 @@ def spoil_golden(case: Case) -> None:
     document = json.loads(manifest.read_text())
     if rng.random() < 0.8:
         document["tensors_digest"] = file_digest(tensors)
+        document.pop("digest", None)  # of the manifest, which an older kit did not write
     if kind > 0.4:
         data, said = mutators.spoil_json(rng, json.dumps(document))
         manifest.write_bytes(data)
