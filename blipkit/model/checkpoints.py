@@ -14,7 +14,7 @@ from pathlib import Path
 
 from blipkit.errors import BadInput, BlipkitError, nearest
 from blipkit.model.builtin import BUILTIN, TINY_PETS, random_base_folder
-from blipkit.model.files import REASON, TEXTS, check_files, reason_of, weight_bytes
+from blipkit.model.checkpoint_files import REASON, TEXTS, check_files, reason_of, weight_bytes
 from blipkit.model.fit import (
     check_class,
     check_image_processor,

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from blipkit.errors import BadInput
-from blipkit.model.files import reason_of
+from blipkit.model.checkpoint_files import reason_of
 
 EXPECTED = "expected a BlipForQuestionAnswering, such as Salesforce/blip-vqa-base"
 # transformers' class -> what it does instead of answering questions

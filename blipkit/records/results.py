@@ -7,7 +7,6 @@ straight into the folder. In a replay, whatever a notebook would measure is read
 was recorded elsewhere, and every row says so.
 """
 
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -23,7 +22,7 @@ from blipkit.records.listing import forget
 from blipkit.records.run_record import read_run
 from blipkit.records.samples import read_samples
 from blipkit.records.typed import records_of, row_of
-from blipkit.records.writing import write_bytes
+from blipkit.records.writing import json_text, write_bytes
 
 
 class Results:
@@ -162,7 +161,7 @@ class Results:
             problem = f"records of {kind!r} are {owner}'s"
             raise BadInput(f"{problem}; a kind has one notebook: choose another name")
         records = [self._record(kind, row) for row in rows]
-        text = "".join(json.dumps(record, default=plain_value) + "\n" for record in records)
+        text = "".join(json_text(record, plain_value) + "\n" for record in records)
         self._put(f"records/{kind}.jsonl", text.encode("utf-8"))
 
     def _record(self, kind: str, row: dict) -> dict:

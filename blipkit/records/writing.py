@@ -4,17 +4,32 @@ import contextlib
 import errno
 import json
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from blipkit.errors import BlipkitError
 
 PART = ".part"  # ends the name of a file that is being written
+HALF = re.compile("[\ud800-\udfff]")  # of a surrogate pair, as in a file's name that is not UTF-8
+
+
+def json_text(content: Any, default: Callable | None = None, indent: int | None = None) -> str:
+    """A value as JSON that can be read again; default, indent: as `json.dumps` takes them.
+
+    A character that no text may have is spelt out.
+    """
+    text = json.dumps(content, default=default, indent=indent, ensure_ascii=False)
+    if HALF.search(text):
+        spelt = HALF.sub(lambda half: f"\\\\u{ord(half[0]):04x}", text)
+        content = json.loads(spelt)
+    return json.dumps(content, default=default, indent=indent)
 
 
 def write_document(path: Path, content: dict[str, Any]) -> None:
     """Write a JSON file of a results folder: whole, or not at all."""
-    write_text(path, json.dumps(content, indent=2) + "\n")
+    write_text(path, json_text(content, indent=2) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:

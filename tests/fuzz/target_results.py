@@ -94,7 +94,7 @@ def _run(recorded: Path, folder: Path, stems: list[str], force: bool) -> None:
                 (stage / "records").mkdir(exist_ok=True)
                 shutil.copy(path, stage / "records")
 
-    def check(profile, into: Path, replay) -> None:
+    def check(profile, into: Path, *ignored) -> None:
         preflight.check_folder(into)
 
     with (

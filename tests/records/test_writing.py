@@ -1,11 +1,14 @@
 """Files written whole or not at all, and never through a link."""
 
+import math
 import os
 
 import pytest
 
 from blipkit.errors import BlipkitError
+from blipkit.reading.json_text import parse_object
 from blipkit.records.writing import (
+    json_text,
     remove_parts,
     said_in_a_sentence,
     write_bytes,
@@ -73,3 +76,12 @@ def test_what_a_folder_does_not_let_us_do_is_a_sentence(tmp_path, error, said):
     """What was seen, what was expected, and what to do."""
     with pytest.raises(BlipkitError, match=said), said_in_a_sentence(tmp_path / "r"):
         raise error
+
+
+@pytest.mark.parametrize("text", ["plain", "caf\udce9.jpg", "🐕 \ud83d", "\\ud800", "a\u2028b"])
+def test_what_is_written_as_json_can_be_read_again(text):
+    """Half of a surrogate pair, as in the name of a file that is not UTF-8, is spelt out; a line stays one line."""
+    written = json_text({text: [text, math.nan]})
+    read = parse_object(written.encode())
+    spelt = text.encode("utf-8", "backslashreplace").decode()
+    assert list(read) == [spelt] and read[spelt][0] == spelt and len(written.splitlines()) == 1

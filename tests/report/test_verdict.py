@@ -139,7 +139,7 @@ def test_gates_xml_holds_whatever_a_reason_says(tmp_path):
     ]
     write_verdict(make(tmp_path / "r", gates=gates, profile='p \x1b"<'))
     cases = ElementTree.parse(tmp_path / "r/gates.xml").findall(".//testcase")
-    spelt = ODD.replace("\x1b", "\\x1b").replace("\x00", "\\x00").replace("\ud800", "\\xd800")
+    spelt = ODD.replace("\x1b", "\\x1b").replace("\x00", "\\x00").replace("\ud800", "\\ud800")
     spelt = spelt.replace("\ufffe", "\\xfffe")
     shown = {case[0].tag: case[0].get("message") or case[0].text for case in cases}
     assert set(shown) == {"failure", "system-out", "error", "skipped"}

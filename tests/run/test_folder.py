@@ -186,7 +186,7 @@ def test_a_disk_that_fills_in_a_chapter_leaves_a_verdict(tmp_path, monkeypatch):
 
     monkeypatch.setattr(notebooks, "execute", papermill)
     monkeypatch.setattr("blipkit.run.folder.put_in_place", full)
-    run_chapters(profile, ["00_environment"], tmp_path, None, PRINTED)
+    run_chapters(profile, ["00_environment"], tmp_path, None, PRINTED, again="".join)
     assert read_run(tmp_path).notebooks["00_environment"].status == "stopped"
     assert notebooks.conclude(tmp_path, [], PRINTED) == 1
     assert "No space left on device" in (tmp_path / "verdict.md").read_text()

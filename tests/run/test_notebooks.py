@@ -169,7 +169,7 @@ def test_bare_papermill_runs_a_notebook(stem, smoke, tmp_path):
 def test_a_killed_run_starts_again_and_ends_as_if_it_never_was(killed, smoke):
     """Killed in the middle of 02, the run leaves nothing that the next one trips over."""
     folder, halfway, status = killed
-    assert halfway and status == 1, "required gates of other notebooks were not measured"
+    assert halfway and status == 0, "what other notebooks would judge is not required of this one"
     again, whole = Results(folder), Results(smoke)
     keys = ("arm", "component", "bucket", "key")
     assert [[row[k] for k in keys] for row in again.read("artifacts")] == [
