@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 import blipkit
-from blipkit.errors import BadInput, BlipkitError, message_of, system_problem
+from blipkit.errors import BadInput, BlipkitError, system_problem
 from blipkit.machine.scratch import ScratchFolder, instead_of_home
 from blipkit.run.arguments import (
     CLIP,
@@ -243,7 +243,7 @@ def entry() -> None:
             os.environ.update(instead_of_home(folder))
             app()
     except BlipkitError as error:
-        typer.echo(f"blipkit: {message_of(error)}", err=True)
+        typer.echo(f"blipkit: {error}", err=True)
         raise SystemExit(2 if isinstance(error, BadInput) else 1) from None
     except OSError as error:
         typer.echo(f"blipkit: {system_problem(error)}", err=True)

@@ -26,13 +26,14 @@ def shortened(text: str, length: int) -> str:
     return f"{text[: length - end - 3]}...{text[-end:]}"
 
 
-def message_of(error: Exception) -> str:
-    """What an error says, each line at most 500 characters."""
-    return "\n".join(shortened(line, LINE) for line in str(error).split("\n"))
-
-
 class BlipkitError(Exception):
-    """Something went wrong while running; exit status 1."""
+    """Something went wrong while running; exit status 1.
+
+    Each line of what it says is at most 500 characters, its beginning and end kept.
+    """
+
+    def __str__(self) -> str:
+        return "\n".join(shortened(line, LINE) for line in super().__str__().split("\n"))
 
 
 class BadInput(BlipkitError):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blipkit.cli import entry
-from blipkit.errors import LINE, SHOWN, BlipkitError, message_of, nearest, shortened, shown
+from blipkit.errors import LINE, SHOWN, BlipkitError, nearest, shortened, shown
 
 
 def test_a_value_is_quoted_in_short():
@@ -29,7 +29,7 @@ def test_a_shortened_text_keeps_its_ends(text, length):
 
 def test_each_line_of_a_message_is_cut():
     """A notebook's error keeps its lines, each of them short."""
-    said = message_of(BlipkitError("seen\n" + "x" * 10**5 + "; what to do\nend"))
+    said = str(BlipkitError("seen\n" + "x" * 10**5 + "; what to do\nend"))
     first, long, last = said.split("\n")
     assert (first, last) == ("seen", "end")
     assert len(long) == LINE and long.endswith("; what to do")

@@ -16,6 +16,7 @@ from blipkit.errors import BadInput
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "GIF", "TIFF", "PPM")
 EXPECTED = "expected JPEG, PNG, WebP, AVIF, BMP, GIF, TIFF or PPM"
 LARGEST = 50_000_000  # pixels; beyond a camera's frame, and a header is enough to fill the memory
+LONGEST = 65_535  # pixels a side, as of a JPEG; a picture of one column takes memory by its rows
 LARGEST_FILE = 512 * 2**20  # bytes: so many pixels of 16 bits and four channels, and some more
 SCANS = 100  # of a JPEG; each costs a pass over all pixels, and an empty one is 10 bytes
 TILE_WIDTH, TILE_LENGTH = 322, 323  # TIFF's tags
@@ -89,6 +90,8 @@ def check_before_decoding(image: Image.Image, file: BinaryIO) -> None:
     for width, height in sizes:
         if width * height > LARGEST:
             raise BadInput(f"has {width} x {height} pixels, more than 50 megapixels")
+        if max(width, height) > LONGEST:
+            raise BadInput(f"has {width} x {height} pixels, more than {LONGEST} a side")
     if image.format in ("JPEG", "MPO"):
         file.seek(0)
         scans = file.read().count(b"\xff\xda")

@@ -14,7 +14,7 @@ from pathlib import Path
 from blipkit.errors import BadInput
 from blipkit.paths import inside
 from blipkit.records.listing import Output, output_of, read_listing, write_listing
-from blipkit.records.writing import write_document, write_text
+from blipkit.records.writing import said_in_a_sentence, write_document, write_text
 
 JOURNAL = ".moves.json"
 STAGE = ".stage"
@@ -45,11 +45,14 @@ def in_use(folder: Path):
             pid = holder.read_text().strip()
         problem = f"{folder} is in use by a run with pid {pid}"
         raise BadInput(f"{problem}; wait for it, or pass another --results") from None
-    except PermissionError:
-        problem = f"{folder / '.lock'} cannot be opened: another user's run has left it"
+    except OSError as error:
+        problem = (
+            f"{folder / '.lock'} cannot be opened ({error.strerror}), as of another user's run"
+        )
         raise BadInput(f"{problem}; pass another --results, or ask them to remove it") from None
     with lock:
-        write_text(holder, f"{os.getpid()}\n")
+        with said_in_a_sentence(folder):
+            write_text(holder, f"{os.getpid()}\n")
         try:
             yield
         finally:

@@ -7,10 +7,12 @@ share_frames.
 
 import re
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 
 from bs4 import BeautifulSoup
 
+from blipkit.errors import shown
 from blipkit.paths import inside
 from blipkit.records.evidence import open_evidence
 from blipkit.records.results import Results
@@ -74,7 +76,11 @@ def chapter(path: Path, private: bool, hidden: Hidden = NOTHING):
 
     private: its pictures of frames stay out; hidden: and so do these paths.
     """
-    body = body_of(path, hidden)
+    try:
+        body = body_of(path, hidden)
+    except Exception as error:  # what a damaged notebook makes nbconvert raise has no end
+        reason = shown(str(error).partition("\n")[0])
+        body = f"<p>{escape(f'{path.name} is damaged and not shown: {reason}')}</p>"
     markup = f'<section class="chapter" id="{path.stem}">{body}</section>'
     section = BeautifulSoup(markup, "html.parser").section
     for heading in section.find_all(re.compile("^h[1-5]$")):

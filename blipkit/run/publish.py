@@ -15,6 +15,8 @@ import yaml
 
 from blipkit.errors import BadInput
 from blipkit.paths import PUBLISHED, inside
+from blipkit.reading.files import MB, read_bytes
+from blipkit.reading.json_text import parse_object
 from blipkit.records.documents import check_results_folder, read_machine
 from blipkit.records.evidence import open_evidence
 from blipkit.records.listing import EVIDENCE, output_of, read_listing, write_listing
@@ -28,6 +30,7 @@ KEPT = (
     "verdict.json",
     "verdict.md",
 )
+LARGEST = 256 * MB  # of a file that is kept
 
 
 def publish_folder(folder: Path) -> Path:
@@ -134,7 +137,7 @@ def _kept_of(folder: Path) -> list[str]:
 
 def _as_shown(path: Path, hidden: Hidden) -> bytes:
     """A file's content without the paths that are hidden; byte for byte where it has none."""
-    content = path.read_bytes()
+    content = read_bytes(path, LARGEST, "expected what a run writes there")
     try:
         if path.suffix == ".parquet":
             return _samples_as_shown(content, hidden)
@@ -147,10 +150,10 @@ def _as_shown(path: Path, hidden: Hidden) -> bytes:
 def _text_as_shown(suffix: str, text: str, hidden: Hidden) -> str:
     """A document, records or another text without the paths that are hidden."""
     if suffix == ".jsonl":
-        lines = text.splitlines(keepends=True)
+        lines = text.encode().splitlines(keepends=True)
         text = "".join(_record_as_shown(line, hidden) for line in lines)
     elif suffix == ".json":
-        document = json.loads(text)
+        document = parse_object(text.encode())
         if hidden.in_value(document) != document:
             text = json.dumps(hidden.in_value(document), indent=2) + "\n"
     elif suffix == ".yaml":
@@ -160,12 +163,12 @@ def _text_as_shown(suffix: str, text: str, hidden: Hidden) -> str:
     return hidden.in_text(text)
 
 
-def _record_as_shown(line: str, hidden: Hidden) -> str:
+def _record_as_shown(line: bytes, hidden: Hidden) -> str:
     """A line of records without the paths that are hidden."""
-    record = json.loads(line)
+    record = parse_object(line)
     shown = hidden.in_value(record)
     if repr(shown) == repr(record):  # as text: NaN equals NaN
-        return line
+        return line.decode()
     return json.dumps(shown) + "\n"
 
 

@@ -253,6 +253,8 @@ def _check_file(folder: Path, manifest: Manifest) -> None:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file."""
+    """SHA-256 of a file; OSError where there is no regular one: a pipe would never end."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path.name} is no regular file")
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
