@@ -46,9 +46,10 @@ def in_use(folder: Path):
         problem = f"{folder} is in use by a run with pid {pid}"
         raise BadInput(f"{problem}; wait for it, or pass another --results") from None
     except OSError as error:
-        problem = (
-            f"{folder / '.lock'} cannot be opened ({error.strerror}), as of another user's run"
-        )
+        reason = error.strerror
+        if isinstance(error, PermissionError):
+            reason = "another user's run has left it"
+        problem = f"{folder / '.lock'} cannot be opened: {reason}"
         raise BadInput(f"{problem}; pass another --results, or ask them to remove it") from None
     with lock:
         with said_in_a_sentence(folder):

@@ -94,7 +94,7 @@ def fail(case: Case) -> None:
 
 
 def talk(case: Case) -> None:
-    raise BadInput("x" * 501)
+    raise BadInput("\n".join(["x" * 300] * 2))
 
 
 def compute(case: Case) -> None:
@@ -177,7 +177,7 @@ def litter(case: Case) -> None:
 
 FAULTS = [
     (fail, "raw KeyError"),
-    (talk, "a message of 501 characters"),
+    (talk, "a message of 601 characters"),
     (compute, "CPU-seconds, more than 0.3"),
     (die, "its process ended with 3"),
     (grow, "MiB, more than 64"),
