@@ -15,6 +15,8 @@ from blipkit.paths import PUBLISHED, inside
 from blipkit.records.writing import write_document
 
 NAME = ".outputs.json"
+CHUNK = 2**20  # bytes that are read at once
+LARGEST = 2**30  # bytes of any file that a chapter leaves
 EVIDENCE = ("records", "samples")  # folders of what figures and gates rest on
 
 
@@ -45,11 +47,23 @@ class Verification:
 
 def output_of(folder: Path, name: str) -> Output:
     """A file of a folder as a listing describes it."""
-    content = inside(folder, name).read_bytes()
+    path = inside(folder, name)
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     records = None
     if name.endswith(".jsonl"):
-        records = len(content.splitlines())
-    return Output(name, len(content), hashlib.sha256(content).hexdigest(), records)
+        records = _count_lines(path)
+    return Output(name, path.stat().st_size, digest, records)
+
+
+def _count_lines(path: Path) -> int:
+    """How many lines a file has; the last one may be cut."""
+    lines, last = 0, b"\n"
+    with open(path, "rb") as file:
+        while chunk := file.read(CHUNK):
+            lines += chunk.count(b"\n")
+            last = chunk[-1:]
+    return lines + (last != b"\n")
 
 
 def read_listing(folder: Path) -> Listing:
@@ -135,6 +149,9 @@ def _fault(folder: Path, output: Output) -> str:
         return f"{output.name} is missing"
     if output.sha256 is None:
         return ""
+    size = path.stat().st_size
+    if size > LARGEST:  # a disk's worth of it is not read to know that it is another
+        return f"{output.name} was changed ({size} bytes, {output.bytes} when it was written)"
     found = output_of(folder, output.name)
     if found.sha256 == output.sha256:
         return ""

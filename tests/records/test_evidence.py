@@ -1,7 +1,5 @@
 """A results folder opened to be read."""
 
-from pathlib import Path
-
 import pytest
 from made_up import cost_row, make
 
@@ -47,14 +45,11 @@ def test_records_of_another_user_are_named(tmp_path, monkeypatch):
     Results(tmp_path, "n").write("k", [{"a": 1}])
     path = tmp_path / "records/k.jsonl"
     write_listing(tmp_path, {"n": [output_of(tmp_path, "records/k.jsonl")]})
-    read = Path.read_bytes
 
-    def refused(self):
-        if self == path:
-            raise PermissionError(13, "Permission denied", str(path))
-        return read(self)
+    def refused(*ignored):
+        raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "read_bytes", refused)
+    monkeypatch.setattr("blipkit.records.listing.output_of", refused)
     with pytest.raises(BlipkitError, match=r"k\.jsonl: Permission denied; .*make it yours to read"):
         open_evidence(tmp_path)
 

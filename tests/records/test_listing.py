@@ -1,6 +1,7 @@
 """The listing of what chapters left, by which cut, changed and lost files are known."""
 
 import json
+import os
 
 import pytest
 
@@ -132,3 +133,20 @@ def test_a_listing_names_only_what_is_in_its_folder(tmp_path, name):
     write_listing(tmp_path, {"03_parity": [Output(name)]})
     with pytest.raises(BadInput, match=r"\.outputs\.json: .*leads out of"):
         read_listing(tmp_path)
+
+
+@pytest.mark.parametrize("text", [b"", b"a\n", b"a\nb", b"a\nb\n"])
+def test_records_are_counted_with_the_last_cut_one(tmp_path, text):
+    """As many as there are lines."""
+    (tmp_path / "k.jsonl").write_bytes(text)
+    assert output_of(tmp_path, "k.jsonl").records == len(text.splitlines())
+
+
+def test_a_file_that_fills_a_disk_is_not_read_to_be_known_as_another(tmp_path):
+    """Its size says it."""
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records/k.jsonl").write_text("{}\n")
+    write_listing(tmp_path, {"n": [output_of(tmp_path, "records/k.jsonl")]})
+    os.truncate(tmp_path / "records/k.jsonl", 2**40)
+    with pytest.raises(BadInput, match=r"k\.jsonl was changed \(1099511627776 bytes, 3 when"):
+        verify(tmp_path)
