@@ -12,9 +12,11 @@ from pathlib import Path
 
 from blipkit.errors import BadInput
 from blipkit.paths import PUBLISHED, inside
+from blipkit.reading.files import MB, read_bytes
 from blipkit.records.writing import write_document
 
 NAME = ".outputs.json"
+LIMIT = 16 * MB  # of the listing itself
 CHUNK = 2**20  # bytes that are read at once
 LARGEST = 2**30  # bytes of any file that a chapter leaves
 EVIDENCE = ("records", "samples")  # folders of what figures and gates rest on
@@ -76,13 +78,14 @@ def read_listing(folder: Path) -> Listing:
     path = inside(folder, NAME)
     if not path.exists():
         return {}
+    expected = "expected what each chapter left, by its name"
+    advice = "remove that file, and this folder's records count as not verified"
+    content = read_bytes(path, LIMIT, f"{expected}: {advice}")
     try:
         kind = TypeAdapter(dict[str, list[Output | str]])
-        listed = kind.validate_json(path.read_bytes(), strict=True)
-    except (OSError, ValidationError):
-        problem = f"{path} is damaged; expected what each chapter left, by its name"
-        advice = "remove that file, and this folder's records count as not verified"
-        raise BadInput(f"{problem}: {advice}") from None
+        listed = kind.validate_json(content, strict=True)
+    except ValidationError:
+        raise BadInput(f"{path} is damaged; {expected}: {advice}") from None
     listing = {}
     for stem, outputs in listed.items():
         listing[stem] = [Output(one) if isinstance(one, str) else one for one in outputs]

@@ -13,12 +13,14 @@ from pathlib import Path
 
 from blipkit.errors import BadInput
 from blipkit.paths import inside
+from blipkit.reading.files import MB, read_bytes, read_text
 from blipkit.records.listing import Output, output_of, read_listing, write_listing
 from blipkit.records.writing import said_in_a_sentence, write_document, write_text
 
 JOURNAL = ".moves.json"
 STAGE = ".stage"
 PREVIOUS = "previous"
+LIMIT = 16 * MB  # of a journal
 WAIT_S = 5.0  # for a run that is at its moves, which take a moment
 
 
@@ -42,7 +44,7 @@ def in_use(folder: Path):
     except Timeout:
         pid = "unknown"
         if holder.is_file():
-            pid = holder.read_text().strip()
+            pid = read_text(holder, MB, "expected a number").strip()
         problem = f"{folder} is in use by a run with pid {pid}"
         raise BadInput(f"{problem}; wait for it, or pass another --results") from None
     except OSError as error:
@@ -129,11 +131,13 @@ def _read_journal(path: Path) -> Journal:
     """The moves that are to be made; BadInput where the file does not name them."""
     from pydantic import TypeAdapter, ValidationError
 
+    expected = "expected the moves of a chapter"
+    advice = "remove it, and run the notebook again whose outputs are not all here"
+    content = read_bytes(path, LIMIT, f"{expected}: {advice}")
     try:
-        return TypeAdapter(Journal).validate_json(path.read_bytes(), strict=True)
-    except (OSError, ValidationError):
-        advice = "remove it, and run the notebook again whose outputs are not all here"
-        raise BadInput(f"{path} is damaged; expected the moves of a chapter: {advice}") from None
+        return TypeAdapter(Journal).validate_json(content, strict=True)
+    except ValidationError:
+        raise BadInput(f"{path} is damaged; {expected}: {advice}") from None
 
 
 def _move(source: Path, target: Path) -> None:

@@ -72,6 +72,7 @@ def _facts(folder: Path) -> tuple[Facts, ...]:
     knobs = {
         f"{section}.{knob}": value
         for section, values in sections_of(folder).items()
+        if isinstance(values, dict)  # else it is no section of ours
         for knob, value in values.items()
     }
     asked = {}

@@ -3,7 +3,6 @@ and the run's own files.
 """
 
 import contextlib
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -17,7 +16,7 @@ from blipkit.machine import host
 from blipkit.paths import inside
 from blipkit.profiles.profile import Profile
 from blipkit.profiles.sections import chapters
-from blipkit.records.documents import read_machine, write_machine
+from blipkit.records.documents import read_document, read_machine, write_machine
 from blipkit.records.evidence import check_links
 from blipkit.records.listing import verify
 from blipkit.records.moves import JOURNAL, STAGE, finish_moves, put_in_place
@@ -50,8 +49,8 @@ def check_ours(folder: Path) -> None:
 
 def _is_reported(folder: Path) -> bool:
     """Whether the verdict in a folder is the kit's: `report` writes one for hand-run chapters."""
-    with contextlib.suppress(OSError, ValueError):
-        return "kit_version" in json.loads((folder / "verdict.json").read_bytes())
+    with contextlib.suppress(BadInput):
+        return "kit_version" in read_document(folder / "verdict.json")
     return False
 
 
@@ -83,9 +82,8 @@ def _artifacts(folder: Path) -> Iterator[Path]:
 
 def _is_compiled(path: Path) -> bool:
     """Whether a folder is a compiled component: its manifest has the key that ends its name."""
-    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
-        key = json.loads((path / "manifest.json").read_bytes())["key"]
-        return path.name.endswith(f"-{key}")
+    with contextlib.suppress(BadInput, LookupError):
+        return path.name.endswith(f"-{read_document(path / 'manifest.json')['key']}")
     return False
 
 

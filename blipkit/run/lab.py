@@ -16,6 +16,7 @@ from blipkit.machine.scratch import ScratchFolder
 from blipkit.paths import NOTEBOOKS, ROOT
 from blipkit.profiles.profile import Profile
 from blipkit.profiles.sections import chapters
+from blipkit.records.documents import read_document
 from blipkit.records.writing import write_document, write_text
 
 # digest of each copy as it was made, by which one is known that nobody touched since
@@ -36,7 +37,7 @@ def copy_chapters(profile: Profile, folder: Path | None = None) -> tuple[Path, l
     listing = folder / WRITTEN
     written = {}
     if listing.is_file():
-        written = json.loads(listing.read_text())
+        written = read_document(listing)
     changed = []
     for stem in chapters():
         copy = folder / f"{stem}.ipynb"
