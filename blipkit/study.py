@@ -5,6 +5,8 @@ and where each came from, the checkpoint and what it is asked, and the results f
 recorded one that a replay reads.
 """
 
+import ast
+import contextlib
 import html
 import json
 import os
@@ -17,7 +19,7 @@ from typing import Any
 
 from blipkit.display.html import display_html
 from blipkit.display.tables import show_table, table_html
-from blipkit.errors import BadInput
+from blipkit.errors import BadInput, shown
 from blipkit.frames.frames import Frame, available_source, load_frames
 from blipkit.frames.questions import Question, parse_questions
 from blipkit.model.buckets import Bucket, parse_buckets
@@ -46,6 +48,7 @@ OURS = (
     "share_frames",
 )
 RUN_OWN = ("results", "profile", "replay")  # knobs that a run sets itself; no profile may
+INJECTED = "# Parameters"  # how the cell begins that papermill adds
 
 
 @dataclass(frozen=True)
@@ -201,7 +204,7 @@ def replayed(profile: Profile, folder: Path) -> tuple[Profile, list[str]]:
             sections.setdefault(section, {})[name] = value
             ours = resolved[section][name]
             if ours != value:
-                notes.append(f"{section}.{name} was {value!r}, the profile says {ours!r}")
+                notes.append(f"{section}.{name} was {shown(value)}, the profile says {shown(ours)}")
     return Profile(profile.name, sections, profile.settings, profile.source), notes
 
 
@@ -212,15 +215,43 @@ def _parameters_in(stem: str, namespace: dict[str, Any]) -> dict[str, Any]:
     """
     known = (*RUN_OWN, *(knob.name for knob in fields(section_class(section_of(stem)))))
     values = {name: value for name, value in namespace.items() if _is_plain(name, value)}
+    if assigned := _names_set(namespace.get("In", ())) & set(values):
+        values = {name: values[name] for name in values if name in assigned or name in known}
     where = "parameters of this notebook"
     knobs = {name: value for name, value in values.items() if name not in RUN_OWN}
     check_sections({section_of(stem): knobs}, where)
     for name in RUN_OWN:
         if not isinstance(values.get(name), str):
-            raise BadInput(f"{where}: {name} is {values.get(name)!r}; expected a text")
+            raise BadInput(f"{where}: {name} is {shown(values.get(name))}; expected a text")
     if missing := [name for name in known if name not in values]:
         raise BadInput(f"{where}: no {missing[0]}; expected {', '.join(known)}")
     return values
+
+
+def _names_set(cells: Sequence[str]) -> set[str]:
+    """The names that a notebook's parameters cells set; none where no such cell was run.
+
+    cells: the text of every cell so far, as IPython keeps it. What else is there is not the
+    notebook's: a user's IPython profile may set names, too.
+    """
+    names = set()
+    for text in cells:
+        with contextlib.suppress(SyntaxError):  # a cell with IPython's own commands
+            targets = _targets(ast.parse(text))
+            if targets.intersection(RUN_OWN) or text.startswith(INJECTED):
+                names |= targets
+    return names
+
+
+def _targets(cell: ast.Module) -> set[str]:
+    """The names that a cell's statements set."""
+    assignments = [line for line in cell.body if isinstance(line, (ast.Assign, ast.AnnAssign))]
+    stored = [node for line in assignments for node in ast.walk(line)]
+    return {one.id for one in stored if isinstance(one, ast.Name) and _is_set(one)}
+
+
+def _is_set(name: ast.Name) -> bool:
+    return isinstance(name.ctx, ast.Store)
 
 
 def _is_plain(name: str, value: object) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import shutil
 
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -21,9 +22,11 @@ import hypothesis
 import nbformat
 import pytest
 import yaml
+from filelock import FileLock
 
 from blipkit.machine import host
 from blipkit.paths import NOTEBOOKS, ROOT
+from blipkit.records.listing import output_of, read_listing, write_listing
 
 HERE, ENVIRONMENT = host.describe().name, dict(os.environ)  # before a test pretends otherwise
 
@@ -152,10 +155,20 @@ def small(checkpoint_folders):
     return load_checkpoint(str(checkpoint_folders["shallow"]))
 
 
+def shared_root(tmp_path_factory) -> Path:
+    """A folder that all processes of these tests have in common."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return root.parent
+    return root
+
+
 @pytest.fixture(scope="session")
 def artifact_root(tmp_path_factory) -> Path:
     """Compiled once, used by many tests."""
-    return tmp_path_factory.mktemp("artifacts")
+    folder = shared_root(tmp_path_factory) / "artifacts"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def run_smoke(results: Path, *options: str) -> Path:
@@ -171,26 +184,41 @@ FOREIGN = [pytest.param(name, marks=pytest.mark.slow) for name in SHAPES]
 
 @pytest.fixture(scope="session", autouse=True)
 def background_runs(request, tmp_path_factory):
-    """Whole runs take a minute each, mostly on one core: they go on beside the other tests, one after another."""
-    items = request.session.items
+    """Whole runs take a minute each, mostly on one core: they go on beside the other tests, one after another.
+
+    Processes that share the tests share the runs: whoever comes first makes one.
+    """
+    root = shared_root(tmp_path_factory)
+    needed = {name for item in request.session.items for name in item.fixturenames}
+    runs = {}
+
     with ThreadPoolExecutor(1) as pool:
-        runs = {}
-        if any("smoke" in item.fixturenames for item in items):
-            runs["smoke"] = pool.submit(run_smoke, tmp_path_factory.mktemp("smoke") / "results")
-        for item in items:
+
+        def begin(name, make, *arguments):
+            runs[name] = pool.submit(made_once, root / f"run-{name}", make, *arguments)
+
+        if needed & {"smoke", "replayed"}:
+            begin("smoke", run_smoke)
+        for item in request.session.items:
             if "foreign" in item.fixturenames:
                 name = item.callspec.params["foreign"]
                 folder = request.getfixturevalue("checkpoint_folders")[name]
-                runs[name] = pool.submit(
-                    run_smoke, tmp_path_factory.mktemp(name) / "results", *quick_options(folder)
-                )
-        if any("replayed" in item.fixturenames for item in items):
-            runs["replayed"] = pool.submit(
-                replay_elsewhere, runs["smoke"].result, tmp_path_factory.mktemp("replayed")
-            )
-        if any("killed" in item.fixturenames for item in items):
-            runs["killed"] = pool.submit(kill_and_run_again, tmp_path_factory.mktemp("killed"))
+                begin(name, run_smoke, *quick_options(folder))
+        if "replayed" in needed:
+            begin("replayed", replay_elsewhere, runs["smoke"].result)
+        if "killed" in needed:
+            begin("killed", kill_and_run_again)
         yield runs
+
+
+def made_once(folder: Path, make, *arguments):
+    """What make(folder / "results", ...) returned, a path or more; made by one process, read by the others."""
+    folder.mkdir(exist_ok=True)
+    returned = folder / "returned.pickle"
+    with FileLock(folder / "lock"):
+        if not returned.is_file():
+            returned.write_bytes(pickle.dumps(make(folder / "results", *arguments)))
+        return pickle.loads(returned.read_bytes())
 
 
 def kill_and_run_again(results: Path) -> tuple[Path, bool, int]:
@@ -218,14 +246,21 @@ def kill_and_run_again(results: Path) -> tuple[Path, bool, int]:
     return results, halfway, again.returncode
 
 
-def replay_elsewhere(smoke, folder: Path) -> Path:
+def replay_elsewhere(results: Path, smoke) -> Path:
     """The smoke run as if recorded on another machine, replayed here."""
     far = shutil.copytree(
-        smoke(), folder / "far", ignore=shutil.ignore_patterns("artifacts", "*.ipynb", "report")
+        smoke(),
+        results.with_name("far"),
+        ignore=shutil.ignore_patterns("artifacts", "*.ipynb", "report"),
     )
     for path in (*far.glob("records/*.jsonl"), far / "environment.json"):
         path.write_text(path.read_text().replace(json.dumps(HERE), '"A machine far away"'))
-    return run_smoke(folder / "results", "--replay", str(far))
+    listing = {}
+    for stem, outputs in read_listing(far).items():
+        names = [output.name for output in outputs if (far / output.name).is_file()]
+        listing[stem] = [output_of(far, name) for name in names]
+    write_listing(far, listing)
+    return run_smoke(results, "--replay", str(far))
 
 
 def quick_options(checkpoint: Path) -> list[str]:

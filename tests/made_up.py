@@ -14,6 +14,7 @@ from blipkit.profiles.profile import Profile
 from blipkit.records.gates import Gate
 from blipkit.records.results import Results
 from blipkit.records.typed import records_of
+from blipkit.records.writing import json_text
 from blipkit.statistics import Interval
 from blipkit.study import Study
 
@@ -40,7 +41,7 @@ def make(
     common = {"schema": schema, "weights_digest": "w1", "machine": machine, "profile": profile}
     kinds = {"gates_03_parity": gates, "concurrency": records_of(load), "cost": records_of(cost)}
     for kind, rows in kinds.items():
-        lines = [json.dumps({**common, **row}) for row in rows]
+        lines = [json_text({**common, **row}) for row in rows]
         (folder / f"records/{kind}.jsonl").write_text("".join(f"{line}\n" for line in lines))
     (folder / "run.json").write_text(
         json.dumps({"profile": profile, "notebooks": {"03_parity": {"status": ended}}})

@@ -75,6 +75,37 @@ def test_what_no_knob_can_be_is_refused_by_name(namespace, own, message):
         open_study("00_environment", namespace(**own))
 
 
+PARAMETERS = """results: str = "../results/tiny"  # a folder
+profile: str = "tiny"
+replay: str = ""
+expect: str = "cpu"
+"""
+
+
+def history(*cells: str) -> list[str]:
+    """What IPython keeps of the cells that were run; the first one stands for none."""
+    return ["", *cells, "%matplotlib inline", "import x\nstudy = open_study('...', globals())"]
+
+
+def test_what_a_users_ipython_profile_sets_is_no_knob(namespace):
+    """Names of its startup files and exec_lines are there before the first cell; only the cell's count."""
+    import numpy
+
+    theirs = {"np": numpy, "pi": 3.14, "seed": 1, "servers": [1], "study_dir": "/home/x"}
+    study = open_study("00_environment", namespace(In=history(PARAMETERS), **theirs))
+    assert study.knobs.expect == "cpu"
+
+
+@pytest.mark.parametrize(
+    "cell", [PARAMETERS + "expects = 'cpu'\n", "# Parameters\nexpects = 'cpu'\n"]
+)
+def test_what_a_parameters_cell_sets_is_judged(namespace, cell):
+    """The notebook's own, and the one that papermill adds: a misspelt name is refused still."""
+    cells = namespace(In=history(PARAMETERS, cell), expects="cpu", pi=3.14)
+    with pytest.raises(BadInput, match="unknown key 'expects'; did you mean 'expect'"):
+        open_study("00_environment", cells)
+
+
 def test_a_knob_that_the_cell_lacks_is_named():
     """Somebody deleted its line."""
     namespace = cells()

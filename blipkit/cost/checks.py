@@ -6,7 +6,8 @@ from blipkit.cost.dollars import ONE_OFF
 from blipkit.cost.knobs import Cost
 from blipkit.cost.prices import find_price, load_prices
 from blipkit.cost.systems import find_results
-from blipkit.errors import BadInput, nearest
+from blipkit.errors import BadInput, nearest, shown
+from blipkit.records.evidence import open_evidence
 
 
 def check_prices(knobs: Cost) -> None:
@@ -16,9 +17,9 @@ def check_prices(knobs: Cost) -> None:
         find_price(table, instance, knobs.region, knobs.option)
     for name in knobs.one_off:
         if name not in ONE_OFF:
-            raise BadInput(f"cost.one_off: unknown {name!r}; {nearest(name, ONE_OFF)}")
+            raise BadInput(f"cost.one_off: unknown {shown(name)}; {nearest(name, ONE_OFF)}")
     for other in knobs.beside:
-        find_results(other)
+        open_evidence(find_results(other))
 
 
 def check_instance(instance: str) -> None:

@@ -29,6 +29,11 @@ NOT_ENOUGH = "not enough evidence"
 KINDS = {"candidate": "neuron", "incumbent": "cuda"}  # side -> the kind of machine that it is
 
 
+def saving_gate_name(instance: str) -> str:
+    """The gate of what moving to an instance saves."""
+    return f"saving of {instance}"
+
+
 @dataclass(frozen=True)
 class Decision:
     """Whether to move, because of what, and which evidence is missing.
@@ -57,7 +62,7 @@ class Decision:
 
     def gates(self) -> list[Gate]:
         """The saving that the answer rests on; NOT-RUN without enough evidence."""
-        name = f"saving of {self.instance}"
+        name = saving_gate_name(self.instance)
         if self.answer == NOT_ENOUGH:
             return [
                 not_run(name, kind="answer", reason=self.reason, next="see the missing evidence")

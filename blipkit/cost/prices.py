@@ -3,9 +3,9 @@
 Each price has its source and the date of its data.
 """
 
-import csv
 from collections.abc import Iterable
 from datetime import date
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,11 +20,13 @@ from pydantic import (
     ValidationError,
 )
 
-from blipkit.errors import BadInput, nearest
+from blipkit.errors import SHOWN, BadInput, nearest, shortened, shown
 from blipkit.paths import PROFILES
+from blipkit.reading.csv_text import csv_rows
 from blipkit.records.gates import Gate, judge
 
 TABLE = PROFILES / "prices.csv"
+AGE_GATE = "price age"
 OLD_DAYS = 180  # a price from longer ago is a caveat
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Positive = Annotated[FiniteFloat, Field(gt=0)]
@@ -86,19 +88,30 @@ def _price_of(row: dict[str, str], where: str) -> Price:
         name = fault["loc"][0]
         expected = fault["msg"].replace("Input should be", "expected")
         value = row.get(name, "missing")
-        raise BadInput(f"{where}: {name} is {value!r}; {expected}") from None
+        raise BadInput(f"{where}: {shown(name)[1:-1]} is {shown(value)}; {expected}") from None
 
 
-def read_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """(line, row) of a price file, its cells as texts."""
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restkey="more cells than columns")
-            return [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError) as error:
-        problem = getattr(error, "strerror", None) or error
-        expected = "expected a CSV file with the columns of params/prices.csv"
-        raise BadInput(f"{path}: {problem}; {expected}") from None
+def read_rows(path: Path) -> list[tuple[int, dict[str, str | None]]]:
+    """(line, row) of a price file, its cells as texts; a cell that a row lacks at its end is None.
+
+    BadInput where there is no row, a column stands twice or has no name, or a row is too long.
+    """
+    rows = csv_rows(path, "expected a CSV file with the columns of params/prices.csv")
+    if len(rows) < 2:
+        found = "is empty" if not rows else "has no prices under its header"
+        expected = "expected the columns of params/prices.csv and a price in each line"
+        raise BadInput(f"{path} {found}; {expected}")
+    (first, header), *lines = rows
+    for name in header:
+        if not name or header.count(name) > 1:
+            problem = f"column {shown(name)} stands twice" if name else "a column has no name"
+            raise BadInput(f"{path}, line {first}: {problem}; expected those of params/prices.csv")
+    for line, cells in lines:
+        if len(cells) > len(header):
+            seen = f"{len(cells)} cells, more cells than columns ({len(header)})"
+            advice = "a comma in a text needs quotes around it"
+            raise BadInput(f"{path}, line {line}: saw {seen}; {advice}")
+    return [(line, dict(zip_longest(header, cells))) for line, cells in lines]
 
 
 def find_price(prices: list[Price], instance: str, region: str, option: str = "on_demand") -> Price:
@@ -108,7 +121,9 @@ def find_price(prices: list[Price], instance: str, region: str, option: str = "o
         known = {getattr(price, name) for price in prices}
         prices = [price for price in prices if getattr(price, name) == value]
         if not prices:
-            problem = f"no price for {' '.join(wanted.values())}: {name} {value!r}"
+            problem = (
+                f"no price for {shortened(' '.join(wanted.values()), SHOWN)}: {name} {shown(value)}"
+            )
             raise BadInput(f"{problem}; {nearest(value, known)}")
     return prices[0]
 
@@ -120,7 +135,7 @@ def age_gate(prices: Iterable[Price], today: date | None = None) -> Gate:
     days = oldest.age(today)
     where = f"{oldest.instance}, {oldest.region}, {oldest.option}"
     return judge(
-        "price age",
+        AGE_GATE,
         kind="answer",
         measured=days,
         limit=OLD_DAYS,

@@ -19,6 +19,7 @@ from blipkit.cost.rows import (
 )
 from blipkit.cost.systems import is_instance
 from blipkit.display.tables import show_table
+from blipkit.load.summary import INVALID
 from blipkit.records.gates import Gate, decide, not_run
 from blipkit.records.results import Results
 from blipkit.records.typed import keys_of, part, records_of, row_of, write_typed
@@ -84,8 +85,9 @@ def choose_prices(study: Study) -> StudyPrices:
 class Pricing:
     """Every setting of 04 with what a million good answers cost there.
 
-    rows: none where 04's are an older kit's. machine: what was measured. usd_per_hour: its price.
-    shared: whether it was not ours alone.
+    rows: none where 04's are an older kit's; an INVALID setting has no cost. machine: what was
+    measured. usd_per_hour: its price. shared: whether it was not ours alone. invalid: how many
+    settings were INVALID.
     """
 
     rows: list[CostRow]
@@ -93,6 +95,7 @@ class Pricing:
     machine: str
     usd_per_hour: float
     shared: bool
+    invalid: int = 0
 
     @property
     def best(self) -> CostRow | None:
@@ -123,11 +126,15 @@ class Pricing:
         columns += ("usd_per_million_high", "best")
         price = f"{self.usd_per_hour} USD/h ({self.basis.evidence})"
         show_table(records_of(self.rows), f"Every setting, {self.title} at {price}", columns)
+        if self.invalid:
+            print(f"settings of 04 that are {INVALID}, and have no cost: {self.invalid}")
 
     def gates(self) -> list[Gate]:
         """What a million good answers cost at the operating point, and how wide its interval is."""
         if not self.rows:
             reason = "the settings of 04 are of an older kit"
+            if self.invalid:
+                reason = f"every setting of 04 is {INVALID}"
             advice = "run 04_concurrency again"
             unknown = not_run(INTERVAL_GATE, kind="timing", reason=reason, next=advice)
             return [not_run(ANSWERS_GATE, kind="answer", reason=reason, next=advice), unknown]
@@ -174,13 +181,16 @@ def price_settings(study: Study, prices: StudyPrices) -> Pricing:
     if is_instance(study.results.machine, price):
         evidence = "measured"
     basis = PriceBasis(price.region, price.option, evidence, price.instance, price.as_of)
-    records = read_load_records(study.results)
+    recorded = read_load_records(study.results)
+    records = [record for record in recorded if record.setting.state != INVALID]
     rows = [_cost_row(record, basis, price.usd_per_hour) for record in records]
     write_typed(study.results, "cost", rows)
+    invalid = len(recorded) - len(records)
     if not records:
-        return Pricing([], basis, study.results.machine.name, price.usd_per_hour, shared=True)
+        machine = study.results.machine.name
+        return Pricing([], basis, machine, price.usd_per_hour, shared=True, invalid=invalid)
     first = records[0]
-    return Pricing(rows, basis, first.machine, price.usd_per_hour, first.shared)
+    return Pricing(rows, basis, first.machine, price.usd_per_hour, first.shared, invalid)
 
 
 def _cost_row(record: LoadRecord, basis: PriceBasis, usd_per_hour: float) -> CostRow:

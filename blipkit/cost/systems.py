@@ -93,6 +93,14 @@ def is_instance(machine: Machine, price: Price) -> bool:
     return named and len(devices) == price.accelerator_count and machine.cores == price.vcpu
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What a record says of where it was measured, and by which profile."""
+
+    machine: str
+    profile: str
+
+
 def find_results(name: str) -> Path:
     """A results folder by path, name in results/, or <machine>/<profile> in results/published/."""
     results = ROOT / "results"
@@ -115,11 +123,12 @@ def systems_of(folders: Iterable[Results]) -> list[System]:
             row = row_of(CostRow, record)
             if not row.best:
                 continue
-            gaps = gaps_of(row, record["machine"], kind, gates)
+            origin = row_of(Origin, record)
+            gaps = gaps_of(row, origin.machine, kind, gates)
             systems.append(
                 System(
-                    machine=record["machine"],
-                    profile=record["profile"],
+                    machine=origin.machine,
+                    profile=origin.profile,
                     kind=kind,
                     folder=str(results.folder),
                     setting=name_of(row),

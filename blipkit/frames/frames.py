@@ -1,9 +1,9 @@
 """Frames to ask about: synthetic scenes with their right answers, or the images of a folder."""
 
-import csv
-import io
+import os
 import random
 import textwrap
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,11 +14,13 @@ from blipkit.errors import BadInput, nearest
 from blipkit.frames.images import read_image
 from blipkit.frames.questions import Question
 from blipkit.frames.scenes import draw_scene
+from blipkit.reading.csv_text import csv_rows
 
 SYNTHETIC = "synthetic"  # the source of frames that is no folder
 LABELS = "labels.csv"
 COLUMNS = ["file", "question", "answer"]
 SHOWN = 5  # bad files in one message
+SHOWN_NAME = 200  # characters of a name in a message
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,10 @@ def load_frames(source: str, count: int, seed: int, skip_unreadable: bool = Fals
     """
     if source == SYNTHETIC:
         return synthetic_frames(count, seed)
-    folder = Path(source).expanduser()
-    files = list_files(folder)
-    labels = read_labels(folder / LABELS, {path.name for path in files})
+    files = list_files(source)
+    folder = files[0].parent
+    names = frame_names(folder, files)
+    labels = read_labels(folder / LABELS, set(names.values()))
     random.Random(seed).shuffle(files)
     if not skip_unreadable:
         files = files[:count]
@@ -97,7 +100,25 @@ def load_frames(source: str, count: int, seed: int, skip_unreadable: bool = Fals
         if not readable:
             raise BadInput(f"{problem}. Repair or remove them")
         print(f"{problem}; skipped")
-    return [Frame(path.name, path, labels.get(path.name, {})) for path in readable]
+    return [Frame(names[path], path, labels.get(names[path], {})) for path in readable]
+
+
+def frame_names(folder: Path, files: Sequence[Path]) -> dict[Path, str]:
+    """File -> name of its frame, with each letter and its accents composed (NFC).
+
+    What writes them apart, such as macOS, means the same name. BadInput where two files would have
+    the same.
+    """
+    names: dict[Path, str] = {}
+    taken: dict[str, Path] = {}
+    for path in files:
+        name = unicodedata.normalize("NFC", path.name)
+        if name in taken:
+            problem = "two files whose names look the same and differ in how accents are written"
+            raise BadInput(f"frames {str(folder)!r}: {name!r} are {problem}; rename one of them")
+        taken[name] = path
+        names[path] = name
+    return names
 
 
 def _readable_and_bad(files: Sequence[Path], count: int) -> tuple[list[Path], list[str]]:
@@ -132,12 +153,18 @@ def available_source(source: str, replay: str) -> str:
     return source
 
 
-def list_files(folder: Path) -> list[Path]:
+def list_files(source: str) -> list[Path]:
     """A folder's images, sorted by name: every file but hidden ones, Thumbs.db and labels.csv."""
-    if not folder.is_dir():
-        seen = "is a file" if folder.exists() else "does not exist"
-        raise BadInput(f"frames {str(folder)!r} {seen}; expected 'synthetic' or a folder of images")
-    inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    expected = "expected 'synthetic' or a folder of images"
+    try:
+        folder = Path(source).expanduser()
+        if not folder.is_dir():
+            seen = "is a file" if folder.exists() else "does not exist"
+            raise BadInput(f"frames {str(folder)!r} {seen}; {expected}")
+        inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    except (OSError, RuntimeError, ValueError) as error:  # not permitted, too long, ~nouser, NUL
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadInput(f"frames {source[:SHOWN_NAME]!r}: {reason}; {expected}") from None
     files = [
         path for path in inside if path.name not in ("Thumbs.db", LABELS) and not path.is_dir()
     ]
@@ -150,10 +177,13 @@ def list_files(folder: Path) -> list[Path]:
 def read_labels(path: Path, files: set[str]) -> dict[str, dict[str, str]]:
     """File -> question -> right answer, from a table of these three; empty where there is none.
 
-    BadInput names the line that is not such a row, or contradicts one above.
+    BadInput names the line that is not such a row, or contradicts one above. Accents are composed
+    (NFC), as `frame_names` has them.
     """
-    if not path.is_file():
+    if not os.path.lexists(path):
         return {}
+    if not path.is_file():  # a pipe would be waited for
+        raise BadInput(f"{path} is no file; expected a table with the header {','.join(COLUMNS)}")
     labels: dict[str, dict[str, str]] = {}
     for line, row in _rows_under_header(path):
         where = f"{path}, line {line}"
@@ -168,7 +198,10 @@ def read_labels(path: Path, files: set[str]) -> dict[str, dict[str, str]]:
 
 def _rows_under_header(path: Path) -> list[tuple[int, list[str]]]:
     """The labels' lines, each with its number; BadInput where they have another header."""
-    rows = _csv_rows(path)
+    rows = [
+        (line, [unicodedata.normalize("NFC", cell) for cell in cells])
+        for line, cells in csv_rows(path)
+    ]
     if not rows:
         rows = [(1, [])]
     line, header = rows[0]
@@ -176,26 +209,6 @@ def _rows_under_header(path: Path) -> list[tuple[int, list[str]]]:
         expected = f"expected the header {','.join(COLUMNS)}"
         raise BadInput(f"{path}, line {line}: saw {','.join(header)!r}; {expected}")
     return rows[1:]
-
-
-def _csv_rows(path: Path) -> list[tuple[int, list[str]]]:
-    """The lines of a table that are not blank, each with its number; BadInput where it is none."""
-    expected = "expected comma-separated values"
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise BadInput(f"{path}, line {line}: is not UTF-8; {expected}, saved as UTF-8") from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows = []
-    try:
-        for row in reader:
-            cells = [cell.strip() for cell in row]
-            if any(cells):
-                rows.append((reader.line_num, cells))
-    except csv.Error as error:
-        raise BadInput(f"{path}, line {reader.line_num}: {error}; {expected}") from None
-    return rows
 
 
 def _label_in(row: list[str], files: set[str], where: str) -> list[str]:

@@ -5,15 +5,28 @@ deep: all of that is settled here, or the file is refused by its name.
 """
 
 import io
+import stat
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from blipkit.errors import BadInput
+from blipkit.frames.image_formats import (
+    EXPECTED,
+    FORMATS,
+    HEAD,
+    LARGEST_FILE,
+    check_before_decoding,
+    what_it_is,
+)
 
-LARGEST = 50_000_000  # pixels; beyond a camera's frame, and a header is enough to fill the memory
+REASON = 200  # characters of what Pillow says about its failure
+# TIFF's tags
+BITS, PHOTOMETRIC, LEAST, MOST, SAMPLE_FORMAT = 258, 262, 280, 281, 339
+WHITE_IS_ZERO, UNSIGNED = 0, 1  # TIFF's values of two of them
 
 
 def read_image(path: Path) -> Image.Image:
@@ -25,27 +38,78 @@ def read_image(path: Path) -> Image.Image:
     except Image.DecompressionBombError:
         reason = "has more than 50 megapixels"
     except UnidentifiedImageError:
-        reason = "is not an image of a format that Pillow reads"
+        reason = _unknown(path)
     except Exception as error:  # what a damaged file makes Pillow raise has no end
-        reason = f"cannot be decoded: {str(error) or type(error).__name__}"
+        reason = f"cannot be decoded: {str(error)[:REASON] or type(error).__name__}"
     raise BadInput(f"{path.name!r} {reason}")
+
+
+def _unknown(path: Path) -> str:
+    """What is wrong with a file that is no picture of a format that is read."""
+    with open(path, "rb") as file:
+        seen = what_it_is(file.read(HEAD))
+    if not seen:
+        seen = "not an image of a format that is read here"
+    return f"is {seen}; {EXPECTED}"
 
 
 def _decoded(path: Path) -> Image.Image:
     """A file's picture by `as_rgb`; where it has none, BadInput or what Pillow raises."""
-    if path.stat().st_size == 0:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
+        raise BadInput("is no file but a folder, a pipe or a device; expected an image")
+    if status.st_size == 0:
         raise BadInput("is empty (0 bytes)")
+    if status.st_size > LARGEST_FILE:
+        seen = f"has {status.st_size / 2**20:.0f} MiB"
+        raise BadInput(f"{seen}; expected at most {LARGEST_FILE // 2**20}")
     if any("\udc80" <= letter <= "\udcff" for letter in path.name):
         raise BadInput("has a name that is not UTF-8")  # no record could hold it
     with warnings.catch_warnings():
         # the limit below is the lower one
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         # opened here: by its name, Pillow 13 turns some TIFFs wrong
-        with open(path, "rb") as file, Image.open(file) as image:
-            if image.width * image.height > LARGEST:
-                size = f"{image.width} x {image.height} pixels"
-                raise BadInput(f"has {size}, more than 50 megapixels")
+        with open(path, "rb") as file, Image.open(file, formats=FORMATS) as image:
+            check_before_decoding(image, file)
             return as_rgb(image)
+
+
+@dataclass(frozen=True)
+class Grey:
+    """What the values of a picture with more than 8 bits mean: white, and whether 0 is white."""
+
+    white: int = 65535
+    is_inverted: bool = False
+
+
+def _grey_of(image: Image.Image) -> Grey:
+    """What a TIFF of one channel says about its values, where Pillow hands them out as they are.
+
+    BadInput where it says something that could be meant in more than one way.
+    """
+    tags = getattr(image, "tag_v2", None)
+    if not tags or not image.mode.startswith("I"):
+        return Grey()
+    expected = "expected 8 or 16 bits a channel"
+    bits = tags.get(BITS, (1,))[0]
+    if bits > 16:
+        raise BadInput(f"has {bits}-bit integer pixels; {expected}")
+    if tags.get(SAMPLE_FORMAT, (UNSIGNED,))[0] != UNSIGNED:
+        raise BadInput(f"has signed {bits}-bit integer pixels; {expected}, without a sign")
+    white = 2**bits - 1
+    least, most = (_first(tags.get(tag, usual)) for tag, usual in ((LEAST, 0), (MOST, white)))
+    if (least, most) != (0, white):
+        seen = f"says that its {bits}-bit values go from {least} to {most}"
+        advice = "save it with black 0 and white 65535, or with 8 bits"
+        raise BadInput(f"{seen}, not which of them is white; {advice}")
+    return Grey(white, tags.get(PHOTOMETRIC) == WHITE_IS_ZERO)
+
+
+def _first(value: object) -> object:
+    """The first of several values, or the only one."""
+    if isinstance(value, tuple):
+        return value[0]
+    return value
 
 
 def as_rgb(image: Image.Image) -> Image.Image:
@@ -53,11 +117,12 @@ def as_rgb(image: Image.Image) -> Image.Image:
 
     BadInput for 32 bits a channel.
     """
+    grey = _grey_of(image)
     image = ImageOps.exif_transpose(image)
     profile = image.info.get("icc_profile")
     _check_depth(image)
     if image.mode.startswith("I"):
-        image = _in_8_bits(image)
+        image = _in_8_bits(image, grey)
     is_grey = image.mode in ("1", "L", "LA")
     if image.has_transparency_data:
         image = image.convert("RGBA")
@@ -88,10 +153,13 @@ def _check_depth(image: Image.Image) -> None:
             raise BadInput(f"has 32-bit integer pixels; {expected}")
 
 
-def _in_8_bits(image: Image.Image) -> Image.Image:
-    """A picture of 16 bits, of which 65535 becomes 255, halves rounded up."""
+def _in_8_bits(image: Image.Image, grey: Grey) -> Image.Image:
+    """A picture of up to 16 bits, of which white becomes 255, rounded to the nearest."""
     pixels = np.asarray(image).astype(np.int32)
-    return Image.fromarray(((pixels + 128) // 257).astype(np.uint8))
+    scaled = (pixels * 255 + grey.white // 2) // grey.white
+    if grey.is_inverted:
+        scaled = 255 - scaled
+    return Image.fromarray(scaled.astype(np.uint8))
 
 
 def to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:

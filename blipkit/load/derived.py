@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from blipkit.load.recommend import best_setting
 from blipkit.load.rows import GridRow, SettingRow
+from blipkit.load.summary import INVALID
 
 SATURATED = 0.95  # of the highest throughput of as many servers
 OVERHEAD = 2  # rows at the head of a grid that are our own overhead: no model, then no work in it
@@ -52,9 +53,11 @@ def with_prediction(row: SettingRow, rows: Sequence[SettingRow]) -> GridRow:
 
 def service_time_ms(row: SettingRow, rows: Sequence[SettingRow]) -> float:
     """A request's service time, by the first setting that is served in the same way; nan if that
-    answered nothing.
+    answered nothing, or is INVALID.
     """
     first = next(other for other in rows if is_served_alike(other, row))
+    if first.state == INVALID:
+        return math.nan
     return or_nan(first.summary.times.mean_ms) / first.clients
 
 
@@ -72,8 +75,10 @@ def or_nan(figure: float | None) -> float:
 def feeding_percent(null: SettingRow) -> float:
     """Percent of the host's CPU that clients and preprocessing take for one request a second.
 
-    null: the row of a runner that does nothing; nan where nothing was answered.
+    null: the row of a runner that does nothing; nan where nothing was answered, or it is INVALID.
     """
+    if null.state == INVALID:
+        return math.nan
     host_percent = null.summary.machine.host_percent
     if host_percent is None:
         return math.nan
@@ -81,8 +86,14 @@ def feeding_percent(null: SettingRow) -> float:
 
 
 def is_saturated(row: SettingRow, measured: Sequence[SettingRow]) -> bool:
-    """Whether more clients on as many servers gain next to nothing."""
-    alike = [other for other in measured if differs_in_clients(other, row)]
+    """Whether more clients on as many servers gain next to nothing.
+
+    An INVALID row has no throughput to tell by: it is not saturated, and is no measure of others.
+    """
+    if row.state == INVALID:
+        return False
+    believed = [other for other in measured if other.state != INVALID]
+    alike = [other for other in believed if differs_in_clients(other, row)]
     most = max(other.summary.requests_per_s.value for other in alike)
     return row.summary.requests_per_s.value >= SATURATED * most
 

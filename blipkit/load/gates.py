@@ -1,10 +1,11 @@
 """The gates of 04: answers under load, what became of each request, is the target held."""
 
+import math
 from collections.abc import Sequence
 
 from blipkit.load.recommend import best_setting
 from blipkit.load.rows import AdmissionRow, GridRow
-from blipkit.load.summary import INVALID, STABLE
+from blipkit.load.summary import INVALID, STABLE, Outcomes
 from blipkit.records.gates import Gate, invalid, judge, not_run
 
 ANSWERS = "answers under load"
@@ -31,15 +32,15 @@ SHOWN = 3  # settings named in one reason
 def load_gates(rows: Sequence[GridRow], limit_ms: float, shared: bool) -> list[Gate]:
     """The gates of a grid, from the rows of its settings with a model."""
     if not requests_sent(rows):
-        reason = "no request was sent"
+        reason = "; ".join(["no request was sent", *left_out(rows)])
         return [invalid(ANSWERS, "answer", reason, measured=0, limit=0, next=LONGER)]
     return [
         answers_gate(rows),
         conserved_gate(rows),
         stable_gate(rows, shared),
         target_gate(rows, limit_ms, shared),
-        host_gate(rows),
-        quiet_gate(rows),
+        host_gate(rows, shared),
+        quiet_gate(rows, shared),
     ]
 
 
@@ -54,23 +55,49 @@ def requests_sent(rows: Sequence[GridRow]) -> int:
     return sum(row.summary.outcomes.sent for row in rows)
 
 
+def believed(rows: Sequence[GridRow]) -> list[GridRow]:
+    """The rows that are evidence: an INVALID one says nothing in favour of any gate."""
+    return [row for row in rows if row.state != INVALID]
+
+
+def left_out(rows: Sequence[GridRow]) -> list[str]:
+    """Which rows are no evidence, and why, in words; one sentence, or none."""
+    doubted = [row for row in rows if row.state == INVALID]
+    if not doubted:
+        return []
+    reasons = [f"{row.name}: {row.summary.reason}" for row in doubted[:SHOWN]]
+    counted = f"{len(doubted)} of {len(rows)} settings are INVALID and no evidence"
+    return [f"{counted}: {'; '.join(reasons)}"]
+
+
 def answers_gate(rows: Sequence[GridRow]) -> Gate:
     """No request failed, got lost, or got another answer than without load."""
-    outcomes = [row.summary.outcomes for row in rows]
-    bad = sum(one.wrong + one.failed + one.lost for one in outcomes)
+    bad = sum(bad_answers(row.summary.outcomes) for row in rows)
     faults = "that failed, got lost, or got other answers than without load"
-    reason = f"requests of {requests_sent(rows)} {faults}"
-    advice = "see each row's reason, and samples/requests"
-    return judge(ANSWERS, "answer", bad, 0, reason=reason, next=advice)
+    return _counted(ANSWERS, rows, bad, faults, "see each row's reason, and samples/requests")
+
+
+def bad_answers(outcomes: Outcomes) -> int:
+    """Requests without an answer, or with another one than without load."""
+    return outcomes.wrong + outcomes.failed + outcomes.lost
+
+
+def _counted(name: str, rows: Sequence[GridRow], bad: int, faults: str, advice: str) -> Gate:
+    """FAIL where a request of any row has a fault; PASS only by the rows that are evidence."""
+    sent = requests_sent(rows)
+    if not bad:
+        sent = requests_sent(believed(rows))
+    reason = "; ".join([f"requests of {sent} {faults}", *left_out(rows)])
+    if not bad and not believed(rows):
+        return invalid(name, "answer", reason, limit=0, next=LONGER)
+    return judge(name, "answer", bad, 0, reason=reason, next=advice)
 
 
 def conserved_gate(rows: Sequence[GridRow]) -> Gate:
     """Every request was counted once, by clients and servers alike."""
     astray = sum(row.summary.unaccounted for row in rows)
     faults = "that clients and servers count differently, or that were answered twice"
-    reason = f"requests of {requests_sent(rows)} {faults}"
-    advice = "report it: this is the kit's own fault"
-    return judge(CONSERVED, "answer", astray, 0, reason=reason, next=advice)
+    return _counted(CONSERVED, rows, astray, faults, "report it: this is the kit's own fault")
 
 
 def stable_gate(rows: Sequence[GridRow], shared: bool) -> Gate:
@@ -84,17 +111,25 @@ def stable_gate(rows: Sequence[GridRow], shared: bool) -> Gate:
     return _tolerable(STABLE_LOAD, len(doubted), 0, reason, LONGER)
 
 
-def host_gate(rows: Sequence[GridRow]) -> Gate:
+def host_gate(rows: Sequence[GridRow], shared: bool = False) -> Gate:
     """Clients and preprocessing leave the host's CPU to others."""
-    feeding = max(row.feeding_percent for row in rows)
+    known = [row.feeding_percent for row in believed(rows) if row.feeding_percent is not None]
+    known = [percent for percent in known if not math.isnan(percent)]
+    if not known:
+        unknown = "no believable setting, or none of our own overhead, says what feeding takes"
+        reason = "; ".join([unknown, *left_out(rows)])
+        return invalid(HOST, "timing", reason, shared=shared, limit=FEEDING, next=LONGER)
     reason = "percent of the host's CPU for clients and preprocessing"
     advice = "preprocess elsewhere, or take more vCPUs"
-    return _tolerable(HOST, feeding, FEEDING, reason, advice)
+    return _tolerable(HOST, max(known), FEEDING, reason, advice)
 
 
-def quiet_gate(rows: Sequence[GridRow]) -> Gate:
+def quiet_gate(rows: Sequence[GridRow], shared: bool = False) -> Gate:
     """Nothing besides what was measured changed its times."""
     disturbed = [row for row in rows if row.summary.machine.disturbed]
+    if not disturbed and not believed(rows):
+        reason = "; ".join(left_out(rows))
+        return invalid(QUIET, "timing", reason, shared=shared, limit=0, next=LONGER)
     reasons = [f"{row.name}: {row.summary.machine.disturbed}" for row in disturbed]
     reason = "; ".join(reasons[:SHOWN]) or "nothing disturbed it"
     return _tolerable(QUIET, len(disturbed), 0, reason, LONGER)

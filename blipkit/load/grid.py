@@ -18,10 +18,10 @@ from blipkit.load.derived import OVERHEAD, Target, grid_rows
 from blipkit.load.figures import draw_chart, draw_over_time, draw_split
 from blipkit.load.gates import grid_not_run, load_gates
 from blipkit.load.rows import GridRecord, GridRow, SettingRow
-from blipkit.load.runs import Hosts, Run, RunExecution, RunRow, Runs, keep_run
+from blipkit.load.runs import MACHINE_COLUMNS, Hosts, Run, RunExecution, RunRow, Runs, keep_run
 from blipkit.load.setting import COLUMNS, Setting
 from blipkit.load.stability import FEWEST, WINDOWS, windows
-from blipkit.load.summary import Criteria, summarise
+from blipkit.load.summary import INVALID, Criteria, summarise
 from blipkit.records.gates import Gate
 from blipkit.records.typed import measure_typed, record_of, records_of, write_typed
 from blipkit.runners.arms import NULL, is_forkable, parse_arm
@@ -128,7 +128,9 @@ class Grid:
         """What the most servers would take of this host to be fed, in words."""
         if not self.measured:
             return "not recorded"
-        first = self.measured[0]
+        first = next((row for row in self.measured if row.state != INVALID), None)
+        if first is None:
+            return "not known: every setting is INVALID"
         most = max(row.servers for row in self.measured)
         per_second = most * first.summary.requests_per_s.value
         percent = most * first.feeding_percent
@@ -239,7 +241,7 @@ def measure_grid(study: Study, asked: Asked) -> Grid:
             print(f"{setting}: {len(frames[-1])} requests")
     requests = pandas.concat(frames, ignore_index=True)
     counted = recorded or measure_typed(results, "runs", RunRow, lambda: runs.rows)
-    machine = results.measure_samples("machine", runs.machine_frame)
+    machine = results.measure_samples("machine", runs.machine_frame, MACHINE_COLUMNS)
     measured = [setting_row(study, setting, requests, counted) for setting in settings]
     target = target_of(study)
     rows = grid_rows(measured, target)

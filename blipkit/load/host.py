@@ -14,6 +14,7 @@ from blipkit.errors import BlipkitError
 from blipkit.load.clients import TRIES, WARMUP_ROUNDS, Asking, ClientReport
 from blipkit.load.setting import ServerOptions, Setting, Workload
 from blipkit.machine import child
+from blipkit.machine.scratch import socket_folder
 from blipkit.records.typed import row_of
 from blipkit.runners.arms import is_forkable
 from blipkit.runners.artifacts import Artifacts
@@ -94,14 +95,16 @@ class Host:
     def serve(
         self, folder: Path, setting: Setting, work: Workload, options: ServerOptions
     ) -> Reports:
-        """Let the clients of a setting ask for a while. folder: where socket and requests go."""
+        """Let the clients of a setting ask for a while. folder: where the requests go."""
         reports = Reports()
         most_s = WARMUP_ROUNDS * work.warmup_s + TRIES * work.seconds + TIMEOUT_S + STOP_S
-        self._worker.ask(service_of(folder, setting, options), timeout_s=STOP_S)
-        with ThreadPoolExecutor(1) as pool:
+        asking = asking_of(work, setting.clients)
+        with socket_folder() as place, ThreadPoolExecutor(1) as pool:
+            address = str(Path(place, SOCKET))
+            self._worker.ask(service_of(address, setting, options), timeout_s=STOP_S)
             serving = pool.submit(self._worker.ask, Serve(), timeout_s=most_s + STOP_S)
             try:
-                reports.clients = self._ask(folder, setting, work, most_s)
+                reports.clients = self._ask(folder / REQUESTS, address, asking, most_s)
             except BlipkitError as error:
                 reports.problems.append(f"the clients: {error}")
             try:
@@ -111,16 +114,16 @@ class Host:
         self.is_fit = not self._cores and not problems_of(reports)
         return reports
 
-    def _ask(self, folder: Path, setting: Setting, work: Workload, most_s: float) -> ClientReport:
+    def _ask(self, record: Path, address: str, asking: Asking, most_s: float) -> ClientReport:
         """What a process of clients returned."""
         reply = child.call(
             "blipkit.load.clients:ask",
             timeout_s=most_s,
             forked=self.forked,
-            record=str(folder / REQUESTS),
-            address=str(folder / SOCKET),
+            record=str(record),
+            address=address,
             expected=self.expected,
-            asking=asdict(asking_of(work, setting.clients)),
+            asking=asdict(asking),
         )
         return row_of(ClientReport, reply)
 
@@ -153,8 +156,8 @@ def answering_of(
     )
 
 
-def service_of(folder: Path, setting: Setting, options: ServerOptions) -> Service:
-    """What the serving process is asked for."""
+def service_of(address: str, setting: Setting, options: ServerOptions) -> Service:
+    """What the serving process is asked for; address: of the socket that it is to make."""
     return Service(
         servers=setting.servers,
         clients=setting.clients,
@@ -162,7 +165,7 @@ def service_of(folder: Path, setting: Setting, options: ServerOptions) -> Servic
         batch=options.batch,
         batch_wait_s=options.batch_wait_s,
         overdue_s=TIMEOUT_S,
-        address=str(folder / SOCKET),
+        address=address,
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from blipkit.profiles.knobs import SHARE, ZERO_OR_MORE, Section, knob
+from blipkit.profiles.knobs import FEW, SHARE, ZERO_OR_MORE, Section, knob
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,13 +19,13 @@ class Concurrency(Section):
         "what the servers share: threads (a pipeline), processes, contexts (a core each)",
         one_of=("threads", "processes", "contexts"),
     )
-    servers: list[int] = knob([1, 2], "server threads")
+    servers: list[int] = knob([1, 2], "server threads", within=FEW)
     oversubscribe: bool = knob(False, "more servers than the machine has cores, all the same")
-    clients: list[int] = knob([1, 2, 4], "closed-loop clients")
+    clients: list[int] = knob([1, 2, 4], "closed-loop clients", within=FEW)
     think_ms: float = knob(
         0.0, "mean time that a client lets pass before it asks again", "ms", within=ZERO_OR_MORE
     )
-    batch: int = knob(1, "that a server takes at once, if so many wait", "requests")
+    batch: int = knob(1, "that a server takes at once, if so many wait", "requests", within=FEW)
     batch_wait_ms: float = knob(
         0.0, "how long the first of them waits for the others", "ms", within=ZERO_OR_MORE
     )
@@ -39,9 +39,13 @@ class Concurrency(Section):
         within=ZERO_OR_MORE,
     )
     repeats: int = knob(
-        1, "times that the whole grid is measured; intervals then show what changes from run to run"
+        1,
+        "times that the whole grid is measured; intervals then show what changes from run to run",
+        within=FEW,
     )
-    distinct_frames: int = knob(16, "that the clients ask about, each once per pass", "frames")
+    distinct_frames: int = knob(
+        16, "that the clients ask about, each once per pass", "frames", within=FEW
+    )
     repeat_share: float = knob(
         0.0,
         "of requests that ask about the same frame again, which shows whether anything is cached",

@@ -7,7 +7,6 @@ is recorded with times below zero.
 """
 
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from blipkit.load.host import REQUESTS, Host, Reports, problems_of
 from blipkit.load.requests import read_requests
 from blipkit.load.setting import ServerOptions, Setting, Workload, check_setting
 from blipkit.machine.monitor import EVERY_S, Monitor, Usage, usage_of
+from blipkit.machine.scratch import ScratchFolder
 from blipkit.runners.arms import check_timed
 from blipkit.runners.artifacts import Artifacts
 from blipkit.runners.neuron.messages import explained
@@ -78,7 +78,7 @@ def measure_on(host: Host, setting: Setting, work: Workload, options: ServerOpti
     A server or client that dies is a `problem` of the run.
     """
     check_setting(setting, work, options)
-    with explained(), tempfile.TemporaryDirectory(prefix="blipkit-") as folder:
+    with explained(), ScratchFolder() as folder:
         with Monitor() as monitor:
             reports = host.serve(Path(folder), setting, work, options)
         start = None

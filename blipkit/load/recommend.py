@@ -65,10 +65,11 @@ def in_words(best: GridRow | None, rows: Sequence[GridRow], target_ms: float) ->
 
 
 def next_more_clients(best: GridRow, rows: Sequence[GridRow]) -> GridRow | None:
-    """The next setting of as many servers, placed as these, that answered anything."""
+    """The next setting of as many servers, placed as these, that answered and is not INVALID."""
     place = (best.arm, best.placement, best.servers)
     alike = [row for row in rows if (row.arm, row.placement, row.servers) == place]
     for row in alike:
-        if row.clients > best.clients and row.summary.requests:
+        answered = row.summary.requests and row.state != INVALID
+        if row.clients > best.clients and answered:
             return row
     return None

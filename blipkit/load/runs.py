@@ -8,7 +8,9 @@ import pandas
 from blipkit.load.counts import RunCounts
 from blipkit.load.host import Host, may_fork
 from blipkit.load.measure import Measured, measure_on, open_host
+from blipkit.load.requests import FIELDS
 from blipkit.load.setting import ServerOptions, Setting, Workload
+from blipkit.records.samples import COUNTS, NUMBERS, TEXTS
 from blipkit.records.typed import part, record_of
 from blipkit.runners.arms import parse_arm
 from blipkit.runners.compile import trace
@@ -19,6 +21,17 @@ from blipkit.study import Study
 # s that the harness alone is measured, and of a round of its warm-up: thousands of requests already
 BRIEF_S = 0.4
 BRIEF_WARMUP_S = 0.1
+# of samples: what says of which run they are, and what is counted with
+RUN_COLUMNS = {
+    "arm": TEXTS,
+    "call": TEXTS,
+    "placement": TEXTS,
+    "servers": COUNTS,
+    "clients": COUNTS,
+    "run": COUNTS,
+}
+REQUEST_COLUMNS = dict.fromkeys(FIELDS, NUMBERS) | RUN_COLUMNS | {"status": TEXTS}
+MACHINE_COLUMNS = dict.fromkeys(("busy", "steal", "ours", "at"), NUMBERS) | RUN_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -180,7 +193,7 @@ def measure_run(hosts: Hosts, run: Run, runs: Runs) -> pandas.DataFrame:
 def keep_run(hosts: Hosts, name: str, run: Run, runs: Runs) -> pandas.DataFrame:
     """Measure a run, and keep its requests as the samples `name`; in a replay, those recorded."""
     measured = partial(measure_run, hosts, run, runs)
-    frame = hosts.study.results.measure_samples(name, measured)
+    frame = hosts.study.results.measure_samples(name, measured, REQUEST_COLUMNS)
     if runs.rows and (problem := frame.attrs.get("not_kept")):
         runs.add_problem(problem)
     return frame

@@ -15,6 +15,7 @@ import numpy as np
 from blipkit.display.tables import show_table
 from blipkit.load.grid import Grid
 from blipkit.load.rows import GridRow
+from blipkit.load.summary import INVALID
 from blipkit.records.typed import part, records_of, write_typed
 from blipkit.statistics import Interval
 from blipkit.study import Study
@@ -72,12 +73,16 @@ class Scalability:
 
 
 def fit_laws(study: Study, grid: Grid) -> Scalability:
-    """A law for each arm, placement and number of servers; it writes records of `scalability`."""
+    """A law for each arm, placement and number of servers; it writes records of `scalability`.
+
+    INVALID settings are no points of a law.
+    """
     if not grid.rows:
         return Scalability([], recorded=False)
     laws = []
     for (arm, placement), servers in itertools.product(grid.groups, study.knobs.servers):
-        rows = [row for row in grid.groups[arm, placement] if row.servers == servers]
+        believed = [row for row in grid.groups[arm, placement] if row.state != INVALID]
+        rows = [row for row in believed if row.servers == servers]
         if law := fit_usl(rows):
             saturated_at = next(row.clients for row in rows if row.saturated)
             laws.append(LawRow(arm, placement, servers, saturated_at, law))

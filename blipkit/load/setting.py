@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from typing import Protocol
 
-from blipkit.errors import BadInput, nearest
+from blipkit.errors import BadInput, nearest, shown
 from blipkit.serving.answering import CALLS, NOTHING, FrameSource
 from blipkit.serving.placement import PLACEMENTS
 
@@ -92,7 +92,7 @@ def check_setting(setting: Setting, work: Workload, options: ServerOptions) -> N
     for field, names in known.items():
         value = getattr(setting, field)
         if value not in names:
-            raise BadInput(f"{field} is {value!r}; {nearest(value, names)}")
+            raise BadInput(f"{field} is {shown(value)}; {nearest(value, names)}")
     counts = (setting.servers, setting.clients, work.seconds, options.threads, options.batch)
     if min(counts) <= 0:
         problem = f"servers, clients, seconds, threads or batch is {min(counts)}"

@@ -188,7 +188,12 @@ def judged(figures: Summary, measured: SettingRequests, criteria: Criteria) -> S
 
 def why_invalid(figures: Summary, measured: SettingRequests, criteria: Criteria) -> str:
     """Why a measurement cannot be trusted, in words; "" where it can."""
-    if problems := [run.problem for run in measured.runs if run.problem]:
+    problems = [run.problem for run in measured.runs if run.problem]
+    recorded = len(measured.requests)
+    sent = figures.outcomes.sent
+    if recorded != sent:
+        problems.append(f"{recorded} requests were recorded, {sent} counted as sent")
+    if problems:
         return "; ".join(problems)
     if not figures.requests:
         return "no request was answered in the measured time"

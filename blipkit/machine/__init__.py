@@ -1,8 +1,9 @@
 """The machine: what it is, how fast it multiplies, and what else happens on it.
 
 `host` reads the machine, `limits` what a container may use of it, `speed` times a matrix product,
-`monitor` samples it beside a measurement, `child` runs one function of ours in a fresh process.
-Nothing here knows of models or records; what is heavy is imported when it is used.
+`monitor` samples it beside a measurement, `child` runs one function of ours in a fresh process,
+in a folder that `scratch` removes. Nothing here knows of models or records; what is heavy is
+imported when it is used.
 """
 
 import lazy_loader

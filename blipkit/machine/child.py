@@ -14,7 +14,6 @@ import pkgutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -23,6 +22,7 @@ from typing import Any
 
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.machine import fork_server
+from blipkit.machine.scratch import ScratchFolder
 
 # in a folder that parent and child share
 QUESTION = "question.json"
@@ -104,7 +104,7 @@ class Child:
         with `pid`, `wait` and `poll`.
         """
         self.target = question["target"]
-        self._folder = tempfile.TemporaryDirectory(prefix="blipkit-")
+        self._folder = ScratchFolder()
         place = Path(self._folder.name, QUESTION)
         place.write_text(json.dumps(question))
         self._heard: Callable[[str], None] | None = None
@@ -212,6 +212,18 @@ def _end_with_parent(pipe: int) -> None:
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
+PR_SET_PDEATHSIG = 1  # prctl's: the signal that the system sends when our parent is gone
+
+
+def wake_with_parent() -> None:
+    """Have the system let us go on when our parent dies: whoever is stopped cannot see it.
+
+    What is to be done then is `_end_with_parent`'s.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # another system
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGCONT)
+
+
 def name_process(target: str) -> None:
     """Show in `ps` and `top` what this child does: blipkit:FUNCTION, of which Linux keeps 15
     letters.
@@ -222,6 +234,7 @@ def name_process(target: str) -> None:
 
 def answer(question: Path, alive: int) -> None:
     """In the child: call what is asked for, and leave what it returned or raised beside it."""
+    wake_with_parent()
     threading.Thread(target=_end_with_parent, args=(alive,), daemon=True).start()
     asked = json.loads(question.read_text())
     target = asked["target"]

@@ -17,12 +17,13 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from blipkit.errors import BlipkitError
+from blipkit.machine.scratch import ScratchFolder, socket_folder
 
 VARIABLE = "BLIPKIT_FORK_SERVER"
 OFF = "off"  # a value of it
@@ -43,7 +44,14 @@ PID_FILE = "pid"  # beside the socket
 MAX_MESSAGE_BYTES = 4096  # of the path of a question
 REFUSED = "refused"
 # id of the process that started it -> server: a child must not take it for its own
-_started: dict[int, subprocess.Popen] = {}
+_started: dict[int, "Started"] = {}
+
+
+class Started(NamedTuple):
+    """A server that this process has started, and the folder with its socket."""
+
+    process: subprocess.Popen
+    folder: ScratchFolder
 
 
 def is_possible() -> bool:
@@ -69,8 +77,8 @@ def start() -> str:
     It imports meanwhile: whoever connects earlier waits until it is done.
     """
     stop()
-    folder = tempfile.mkdtemp(prefix="blipkit-fork-")
-    place = str(Path(folder, "socket"))
+    folder = socket_folder()
+    place = str(Path(folder.name, "socket"))
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(place)
         listener.listen(64)
@@ -81,18 +89,19 @@ def start() -> str:
             env=dict(os.environ, OPENBLAS_NUM_THREADS="1"),  # else numpy begins threads
             start_new_session=True,
         )
-    _started[os.getpid()] = server
-    Path(folder, PID_FILE).write_text(str(server.pid))
+    _started[os.getpid()] = Started(server, folder)
+    Path(folder.name, PID_FILE).write_text(str(server.pid))
     os.environ[VARIABLE] = place
     return place
 
 
 def stop() -> None:
     """End the server that this process has started, if there is one."""
-    server = _started.pop(os.getpid(), None)
-    if server:
-        server.stdin.close()
-        server.wait()
+    started = _started.pop(os.getpid(), None)
+    if started:
+        started.process.stdin.close()
+        started.process.wait()
+        started.folder.cleanup()
 
 
 def pid() -> int | None:
@@ -175,7 +184,7 @@ class Server:
         signal.set_wakeup_fd(self.woken.fileno())
 
     def run(self) -> None:
-        """Until the owner ends."""
+        """Until the owner ends; children that are left end then, even one that is stopped."""
         while True:
             for key, _ in self.selector.select():
                 if key.fileobj is self.listener:
@@ -184,7 +193,14 @@ class Server:
                     self.wakeup.recv(MAX_MESSAGE_BYTES)
                     self._reap()
                 else:  # the owner's end of our standard input is closed
+                    self._kill_children()
                     return
+
+    def _kill_children(self) -> None:
+        """End what was forked, with all that it has started."""
+        for pid in self.children:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
 
     def _fork(self) -> None:
         connection, _ = self.listener.accept()

@@ -10,6 +10,10 @@ from blipkit.errors import BadInput
 from blipkit.frames.questions import Question, Tokenised
 from blipkit.profiles.knobs import check_fields
 
+# of one bucket: more is a slip, and no memory would hold their states
+MOST_FRAMES = 10_000
+MOST_TOKENS = 10**7
+
 
 @dataclass(frozen=True, order=True)
 class Bucket:
@@ -25,6 +29,12 @@ class Bucket:
 
     def __post_init__(self):
         check_fields(Bucket, asdict(self), "bucket")
+        answers = self.frames * self.questions * self.candidates
+        tokens = answers * max(self.tokens, self.answer_tokens)
+        if tokens > MOST_TOKENS or self.frames > MOST_FRAMES:
+            most = f"{MOST_FRAMES:,} frames and {MOST_TOKENS:,} tokens of answers"
+            problem = f"asks for {self.frames:,} frames and {tokens:,} tokens at once"
+            raise BadInput(f"bucket {self} {problem}; expected at most {most}")
 
     def __str__(self) -> str:
         question = f"{self.frames}f-{self.questions}q-{self.tokens}t"
@@ -64,11 +74,26 @@ def choose_bucket(
 
     fitting = [bucket for bucket in buckets if fits(bucket)]
     if not fitting:
+        needed = Bucket(
+            frames=max((bucket.frames for bucket in buckets), default=1),
+            questions=len(questions),
+            tokens=tokens,
+            candidates=candidates,
+            answer_tokens=length,
+        )
         longest = questions[lengths.index(tokens)].text
-        problem = f"the longest question ({longest!r}) has {tokens} tokens"
-        answers = f"{candidates} candidates of up to {length} tokens"
-        needed = f"tokens >= {tokens}, candidates >= {candidates}, answer_tokens >= {length}"
-        advice = f"Add one with {needed} to common.buckets and run 02_trace again"
-        known = ", ".join(map(str, buckets))
-        raise BadInput(f"no bucket fits: {problem}, with {answers}; there are {known}. {advice}")
+        raise BadInput(none_fits(buckets, needed, longest))
     return min(fitting, key=effort)
+
+
+def none_fits(buckets: Sequence[Bucket], needed: Bucket, longest: str) -> str:
+    """That no bucket fits, and which would; longest: the question with the most tokens."""
+    problem = f"the longest question ({longest!r}) has {needed.tokens} tokens"
+    answers = f"{needed.candidates} candidates of up to {needed.answer_tokens} tokens"
+    known = ", ".join(map(str, buckets))
+    least = f"tokens >= {needed.tokens}, candidates >= {needed.candidates}"
+    least = f"{least}, answer_tokens >= {needed.answer_tokens}"
+    advice = f"Add one with {least} to common.buckets and run 02_trace again"
+    sizes = ", ".join(f"{name}: {size}" for name, size in asdict(needed).items())
+    setting = f"or take one that fits: --set 'common.buckets=[{{{sizes}}}]'"
+    return f"no bucket fits: {problem}, with {answers}; there are {known}. {advice}, {setting}"

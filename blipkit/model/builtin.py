@@ -5,7 +5,7 @@ first use.
 import os
 from pathlib import Path
 
-from blipkit.errors import BlipkitError
+from blipkit.errors import BadInput, BlipkitError
 from blipkit.frames.scenes import ACTIVITIES, QUESTIONS
 
 BUILTIN = ("tiny-pets", "random-base")
@@ -19,9 +19,8 @@ def random_base_folder() -> Path:
     """Folder of `builtin:random-base`, made on first use in the user's cache (1.5 GB)."""
     from filelock import FileLock
 
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "blipkit"
+    cache = _cache()
     folder = cache / RANDOM_BASE
-    cache.mkdir(parents=True, exist_ok=True)
     with FileLock(cache / f"{RANDOM_BASE}.lock"):
         if not folder.is_dir():
             part = folder.with_suffix(".part")
@@ -32,6 +31,23 @@ def random_base_folder() -> Path:
                 raise BlipkitError(f"{problem}; free some, or set XDG_CACHE_HOME") from None
             part.rename(folder)
     return folder
+
+
+def _cache() -> Path:
+    """The user's cache, made; BadInput where there is no place for one."""
+    advice = "set XDG_CACHE_HOME, or HOME, to a folder of yours with 1.5 GB to spare"
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "blipkit"
+    except RuntimeError:
+        raise BadInput(f"builtin:random-base: this user has no home folder; {advice}") from None
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"cannot be made: {error.strerror}"
+        raise BadInput(f"builtin:random-base: its folder {cache} {problem}; {advice}") from None
+    if not os.access(cache, os.W_OK | os.X_OK):
+        raise BadInput(f"builtin:random-base: its folder {cache} is not yours to write; {advice}")
+    return cache
 
 
 def _save_random_base(folder: Path) -> None:

@@ -14,6 +14,16 @@ from pathlib import Path
 
 from blipkit.errors import BadInput, BlipkitError, nearest
 from blipkit.model.builtin import BUILTIN, TINY_PETS, random_base_folder
+from blipkit.model.checkpoint_files import REASON, TEXTS, check_files, reason_of, weight_bytes
+from blipkit.model.fit import (
+    check_class,
+    check_image_processor,
+    check_processor,
+    check_sizes,
+    check_token_ids,
+    check_tokenizer,
+    check_weights,
+)
 
 
 @dataclass
@@ -110,7 +120,7 @@ def check_source(source: str) -> str:
         if name not in BUILTIN:
             raise BadInput(f"checkpoint {source!r}: {nearest(name, BUILTIN)}")
         return "builtin"
-    if Path(source).expanduser().is_dir():
+    if _folder_named(source).is_dir():
         return "folder"
     name = source.partition("@")[0]
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
@@ -120,27 +130,46 @@ def check_source(source: str) -> str:
     return "hub"
 
 
+def _folder_named(source: str) -> Path:
+    """The folder that a name would mean; BadInput where no folder can have it."""
+    try:
+        folder = Path(source).expanduser()
+        folder.stat()
+    except FileNotFoundError:
+        pass
+    except (OSError, RuntimeError, ValueError) as error:  # too long, ~nouser, NUL, not permitted
+        reason = getattr(error, "strerror", None) or str(error)
+        expected = "expected builtin:NAME, a folder that can be read, or a hub id"
+        raise BadInput(f"checkpoint {source[:REASON]!r}: {reason}; {expected}") from None
+    return folder
+
+
 def load_checkpoint(source: str) -> Checkpoint:
     """The checkpoint `builtin:NAME`, of a folder in transformers' layout, or of a hub:
     `owner/name` or `owner/name@revision`.
 
-    BadInput where there is none, or where it is not a BLIP for question answering.
+    BadInput where there is none, where it is not a BLIP for question answering, or where it asks
+    for code of its own, which is never run.
     """
     kind = check_source(source)
-    is_pets = source == "builtin:tiny-pets"
-    place = Path(source).expanduser()
-    revision = ""
-    if is_pets:
-        place = TINY_PETS
-    elif kind == "builtin":
-        place = random_base_folder()
-    elif kind == "hub":
-        place, _, revision = source.partition("@")
-    model, processor = _load(f"checkpoint {source!r}", str(place), revision or "main")
-    commit = None
+    checkpoint = f"checkpoint {source!r}"
     if kind == "hub":
-        commit = getattr(model.config, "_commit_hash", None)
-    return Checkpoint(source, model, processor, trained_on_scenes=is_pets, revision=commit)
+        place, _, revision = source.partition("@")
+        texts = _fetched_texts(checkpoint, place, revision or "main")
+        check_files(checkpoint, texts)
+        # what was examined is what is loaded, whatever a branch says by then
+        commit = texts.name
+        model, processor = _load(checkpoint, place, commit)
+        return Checkpoint(source, model, processor, revision=commit)
+    is_pets = source == "builtin:tiny-pets"
+    folder = _folder_named(source)
+    if is_pets:
+        folder = TINY_PETS
+    elif kind == "builtin":
+        folder = random_base_folder()
+    check_files(checkpoint, folder)
+    model, processor = _load(checkpoint, str(folder), stored=weight_bytes(folder) or None)
+    return Checkpoint(source, model, processor, trained_on_scenes=is_pets)
 
 
 def load_unchanged(source: str, digest: str) -> Checkpoint:
@@ -157,35 +186,53 @@ def load_unchanged(source: str, digest: str) -> Checkpoint:
     return loaded
 
 
-def _load(checkpoint: str, place: str, revision: str):
-    """(model, processor) from a folder or hub id; checkpoint: what messages call it."""
+def _fetched_texts(checkpoint: str, name: str, revision: str) -> Path:
+    """The folder of a hub's checkpoint, named by its commit; all texts are in it, and maybe no
+    weights.
+    """
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=list(TEXTS)))
+    except Exception as error:  # what a hub or the way to it makes it raise has no end
+        raise _not_loaded(checkpoint, name, error) from None
+
+
+def _load(checkpoint: str, place: str, revision: str = "main", stored: int | None = None):
+    """(model, processor) from a folder or hub id.
+
+    checkpoint: what messages call it; stored: bytes of weights on disk, None where not known.
+    """
     from transformers import AutoConfig, AutoProcessor, BlipForQuestionAnswering
     from transformers.utils import logging
 
     def load(auto_class, **options):
         try:
-            return auto_class.from_pretrained(place, revision=revision, **options)
+            return auto_class.from_pretrained(
+                place, revision=revision, trust_remote_code=False, **options
+            )
         except Exception as error:  # what a stranger's folder makes transformers raise has no end
-            first = str(error).strip().partition("\n")[0] or type(error).__name__
-            raise BadInput(f"{checkpoint} did not load: {first}; {_advice(place)}") from None
+            raise _not_loaded(checkpoint, place, error) from None
 
     logging.disable_progress_bar()  # a bar per load fills notebooks and logs
     config = load(AutoConfig)
-    if config.model_type != "blip":
-        expected = "expected 'blip' (BlipForQuestionAnswering)"
-        raise BadInput(f"{checkpoint} is a {config.model_type!r} model; {expected}")
+    check_class(checkpoint, config)
+    check_sizes(checkpoint, config, stored)
+    check_token_ids(checkpoint, config.text_config)
     model, loading = load(
         BlipForQuestionAnswering, attn_implementation="eager", output_loading_info=True
     )
-    if absent := sorted(loading["missing_keys"]):
-        problem = f"{len(absent)} weights are missing, first {absent[0]}"
-        expected = "expected all that save_pretrained writes, under the names of this version"
-        raise BadInput(
-            f"{checkpoint}: {problem}; transformers would fill them with random numbers: {expected}"
-        )
+    check_weights(checkpoint, loading)
     processor = load(AutoProcessor)
-    _check_tokenizer(checkpoint, processor.tokenizer, config.text_config.vocab_size)
+    check_processor(checkpoint, processor)
+    check_tokenizer(checkpoint, processor.tokenizer, config.text_config.vocab_size)
+    check_image_processor(checkpoint, processor.image_processor, config.vision_config.image_size)
     return model.float().eval(), processor
+
+
+def _not_loaded(checkpoint: str, place: str, error: Exception) -> BadInput:
+    """What to raise where a library could not load a checkpoint: the reason, and advice."""
+    return BadInput(f"{checkpoint} did not load: {reason_of(error)}; {_advice(place)}")
 
 
 def _advice(place: str) -> str:
@@ -194,18 +241,3 @@ def _advice(place: str) -> str:
         needed = "config.json, weights, tokenizer and image processor"
         return f"a folder needs {needed} as save_pretrained writes them"
     return f"where the hub cannot be reached, run hf download {place} elsewhere and pass the folder"
-
-
-def _check_tokenizer(checkpoint: str, tokenizer, words: int) -> None:
-    """Refuse a tokenizer that lacks its vocabulary, or has more words than the model.
-
-    transformers 5 loads one whose vocabulary file is missing without a warning, with five words.
-    """
-    if tokenizer.unk_token_id in tokenizer("dog").input_ids:
-        problem = f"its tokenizer does not know 'dog' ({len(tokenizer)} entries)"
-        files = "tokenizer.json or vocab.txt beside the weights"
-        expected = f"expected {files}, as save_pretrained writes them"
-        raise BadInput(f"{checkpoint}: {problem}; {expected}")
-    if len(tokenizer) > words:
-        problem = f"its tokenizer has {len(tokenizer)} words, the model {words}"
-        raise BadInput(f"{checkpoint}: {problem}; are they of one checkpoint?")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from blipkit.profiles.knobs import Section, knob
+from blipkit.profiles.knobs import COUNT, Section, knob
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,4 +11,6 @@ class Components(Section):
 
     name = "components"
 
-    check_frames: int = knob(8, "on which the pipeline must equal transformers", "frames")
+    check_frames: int = knob(
+        8, "on which the pipeline must equal transformers", "frames", within=COUNT
+    )

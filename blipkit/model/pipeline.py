@@ -14,7 +14,8 @@ from typing import Protocol
 
 import torch
 
-from blipkit.frames.questions import Question, tokenise
+from blipkit.frames.pictures import as_picture, is_one
+from blipkit.frames.questions import Question, as_questions, tokenise
 from blipkit.model.buckets import Bucket, choose_bucket
 from blipkit.model.checkpoints import Checkpoint
 from blipkit.model.components import IDS, Component
@@ -90,14 +91,15 @@ class Pipeline:
     def answer(
         self, frames: Sequence, questions: Sequence, candidates=Question.candidates
     ) -> list[list[Answer]]:
-        """[frame][question] -> Answer. frames: PIL images, or what `preprocess` made of them;
-        questions: Questions, or texts.
+        """[frame][question] -> Answer. frames: what `preprocess` takes, or what it made of them;
+        questions: Questions, texts, or mappings as in a profile. One alone is a list of one.
 
         candidates: what texts may be answered with; None for open answers. BadInput where the
         request fits no bucket; it says which one to add.
         """
-        default = tuple(candidates) if candidates else None
-        questions = [q if isinstance(q, Question) else Question(q, default) for q in questions]
+        questions = as_questions(questions, candidates)
+        if is_one(frames):
+            frames = [frames]
         answers: list[list[Answer]] = [[] for _ in range(len(frames))]
         if not questions or not answers:
             return answers
@@ -117,12 +119,12 @@ class Pipeline:
         return answers
 
     def preprocess(self, frames: Sequence) -> torch.Tensor:
-        """pixel_values (frames, 3, H, W) of PIL images, by the checkpoint's own image processor; a
-        tensor is returned as it is.
+        """pixel_values (frames, 3, H, W) of PIL images, files or arrays (H, W, 3) of 8 bits, by the
+        checkpoint's own image processor; a tensor is returned as it is.
         """
         if isinstance(frames, torch.Tensor):
             return frames
-        rgb = [frame.convert("RGB") for frame in frames]
+        rgb = [as_picture(frame) for frame in frames]
         return self.checkpoint.processor.image_processor(rgb, return_tensors="pt")["pixel_values"]
 
     def walk(self, frames: Sequence, questions: Sequence) -> list[Step]:

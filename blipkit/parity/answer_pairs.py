@@ -9,11 +9,24 @@ from typing import TYPE_CHECKING, Any
 from blipkit.frames.frames import Frame
 from blipkit.frames.questions import Question
 from blipkit.model.pipeline import Answer
+from blipkit.records.samples import COUNTS, FLAGS, NUMBERS, TEXTS, TEXTS_OR_NONE
 from blipkit.runners.arms import REFERENCE
 
 if TYPE_CHECKING:
     import pandas
 
+# of the samples `decisions`: what a pair is made of
+COLUMNS = {
+    "arm": TEXTS,
+    "frame": TEXTS,
+    "question": TEXTS,
+    "open": FLAGS,
+    "label": TEXTS_OR_NONE,
+    "first_divergence": COUNTS,
+}
+for side in ("reference", "candidate"):
+    COLUMNS[side] = TEXTS
+    COLUMNS.update({f"{side}_{name}": NUMBERS for name in ("margin", "probability", "gap")})
 Answers = Sequence[Sequence[Answer]]  # [frame][question]
 
 

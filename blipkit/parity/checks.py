@@ -5,7 +5,7 @@ see it.
 import math
 from collections.abc import Sequence
 
-from blipkit.errors import BadInput, nearest
+from blipkit.errors import BadInput, shown
 from blipkit.frames.frames import load_frames
 from blipkit.frames.questions import Question
 from blipkit.parity.knobs import Parity
@@ -28,22 +28,6 @@ def check_limits(knobs: Parity, arms: Sequence[Arm]) -> None:
                 raise BadInput(f"{problem}, which judges arm '{arm}'; {advice}")
 
 
-def check_required(required: Sequence[str], arms: Sequence[Arm]) -> None:
-    """Refuse gates that are required of an arm or a component, and that nothing here has."""
-    from blipkit.model.components import COMPONENT_NAMES
-    from blipkit.parity.answers import decision_gate_name
-    from blipkit.parity.calls import PIPELINE, tensor_gate_name
-
-    known = [decision_gate_name(str(arm)) for arm in arms]
-    known += [f"lowering {component}" for component in COMPONENT_NAMES]
-    judged = [*COMPONENT_NAMES, PIPELINE]
-    known += [tensor_gate_name(str(arm), component) for arm in arms for component in judged]
-    for gate in required:
-        if gate.startswith(("decisions ", "parity ", "lowering ")) and gate not in known:
-            advice = f"{nearest(gate, known)} Name those you need, or none: []"
-            raise BadInput(f"common.required: nothing here has the gate {gate!r}; {advice}")
-
-
 def check_incumbent_arm(name: str) -> None:
     """An incumbent that is no folder must be an arm that this machine can run."""
     if not name or is_folder(name):
@@ -51,7 +35,7 @@ def check_incumbent_arm(name: str) -> None:
     try:
         check_answers(parse_arm(name))
     except BadInput as error:
-        raise BadInput(f"parity.incumbent: no folder {name!r}, and {error}") from None
+        raise BadInput(f"parity.incumbent: no folder {shown(name)}, and {error}") from None
     check_machine(parse_arm(name))
 
 

@@ -10,6 +10,7 @@ from blipkit.display.tables import show_table
 from blipkit.frames.frames import SYNTHETIC, Frame
 from blipkit.parity import figures
 from blipkit.parity.answer_pairs import (
+    COLUMNS,
     AnswerPair,
     frame_of,
     pair_answers,
@@ -254,7 +255,7 @@ def picture_of(frame: Frame | None):
 def compare_answers(panel: Panel) -> Flips:
     """Ask the reference and each arm every question about every frame; keep samples and records."""
     results = panel.study.results
-    samples = results.measure_samples("decisions", partial(ask_every_arm, panel))
+    samples = results.measure_samples("decisions", partial(ask_every_arm, panel), COLUMNS)
     measure = partial(measure_noise, panel)
     margins = measure_typed(results, "parity_noise", ExcusedMargin, measure)
     flips = Flips(panel, pairs_in(samples), margins)

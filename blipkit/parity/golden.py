@@ -6,16 +6,16 @@ component and at the end, and no picture unless it was asked for. This machine b
 frames; what is not the same here and there is refused by name. `golden_capture` writes them.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from blipkit.errors import BadInput
+from blipkit.errors import BadInput, shortened
 from blipkit.frames.frames import Frame
 from blipkit.frames.questions import Question
 from blipkit.machine import host
@@ -23,16 +23,20 @@ from blipkit.model.buckets import Bucket
 from blipkit.model.checkpoints import Checkpoint, digest
 from blipkit.model.components import isolate
 from blipkit.model.pipeline import Answer, Step
+from blipkit.parity.golden_checks import check_digest, check_manifest, check_tensors
 from blipkit.paths import is_folder
+from blipkit.reading.files import MB, read_bytes
+from blipkit.reading.json_text import parse_object
 from blipkit.records.documents import check_schema
 from blipkit.records.gates import Gate, decide
-from blipkit.records.typed import row_of
+from blipkit.records.typed import Record, row_of
 from blipkit.runners.artifacts import file_digest
 
 SOFTWARE_GATE = "incumbent's software"
 MANIFEST = "bundle.json"
 TENSORS = "tensors.safetensors"
 FRAMES = "frames"
+LIMIT = 256 * MB  # of a manifest, which holds the answers
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,8 @@ class Manifest:
     captured: when, ISO 8601; machine, arm, checkpoint: whose answers; same: name -> what another
     machine must share; versions: library -> its version; frames: in the order that they were asked
     about; followed: how many of them, the first, went through every component; steps: of each call
-    of a component, `describe_step`; answers: [frame][question]; tensors_digest: of the file beside.
+    of a component, `describe_step`; answers: [frame][question]; tensors_digest: of the file beside;
+    digest: of all else here, "" where an older kit kept none.
     """
 
     captured: str
@@ -64,6 +69,7 @@ class Manifest:
     steps: list[Mapping[str, str]]
     answers: list[list[Answer]]
     tensors_digest: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,10 @@ class GoldenOutputs:
         return self.manifest.arm
 
     def __str__(self) -> str:
-        return f"{self.arm}, recorded on {self.manifest.machine}, {self.manifest.captured}"
+        said = f"{self.arm}, recorded on {self.manifest.machine}, {self.manifest.captured}"
+        if self.manifest.digest:
+            return said
+        return f"{said}, not verified (an older kit kept no digest of the answers)"
 
     def software_difference(self) -> SoftwareDifference:
         """What these are, and which libraries differ from those here."""
@@ -151,23 +160,21 @@ class GoldenOutputs:
         """Refuse the first thing that is not the same there and here, by its name."""
         for name in dict.fromkeys([*there, *here]):
             if there.get(name) != here.get(name):
-                problem = f"{where}{name} is {there.get(name)} there and {here.get(name)} here"
+                seen = [shortened(str(side.get(name)), 200) for side in (there, here)]
+                problem = f"{where}{name} is {seen[0]} there and {seen[1]} here"
                 raise BadInput(f"golden outputs {self.folder}: {problem}; {advice}")
-
-
-def output_name(number: int, arm: str) -> str:
-    """Of the tensor that an arm made in a step, among the golden ones."""
-    return f"{number:03}.{arm}"
 
 
 def read_golden_outputs(folder: Path) -> GoldenOutputs:
     """What `capture` wrote."""
     manifest = _read_manifest(folder / MANIFEST)
     try:
-        tensors = load_file(folder / TENSORS)
+        check_manifest(manifest)
         if file_digest(folder / TENSORS) != manifest.tensors_digest:
             raise ValueError(f"{TENSORS} is not the one of its manifest")
-    except Exception as error:  # a file that is missing, cut off, or of somebody else
+        tensors = load_file(folder / TENSORS)
+        check_tensors(tensors, manifest)
+    except (OSError, ValueError, SafetensorError) as error:  # missing, cut off, or of another
         raise _not_whole(folder, error) from None
     return GoldenOutputs(folder, manifest, tensors)
 
@@ -175,15 +182,14 @@ def read_golden_outputs(folder: Path) -> GoldenOutputs:
 def _read_manifest(path: Path) -> Manifest:
     """BadInput where it is damaged, or a newer kit's."""
     try:
-        written = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(written, dict):
-            raise ValueError(f"{MANIFEST} is no mapping")
-    except Exception as error:
+        written = parse_object(read_bytes(path, LIMIT, f"expected the {MANIFEST} of a capture"))
+    except (BadInput, ValueError) as error:
         raise _not_whole(path.parent, error) from None
     check_schema(written, path)
     try:
-        return row_of(Manifest, written)
-    except BadInput as error:
+        check_digest(written)
+        return row_of(Manifest, Record(written, MANIFEST, lambda: "capture them again"))
+    except (BadInput, ValueError) as error:
         raise _not_whole(path.parent, error) from None
 
 

@@ -27,9 +27,9 @@ from blipkit.parity.golden import (
     Manifest,
     describe_step,
     frame_digest,
-    output_name,
     to_be_shared,
 )
+from blipkit.parity.golden_checks import DIGEST, manifest_digest, output_name
 from blipkit.profiles.common import Common
 from blipkit.profiles.profile import Profile
 from blipkit.records.documents import SCHEMA
@@ -92,6 +92,9 @@ def size_in_words(tensors: Mapping[str, torch.Tensor], pictures: Sequence[Frame]
 def check_capture(common: Common, arm: str, folder: Path, with_frames: bool) -> None:
     """Refuse an arm that answers nowhere, a folder of something else, frames that must stay."""
     check_answers(parse_arm(arm))
+    if folder.is_symlink():
+        problem = f"--to {folder} is a link; expected a folder, existing or not"
+        raise BadInput(f"{problem}: pass the one that it leads to, or another")
     if folder.exists() and not (folder / MANIFEST).is_file():
         problem = f"{folder} is there and holds no golden outputs"
         raise BadInput(f"{problem}; pass another folder with --to, so that nothing is lost")
@@ -115,6 +118,9 @@ def write_golden_outputs(
     manifest = replace(manifest, tensors_digest=file_digest(part / TENSORS))
     written = {"schema": SCHEMA}
     written.update(record_of(manifest))
+    written = json.loads(json.dumps(written))  # as whoever reads it has it
+    written[DIGEST] = manifest_digest(written)
+    manifest = replace(manifest, digest=written[DIGEST])
     (part / MANIFEST).write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
     if pictures:
         write_pictures(part / FRAMES, pictures)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from blipkit.profiles.knobs import SHARE, Section, knob
+from blipkit.profiles.knobs import COUNT, SHARE, Section, knob
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,13 +17,16 @@ class Parity(Section):
         " made on another",
         may_be_empty=True,
     )
-    frames: int = knob(300, "asked end to end", "frames")
-    compared_frames: int = knob(8, "of these, followed through every component", "frames")
+    frames: int = knob(300, "asked end to end", "frames", within=COUNT)
+    compared_frames: int = knob(
+        8, "of these, followed through every component", "frames", within=COUNT
+    )
     baseline_frames: int = knob(
         48,
         "of these, asked of each candidate's same-precision baseline, to see what the"
         " precision alone moves",
         "frames",
+        within=COUNT,
     )
     tensor_limit: dict[str, float] = knob(
         {"float32": 1e-4, "bfloat16": 0.05, "float16": 0.005}, "relative L2 error, by precision"

@@ -21,7 +21,7 @@ from blipkit.parity.calls import (
     tensor_gate,
     tensor_gate_name,
 )
-from blipkit.parity.golden import output_name
+from blipkit.parity.golden_checks import output_name
 from blipkit.parity.lacking import NOT_RECORDED, show_rows
 from blipkit.parity.panel import NUMBERS, Panel, lacking_ranked
 from blipkit.parity.tensors import compare

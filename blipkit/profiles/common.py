@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from blipkit.profiles.knobs import ZERO_OR_MORE, Section, knob
+from blipkit.profiles.knobs import FEW, ZERO_OR_MORE, Section, knob
 
 QUESTIONS = [
     "is the dog barking?",
@@ -49,7 +49,10 @@ class Common(Section):
     arms: list[str] = knob(ARMS, "runner and precision of each candidate")
     buckets: list[dict] = knob(BUCKETS, "static shapes to compile for")
     threads: int = knob(
-        1, "torch's own, while measuring; under load, those of each server", "threads"
+        1,
+        "torch's own, while measuring; under load, those of each server",
+        "threads",
+        within=FEW,
     )
     shared: bool = knob(True, "the machine is not ours alone, so that timing gates only warn")
     compiler_flags: list[str] = knob(

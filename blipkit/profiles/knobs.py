@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from blipkit.errors import BadInput, nearest
+from blipkit.errors import BadInput, nearest, shown
 
 
 class Range(NamedTuple):
@@ -24,6 +24,9 @@ POSITIVE = Range("more than zero", lambda value: value > 0)
 ZERO_OR_MORE = Range("zero or more", lambda value: value >= 0)
 SHARE = Range("a share, at least 0 and less than 1", lambda value: 0 <= value < 1)
 BUSY = Range("a share of the time, more than 0 and at most 1", lambda value: 0 < value <= 1)
+# of what is made, held or started that often: more is a slip, and would fill the memory
+COUNT = Range("more than zero, at most 1,000,000", lambda value: 1 <= value <= 1_000_000)
+FEW = Range("more than zero, at most 4,096", lambda value: 1 <= value <= 4096)
 EXPONENT = re.compile(r"[+-]?[\d.]+e[+-]?\d+", re.IGNORECASE)  # such as 1e-3
 
 
@@ -84,23 +87,34 @@ def check_fields(cls: type, values: dict, where: str) -> None:
     known = {knob_field.name: knob_field for knob_field in fields(cls)}
     for name, value in values.items():
         if name not in known:
-            raise BadInput(f"{where}: unknown key {name!r}; {nearest(name, known)}")
+            raise BadInput(f"{where}: unknown key {shown(name)}; {nearest(name, known)}")
         check_value(known[name], types_of(cls)[name], value, where)
 
 
 def check_value(knob_field: Field, kind: Any, value: Any, where: str) -> None:
     """Refuse a value that a field's type or range does not allow."""
-    try:
-        TypeAdapter(kind).validate_python(value, strict=True)
-    except ValidationError as error:
-        raise BadInput(f"{where}: {_in_words(knob_field.name, error)}") from None
+    check_type(knob_field.name, kind, value, where)
     _check_range(knob_field, value, f"{where}: {knob_field.name}")
     known = knob_field.metadata.get("one_of")
     if not known:
         return
     for item in value if isinstance(value, list) else [value]:
         if item not in known:
-            raise BadInput(f"{where}.{knob_field.name} is {item!r}; {nearest(item, known)}")
+            raise BadInput(f"{where}.{knob_field.name} is {shown(item)}; {nearest(item, known)}")
+
+
+def check_type(name: str, kind: Any, value: Any, where: str) -> None:
+    """Refuse a value of a field that its type does not allow."""
+    try:
+        _adapter(kind).validate_python(value, strict=True)
+    except ValidationError as error:
+        raise BadInput(f"{where}: {_in_words(name, error)}") from None
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter:
+    """What checks values of a type; it takes a while to make."""
+    return TypeAdapter(kind)
 
 
 def _in_words(name: str, error: ValidationError) -> str:
@@ -109,7 +123,7 @@ def _in_words(name: str, error: ValidationError) -> str:
     path = ".".join(map(str, (name, *problem["loc"])))
     value = problem["input"]
     expected = problem["msg"].replace("Input should be ", "expected ")
-    message = f"{path} is {value!r}; {expected}"
+    message = f"{path} is {shown(value)}; {expected}"
     if isinstance(value, str) and EXPONENT.fullmatch(value):
         message += " (YAML reads 1e-3 as text; write 1.0e-3)"
     return message

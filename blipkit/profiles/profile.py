@@ -3,20 +3,22 @@ to.
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-import yaml
-
-from blipkit.errors import BadInput, nearest
+from blipkit.errors import SHOWN, BadInput, nearest, shortened, shown
 from blipkit.paths import NOTEBOOKS, PROFILES, ROOT
 from blipkit.profiles.common import Common
-from blipkit.profiles.knobs import Section, check_value, default_of, types_of
+from blipkit.profiles.knobs import Section, check_type, check_value, default_of, types_of
 from blipkit.profiles.sections import homes_of, section_class, section_of, sections
+from blipkit.reading.files import MB, decoded, is_file, read_bytes, shown_path
+from blipkit.reading.yaml_text import NotPlain, parse_yaml
 from blipkit.renamed import IMPLIED, KNOB_VALUES, KNOBS, knob_today
 
+LIMIT = 1 * MB  # of a profile's file
 Sections = dict[str, dict[str, Any]]  # section -> knob -> value, of those that are stated
 
 
@@ -84,20 +86,21 @@ def load_profile(name: str, settings: list[str] = ()) -> Profile:
     path = PROFILES / f"{name}.yaml"
     if name.endswith((".yaml", ".yml")) or "/" in name:
         path = Path(name)
-    if not path.is_file():
+    if not is_file(path):
         known = [file.stem for file in PROFILES.glob("*.yaml")]
-        raise BadInput(f"profile {name!r}: no file {path}; {nearest(name, known)}")
+        problem = f"no file {shown_path(path)}"
+        raise BadInput(f"profile {shown(name)}: {problem}; {nearest(name, known)}")
     stated = read_sections(path)
     is_recorded = path.with_name("run.json").is_file()
     if is_recorded:
         stated = translated(stated)
-    set_knobs = [_apply(stated, setting) for setting in settings]
+    set_knobs = {_apply(stated, setting): setting for setting in settings}
     check_sections(stated, path, set_knobs)
     known_by = path.stem
     if path.name == "profile.yaml":  # a results folder's
         known_by = path.resolve().parent.name
     source = name if path.parent == PROFILES else str(path.resolve())
-    return Profile(known_by, stated, set_knobs, source)
+    return Profile(known_by, stated, list(set_knobs), source)
 
 
 def read_profile(folder: Path) -> Profile:
@@ -105,12 +108,15 @@ def read_profile(folder: Path) -> Profile:
 
     Knobs that are newer than the folder have their defaults.
     """
-    recorded = translated(read_sections(folder / "profile.yaml"))
+    path = folder / "profile.yaml"
+    recorded = translated(read_sections(path))
     readable = {}
     for section in [name for name in sections() if name in recorded]:
         known = types_of(section_class(section))
         values = recorded[section].items()
         readable[section] = {name: value for name, value in values if name in known}
+        for name, value in readable[section].items():
+            check_type(name, known[name], value, f"{path}: {section}")
     return Profile(folder.name, readable)
 
 
@@ -132,7 +138,8 @@ def translated(recorded: Sections) -> Sections:
         for implied, value in IMPLIED.get(old, {}).items():
             section, key = implied.split(".")
             today.setdefault(section, {}).setdefault(key, value)
-    for section, values in today.items():
+    for section in [name for name in sections() if name in today]:
+        values = today[section]
         for key, value in values.items():
             values[key] = knob_today(f"{section}.{key}", value)
     return today
@@ -140,48 +147,29 @@ def translated(recorded: Sections) -> Sections:
 
 def read_sections(path: Path) -> Sections:
     """The sections of a profile as they stand in the file, their keys and values not checked."""
+    where = f"profile {shown_path(path)}"
+    written = read_bytes(path, LIMIT, "expected a profile; compare params/tiny.yaml")
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(
-            f"profile {path}: not YAML ({_first_words(error)}); compare params/tiny.yaml"
-        ) from None
-    except OSError as error:
-        raise BadInput(
-            f"profile {path}: {error.strerror}; expected a file that can be read"
-        ) from None
+        content = parse_yaml(decoded(written))
+    except ValueError as error:
+        raise BadInput(f"{where}: {_in_words(error)}; compare params/tiny.yaml") from None
     if not isinstance(content, dict):
         seen = "an empty file" if content is None else type(content).__name__
-        raise BadInput(
-            f"profile {path}: expected sections such as `common:` and `parity:`, saw {seen}"
-        )
+        raise BadInput(f"{where}: expected sections such as `common:` and `parity:`, saw {seen}")
     for name, values in content.items():
         if values is None:  # a section's name with nothing under it
             content[name] = {}
+        elif not isinstance(values, dict) and name in sections():
+            expected = "should be `key: value` lines"
+            raise BadInput(f"{path}: section {shown(name)} {expected}, saw {shown(values)}")
     return content
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error, where the first would be lost silently."""
-
-    def construct_mapping(self, node, deep=False):
-        keys = []
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in keys:
-                problem = f"key {key!r} stands twice, the second time"
-                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
-            keys.append(key)
-        return super().construct_mapping(node, deep)
-
-
-def _first_words(error: Exception) -> str:
-    """What a parser complains of, with the line, on one line."""
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    if mark is None:
-        return problem
-    return f"{problem} in line {mark.line + 1}"
+def _in_words(error: ValueError) -> str:
+    """What is wrong with a text: it is no YAML, or YAML that no profile needs."""
+    if isinstance(error, NotPlain):
+        return f"YAML that is not read here ({error})"
+    return f"not YAML ({error})"
 
 
 def _apply(stated: Sections, setting: str) -> str:
@@ -189,34 +177,36 @@ def _apply(stated: Sections, setting: str) -> str:
     key, equals, text = setting.partition("=")
     section, _, name = key.strip().partition(".")
     if not (equals and name):
-        raise BadInput(f"--set {setting!r}: expected section.key=value, such as parity.frames=20")
+        expected = "expected section.key=value, such as parity.frames=20"
+        raise BadInput(f"--set {shown(setting)}: {expected}")
     try:
-        value = yaml.load(text, _StrictLoader)
-    except yaml.YAMLError:
+        value = parse_yaml(text)
+    except ValueError as error:
         advice = "quote texts, such as --set 'common.questions=[\"is the dog barking?\"]'"
-        raise BadInput(f"--set {setting!r}: the value is not YAML; {advice}") from None
+        raise BadInput(
+            f"--set {shown(setting)}: the value is {_in_words(error)}; {advice}"
+        ) from None
     if isinstance(stated.setdefault(section, {}), dict):  # else `check_sections` names the section
         stated[section][name] = value
     return f"{section}.{name}"
 
 
-def check_sections(stated: Sections, where: Path | str, settings: Sequence[str] = ()) -> None:
+def check_sections(
+    stated: Sections, where: Path | str, settings: Mapping[str, str] = MappingProxyType({})
+) -> None:
     """Refuse sections and keys that nobody reads, and values that no knob can mean.
 
-    where: what they stand in; settings: the `section.key` of those that a --set gave.
+    where: what they stand in; settings: the `section.key` of those that a --set gave -> its text.
     """
     for section, values in stated.items():
-        is_set = any(setting.startswith(f"{section}.") for setting in settings)
         if section not in sections():
-            seen_in = "--set" if is_set else where
-            raise BadInput(
-                f"{seen_in}: unknown section {section!r}; {nearest(section, sections())}"
-            )
-        if not isinstance(values, dict):
-            expected = "should be `key: value` lines"
-            raise BadInput(f"{where}: section {section!r} {expected}, saw {values!r}")
+            texts = [text for key, text in settings.items() if key.startswith(f"{section}.")]
+            seen_in = f"--set {shortened(texts[0], SHOWN)}" if texts else where
+            advice = nearest(section, sections())
+            raise BadInput(f"{seen_in}: unknown section {shown(section)}; {advice}")
         for name, value in values.items():
-            seen_in = "--set" if f"{section}.{name}" in settings else where
+            text = settings.get(f"{section}.{name}")
+            seen_in = where if text is None else f"--set {shortened(text, SHOWN)}"
             _check_knob(section, name, value, f"{seen_in}: {section}")
 
 
@@ -225,10 +215,10 @@ def _check_knob(section: str, name: Any, value: Any, where: str) -> None:
     cls = section_class(section)
     known = {knob.name: knob for knob in fields(cls)}
     if name not in known:
-        raise BadInput(f"{where}: unknown key {name!r}; {_advice(section, name)}")
+        raise BadInput(f"{where}: unknown key {shown(name)}; {_advice(section, name)}")
     new = KNOB_VALUES.get(f"{section}.{name}", {}).get(value) if isinstance(value, str) else None
     if new:
-        raise BadInput(f"{where}.{name} is {value!r}; it is called {new!r} now")
+        raise BadInput(f"{where}.{name} is {shown(value)}; it is called {new!r} now")
     check_value(known[name], types_of(cls)[name], value, where)
 
 

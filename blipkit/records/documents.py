@@ -1,30 +1,36 @@
 """JSON documents and records of a results folder: read whole, or refused by name and line."""
 
-import contextlib
-import json
+import shlex
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from blipkit.errors import BadInput
+from blipkit.errors import BadInput, shown
 from blipkit.machine.host import Machine
-from blipkit.records.typed import row_of
+from blipkit.paths import PUBLISHED, ROOT, inside
+from blipkit.reading.files import MB, is_there, read_bytes
+from blipkit.reading.json_text import parse_object
+from blipkit.records.typed import Record, row_of
+from blipkit.records.writing import write_document
 from blipkit.renamed import record_today
 
 SCHEMA = 1
+DOCUMENT_LIMIT = 16 * MB
+RECORDS_LIMIT = 256 * MB  # of one kind
+PROVENANCE = ("kind", "notebook", "profile", "evidence", "machine")  # texts in every record
 
 
-def read_document(path: Path) -> dict[str, Any]:
-    """A results folder's JSON file."""
-    otherwise = "expected what a run writes there: run the profile again"
-    text = b""
-    if path.is_file():
-        text = path.read_bytes()
-    return _parsed(text, f"{path} is missing or damaged; {otherwise}")
-
-
-def write_document(path: Path, content: dict[str, Any]) -> None:
-    """A JSON file of a results folder."""
-    path.write_text(json.dumps(content, indent=2) + "\n")
+def read_document(path: Path) -> Record:
+    """A results folder's JSON file; BadInput says what writes it anew where it is damaged."""
+    again = partial(written_again, path.parent, {})
+    expected = "expected what a run writes there"
+    if not is_there(path):
+        raise BadInput(f"{path} is missing; {expected}: {again()}")
+    content = read_bytes(path, DOCUMENT_LIMIT, expected)
+    try:
+        return Record(parse_object(content), str(path), again)
+    except ValueError as error:
+        raise BadInput(f"{path} is damaged ({error}); {expected}: {again()}") from None
 
 
 def read_machine(folder: Path) -> Machine:
@@ -34,40 +40,62 @@ def read_machine(folder: Path) -> Machine:
 
 def write_machine(folder: Path, machine: Machine) -> None:
     """The folder's environment.json."""
-    write_document(folder / "environment.json", machine.facts())
-
-
-def _parsed(text: bytes, otherwise: str) -> dict[str, Any]:
-    """A JSON object; where it is none, BadInput says `otherwise`."""
-    with contextlib.suppress(ValueError):
-        parsed = json.loads(text)
-        if isinstance(parsed, dict):
-            return parsed
-    raise BadInput(otherwise)
+    write_document(inside(folder, "environment.json"), machine.facts())
 
 
 def check_schema(row: dict, path: Path) -> None:
     """Refuse a record that a newer kit wrote: its keys may mean something else there."""
     schema = row.get("schema")
     if type(schema) is not int or schema < 1:
-        raise BadInput(
-            f"{path} has schema {schema!r}; expected a whole number from 1 on: blipkit did not "
-            "write it"
-        )
+        seen = f"{path} has schema {shown(schema)}"
+        raise BadInput(f"{seen}; expected a whole number from 1 on: blipkit did not write it")
     if schema > SCHEMA:
         raise BadInput(f"{path} has schema {schema}; this kit reads up to {SCHEMA}: update blipkit")
 
 
-def rows_in(path: Path) -> list[dict[str, Any]]:
+def rows_in(path: Path) -> list[Record]:
     """The records in a file, by the names of today; BadInput names the line that is not one."""
     rows = []
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
-        seen = f"{path}, line {number} is damaged"
-        advice = "run the notebook that writes it again"
-        row = _parsed(line, f"{seen}; expected one JSON record: {advice}")
+    again = partial(written_again, path.parent.parent, {})
+    content = read_bytes(path, RECORDS_LIMIT, "expected the records of a notebook")
+    for number, line in enumerate(content.splitlines(), 1):
+        place = f"{path}, line {number}"
+        try:
+            row = parse_object(line)
+        except ValueError as error:
+            expected = "expected one JSON record"
+            raise BadInput(f"{place} is damaged ({error}); {expected}: {again()}") from None
         check_schema(row, path)
-        rows.append(record_today(row))
+        check_provenance(row, place)
+        if not rows:
+            again = partial(written_again, path.parent.parent, row)
+        rows.append(Record(record_today(row), place, again))
     return rows
+
+
+def check_provenance(row: dict[str, Any], place: str) -> None:
+    """Refuse a record that does not say of itself in texts what every record says."""
+    for name in PROVENANCE:
+        if not isinstance(row.get(name), str | None):
+            raise BadInput(
+                f"{place}: {name} is {shown(row[name])}; expected a text, as blipkit writes it"
+            )
+
+
+def written_again(folder: Path, row: dict[str, Any]) -> str:
+    """What writes a file of a results folder anew: the command, as far as it is known.
+
+    row: a record of the file, which says its chapter and its profile.
+    """
+    if folder.resolve().is_relative_to(PUBLISHED):
+        return f"restore it: git checkout -- {shlex.quote(str(folder))}"
+    profile, notebook = row.get("profile"), row.get("notebook")
+    if not (profile and notebook):
+        return f"run the profile again: blipkit run PROFILE --results {shlex.quote(str(folder))}"
+    command = f"blipkit run {shlex.quote(profile)} --only {shlex.quote(notebook)}"
+    if folder.resolve() != ROOT / "results" / profile:
+        command += f" --results {shlex.quote(str(folder))}"
+    return f"run the notebook that writes it again: {command}"
 
 
 def plain_value(value: Any) -> Any:

@@ -14,6 +14,7 @@ from blipkit.records.results import Results
 from blipkit.records.typed import measure_typed, read_typed
 
 KIND = "environment"
+MACHINE_GATE = "machine"
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,10 @@ class MeasuredMachine:
     def gates(self, expect: str) -> list[Gate]:
         """Is this the kind of machine that the profile was written for: cpu, cuda or neuron?"""
         if self.speed is None:
-            return [not_recorded("machine", "answer")]
+            return [not_recorded(MACHINE_GATE, "answer")]
         kind = machine_kind(self.speed)
         gate = decide(
-            "machine",
+            MACHINE_GATE,
             "answer",
             holds=expect in ("cpu", kind),  # every machine has a processor
             measured=self.machine,
@@ -90,10 +91,17 @@ def measure_environment(results: Results, threads: int, shared: bool) -> Measure
     return MeasuredMachine(results.machine.name, speeds[0] if speeds else None)
 
 
+@dataclass(frozen=True)
+class Rate:
+    """What 00's record says of the machine's speed, 10^9 operations a second."""
+
+    matmul_gflops: float
+
+
 def recorded_gflops(results: Results) -> float:
     """The rate that 00 has measured, 10^9 operations a second; NaN where it has not run."""
-    for row in results.rows(KIND):
-        return row["matmul_gflops"]
+    for row in read_typed(results, KIND, Rate):
+        return row.matmul_gflops
     return math.nan
 
 

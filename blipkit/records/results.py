@@ -7,20 +7,22 @@ straight into the folder. In a replay, whatever a notebook would measure is read
 was recorded elsewhere, and every row says so.
 """
 
-import contextlib
-import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from blipkit.errors import BadInput, NotMeasured
 from blipkit.machine import host
-from blipkit.paths import NOTEBOOKS, PUBLISHED
+from blipkit.paths import NOTEBOOKS, PUBLISHED, inside
 from blipkit.records.documents import SCHEMA, plain_value, read_machine, rows_in
+from blipkit.records.evidence import open_evidence
 from blipkit.records.gates import Gate
+from blipkit.records.listing import forget
 from blipkit.records.run_record import read_run
+from blipkit.records.samples import read_samples
 from blipkit.records.typed import records_of, row_of
+from blipkit.records.writing import json_text, write_bytes
 
 
 class Results:
@@ -55,6 +57,7 @@ class Results:
         self.recorded: Results | None = None
         if replay:
             self.recorded = Results((NOTEBOOKS / replay).resolve())
+            open_evidence(self.recorded.folder)
             started = read_run(self.recorded.folder).started
             source = "What this chapter measures is read from there."
             print(f"Recorded on {self.machine.name}, {started}. {source}")
@@ -119,8 +122,12 @@ class Results:
             advice = "pass the one that was recorded: --set common.checkpoint=..."
             raise BadInput(f"replay: {problem}; {advice}")
 
-    def measure_samples(self, name: str, measure: Callable):
+    def measure_samples(
+        self, name: str, measure: Callable, columns: Mapping[str, str] | None = None
+    ):
         """The pandas frame that measure() returns, kept as parquet; in a replay, the recorded one.
+
+        columns: what a recorded one must have, as samples.read_samples takes it.
 
         An empty frame where a replay's folder has none. Where the disk takes no more, what was
         measured is not lost with it: attrs["not_kept"] says why it is not on disk.
@@ -129,7 +136,7 @@ class Results:
             import pandas
 
             return pandas.DataFrame(self._lacks(name, f"no samples {name!r} were kept there"))
-        frame = self.recorded.read_samples(name) if self.recorded else measure()
+        frame = self.recorded.read_samples(name, columns) if self.recorded else measure()
         try:
             self.write_samples(name, frame)
         except OSError as error:
@@ -149,13 +156,13 @@ class Results:
         A row that does not say its evidence was measured.
         """
         before = self.rows(kind)
-        if before and before[0].get("notebook") != self.notebook:
-            problem = f"records of {kind!r} are {before[0]['notebook']}'s"
+        owner = before[0].get("notebook") if before else self.notebook
+        if owner != self.notebook:
+            problem = f"records of {kind!r} are {owner}'s"
             raise BadInput(f"{problem}; a kind has one notebook: choose another name")
         records = [self._record(kind, row) for row in rows]
-        text = "".join(json.dumps(record, default=plain_value) + "\n" for record in records)
-        with self._replacing(f"records/{kind}.jsonl") as part:
-            part.write_text(text, encoding="utf-8")
+        text = "".join(json_text(record, plain_value) + "\n" for record in records)
+        self._put(f"records/{kind}.jsonl", text.encode("utf-8"))
 
     def _record(self, kind: str, row: dict) -> dict:
         """A row between what every record says of the run, and of the machine."""
@@ -203,22 +210,20 @@ class Results:
 
     def _is_alike(self, row: dict) -> bool:
         """Whether a record is of this profile and this checkpoint."""
-        return all(row[name] == self.provenance[name] for name in ("profile", "checkpoint"))
+        return all(row.get(name) == self.provenance[name] for name in ("profile", "checkpoint"))
 
     def write_samples(self, name: str, frame) -> None:
         """Keep a pandas frame of raw samples as parquet."""
-        with self._replacing(f"samples/{name}.parquet") as part:
-            frame.to_parquet(part, index=False)
+        self._put(f"samples/{name}.parquet", frame.to_parquet(index=False))
 
     def has_samples(self, name: str) -> bool:
         """Whether samples of this name were kept."""
         return self._find(f"samples/{name}.parquet") is not None
 
-    def read_samples(self, name: str):
-        """The pandas frame that `write_samples` kept."""
-        import pandas
-
-        return pandas.read_parquet(self._written(f"samples/{name}.parquet", f"samples {name!r}"))
+    def read_samples(self, name: str, columns: Mapping[str, str] | None = None):
+        """The pandas frame that `write_samples` kept; columns: as samples.read_samples has it."""
+        path = self._written(f"samples/{name}.parquet", f"samples {name!r}")
+        return read_samples(path, columns)
 
     def write_gates(self, gates: list[Gate]) -> None:
         """Record the gates; `raise_for` comes after it, so that a failed gate leaves evidence."""
@@ -246,14 +251,10 @@ class Results:
             raise NotMeasured(f"no {content} in {self.folder}; {advice}")
         return path
 
-    @contextlib.contextmanager
-    def _replacing(self, name: str):
-        """A path to write to, which becomes `name` when it is whole."""
-        path = self.target / name
+    def _put(self, name: str, content: bytes) -> None:
+        """A file in its place; straight in the folder it is no longer the one that a run listed."""
+        path = inside(self.target, name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        try:
-            yield part
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        if self.target == self.folder:
+            forget(self.folder, name)
+        write_bytes(path, content)

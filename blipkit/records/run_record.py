@@ -4,8 +4,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from blipkit.records.documents import read_document, write_document
+from blipkit.paths import inside
+from blipkit.records.documents import read_document
 from blipkit.records.typed import row_of
+from blipkit.records.writing import write_document
 
 NAME = "run.json"
 # ran to its end; its gates failed; had nothing to read; broke off
@@ -63,16 +65,12 @@ class RunRecord:
 
 def read_run(folder: Path) -> RunRecord:
     """The run that left a results folder; BadInput where nobody ran there."""
-    document = read_document(folder / NAME)
-    chapters = document.pop("notebooks", {})
-    run = row_of(RunRecord, document)
-    notebooks = {stem: row_of(ChapterRun, ended) for stem, ended in chapters.items()}
-    return replace(run, notebooks=notebooks)
+    return row_of(RunRecord, read_document(folder / NAME))
 
 
 def write_run(folder: Path, run: RunRecord) -> None:
     """The folder's run.json."""
-    write_document(folder / NAME, _document(run))
+    write_document(inside(folder, NAME), _document(run))
 
 
 def _document(run: RunRecord) -> dict[str, Any]:

@@ -7,11 +7,12 @@ A row is a frozen dataclass. Its record is flat: an `Interval` becomes three key
 import functools
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, asdict, field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from blipkit.errors import BadInput
+from blipkit.errors import BadInput, shown
+from blipkit.records.field_types import WrongType, check_types, key_of, types_of
 from blipkit.statistics import Interval
 
 if TYPE_CHECKING:
@@ -59,14 +60,16 @@ def record_of(row) -> dict[str, Any]:
             for end, key in _keys(one).items():
                 record[key] = getattr(value, end)
         else:
-            record[_key(one)] = _typed_to_plain(value)
+            record[key_of(one)] = _typed_to_plain(value)
     return record
 
 
 def _typed_to_plain(value: Any) -> Any:
-    """A row inside a row, or a list of them, as JSON keeps it."""
+    """A row inside a row, or a list or dict of them, as JSON keeps it."""
     if is_dataclass(value):
         return asdict(value)
+    if isinstance(value, dict):
+        return {key: _typed_to_plain(one) for key, one in value.items()}
     if isinstance(value, list):
         return [_typed_to_plain(one) for one in value]
     return value
@@ -77,40 +80,79 @@ def records_of(rows: Iterable) -> list[dict[str, Any]]:
     return [record_of(row) for row in rows]
 
 
+class Record(dict):
+    """A record or a document as JSON keeps it, that knows where it stands.
+
+    place: its file, and its line where it is one of many; again: says what writes it anew.
+    """
+
+    def __init__(self, values: dict[str, Any], place: str, again: Callable[[], str]):
+        super().__init__(values)
+        self.place = place
+        self.again = again
+
+
 def row_of(cls: type[Row], record: dict[str, Any]) -> Row:
     """The row that a record keeps; keys that no field has are left out.
 
-    BadInput where a field has neither key nor default.
+    BadInput where a field has neither key nor default, or a value that its type does not allow.
     """
     if absent := missing_keys(cls, record):
+        place = getattr(record, "place", "")
         kind = record.get("kind", cls.__name__)
-        said = f"a record of {kind!r} has no {', '.join(absent)}"
-        raise BadInput(f"{said}; expected one of this kit: run the notebook that writes it again")
-    values = {}
+        said = f"a record of {shown(kind)} has no {', '.join(absent)}; expected one of this kit"
+        raise BadInput(f"{f'{place}: ' if place else ''}{said}: {_again(record)}")
+    try:
+        return _row(cls, record)
+    except WrongType as error:
+        place = getattr(record, "place", f"a record of {shown(record.get('kind', cls.__name__))}")
+        raise BadInput(f"{place}: {error}; {_again(record)}") from None
+
+
+def _again(record: dict[str, Any]) -> str:
+    """What writes a record anew."""
+    if isinstance(record, Record):
+        return record.again()
+    return "run the notebook that writes it again"
+
+
+def _row(cls: type[Row], record: dict[str, Any]) -> Row:
+    """The row of a record that lacks nothing; WrongType names the key of another type."""
+    values, plain = {}, {}
     for one in fields(cls):
-        hint = _types(cls)[one.name]
+        hint = types_of(cls)[one.name]
         if "part" in one.metadata:
-            values[one.name] = row_of(hint, _record_of_part(one, record))
+            values[one.name] = _row(hint, _record_of_part(one, record))
         elif hint is Interval:
             keys = _keys(one)
             if any(key in record for key in keys.values()):
-                values[one.name] = Interval(**{end: record.get(key) for end, key in keys.items()})
-        elif _key(one) in record:
-            values[one.name] = _plain_to_typed(hint, record[_key(one)])
-    return cls(**values)
+                values[one.name] = _interval_in(record, keys)
+        elif key_of(one) in record:
+            plain[one.name] = _plain_to_typed(hint, record[key_of(one)])
+    check_types(cls, plain)
+    return cls(**values, **plain)
+
+
+def _interval_in(record: dict[str, Any], keys: dict[str, str]) -> Interval:
+    """The interval whose ends stand under these keys, each a number or null."""
+    ends = {end: record.get(key) for end, key in keys.items()}
+    for end, value in ends.items():
+        if type(value) not in (float, int, type(None)):
+            raise WrongType(f"{keys[end]} is {shown(value)}; expected a number or null")
+    return Interval(**ends)
 
 
 def keys_of(cls: type) -> list[str]:
     """Every key of the records that keep rows of a class."""
     keys = []
     for one in fields(cls):
-        hint = _types(cls)[one.name]
+        hint = types_of(cls)[one.name]
         if "part" in one.metadata:
             keys += [one.metadata["part"] + key for key in keys_of(hint)]
         elif hint is Interval:
             keys += _keys(one).values()
         else:
-            keys.append(_key(one))
+            keys.append(key_of(one))
     return keys
 
 
@@ -118,7 +160,7 @@ def missing_keys(cls: type, record: dict[str, Any]) -> list[str]:
     """What a record lacks of what its row cannot do without."""
     absent = []
     for one in fields(cls):
-        hint = _types(cls)[one.name]
+        hint = types_of(cls)[one.name]
         if "part" in one.metadata:
             missing = missing_keys(hint, _record_of_part(one, record))
             absent += [one.metadata["part"] + key for key in missing]
@@ -126,15 +168,9 @@ def missing_keys(cls: type, record: dict[str, Any]) -> list[str]:
             continue
         elif hint is Interval:
             absent += _missing_ends(one, record)
-        elif _key(one) not in record:
-            absent.append(_key(one))
+        elif key_of(one) not in record:
+            absent.append(key_of(one))
     return absent
-
-
-@functools.cache
-def _types(cls: type) -> dict[str, Any]:
-    """Name -> type of each field."""
-    return typing.get_type_hints(cls)
 
 
 def _record_of_part(one: Field, record: dict[str, Any]) -> dict[str, Any]:
@@ -146,11 +182,6 @@ def _record_of_part(one: Field, record: dict[str, Any]) -> dict[str, Any]:
 
 def _has_default(one: Field) -> bool:
     return one.default is not MISSING or one.default_factory is not MISSING
-
-
-def _key(one: Field) -> str:
-    """The key that holds a plain field."""
-    return one.metadata.get("key", one.name)
 
 
 def _keys(one: Field) -> dict[str, str]:
@@ -171,17 +202,24 @@ def _plain_to_typed(hint: Any, value: Any) -> Any:
     """What JSON holds as a field's type has it: tuples and nested rows, which JSON has not."""
     if value is None:
         return None
-    origin = typing.get_origin(hint)
-    inner = typing.get_args(hint)
+    origin, inner = _shape(hint)
     if origin in (typing.Union, types.UnionType):
         return _plain_to_typed(next(one for one in inner if one is not type(None)), value)
-    if origin is tuple:
-        return tuple(_plain_to_typed(inner[0], one) for one in value)
-    if origin is list:
-        return [_plain_to_typed(inner[0], one) for one in value]
+    if origin in (tuple, list) and isinstance(value, list | tuple):
+        return origin(_plain_to_typed(inner[0], one) for one in value)
+    if origin in (dict, Mapping) and isinstance(value, dict):
+        return {key: _plain_to_typed(inner[1], one) for key, one in value.items()}
     if is_dataclass(hint) and isinstance(value, dict):
-        return row_of(hint, value)
+        if absent := missing_keys(hint, value):
+            raise WrongType(f"{hint.__name__} has no {', '.join(absent)}; expected all of them")
+        return _row(hint, value)
     return value
+
+
+@functools.cache
+def _shape(hint: Any) -> tuple[Any, tuple]:
+    """What a type is made of: list and (str,) for list[str]."""
+    return typing.get_origin(hint), typing.get_args(hint)
 
 
 def measure_typed(

@@ -13,6 +13,7 @@ from typing import Literal
 from blipkit.display.tables import number, terminal_table
 from blipkit.errors import BadInput
 from blipkit.records.documents import check_results_folder
+from blipkit.records.evidence import open_evidence
 from blipkit.records.gates import Gate, Status, worst_of
 from blipkit.records.run_record import read_run
 from blipkit.report.differences import Differences
@@ -40,10 +41,11 @@ def compare_folders(a: Path, b: Path, baseline: bool = False) -> list[Change]:
     """Every gate, every load setting and its cost in A and B, in A's order, then what only B has.
 
     baseline: A is what B must not fall behind, so that what A measured and B did not is worse.
-    Raises BadInput for a folder that is not one of results.
+    Raises BadInput for a folder that is not one of results, or whose records were cut or changed.
     """
     for folder in (a, b):
         check_results_folder(folder)
+        open_evidence(folder)
     ended_in_a = _ends_of_notebooks(a)
     ended_in_b = _ends_of_notebooks(b)
     broken = {gate.gate for gate in (*ended_in_a, *ended_in_b) if gate.status != "PASS"}

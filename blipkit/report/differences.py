@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from blipkit.profiles.profile import read_sections
-from blipkit.records.documents import check_results_folder, read_machine
 from blipkit.records.results import Results
-from blipkit.records.run_record import read_run
+from blipkit.report.folders import check_reportable, machine_of, run_of, sections_of
 
 # knobs: what a model was asked, and what it was judged by
 ASKED = ("checkpoint", "questions", "frames_from", "frames", "distinct_frames", "seed")
@@ -61,7 +59,7 @@ def labels(folders: Sequence[Path]) -> list[str]:
     """A name for each folder, "<profile> on <machine>", numbered from the second of a name on."""
     names = []
     for folder in folders:
-        name = f"{read_run(folder).profile} on {read_machine(folder).name}"
+        name = f"{run_of(folder).profile} on {machine_of(folder).name}"
         numbered = (f"{name} ({i})" for i in range(2, len(folders) + 2))
         names.append(next(label for label in (name, *numbered) if label not in names))
     return names
@@ -69,11 +67,12 @@ def labels(folders: Sequence[Path]) -> list[str]:
 
 def _facts(folder: Path) -> tuple[Facts, ...]:
     """What a reader must know of a system: groups of facts, most important first."""
-    check_results_folder(folder)
-    machine = read_machine(folder)
+    check_reportable(folder)
+    machine = machine_of(folder)
     knobs = {
         f"{section}.{knob}": value
-        for section, values in read_sections(folder / "profile.yaml").items()
+        for section, values in sections_of(folder).items()
+        if isinstance(values, dict)  # else it is no section of ours
         for knob, value in values.items()
     }
     asked = {}
@@ -82,7 +81,7 @@ def _facts(folder: Path) -> tuple[Facts, ...]:
             asked[name] = knobs.pop(name)
     libraries = dict(machine.versions)
     kit = {
-        "profile": read_run(folder).profile,
+        "profile": run_of(folder).profile,
         "blipkit": libraries.pop("blipkit", None),
         "git commit": machine.git_commit,
     }

@@ -8,6 +8,7 @@ from blipkit.cost.comparison import SavingRow
 from blipkit.cost.pricing import Point
 from blipkit.cost.rows import CostRow
 from blipkit.display.tables import number
+from blipkit.load.summary import INVALID
 from blipkit.records.results import Results
 from blipkit.records.typed import part, read_typed
 from blipkit.statistics import Interval, wilson
@@ -50,7 +51,7 @@ class RecordedCost:
 
 def three_numbers(results: Results) -> list[HeadlineNumber]:
     """Answers that flip, throughput and cost, of the setting that 05 priced."""
-    costs = [row for row in read_typed(results, "cost", RecordedCost) if row.row.best]
+    costs = [row for row in read_typed(results, "cost", RecordedCost) if is_operating(row.row)]
     best = max(costs, key=lambda recorded: recorded.row.answers_per_s.value, default=None)
     same = HeadlineNumber("Same answers?")
     load = HeadlineNumber("How much load?")
@@ -63,6 +64,11 @@ def three_numbers(results: Results) -> list[HeadlineNumber]:
         load = _load_shown(load.title, best)
         cost = _cost_shown(cost.title, best)
     return [same, load, cost]
+
+
+def is_operating(row: CostRow) -> bool:
+    """Whether a setting is one to run; an INVALID one never is."""
+    return row.best and row.state != INVALID
 
 
 def _flips_shown(title: str, flips: Flips) -> HeadlineNumber:

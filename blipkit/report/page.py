@@ -7,16 +7,19 @@ share_frames.
 
 import re
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 
 from bs4 import BeautifulSoup
 
-from blipkit.frames.frames import SYNTHETIC
-from blipkit.profiles.profile import section_in
-from blipkit.records.documents import check_results_folder, read_machine
+from blipkit.errors import shown
+from blipkit.paths import inside
+from blipkit.records.evidence import open_evidence
 from blipkit.records.results import Results
-from blipkit.records.run_record import read_run
+from blipkit.records.writing import said_in_a_sentence, write_text
+from blipkit.report.folders import check_reportable, is_by_hand, knobs_of, machine_of, run_of
 from blipkit.report.numbers import read_money, three_numbers
+from blipkit.report.private import NOTHING, Hidden, has_private_frames, hidden_in
 from blipkit.report.tables import make_tables
 from blipkit.report.verdict import Verdict, has_rehearsed, render, write_verdict
 
@@ -29,38 +32,56 @@ def write_report(folder: Path, beside: Sequence[Path] = ()) -> tuple[Path, Verdi
     the verdict.
     """
     for path in (*beside, folder):
-        check_results_folder(path)
-    common, cost = (section_in(folder, name) for name in ("common", "cost"))
+        check_reportable(path)
+    cost = knobs_of(folder, "cost")
     named = [Path(other) for other in cost.beside if Path(other, "run.json").is_file()]
     beside = list(dict.fromkeys([*beside, *named]))
-    verdict = write_verdict(folder, beside)
+    for path in (*beside, folder):
+        open_evidence(path)
+    with said_in_a_sentence(folder):
+        verdict = write_verdict(folder, beside)
+        path = inside(folder, "report/index.html")
+        path.parent.mkdir(exist_ok=True)
+        write_text(path, _page(folder, beside, verdict))
+    return path, verdict
+
+
+def _page(folder: Path, beside: Sequence[Path], verdict: Verdict) -> str:
+    """The report of a results folder, with others' systems, as HTML."""
     results = Results(folder)
-    machine = read_machine(folder)
-    private = common.frames_from != SYNTHETIC and not common.share_frames
-    chapters = [chapter(path, private) for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))]
+    machine = machine_of(folder)
+    private = has_private_frames(folder)
+    hidden = hidden_in(folder, *beside)
+    paths = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    chapters = [chapter(path, private, hidden) for path in paths]
     page = render(
         "report.html",
         verdict,
         rehearsal=has_rehearsed(results.gates()),
-        run=read_run(folder),
+        run=run_of(folder),
+        by_hand=is_by_hand(folder),
         machine=machine,
         numbers=three_numbers(results),
-        money=read_money(results, cost.incumbents[0]),
+        money=read_money(results, knobs_of(folder, "cost").incumbents[0]),
         tables=make_tables(verdict, machine, [*beside, folder]),
         figures=[figure for section in chapters for figure in section.select(HEAD_FIGURES)],
         chapters=chapters,
     )
-    path = folder / "report" / "index.html"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(str(scrollable(BeautifulSoup(page, "html.parser"))), encoding="utf-8")
-    return path, verdict
+    return hidden.in_text(str(scrollable(BeautifulSoup(page, "html.parser"))))
 
 
-def chapter(path: Path, private: bool):
+def chapter(path: Path, private: bool, hidden: Hidden = NOTHING):
     """An executed notebook as HTML (a bs4 section): text, outputs and folded code, headings one
     level down.
+
+    private: its pictures of frames stay out; hidden: and so do these paths.
     """
-    markup = f'<section class="chapter" id="{path.stem}">{body_of(path)}</section>'
+    try:
+        body = body_of(path, hidden)
+    except Exception as error:  # what a damaged notebook makes nbconvert raise has no end
+        reason = shown(str(error).partition("\n")[0])
+        body = f"<p>{escape(f'{path.name} is damaged and not shown: {reason}')}</p>"
+    markup = f'<section class="chapter" id="{path.stem}">{body}</section>'
     section = BeautifulSoup(markup, "html.parser").section
     for heading in section.find_all(re.compile("^h[1-5]$")):
         heading.name = f"h{int(heading.name[1]) + 1}"
@@ -72,15 +93,17 @@ def chapter(path: Path, private: bool):
     return section
 
 
-def body_of(path: Path) -> str:
+def body_of(path: Path, hidden: Hidden = NOTHING) -> str:
     """An executed notebook as HTML, without prompts and without what went to stderr."""
     import nbformat
     from nbconvert import HTMLExporter
 
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
+        cell.source = hidden.in_text(cell.source)
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+            shown = [output for output in cell.outputs if output.get("name") != "stderr"]
+            cell.outputs = [nbformat.from_dict(hidden.in_value(output)) for output in shown]
     exporter = HTMLExporter(
         template_name="basic",
         exclude_input_prompt=True,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from blipkit.cost.rows import CostRow
 from blipkit.display.tables import number
+from blipkit.load.summary import INVALID
 from blipkit.records.gates import Gate
 from blipkit.records.results import Results
 from blipkit.records.typed import Row, interval, read_typed
@@ -27,6 +28,7 @@ class LoadRow:
     clients: int
     placement: str = "threads"
     evidence: str | None = None
+    state: str = ""
     p50_ms: Interval = interval("p50{}_ms", default=UNKNOWN)
     p90_ms: Interval = interval("p90{}_ms", default=UNKNOWN)
     p99_ms: Interval = interval("p99{}_ms", default=UNKNOWN)
@@ -111,12 +113,16 @@ def sides_of(folder: Path, ended: Sequence[Gate]) -> dict[str, Side]:
     results = Results(folder)
     sides = {gate.gate: _gate_side(gate) for gate in (*results.gates(), *ended)}
     for row in _rows_of_models(results, "concurrency", LoadRow):
+        if row.state == INVALID:  # figures that say nothing
+            continue
         terms = Terms(evidence=row.evidence)
         quantities = (P50, P90, P99, THROUGHPUT)
         figures = (row.p50_ms, row.p90_ms, row.p99_ms, row.answers_per_s)
         for quantity, figure in zip(quantities, figures, strict=True):
             sides[f"{_setting(row)}: {quantity.name}"] = _figure_side(quantity, figure, terms)
     for row in _rows_of_models(results, "cost", CostRow):
+        if row.state == INVALID:
+            continue
         terms = Terms(**vars(row.price))
         usd = row.cost.usd_per_million
         sides[f"{_setting(row)}: {COST.name}"] = _figure_side(COST, usd, terms)

@@ -1,6 +1,6 @@
 """The verdict of a results folder: every gate, the decision in words, and the exit status."""
 
-import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,12 +13,18 @@ from blipkit.cost.decision import NOT_ENOUGH, weigh_folders
 from blipkit.cost.missing import MissingStep
 from blipkit.cost.systems import PLATFORM_GATE
 from blipkit.display.tables import number
-from blipkit.profiles.profile import section_in
-from blipkit.records.documents import SCHEMA, read_machine
+from blipkit.paths import inside
+from blipkit.records.documents import SCHEMA
+from blipkit.records.evidence import open_evidence
 from blipkit.records.gates import Gate, Status, decide, not_run, worst
 from blipkit.records.results import Results
-from blipkit.records.run_record import RunRecord, read_run
+from blipkit.records.run_record import RunRecord
+from blipkit.records.writing import write_document, write_text
 from blipkit.renamed import gate_today
+from blipkit.report.folders import is_by_hand, knobs_of, machine_of, run_of
+
+# control characters, lone surrogates and what is no character, none of which XML may hold
+NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,9 @@ class Verdict:
     """What verdict.json holds of a results folder.
 
     status: the worst of its gates; not_run: how many of them are NOT-RUN. recorded: of a replay,
-    where and when its figures were measured; "" for a run of this machine.
+    where and when its figures were measured; "" for a run of this machine. by_hand: its chapters
+    were opened by hand. verified: its records are as a run left them; not_verified: why that is not
+    known, "" where it is.
     """
 
     schema: int
@@ -46,13 +54,17 @@ class Verdict:
     decision: Conclusion
     recorded: str
     gates: list[Gate]
+    by_hand: bool = False
+    verified: bool = False
+    not_verified: str = ""
 
 
 def make_verdict(folder: Path, beside: Sequence[Path] = ()) -> Verdict:
     """Read the folder's gates and run.json into a verdict; what folders `beside` it measured is not
     missing.
     """
-    run = read_run(folder)
+    run = run_of(folder)
+    evidence = open_evidence(folder)
     gates = [*Results(folder).gates(), *_gates_of_notebooks(run)]
     return Verdict(
         schema=SCHEMA,
@@ -63,6 +75,9 @@ def make_verdict(folder: Path, beside: Sequence[Path] = ()) -> Verdict:
         decision=conclusion_of(folder, gates, beside),
         recorded=_recorded(folder, run),
         gates=gates,
+        by_hand=is_by_hand(folder),
+        verified=evidence.verified,
+        not_verified=evidence.reason,
     )
 
 
@@ -70,7 +85,7 @@ def _recorded(folder: Path, run: RunRecord) -> str:
     """Of a replay: where and when its figures were measured; "" for a run of this machine."""
     if not run.recorded:
         return ""
-    machine = read_machine(folder)
+    machine = machine_of(folder)
     here = f"replayed on {machine.replayed_on}, which measured nothing"
     return f"Recorded on {machine.name}, {run.recorded}; {here}."
 
@@ -101,7 +116,7 @@ def conclusion_of(folder: Path, gates: list[Gate], beside: Sequence[Path] = ()) 
         because.append("nothing is priced here, as notebook 05_cost has not run")
         return Conclusion(NOT_ENOUGH, because, [])
     folders = [Results(path) for path in (folder, *beside)]
-    decision = weigh_folders(folders, section_in(folder, "cost"))
+    decision = weigh_folders(folders, knobs_of(folder, "cost"))
     return Conclusion(decision.answer, because + decision.because, decision.missing)
 
 
@@ -150,17 +165,16 @@ def write_verdict(folder: Path, beside: Sequence[Path] = ()) -> Verdict:
     gates.xml (JUnit).
     """
     verdict = make_verdict(folder, beside)
-    text = json.dumps(asdict(verdict), indent=2)
-    (folder / "verdict.json").write_text(f"{text}\n", encoding="utf-8")
+    write_document(inside(folder, "verdict.json"), asdict(verdict))
     for name in ("verdict.md", "gates.xml"):
-        (folder / name).write_text(render(name, verdict), encoding="utf-8")
+        write_text(inside(folder, name), render(name, verdict))
     return verdict
 
 
 def render(name: str, verdict: Verdict, **parts: Any) -> str:
     """The template NAME.j2 of this package, filled in with a verdict, its words and other `parts`.
 
-    `number` and `percent` are filters there.
+    Filters there: `number`, `percent`, `cell` (of a Markdown table) and `plain` (as XML can hold).
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -170,6 +184,8 @@ def render(name: str, verdict: Verdict, **parts: Any) -> str:
     )
     environment.filters["number"] = number
     environment.filters["percent"] = _percent
+    environment.filters["cell"] = _cell
+    environment.filters["plain"] = _plain
     template = environment.get_template(f"{name}.j2")
     headline = decision_in_words(verdict.decision)
     return template.render(verdict=verdict, headline=headline, caveat=caveat(verdict), **parts)
@@ -177,3 +193,13 @@ def render(name: str, verdict: Verdict, **parts: Any) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.0f}"
+
+
+def _cell(value: Any) -> str:
+    """A text as a cell of a Markdown table holds it: on one line, and no bar ends it."""
+    return " ".join(str(value).split()).replace("|", "\\|")
+
+
+def _plain(value: Any) -> str:
+    """A text with what XML cannot hold, as a terminal's colours, spelt out."""
+    return NOT_XML.sub(lambda found: f"\\x{ord(found[0]):02x}", str(value))

@@ -2,6 +2,7 @@
 
 `preflight` checks it, `notebooks` runs every chapter by papermill into a `folder`. `lab` copies
 chapters to step through, `publish` keeps a run's evidence, `doctor` says what this machine is.
+`arguments` reads what the command line names.
 """
 
 import lazy_loader
@@ -10,7 +11,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "doctor": ["examine", "show_lowering"],
-        "folder": ["in_use"],
         "lab": ["copy_chapters"],
         "notebooks": ["run_profile"],
         "preflight": ["check"],

@@ -1,9 +1,10 @@
-"""The results folder of a run: its lock, its own files, and the outputs put in their places."""
+"""The results folder of a run: what is refused before it is touched, what a run before has left,
+and the run's own files.
+"""
 
 import contextlib
-import json
-import os
 import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,44 +13,85 @@ import yaml
 
 from blipkit.errors import BadInput
 from blipkit.machine import host
+from blipkit.paths import inside
 from blipkit.profiles.profile import Profile
-from blipkit.records.documents import read_machine, write_document, write_machine
+from blipkit.profiles.sections import chapters
+from blipkit.records.documents import read_document, read_machine, write_machine
+from blipkit.records.evidence import check_links
+from blipkit.records.listing import verify
+from blipkit.records.moves import JOURNAL, STAGE, finish_moves, put_in_place
 from blipkit.records.run_record import RunRecord, Stated, read_run, write_run
+from blipkit.records.writing import PART, remove_parts, write_text
+
+# what a run, or a report of one, writes beside records, samples and artifacts
+OF_A_RUN = ("profile.yaml", "environment.json")
+OF_A_REPORT = ("verdict.json", "verdict.md", "gates.xml", "report")
 
 
-@contextlib.contextmanager
-def in_use(folder: Path):
-    """Hold the results folder; BadInput names the process that holds it already."""
-    from filelock import FileLock, Timeout
+def check_ours(folder: Path) -> None:
+    """Refuse a folder whose files a run would overwrite, though no run or report has left them.
 
-    holder = folder / "run.pid"
-    try:
-        lock = FileLock(folder / ".lock").acquire(timeout=0)
-    except Timeout:
-        pid = "unknown"
-        if holder.is_file():
-            pid = holder.read_text().strip()
-        problem = f"{folder} is in use by a run with pid {pid}"
-        raise BadInput(f"{problem}; wait for it, or pass another --results") from None
-    with lock:
-        holder.write_text(f"{os.getpid()}\n")
-        try:
-            yield
-        finally:
-            holder.unlink(missing_ok=True)
+    Records and samples of chapters that were opened by hand are no such files: what is in the way
+    of new ones goes to previous/.
+    """
+    check_links(folder)
+    inside(folder, "artifacts")
+    if (folder / "run.json").is_file():
+        return
+    names = [*OF_A_RUN, *(f"{stem}.ipynb" for stem in chapters())]
+    if not _is_reported(folder):
+        names += OF_A_REPORT
+    foreign = [name for name in names if (folder / name).exists()]
+    if foreign:
+        problem = f"{folder} holds {', '.join(foreign)}, which no run has left there"
+        raise BadInput(f"{problem} and this one would overwrite; pass another --results")
 
 
-def clear(folder: Path, force: bool) -> None:
-    """Remove what a run that was killed has left; with `force` whatever is compiled, too."""
-    shutil.rmtree(folder / ".stage", ignore_errors=True)
+def _is_reported(folder: Path) -> bool:
+    """Whether the verdict in a folder is the kit's: `report` writes one for hand-run chapters."""
+    with contextlib.suppress(BadInput):
+        return "kit_version" in read_document(folder / "verdict.json")
+    return False
+
+
+def clear(folder: Path, stems: Sequence[str], force: bool = False) -> None:
+    """Finish or remove what a run that was killed has left; with `force` what is compiled, too.
+
+    stems: the chapters that will run. BadInput where the records of others were cut or changed.
+    """
+    finish_moves(folder)
+    verify(folder, but_of=stems)
+    shutil.rmtree(inside(folder, STAGE), ignore_errors=True)
+    inside(folder, ".notes").unlink(missing_ok=True)
+    for name in (".", "report", "records", "samples", "samples/requests"):
+        if (folder / name).is_dir():
+            remove_parts(folder / name)
     if force:
-        shutil.rmtree(folder / "artifacts", ignore_errors=True)
+        for path in _artifacts(folder):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _artifacts(folder: Path) -> Iterator[Path]:
+    """The folders of compiled components, and of those that are half done or failed."""
+    for path in inside(folder, "artifacts").glob("*"):
+        if path.is_symlink() or not path.is_dir():
+            continue
+        if path.suffix in (PART, ".failed") or _is_compiled(path):
+            yield path
+
+
+def _is_compiled(path: Path) -> bool:
+    """Whether a folder is a compiled component: its manifest has the key that ends its name."""
+    with contextlib.suppress(BadInput, LookupError):
+        return path.name.endswith(f"-{read_document(path / 'manifest.json')['key']}")
+    return False
 
 
 def begin(profile: Profile, folder: Path, replay: Path | None) -> RunRecord:
-    """Write profile.yaml, environment.json and run.json; what that holds.
+    """Write run.json, profile.yaml and environment.json; what the first holds.
 
-    How chapters ended that this run leaves alone stays in it.
+    It comes first, as by it a folder is known to be a run's. How chapters ended that this run
+    leaves alone stays in it.
     """
     keys = {name: list(values) for name, values in profile.sections.items()}
     run = RunRecord(
@@ -64,36 +106,30 @@ def begin(profile: Profile, folder: Path, replay: Path | None) -> RunRecord:
     with contextlib.suppress(BadInput):
         run = replace(run, notebooks=read_run(folder).notebooks)
     resolved = yaml.safe_dump(profile.resolved(), sort_keys=False)
-    (folder / "profile.yaml").write_text(resolved, encoding="utf-8")
-    write_machine(folder, machine)
     write_run(folder, run)
+    write_text(inside(folder, "profile.yaml"), resolved)
+    write_machine(folder, machine)
     return run
 
 
 def remove_unfinished(folder: Path) -> None:
     """Remove what an interrupted notebook has not finished."""
-    for path in (folder / ".stage", *(folder / "artifacts").glob("*.part")):
+    finish_moves(folder)
+    unfinished = [path for path in _artifacts(folder) if path.suffix == PART]
+    for path in (inside(folder, STAGE), *unfinished):
         shutil.rmtree(path, ignore_errors=True)
 
 
-def put_in_place(stage: Path, folder: Path, stem: str) -> None:
-    """Move a notebook's new outputs into the folder; the old ones go to previous/."""
-    listing = folder / ".outputs.json"
-    owned = {}
-    if listing.is_file():
-        owned = json.loads(listing.read_text())
-    new = sorted(str(path.relative_to(stage)) for path in stage.rglob("*") if path.is_file())
-    old = [name for name in owned.get(stem, []) if (folder / name).is_file()]
-    for name in old:
-        move(folder / name, folder / "previous" / name)
-    for name in new:
-        move(stage / name, folder / name)
-    owned[stem] = new
-    write_document(listing, owned)
-    shutil.rmtree(stage)
+def keep_outputs(stage: Path, folder: Path, stem: str) -> str:
+    """Put a chapter's outputs in place; why they could not be kept, "" where they are.
 
-
-def move(source: Path, target: Path) -> None:
-    """Put a file in its place, whatever folders that takes."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    source.replace(target)
+    What moved before the disk was full stays in the journal: the next run moves the rest.
+    """
+    try:
+        put_in_place(stage, folder, stem)
+    except OSError as error:
+        if not inside(folder, JOURNAL).exists():
+            shutil.rmtree(stage, ignore_errors=True)
+        reason = f"its outputs could not be put in place: {error.strerror or error}"
+        return f"{reason}; make room in {folder}, and run it again"
+    return ""

@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import sys
-import tempfile
 from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpec
@@ -17,18 +16,37 @@ from jupyter_client.manager import AsyncKernelManager
 
 from blipkit.machine import fork_server
 from blipkit.machine.child import QUESTION, forked_question
+from blipkit.machine.scratch import ScratchFolder, instead_of_home
 
 # neither a warning a kernel about TCP on this very host, nor the interrupt with which it is ended
 QUIET = "--IPKernelApp.log_level=50"
 
 
 class OwnKernelManager(AsyncKernelManager):
-    """Starts this Python's kernel, whatever kernels are installed for a user."""
+    """Starts this Python's kernel, whatever kernels are installed for a user.
+
+    The file with its ports and key lies in a folder of ours, and not among the user's own.
+    """
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self._folder = ScratchFolder()
+        self.connection_file = str(Path(self._folder.name, "kernel.json"))
 
     @property
     def kernel_spec(self) -> KernelSpec:
         argv = [sys.executable, "-m", "blipkit.run.kernel", "-f", "{connection_file}", QUIET]
         return KernelSpec(argv=argv, display_name="blipkit", language="python")
+
+
+def own_folders(folder: str) -> dict[str, str]:
+    """The variables that make a kernel keep what it writes in a folder of its own.
+
+    All of it where the user has no home; else what is cached there, such as fonts, is used.
+    """
+    variables = dict.fromkeys(["IPYTHONDIR", "JUPYTER_RUNTIME_DIR"], folder)
+    variables.update(instead_of_home(folder))
+    return variables
 
 
 def launch(argv: list[str]) -> None:
@@ -41,8 +59,8 @@ def launch(argv: list[str]) -> None:
 def main() -> None:
     """Be the kernel that Jupyter asked for, or the one who stands for it."""
     argv = sys.argv[1:]
-    with tempfile.TemporaryDirectory(prefix="blipkit-kernel-") as folder:
-        os.environ["IPYTHONDIR"] = folder
+    with ScratchFolder() as folder:
+        os.environ.update(own_folders(folder))
         if not fork_server.is_possible():
             launch(argv)
             return

@@ -8,14 +8,20 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+from blipkit.machine.scratch import ScratchFolder
 from blipkit.paths import NOTEBOOKS, ROOT
 from blipkit.profiles.profile import Profile
 from blipkit.profiles.sections import chapters
+from blipkit.records.documents import read_document
+from blipkit.records.writing import write_document, write_text
 
 # digest of each copy as it was made, by which one is known that nobody touched since
 WRITTEN = ".written.json"
+KERNEL = "python3"  # the name of the kernel that every chapter asks for
 
 
 def copy_chapters(profile: Profile, folder: Path | None = None) -> tuple[Path, list[str]]:
@@ -31,7 +37,7 @@ def copy_chapters(profile: Profile, folder: Path | None = None) -> tuple[Path, l
     listing = folder / WRITTEN
     written = {}
     if listing.is_file():
-        written = json.loads(listing.read_text())
+        written = read_document(listing)
     changed = []
     for stem in chapters():
         copy = folder / f"{stem}.ipynb"
@@ -39,10 +45,33 @@ def copy_chapters(profile: Profile, folder: Path | None = None) -> tuple[Path, l
             changed.append(copy.name)
             continue
         text = filled_in(stem, profile, folder)
-        copy.write_text(text, encoding="utf-8")
+        write_text(copy, text)
         written[stem] = _digest(text)
-    listing.write_text(json.dumps(written, indent=2) + "\n")
+    write_document(listing, written)
     return folder, changed
+
+
+def own_kernel(folder: str) -> dict[str, str]:
+    """The variables with which Jupyter starts this very Python for a chapter.
+
+    folder: for the kernel's description, which goes before any that the user has installed.
+    """
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": argv, "display_name": "blipkit's Python", "language": "python"}
+    place = Path(folder, "kernels", KERNEL)
+    place.mkdir(parents=True)
+    (place / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
+    paths = [folder, *filter(None, [os.environ.get("JUPYTER_PATH")])]
+    return {"JUPYTER_PATH": os.pathsep.join(paths)}
+
+
+def open_lab(folder: Path) -> int:
+    """Have JupyterLab open a folder's chapters, on this Python, until it is closed; its status."""
+    with ScratchFolder() as kernels:
+        environment = dict(os.environ)
+        environment.update(own_kernel(kernels))
+        command = [sys.executable, "-m", "jupyter", "lab"]
+        return subprocess.run(command, cwd=folder, env=environment).returncode
 
 
 def _begin_with(run: Path, folder: Path) -> None:

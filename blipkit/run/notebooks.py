@@ -1,25 +1,31 @@
 """Run a profile: each notebook by papermill, its outputs put in place together; then the report."""
 
 import contextlib
+import copy
 import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from blipkit.display.progress import VARIABLE
 from blipkit.errors import BadInput, BlipkitError, nearest
-from blipkit.machine import host
+from blipkit.machine import host, scratch
 from blipkit.machine.monitor import Monitor
-from blipkit.paths import NOTEBOOKS, ROOT
+from blipkit.paths import NOTEBOOKS, ROOT, inside
 from blipkit.profiles.profile import Profile
 from blipkit.profiles.sections import chapters
+from blipkit.records.moves import STAGE, finish_moves, in_use
 from blipkit.records.run_record import ChapterRun, write_run
+from blipkit.records.writing import said_in_a_sentence
 from blipkit.report.page import write_report
 from blipkit.report.verdict import exit_status, unmeasured
 from blipkit.run import preflight
-from blipkit.run.folder import begin, clear, in_use, put_in_place, remove_unfinished
+from blipkit.run.arguments import command_again
+from blipkit.run.folder import begin, check_ours, clear, keep_outputs, remove_unfinished
 from blipkit.run.progress import PRINTED, Progress, last_durations, notes_of
+from blipkit.run.required import required_of
 from blipkit.study import replayed
 
 LAST_LINES = 5  # of a notebook that stopped
@@ -40,6 +46,8 @@ def run_profile(
     anything ran or was written.
     """
     folder = results or default_folder(profile, replay)
+    check_ours(folder)
+    again = partial(command_again, copy.deepcopy(profile), results, replay)
     preflight.use_absolute_folders(profile)
     if replay:
         preflight.check_replay(folder, replay)
@@ -47,19 +55,29 @@ def run_profile(
         for note in notes:
             progress.say(f"recorded with another value, which is shown: {note}")
     chosen = choose(only or profile.common.only)
-    preflight.check_apart(profile, folder, replay)
+    preflight.check_apart(profile, folder, replay, chosen)
+    scratch.remove_abandoned()
     progress.plan(chosen, last_durations(folder))
-    folder.mkdir(parents=True, exist_ok=True)
-    with in_use(folder):
-        clear(folder, force)
-        run_chapters(profile, chosen, folder, replay, progress)
-        return conclude(folder, profile.common.required, progress)
+    with said_in_a_sentence(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with in_use(folder), said_in_a_sentence(folder):
+        clear(folder, chosen, force)
+        run_chapters(profile, chosen, folder, replay, progress, again)
+        return conclude(folder, required_of(profile, chosen), progress)
 
 
 def run_chapters(
-    profile: Profile, stems: list[str], folder: Path, replay: Path | None, progress: Progress
+    profile: Profile,
+    stems: list[str],
+    folder: Path,
+    replay: Path | None,
+    progress: Progress,
+    again: Callable[[list[str]], str],
 ) -> None:
-    """One chapter after another; run.json says how each ended."""
+    """One chapter after another; run.json says how each ended.
+
+    again: chapters -> the command that runs them.
+    """
     run = begin(profile, folder, replay)
     for number, stem in enumerate(stems, start=1):
         progress.begin(stem, number, len(stems))
@@ -67,7 +85,8 @@ def run_chapters(
             ended = run_notebook(profile, stem, folder, replay, progress)
         except KeyboardInterrupt:
             remove_unfinished(folder)
-            raise interrupted(profile, folder, stems[number - 1 :]) from None
+            unfinished = stems[number - 1 :]
+            raise interrupted(unfinished[0], folder, again(unfinished)) from None
         run = run.with_chapter(stem, ended)
         write_run(folder, run)
         progress.say(ending_line(stem, ended))
@@ -81,11 +100,10 @@ def default_folder(profile: Profile, replay: Path | None) -> Path:
     return ROOT / "results" / name
 
 
-def interrupted(profile: Profile, folder: Path, unfinished: list[str]) -> BlipkitError:
-    """The error for Ctrl-C in the first of the unfinished notebooks."""
-    only = " ".join(f"--only {stem}" for stem in unfinished)
-    problem = f"interrupted in {unfinished[0]}; what finished before is kept in {folder}"
-    return BlipkitError(f"{problem}. To go on: blipkit run {profile.name} {only}")
+def interrupted(stem: str, folder: Path, again: str) -> BlipkitError:
+    """The error for Ctrl-C in a notebook; again: the command that goes on with it."""
+    problem = f"interrupted in {stem}; what finished before is kept in {folder}"
+    return BlipkitError(f"{problem}. To go on: {again}")
 
 
 def ending_line(stem: str, ended: ChapterRun) -> str:
@@ -96,6 +114,7 @@ def ending_line(stem: str, ended: ChapterRun) -> str:
 
 def conclude(folder: Path, required: list[str], progress: Progress) -> int:
     """Write verdict and report, and say what they say; the run's exit status."""
+    finish_moves(folder)
     page, verdict = write_report(folder)
     answer = verdict.decision.answer
     progress.say(f"status {verdict.status}; decision: {answer}; report: {page}")
@@ -123,7 +142,8 @@ def run_notebook(
     """Execute one notebook into a stage, then put its outputs in place; how it ended."""
     import papermill
 
-    stage = folder / ".stage"
+    finish_moves(folder)  # of a chapter before, for which there was no room
+    stage = folder / STAGE
     stage.mkdir()
     limit = profile.common.cell_limit_s
     places = [from_notebooks(folder), from_notebooks(replay)]
@@ -139,7 +159,9 @@ def run_notebook(
     except Exception as error:  # a kernel that died, a cell over its time limit
         status = "stopped"
         problem = why_stopped(error, stage / f"{stem}.ipynb", limit, monitor.peak_gib)
-    put_in_place(stage, folder, stem)
+    if not_kept := keep_outputs(stage, folder, stem):
+        status = "stopped"
+        problem = not_kept
     seconds = round(time.monotonic() - started, 1)
     peak = round(monitor.peak_gib, 2)
     return ChapterRun(status, problem, seconds, peak)
@@ -155,7 +177,7 @@ def from_notebooks(path: Path | None) -> str:
 @contextlib.contextmanager
 def staged(stage: Path, progress: Progress):
     """Have kernels write into a stage, and what they are at into a file beside it."""
-    notes = stage.with_name(".notes")
+    notes = inside(stage.parent, ".notes")
     variables = {"BLIPKIT_STAGE": str(stage.resolve()), VARIABLE: str(notes.resolve())}
     os.environ.update(variables)
     try:

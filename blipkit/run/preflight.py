@@ -5,6 +5,7 @@ quick ones first.
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,59 +21,88 @@ from blipkit.model import checks as model
 from blipkit.model.buckets import parse_buckets
 from blipkit.model.checkpoints import check_source, load_checkpoint
 from blipkit.parity import checks as parity
-from blipkit.paths import is_folder, nearest_existing
+from blipkit.paths import is_folder, nearest_existing, user_file, user_folder, user_path
 from blipkit.profiles.profile import Profile
+from blipkit.profiles.sections import chapters
 from blipkit.records.documents import check_results_folder
+from blipkit.records.evidence import open_evidence
+from blipkit.run.required import check_required
 from blipkit.runners import checks as runners
 from blipkit.runners.arms import check_machine, parse_arm
 from blipkit.runners.neuron.options import check_flags
 
+# chapters that run arms, and those that ask the model about frames in its buckets
+RUNNING_ARMS = {"02_trace", "03_parity", "04_concurrency"}
+ASKING = {"01_components", *RUNNING_ARMS}
 TIMEOUT_S = 600  # to load a checkpoint, and every frame of a folder
 
 
-def check(profile: Profile, folder: Path, replay: Path | None = None) -> None:
+def check(
+    profile: Profile, folder: Path, replay: Path | None = None, only: Iterable[str] = ()
+) -> None:
     """Refuse a profile that cannot run into `folder` on this machine.
 
-    replay: a results folder to read instead of measuring, None to measure.
+    replay: a results folder to read instead of measuring, None to measure; only: the chapters that
+    will run, the profile's where it is empty: a knob of another one stops nobody.
     """
     common = profile.common
+    stems = set(only) or stems_of(profile)
     check_folder(folder)
     check_source(common.checkpoint)
     arms = [parse_arm(arm) for arm in common.arms]
-    parity.check_limits(profile.section("parity"), arms)
-    parity.check_required(common.required, arms)
+    check_required(profile)
     questions = parse_questions(common.questions)
     buckets = parse_buckets(common.buckets)
     check_flags(common.compiler_flags)
-    cost.check_instance(profile.section("trace").compile_on)
-    cost.check_prices(profile.section("cost"))
+    check_chapters(profile, stems, arms)
     if replay:
         check_replay(folder, replay)
         model.check_buckets(load_checkpoint(common.checkpoint), questions, buckets)
         return
 
-    for arm in arms:
-        check_machine(arm)
-    parity.check_incumbent_arm(profile.section("parity").incumbent)
-    runners.check_stack(profile.section("trace"), common.required)
-    check_load(profile, arms)
-    frames = check_frames(profile, questions)
+    check_here(profile, stems, arms)
+    frames = check_frames(profile, stems, questions)
     checkpoint = load_checkpoint(common.checkpoint)
-    model.check_buckets(checkpoint, questions, buckets)
-    if runs(profile, "03_parity"):
+    if stems & ASKING:
+        model.check_buckets(checkpoint, questions, buckets)
+    if "03_parity" in stems:
         parity.check_count(frames, profile.section("parity"), questions)
-    parity.check_incumbent_outputs(profile, checkpoint, questions, buckets)
-    runners.check_exports(checkpoint, arms, min(buckets))
-    weights = sum(weight.numel() for weight in checkpoint.model.parameters())
-    runners.check_disk(folder, weights, arms, buckets)
+        parity.check_incumbent_outputs(profile, checkpoint, questions, buckets)
+    if stems & RUNNING_ARMS:
+        runners.check_exports(checkpoint, arms, min(buckets))
+        weights = sum(weight.numel() for weight in checkpoint.model.parameters())
+        runners.check_disk(folder, weights, arms, buckets)
 
 
-def check_apart(profile: Profile, folder: Path, replay: Path | None = None) -> None:
+def check_chapters(profile: Profile, stems: set[str], arms: list) -> None:
+    """Refuse what chapters' own knobs cannot mean together, whether they measure or replay."""
+    if "02_trace" in stems:
+        cost.check_instance(profile.section("trace").compile_on)
+    if "03_parity" in stems:
+        knobs = profile.section("parity")
+        parity.check_limits(knobs, arms)
+        parity.check_incumbent_arm(knobs.incumbent)
+    if "05_cost" in stems:
+        cost.check_prices(profile.section("cost"))
+
+
+def check_here(profile: Profile, stems: set[str], arms: list) -> None:
+    """Refuse arms that this machine cannot run, and a load that it cannot measure."""
+    if stems & RUNNING_ARMS:
+        for arm in arms:
+            check_machine(arm)
+    if "02_trace" in stems:
+        runners.check_stack(profile.section("trace"), profile.common.required)
+    if "04_concurrency" in stems:
+        check_load(profile, arms)
+
+
+def check_apart(profile: Profile, folder: Path, replay: Path | None, only: Iterable[str]) -> None:
     """`check` in a child that has imported what loading a checkpoint needs, so that this process
     need not.
     """
     if not fork_server.is_possible():
-        check(profile, folder, replay)
+        check(profile, folder, replay, only)
         return
     child.call(
         "blipkit.run.preflight:check_plain",
@@ -81,12 +111,13 @@ def check_apart(profile: Profile, folder: Path, replay: Path | None = None) -> N
         profile=asdict(profile),
         folder=str(folder),
         replay=str(replay or ""),
+        only=list(only),
     )
 
 
-def check_plain(profile: dict[str, Any], folder: str, replay: str) -> None:
+def check_plain(profile: dict[str, Any], folder: str, replay: str, only: list[str]) -> None:
     """`check` of what JSON can hold; replay: "" to measure."""
-    check(Profile(**profile), Path(folder), Path(replay) if replay else None)
+    check(Profile(**profile), Path(folder), Path(replay) if replay else None, only)
 
 
 def use_absolute_folders(profile: Profile) -> None:
@@ -94,23 +125,31 @@ def use_absolute_folders(profile: Profile) -> None:
     common, parity, cost = (
         profile.sections.setdefault(name, {}) for name in ("common", "parity", "cost")
     )
-    paths = []  # section and knob of each
-    if "checkpoint" in common and check_source(common["checkpoint"]) == "folder":
-        paths.append((common, "checkpoint"))
+    if _names_folder(common.get("checkpoint", "")):
+        folder = user_folder(common["checkpoint"], "common.checkpoint")
+        if check_source(str(folder)) == "folder":
+            common["checkpoint"] = str(folder.resolve())
     if common.get("frames_from", SYNTHETIC) != SYNTHETIC:
-        paths.append((common, "frames_from"))
+        folder = user_path(common["frames_from"], "common.frames_from")
+        common["frames_from"] = str(folder.resolve())
     if is_folder(parity.get("incumbent", "")):
-        paths.append((parity, "incumbent"))
+        folder = user_folder(parity["incumbent"], "parity.incumbent")
+        parity["incumbent"] = str(folder.resolve())
     if cost.get("own_prices"):
-        paths.append((cost, "own_prices"))
-    for section, knob in paths:
-        section[knob] = str(Path(section[knob]).expanduser().resolve())
-    cost["beside"] = [str(find_results(other)) for other in cost.get("beside", [])]
+        file = user_file(cost["own_prices"], "cost.own_prices")
+        cost["own_prices"] = str(file.resolve())
+    others = [str(user_path(other, "cost.beside")) for other in cost.get("beside", [])]
+    cost["beside"] = [str(find_results(other)) for other in others]
 
 
-def runs(profile: Profile, stem: str) -> bool:
-    """Whether the profile's chapters hold this one."""
-    return not profile.common.only or stem in profile.common.only
+def _names_folder(checkpoint: str) -> bool:
+    """Whether a checkpoint's name may be a folder's; a name on the hub may be, too."""
+    return bool(checkpoint) and not checkpoint.startswith("builtin:")
+
+
+def stems_of(profile: Profile) -> set[str]:
+    """The chapters that a profile runs by itself."""
+    return set(profile.common.only or chapters())
 
 
 def check_load(profile: Profile, arms: list) -> None:
@@ -121,25 +160,25 @@ def check_load(profile: Profile, arms: list) -> None:
     """
     knobs = profile.section("concurrency")
     load.check_number_of_arms(knobs, arms)
-    if runs(profile, "04_concurrency"):
-        load.check_arms_under_load(knobs, arms)
-        load.check_percentile(knobs)
-        load.check_servers(knobs)
-        load.check_grid_time(knobs, profile.common.cell_limit_s)
+    load.check_arms_under_load(knobs, arms)
+    load.check_percentile(knobs)
+    load.check_servers(knobs)
+    load.check_grid_time(knobs, profile.common.cell_limit_s)
 
 
-def check_frames(profile: Profile, questions: list[Question]) -> int:
+def check_frames(profile: Profile, stems: set[str], questions: list[Question]) -> int:
     """How many frames 03 will ask about; refuses images that are none, and labels of no use."""
     common = profile.common
     asked = profile.section("parity").frames
-    if common.frames_from == SYNTHETIC:
+    counts = {
+        "01_components": profile.section("components").check_frames,
+        "03_parity": asked,
+        "04_concurrency": profile.section("concurrency").distinct_frames,
+    }
+    needed = [count for stem, count in counts.items() if stem in stems]
+    if common.frames_from == SYNTHETIC or not needed:
         return asked
-    most = max(
-        profile.section("components").check_frames,
-        asked,
-        profile.section("concurrency").distinct_frames,
-    )
-    frames = load_frames(common.frames_from, most, common.seed, common.skip_unreadable)
+    frames = load_frames(common.frames_from, max(needed), common.seed, common.skip_unreadable)
     check_labels(frames, questions)
     return min(len(frames), asked)
 
@@ -154,8 +193,9 @@ def check_folder(folder: Path) -> None:
 
 
 def check_replay(folder: Path, replay: Path) -> None:
-    """Refuse to replay what is no results folder, or the one that is written to."""
+    """Refuse to replay what is no results folder, was cut or changed, or is written to."""
     check_results_folder(replay)
+    open_evidence(replay)
     if folder.resolve() == replay.resolve():
         advice = "pass another --results, so that nothing recorded is lost"
         raise BadInput(f"--replay {replay} is also the results folder; {advice}")

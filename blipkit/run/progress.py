@@ -4,7 +4,6 @@ Elsewhere it is one line a chapter.
 """
 
 import contextlib
-import json
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,8 +12,11 @@ from typing import Protocol
 
 from blipkit.errors import BadInput
 from blipkit.machine import host
+from blipkit.reading.files import MB, read_bytes
+from blipkit.reading.json_text import parse_object
 from blipkit.records.documents import read_machine
 
+LARGEST = 256 * MB  # of an executed notebook
 LOOK_S = 0.25  # between two looks at what a chapter says of itself
 
 
@@ -125,13 +127,14 @@ def last_durations(folder: Path) -> Mapping[str, list[float]]:
     None of another machine's, whose seconds are not ours.
     """
     durations = {}
-    with contextlib.suppress(BadInput, KeyError, TypeError):
+    with contextlib.suppress(BadInput, ValueError, LookupError, TypeError, AttributeError):
         if read_machine(folder).name != host.describe().name:
             return {}
         for path in folder.glob("[0-9][0-9]_*.ipynb"):
-            cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+            notebook = parse_object(read_bytes(path, LARGEST, "expected a notebook"))
+            cells = notebook["cells"]
             timed = [cell["metadata"].get("papermill", {}).get("duration") for cell in cells]
-            durations[path.stem] = [seconds or 0.0 for seconds in timed]
+            durations[path.stem] = [float(seconds or 0.0) for seconds in timed]
     return durations
 
 

@@ -5,7 +5,7 @@ may be, its runner's file says. No torch here.
 from types import ModuleType
 from typing import NamedTuple
 
-from blipkit.errors import BadInput, nearest
+from blipkit.errors import BadInput, nearest, shown
 from blipkit.machine import host
 from blipkit.runners.spec import (
     ANY,
@@ -88,9 +88,11 @@ def parse_arm(text: str) -> Arm:
     runner, *words = text.split() or [""]
     if not words:
         examples = "'torchscript float32', 'eager float16 cuda' or 'neuron_emulated matmult bf16'"
-        raise BadInput(f"arm {text!r}: expected a runner and a precision, such as {examples}")
+        raise BadInput(f"arm {shown(text)}: expected a runner and a precision, such as {examples}")
     if runner not in runner_names():
-        raise BadInput(f"arm {text!r}: runner {runner!r}; {nearest(runner, runner_names())}")
+        raise BadInput(
+            f"arm {shown(text)}: runner {shown(runner)}; {nearest(runner, runner_names())}"
+        )
     device = "cpu"
     if words[-1] in ANY:
         device = words.pop()
@@ -98,12 +100,14 @@ def parse_arm(text: str) -> Arm:
     if arm.precision not in arm.spec.precisions or device not in arm.spec.devices:
         precisions = ", ".join(arm.spec.precisions)
         expected = f"{runner} takes precision {precisions} on device {', '.join(arm.spec.devices)}"
-        raise BadInput(f"arm {text!r}: {expected}; saw {arm.precision!r} on {device!r}")
+        raise BadInput(
+            f"arm {shown(text)}: {expected}; saw {shown(arm.precision)} on {shown(device)}"
+        )
     if str(arm) != text:
-        raise BadInput(f"arm {text!r}: write it as '{arm}', as every record will name it")
+        raise BadInput(f"arm {shown(text)}: write it as '{arm}', as every record will name it")
     if _is_too_slow(arm):
         raise BadInput(
-            f"arm {text!r}: float16 runs on an NVIDIA GPU: '{text} cuda'; on a CPU take "
+            f"arm {shown(text)}: float16 runs on an NVIDIA GPU: '{text} cuda'; on a CPU take "
             "float32 or bfloat16"
         )
     return arm

@@ -12,13 +12,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from blipkit.errors import BlipkitError
+from blipkit.errors import BlipkitError, shown
 from blipkit.machine import host
 from blipkit.model.buckets import Bucket
-from blipkit.records.typed import part, record_of, row_of
+from blipkit.reading.files import MB, is_plain_name, read_bytes
+from blipkit.reading.json_text import parse_object
+from blipkit.records.typed import Record, part, record_of, row_of
 from blipkit.runners.arms import Arm, parse_arm
 from blipkit.runners.spec import Build
 
+MANIFEST = "manifest.json"
 FORMAT = 1  # part of every key: raise it when artifacts of older kits must not be reused
 
 
@@ -184,7 +187,7 @@ def write_artifact(
         sha256=file_digest(file),
     )
     text = json.dumps(record_of(manifest), indent=2)
-    (unfinished / "manifest.json").write_text(text + "\n")
+    (unfinished / MANIFEST).write_text(text + "\n")
     unfinished.rename(folder)
 
 
@@ -213,19 +216,45 @@ def set_aside(folder: Path) -> Path:
 
 def read_artifact(folder: Path, bucket: Bucket, skipped: bool = False) -> Artifact:
     """The artifact in a folder; BlipkitError where its file is not the one that was compiled."""
+    advice = f"delete {folder} and run 02_trace again"
     try:
-        manifest = row_of(Manifest, json.loads((folder / "manifest.json").read_text()))
-        digest = file_digest(folder / manifest.file)
-        if digest != manifest.sha256:
-            expected = f"its manifest says {manifest.sha256[:12]}... ({manifest.bytes} bytes)"
-            raise ValueError(f"{manifest.file} has SHA-256 {digest[:12]}..., {expected}")
+        written = read_bytes(folder / MANIFEST, MB, f"expected the {MANIFEST} of an artifact")
+        manifest = row_of(Manifest, Record(parse_object(written), MANIFEST, lambda: advice))
+        _check_name(folder, manifest)
+        _check_file(folder, manifest)
     except (OSError, ValueError, BlipkitError) as error:
-        advice = f"delete {folder} and run 02_trace again"
-        raise BlipkitError(f"artifact {folder.name} is damaged: {error}; {advice}") from None
+        said = str(error).removesuffix(f"; {advice}")
+        raise BlipkitError(f"artifact {folder.name} is damaged: {said}; {advice}") from None
     return Artifact(folder, manifest, bucket, skipped)
 
 
+def _check_name(folder: Path, manifest: Manifest) -> None:
+    """Refuse a manifest of another build than its folder's name says."""
+    key = content_key(manifest.build)
+    if manifest.key != key:
+        problem = f"{MANIFEST} has the key {shown(manifest.key)}, what it was built from has {key}"
+        raise ValueError(problem)
+    if not folder.name.endswith(f"-{key}"):
+        raise ValueError(f"{MANIFEST} is of the artifact ...-{key}")
+
+
+def _check_file(folder: Path, manifest: Manifest) -> None:
+    """Refuse a file outside the folder, and one that is not the file that was compiled."""
+    name = manifest.file
+    if not is_plain_name(name) or (folder / name).is_symlink():
+        raise ValueError(f"{MANIFEST} names the file {shown(name)}; expected one in the folder")
+    size = (folder / name).stat().st_size
+    if size != manifest.bytes:
+        raise ValueError(f"{name} has {size} bytes, its manifest says {manifest.bytes}")
+    digest = file_digest(folder / name)
+    if digest != manifest.sha256:
+        expected = f"its manifest says {manifest.sha256[:12]}..."
+        raise ValueError(f"{name} has SHA-256 {digest[:12]}..., {expected}")
+
+
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file."""
+    """SHA-256 of a file; OSError where there is no regular one: a pipe would never end."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path.name} is no regular file")
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

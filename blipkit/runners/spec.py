@@ -22,7 +22,7 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-from blipkit.errors import BadInput, nearest
+from blipkit.errors import BadInput, nearest, shown
 
 # torch's devices, where tensors are handed over
 CPU = ("cpu",)
@@ -111,7 +111,7 @@ def runner_names() -> tuple[str, ...]:
 def runner_module(name: str) -> ModuleType:
     """The file that implements a runner; BadInput with the nearest name where there is none."""
     if name not in runner_names():
-        raise BadInput(f"runner {name!r}; {nearest(name, runner_names())}")
+        raise BadInput(f"runner {shown(name)}; {nearest(name, runner_names())}")
     return importlib.import_module(f"blipkit.runners.kinds.{name}")
 
 

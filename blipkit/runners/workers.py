@@ -18,6 +18,7 @@ import torch
 
 from blipkit.errors import BadInput, BlipkitError, WorkerGone
 from blipkit.machine import child
+from blipkit.machine.scratch import socket_folder
 from blipkit.model.buckets import Bucket
 from blipkit.model.components import Component
 from blipkit.runners.arms import get_runner
@@ -29,6 +30,8 @@ from blipkit.runners.neuron.proof import Execution, Watch, settle
 from blipkit.runners.neuron.witnesses import pids_on_devices
 
 TIMEOUT_S = 24 * 3600
+END_S = 60  # for a child to end by itself
+SOCKET = "socket"
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class Worker:
     ):
         self._problem: Exception = WorkerGone("it ended")
         self._ended = threading.Event()  # set before anybody finds a connection closed
-        with Listener() as listener:
+        with socket_folder() as folder, Listener(str(Path(folder, SOCKET))) as listener:
             arguments.update(address=listener.address, connections=connections, answerer=target)
             self._child = child.start(
                 "blipkit.runners.workers:work",
@@ -136,10 +139,13 @@ class Worker:
         return self.ask(Executed())
 
     def close(self) -> None:
-        """End the child; its core is free then."""
+        """End the child; its core is free then. One that does not end by itself is killed."""
         for connection in self._connections:
             connection.close()
-        self._thread.join(timeout=60)
+        self._thread.join(END_S)
+        if self._thread.is_alive():  # it is stopped, or stuck: it cannot see that we are done
+            self._child.kill()
+            self._thread.join(END_S)
 
 
 def check_host_memory(action: str, need_gib: float) -> None:
@@ -187,7 +193,8 @@ def work(address: str, connections: int, answerer: str, **arguments) -> None:
                 message = connection.recv()
                 try:
                     connection.send(Reply(answer_to(message)))
-                except Exception as error:  # the asker's to handle; the worker lives on
+                # the asker's to handle, sys.exit too: the worker lives on
+                except (Exception, SystemExit) as error:
                     connection.send(Reply(problem=f"{type(error).__name__}: {error}"))
 
     with ThreadPoolExecutor(connections) as pool:

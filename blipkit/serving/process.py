@@ -12,9 +12,8 @@ from blipkit.records.typed import row_of
 from blipkit.runners.neuron.proof import Settled, settle
 from blipkit.serving.answering import Answering, Handler
 from blipkit.serving.placement import PLACEMENTS
-from blipkit.serving.protocol import digest
 from blipkit.serving.scheduler import Dispatcher
-from blipkit.serving.server import Server, ServerReport
+from blipkit.serving.server import Server, ServerReport, digests_by
 
 
 @dataclass(frozen=True)
@@ -125,5 +124,5 @@ def digests_without_load(handler: Handler, count: int) -> list[int]:
     """Digests of the answers about each of `count` frames, one frame at a time."""
     digests = []
     for index in range(count):
-        digests += [digest(texts) for texts in handler([index])]
+        digests += digests_by(handler, [index])
     return digests

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from blipkit.errors import WorkerGone
+from blipkit.errors import BlipkitError, WorkerGone
 from blipkit.serving.protocol import (
     ANSWERED,
     FAILED,
@@ -215,16 +215,26 @@ class Server:
                 self.counts["dropped"] += self.dispatcher.leave(client)
 
 
-def digests_of(handler: Callable, batch: Sequence[Request]) -> list[int | None]:
-    """The digest of each request's answers; None where the handler raises.
+def digests_by(handler: Callable, frames: list[int]) -> list[int]:
+    """The digest of the answers about each frame; BlipkitError where that is not one for each."""
+    digests = [digest(texts) for texts in handler(frames)]
+    if len(digests) != len(frames):
+        asked = f"what answers was asked about {len(frames)} frames"
+        raise BlipkitError(f"{asked} and answered about {len(digests)}; expected as many")
+    return digests
 
-    One request must not spoil its whole batch: where that raises, they are tried one by one.
+
+def digests_of(handler: Callable, batch: Sequence[Request]) -> list[int | None]:
+    """The digest of each request's answers; None where the handler raises, or answers about more
+    or fewer frames than it was asked.
+
+    One request must not spoil its whole batch: where that fails, they are tried one by one.
     """
     try:
-        return [digest(texts) for texts in handler([request.frame for request in batch])]
+        return digests_by(handler, [request.frame for request in batch])
     except WorkerGone:
         raise
-    except Exception:  # a model can raise anything; the worker lives on
+    except (Exception, SystemExit):  # a model can raise anything; the worker lives on
         if len(batch) == 1:
             return [None]
         return [digests_of(handler, [request])[0] for request in batch]

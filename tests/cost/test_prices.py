@@ -1,3 +1,4 @@
+import os
 from datetime import date
 
 import pytest
@@ -54,6 +55,52 @@ def test_a_bad_price_is_refused_with_its_line(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(BadInput, match=message):
         load_prices(table=path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "own.csv is empty; expected the columns of params/prices.csv and a price in each"),
+        (b"\n , \n", "own.csv is empty"),
+        (HEADER.encode(), "own.csv has no prices under its header"),
+        (HEADER.replace("region", '"region').encode(), "line 1: unexpected end of data"),
+        (HEADER.replace("region", 're"gion').encode() + b"x", "re.gion|region is"),
+        (HEADER.encode() + b"a" * 131_073 + b",r\n", "line 2: field larger than field limit"),
+        (HEADER.replace("region", "option").encode() + line().encode(), "region is 'missing'"),
+        (HEADER.replace("region", "as_of").encode() + line().encode(), "'as_of' stands twice"),
+        (HEADER.replace("region", "").encode() + line().encode(), "line 1: a column has no name"),
+        (HEADER.encode() + line("1\0").encode(), "line 2: a NUL character"),
+        ((HEADER + line("\N{EURO SIGN}")).encode("cp1252"), "line 2: is not UTF-8"),
+        ((HEADER + line()).encode("utf-16"), "line 1: is not UTF-8"),
+        ((HEADER + line("9" * 5000)).encode(), "usd_per_hour is '999.*; expected a finite"),
+        ((HEADER + line().replace(",4,", f",{'9' * 5000},")).encode(), "vcpu is '999"),
+    ],
+    ids=range(14),
+)
+def test_own_prices_are_read_as_strictly_as_labels(tmp_path, content, message):
+    """A file that is empty, cut or of another encoding is no list of no prices; line and column are named."""
+    own = tmp_path / "own.csv"
+    own.write_bytes(content)
+    with pytest.raises(BadInput, match=message) as refused:
+        load_prices(own)
+    assert len(str(refused.value)) < 500
+
+
+def test_own_prices_may_have_a_mark_and_another_order(tmp_path):
+    """What a spreadsheet adds, and columns moved, change nothing."""
+    names, cells = (text.strip().split(",")[::-1] for text in (HEADER, line("0.4")))
+    own = tmp_path / "own.csv"
+    own.write_text("\ufeff" + ",".join(names) + "\r\n\r\n" + " , ".join(cells) + "\r\n")
+    assert find_price(load_prices(own), "a", "r").usd_per_hour == 0.4
+
+
+@pytest.mark.parametrize("made", ["folder", "pipe"])
+def test_own_prices_are_a_file(tmp_path, made):
+    """Neither hangs, nor is a traceback."""
+    path = tmp_path / made
+    path.mkdir() if made == "folder" else os.mkfifo(path)
+    with pytest.raises(BadInput, match="is a folder|is no regular file"):
+        load_prices(path)
 
 
 def test_own_prices_are_added_and_may_not_stand_twice(tmp_path):

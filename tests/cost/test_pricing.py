@@ -10,6 +10,7 @@ from made_up import cost_row, study_of
 from blipkit.cost.pricing import choose_prices, price_points, price_settings
 from blipkit.cost.rows import MeasuredSetting
 from blipkit.errors import NotMeasured
+from blipkit.load.summary import INVALID
 from blipkit.paths import PUBLISHED
 from blipkit.records.results import Results
 from blipkit.records.typed import record_of
@@ -100,3 +101,17 @@ def test_rows_of_an_older_kit_leave_the_gates_not_run(tmp_path, capsys, kept_by)
         "of an older kit, without placement" in printed
         and "Every setting, priced: not recorded" in printed
     )
+
+
+def test_an_invalid_setting_has_no_cost(tmp_path, capsys):
+    """Not even where it is the fastest; where nothing else is left, that is the reason."""
+    rows = [setting(1, 1, 100.0, best=True), setting(1, 64, 9e9, state=INVALID, best=True)]
+    study, pricing = priced_study(tmp_path / "one", rows)
+    assert [row["answers_per_s"] for row in study.results.read("cost")] == [100.0]
+    assert pricing.best.clients == pricing.peak.clients == 1
+    pricing.table()
+    assert "settings of 04 that are INVALID, and have no cost: 1" in capsys.readouterr().out
+    _, pricing = priced_study(tmp_path / "none", rows[1:])
+    gates = pricing.gates()
+    assert {gate.status for gate in gates} == {"NOT-RUN"}
+    assert gates[0].reason == "every setting of 04 is INVALID"

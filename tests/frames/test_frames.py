@@ -1,3 +1,6 @@
+import os
+import unicodedata
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -300,3 +303,56 @@ def test_a_replay_shows_scenes_where_the_folder_is_elsewhere(tmp_path, capsys):
         available_source(str(tmp_path), "recorded") == str(tmp_path)
         and available_source("elsewhere", "") == "elsewhere"
     )
+
+
+COMPOSED, APART = (unicodedata.normalize(form, "hündin.png") for form in ("NFC", "NFD"))
+
+
+@pytest.mark.parametrize("file", [COMPOSED, APART])
+@pytest.mark.parametrize("row", [COMPOSED, APART])
+def test_a_label_finds_its_file_however_accents_are_written(tmp_path, file, row):
+    """Names of files, questions and answers are compared with their accents composed."""
+    folder = fill(tmp_path / "f", file)
+    if [path.name for path in folder.iterdir()] != [file]:
+        pytest.skip("this file system writes accents in its own way")
+    asked = unicodedata.normalize("NFD", "schläft der hund?")
+    (frame,) = load_frames(label(folder, f"{HEADER}{row},{asked},{APART}\n"), 1, seed=1)
+    assert frame.name == COMPOSED and frame.image.size == (4, 3)
+    assert frame.answers == {unicodedata.normalize("NFC", asked): COMPOSED}
+    check_labels([frame], parse_questions([{"text": asked, "candidates": [APART, "no"]}]))
+
+
+def test_two_files_that_look_the_same_are_refused(tmp_path):
+    """A label could mean either."""
+    folder = fill(tmp_path / "f", COMPOSED, APART)
+    if len(list(folder.iterdir())) < 2:
+        pytest.skip("this file system takes both for one")
+    with pytest.raises(
+        BadInput, match="two files whose names look the same .*; rename one of them"
+    ):
+        load_frames(str(folder), 2, seed=1)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("nowhere", path)])
+def test_labels_that_are_no_file_are_refused(tmp_path, make):
+    """A pipe would be waited for; a folder, or a link to nothing, is not no labels at all."""
+    folder = fill(tmp_path / "f", "a.png")
+    make(folder / "labels.csv")
+    with pytest.raises(BadInput, match="labels.csv is no file; expected a table with the header"):
+        load_frames(str(folder), 1, seed=1)
+
+
+def test_a_pipe_among_the_images_is_refused_by_name(tmp_path):
+    """It is not waited for."""
+    folder = fill(tmp_path / "f", "a.png")
+    os.mkfifo(folder / "b.png")
+    with pytest.raises(BadInput, match="1 of 2 images cannot be used: 'b.png' is no file"):
+        load_frames(str(folder), 2, seed=1)
+
+
+@pytest.mark.parametrize("name", ["a\0", "~nouser-of-this-name/x", "a" * 300])
+def test_a_name_that_no_folder_can_have_is_refused(name):
+    """NUL, a home of nobody, and names that are too long end in one sentence."""
+    with pytest.raises(BadInput, match=r"^frames '.*; ?expected 'synthetic' or a folder") as error:
+        load_frames(name, 1, seed=1)
+    assert len(str(error.value)) <= 500

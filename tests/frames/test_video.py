@@ -1,4 +1,8 @@
+import os
+import signal
+import subprocess
 import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -7,8 +11,10 @@ import pytest
 from PIL import Image
 
 from blipkit.errors import BadInput, BlipkitError
+from blipkit.frames import video
 from blipkit.frames.frames import load_frames
 from blipkit.frames.video import cut_video, parse_every
+from blipkit.paths import ROOT
 
 av = pytest.importorskip("av")
 TENTHS = range(50)
@@ -23,6 +29,7 @@ def make_clip(
     rotation=0,
     duration=1,
     title="",
+    pixel_shape=None,
     **options,
 ) -> Path:
     """A clip with one frame at each of `times`, tenths of a second; frame i is grey 5 * i, or picture(i)."""
@@ -32,6 +39,8 @@ def make_clip(
         stream = container.add_stream(codec, rate=Fraction(10, duration))
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.codec_context.time_base, stream.bit_rate = Fraction(1, 10), 4_000_000
+        if pixel_shape:
+            stream.codec_context.sample_aspect_ratio = Fraction(*pixel_shape)
         if rotation:
             stream.set_display_rotation(rotation)
         for index, time in enumerate(times):
@@ -336,6 +345,194 @@ def test_a_step_that_means_nothing_is_refused(tmp_path, every):
     """In Python too, a step is a time of at least a millisecond."""
     with pytest.raises(BadInput, match="expected a time of at least 1ms"):
         cut_video(make_clip(tmp_path / "a.mp4", range(2)), tmp_path / "f", every)
+
+
+def test_a_pyav_that_reads_colours_wrong_is_refused(tmp_path, monkeypatch):
+    """Before 17, colours of BT.709 were read by another standard; the command that helps is named."""
+    monkeypatch.setattr(av, "__version__", "16.1.0")
+    with pytest.raises(
+        BadInput, match=r"PyAV 16.1.0 reads the colours .* run pip install --upgrade 'av>=17'"
+    ):
+        cut_video(tmp_path / "a.mp4", tmp_path / "f", 1)
+
+
+def test_colours_are_those_of_the_clips_own_standard(tmp_path):
+    """A picture that says BT.709 is read by it, whatever the size of the clip."""
+    red, blue_weight, red_weight = (200 / 255, 40 / 255, 40 / 255), 0.0722, 0.2126
+    luma = red_weight * red[0] + (1 - red_weight - blue_weight) * red[1] + blue_weight * red[2]
+    planes = (
+        16 + 219 * luma,
+        128 + 224 * (red[2] - luma) / (2 * (1 - blue_weight)),
+        128 + 224 * (red[0] - luma) / (2 * (1 - red_weight)),
+    )
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=5, options={"qp": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        stream.codec_context.colorspace = stream.codec_context.color_range = 1
+        for _ in range(3):
+            frame = av.VideoFrame(64, 64, "yuv420p")
+            for plane, value in zip(frame.planes, planes, strict=True):
+                plane.update(bytes([round(value)]) * plane.buffer_size)
+            frame.colorspace = frame.color_range = 1
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    (path,) = cut_video(tmp_path / "a.mp4", tmp_path / "f", 1)
+    assert np.abs(np.asarray(Image.open(path)).astype(int) - (200, 40, 40)).max() < 4
+
+
+@pytest.mark.parametrize(
+    ("pixel_shape", "rotation", "shown"),
+    [((4, 3), 0, (85, 48)), ((2, 3), 0, (64, 72)), ((1, 1), 0, (64, 48)), ((2, 1), 90, (48, 128))],
+)
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_pixels_that_are_not_square_are_stretched(tmp_path, pixel_shape, rotation, shown, ending):
+    """A picture is as wide as a player shows it, and loses no pixel."""
+    options = {"pixel_shape": pixel_shape, "rotation": rotation}
+    clip = make_clip(tmp_path / f"a.{ending}", range(2), **options)
+    assert [Image.open(path).size for path in cut_video(clip, tmp_path / "f", 1)] == [shown]
+
+
+def test_pixels_of_no_camera_are_refused(tmp_path):
+    """What is 20 times as wide as high would be a picture of nothing."""
+    clip = make_clip(tmp_path / "a.mkv", range(2), pixel_shape=(20, 1))
+    with pytest.raises(BadInput, match="its pixels are 20 by 1, as no camera's"):
+        cut_video(clip, tmp_path / "f", 1)
+
+
+PLAYLISTS = {
+    "hls": b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:5,\nother.ts\n#EXT-X-ENDLIST\n",
+    "concat": b"ffconcat version 1.0\nfile other.ts\n",
+    "spaced": b"\xef\xbb\xbf\nffconcat version 1.0\nfile other.ts\n",
+    "sdp": b"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n",
+    "dash": b"<?xml version='1.0'?><MPD xmlns='urn:mpeg:dash:schema:mpd:2011'/>",
+}
+
+
+@pytest.mark.parametrize("kind", PLAYLISTS)
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.m3u8"])
+def test_a_playlist_is_not_followed(tmp_path, kind, name):
+    """A text that names other files, or the network, is refused, whatever it is called."""
+    make_clip(tmp_path / "other.ts")
+    clip = write(tmp_path / name, PLAYLISTS[kind])
+    with pytest.raises(BadInput, match=f"{name}': it is a playlist .*, and what it names is not"):
+        cut_video(clip, tmp_path / "f", 1)
+    assert not (tmp_path / "f").exists()
+
+
+def test_an_unknown_codec_is_told(tmp_path):
+    """A clip whose pictures no decoder knows is refused in words."""
+    clip = make_clip(tmp_path / "a.mkv", range(3), codec="mpeg4")
+    write(clip, clip.read_bytes().replace(b"V_MPEG4/ISO/ASP", b"V_MPEG4/ISO/XYZ"))
+    with pytest.raises(BadInput, match="a.mkv': its pictures are packed in a way that this PyAV"):
+        cut_video(clip, tmp_path / "f", 1)
+
+
+@pytest.mark.parametrize("kind", ["hls", "concat", "sdp"])
+def test_ffmpeg_follows_no_playlist_either(tmp_path, monkeypatch, kind):
+    """Its own list of formats, and of protocols, holds what only a player needs to open."""
+    make_clip(tmp_path / "other.ts")
+    clip = write(tmp_path / "clip.m3u8", PLAYLISTS[kind])
+    monkeypatch.setattr(video, "PLAYLISTS", {})
+    with pytest.raises(
+        BadInput, match="there is no video in it of a format that is read; expected"
+    ):
+        cut_video(clip, tmp_path / "f", 1)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("/dev/zero", path)])
+def test_a_pipe_or_a_device_is_not_opened(tmp_path, make):
+    """It would be waited for, or read without end."""
+    make(tmp_path / "a.mp4")
+    with pytest.raises(BadInput, match="a.mp4': it is a pipe, a device or a link to nothing"):
+        cut_video(tmp_path / "a.mp4", tmp_path / "f", 1)
+
+
+def test_a_clip_of_too_many_pixels_is_not_decoded(tmp_path, monkeypatch):
+    """The limit is that of images."""
+    clip = make_clip(tmp_path / "a.mp4", range(2))
+    monkeypatch.setattr(video, "LARGEST", 3_000)
+    with pytest.raises(BadInput, match="its pictures have 64 x 48 pixels, more than 50 megapixels"):
+        cut_video(clip, tmp_path / "f", 1)
+
+
+class Stopping:
+    """A picture of which half is written before something happens."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def save(self, path, format):
+        path.write_bytes(b"half a picture")
+        raise self.error
+
+
+@pytest.fixture
+def stopped_at_the_third(monkeypatch):
+    """Clips of which the third picture is never written whole."""
+
+    def patch(error):
+        whole = video._as_shown
+        made = []
+
+        def as_shown(*args):
+            made.append(whole(*args))
+            return Stopping(error) if len(made) == 3 else made[-1]
+
+        monkeypatch.setattr(video, "_as_shown", as_shown)
+
+    return patch
+
+
+def test_ctrl_c_leaves_whole_frames_only(tmp_path, stopped_at_the_third):
+    """One sentence says how many; the file that was being written is gone."""
+    stopped_at_the_third(KeyboardInterrupt())
+    with pytest.raises(
+        BlipkitError, match="a.mp4': stopped, 2 frames were written, up to a-00h00m01.000.png, each"
+    ) as error:
+        cut_video(make_clip(tmp_path / "a.mp4"), tmp_path / "f", 1)
+    assert not isinstance(error.value, BadInput)
+    names = sorted(path.name for path in (tmp_path / "f").iterdir())
+    assert names == ["a-00h00m00.000.png", "a-00h00m01.000.png"]
+    assert greys(sorted((tmp_path / "f").iterdir())) == [0, 10]
+
+
+def test_ctrl_c_ends_the_command_with_a_sentence(tmp_path):
+    """`blipkit frames` says how many were written, with exit status 1; every file is whole."""
+    large = np.random.default_rng(0).integers(0, 256, (720, 1280, 3), dtype=np.uint8)
+    make_clip(tmp_path / "a.mkv", codec="mpeg4", size=(1280, 720), picture=lambda i: large)
+    clip, folder = str(tmp_path / "a.mkv"), str(tmp_path / "f")
+    command = [sys.executable, "-m", "blipkit", "frames", clip, folder, "--every", "100ms"]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 60
+    while time.monotonic() < end and not list(tmp_path.glob("f/*.png")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    files = sorted(tmp_path.glob("f/*"))
+    assert process.returncode == 1 and 0 < len(files) < 50
+    assert said.startswith(f"blipkit: video {clip!r}: stopped, {len(files)} frames were written")
+    assert {path.suffix for path in files} == {".png"}
+    for path in files:
+        Image.open(path).load()
+
+
+def test_a_full_disk_leaves_whole_frames_only(tmp_path, stopped_at_the_third):
+    """What did not fit is not left in half."""
+    stopped_at_the_third(OSError(28, "No space left on device"))
+    with pytest.raises(BlipkitError, match="No space left on device; 2 frames were written"):
+        cut_video(make_clip(tmp_path / "a.mp4"), tmp_path / "f", 1)
+    assert len(list((tmp_path / "f").iterdir())) == 2
+
+
+def test_what_a_killed_process_left_is_no_frame_and_goes(tmp_path):
+    """A file that was never put in its place has a hidden name; the next cut of the clip removes it."""
+    folder = tmp_path / "f"
+    folder.mkdir()
+    left = write(folder / ".a-00h00m00.000.png.part", b"half")
+    other = write(folder / ".b-00h00m00.000.png.part", b"half")
+    cut_video(make_clip(tmp_path / "a.mp4"), folder, 1)
+    assert not left.exists() and other.exists()
+    assert len(load_frames(str(folder), 9, seed=1)) == 5
 
 
 def test_without_pyav_one_sentence_says_how_to_get_it(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ from load_rows import cell, changed
 
 from blipkit.load.derived import Target, grid_rows, predicted_latency_ms
 from blipkit.load.rows import GridRow
+from blipkit.load.summary import INVALID
 
 TARGET = Target(percentile=99, limit_ms=40, shared=False)
 
@@ -64,3 +65,15 @@ def test_a_first_setting_without_an_answer_predicts_nothing():
     measured[2] = changed(measured[2], mean_ms=None)
     rows = grid_rows(measured, TARGET)
     assert math.isnan(rows[3].predicted_ms) and math.isnan(rows[3].ratio)
+
+
+def test_an_invalid_row_is_no_measure_of_others():
+    """Neither the service time, nor feeding, nor the highest throughput is taken from one."""
+    measured = grid()
+    measured[2] = changed(measured[2], state=INVALID)
+    measured[4] = changed(measured[4], state=INVALID)
+    rows = grid_rows(measured, TARGET)
+    assert math.isnan(rows[3].predicted_ms)
+    assert [row.saturated for row in rows[2:]] == [False, True, False, True]
+    measured[1] = changed(measured[1], state=INVALID)
+    assert math.isnan(grid_rows(measured, TARGET)[3].feeding_percent)

@@ -101,3 +101,50 @@ def test_a_grid_that_was_not_recorded_has_the_same_gates():
     ]
     assert list(OF_GRID) == [g.gate for g in gates]
     assert {(g.status, g.reason) for g in gates} == {("NOT-RUN", "no requests were kept")}
+
+
+def broken(row, **values):
+    """A row whose clients were killed: nothing was counted as sent."""
+    reason = "the clients: died (SIGKILL); 9524 requests were recorded, 0 counted as sent"
+    figures = {"state": INVALID, "reason": reason, "sent": 0, "answered": 0, "requests": 0}
+    return changed(row, **figures, **values)
+
+
+@pytest.mark.parametrize("name", OF_GRID)
+def test_a_gate_whose_only_rows_are_invalid_is_invalid(name):
+    """One row was killed, and one came too late: neither is evidence, and the reason says why."""
+    rows = [broken(GRID[0]), changed(GRID[1], state=INVALID, reason="the clients sent late")]
+    gate = next(one for one in load_gates(rows, 40, False) if one.gate == name)
+    assert gate.status == INVALID
+    assert "died (SIGKILL)" in gate.reason or "too few for p99" in gate.reason
+    assert set(statuses(rows, shared=True).values()) <= {INVALID, "WARN"}
+
+
+def test_an_invalid_row_beside_good_ones_is_left_out_and_named():
+    """The others are the evidence: their requests are counted, and what is left out is said."""
+    gates = {gate.gate: gate for gate in load_gates([*GRID[:4], broken(GRID[4])], 40, False)}
+    for name in ("answers under load", "requests conserved"):
+        assert gates[name].status == "PASS"
+        assert gates[name].reason.startswith("requests of 2000 ")
+        assert "1 of 5 settings are INVALID and no evidence: 2-4: the clients" in gates[name].reason
+    assert gates["latency target"].reason.startswith("p99 of 2-2")
+    assert gates["stable load"].status == "WARN"
+
+
+@pytest.mark.parametrize(
+    ("fault", "name"),
+    [({"lost": 3}, "answers under load"), ({"unaccounted": 1}, "requests conserved")],
+)
+def test_an_invalid_row_still_speaks_against_a_gate(fault, name):
+    """Requests that got lost are lost, whether or not the row's times may be believed."""
+    row = changed(GRID[4], state=INVALID, reason="the clients sent late", **fault)
+    assert statuses([*GRID[:4], row])[name] == "FAIL"
+
+
+def test_a_busy_host_is_not_told_by_an_invalid_row():
+    """Neither by its own figure, nor where the kit's own overhead could not be measured."""
+    busy = changed(GRID[4], state=INVALID, reason="the clients sent late", feeding_percent=90.0)
+    assert statuses([*GRID[:4], busy])["host share"] == "PASS"
+    unknown = [changed(row, feeding_percent=float("nan")) for row in GRID]
+    assert statuses(unknown)["host share"] == INVALID
+    assert statuses(unknown, shared=True)["host share"] == "WARN"

@@ -35,3 +35,9 @@ def test_more_clients_that_got_no_answer_cost_nothing_that_is_known():
     """A setting whose servers died is passed over."""
     rows = [GRID[0], cell(1, 2, 0, None, INVALID, requests=0, mean_ms=None), GRID[2]]
     assert "4 clients" in in_words(rows[0], rows, 40)
+
+
+def test_more_clients_that_were_invalid_are_not_held_up():
+    """A figure that cannot be believed is no advice."""
+    rows = [GRID[0], cell(1, 2, 9000, 1, INVALID), GRID[2]]
+    assert "4 clients" in in_words(rows[0], rows, 40)

@@ -176,3 +176,15 @@ def test_only_right_answers_within_the_target_are_good():
     assert summarise(frame, [counts], within).within_target == pytest.approx(0.5 - 1 / 600)
     without_limit = summarise(frame, [counts], Criteria(1, 2, 90))
     assert without_limit.within_target == pytest.approx(1 - 1 / 600)
+
+
+@pytest.mark.parametrize("sent", [0, 599, 601])
+def test_what_is_recorded_must_be_what_was_counted(sent):
+    """The clients were killed and counted nothing, say, while 600 requests are in the samples."""
+    frame, counts = run_of(noisy(600))
+    row = summarise(frame, [counted(counts, sent=sent)], Criteria(4, 2, 99))
+    assert row.state == INVALID
+    assert row.reason == f"600 requests were recorded, {sent} counted as sent"
+    died = counted(counts, sent=sent, problem="the clients: died (SIGKILL)")
+    reason = summarise(frame, [died], Criteria(4, 2, 99)).reason
+    assert reason == f"the clients: died (SIGKILL); {row.reason}"

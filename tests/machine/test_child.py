@@ -66,3 +66,34 @@ def test_a_child_ends_with_its_parent():
     while sleepers() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not sleepers()
+
+
+@pytest.mark.parametrize("forked", [False, True])
+def test_a_stopped_child_does_not_outlive_its_parent(forked):
+    """It cannot see that its parent was killed; the system, or the fork server, ends it."""
+    code = (
+        "import os; from blipkit.machine import child; "
+        f"asked = child.start('subprocess:check_call', {{'args': ['sleep', '63.5']}}, forked={forked}); "
+        "print(asked._process.pid, flush=True); asked.result(60)"
+    )
+    variables = {name: v for name, v in os.environ.items() if name != "BLIPKIT_FORK_SERVER"}
+    run = [sys.executable, "-c", code]
+    parent = subprocess.Popen(run, stdout=subprocess.PIPE, text=True, env=variables)
+    stopped = psutil.Process(int(parent.stdout.readline()))
+    deadline = time.monotonic() + 30
+    while not stopped.children() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    stopped.suspend()
+    parent.kill()
+    parent.wait()
+    while is_alive(stopped) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not is_alive(stopped)
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it is there and no zombie."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -30,3 +30,12 @@ def test_bad_buckets_are_named(entries, message):
     """A bucket that cannot be is refused with what was seen."""
     with pytest.raises(BadInput, match=message):
         parse_buckets(entries)
+
+
+@pytest.mark.parametrize(
+    "sizes", [{"frames": 10_001}, {"questions": 10**6}, {"tokens": 10**9}, {"candidates": 10**8}]
+)
+def test_a_bucket_that_no_memory_holds_is_refused(sizes):
+    """Before anything of its shapes is made."""
+    with pytest.raises(BadInput, match="at once; expected at most 10,000 frames and 10,000,000"):
+        Bucket(**sizes)

@@ -1,13 +1,15 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from blipkit import Bucket, Question, assemble, isolate, load_checkpoint, trace
+from blipkit.errors import BadInput
 from blipkit.frames.frames import images, synthetic_frames
 from blipkit.frames.scenes import ACTIVITIES, OPEN, QUESTIONS, YES_NO
-from blipkit.model.builtin import TINY_PETS, word_tokenizer
+from blipkit.model.builtin import TINY_PETS, random_base_folder, word_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +91,30 @@ def test_random_base_has_blips_token_ids():
         0,
         30524,
     )
+
+
+@pytest.mark.parametrize("home", ["none", "/", "a file"])
+def test_without_a_home_the_variable_to_set_is_named(monkeypatch, tmp_path, home):
+    """In a container of another user's: before anything is made, and in one sentence."""
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    if home == "none":
+        monkeypatch.setattr(
+            Path, "home", raise_(RuntimeError("Could not determine home directory."))
+        )
+    elif home == "/":
+        denied = PermissionError(13, "Permission denied", "/.cache")
+        monkeypatch.setattr(Path, "mkdir", raise_(denied))
+    else:
+        (tmp_path / ".cache").write_text("")
+        monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(BadInput, match="builtin:random-base: .*; set XDG_CACHE_HOME, or HOME, to"):
+        random_base_folder()
+
+
+def raise_(error: Exception):
+    """A function that raises an error, whatever it is asked."""
+
+    def function(*_, **__):
+        raise error
+
+    return function

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from conftest import unpadded_scores
@@ -89,6 +90,26 @@ def test_pixels_answer_like_the_pictures_they_are_of(pipeline):
     assert pipeline.answer(pipeline.preprocess(frames), ["is the dog barking?"]) == pipeline.answer(
         frames, ["is the dog barking?"]
     )
+
+
+def test_a_text_is_one_question_and_a_picture_one_frame(pipeline, tmp_path):
+    """Neither is taken for its letters or its rows; files, arrays and mappings are taken as they are."""
+    (picture,) = images(synthetic_frames(1, seed=3))
+    picture.save(tmp_path / "a.png")
+    expected = pipeline.answer([picture], [Question("is the dog barking?")])
+    assert len(expected) == len(expected[0]) == 1
+    for frames in (picture, str(tmp_path / "a.png"), [tmp_path / "a.png"], np.asarray(picture)):
+        assert pipeline.answer(frames, "is the dog barking?") == expected
+    assert pipeline.answer(picture, {"text": "is the dog barking?"}) == expected
+
+
+def test_candidates_of_the_same_tokens_are_not_answered(pipeline):
+    """Nor is a question that the checkpoint cannot read."""
+    frames = images(synthetic_frames(1, seed=3))
+    with pytest.raises(BadInput, match="'Yes' and 'yes' are the same tokens"):
+        pipeline.answer(frames, "is the dog barking?", candidates=["Yes", "yes"])
+    with pytest.raises(BadInput, match="2 of its 2 tokens are unknown"):
+        pipeline.answer(frames, "犬 猫")
 
 
 def test_frames_are_decoded_block_by_block(pipeline):

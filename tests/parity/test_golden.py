@@ -30,6 +30,7 @@ from blipkit.parity.golden import (
     software_gate,
 )
 from blipkit.parity.golden_capture import capture
+from blipkit.parity.golden_checks import manifest_digest
 from blipkit.profiles.profile import Profile, load_profile
 from blipkit.run import preflight
 
@@ -67,8 +68,10 @@ def copied(golden, tmp_path):
 
 
 def change(folder, **changes) -> None:
-    manifest = json.loads((folder / MANIFEST).read_text())
-    (folder / MANIFEST).write_text(json.dumps(manifest | changes))
+    """Other values, by somebody who knows how the manifest is sealed."""
+    manifest = json.loads((folder / MANIFEST).read_text()) | changes
+    manifest["digest"] = manifest_digest(manifest)
+    (folder / MANIFEST).write_text(json.dumps(manifest))
 
 
 def test_golden_outputs_say_whose_answers_they_are(golden, printed):
@@ -224,6 +227,57 @@ def spoil(folder, how: str) -> None:
         (folder / TENSORS).unlink()
     elif how == "a list":
         (folder / MANIFEST).write_text("[]")
+
+
+MANIFESTS = [
+    ({"answers": []}, "answers about 0 frames, and 12 frames"),
+    ({"answers": [[]] * 12}, "0 answers about frame 0, and 5 questions"),
+    ({"answers": 3}, "answers is 3; expected a valid list"),
+    ({"answers": [[{"text": "no"}]] * 12}, "Answer has no probability, margin"),
+    ({"answers": [[{"text": 3, "probability": 1, "margin": 1}]] * 12}, "text is 3; expected a"),
+    ({"followed": 13}, "followed is 13; expected 0 to 12"),
+    ({"followed": 10**15}, "followed is 1000000000000000; expected 0 to 12"),
+    ({"frames": [{"name": "a"}] * 12}, "FrameDigest has no digest"),
+    ({"same": {}}, "questions are None; expected a list"),
+    ({"same": []}, r"same is \[\]; expected a valid dictionary"),
+    ({"steps": [{"bucket": "b"}]}, "step 0 has no component, output"),
+    ({"steps": []}, "tensor '000.eager bfloat16' is not in its manifest"),
+    ({"arm": "eager float16"}, "tensor '000.eager bfloat16' is not in its manifest"),
+    ({"versions": {"torch": 3}}, "versions is 3; expected a valid string"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), MANIFESTS, ids=range(len(MANIFESTS)))
+def test_a_manifest_that_does_not_fit_is_refused(copied, changes, message):
+    """Wrong types, counts that disagree, steps without tensors: each by its name, before anything is compared."""
+    change(copied, **changes)
+    with pytest.raises(BadInput, match=rf"holds no whole golden outputs \(.*{message}"):
+        read_golden_outputs(copied)
+
+
+def test_tensors_of_another_shape_are_refused(copied, golden):
+    """What a step's output was is said in the manifest, and holds for both sides."""
+    steps = [dict(step) for step in golden.manifest.steps]
+    steps[0]["output"] = "(1, 2)"
+    change(copied, steps=steps)
+    with pytest.raises(BadInput, match=r"tensor '000.eager float32' is .*expected .* \(1, 2\)"):
+        read_golden_outputs(copied)
+
+
+def test_an_answer_that_was_changed_is_not_believed(copied, golden):
+    """The manifest is sealed by a digest; an older kit's, which has none, is read and said to be not verified."""
+    path = copied / MANIFEST
+    manifest = json.loads(path.read_text())
+    manifest["answers"][0][0]["margin"] += 1
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(BadInput, match="its manifest was changed: it has another digest"):
+        read_golden_outputs(copied)
+    del manifest["digest"]
+    path.write_text(json.dumps(manifest))
+    older = read_golden_outputs(copied)
+    assert str(older).endswith("not verified (an older kit kept no digest of the answers)")
+    assert "not verified" in software_gate(older.software_difference()).reason
+    assert "not verified" not in str(golden)
 
 
 @pytest.mark.parametrize("how", ["cut off", "other tensors", "no tensors", "a list"])

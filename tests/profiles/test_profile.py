@@ -1,4 +1,5 @@
 import ast
+import os
 from dataclasses import dataclass, fields
 
 import nbformat
@@ -348,3 +349,142 @@ def test_a_knob_refuses_what_it_cannot_mean(values, message):
     )
     with pytest.raises(BadInput, match=f"made[:.] ?{message}"):
         check_fields(Made, values, "made")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "parity:\n  frames: 2026-13-45\n",
+            "YAML that is not read here .'2026-13-45' is no timestamp .*in line 2",
+        ),
+        ("parity:\n  frames: 0b_\n", "YAML that is not read here .'0b_' is no int .*in line 2"),
+        ("parity:\n  frames: 9" + "9" * 5000, "YAML that is not read here .*is no int .*in line 2"),
+        ("parity:\n  frames: !!bool x\n", "YAML that is not read here .'x' is no bool .*in line 2"),
+        ("parity: !!python/object/apply:os.system [id]\n", "tag '.*os.system', where only plain"),
+        ("parity: " + "[" * 10**5, "nested more than 50 deep in line 1"),
+        ("parity: &p\n  frames: *p\n", "alias .p stands in what it names in line 2"),
+        ("parity:\n  frames: 3\0\n", "unacceptable character #x0000.* in line 2"),
+        ("#" * 10**6 + "!", "has more than 1 MB; expected a profile"),
+        ("parity: [frames]\n", "section 'parity' should be `key: value` lines, saw .'frames'."),
+        (f"parity:\n  frames: {'m' * 10**5}\n", r"frames is 'mmm.*\.\.\.m.*'; expected a valid"),
+        (f"{'s' * 900}: {{a: 1}}\n", r"unknown section 'sss.*\.\.\.s"),
+    ],
+    ids=range(12),
+)
+def test_what_yaml_would_do_is_not_done(tmp_path, text, message):
+    """A profile that asks for code, memory or hours, or holds what is no value, is refused in a short sentence."""
+    with pytest.raises(BadInput, match=message) as refused:
+        profile(tmp_path, text)
+    assert len(str(refused.value)) < 600
+
+
+def test_merge_keys_are_read_as_yaml_says(tmp_path):
+    """What sections share is written once; a section's own value wins, and --set reaches one of them."""
+    text = "parity: &p {frames: 20}\nconcurrency: {<<: &q {seconds: 5}}\ncost: {}\n"
+    loaded = profile(tmp_path, text + "components:\n  <<: {check_frames: 4}\n  check_frames: 6\n")
+    assert loaded.section("concurrency").seconds == 5
+    assert loaded.section("components").check_frames == 6 and loaded.section("parity").frames == 20
+    text = "common: {buckets: &b [{frames: 1, questions: 5, tokens: 8}]}\n"
+    with pytest.raises(BadInput, match="unknown key 'buckets'; it belongs to common"):
+        profile(tmp_path, text + "parity: {<<: {buckets: *b}}\n")
+
+
+@pytest.mark.parametrize("made", ["folder", "pipe", "long", "NUL"])
+def test_a_profile_is_a_file(tmp_path, made):
+    """A folder, a pipe or a name that cannot be is refused at once."""
+    path = {"long": tmp_path / ("n" * 300), "NUL": tmp_path / "n\0"}.get(made, tmp_path / made)
+    if made == "folder":
+        path.mkdir()
+    elif made == "pipe":
+        os.mkfifo(path)
+    with pytest.raises(BadInput, match=r"is a folder|is no regular file|no file .*n"):
+        load_profile(f"{path}/" if made == "long" else str(path))
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("parity.frames=many", "--set parity.frames=many: parity: frames is 'many'"),
+        ("parity.frames=0", "--set parity.frames=0: parity: frames is 0; expected more than zero"),
+        ("parity.frame=7", "--set parity.frame=7: parity: unknown key 'frame'"),
+        ("party.frames=7", "--set party.frames=7: unknown section 'party'"),
+        (
+            "parity.frames=!!bool x",
+            "'parity.frames=!!bool x': the value is YAML that is not read here .'x' is no",
+        ),
+        (
+            "parity.frames=2026-13-45",
+            "the value is YAML that is not read here .'2026-13-45' is no timestamp",
+        ),
+        ("parity.frames=[", "'parity.frames=.': the value is not YAML"),
+        ("parity.frames=" + "[" * 10**5, r"--set 'parity.frames=\[.*nested more than 50 deep"),
+        ("parity.frames=" + "9" * 10**5, r"--set 'parity.frames=999.*is no int"),
+    ],
+    ids=range(9),
+)
+def test_what_a_setting_got_wrong_is_said_of_the_setting(setting, message):
+    """Errors of --set name the option as it was typed, not the profile."""
+    with pytest.raises(BadInput, match=message) as refused:
+        load_profile("tiny", [setting])
+    assert "tiny.yaml" not in str(refused.value) and len(str(refused.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "parity: {frames: many}\n",
+            "profile.yaml: parity: frames is 'many'; expected a valid int",
+        ),
+        ("common: {arms: 3}\n", "profile.yaml: common: arms is 3; expected a valid list"),
+        ("common: {required: {a: 1}}\n", "profile.yaml: common: required is .*a valid list"),
+        ("common: 3\n", "profile.yaml: section 'common' should be `key: value` lines, saw 3"),
+        ("cost: {region: !!timestamp x}\n", "profile.yaml: YAML that is not read"),
+        ("[1]\n", "profile.yaml: expected sections"),
+    ],
+)
+def test_a_recorded_profile_of_other_types_is_refused_by_knob(tmp_path, text, message):
+    """What stands in a results folder's profile.yaml is checked before anybody counts with it."""
+    (tmp_path / "profile.yaml").write_text(text)
+    with pytest.raises(BadInput, match=message):
+        read_profile(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("parity.frames=1000001", "frames is 1000001; expected more than zero, at most 1,000,000"),
+        ("common.threads=5000", "threads is 5000; expected more than zero, at most 4,096"),
+        (
+            "concurrency.clients=[1, 1000000]",
+            "clients.1 is 1000000; expected more than zero, at most 4,096",
+        ),
+        (
+            "components.check_frames=9000000000000000000",
+            "expected more than zero, at most 1,000,000",
+        ),
+    ],
+)
+def test_what_would_fill_the_memory_is_refused_first(setting, message):
+    """A zero too many is a slip, and is said before anything is made or started so often."""
+    with pytest.raises(BadInput, match=message):
+        load_profile("tiny", [setting])
+
+
+def test_a_section_nobody_knows_is_named_whatever_stands_in_it(tmp_path):
+    """Also where a --set would change it; a recorded profile is read without it."""
+    path = tmp_path / "profile.yaml"
+    path.write_text("party: 3\n")
+    with pytest.raises(BadInput, match="unknown section 'party'"):
+        load_profile(str(path), ["party.frames=3"])
+    assert read_profile(tmp_path).sections == {}
+
+
+def test_what_is_yaml_is_not_said_to_be_none(tmp_path):
+    """An alias in what it names is YAML, and no value."""
+    with pytest.raises(BadInput, match="YAML that is not read here .alias .q stands in") as said:
+        profile(tmp_path, "common:\n  questions: &q [*q]\n")
+    assert "not YAML" not in str(said.value)
+    merged = profile(tmp_path, "concurrency:\n  <<: {warmup: 0.2}\n  seconds: 0.5\n")
+    assert merged.sections == {"concurrency": {"warmup": 0.2, "seconds": 0.5}}

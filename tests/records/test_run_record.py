@@ -59,5 +59,5 @@ def test_what_earlier_kits_wrote_is_read(path, tmp_path):
 
 def test_a_folder_that_nobody_ran_into_is_refused(tmp_path):
     """By the name of the file that is not there."""
-    with pytest.raises(BadInput, match=r"run\.json is missing or damaged"):
+    with pytest.raises(BadInput, match=r"run\.json is missing; expected what a run writes"):
         read_run(tmp_path)

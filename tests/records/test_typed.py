@@ -1,7 +1,11 @@
 import json
+import math
 from dataclasses import dataclass
+from typing import Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from studies import recorded
 
 from blipkit.errors import BadInput
@@ -204,3 +208,88 @@ def test_a_figure_of_an_older_kit_is_read_without_its_ends():
     """Where the field has a default; without the figure, too, it has just that."""
     assert row_of(Range, {"from": 1.0, "p99_ms": 2.0}).p99_ms == Interval(2.0)
     assert row_of(Range, {"from": 1.0}).p99_ms == UNKNOWN
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """A row with a field of each kind that JSON can get wrong."""
+
+    count: int
+    share: float
+    name: str
+    flag: bool
+    status: Literal["PASS", "FAIL"]
+    texts: list[str]
+    pair: tuple[float, ...]
+    note: Note | None
+    notes: dict[str, Note]
+    measured: float | str | None
+    place: Place = part()
+    latency_ms: Interval = interval("latency{}_ms")
+
+
+KINDS = Kinds(
+    *(1, 0.5, "n", True, "PASS", ["t"], (1.0, 2.0), Note("w"), {"k": Note("v")}, None),
+    *(Place("a", 2), Interval(5.0, 4.0, None)),
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("count", "many", "count is 'many'; expected a valid integer"),
+        ("count", 1.5, "count is 1.5; expected a valid integer"),
+        ("count", True, "count is True; expected a valid integer"),
+        ("count", float("nan"), "count is nan; expected a valid integer"),
+        ("count", None, "count is None; expected a valid integer"),
+        ("share", "0.5", "share is '0.5'; expected a valid number"),
+        ("name", 3, "name is 3; expected a valid string"),
+        ("flag", "yes", "flag is 'yes'; expected a valid boolean"),
+        ("status", "GOOD", "status is 'GOOD'; expected 'PASS' or 'FAIL'"),
+        ("texts", "t", "texts is 't'; expected a valid list"),
+        ("texts", ["t", 3], "texts.1 is 3; expected a valid string"),
+        ("pair", {"a": 1}, "pair is {'a': 1}; expected a valid tuple"),
+        ("note", 3, "note is 3; expected an instance of Note"),
+        ("note", {"word": 3}, "word is 3; expected a valid string"),
+        ("note", {}, "Note has no word; expected all of them"),
+        ("notes", {"k": []}, r"notes is \[\]; expected an instance of Note"),
+        ("notes", [], r"notes is \[\]; expected a valid dictionary"),
+        ("measured", [], r"measured is \[\]; expected a valid number or a valid string"),
+        ("servers", "2", "servers is '2'; expected a valid integer"),
+        ("latency_ms", "5", "latency_ms is '5'; expected a number or null"),
+        ("latency_low_ms", True, "latency_low_ms is True; expected a number or null"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_by_file_line_and_key(tmp_path, key, value, message):
+    """Whoever reads the record gets the place, what was expected, and the command that writes it again."""
+    out = Results(tmp_path, "02_trace", "tiny")
+    write_typed(out, "k", [KINDS, KINDS])
+    assert read_typed(out, "k", Kinds) == [KINDS, KINDS]
+    records = [record_of(KINDS), record_of(KINDS) | {key: value}]
+    out.write("k", records)
+    command = f"blipkit run tiny --only 02_trace --results {tmp_path}"
+    with pytest.raises(BadInput, match=f"k.jsonl, line 2: {message}.*; run .* again: {command}"):
+        read_typed(Results(tmp_path), "k", Kinds)
+
+
+def test_whole_numbers_are_numbers_and_stay_whole():
+    """JSON has one kind of number; a figure of 3 is not shown as 3.0."""
+    row = row_of(Kinds, record_of(KINDS) | {"share": 1, "measured": 3, "latency_ms": 5})
+    assert row.share == 1 and repr(row.measured) == "3" and repr(row.latency_ms.value) == "5"
+    assert math.isnan(row_of(Kinds, record_of(KINDS) | {"share": math.nan}).share)
+
+
+WRONG = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=3,
+)
+
+
+@given(st.dictionaries(st.sampled_from(keys_of(Kinds)), WRONG))
+def test_any_record_is_a_row_or_a_sentence(changed):
+    """No value in any place raises anything else."""
+    try:
+        row_of(Kinds, json.loads(json.dumps(record_of(KINDS) | changed)))
+    except BadInput as error:
+        assert "run the notebook that writes it again" in str(error)

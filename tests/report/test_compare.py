@@ -1,4 +1,5 @@
 import io
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from rich.console import Console
 from blipkit.cost.rows import AnswerCost, CostRow
 from blipkit.errors import BadInput
 from blipkit.paths import ROOT
+from blipkit.records.evidence import not_verified
 from blipkit.records.gates import Gate
+from blipkit.records.listing import output_of, write_listing
 from blipkit.records.results import Results
 from blipkit.report.compare import (
     Change,
@@ -379,7 +382,7 @@ def test_what_is_no_results_folder_is_refused(tmp_path):
         compare_folders(empty, empty)
     (good / "environment.json").write_text('{"name": ')
     with pytest.raises(
-        BadInput, match="environment.json is missing or damaged; expected what a run writes there"
+        BadInput, match="environment.json is damaged .*line 1 .*; expected what a run writes there"
     ):
         find_differences([empty, good])
 
@@ -413,6 +416,28 @@ def test_a_damaged_line_is_named(tmp_path, line):
     path = folder / "records/concurrency.jsonl"
     path.write_bytes(path.read_bytes() + f"{line}\n".encode(errors="surrogateescape"))
     with pytest.raises(
-        BadInput, match=r"concurrency\.jsonl, line 2 is damaged; expected one JSON record: run the"
+        BadInput,
+        match=r"concurrency\.jsonl, line 2 is damaged .*; expected one JSON record: run the",
     ):
         Results(folder).read("concurrency")
+
+
+def test_a_folder_that_was_cut_is_not_compared(tmp_path):
+    """The line that says FAIL is gone: what is left would say PASS."""
+    a = make(tmp_path / "a", gates=[("x", "PASS"), ("y", "FAIL")])
+    b = shutil.copytree(a, tmp_path / "b")
+    assert len(not_verified([a, b])) == 2 and compare_folders(a, b)
+    for folder in (a, b):
+        name = "records/gates_03_parity.jsonl"
+        write_listing(folder, {"03_parity": [output_of(folder, name)]})
+    path = b / "records/gates_03_parity.jsonl"
+    path.write_text(path.read_text().splitlines(keepends=True)[0])
+    with pytest.raises(BadInput, match=r"b is not as its run left it: .* has 1 of 2 records"):
+        compare_folders(a, b)
+
+
+def test_an_invalid_setting_has_no_figures_to_compare(tmp_path):
+    """However good they look: what cannot be believed is neither better nor worse."""
+    fast = replace(p99(1.0, 0.9, 1.1), state="INVALID")
+    changes = changes_of(tmp_path, {"load": [p99(5, 4, 6)]}, {"load": [fast]})
+    assert changes["p99"].judgement == "not known"

@@ -153,6 +153,7 @@ def test_frames_of_a_users_folder_stay_out_unless_shared(tmp_path, monkeypatch):
 def test_two_machines_stand_side_by_side(smoke, replayed, tmp_path):
     """The last folder's report shows both systems and what differs between them, and misses less."""
     gpu = shutil.copytree(replayed, tmp_path / "gpu", ignore=shutil.ignore_patterns("artifacts"))
+    (gpu / ".outputs.json").unlink()  # as an older kit left it
     record = gpu / "records/environment.jsonl"
     record.write_text(record.read_text().replace('"gpus": []', '"gpus": ["NVIDIA A10G"]'))
     record = gpu / "records/cost.jsonl"
@@ -217,3 +218,12 @@ def test_markdown_shows_what_is_missing(smoke):
 def test_figures_are_shown_to_four_digits(value, shown):
     """None is a dash; text stays."""
     assert number(value) == shown
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b'{"cells": 3}', b"\xff", b'{"nbformat": 4}'])
+def test_a_damaged_notebook_is_named_and_the_report_goes_on(tmp_path, content):
+    """Its records are the evidence; what it showed is not."""
+    path = tmp_path / "03_parity.ipynb"
+    path.write_bytes(content)
+    text = chapter(path, private=False).get_text()
+    assert text.startswith("03_parity.ipynb is damaged and not shown: ")

@@ -1,12 +1,16 @@
 import json
+import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
 from made_up import make, system
 
+from blipkit.errors import BadInput
 from blipkit.records.gates import Gate, worst
+from blipkit.records.listing import output_of, write_listing
 from blipkit.records.results import Results
+from blipkit.report.page import write_report
 from blipkit.report.verdict import (
     Conclusion,
     Verdict,
@@ -121,3 +125,65 @@ def test_a_folder_that_is_not_priced_says_so(tmp_path):
     (folder / "records/cost.jsonl").unlink()
     decision = make_verdict(folder).decision
     assert decision.because == ["nothing is priced here, as notebook 05_cost has not run"]
+
+
+ODD = "a | b\nc \x1b[31mred\x1b[0m \x00 \ud800 \ufffe <&\"'> \t]]> end"
+
+
+def test_gates_xml_holds_whatever_a_reason_says(tmp_path):
+    """Control characters, lone surrogates and markup: it parses, with the reason spelt out."""
+    gates = [Gate(f"g {ODD}", "answer", status, reason=ODD) for status in ("FAIL", "PASS")]
+    gates += [
+        Gate("i", "answer", "INVALID", reason=ODD),
+        Gate("n", "answer", "NOT-RUN", reason=ODD),
+    ]
+    write_verdict(make(tmp_path / "r", gates=gates, profile='p \x1b"<'))
+    cases = ElementTree.parse(tmp_path / "r/gates.xml").findall(".//testcase")
+    spelt = ODD.replace("\x1b", "\\x1b").replace("\x00", "\\x00").replace("\ud800", "\\ud800")
+    spelt = spelt.replace("\ufffe", "\\xfffe")
+    shown = {case[0].tag: case[0].get("message") or case[0].text for case in cases}
+    assert set(shown) == {"failure", "system-out", "error", "skipped"}
+    for text in shown.values():
+        assert " ".join(spelt.split()) in " ".join(text.split())
+    assert "\n" in shown["failure"] and "\\x1b" in cases[0].get("name")
+
+
+def test_a_table_of_verdict_md_keeps_its_columns(tmp_path):
+    """A bar or a new line in a cell ends neither cell nor row."""
+    gates = [Gate("a | b", "answer", "FAIL", reason="one\ntwo | three\r\n\nfour", evidence="x|y")]
+    write_verdict(make(tmp_path / "r", gates=gates))
+    row = (tmp_path / "r/verdict.md").read_text().splitlines()[-1]
+    assert re.split(r"(?<!\\)\|", row)[1:-1] == [
+        " a \\| b ",
+        " FAIL ",
+        " - ",
+        " - ",
+        " x\\|y ",
+        " one two \\| three four ",
+    ]
+
+
+def test_a_verdict_is_verified_where_each_record_is_listed(tmp_path):
+    """A cut file is refused before anything is written; one without a listing is not verified."""
+    folder = make(tmp_path / "r", gates=[("a", "PASS"), ("b", "FAIL")])
+    assert not make_verdict(folder).verified
+    names = [f"records/{path.name}" for path in (folder / "records").iterdir()]
+    write_listing(folder, {"03_parity": [output_of(folder, name) for name in names]})
+    assert make_verdict(folder).verified
+    path = folder / "records/gates_03_parity.jsonl"
+    path.write_text(path.read_text().splitlines(keepends=True)[0])
+    with pytest.raises(BadInput, match=r"gates_03_parity\.jsonl has 1 of 2 records"):
+        write_verdict(folder)
+    assert not (folder / "verdict.json").exists()
+
+
+@pytest.mark.parametrize("name", ["verdict.json", "verdict.md", "gates.xml", "report"])
+def test_a_report_is_not_written_through_a_link(tmp_path, name):
+    """It is refused by name, before anything is written."""
+    folder = make(tmp_path / "r", gates=[("a", "PASS")])
+    (tmp_path / "mine").mkdir()
+    (folder / name).symlink_to(tmp_path / "mine")
+    with pytest.raises(BadInput, match=f"{name} is a link"):
+        write_report(folder)
+    assert not list((tmp_path / "mine").iterdir())
+    assert len(list(folder.iterdir())) == 5

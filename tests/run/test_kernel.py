@@ -1,6 +1,8 @@
+import gc
 import os
 import signal
 import time
+from pathlib import Path
 
 import nbformat
 import psutil
@@ -10,6 +12,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from blipkit.machine import fork_server
+from blipkit.machine.scratch import KEPT_AT_HOME, PREFIX
+from blipkit.run.kernel import OwnKernelManager, own_folders
 
 MANAGER = "blipkit.run.kernel.OwnKernelManager"
 
@@ -85,3 +89,32 @@ def test_a_kernel_ends_with_the_one_who_stands_for_it():
         while psutil.pid_exists(kernel):
             assert time.monotonic() < deadline
             time.sleep(0.05)
+
+
+def test_its_key_lies_in_a_private_folder_that_ends_with_it():
+    """Not among the user's own kernels, whose files a kill would leave there."""
+    manager = OwnKernelManager()
+    manager.write_connection_file()
+    place = Path(manager.connection_file)
+    assert place.parent.name.startswith(PREFIX) and place.stat().st_mode & 0o077 == 0
+    assert place.parent.stat().st_mode & 0o077 == 0
+    del manager
+    gc.collect()
+    assert not place.parent.exists()
+
+
+def test_a_kernel_needs_no_home(monkeypatch):
+    """In a container without one, what libraries keep there is kept in its own folder."""
+    monkeypatch.setenv("HOME", "/nowhere")
+    for name in KEPT_AT_HOME:
+        monkeypatch.delenv(name, raising=False)
+    assert set(own_folders("x")) == {"IPYTHONDIR", "JUPYTER_RUNTIME_DIR", *KEPT_AT_HOME}
+    drawn = "import matplotlib.pyplot as p; p.plot([1]); print(matplotlib.get_configdir())"
+    said = execute(f"import matplotlib\n{drawn}")
+    assert PREFIX in said[0] and "warn" not in said[0].lower()
+
+
+def test_with_a_home_fonts_and_settings_are_the_users(monkeypatch, tmp_path):
+    """Only what IPython and Jupyter would write is kept apart."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert own_folders("x") == {"IPYTHONDIR": "x", "JUPYTER_RUNTIME_DIR": "x"}

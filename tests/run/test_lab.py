@@ -1,15 +1,19 @@
 """Stepping through chapters by hand: copies with a profile's knobs, and nothing that was done in them is lost."""
 
 import ast
+import json
 import os
+import subprocess
+import sys
 
 import nbformat
 import pytest
+from jupyter_client.kernelspec import KernelSpecManager
 
 from blipkit.paths import NOTEBOOKS
 from blipkit.profiles.profile import load_profile
 from blipkit.profiles.sections import chapters
-from blipkit.run.lab import copy_chapters
+from blipkit.run.lab import KERNEL, copy_chapters, open_lab
 
 
 def parameters(path) -> dict:
@@ -72,3 +76,31 @@ def test_copies_begin_with_a_runs_records_and_leave_them_alone(tmp_path, elsewhe
     assert copy.read_text() == "changed here" and kept.read_text() == "as the run left it"
     (folder / "artifacts/compiled").mkdir()
     assert (tmp_path / "results/smoke/artifacts/compiled").is_dir()
+
+
+@pytest.mark.parametrize("before", ["0", "1"])
+def test_chapters_are_opened_on_this_python(tmp_path, monkeypatch, before):
+    """Whatever kernels are installed for a user, and wherever Jupyter looks first."""
+    theirs = tmp_path / "home/.local/share/jupyter/kernels/python3"
+    theirs.mkdir(parents=True)
+    spec = {"argv": ["/another/python"], "display_name": "theirs", "language": "python"}
+    (theirs / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", before)
+    monkeypatch.setenv("JUPYTER_PATH", str(theirs.parents[1]))
+    seen = []
+
+    def run(command, cwd, env):
+        monkeypatch.setenv("JUPYTER_PATH", env["JUPYTER_PATH"])
+        seen.append(KernelSpecManager().get_kernel_spec("python3").argv[0])
+        return subprocess.CompletedProcess(command, 3)
+
+    monkeypatch.setattr("blipkit.run.lab.subprocess.run", run)
+    assert open_lab(tmp_path) == 3 and seen == [sys.executable]
+
+
+def test_every_chapter_asks_for_that_kernel():
+    """By the name under which it is described."""
+    notebooks = [nbformat.read(NOTEBOOKS / f"{stem}.ipynb", as_version=4) for stem in chapters()]
+    names = {notebook.metadata.kernelspec.name for notebook in notebooks}
+    assert names == {KERNEL}

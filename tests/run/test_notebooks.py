@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -20,11 +21,12 @@ from blipkit.paths import NOTEBOOKS, ROOT
 from blipkit.profiles.common import Common
 from blipkit.profiles.profile import load_profile
 from blipkit.profiles.sections import section_class, section_of
+from blipkit.records.listing import evidence_in, read_listing
+from blipkit.records.moves import in_use, put_in_place
 from blipkit.records.results import Results
 from blipkit.records.run_record import ChapterRun, read_run
 from blipkit.records.typed import row_of
 from blipkit.report.verdict import Verdict, exit_status
-from blipkit.run.folder import in_use, put_in_place
 from blipkit.run.notebooks import choose, in_thread, run_notebook, run_profile
 
 STEMS = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
@@ -117,6 +119,14 @@ def test_what_a_run_leaves(smoke):
     assert not (smoke / ".stage").exists() and not (smoke / "run.pid").exists()
 
 
+def test_a_run_and_its_replay_are_verified(smoke, replayed):
+    """Each file of records and samples stands in the listing, with its digest."""
+    for folder in (smoke, replayed):
+        assert verdict_of(folder)["verified"] and verdict_of(folder)["not_verified"] == ""
+        listed = {one.name for outputs in read_listing(folder).values() for one in outputs}
+        assert evidence_in(folder) <= listed and "03_parity.ipynb" in listed
+
+
 def test_every_record_says_where_it_is_from(smoke):
     """Machine, versions, profile, evidence and schema stand in every row."""
     for path in (smoke / "records").glob("*.jsonl"):
@@ -159,7 +169,7 @@ def test_bare_papermill_runs_a_notebook(stem, smoke, tmp_path):
 def test_a_killed_run_starts_again_and_ends_as_if_it_never_was(killed, smoke):
     """Killed in the middle of 02, the run leaves nothing that the next one trips over."""
     folder, halfway, status = killed
-    assert halfway and status == 1, "required gates of other notebooks were not measured"
+    assert halfway and status == 0, "what other notebooks would judge is not required of this one"
     again, whole = Results(folder), Results(smoke)
     keys = ("arm", "component", "bucket", "key")
     assert [[row[k] for k in keys] for row in again.read("artifacts")] == [
@@ -281,6 +291,38 @@ def test_an_interrupted_run_keeps_what_finished_and_says_how_to_go_on(tmp_path, 
     assert not (tmp_path / ".stage").exists() and not list((tmp_path / "artifacts").iterdir())
     with in_use(tmp_path):
         pass
+
+
+def test_to_go_on_is_the_whole_command(tmp_path, monkeypatch):
+    """The profile by a path that works, every --set, --results and what is left, as a shell takes them."""
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("blipkit.run.notebooks.run_notebook", stopped)
+    monkeypatch.setattr("blipkit.run.preflight.check_apart", lambda *_: None)
+    monkeypatch.chdir(tmp_path)
+    mine = tmp_path / "my profile.yaml"
+    mine.write_text("common: {required: []}\nparity: {frames: 20, flip_limit: 0.1}\n")
+    settings = [
+        "parity.frames=30",
+        "concurrency.servers=[1, 2]",
+        "common.questions=['is it a \"dog\"?', {text: what is it, candidates: open}]",
+        "parity.flip_limit=0.00001",
+        "common.threads=2",
+    ]
+    first = load_profile("./my profile.yaml", settings)
+    with pytest.raises(BlipkitError) as ended:
+        run_profile(first, Path("my results"), ["01_components", "00_environment"])
+    command = str(ended.value).partition("To go on: ")[2]
+    words = shlex.split(command)
+    assert words[:3] == ["blipkit", "run", str(mine)]
+    named = {"--set": [], "--only": [], "--results": []}
+    for option, value in zip(words[3::2], words[4::2], strict=True):
+        named[option].append(value)
+    assert named["--results"] == ["my results"]
+    assert named["--only"] == ["00_environment", "01_components"]
+    assert load_profile(words[2], named["--set"]).resolved() == first.resolved()
 
 
 def test_a_replay_shows_the_recorded_figures(replayed, smoke):

@@ -1,5 +1,6 @@
 """What a new user gets wrong: exit status 2, one message that says what to do, nothing run and nothing written."""
 
+import shlex
 import shutil
 import sys
 from collections import namedtuple
@@ -441,3 +442,30 @@ def test_answers_are_counted_only_where_they_are_asked(tmp_path):
     )
     with pytest.raises(BadInput, match="cannot bound a rate"):
         preflight.check(load_profile("tiny", ["parity.frames=1", "common.required=[]"]), tmp_path)
+
+
+def test_only_the_chapters_that_will_run_are_checked(tmp_path):
+    """A knob of a chapter that stays away stops nobody; with its chapter it does."""
+    bad = {
+        "parity.frames=1": "03_parity",
+        "cost.own_prices=nowhere.csv": "05_cost",
+        "concurrency.servers=[4096]": "04_concurrency",
+        "trace.compile_on=inf3.xlarge": "02_trace",
+    }
+    profile = load_profile("tiny", ["common.required=[]", *bad])
+    preflight.check(profile, tmp_path, only=["00_environment"])
+    for setting, stem in bad.items():
+        with pytest.raises(BadInput):
+            preflight.check(
+                load_profile("tiny", ["common.required=[]", setting]), tmp_path, only=[stem]
+            )
+
+
+def test_the_bucket_that_would_fit_is_given_as_an_option(tmp_path):
+    """As it stands in the message it can be passed, and then nothing is refused."""
+    asked = f"common.questions=['{LONG}']"
+    with pytest.raises(BadInput) as refused:
+        preflight.check(load_profile("tiny", [asked]), tmp_path, only=["01_components"])
+    option, setting = shlex.split(str(refused.value).partition("take one that fits: ")[2])
+    assert option == "--set"
+    preflight.check(load_profile("tiny", [asked, setting]), tmp_path, only=["01_components"])

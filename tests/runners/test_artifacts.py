@@ -1,12 +1,14 @@
 import json
 import shutil
+from dataclasses import fields
 
 import pytest
 
 from blipkit import Bucket, isolate, trace
 from blipkit.errors import BlipkitError
 from blipkit.runners.arms import Arm
-from blipkit.runners.artifacts import CompileJob, read_artifact
+from blipkit.runners.artifacts import CompileJob, content_key, read_artifact
+from blipkit.runners.spec import Build
 
 BUCKET = Bucket(1, 1, 6, 2, 3)
 
@@ -54,6 +56,68 @@ def test_a_damaged_artifact_is_refused_by_name(compiled, tmp_path, damage):
         manifest.write_text("{")
     with pytest.raises(BlipkitError, match=rf"artifact {copy.name} is damaged.*delete .*02_trace"):
         read_artifact(copy, BUCKET)
+
+
+def to_another_build(folder, manifest):
+    """Weights that the folder's name does not say."""
+    manifest["weights_digest"] = "0" * 16
+
+
+def to_another_build_with_its_key(folder, manifest):
+    """The manifest of somebody else's folder."""
+    to_another_build(folder, manifest)
+    build = {one.name: manifest[one.name] for one in fields(Build)}
+    manifest["key"] = content_key(Build(**build))
+
+
+def to_a_file_outside(folder, manifest):
+    """The same file, beside the folder."""
+    (folder / manifest["file"]).rename(folder.parent / manifest["file"])
+    manifest["file"] = f"../{manifest['file']}"
+
+
+def to_a_link(folder, manifest):
+    """The same file, through a link."""
+    (folder / manifest["file"]).rename(folder.parent / "elsewhere.pt")
+    (folder / manifest["file"]).symlink_to(folder.parent / "elsewhere.pt")
+
+
+CHANGES = [
+    (to_another_build, "has the key '.*', what it was built from has"),
+    (to_another_build_with_its_key, "is of the artifact ...-"),
+    (to_a_file_outside, "names the file '../compiled.pt'; expected one in the folder"),
+    (to_a_link, "names the file 'compiled.pt'; expected one in the folder"),
+    ({"file": "/etc/passwd"}, "names the file '/etc/passwd'; expected one in the folder"),
+    ({"file": ""}, "names the file ''; expected"),
+    ({"file": ".."}, "names the file '..'; expected"),
+    ({"file": "a\0b"}, r"names the file 'a\\x00b'; expected"),
+    ({"file": "n" * 10**4}, r"names the file 'nnn.*\.\.\.n.*'; expected"),
+    ({"bytes": 10**15}, "bytes, its manifest says 1000000000000000"),
+    ({"bytes": "many"}, "bytes is 'many'; expected a valid integer"),
+    ({"seconds": []}, r"seconds is \[\]; expected a valid number"),
+    ({"input_shapes": 3}, "input_shapes is 3; expected a valid dictionary"),
+    ({"output_shape": ["x"]}, "output_shape.0 is 'x'; expected a valid integer"),
+    ({"sha256": None}, "sha256 is None; expected a valid string"),
+    ({"flags": {"a": [[[[]]]]}}, "has the key"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), CHANGES, ids=range(len(CHANGES)))
+def test_a_manifest_of_something_else_is_refused(compiled, tmp_path, change, message):
+    """Its key is that of what it says it was built from and of its folder; its file is in the folder, whole."""
+    whole = next(iter(compiled))
+    copy = shutil.copytree(whole.folder, tmp_path / whole.folder.name)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    if callable(change):
+        change(copy, manifest)
+    else:
+        manifest.update(change)
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(
+        BlipkitError, match=rf"artifact {copy.name} is damaged: .*{message}"
+    ) as said:
+        read_artifact(copy, BUCKET)
+    assert str(said.value).count("run 02_trace again") == 1
 
 
 def test_a_leftover_of_a_killed_compile_is_not_an_artifact(small, tmp_path):

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 import time
 from multiprocessing.connection import Client
 
@@ -29,6 +30,15 @@ def doubling():
                 "NRT:nrt_allocate_neuron_cores NeuronCore(s) not available - Requested:nc1-nc1 Available:0"
             )
         return 2 * number
+
+    return answer
+
+
+def exiting():
+    """For a worker: what ends the process that asks a careless library."""
+
+    def answer(number):
+        raise SystemExit("enough")
 
     return answer
 
@@ -68,6 +78,34 @@ def test_what_goes_wrong_in_a_worker_is_told(here, monkeypatch):
     assert worker.ask(1) == 2
     with pytest.raises(WorkerGone, match=r"blipkit.runners.workers:work died \(exit status 3\)"):
         worker.ask(13)
+    worker.close()
+
+
+def test_a_stopped_worker_does_not_outlive_its_close(here, monkeypatch):
+    """It cannot see that its connections are closed; it is killed, and its core is free."""
+    monkeypatch.setattr("blipkit.runners.workers.END_S", 0.2)
+    worker = Worker("test_workers:doubling")
+    pid = worker.executed().pid
+    psutil.Process(pid).suspend()
+    worker.close()
+    assert not psutil.pid_exists(pid)
+
+
+def test_a_worker_that_wants_to_exit_answers_all_the_same(here):
+    """Nobody waits for ever where a library calls sys.exit."""
+    worker = Worker("test_workers:exiting")
+    with pytest.raises(BlipkitError, match="SystemExit: enough"):
+        worker.ask(1)
+    worker.close()
+
+
+def test_a_worker_starts_where_the_name_of_tmpdir_is_long(here, monkeypatch, tmp_path):
+    """Longer than a socket's path may be: 107 bytes."""
+    long = tmp_path.joinpath(*["job_1355700_of_team"] * 5)
+    long.mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    worker = Worker("test_workers:doubling")
+    assert worker.ask(21) == 42
     worker.close()
 
 

@@ -7,12 +7,12 @@ import time
 
 import pytest
 
-from blipkit.errors import WorkerGone
+from blipkit.errors import BlipkitError, WorkerGone
 from blipkit.load.clients import Asking, Clients
 from blipkit.load.requests import read_requests
 from blipkit.serving.protocol import ANSWERED, FAILED, REFUSED, REPLY, REQUEST, digest
 from blipkit.serving.scheduler import Dispatcher, Request
-from blipkit.serving.server import Server, ServerReport, digests_of
+from blipkit.serving.server import Server, ServerReport, digests_by, digests_of
 
 
 class Running:
@@ -100,6 +100,36 @@ def test_a_poisoned_request_fails_alone():
 
     digests = digests_of(ask, [Request(0, number, number) for number in range(4)])
     assert digests == [digest(["0"]), digest(["1"]), None, digest(["3"])]
+
+
+@pytest.mark.parametrize("said", [[], [["a"], ["b"], ["c"]], None, [1, 2], SystemExit()])
+def test_too_few_or_too_many_answers_fail_their_batch_and_no_other(tmp_path, said):
+    """The servers go on: each of its requests fails, the next batch is answered, none is lost."""
+
+    def ask(frames):
+        if 0 not in frames:
+            return names(frames)
+        if isinstance(said, SystemExit):
+            raise said
+        return said
+
+    running = Running(tmp_path, [ask], 2, batch=2, wait_s=5.0)
+    first, second = running.connect(), running.connect()
+    for connection in (first, second):
+        send(connection, 1, frame=0)
+    assert {status(first), status(second)} == {(1, FAILED)}
+    for connection in (first, second):
+        send(connection, 2, frame=1)
+    assert {status(first), status(second)} == {(2, ANSWERED)}
+    report = running.end(first, second)
+    assert (report.counts.failed, report.counts.answered, report.problems) == (2, 2, [])
+
+
+def test_one_answer_for_one_frame_is_asked_for_without_load():
+    """What answers about more or fewer frames is refused in words before anybody measures it."""
+    words = "was asked about 1 frames and answered about 2; expected as many"
+    with pytest.raises(BlipkitError, match=words):
+        digests_by(lambda frames: [["a"], ["b"]], [0])
 
 
 def test_beyond_the_limit_requests_are_refused_at_once(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from blipkit.errors import BadInput, nearest
+from blipkit.errors import BadInput, nearest, shown
 from blipkit.runners.neuron.findings import Severity
 from blipkit.runners.spec import TORCH_PRECISIONS, Precision
 
@@ -94,7 +94,7 @@ def check_flags(flags: Sequence[str]) -> None:
         _check_option(flag, option, value)
         subject = option.replace("--disable-", "--enable-")
         if subject in set_by:
-            problem = f"{flag!r} contradicts or repeats {set_by[subject]!r}"
+            problem = f"{shown(flag)} contradicts or repeats {shown(set_by[subject])}"
             raise BadInput(f"compiler_flags: {problem}; keep one")
         set_by[subject] = flag
 
@@ -103,13 +103,13 @@ def _check_option(flag: str, option: str, value: str) -> None:
     """Refuse one option, or its value."""
     if option in PASSED_ALREADY:
         reason = PASSED_ALREADY[option]
-        raise BadInput(f"compiler_flags: {flag!r} is not a profile's to say: {reason}")
+        raise BadInput(f"compiler_flags: {shown(flag)} is not a profile's to say: {reason}")
     if option not in OPTIONS:
         advice = f"{nearest(option, OPTIONS)}, written --option=value"
-        raise BadInput(f"compiler_flags: {flag!r}; {advice}")
+        raise BadInput(f"compiler_flags: {shown(flag)}; {advice}")
     if value not in (OPTIONS[option] or [""]):
         expected = ", ".join(OPTIONS[option]) or "no value"
-        raise BadInput(f"compiler_flags: {flag!r}; expected {expected}")
+        raise BadInput(f"compiler_flags: {shown(flag)}; expected {expected}")
 
 
 def casts_as_read(auto_cast: str | None = None, cast_type: str = "bf16", *, neuronx_cc: str) -> str:

@@ -1,0 +1,125 @@
+"""What the command line takes: a profile, folders and files, each read before its command begins.
+
+A path with `~` is expanded; what can be none is refused with the option that names it.
+"""
+
+import math
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from blipkit.errors import BadInput
+from blipkit.paths import user_file, user_folder, user_path
+
+if TYPE_CHECKING:
+    from blipkit.profiles.profile import Profile
+
+INTERRUPTED = 130  # the exit status of Ctrl-C
+
+
+class Commands(TyperGroup):
+    """The commands; Ctrl-C in any of them is one sentence."""
+
+    def invoke(self, ctx: typer.Context):
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("blipkit: interrupted; what was finished before is kept", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+
+
+def folder_for(what: str) -> Callable[[str], Path]:
+    """What reads a folder from the command line; what: its option or argument."""
+
+    def folder(text: str) -> Path:
+        return user_folder(text, what)
+
+    return folder
+
+
+def read_clip(text: str) -> Path:
+    """A video file from the command line."""
+    return user_file(text, "CLIP")
+
+
+def profile_name(text: str) -> str:
+    """A profile's name, or the path to one, `~` expanded."""
+    if "/" in text or text.startswith("~") or not text.strip():
+        return str(user_path(text, "PROFILE"))
+    return text
+
+
+def check_settings(settings: Sequence[str]) -> None:
+    """Refuse two values of one knob, of which the first would be lost."""
+    seen: dict[str, str] = {}
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        key, value = key.strip(), value.strip()
+        if seen.setdefault(key, value) != value:
+            problem = f"--set gives {key} twice, as {seen[key]} and as {value}"
+            raise BadInput(f"{problem}; expected one value: leave one of them out")
+
+
+def command_again(
+    profile: "Profile", results: Path | None, replay: Path | None, only: Iterable[str] = ()
+) -> str:
+    """The command line of a run of these chapters, as a shell takes it."""
+    words = ["blipkit", "run", profile.source or profile.name]
+    for stem in only:
+        words += ["--only", stem]
+    for setting in dict.fromkeys(profile.settings):
+        section, name = setting.split(".", 1)
+        words += ["--set", f"{setting}={as_yaml(profile.sections[section][name])}"]
+    if results:
+        words += ["--results", str(results)]
+    if replay:
+        words += ["--replay", str(replay)]
+    return shlex.join(words)
+
+
+def as_yaml(value) -> str:
+    """A knob's value on one line, as --set takes it."""
+    import yaml
+
+    plain = str(value).isprintable()  # else each letter that is not is written as its number
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=plain, width=math.inf)
+    return text.removesuffix("...\n").removesuffix("\n")
+
+
+def folder_argument(what: str, help: str = "a results folder"):
+    """An argument that is a folder; what: its name in messages and in --help."""
+    return typer.Argument(help=help, metavar=what, parser=folder_for(what))
+
+
+PROFILE = Annotated[
+    str,
+    typer.Argument(
+        help="a profile's name in params/, or a path to one", parser=profile_name, metavar="PROFILE"
+    ),
+]
+SETTINGS = Annotated[
+    list[str], typer.Option("--set", help="section.key=value, value in YAML; repeatable")
+]
+ONLY = Annotated[list[str], typer.Option(help="a notebook, such as 03_parity; repeatable")]
+RESULTS = Annotated[
+    Path | None,
+    typer.Option(help="results folder; default results/<profile>", parser=folder_for("--results")),
+]
+REPLAY = Annotated[
+    Path | None,
+    typer.Option(
+        help="results recorded elsewhere: show them, do not measure", parser=folder_for("--replay")
+    ),
+]
+GOLDEN = Annotated[
+    Path | None,
+    typer.Option(
+        help="folder for the golden outputs; default results/<profile>-bundle",
+        parser=folder_for("--to"),
+    ),
+]
+CLIP = Annotated[Path, typer.Argument(help="a video file", metavar="CLIP", parser=read_clip)]

@@ -1,0 +1,9 @@
+"""Everything that reads what people and other machines wrote."""
+
+import target_media
+import target_results
+import target_texts
+import target_weights
+
+MODULES = (target_texts, target_media, target_results, target_weights)
+TARGETS = {target.name: target for module in MODULES for target in module.TARGETS}
