@@ -24,6 +24,7 @@ from blipkit.run.arguments import (
     Commands,
     check_settings,
     folder_argument,
+    folder_for,
 )
 
 app = typer.Typer(
@@ -173,10 +174,17 @@ def publish(folder: Annotated[Path, folder_argument("FOLDER")]) -> None:
 def forecast(
     profile: PROFILE,
     against: Annotated[
-        Path | None, typer.Option(help="a measured results folder; default results/<profile>")
+        Path | None,
+        typer.Option(
+            help="a measured results folder; default results/<profile>",
+            parser=folder_for("--against"),
+        ),
     ] = None,
     to: Annotated[
-        Path | None, typer.Option(help="the forecast's folder; default results/<profile>")
+        Path | None,
+        typer.Option(
+            help="the forecast's folder; default results/<profile>", parser=folder_for("--to")
+        ),
     ] = None,
 ) -> None:
     """Seal what an Inf2 is expected to do; where it is sealed already, score it."""

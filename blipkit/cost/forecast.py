@@ -16,8 +16,9 @@ from blipkit.display.tables import show_table
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.paths import PUBLISHED
 from blipkit.profiles.profile import Profile
-from blipkit.records.documents import read_document, rows_in, write_document
+from blipkit.records.documents import read_document, rows_in
 from blipkit.records.typed import record_of, row_of
+from blipkit.records.writing import write_document
 from blipkit.study import Study
 
 FILE = "forecast.json"
@@ -110,9 +111,7 @@ def write_forecast(forecast: Forecast, folder: Path) -> Path:
     if path.exists():
         raise BadInput(f"{path} is sealed already; score it, or seal another in another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part")
-    write_document(unfinished, record_of(forecast))
-    unfinished.rename(path)
+    write_document(path, record_of(forecast))
     return path
 
 
