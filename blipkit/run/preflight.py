@@ -79,9 +79,7 @@ def check_chapters(profile: Profile, stems: set[str], arms: list) -> None:
     if "02_trace" in stems:
         cost.check_instance(profile.section("trace").compile_on)
     if "03_parity" in stems:
-        knobs = profile.section("parity")
-        parity.check_limits(knobs, arms)
-        parity.check_incumbent_arm(knobs.incumbent)
+        parity.check_limits(profile.section("parity"), arms)
     if "05_cost" in stems:
         cost.check_prices(profile.section("cost"))
 
@@ -91,6 +89,8 @@ def check_here(profile: Profile, stems: set[str], arms: list) -> None:
     if stems & RUNNING_ARMS:
         for arm in arms:
             check_machine(arm)
+    if "03_parity" in stems:
+        parity.check_incumbent_arm(profile.section("parity").incumbent)
     if "02_trace" in stems:
         runners.check_stack(profile.section("trace"), profile.common.required)
     if "04_concurrency" in stems:

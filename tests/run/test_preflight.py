@@ -397,7 +397,8 @@ def test_a_gpu_arm_without_a_gpu_is_refused_and_can_be_replayed(tmp_path, monkey
     from blipkit.machine import host
 
     monkeypatch.setattr(host, "describe", lambda: host.Machine("a CPU"))
-    profile = load_profile("tiny", ["common.arms=[torchscript float16 cuda]", "common.required=[]"])
+    arms = ["common.arms=[torchscript float16 cuda]", "parity.incumbent=eager float16 cuda"]
+    profile = load_profile("tiny", [*arms, "common.required=[]"])
     with pytest.raises(
         BadInput, match="'torchscript float16 cuda' needs an NVIDIA GPU; this machine shows none"
     ):
