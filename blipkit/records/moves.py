@@ -106,17 +106,22 @@ def finish_moves(folder: Path) -> None:
 def settle(folder: Path) -> None:
     """Finish the moves that a kill interrupted; waits for a run that is just making them.
 
-    BadInput where a run is still at them, or the folder cannot be written to.
+    BadInput where a run is still at them, the folder cannot be written to, or the journal is
+    damaged: then nothing in the folder is touched.
     """
     deadline = time.monotonic() + WAIT_S
-    while inside(folder, JOURNAL).exists():
+    path = inside(folder, JOURNAL)
+    while path.exists():
         try:
+            _read_journal(path)
             with in_use(folder):
                 finish_moves(folder)
         except OSError as error:
             problem = f"{folder} was left half written, and cannot be settled: {error.strerror}"
             raise BadInput(f"{problem}; make it writable, and free some space") from None
         except BadInput:
+            if not path.exists():  # the run has just ended its moves
+                return
             if time.monotonic() > deadline or not _is_held(folder):
                 raise
             time.sleep(0.05)

@@ -187,7 +187,7 @@ def test_settling_waits_for_a_run_that_is_at_its_moves(tmp_path, monkeypatch):
     thread.join()
     assert verify(folder).verified
     monkeypatch.setattr(moves, "WAIT_S", 0.1)
-    write_text(folder / JOURNAL, "{}")
+    write_text(folder / JOURNAL, '{"stem": "n", "new": [], "old": []}')
     with in_use(folder), pytest.raises(BadInput, match=f"in use by a run with pid {os.getpid()}"):
         settle(folder)
 
@@ -226,3 +226,12 @@ def test_the_lock_is_never_written_through_a_link(tmp_path):
         with pytest.raises(BadInput, match="is a link"), in_use(folder):
             pass
     assert (tmp_path / "mine").read_text() == "mine"
+
+
+@pytest.mark.parametrize("spoil", [Path.mkdir, lambda path: path.write_text("[]")])
+def test_a_damaged_journal_leaves_its_folder_as_it_is(tmp_path, spoil):
+    """Not even a lock is made beside it."""
+    spoil(tmp_path / JOURNAL)
+    with pytest.raises(BadInput, match=r"\.moves\.json .*expected the moves of a chapter"):
+        settle(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [JOURNAL]

@@ -159,7 +159,10 @@ SETTINGS = [
     ),
     ("common.arms=[eager float32 tpu]", "on device cpu, cuda; saw 'float32 tpu'"),
     ("common.arms=[eager float32 cpu]", "write it as 'eager float32'"),
-    ("common.arms=[neuron_emulated none bf16]", "all tf32, bfloat16 on device cpu; saw 'none bf16'"),
+    (
+        "common.arms=[neuron_emulated none bf16]",
+        "all tf32, bfloat16 on device cpu; saw 'none bf16'",
+    ),
     (
         "common.arms=[neuron_emulated matmul bf16]",
         "takes precision none, matmult bf16, matmult fp16,",
