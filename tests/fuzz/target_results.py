@@ -198,15 +198,15 @@ def _spoil_one(case: Case, folder: Path) -> str:
         place = rng.choice([path, path, *extra])
         place.parent.mkdir(exist_ok=True)
         return mutators.replace_file(rng, place, case.world)
-    if path.name == "environment.json" and rng.random() < 0.4:
-        return _rename_machine(rng, path)
-    if path.name == ".outputs.json" and rng.random() < 0.5:
-        return _list_others(rng, path)
     text = path.read_bytes().decode(errors="replace")
     spoil = SPOILERS.get(path.suffix)
     try:
+        if path.name == "environment.json" and rng.random() < 0.4:
+            return _rename_machine(rng, path)
+        if path.name == ".outputs.json" and rng.random() < 0.5:
+            return _list_others(rng, path)
         data, said = spoil(rng, text) if spoil else mutators.spoil_bytes(rng, path.read_bytes())
-    except ValueError:  # it was spoilt before
+    except (ValueError, TypeError, AttributeError, RecursionError):  # it was spoilt before
         data, said = mutators.spoil_bytes(rng, path.read_bytes())
     path.write_bytes(data)
     return f"{path.name}: {said}"
