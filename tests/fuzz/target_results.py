@@ -64,7 +64,7 @@ def results_seeds(place: Path) -> None:
     """Folders that are published, a few lines of each kind of record, with a chapter and samples."""
     for name in FOLDERS:
         folder = place / name.rpartition("/")[2] / "results"
-        left_out = shutil.ignore_patterns("samples")
+        left_out = shutil.ignore_patterns("samples", ".outputs.json")  # which lists whole records
         shutil.copytree(PUBLISHED / name, folder, ignore=left_out)
         for path in folder.glob("records/*.jsonl"):
             lines = path.read_text().splitlines(keepends=True)
