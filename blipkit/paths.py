@@ -24,6 +24,11 @@ KINDS = {  # what else may have a path, by stat's words for it
 }
 
 
+def chapters_in(folder: Path) -> list[Path]:
+    """The files of the chapters in a folder, in running order."""
+    return sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+
+
 def is_folder(value: str) -> bool:
     """Whether a knob's text names a folder, where it may also name something else."""
     if "/" in value or value.startswith("~"):

@@ -155,6 +155,30 @@ def small(checkpoint_folders):
     return load_checkpoint(str(checkpoint_folders["shallow"]))
 
 
+@pytest.fixture
+def mine(checkpoint_folders, tmp_path):
+    """A whole checkpoint of one's own, to be spoilt."""
+    folder = tmp_path / "mine"
+    shutil.copytree(checkpoint_folders["shallow"], folder)
+    return folder
+
+
+@pytest.fixture
+def said(monkeypatch, capsys, tmp_path):
+    """said(*arguments) -> (exit status, standard error) of the command line, run in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["blipkit", *map(str, arguments)])
+        from blipkit.cli import entry
+
+        with pytest.raises(SystemExit) as end:
+            entry()
+        return end.value.code, capsys.readouterr().err
+
+    return call
+
+
 def shared_root(tmp_path_factory) -> Path:
     """A folder that all processes of these tests have in common."""
     root = tmp_path_factory.getbasetemp()

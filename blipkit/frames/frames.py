@@ -198,10 +198,7 @@ def read_labels(path: Path, files: set[str]) -> dict[str, dict[str, str]]:
 
 def _rows_under_header(path: Path) -> list[tuple[int, list[str]]]:
     """The labels' lines, each with its number; BadInput where they have another header."""
-    rows = [
-        (line, [unicodedata.normalize("NFC", cell) for cell in cells])
-        for line, cells in csv_rows(path)
-    ]
+    rows = csv_rows(path)
     if not rows:
         rows = [(1, [])]
     line, header = rows[0]

@@ -25,12 +25,11 @@ from blipkit.model.components import isolate
 from blipkit.model.pipeline import Answer, Step
 from blipkit.parity.golden_checks import check_digest, check_manifest, check_tensors
 from blipkit.paths import is_folder
-from blipkit.reading.files import MB, read_bytes
+from blipkit.reading.files import MB, file_digest, read_bytes
 from blipkit.reading.json_text import parse_object
 from blipkit.records.documents import check_schema
 from blipkit.records.gates import Gate, decide
 from blipkit.records.typed import Record, row_of
-from blipkit.runners.artifacts import file_digest
 
 SOFTWARE_GATE = "incumbent's software"
 MANIFEST = "bundle.json"

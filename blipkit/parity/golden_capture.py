@@ -32,10 +32,10 @@ from blipkit.parity.golden import (
 from blipkit.parity.golden_checks import DIGEST, manifest_digest, output_name
 from blipkit.profiles.common import Common
 from blipkit.profiles.profile import Profile
+from blipkit.reading.files import file_digest
 from blipkit.records.documents import SCHEMA
 from blipkit.records.typed import record_of
 from blipkit.runners.arms import REFERENCE, check_answers, parse_arm
-from blipkit.runners.artifacts import file_digest
 
 
 def capture(

@@ -7,7 +7,7 @@ from dataclasses import fields
 from functools import cache
 
 from blipkit.errors import BadInput
-from blipkit.paths import NOTEBOOKS
+from blipkit.paths import NOTEBOOKS, chapters_in
 from blipkit.profiles.knobs import Section
 
 # A section is looked up by name when a profile is read: a chapter's code lies above this folder.
@@ -41,7 +41,7 @@ def section_of(stem: str) -> str:
 @cache
 def chapters() -> tuple[str, ...]:
     """Stems of the notebooks in running order; each has a section of its own."""
-    stems = tuple(sorted(path.stem for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")))
+    stems = tuple(path.stem for path in chapters_in(NOTEBOOKS))
     for stem in stems:
         if section_of(stem) not in HOMES:
             expected = "expected a line in blipkit/profiles/sections.py that names its knobs"

@@ -2,14 +2,15 @@
 before it is read.
 """
 
+import hashlib
 import os
 import stat
 from pathlib import Path
 
 from blipkit.errors import BadInput, shown
+from blipkit.paths import MAX_NAME_BYTES
 
 MB = 10**6
-LONGEST_NAME = 255  # bytes, of a file, on the file systems there are
 
 
 def read_bytes(path: Path, limit: int, expected: str) -> bytes:
@@ -53,6 +54,14 @@ def decoded(content: bytes) -> str:
         raise ValueError(f"line {line}: is not UTF-8") from None
 
 
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file; OSError where there is no regular one: a pipe would never end."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path.name} is no regular file")
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def is_there(path: Path) -> bool:
     """Whether anything has this path; nothing has one that no file system allows."""
     try:
@@ -69,7 +78,7 @@ def is_file(path: Path) -> bool:
 def is_plain_name(name: str) -> bool:
     """Whether a name is that of a file right in a folder, and no way out of it."""
     is_name = name not in ("", ".", "..") and Path(name).name == name
-    return is_name and name.isprintable() and len(os.fsencode(name)) <= LONGEST_NAME
+    return is_name and name.isprintable() and len(os.fsencode(name)) <= MAX_NAME_BYTES
 
 
 def shown_path(path: Path) -> str:

@@ -87,8 +87,8 @@ def written_again(folder: Path, row: dict[str, Any]) -> str:
 
     row: a record of the file, which says its chapter and its profile.
     """
-    if folder.resolve().is_relative_to(PUBLISHED):
-        return f"restore it: git checkout -- {shlex.quote(str(folder))}"
+    if advice := published_advice(folder):
+        return advice
     profile, notebook = row.get("profile"), row.get("notebook")
     if not (profile and notebook):
         return f"run the profile again: blipkit run PROFILE --results {shlex.quote(str(folder))}"
@@ -96,6 +96,13 @@ def written_again(folder: Path, row: dict[str, Any]) -> str:
     if folder.resolve() != ROOT / "results" / profile:
         command += f" --results {shlex.quote(str(folder))}"
     return f"run the notebook that writes it again: {command}"
+
+
+def published_advice(folder: Path) -> str:
+    """What brings back the files of a published folder; "" for a folder that is none."""
+    if folder.resolve().is_relative_to(PUBLISHED):
+        return f"restore it: git checkout -- {shlex.quote(str(folder))}"
+    return ""
 
 
 def plain_value(value: Any) -> Any:

@@ -3,17 +3,18 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from blipkit.paths import inside
-from blipkit.records.listing import Verification, verify
-from blipkit.records.moves import settle
+from blipkit.paths import chapters_in, inside
+from blipkit.records.listing import EVIDENCE, NAME, Verification, verify
+from blipkit.records.moves import JOURNAL, PREVIOUS, STAGE, settle
 from blipkit.records.writing import said_in_a_sentence
 
 # what the kit reads and writes in a results folder, beside artifacts
 ENTRIES = (
-    *("records", "samples", "previous", "report"),
+    *EVIDENCE,
+    *(PREVIOUS, "report"),
     *("run.json", "profile.yaml", "environment.json"),
     *("verdict.json", "verdict.md", "gates.xml"),
-    *(".outputs.json", ".moves.json", ".stage", ".notes", ".lock", "run.pid"),
+    *(NAME, JOURNAL, STAGE, ".notes", ".lock", "run.pid"),
 )
 
 
@@ -34,7 +35,7 @@ def check_links(folder: Path) -> None:
     """Refuse a folder in which a link stands where the kit reads or writes; nothing is written."""
     for name in ENTRIES:
         inside(folder, name)
-    for path in folder.glob("[0-9][0-9]_*.ipynb"):
+    for path in chapters_in(folder):
         inside(folder, path.name)
 
 

@@ -4,16 +4,16 @@ The listing is written when a chapter's outputs are put in place: by it a file t
 or lost since is known. What chapters write when they are opened by hand stands in no listing.
 """
 
-import hashlib
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from blipkit.errors import BadInput
-from blipkit.paths import PUBLISHED, inside
-from blipkit.reading.files import MB, read_bytes
-from blipkit.records.writing import write_document
+from blipkit.paths import inside
+from blipkit.reading.files import MB, file_digest, read_bytes
+from blipkit.records.documents import published_advice
+from blipkit.records.writing import PART, write_document
 
 NAME = ".outputs.json"
 LIMIT = 16 * MB  # of the listing itself
@@ -50,12 +50,10 @@ class Verification:
 def output_of(folder: Path, name: str) -> Output:
     """A file of a folder as a listing describes it."""
     path = inside(folder, name)
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     records = None
     if name.endswith(".jsonl"):
         records = _count_lines(path)
-    return Output(name, path.stat().st_size, digest, records)
+    return Output(name, path.stat().st_size, file_digest(path), records)
 
 
 def _count_lines(path: Path) -> int:
@@ -155,9 +153,9 @@ def _fault(folder: Path, output: Output) -> str:
     size = path.stat().st_size
     if size > LARGEST:  # a disk's worth of it is not read to know that it is another
         return f"{output.name} was changed ({size} bytes, {output.bytes} when it was written)"
-    found = output_of(folder, output.name)
-    if found.sha256 == output.sha256:
+    if file_digest(path) == output.sha256:
         return ""
+    found = output_of(folder, output.name)
     if found.records != output.records:
         return f"{output.name} has {found.records} of {output.records} records"
     return f"{output.name} was changed ({found.bytes} bytes, {output.bytes} when it was written)"
@@ -169,9 +167,7 @@ def _refusal(folder: Path, changed: Iterable[tuple[str, str]]) -> str:
     stems = dict.fromkeys(stem for stem, _ in changed)
     only = [word for stem in stems for word in ("--only", stem)]
     again = ["blipkit", "run", f"{folder}/profile.yaml", *only, "--results", str(folder)]
-    advice = f"run the notebook again: {shlex.join(again)}"
-    if folder.resolve().is_relative_to(PUBLISHED):
-        advice = f"restore it: {shlex.join(['git', 'checkout', '--', str(folder)])}"
+    advice = published_advice(folder) or f"run the notebook again: {shlex.join(again)}"
     problem = f"{folder} is not as its run left it: {'; '.join(faults)}"
     return f"{problem}; expected what its listing says: {advice}"
 
@@ -197,6 +193,6 @@ def evidence_in(folder: Path) -> set[str]:
         for path in inside(folder, name).rglob("*"):
             within = str(path.relative_to(folder))
             inside(folder, within)
-            if path.is_file() and not path.name.endswith(".part"):
+            if path.is_file() and path.suffix != PART:
                 names.add(within)
     return names

@@ -20,11 +20,14 @@ def json_text(content: Any, default: Callable | None = None, indent: int | None 
 
     A character that no text may have is spelt out.
     """
-    text = json.dumps(content, default=default, indent=indent, ensure_ascii=False)
-    if HALF.search(text):
-        spelt = HALF.sub(lambda half: f"\\\\u{ord(half[0]):04x}", text)
-        content = json.loads(spelt)
-    return json.dumps(content, default=default, indent=indent)
+    text = json.dumps(content, default=default, indent=indent)
+    if "\\ud" not in text:  # neither half of a pair nor a whole one: nearly always
+        return text
+    spelt = HALF.sub(
+        lambda half: f"\\\\u{ord(half[0]):04x}",
+        json.dumps(content, default=default, ensure_ascii=False),
+    )
+    return json.dumps(json.loads(spelt), indent=indent)
 
 
 def write_document(path: Path, content: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 
 from blipkit.errors import shown
-from blipkit.paths import inside
+from blipkit.paths import chapters_in, inside
 from blipkit.records.evidence import open_evidence
 from blipkit.records.results import Results
 from blipkit.records.writing import said_in_a_sentence, write_text
@@ -52,7 +52,7 @@ def _page(folder: Path, beside: Sequence[Path], verdict: Verdict) -> str:
     machine = machine_of(folder)
     private = has_private_frames(folder)
     hidden = hidden_in(folder, *beside)
-    paths = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    paths = chapters_in(folder)
     chapters = [chapter(path, private, hidden) for path in paths]
     page = render(
         "report.html",

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from blipkit.errors import BadInput
 from blipkit.frames.frames import SYNTHETIC
-from blipkit.paths import NOTEBOOKS
+from blipkit.paths import NOTEBOOKS, chapters_in
 from blipkit.profiles.common import Common
 from blipkit.profiles.profile import load_profile
 from blipkit.report.folders import is_by_hand, knobs_of
@@ -122,7 +122,7 @@ def _profiles_of(folder: Path) -> list[Common]:
     if not is_by_hand(folder):
         return [knobs_of(folder, "common")]
     found = []
-    for path in sorted(folder.glob("[0-9][0-9]_*.ipynb")):
+    for path in chapters_in(folder):
         if named := PROFILE.search(_parameters_of(path)):
             with contextlib.suppress(BadInput):  # a profile that is no longer there
                 found.append(load_profile(named[2]).common)

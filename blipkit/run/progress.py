@@ -12,6 +12,7 @@ from typing import Protocol
 
 from blipkit.errors import BadInput
 from blipkit.machine import host
+from blipkit.paths import chapters_in
 from blipkit.reading.files import MB, read_bytes
 from blipkit.reading.json_text import parse_object
 from blipkit.records.documents import read_machine
@@ -130,7 +131,7 @@ def last_durations(folder: Path) -> Mapping[str, list[float]]:
     with contextlib.suppress(BadInput, ValueError, LookupError, TypeError, AttributeError):
         if read_machine(folder).name != host.describe().name:
             return {}
-        for path in folder.glob("[0-9][0-9]_*.ipynb"):
+        for path in chapters_in(folder):
             notebook = parse_object(read_bytes(path, LARGEST, "expected a notebook"))
             cells = notebook["cells"]
             timed = [cell["metadata"].get("papermill", {}).get("duration") for cell in cells]

@@ -15,7 +15,7 @@ from typing import Any
 from blipkit.errors import BlipkitError, shown
 from blipkit.machine import host
 from blipkit.model.buckets import Bucket
-from blipkit.reading.files import MB, is_plain_name, read_bytes
+from blipkit.reading.files import MB, file_digest, is_plain_name, read_bytes
 from blipkit.reading.json_text import parse_object
 from blipkit.records.typed import Record, part, record_of, row_of
 from blipkit.runners.arms import Arm, parse_arm
@@ -250,11 +250,3 @@ def _check_file(folder: Path, manifest: Manifest) -> None:
     if digest != manifest.sha256:
         expected = f"its manifest says {manifest.sha256[:12]}..."
         raise ValueError(f"{name} has SHA-256 {digest[:12]}..., {expected}")
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file; OSError where there is no regular one: a pipe would never end."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path.name} is no regular file")
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -26,8 +26,9 @@ from blipkit.parity.golden import (
     software_gate,
 )
 from blipkit.parity.golden_capture import write_golden_outputs
+from blipkit.reading.files import file_digest
 from blipkit.runners.arms import REFERENCE, Arm
-from blipkit.runners.artifacts import artifact_folder, file_digest, read_artifact, write_artifact
+from blipkit.runners.artifacts import artifact_folder, read_artifact, write_artifact
 from blipkit.runners.spec import Build
 
 SAME = {

@@ -28,14 +28,6 @@ CLASSES = {
 }
 
 
-@pytest.fixture
-def mine(checkpoint_folders, tmp_path):
-    """A whole checkpoint of one's own, to be spoilt."""
-    folder = tmp_path / "mine"
-    shutil.copytree(checkpoint_folders["shallow"], folder)
-    return folder
-
-
 def change(path, **keys):
     """Put keys into a JSON file, which may not be there yet."""
     about = json.loads(path.read_text()) if path.exists() else {}

@@ -1,5 +1,4 @@
 import json
-import shutil
 
 import pytest
 from conftest import SHAPES
@@ -9,14 +8,6 @@ from blipkit.errors import BadInput
 from blipkit.model.checkpoints import load_checkpoint
 
 SIZE = SHAPES["shallow"]["image"]
-
-
-@pytest.fixture
-def mine(checkpoint_folders, tmp_path):
-    """A whole checkpoint of one's own, to be spoilt."""
-    folder = tmp_path / "mine"
-    shutil.copytree(checkpoint_folders["shallow"], folder)
-    return folder
 
 
 def set_image_processor(folder, **keys):

@@ -66,7 +66,7 @@ def test_evidence_that_was_cut_changed_or_lost_is_refused(folder, text, said):
 
 def test_what_is_published_is_restored_and_not_run_again(folder, monkeypatch):
     """It was measured on another machine, perhaps, and lies in the repository."""
-    monkeypatch.setattr("blipkit.records.listing.PUBLISHED", folder.parent)
+    monkeypatch.setattr("blipkit.records.documents.PUBLISHED", folder.parent)
     (folder / "samples/s.parquet").unlink()
     with pytest.raises(BadInput, match=f"restore it: git checkout -- {folder}"):
         verify(folder)

@@ -3,7 +3,6 @@
 import errno
 import os
 import shlex
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blipkit.cli import entry
 from blipkit.errors import BadInput, system_problem
 from blipkit.parity.golden_capture import check_capture
 from blipkit.paths import PUBLISHED
@@ -22,19 +20,10 @@ TINY = str(PUBLISHED / "amd-epyc-2-cores" / "tiny")
 LONG = "n" * 256
 
 
-@pytest.fixture
-def said(monkeypatch, capsys, tmp_path):
-    """said(*arguments) -> (exit status, standard error), run in an empty folder."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(autouse=True)
+def no_fork_server(monkeypatch):
+    """What these commands refuse needs none."""
     monkeypatch.setenv("BLIPKIT_FORK_SERVER", "off")
-
-    def call(*arguments) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["blipkit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            entry()
-        return end.value.code, capsys.readouterr().err
-
-    return call
 
 
 COMMANDS = [

@@ -2,33 +2,17 @@
 
 import shlex
 import shutil
-import sys
 from collections import namedtuple
 
 import pytest
 from PIL import Image
 
-from blipkit.cli import entry
 from blipkit.errors import BadInput
 from blipkit.paths import PROFILES, ROOT
 from blipkit.profiles.profile import load_profile
 from blipkit.run import preflight
 
 LONG = "is the dog barking and is the dog playing and is the dog chewing furniture?"
-
-
-@pytest.fixture
-def said(monkeypatch, capsys, tmp_path):
-    """said(*arguments) -> (exit status, standard error) of the command line, run in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["blipkit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            entry()
-        return end.value.code, capsys.readouterr().err
-
-    return call
 
 
 SETTINGS = [
