@@ -28,6 +28,7 @@ $(READY): pyproject.toml constraints.txt
 	  grep -q '^transformers==' $(VENV)/.blipkit-pins || grep '^transformers==' constraints.txt >> $(VENV)/.blipkit-pins; fi
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(EXTRA_INDEX) -c $(VENV)/.blipkit-pins -e '.[dev]'
 	@touch $(READY)
+	@command -v blipkit > /dev/null || echo 'to call blipkit by its name in this terminal: export PATH="$(abspath $(BIN)):$$PATH"'
 
 # The newest torch that torch-neuronx exists for, in an environment of its own: about 8 GB, most of it CUDA that pip brings.
 neuron-stack: $(STACK)/.blipkit-ready ## make $(STACK), in which components are lowered: 8 GB, 3 minutes

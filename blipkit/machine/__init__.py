@@ -2,8 +2,8 @@
 
 `host` reads the machine, `limits` what a container may use of it, `speed` times a matrix product,
 `monitor` samples it beside a measurement, `child` runs one function of ours in a fresh process,
-in a folder that `scratch` removes. Nothing here knows of models or records; what is heavy is
-imported when it is used.
+in a folder that `scratch` removes, in the `surroundings` that whatever this kit starts has. Nothing
+here knows of models or records; what is heavy is imported when it is used.
 """
 
 import lazy_loader

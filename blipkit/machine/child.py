@@ -23,6 +23,7 @@ from typing import Any
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.machine import fork_server
 from blipkit.machine.scratch import ScratchFolder
+from blipkit.machine.surroundings import surroundings
 
 # in a folder that parent and child share
 QUESTION = "question.json"
@@ -60,7 +61,7 @@ def start(
     what touches neither CUDA nor Neuron. python: another environment's; environment: variables that
     it gets besides ours.
     """
-    variables = _variables(threads, environment)
+    variables = _variables(python, threads, environment)
     if forked and fork_server.is_possible():
         return Child(forked_question(target, arguments, variables), fork_server.fork)
     question = {"target": target, "arguments": arguments}
@@ -79,13 +80,10 @@ def forked_question(
     }
 
 
-def _variables(threads: int, environment: Mapping[str, str]) -> dict[str, str]:
-    """The child's environment: ours, what it gets besides, and torch's threads where they are
-    given.
-    """
-    variables = dict(os.environ)
+def _variables(python: str, threads: int, environment: Mapping[str, str]) -> dict[str, str]:
+    """The child's environment: its surroundings, and torch's threads where they are given."""
+    variables = surroundings(python, environment)
     variables["PYTHONIOENCODING"] = "utf-8"  # as `Child` reads it, whatever our terminal's is
-    variables.update(environment)
     if threads:
         variables["OMP_NUM_THREADS"] = str(threads)
         variables["MKL_NUM_THREADS"] = str(threads)

@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 from blipkit.errors import BlipkitError
 from blipkit.machine.scratch import ScratchFolder, socket_folder
+from blipkit.machine.surroundings import surroundings
 
 VARIABLE = "BLIPKIT_FORK_SERVER"
 OFF = "off"  # a value of it
@@ -86,7 +87,7 @@ def start() -> str:
             [*COMMAND, place, str(listener.fileno())],
             stdin=subprocess.PIPE,  # never written to: its end is this process's
             pass_fds=[listener.fileno()],
-            env=dict(os.environ, OPENBLAS_NUM_THREADS="1"),  # else numpy begins threads
+            env=surroundings(added={"OPENBLAS_NUM_THREADS": "1"}),  # else numpy begins threads
             start_new_session=True,
         )
     _started[os.getpid()] = Started(server, folder)

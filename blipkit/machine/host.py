@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from blipkit.machine.limits import read_limits
+from blipkit.machine.surroundings import surroundings
 
 # where dev and sys are looked for; a rehearsal brings its own
 SYSTEM = Path(os.environ.get("BLIPKIT_SYSTEM", "/"))
@@ -92,7 +93,7 @@ def output_of(*command: str | Path) -> str:
     """What a program prints; nothing where it is absent, fails, or takes longer than 20 s."""
     try:
         return subprocess.run(
-            command, capture_output=True, text=True, timeout=20, check=True
+            command, capture_output=True, text=True, timeout=20, check=True, env=surroundings()
         ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return ""

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from blipkit.machine.scratch import ScratchFolder
+from blipkit.machine.surroundings import surroundings
 from blipkit.paths import NOTEBOOKS, ROOT
 from blipkit.profiles.profile import Profile
 from blipkit.profiles.sections import chapters
@@ -68,8 +69,7 @@ def own_kernel(folder: str) -> dict[str, str]:
 def open_lab(folder: Path) -> int:
     """Have JupyterLab open a folder's chapters, on this Python, until it is closed; its status."""
     with ScratchFolder() as kernels:
-        environment = dict(os.environ)
-        environment.update(own_kernel(kernels))
+        environment = surroundings(added=own_kernel(kernels))
         command = [sys.executable, "-m", "jupyter", "lab"]
         return subprocess.run(command, cwd=folder, env=environment).returncode
 

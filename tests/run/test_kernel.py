@@ -1,6 +1,7 @@
 import gc
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -47,6 +48,13 @@ def test_a_users_kernels_and_profile_have_no_say(monkeypatch, tmp_path):
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     monkeypatch.setattr(KernelSpecManager, "get_kernel_spec", lambda *_: pytest.fail("asked"))
     assert execute("import sys\nprint('theirs' in globals())") == ["False\n"]
+
+
+def test_a_kernel_finds_the_programs_of_its_python(monkeypatch, tmp_path):
+    """Also where PATH has none of them, as nobody activated the environment."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    name = Path(sys.executable).name
+    assert execute(f"import shutil\nprint(shutil.which({name!r}))") == [f"{sys.executable}\n"]
 
 
 def test_an_error_in_a_cell_is_told_as_ever():

@@ -92,6 +92,7 @@ def test_chapters_are_opened_on_this_python(tmp_path, monkeypatch, before):
 
     def run(command, cwd, env):
         monkeypatch.setenv("JUPYTER_PATH", env["JUPYTER_PATH"])
+        assert env["PATH"].split(os.pathsep)[0] == os.path.dirname(sys.executable)
         seen.append(KernelSpecManager().get_kernel_spec("python3").argv[0])
         return subprocess.CompletedProcess(command, 3)
 

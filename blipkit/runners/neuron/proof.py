@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
 
+from blipkit.machine.surroundings import surroundings
 from blipkit.records.gates import WORST_FIRST, Gate, decide, invalid
 from blipkit.runners.neuron.witnesses import (
     ProcessReport,
@@ -118,7 +119,13 @@ class Watch:
     def __enter__(self) -> "Watch":
         self._counters_before = counters()
         if program := tool("neuron-monitor"):
-            self._monitor = Popen([program, "-c", CONFIG], stdout=PIPE, stderr=DEVNULL, text=True)
+            self._monitor = Popen(
+                [program, "-c", CONFIG],
+                stdout=PIPE,
+                stderr=DEVNULL,
+                text=True,
+                env=surroundings(),
+            )
             self._reader = threading.Thread(target=self._read, daemon=True)
             self._reader.start()
         return self
