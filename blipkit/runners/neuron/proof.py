@@ -3,7 +3,7 @@
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
@@ -63,9 +63,9 @@ class Execution:
     sent: executions, by so many processes; monitor_completed: those that neuron-monitor counted;
     failed, numerical_errors: those that failed on the device, or met a NaN there; counter_rise:
     inferences that the driver counted meanwhile, on all cores; only_on_device: whether no operation
-    was left to the host; utilisation_percent: mean over cores and time; device_ms, total_ms: median
-    latency on the device, and with the host's part, ms; device_mb: most memory held there by a
-    process, MB; power_percent: of the device's maximum.
+    was left to the host; utilisation_percent: how busy the cores that worked were at most, mean of
+    them; device_ms, total_ms: median latency on the device, and with the host's part, ms;
+    device_mb: most memory held there by a process, MB; power_percent: of the device's maximum.
     """
 
     sent: int
@@ -156,7 +156,6 @@ class Watch:
         monitor_completed = None
         if completed:
             monitor_completed = sum(completed)
-        utilisation = [percent for report in reports for percent in report.utilisation]
         most_bytes = max((report.device_bytes or 0 for report in reports), default=0)
         return Execution(
             sent=sum(process.executions for process in settled.processes),
@@ -167,12 +166,29 @@ class Watch:
             counter_rise=_rise(self._counters_before, counters()),
             only_on_device=all(process.only_on_device for process in settled.processes),
             seen_by_neuron_ls=settled.seen_by_neuron_ls,
-            utilisation_percent=mean_known(utilisation),
+            utilisation_percent=utilisation_percent(reports),
             device_ms=_milliseconds(mean_known(report.device_s for report in reports)),
             total_ms=_milliseconds(mean_known(report.total_s for report in reports)),
             device_mb=most_bytes / 1e6,
             power_percent=power_percent(),
         )
+
+
+def utilisation_percent(reports: Iterable[ProcessReport]) -> float | None:
+    """The most that each core was busy in a report with work, percent, mean over the cores that
+    worked; None where none did.
+
+    Reports from before and after the load have zeros, and so has each process for others' cores:
+    neither may dilute it.
+    """
+    most: dict[str, float] = {}
+    for report in reports:
+        if not report.has_work:
+            continue
+        for core, percent in report.utilisation.items():
+            if percent:
+                most[core] = max(percent, most.get(core, 0.0))
+    return mean_known(most.values())
 
 
 def _rise(before: dict[str, int] | None, after: dict[str, int] | None) -> int | None:

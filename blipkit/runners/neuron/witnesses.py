@@ -36,20 +36,25 @@ class ProcessReport:
     """What one report of neuron-monitor says of one process; None where it does not say.
 
     tag: the name that the process was given; completed, numerical: executions of the period that
-    ended well, or with a NaN; failed: those that ended in one of FAILURES; utilisation: percent of
-    each core; device_s, total_s: median latency on the device, and with the host's part, seconds;
-    device_bytes: memory held on the device.
+    ended well, or with a NaN; failed: those that ended in one of FAILURES; utilisation: core ->
+    percent, 0 for the cores of others; device_s, total_s: median latency on the device, and with
+    the host's part, seconds; device_bytes: memory held on the device.
     """
 
     tag: str | None
     failed: float
-    utilisation: list[float | None]
+    utilisation: dict[str, float | None]
     pid: float | None
     completed: float | None
     numerical: float | None
     device_s: float | None
     total_s: float | None
     device_bytes: float | None
+
+    @property
+    def has_work(self) -> bool:
+        """Whether the process executed anything in the period: the first report has only zeros."""
+        return bool(self.completed or self.numerical or self.failed)
 
 
 def tool(name: str) -> str | None:
@@ -70,7 +75,9 @@ def _process_report(process) -> ProcessReport:
     return ProcessReport(
         tag=_value_at(process, "neuron_runtime_tag", str),
         failed=sum(filter(None, failures)),
-        utilisation=[_number_at(core, "neuroncore_utilization") for core in cores.values()],
+        utilisation={
+            name: _number_at(core, "neuroncore_utilization") for name, core in cores.items()
+        },
         **figures,
     )
 

@@ -8,7 +8,14 @@ from monitors import report
 
 from blipkit.records.typed import row_of
 from blipkit.runners.neuron import proof, witnesses
-from blipkit.runners.neuron.proof import Execution, Sent, Settled, Watch, execution_gate
+from blipkit.runners.neuron.proof import (
+    Execution,
+    Sent,
+    Settled,
+    Watch,
+    execution_gate,
+    utilisation_percent,
+)
 from blipkit.runners.neuron.witnesses import parse_monitor, pids_on_devices
 
 
@@ -99,6 +106,27 @@ def test_processes_are_known_by_their_tag_where_a_container_numbers_them_anew(
     execution = watch.execution(Settled([Sent(7, 200, True)], None))
     assert execution.monitor_completed == 200
     assert watch.environment["NEURON_PROCESS_TAG"] == watch.tag
+
+
+IDLE = {"completed": 0, "latency": None, "busy": (0.0, 0.0)}
+
+
+@pytest.mark.parametrize(
+    ("seen", "percent"),
+    [
+        ([IDLE, {"busy": (90.0, 0.0)}, IDLE, IDLE], 90.0),
+        ([{"pid": 7, "busy": (90.0, 0.0)}, {"pid": 8, "busy": (0.0, 80.0)}], 85.0),
+        ([{"busy": (30.0, 0.0)}, {"busy": (90.0, 0.0)}, {"busy": (12.0, 0.0)}], 90.0),
+        ([{"completed": 0, "timed_out": 3, "busy": (70.0, 0.0)}], 70.0),
+        ([{**IDLE, "busy": (55.0, 0.0)}], None),
+        ([IDLE], None),
+        ([], None),
+    ],
+)
+def test_a_busy_core_is_not_diluted_by_idle_reports_and_others_cores(seen, percent):
+    """90 % of one core stays 90 %: before and after the load there are zeros, and for the other core."""
+    reports = [row for one in seen for row in parse_monitor(json.dumps(report(**one)))]
+    assert utilisation_percent(reports) == percent
 
 
 @pytest.mark.parametrize(("pids", "all_seen"), [([7, 8, 9], True), ([7], False), ([], None)])

@@ -14,7 +14,7 @@ def test_a_report_is_read():
     """Counts, latency in seconds, percent and bytes, by process."""
     (row,) = parse_monitor(json.dumps(report(numerical=2, timed_out=3)))
     assert (row.pid, row.completed, row.numerical, row.failed) == (7, 123, 2, 3)
-    assert row.device_s == row.total_s == 0.01 and row.utilisation == [42.01, 0.0]
+    assert row.device_s == row.total_s == 0.01 and row.utilisation == {"0": 42.01, "1": 0.0}
     assert row.tag == "7"
     assert row.device_bytes == 12519788544
 
@@ -22,7 +22,7 @@ def test_a_report_is_read():
 def test_an_idle_process_has_no_latency():
     """null is not zero."""
     (row,) = parse_monitor(json.dumps(report(completed=0, latency=None)))
-    assert row.completed == 0 and row.device_s is None
+    assert row.completed == 0 and row.device_s is None and not row.has_work
 
 
 @given(st.text())
