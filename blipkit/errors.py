@@ -44,6 +44,17 @@ class NotMeasured(BlipkitError):
     """What is needed was never measured; a notebook that meets it is skipped, not broken."""
 
 
+class ChildFailed(BlipkitError):
+    """What a child process raised, or how it ended.
+
+    printed: all that it printed, which may say more.
+    """
+
+    def __init__(self, problem: str, printed: str):
+        super().__init__(problem)
+        self.printed = printed
+
+
 class WorkerGone(BlipkitError):
     """A process that was to answer has ended; nothing more can be asked of it."""
 

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from blipkit.errors import BadInput, BlipkitError
+from blipkit.errors import BadInput, BlipkitError, ChildFailed
 from blipkit.machine import fork_server
 from blipkit.machine.scratch import ScratchFolder
 from blipkit.machine.surroundings import surroundings
@@ -42,7 +42,7 @@ def call(
 ):
     """Return `module:function`(**arguments), run in a child; the options are those of `start`.
 
-    Raises BlipkitError with the child's last lines when it dies or takes longer than `timeout_s`.
+    Raises ChildFailed with the child's last lines when it dies or takes longer than `timeout_s`.
     """
     return start(target, arguments, threads, forked, python, environment).result(timeout_s)
 
@@ -132,8 +132,13 @@ class Child:
                 if self._heard:
                     self._heard(line.rstrip())
 
+    @property
+    def printed(self) -> str:
+        """What it has printed so far."""
+        return "".join(self._lines)
+
     def result(self, timeout_s: float):
-        """What its function returned, or raised; BlipkitError where it dies, or takes longer."""
+        """What its function returned, or raised; ChildFailed where it dies, or takes longer."""
         ended = f"took longer than {timeout_s:.0f} s and was stopped"
         with self._folder:
             try:
@@ -145,8 +150,9 @@ class Child:
                 os.close(self._alive)
             self._reader.join()
             if self._process.poll():
-                raise BlipkitError(f"{self.target} {ended}; its last lines:\n{_tail(self._lines)}")
-            return _returned(Path(self._folder.name, ANSWER))
+                problem = f"{self.target} {ended}; its last lines:\n{_tail(self._lines)}"
+                raise ChildFailed(problem, self.printed)
+            return _returned(Path(self._folder.name, ANSWER), self.printed)
 
     def kill(self) -> None:
         """End it with all that it started, if it has not ended."""
@@ -171,14 +177,14 @@ def _start_fresh(
     )
 
 
-def _returned(answer: Path):
+def _returned(answer: Path, printed: str):
     """What the child's function returned; raised here, what it raised there."""
     reply = json.loads(answer.read_text())
     if "problem" not in reply:
         return reply["returned"]
     if reply["bad_input"]:
         raise BadInput(reply["problem"])
-    raise BlipkitError(reply["problem"])
+    raise ChildFailed(reply["problem"], printed)
 
 
 def _how(status: int) -> str:

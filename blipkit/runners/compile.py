@@ -37,7 +37,7 @@ from blipkit.runners.artifacts import (
     set_aside,
     write_artifact,
 )
-from blipkit.runners.neuron.messages import explain
+from blipkit.runners.neuron.messages import explain_error, read_log
 from blipkit.runners.neuron.options import check_flags
 from blipkit.runners.spec import Build
 
@@ -251,8 +251,8 @@ def _compile_alone(checkpoint: Checkpoint, jobs: Sequence[CompileJob]) -> list[F
 
 def _failure(job: CompileJob, error: BlipkitError) -> Failure:
     """Why a job failed, and where the files are that its compiler left."""
-    reason = explain(str(error))
     files = set_aside(job.folder)
+    reason = explain_error(error, read_log(files))
     if files.is_dir():
         reason += f"; the compiler's files: {files}"
     return Failure(job, reason)

@@ -6,6 +6,7 @@ over a socket, and end it.
 import contextlib
 import importlib
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,13 +26,13 @@ from blipkit.runners.arms import get_runner
 from blipkit.runners.artifacts import Artifact, read_artifact
 from blipkit.runners.assemble import Loaded, check_weights, load_artifact
 from blipkit.runners.kinds import neuron
-from blipkit.runners.neuron.messages import explain
+from blipkit.runners.neuron.messages import explain, explain_error
 from blipkit.runners.neuron.proof import Execution, Watch, settle
-from blipkit.runners.neuron.witnesses import pids_on_devices
 
 TIMEOUT_S = 24 * 3600
 END_S = 60  # for a child to end by itself
 SOCKET = "socket"
+HEARD_S = 0.1  # for what it printed before it replied to arrive
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class Worker:
         """What to raise where the child has ended."""
         if isinstance(self._problem, BadInput):
             return self._problem
-        return WorkerGone(_explained(str(self._problem)))
+        return WorkerGone(explain_error(self._problem))
 
     def ask(self, message, connection: int = 0, timeout_s: float | None = None):
         """The child's answer; BlipkitError says why there is none, WorkerGone that there will be
@@ -131,7 +132,8 @@ class Worker:
             self._ended.wait(timeout=10)
             raise self._gone() from None
         if reply.problem:
-            raise BlipkitError(_explained(reply.problem))
+            time.sleep(HEARD_S)
+            raise BlipkitError(explain(reply.problem, self._child.printed))
         return reply.answer
 
     def executed(self):
@@ -160,17 +162,6 @@ def check_host_memory(action: str, need_gib: float) -> None:
         problem = f"about {need_gib:.1f} GiB of host memory needed, {free:.1f} GiB free"
         advice = "take fewer servers, arms or buckets, placement 'threads', or a larger instance"
         raise BlipkitError(f"{action}: {problem}; {advice} such as inf2.8xlarge")
-
-
-def _explained(problem: str) -> str:
-    """A problem as `explain` has it, with the processes that hold the cores that it asked for."""
-    text = explain(problem)
-    if "not available" not in problem:
-        return text
-    pids = pids_on_devices()
-    if not pids:
-        return text
-    return f"{text}\nneuron-ls shows on the device: pid {', '.join(map(str, pids))}"
 
 
 def work(address: str, connections: int, answerer: str, **arguments) -> None:

@@ -7,7 +7,7 @@ import time
 import psutil
 import pytest
 
-from blipkit.errors import BadInput, BlipkitError
+from blipkit.errors import BadInput, BlipkitError, ChildFailed
 from blipkit.machine import child
 
 
@@ -45,6 +45,18 @@ def test_a_childs_error_comes_back_in_its_own_words(small, tmp_path):
         )
     with pytest.raises(BadInput, match="did you mean 'null'"):
         child.call("blipkit.runners.arms:parse_arm", timeout_s=120, text="nul float32")
+
+
+@pytest.mark.parametrize("forked", [False, True])
+def test_what_a_child_printed_comes_with_its_error(forked):
+    """A program that it calls says on stderr why it failed; the exception only that it did."""
+    program = ["sh", "-c", "echo the reason >&2; exit 70"]
+    with pytest.raises(ChildFailed, match="non-zero exit status 70") as error:
+        child.call("subprocess:check_call", timeout_s=60, forked=forked, args=program)
+    assert error.value.printed == "the reason\n"
+    with pytest.raises(ChildFailed, match="died") as error:
+        child.call("os:abort", timeout_s=60, forked=forked)
+    assert "Fatal Python error" in error.value.printed
 
 
 def test_a_child_ends_with_its_parent():

@@ -12,11 +12,17 @@ import rehearsal
 
 from blipkit import Bucket, assemble, isolate, trace
 from blipkit.errors import BlipkitError, WorkerGone
+from blipkit.runners.neuron.witnesses import Holder
 from blipkit.runners.workers import ComponentLoader, Worker
+
+BUSY = (
+    "NRT:nrt_allocate_neuron_cores  Logical Neuron Core(s) not available - Requested:lnc0-lnc0 "
+    "Available:0 Logical Core size:1 (cores busy, ret=-16)"
+)
 
 
 def doubling():
-    """For a worker: twice a number; it dies of 13, refuses 7, and finds no core for 9."""
+    """For a worker: twice a number; it dies of 13, refuses 7, and finds no core for 9 and 10."""
 
     def answer(number):
         if number == 13:
@@ -29,6 +35,9 @@ def doubling():
             raise RuntimeError(
                 "NRT:nrt_allocate_neuron_cores NeuronCore(s) not available - Requested:nc1-nc1 Available:0"
             )
+        if number == 10:
+            print(BUSY, file=sys.stderr, flush=True)
+            raise RuntimeError("The PyTorch Neuron Runtime could not be initialized")
         return 2 * number
 
     return answer
@@ -69,12 +78,12 @@ def test_what_goes_wrong_in_a_worker_is_told(here, monkeypatch):
     worker = Worker("test_workers:doubling")
     with pytest.raises(BlipkitError, match="ValueError: not seven"):
         worker.ask(7)
-    monkeypatch.setattr("blipkit.runners.workers.pids_on_devices", lambda: [4242])
-    with pytest.raises(
-        BlipkitError,
-        match=r"another process holds the core.*\nneuron-ls shows on the device: pid 4242",
-    ):
-        worker.ask(9)
+    holder = Holder(4242, "python serve.py")
+    monkeypatch.setattr("blipkit.runners.neuron.messages.holders", lambda: [holder])
+    held = r"another process holds the core until it ends, pid 4242 \(python serve.py\); end it"
+    for asked in (9, 10):
+        with pytest.raises(BlipkitError, match=held):
+            worker.ask(asked)
     assert worker.ask(1) == 2
     with pytest.raises(WorkerGone, match=r"blipkit.runners.workers:work died \(exit status 3\)"):
         worker.ask(13)
@@ -174,5 +183,5 @@ def test_a_component_on_neuron_is_asked_in_a_child_that_gives_the_core_back(smal
     assert lines[0] == "True 9 PASS", done.stderr
     assert (
         "another process holds the core until it ends" in done.stdout
-        and "neuron-ls shows on the device: pid" in lines[-1]
+        and "until it ends, pid " in lines[-1]
     )

@@ -8,12 +8,14 @@ device.
 
 import contextlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from blipkit.errors import shortened
 from blipkit.machine import host
 
 OUTCOMES = "report.execution_stats.execution_summary"
@@ -28,7 +30,21 @@ FIGURES = {
     "total_s": f"{LATENCY}.total_latency.p50",
     "device_bytes": "report.memory_used.neuron_runtime_used_bytes.neuron_device",
 }
+COMMAND = 100  # characters of a command that a message shows
 FAILURES = ("completed_with_err", "timed_out", "incorrect_input", "failed_to_queue")
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A process on a Neuron device. command: how it was started, "" where nobody says."""
+
+    pid: int
+    command: str
+
+    def __str__(self) -> str:
+        if not self.command:
+            return f"pid {self.pid}"
+        return f"pid {self.pid} ({shortened(self.command, COMMAND)})"
 
 
 @dataclass(frozen=True)
@@ -82,13 +98,15 @@ def _process_report(process) -> ProcessReport:
     )
 
 
-def parse_ls(text: str) -> list[int]:
-    """The processes on any device, from what `neuron-ls -j` prints, a pid for each."""
-    pids = []
+def parse_ls(text: str) -> list[Holder]:
+    """The processes on any device, from what `neuron-ls -j` prints."""
+    found = []
     for device in _value_at(_json(text), "", list) or []:
         for process in _value_at(device, "neuron_processes", list) or []:
-            pids.append(_value_at(process, "pid", int))
-    return [pid for pid in pids if pid is not None]
+            pid = _value_at(process, "pid", int)
+            if pid is not None:
+                found.append(Holder(pid, _value_at(process, "command", str) or ""))
+    return found
 
 
 def parse_power(text: str) -> float | None:
@@ -131,8 +149,39 @@ def pids_on_devices() -> list[int]:
     """Who is on a Neuron device of this machine, by `neuron-ls -j`, in order; nobody where it
     cannot be asked.
     """
-    pids = parse_ls(host.output_of(tool("neuron-ls") or "neuron-ls", "-j"))
-    return sorted(set(pids))
+    return sorted({holder.pid for holder in _shown_by_ls()})
+
+
+def _shown_by_ls() -> list[Holder]:
+    return parse_ls(host.output_of(tool("neuron-ls") or "neuron-ls", "-j"))
+
+
+def holders() -> list[Holder]:
+    """Who is on a Neuron device of this machine, a row for each process: by neuron-ls, or else by
+    the files that processes of this user, for root of all, have open.
+    """
+    shown = {holder.pid: holder for holder in _shown_by_ls()}
+    if not shown:
+        shown = {pid: Holder(pid, _command(pid)) for pid in _pids_with_device_open()}
+    return [shown[pid] for pid in sorted(shown)]
+
+
+def _pids_with_device_open() -> set[int]:
+    devices = str(host.SYSTEM / "dev/neuron")
+    pids = set()
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):  # it has ended, or is another user's
+            if os.readlink(link).startswith(devices):
+                pids.add(int(link.parts[2]))
+    return pids
+
+
+def _command(pid: int) -> str:
+    """How a process was started; "" where it has ended."""
+    with contextlib.suppress(OSError):
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+        return words.replace("\0", " ").strip()
+    return ""
 
 
 def counters() -> dict[str, int] | None:

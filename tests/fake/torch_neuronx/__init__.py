@@ -8,7 +8,9 @@ import contextlib
 import fcntl
 import io
 import os
+import shutil
 import signal
+import subprocess
 import threading
 import types
 from pathlib import Path
@@ -18,6 +20,8 @@ import torch
 __version__ = "2.9.0.2.15.32035+rehearsal"
 SYSTEM = Path(os.environ.get("BLIPKIT_SYSTEM", "/nowhere"))
 TARGET_AT_IMPORT = os.environ.get("NEURON_PLATFORM_TARGET_OVERRIDE")
+# as the real one does, by its name: found on PATH, or FileNotFoundError
+PJRT = subprocess.check_output(["libneuronpjrt-path"], text=True).strip()
 DEVICE = "sys/devices/virtual/neuron_device"
 OPTIONS = {  # of neuronx-cc, with their values; None: any, (): none
     "--target": ("inf2", "trn1", "trn1n", "trn2"),
@@ -100,6 +104,16 @@ def parse(arguments) -> dict:
     return options
 
 
+def compile_with(arguments) -> None:
+    """Call the compiler by its name; why it fails is in what it prints, and not in the exception."""
+    if not shutil.which("neuronx-cc"):
+        raise RuntimeError("neuronx-cc compiler binary does not exist")
+    words = arguments.split() if isinstance(arguments, str) else list(arguments)
+    done = subprocess.run(["neuronx-cc", "compile", "--framework", "XLA", *words])
+    if done.returncode:
+        raise RuntimeError(f"neuronx-cc failed with {done.returncode}")
+
+
 def trace(
     func,
     example_inputs,
@@ -139,9 +153,9 @@ def trace(
         os.kill(os.getpid(), signal.SIGSEGV)
     if os.environ.get("REHEARSAL_FAIL") == str(len(inputs)):
         raise RuntimeError("neuronx-cc failed with -9")
+    compile_with(compiler_args)
     if compiler_workdir:
         Path(compiler_workdir, "graph.neff").write_bytes(b"a fake NEFF")
-    Path(options["--logfile"]).write_text(f"compiled with {options}\n")
     with torch.no_grad():
         output = func(*inputs)
         if not isinstance(output, torch.Tensor):

@@ -16,8 +16,10 @@ import rehearsal
 import torch
 
 from blipkit import Bucket, isolate
-from blipkit.errors import BadInput, BlipkitError, NotMeasured
+from blipkit.errors import BadInput, BlipkitError, ChildFailed, NotMeasured
+from blipkit.model.components import Components
 from blipkit.paths import ROOT
+from blipkit.runners import compile as compiling
 from blipkit.runners.arms import Arm
 from blipkit.runners.artifacts import content_key
 from blipkit.runners.compile import NotCompiled, build_of, trace_arms
@@ -286,6 +288,57 @@ def test_a_component_that_cannot_be_compiled_is_named_and_the_others_go_on(
     assert whole.component == "image_encoder" and whole.manifest.compiled_on.startswith(
         "rehearsal of "
     )
+
+
+@pytest.mark.parametrize("place", ["PRINTS", "LOGS"])
+def test_why_a_compile_failed_is_told_from_what_was_printed_or_logged(
+    small, no_device, monkeypatch, tmp_path, place
+):
+    """The exception says 70; the code, its page and its line reach whoever compiles, and the files stay."""
+    said = {"PRINTS": "compiling", "LOGS": "compiling", place: HBM}
+
+    def fail(checkpoint, jobs, environment):
+        unfinished = jobs[0].folder.with_name(f"{jobs[0].folder.name}.part")
+        log = unfinished / "compiler/log-neuron-cc.txt"
+        log.parent.mkdir(parents=True)
+        log.write_text(f"INFO: begun\n{said['LOGS']}\n")
+        raise ChildFailed("neuronx-cc failed with 70", f"compiling\n{said['PRINTS']}\n")
+
+    monkeypatch.setattr(compiling, "_compile_in_child", fail)
+    with pytest.raises(NotCompiled) as failed:
+        trace_arms(only_image_encoder(small), tmp_path, [MATMULT], BUCKET)
+    check_told(str(failed.value), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["PRINTS", "LOGS"])
+def test_a_compiler_that_fails_is_explained_to_whoever_compiles(
+    small, no_device, monkeypatch, tmp_path, place
+):
+    """The same with the program itself, which prints its code or logs it and exits with 70."""
+    monkeypatch.setenv(f"REHEARSAL_CC_{place}", HBM)
+    with pytest.raises(NotCompiled) as failed:
+        trace_arms(only_image_encoder(small), tmp_path, [MATMULT], BUCKET)
+    check_told(str(failed.value), tmp_path)
+
+
+HBM = "[ERROR] [NCC_EVRF009] 17.3GB of HBM exceed 16GB"
+
+
+def only_image_encoder(checkpoint) -> Components:
+    return Components([isolate(checkpoint)["image_encoder"]])
+
+
+def check_told(reason: str, folder: Path) -> None:
+    for part in (
+        "image_encoder for 'neuron matmult bf16', bucket",
+        "saw NCC_EVRF009: the compiler met more device memory than there is (HBM)",
+        "error-codes/EVRF009.html",
+        f"\nIt printed: {HBM}\nIt said: ",
+        "neuronx-cc failed with 70",
+        f"; the compiler's files: {folder}",
+    ):
+        assert part in reason
 
 
 def test_nothing_else_imports_torch_neuronx():

@@ -1,13 +1,21 @@
 """What the device's witnesses say is read without trust: made-up streams in the documented form, and damaged ones."""
 
 import json
+import os
 
 from hypothesis import given
 from hypothesis import strategies as st
 from monitors import report
 
 from blipkit.runners.neuron import witnesses
-from blipkit.runners.neuron.witnesses import FIGURES, parse_ls, parse_monitor, parse_power
+from blipkit.runners.neuron.witnesses import (
+    FIGURES,
+    Holder,
+    holders,
+    parse_ls,
+    parse_monitor,
+    parse_power,
+)
 
 
 def test_a_report_is_read():
@@ -79,14 +87,34 @@ def test_neuron_ls_is_read():
         "connected_to": None,
     }
     process = {"pid": 4242, "command": "python", "neuron_runtime_version": "2.33.10.0"}
-    assert parse_ls(json.dumps([{**device, "neuron_processes": [process]}])) == [4242]
+    assert parse_ls(json.dumps([{**device, "neuron_processes": [process]}])) == [
+        Holder(4242, "python")
+    ]
     assert parse_ls("[{}]") == []
 
 
 @given(JSON)
 def test_neuron_ls_with_anything_in_it_is_read(tree):
     """No JSON raises."""
-    assert all(isinstance(pid, int) for pid in parse_ls(json.dumps(tree)))
+    assert all(isinstance(row.pid, int) for row in parse_ls(json.dumps(tree)))
+
+
+def test_who_holds_a_device_is_named_with_its_command(monkeypatch, tmp_path):
+    """By neuron-ls, in order; where it shows nobody, by the files that processes have open; else nobody."""
+    monkeypatch.setattr(witnesses.host, "SYSTEM", tmp_path)
+    shown = [{"pid": 9, "command": "python b.py"}, {"pid": 7}, {"pid": 9, "command": "python b.py"}]
+    said = json.dumps([{"neuron_processes": shown}])
+    monkeypatch.setattr(witnesses.host, "output_of", lambda *command: said)
+    assert [str(row) for row in holders()] == ["pid 7", "pid 9 (python b.py)"]
+
+    monkeypatch.setattr(witnesses.host, "output_of", lambda *command: "")
+    assert holders() == []
+    device = tmp_path / "dev/neuron0"
+    device.parent.mkdir()
+    device.touch()
+    with device.open():
+        (own,) = holders()
+    assert own.pid == os.getpid() and "python" in own.command and holders() == []
 
 
 def test_power_is_a_share_of_the_most_that_the_device_takes():
