@@ -228,8 +228,20 @@ def named_findings(hlo: str) -> list[Finding]:
         for instruction in instructions(hlo)
         for refused in REFUSED_OPERATIONS
         if re.search(refused.pattern, bare(instruction.line))
+        if not overwrites(hlo, instruction.line)
     )
     return list(dict.fromkeys(findings))
+
+
+def overwrites(hlo: str, line: str) -> bool:
+    """Whether an instruction is a scatter that only puts values in their places: its computation
+    returns a parameter, and does not add or otherwise combine.
+    """
+    applied = re.search(r" scatter\(.* to_apply=%([\w.-]+)", line)
+    if not applied:
+        return False
+    returned = rf"^%{re.escape(applied[1])} [^{{]*\{{[^}}]*ROOT %\S+ = \S+ parameter\("
+    return bool(re.search(returned, hlo, re.MULTILINE))
 
 
 def bare(hlo: str) -> str:

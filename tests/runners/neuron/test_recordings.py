@@ -240,7 +240,7 @@ HLO = [
     ("%dot.4 = s32[3,3]{1,0} dot(s32[3,4]{1,0} %a.1, s32[4,3]{1,0} %b.2)", "products of integers"),
     (
         "%scatter.4 = s64[3]{0} scatter(s64[3]{0} %a.1, s64[1,1]{1,0} %i.2, s64[1]{0} %b.3)",
-        "scattered",
+        "a scatter combines",
     ),
     ("ROOT %dot.4 = f32[3,3]{1,0} dot(f32[3,4]{1,0} %a.1, f32[4,3]{1,0} %b.2)", None),
     ("%custom-calls.4 = s32[3,4]{1,0} add(s32[3,4]{1,0} %sort.1, s32[3,4]{1,0} %fft.2)", None),
@@ -256,6 +256,21 @@ def test_what_the_documents_name_is_found_in_the_hlo(line, what):
     findings = named_findings(f"ENTRY %main {{\n  {line}, {where}\n}}\n")
     assert what in findings[0].what if what else not findings
     assert all(one.where.startswith("test_recordings.py:1: ") and one.next for one in findings)
+
+
+@pytest.mark.parametrize(
+    ("returns", "found"),
+    [("%sum.5 = s32[] add(s32[] %p0.3, s32[] %p1.4)", 1), ("%p1.4 = s32[] parameter(1)", 0)],
+)
+def test_a_scatter_that_only_overwrites_is_taken(returns, found):
+    """Integers lose precision where they are combined, not where they are put."""
+    hlo = (
+        f"%comb.1 (p0.3: s32[], p1.4: s32[]) -> s32[] {{\n  %p0.3 = s32[] parameter(0)\n"
+        f"  ROOT {returns}\n}}\n\nENTRY %main {{\n"
+        "  %scatter.4 = s32[3]{0} scatter(s32[3]{0} %a.1, s32[1,1]{1,0} %i.2, s32[1]{0} %b.3), "
+        "update_window_dims={}, to_apply=%comb.1\n}\n"
+    )
+    assert len(named_findings(hlo)) == found
 
 
 def test_every_name_has_an_example():
