@@ -89,11 +89,16 @@ def versions() -> dict[str, str]:
     return installed
 
 
-def output_of(*command: str | Path) -> str:
-    """What a program prints; nothing where it is absent, fails, or takes longer than 20 s."""
+def output_of(*command: str | Path, timeout_s: float = 20) -> str:
+    """What a program prints; nothing where it is absent, fails, or takes too long."""
     try:
         return subprocess.run(
-            command, capture_output=True, text=True, timeout=20, check=True, env=surroundings()
+            command,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=True,
+            env=surroundings(),
         ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return ""

@@ -25,8 +25,15 @@ def _has_device() -> bool:
 
 
 def check_wheels(arm: str) -> None:
-    """Refuse a machine without torch-neuronx, saying what can be known without it."""
-    if not host.version("torch-neuronx"):
+    """Refuse a machine without torch-neuronx, saying what can be known without it, and one where
+    another product has its name.
+    """
+    from blipkit.runners.neuron.support import other_product
+
+    installed = host.version("torch-neuronx")
+    if other := other_product(installed):
+        raise BadInput(f"arm '{arm}' needs torch_neuronx.trace: {other}, or use the image {IMAGE}")
+    if not installed:
         machine = "neither"
         if _has_device():
             machine = "a device, but no torch-neuronx"
@@ -87,6 +94,13 @@ def environment() -> dict[str, str]:
     if _has_device():
         return {}
     return {"NEURON_PLATFORM_TARGET_OVERRIDE": TARGET}
+
+
+def has_trace() -> bool:
+    """In a child: whether torch_neuronx, which is imported here, is the one with `trace`."""
+    import torch_neuronx
+
+    return hasattr(torch_neuronx, "trace")
 
 
 def compile(path: Path, build: Build, module, inputs):

@@ -1,7 +1,6 @@
 """Is this machine right for Neuron? Each part against its SDK release, with the next step."""
 
 import platform
-import re
 import shutil
 from dataclasses import dataclass
 
@@ -10,12 +9,26 @@ from blipkit.machine import host
 from blipkit.paths import ROOT
 from blipkit.records.gates import Status, decide
 from blipkit.records.typed import measure_typed, records_of
+from blipkit.runners.neuron.installed import compiler_problem, import_problem
 from blipkit.runners.neuron.options import IMAGE
-from blipkit.runners.neuron.support import Release, release_of
-from blipkit.runners.neuron.witnesses import pids_on_devices, tool
+from blipkit.runners.neuron.support import (
+    Release,
+    is_at_least,
+    numbers,
+    other_product,
+    release_of,
+)
+from blipkit.runners.neuron.witnesses import holders, tool
 from blipkit.study import Study
 
 MEMORY_GIB = 15  # inf2.xlarge has 16
+COMPILE_GIB = 14.75  # resident, the most that a compile was seen to take
+BESIDE_GIB = 4  # the system, and what else of this kit runs meanwhile
+MAKE_SWAP = (
+    f"a compile took {COMPILE_GIB} GiB and was killed on a host of 16 GB without swap; there, "
+    "sudo fallocate -l 16G /swapfile && sudo chmod 600 /swapfile && sudo mkswap /swapfile "
+    "&& sudo swapon /swapfile"
+)
 DISK_GB = 20  # artifacts, compiler files and a checkpoint
 TOOLS = ("neuron-monitor", "neuron-ls")
 IN_IMAGE = f"use the image {IMAGE}"
@@ -99,12 +112,29 @@ def _library_parts(release: Release) -> list[Part]:
     python = versions["python"].rpartition(".")[0]
     holds = python in release.python
     parts = [_part("Python", python, " or ".join(release.python), holds, IN_IMAGE)]
-    for name, expected in release.packages.items():
-        installed = versions.get(name, "")
-        holds = installed.partition("+")[0] == expected
-        parts.append(_part(name, installed, expected, holds, IN_IMAGE))
+    parts += [_package_part(name, expected) for name, expected in release.packages.items()]
     torch_holds = numbers(versions.get("torch"))[:2] == (2, 9)
     return [*parts, _part("torch", versions.get("torch"), "2.9", torch_holds, IN_IMAGE)]
+
+
+def _package_part(name: str, expected: str) -> Part:
+    """torch-neuronx or neuronx-cc: of the release, and tried where it is."""
+    installed = host.versions().get(name, "")
+    if name == "torch-neuronx" and (other := other_product(installed)):
+        return _part(name, f"{installed}: another product", expected, False, other)
+    if installed.partition("+")[0] != expected:
+        return _part(name, installed, expected, False, IN_IMAGE)
+    problem = _problem_of(name, installed)
+    if problem:
+        return _part(name, f"{installed}: does not work", expected, False, problem)
+    return _part(name, installed, expected, True, IN_IMAGE)
+
+
+def _problem_of(name: str, installed: str) -> str:
+    """Why an installed package does not work; "" where it does."""
+    if name == "torch-neuronx":
+        return import_problem(installed)
+    return compiler_problem(installed)
 
 
 def _driver_parts(release: Release, devices: list[str]) -> list[Part]:
@@ -127,10 +157,10 @@ def _driver_parts(release: Release, devices: list[str]) -> list[Part]:
 
 def _cores_part(has_devices: bool) -> Part:
     """Whether there are cores, and nobody holds them."""
-    pids = ", ".join(map(str, pids_on_devices()))
-    if pids:
-        advice = "end those processes, such as other notebooks' kernels"
-        return _part("cores", f"held by pid {pids}", "free", False, advice)
+    held = ", ".join(map(str, holders()))
+    if held:
+        advice = "end those processes (kill and the pid), such as other notebooks' kernels"
+        return _part("cores", f"held by {held}", "free", False, advice)
     if has_devices:
         return _part("cores", "free", "free", True, RENT)
     return _part("cores", "", "free", False, RENT)
@@ -149,8 +179,18 @@ def _room_parts(memory_gib: float) -> list[Part]:
     return [
         _part("tools", ", ".join(tools), ", ".join(TOOLS), complete, install, tolerable=True),
         _part("host memory", memory, f"{MEMORY_GIB} GiB", enough, "take a larger instance"),
+        _swap_part(memory_gib),
         _part("disk", free, f"{DISK_GB} GB", free_gb >= DISK_GB, more),
     ]
+
+
+def _swap_part(memory_gib: float) -> Part:
+    """Whether memory and swap together hold a large compile, and what runs beside it."""
+    both = memory_gib + swap_gib()
+    seen = f"{swap_gib():.0f} GiB, {both:.1f} GiB with the memory"
+    needed = COMPILE_GIB + BESIDE_GIB
+    expected = f"{needed:g} GiB with the memory"
+    return _part("swap", seen, expected, both >= needed, MAKE_SWAP, tolerable=True)
 
 
 def _part(
@@ -159,6 +199,13 @@ def _part(
     """One row; tolerable: a WARN where it does not hold."""
     gate = decide(name, kind="answer", holds=holds, tolerable=tolerable, next=advice)
     return Part(name, seen or "none", expected, gate.status, gate.next)
+
+
+def swap_gib() -> float:
+    """GiB of swap that this machine has."""
+    import psutil
+
+    return psutil.swap_memory().total / 2**30
 
 
 def operating_system() -> str:
@@ -187,14 +234,3 @@ def are_a_pair(driver: str, runtime: str) -> bool:
     too_new = is_at_least(driver, "2.29") and not is_at_least(runtime, "2.33")
     too_old = is_at_least(runtime, "2.32") and not is_at_least(driver, "2.27")
     return not too_new and not too_old
-
-
-def is_at_least(version: str | None, expected: str) -> bool:
-    """Whether a version is there, and not older than another."""
-    return numbers(version) >= numbers(expected)
-
-
-def numbers(version: str | None) -> tuple[int, ...]:
-    """The leading numbers of a version: (2, 9, 1) of 2.9.1+cpu, none where there is no version."""
-    leading = re.match(r"[\d.]*", version or "")[0]
-    return tuple(map(int, re.findall(r"\d+", leading)))

@@ -2,6 +2,7 @@
 shows them.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -13,8 +14,10 @@ import yaml
 from blipkit.display.tables import show_table
 from blipkit.records.gates import Gate, decide
 from blipkit.records.typed import records_of
+from blipkit.runners.neuron.options import WHEELS
 
 OLD_DAYS = 180  # facts that were read longer ago are a caveat themselves
+TRACE_UNTIL = (2, 9)  # torch-neuronx with trace has torch's version, and ends there
 FACTS_FILE = "blipkit/runners/neuron/platform.yaml"
 
 
@@ -73,6 +76,20 @@ def platform_facts() -> PlatformFacts:
     )
 
 
+def other_product(torch_neuronx: str | None) -> str:
+    """What an installed torch-neuronx is where it is not the one with `trace`, and what to install;
+    "" where it is, or there is none.
+    """
+    if numbers(torch_neuronx)[:2] <= TRACE_UNTIL:
+        return ""
+    pinned = release_of(None)
+    packages = " ".join(f"{name}=={version}" for name, version in pinned.packages.items())
+    what = f"torch-neuronx {torch_neuronx} is TorchNeuron, for Trn2 and Trn3, without trace"
+    name = "since SDK 2.33 it has that name"
+    install = f"pip install {packages} torch==2.9.1 --extra-index-url {WHEELS}"
+    return f"{what}; {name}; in an environment of its own, {install}"
+
+
 def release_of(torch_neuronx: str | None) -> Release:
     """The SDK release of an installed torch-neuronx, or else the one that this kit is pinned to."""
     platform = platform_facts()
@@ -105,3 +122,14 @@ def support_gate(today: date | None = None) -> Gate:
         reason=f"{'; '.join(caveats)}; as read on {platform.read}",
         next=advice,
     )
+
+
+def is_at_least(version: str | None, expected: str) -> bool:
+    """Whether a version is there, and not older than another."""
+    return numbers(version) >= numbers(expected)
+
+
+def numbers(version: str | None) -> tuple[int, ...]:
+    """The leading numbers of a version: (2, 9, 1) of 2.9.1+cpu, none where there is no version."""
+    leading = re.match(r"[\d.]*", version or "")[0]
+    return tuple(map(int, re.findall(r"\d+", leading)))

@@ -19,6 +19,7 @@ from blipkit.runners.neuron.doctor import (
     is_at_least,
     numbers,
 )
+from blipkit.runners.neuron.witnesses import Holder
 
 
 def test_this_machine_lacks_what_it_lacks():
@@ -55,6 +56,8 @@ def inf2(monkeypatch, tmp_path):
     monkeypatch.setattr(
         doctor.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 100e9})
     )
+    monkeypatch.setattr(doctor, "swap_gib", lambda: 16.0)
+    monkeypatch.setattr(doctor, "import_problem", lambda installed: "")
     versions = {**host.versions(), "torch": "2.9.0+cpu", "python": "3.12.3"}
     monkeypatch.setattr(host, "versions", lambda: versions)
     machine = host.Machine("inf2", neuron_devices=["neuron0"], memory_gib=15.4)
@@ -92,10 +95,40 @@ def test_a_library_of_another_release_is_named(inf2, part, change, step):
 
 def test_a_core_that_is_held_is_named_with_its_pid(inf2, monkeypatch):
     """Whoever has it must end."""
-    monkeypatch.setattr(doctor, "pids_on_devices", lambda: [4242])
+    monkeypatch.setattr(doctor, "holders", lambda: [Holder(4242, "python serve.py")])
     (bad,) = failing()
-    assert bad.part == "cores" and bad.seen == "held by pid 4242"
+    assert bad.part == "cores" and bad.seen == "held by pid 4242 (python serve.py)"
     assert "end those processes" in bad.next
+
+
+@pytest.mark.parametrize(
+    ("package", "check"), [("torch-neuronx", "import_problem"), ("neuronx-cc", "compiler_problem")]
+)
+def test_a_library_that_does_not_work_is_no_pass(inf2, monkeypatch, package, check):
+    """Its version is right, and says nothing."""
+    monkeypatch.setattr(doctor, check, lambda installed: f"{installed} is broken")
+    (bad,) = failing()
+    assert bad.part == package and bad.seen == f"{inf2[package]}: does not work"
+    assert bad.status == "FAIL" and bad.next == f"{inf2[package]} is broken"
+
+
+@pytest.mark.parametrize("version", ["2.13.3", "2.14.3"])
+def test_another_product_with_the_name_is_told_apart(inf2, version):
+    """What pip installs where no version is asked for, since SDK 2.33."""
+    inf2["torch-neuronx"] = version
+    (bad,) = failing()
+    assert bad.part == "torch-neuronx" and bad.seen == f"{version}: another product"
+    assert "is TorchNeuron" in bad.next
+    assert "pip install torch-neuronx==2.9.0.2.15.32035 neuronx-cc==2.26.6360.0" in bad.next
+
+
+@pytest.mark.parametrize(("swap", "status"), [(0.0, "WARN"), (16.0, "PASS")])
+def test_without_swap_a_large_compile_may_be_killed(inf2, monkeypatch, swap, status):
+    """An inf2.xlarge shows 15.4 GiB and its image has no swap: the commands to make some are told."""
+    monkeypatch.setattr(doctor, "swap_gib", lambda: swap)
+    part = next(part for part in check_parts() if part.part == "swap")
+    assert part.status == status and part.expected == "18.75 GiB with the memory"
+    assert ("sudo fallocate -l 16G /swapfile" in part.next) == (status == "WARN")
 
 
 @pytest.mark.parametrize(

@@ -341,6 +341,13 @@ def check_told(reason: str, folder: Path) -> None:
         assert part in reason
 
 
+def test_another_product_with_the_name_is_refused_before_anything_runs(monkeypatch):
+    """TorchNeuron has no trace; what to install is said."""
+    monkeypatch.setattr(neuron.host, "version", {"torch-neuronx": "2.14.3"}.get)
+    with pytest.raises(BadInput, match=r"needs torch_neuronx.trace: .* 2.14.3 is TorchNeuron"):
+        neuron.check_wheels("neuron none")
+
+
 def test_nothing_else_imports_torch_neuronx():
     """One file of the package touches the device's library."""
     importers = set()
