@@ -25,7 +25,7 @@ MEMORY_GIB = 15  # inf2.xlarge has 16
 COMPILE_GIB = 14.75  # resident, the most that a compile was seen to take
 BESIDE_GIB = 4  # the system, and what else of this kit runs meanwhile
 MAKE_SWAP = (
-    f"a compile took {COMPILE_GIB} GiB and was killed on a host of 16 GB without swap; there, "
+    f"a compile of {COMPILE_GIB} GiB was killed on a host of 16 GB without swap; on the host, "
     "sudo fallocate -l 16G /swapfile && sudo chmod 600 /swapfile && sudo mkswap /swapfile "
     "&& sudo swapon /swapfile"
 )

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,15 @@ SETTINGS = [
 ]
 
 
+def arguments(results: Path, *options: str) -> list[str]:
+    """What follows the program's name."""
+    settings = [word for setting in SETTINGS for word in ("--set", setting)]
+    return ["run", "inf2", "--results", str(results), *options, *settings]
+
+
 def run(system: Path, results: Path, *options: str, **variables: str) -> tuple[int, dict]:
     """`blipkit run inf2` on a fake machine: exit status and verdict."""
-    command = [sys.executable, "-m", "blipkit", "run", "inf2", "--results", str(results), *options]
-    command += [word for setting in SETTINGS for word in ("--set", setting)]
+    command = [sys.executable, "-m", "blipkit", *arguments(results, *options)]
     environment = {**os.environ, **rehearsal.environment(system), **variables}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     print(done.stdout, done.stderr)
@@ -137,3 +143,68 @@ def test_a_device_that_counts_nothing_makes_the_run_invalid(carried, tmp_path):
     )
     assert gates(verdict)["answers under load"]["status"] == "PASS"
     assert "INVALID" in (tmp_path / "results/report/index.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory) -> Path:
+    """An environment as an image has one: torch, a fake Neuron stack with its programs, no blipkit."""
+    venv = tmp_path_factory.mktemp("image") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+    python = venv / "bin/python"
+    # of its own: older than torch wants it
+    subprocess.run([python, "-m", "pip", "uninstall", "-y", "-q", "setuptools"], check=True)
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    done = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True)
+    packages = Path(done.stdout.strip())
+    # instead of installing torch again; what those packages' own .pth files add is left out
+    (packages / "here.pth").write_text(sysconfig.get_path("purelib"))
+    for place in rehearsal.FAKE.iterdir():
+        if place.name == "bin":
+            shutil.copytree(place, venv / "bin", dirs_exist_ok=True, symlinks=True)
+        else:
+            shutil.copytree(place, packages / place.name)
+    return venv
+
+
+@pytest.fixture
+def coreutils(tmp_path) -> Path:
+    """All that PATH has: no Python's programs, no Neuron's."""
+    folder = tmp_path / "coreutils"
+    folder.mkdir()
+    for name in ("cat", "cp", "env", "ls", "mkdir", "mv", "rm", "sh", "uname"):
+        (folder / name).symlink_to(shutil.which(name))
+    return folder
+
+
+def has_index(venv: Path, folder: Path) -> bool:
+    """Whether pip finds what builds this package."""
+    command = [venv / "bin/python", "-m", "pip", "download", "--no-deps", "-d", folder, "hatchling"]
+    return subprocess.run(command, capture_output=True).returncode == 0
+
+
+def test_an_image_that_nobody_activated_reaches_a_verdict(image, coreutils, tmp_path):
+    """make setup into it, then its own blipkit: every program of the stack is found beside its Python."""
+    if not has_index(image, tmp_path):
+        pytest.skip("pip has no index here, which make setup needs")
+    make = ["make", "setup", f"VENV={image}"]
+    done = subprocess.run(make, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    environment = {
+        "PATH": str(coreutils),
+        "HOME": str(tmp_path),
+        "BLIPKIT_SYSTEM": str(rehearsal.make_system(tmp_path / "system")),
+        "HF_HUB_OFFLINE": "1",
+    }
+    blipkit = str(image / "bin/blipkit")
+    doctor = subprocess.run([blipkit, "doctor", "--json"], env=environment, capture_output=True)
+    parts = {part["part"]: part for part in json.loads(doctor.stdout)["parts"]}
+    assert parts["torch-neuronx"]["status"] == parts["neuronx-cc"]["status"] == "PASS"
+
+    results = tmp_path / "results"
+    command = [blipkit, *arguments(results)]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    decision = json.loads((results / "verdict.json").read_text())["decision"]
+    assert decision["because"][0] == "a rehearsal, in which nothing ran on a Neuron device"
+    versions = json.loads((results / "environment.json").read_text())["versions"]
+    assert versions["neuronx-cc"].endswith("+rehearsal")
