@@ -12,7 +12,7 @@ from rich.console import Console
 import blipkit
 from blipkit.errors import BadInput, BlipkitError, system_problem
 from blipkit.machine.scratch import ScratchFolder, instead_of_home
-from blipkit.machine.surroundings import settle
+from blipkit.machine.surroundings import find_own_programs
 from blipkit.run.arguments import (
     CLIP,
     GOLDEN,
@@ -278,7 +278,7 @@ def entry() -> None:
     try:
         with ScratchFolder() as folder:
             os.environ.update(instead_of_home(folder))
-            settle()
+            find_own_programs()
             app()
     except BlipkitError as error:
         typer.echo(f"blipkit: {error}", err=True)

@@ -21,7 +21,7 @@ def surroundings(python: str = sys.executable, added: Mapping[str, str] = {}) ->
     return variables
 
 
-def settle() -> None:
+def find_own_programs() -> None:
     """Have this very process find its own Python's programs, too."""
     os.environ["PATH"] = surroundings()["PATH"]
 

@@ -17,7 +17,7 @@ from jupyter_client.manager import AsyncKernelManager
 from blipkit.machine import fork_server
 from blipkit.machine.child import QUESTION, forked_question
 from blipkit.machine.scratch import ScratchFolder, instead_of_home
-from blipkit.machine.surroundings import settle
+from blipkit.machine.surroundings import find_own_programs
 
 # neither a warning a kernel about TCP on this very host, nor the interrupt with which it is ended
 QUIET = "--IPKernelApp.log_level=50"
@@ -62,7 +62,7 @@ def main() -> None:
     argv = sys.argv[1:]
     with ScratchFolder() as folder:
         os.environ.update(own_folders(folder))
-        settle()
+        find_own_programs()
         if not fork_server.is_possible():
             launch(argv)
             return

@@ -16,7 +16,14 @@ from blipkit.machine.surroundings import programs_first, surroundings
 
 OWN = os.path.dirname(sys.executable)
 NAME = Path(sys.executable).name
-STARTERS = ("subprocess.run", "subprocess.Popen", "Popen")
+STARTERS = (
+    "Popen",
+    "subprocess.Popen",
+    "subprocess.run",
+    "subprocess.call",
+    "subprocess.check_call",
+    "subprocess.check_output",
+)
 
 
 @pytest.fixture
