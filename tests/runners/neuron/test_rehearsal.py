@@ -187,8 +187,10 @@ def test_an_image_that_nobody_activated_reaches_a_verdict(image, coreutils, tmp_
     if not has_index(image, tmp_path):
         pytest.skip("pip has no index here, which make setup needs")
     make = ["make", "setup", f"VENV={image}"]
-    done = subprocess.run(make, cwd=ROOT, capture_output=True, text=True)
+    plain = {**os.environ, "PATH": os.defpath}  # with make, and no blipkit
+    done = subprocess.run(make, cwd=ROOT, env=plain, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert f'in this terminal: export PATH="{image}/bin:$PATH"' in done.stdout
     environment = {
         "PATH": str(coreutils),
         "HOME": str(tmp_path),
