@@ -134,7 +134,6 @@ TESTED_BY = {
     "load/setting_requests.py": "load/test_summary.py",
     "parity/arm_pairs.py": "parity/test_chapter_03.py",
     "parity/effort.py": "parity/test_chapter_03.py",
-    "parity/engine.py": "parity/test_golden.py",
     "parity/flips.py": "parity/test_chapter_03.py",
     "parity/golden_checks.py": "parity/test_golden.py",
     "parity/golden_capture.py": "parity/test_golden.py",
