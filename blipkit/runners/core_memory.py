@@ -23,7 +23,7 @@ def check_core_memory(artifacts: Iterable[Artifact], cores: int = 1) -> None:
     if total_gb < CORE_LIMIT_GB:
         return
     arms = ", ".join(sorted({str(graph.arm) for graph in graphs.values()}))
-    seen = f"{arms}: {len(graphs)} graphs, {total_gb:.1f} GB on a NeuronCore"
+    seen = f"{arms} puts {total_gb:.1f} GB on a NeuronCore, graphs: {len(graphs)}"
     limit = f"loading failed from {CORE_LIMIT_GB:g} GB on in the one report there is"
     advice = f"leave buckets out of common.buckets, of {in_words(graphs.values())}"
     raise BlipkitError(f"{seen}, each with its weights; {limit} ({DEVICE}); {advice}")

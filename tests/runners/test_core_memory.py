@@ -31,7 +31,10 @@ def test_as_many_graphs_as_were_seen_to_fail_are_refused_with_what_to_leave_out(
     with pytest.raises(BlipkitError) as error:
         check_core_memory(graphs)
     said = str(error.value)
-    assert "neuron matmult bf16: 18 graphs, 13.5 GB on a NeuronCore, each with its weights" in said
+    assert (
+        "neuron matmult bf16 puts 13.5 GB on a NeuronCore, graphs: 18, each with its weights"
+        in said
+    )
     assert f"from {CORE_LIMIT_GB:g} GB on in the one report there is" in said
     assert said.index(f"{LARGE} (9.00 GB)") < said.index(f"{SMALL} (4.50 GB)")
     assert "32 GiB for its 2 cores" in said and "common.buckets" in said
