@@ -153,6 +153,7 @@ TESTED_BY = {
     "runners/assemble.py": "runners/test_runners.py",
     "runners/compile.py": "runners/test_runners.py",
     "runners/neuron/casts.py": "runners/neuron/test_neuron_emulated.py",
+    "runners/neuron/hlo.py": "runners/neuron/test_recordings.py",
     "runners/neuron/options.py": "runners/test_arms.py",
     "runners/spec.py": "runners/test_arms.py",
     "runners/tensors.py": "runners/test_runners.py",
