@@ -19,8 +19,7 @@ from blipkit.profiles.common import Common
 from blipkit.runners.arms import REFERENCE, parse_arm
 from blipkit.runners.assemble import assemble
 from blipkit.runners.compile import trace_arms
-from blipkit.runners.loader import ComponentLoader
-from blipkit.runners.neuron.proof import Execution
+from blipkit.runners.loader import ArmExecution, ComponentLoader
 
 
 class Engine:
@@ -113,7 +112,7 @@ class Engine:
                         answers[arm] += self.pipelines[arm].answer(wanted, self.questions)
         return answers
 
-    def close(self) -> list[Execution]:
+    def close(self) -> list[ArmExecution]:
         """End the child that holds a NeuronCore, if any; what proves that it ran there, a row for
         each turn.
         """

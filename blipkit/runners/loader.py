@@ -2,12 +2,14 @@
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import torch
 
 from blipkit.errors import BlipkitError
 from blipkit.model.components import Component
+from blipkit.records.typed import part
 from blipkit.runners.arms import Arm, get_runner
 from blipkit.runners.artifacts import Artifact
 from blipkit.runners.assemble import Loaded, check_weights, load_artifact
@@ -15,6 +17,17 @@ from blipkit.runners.core_memory import check_core_memory
 from blipkit.runners.neuron.proof import Execution, Watch, settle
 from blipkit.runners.second_call import check_second_calls
 from blipkit.runners.workers import Load, Run, Worker, check_host_memory, on_first_core
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmExecution:
+    """What an arm sent to the device in one turn, and what its witnesses counted.
+
+    arm: its text, "" in records of older kits.
+    """
+
+    arm: str = ""
+    execution: Execution = part()
 
 
 class ComponentLoader:
@@ -31,7 +44,7 @@ class ComponentLoader:
     def __init__(self):
         self._artifacts: dict[Arm, list[Artifact]] = {}  # that hold a core
         self._turn: Turn | None = None
-        self._executions: list[Execution] = []
+        self._executions: list[ArmExecution] = []
         self._is_closed = False
 
     def load(self, artifact: Artifact, component: Component) -> Loaded:
@@ -61,12 +74,10 @@ class ComponentLoader:
         turn = self._turn
         self._turn = None
         if turn:
-            self._executions.append(turn.end())
+            self._executions.append(ArmExecution(arm=str(turn.arm), execution=turn.end()))
 
-    def close(self) -> list[Execution]:
-        """End the child, if there is one; what was sent to the device in each turn, and what its
-        witnesses counted.
-        """
+    def close(self) -> list[ArmExecution]:
+        """End the child, if there is one; a row for each turn that was taken."""
         self._is_closed = True
         self._end_turn()
         return self._executions

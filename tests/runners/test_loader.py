@@ -92,7 +92,9 @@ def test_the_nan_of_one_arm_is_not_another_arms_error(device, tmp_path):
     assert nan(torch.ones(2)).isnan().all()
     for _ in range(2):
         assert right(torch.ones(2)).tolist() == [2, 2]
-    assert components.close() == [(1, 1), (2, 0)]
+    rows = components.close()
+    assert [row.execution for row in rows] == [(1, 1), (2, 0)]
+    assert [row.arm for row in rows] == ["neuron matmult bf16", "neuron none"]
     assert [process.loaded for process in Process.started] == [[a.folder.name] for a in artifacts]
     assert device == [[artifact] for artifact in artifacts] and not Process.running
 
@@ -106,7 +108,7 @@ def test_an_arm_that_is_asked_again_gets_another_turn(device, tmp_path):
     a, b, c = [components.load(one, component_of(one)) for one in (first, second, other)]
     for loaded in (a, b, a, c, b):
         loaded(torch.ones(2))
-    assert components.close() == [(3, 0), (1, 1), (1, 0)]
+    assert [row.execution for row in components.close()] == [(3, 0), (1, 1), (1, 0)]
     assert [len(process.loaded) for process in Process.started] == [2, 1, 2]
 
 
@@ -159,7 +161,7 @@ pipeline = assemble(checkpoint, artifacts, loader.load)
 answers, expected = pipeline.answer(frames, asked), assemble(checkpoint, eager).answer(frames, asked)
 assert "torch_neuronx" not in sys.modules, "the device's library belongs into the child"
 rows = loader.close()
-print([a[0].text for a in answers] == [a[0].text for a in expected], rows[0].sent, execution_gate("x", rows).status)
+print([a[0].text for a in answers] == [a[0].text for a in expected], rows[0].execution.sent, execution_gate("x", [row.execution for row in rows]).status)
 again = ComponentLoader()  # the core is free again
 assemble(checkpoint, artifacts, again.load).answer(frames, asked)
 try:
@@ -207,7 +209,7 @@ def test_errors_that_stick_to_a_process_stay_with_the_arm_that_made_the_nan(two_
     nan, right = [components.load(one, component_of(one)) for one in two_arms]
     assert nan(torch.ones(2)).isnan().all()
     assert [right(torch.ones(2)).tolist() for _ in range(3)] == [[2, 2]] * 3
-    rows = components.close()
+    rows = [row.execution for row in components.close()]
     assert [(row.sent, row.numerical_errors) for row in rows] == [(1, 1), (3, 0)]
     assert [execution_gate("x", [row]).status for row in rows] == ["FAIL", "PASS"]
 
@@ -223,4 +225,4 @@ def test_an_artifact_that_hangs_at_its_second_call_is_stopped_by_name(two_arms, 
         right(torch.ones(2))
     monkeypatch.delenv("REHEARSAL_HANG")
     assert right(torch.ones(2)).tolist() == [2, 2]
-    assert components.close()[0].sent == 1
+    assert components.close()[0].execution.sent == 1
