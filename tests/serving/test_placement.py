@@ -10,7 +10,9 @@ from neuron_artifacts import written_artifact
 
 from blipkit import Bucket, isolate, trace
 from blipkit.errors import BadInput, BlipkitError
+from blipkit.load.checks import check_grid_time
 from blipkit.load.host import check_cores
+from blipkit.load.knobs import Concurrency
 from blipkit.load.measure import Measured, measure_setting
 from blipkit.load.setting import ServerOptions, Setting, Workload
 from blipkit.runners.artifacts import Artifacts
@@ -97,3 +99,11 @@ def test_what_a_core_cannot_hold_or_run_twice_is_refused_before_a_process_loads_
     assert called == []
     check_cores(artifacts, "threads", [0, 1])
     assert called == [artifacts]
+
+
+def test_the_time_of_a_grid_counts_what_lies_between_the_starts():
+    """Of processes; threads are started at once."""
+    settings = {"servers": [4], "clients": [1], "seconds": 1.0, "warmup": 0.0, "start_gap_s": 600.0}
+    with pytest.raises(BadInput, match=r"3 runs of about 1811 s take 91 minutes"):
+        check_grid_time(Concurrency(placements=["processes"], **settings), 3600)
+    check_grid_time(Concurrency(placements=["threads"], **settings), 3600)
