@@ -13,8 +13,11 @@ from blipkit.machine import host
 FAKE = Path(__file__).parent / "fake"
 
 
-def make_system(folder: Path, devices: int = 1, cores: int = 2) -> Path:
-    """A folder that stands for / on a machine with Neuron devices, or with none."""
+def make_system(folder: Path, devices: int = 1, cores: int = 2, driver: str = "2.29.0.0") -> Path:
+    """A folder that stands for / on a machine with Neuron devices, or with none.
+
+    driver: its version, of SDK 2.31 unless said otherwise; its counters are live from 2.30 on.
+    """
     (folder / "processes").mkdir(parents=True)
     for number in range(devices):
         device = folder / f"sys/devices/virtual/neuron_device/neuron{number}"
@@ -28,9 +31,9 @@ def make_system(folder: Path, devices: int = 1, cores: int = 2) -> Path:
         kind.write_text("Inf2\n")
         (folder / "dev").mkdir(exist_ok=True)
         (folder / f"dev/neuron{number}").touch()
-    driver = folder / "sys/module/neuron/version"
-    driver.parent.mkdir(parents=True)
-    driver.write_text("2.29.0.0\n")
+    version = folder / "sys/module/neuron/version"
+    version.parent.mkdir(parents=True)
+    version.write_text(f"{driver}\n")
     return folder
 
 

@@ -49,10 +49,13 @@ def check_grid_time(knobs: Concurrency, limit_s: int) -> None:
     placed = knobs.arms_under_load * len(knobs.placements)
     settings = placed * len(knobs.servers) * len(knobs.clients)
     runs = (settings + 2) * knobs.repeats
-    once_s = SETTING_S + knobs.warmup + knobs.seconds
+    start_s = SETTING_S
+    if "processes" in knobs.placements:
+        start_s += knobs.start_gap_s * (max(knobs.servers) - 1)
+    once_s = start_s + knobs.warmup + knobs.seconds
     if runs * once_s <= limit_s:
         return
-    left = math.floor(limit_s / runs - SETTING_S - knobs.warmup)
+    left = math.floor(limit_s / runs - start_s - knobs.warmup)
     advice = "name fewer servers or clients, or fewer repeats"
     if left >= 1:
         advice = f"take concurrency.seconds={left}"

@@ -18,7 +18,9 @@ from blipkit.machine.scratch import socket_folder
 from blipkit.records.typed import row_of
 from blipkit.runners.arms import is_forkable
 from blipkit.runners.artifacts import Artifacts
+from blipkit.runners.core_memory import check_core_memory
 from blipkit.runners.neuron.proof import LINGER_S, Execution, Watch
+from blipkit.runners.second_call import check_second_calls
 from blipkit.runners.workers import Worker, check_host_memory
 from blipkit.serving.answering import Answering, place_of
 from blipkit.serving.placement import START_S, copies_of, neuron_cores, predicted_gib
@@ -63,6 +65,7 @@ class Host:
         self.predicted_gib = predicted_gib(artifacts, copies)
         if copies > 1:
             check_host_memory(f"{copies} pipelines", self.predicted_gib)
+        check_cores(artifacts, setting.placement, cores)
         answering = answering_of(artifacts, setting, work, options)
         plan = Plan(answering, setting.placement, cores, servers)
         self.forked = answering.forked
@@ -136,6 +139,20 @@ class Host:
         return self._watch.execution(settled)
 
 
+def check_cores(artifacts: Artifacts, placement: str, cores: list[int]) -> None:
+    """Refuse what a NeuronCore cannot hold, or does not run twice, before it is loaded.
+
+    Threads share a pipeline whose graphs lie on all cores; otherwise each core holds a whole one.
+    """
+    if not cores:
+        return
+    spread = 1
+    if placement == "threads":
+        spread = len(cores)
+    check_core_memory(artifacts, spread)
+    check_second_calls(artifacts)
+
+
 def may_fork(artifacts: Artifacts) -> bool:
     """Whether these may be served by a forked process."""
     return all(is_forkable(artifact.arm) for artifact in artifacts)
@@ -153,6 +170,7 @@ def answering_of(
         call=setting.call,
         threads=options.threads,
         forked=may_fork(artifacts),
+        start_gap_s=options.start_gap_s,
     )
 
 

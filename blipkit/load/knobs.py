@@ -20,6 +20,13 @@ class Concurrency(Section):
         one_of=("threads", "processes", "contexts"),
     )
     servers: list[int] = knob([1, 2], "server threads", within=FEW)
+    start_gap_s: float = knob(
+        0.0,
+        "between the starts of two serving processes; one report has them apart on Neuron, against"
+        " races in the runtime",
+        "s",
+        within=ZERO_OR_MORE,
+    )
     oversubscribe: bool = knob(False, "more servers than the machine has cores, all the same")
     clients: list[int] = knob([1, 2, 4], "closed-loop clients", within=FEW)
     think_ms: float = knob(

@@ -77,13 +77,14 @@ class ServerOptions:
 
     threads: torch's own, of each server; batch: requests that a server takes at once; batch_wait_s:
     how long the first of them waits for the others; limit: requests in flight at most, more are
-    refused; 0 for no limit.
+    refused; 0 for no limit; start_gap_s: between the starts of two serving processes.
     """
 
     threads: int = 1
     batch: int = 1
     batch_wait_s: float = 0.0
     limit: int = 0
+    start_gap_s: float = 0.0
 
 
 def check_setting(setting: Setting, work: Workload, options: ServerOptions) -> None:

@@ -12,7 +12,8 @@ from blipkit.parity.panel import ANSWERS, MEMORY, NUMBERS, Panel
 from blipkit.records.gates import Gate, not_recorded
 from blipkit.records.typed import measure_typed
 from blipkit.runners.arms import REFERENCE, parse_arm
-from blipkit.runners.neuron.proof import Execution, execution_gate
+from blipkit.runners.loader import ArmExecution
+from blipkit.runners.neuron.proof import execution_gate
 
 GIB = 2**30
 EXECUTION = "execution parity"  # the gate of what ran on a Neuron device
@@ -114,7 +115,7 @@ class Executions:
     """What was sent to a device, and what its witnesses counted, as in `parity_executions`."""
 
     panel: Panel
-    rows: Sequence[Execution]
+    rows: Sequence[ArmExecution]
 
     @property
     def is_lacking(self) -> bool:
@@ -132,11 +133,11 @@ class Executions:
             return []
         if self.is_lacking:
             return [not_recorded(EXECUTION, "answer")]
-        return [execution_gate(EXECUTION, self.rows)]
+        return [execution_gate(EXECUTION, [row.execution for row in self.rows])]
 
 
 def close_panel(panel: Panel) -> Executions:
     """End the child that holds a NeuronCore, if there is one: its core is free then."""
     results = panel.study.results
-    rows = measure_typed(results, "parity_executions", Execution, panel.engine.close)
+    rows = measure_typed(results, "parity_executions", ArmExecution, panel.engine.close)
     return Executions(panel, rows)

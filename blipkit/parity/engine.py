@@ -1,5 +1,6 @@
 """Ask several arms the same questions: 03_parity compares the answers, `capture` keeps them."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -18,15 +19,14 @@ from blipkit.profiles.common import Common
 from blipkit.runners.arms import REFERENCE, parse_arm
 from blipkit.runners.assemble import assemble
 from blipkit.runners.compile import trace_arms
-from blipkit.runners.neuron.proof import Execution
-from blipkit.runners.workers import ComponentLoader
+from blipkit.runners.loader import ArmExecution, ComponentLoader
 
 
 class Engine:
     """The reference and other arms, each a pipeline on its own compiled components.
 
     Nothing is compiled or assembled before an arm is asked. Components that hold a NeuronCore are
-    loaded in a child, which `close` ends.
+    loaded in a child of their arm's own, where arms take turns; `close` ends the last.
     """
 
     def __init__(
@@ -79,33 +79,50 @@ class Engine:
         """Every call of a component that the reference's answers took, with its tensors."""
         return self.reference.walk(images(frames), self.questions)
 
-    def outputs(self, step: Step) -> Mapping[str, Tensor]:
-        """Arm -> what its component makes of the tensors that the reference's got in a step."""
-        return {
-            arm: pipeline.stages[step.bucket][step.component](*step.inputs)
-            for arm, pipeline in self.pipelines.items()
-        }
+    def outputs(self, steps: Sequence[Step]) -> list[Mapping[str, Tensor]]:
+        """For each step, arm -> what its component makes of the tensors that the reference's got.
+
+        One arm after the other, as those that hold a NeuronCore take turns.
+        """
+        outputs: list[dict[str, Tensor]] = [{} for _ in steps]
+        for arm, pipeline in self.pipelines.items():
+            for step, of_step in zip(steps, outputs, strict=True):
+                of_step[arm] = pipeline.stages[step.bucket][step.component](*step.inputs)
+        return outputs
 
     def answers(
         self, frames: Sequence[Frame], counts: Mapping[str, int]
     ) -> Mapping[str, list[list[Answer]]]:
         """Arm -> [frame][question]: what it answers about the first `counts[arm]` of the frames.
 
-        Frames are asked about in blocks. A block's pixels are prepared once, by the reference.
+        Frames are asked about in blocks. A block's pixels are prepared once a turn, by the
+        reference.
         """
         pictures = images(frames)
         answers: dict[str, list[list[Answer]]] = {arm: [] for arm in counts}
         starts = range(0, max(counts.values()), self.block)
-        with Steps(len(starts), "asking about frames") as steps:
-            for start in starts:
+        turns = turns_of(list(counts))
+        with Steps(len(turns) * len(starts), "asking about frames") as steps:
+            for turn, start in itertools.product(turns, starts):
                 steps.begin(f"from {start + 1} on")
                 pixels = self.reference.preprocess(pictures[start : start + self.block])
-                for arm, count in counts.items():
-                    wanted = pixels[: max(count - start, 0)]
+                for arm in turn:
+                    wanted = pixels[: max(counts[arm] - start, 0)]
                     if len(wanted):
                         answers[arm] += self.pipelines[arm].answer(wanted, self.questions)
         return answers
 
-    def close(self) -> list[Execution]:
-        """End the child that holds a NeuronCore, if any; what proves that it ran there."""
+    def close(self) -> list[ArmExecution]:
+        """End the child that holds a NeuronCore, if any; what proves that it ran there, a row for
+        each turn.
+        """
         return self._loader.close()
+
+
+def turns_of(arms: Sequence[str]) -> list[list[str]]:
+    """The arms in the order in which they are asked all there is to ask: those that hold no
+    NeuronCore together, then each of the others alone.
+    """
+    alone = [arm for arm in arms if parse_arm(arm).spec.holds_core]
+    together = [arm for arm in arms if arm not in alone]
+    return [turn for turn in (together, *([arm] for arm in alone)) if turn]

@@ -75,9 +75,10 @@ def capture(
 def outputs_of(engine: Engine, arm: str, steps: Sequence[Step]) -> Mapping[str, torch.Tensor]:
     """`output_name` -> what the reference, and the arm, made of each step."""
     tensors = {}
+    outputs = engine.outputs(steps)
     for number, step in enumerate(steps):
         tensors[output_name(number, REFERENCE)] = step.output
-        tensors[output_name(number, arm)] = engine.outputs(step)[arm].detach().cpu()
+        tensors[output_name(number, arm)] = outputs[number][arm].detach().cpu()
     return tensors
 
 

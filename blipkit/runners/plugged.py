@@ -16,7 +16,7 @@ from blipkit.runners.arms import evidence_of, parse_arm
 from blipkit.runners.assemble import plug_in
 from blipkit.runners.compile import trace_arms
 from blipkit.runners.compiled import EVERY_COMPONENT, Compiled
-from blipkit.runners.workers import ComponentLoader
+from blipkit.runners.loader import ComponentLoader
 from blipkit.study import Study
 
 PLUGS_IN = "plugs back in"  # the gate

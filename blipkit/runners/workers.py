@@ -1,6 +1,6 @@
-"""Compiled components in a process of their own. A NeuronCore stays with the process that loaded a
-model until it ends, so neither a notebook's kernel nor two pipelines share one: they ask a worker,
-over a socket, and end it.
+"""A process that answers messages, such as what compiled components make of tensors. A NeuronCore
+stays with the process that loaded a model until it ends, so neither a notebook's kernel nor two
+pipelines share one: they ask a worker, over a socket, and end it.
 """
 
 import contextlib
@@ -21,13 +21,10 @@ from blipkit.errors import BadInput, BlipkitError, WorkerGone
 from blipkit.machine import child
 from blipkit.machine.scratch import socket_folder
 from blipkit.model.buckets import Bucket
-from blipkit.model.components import Component
 from blipkit.runners.arms import get_runner
-from blipkit.runners.artifacts import Artifact, read_artifact
-from blipkit.runners.assemble import Loaded, check_weights, load_artifact
+from blipkit.runners.artifacts import read_artifact
 from blipkit.runners.kinds import neuron
 from blipkit.runners.neuron.messages import explain, explain_error
-from blipkit.runners.neuron.proof import Execution, Watch, settle
 
 TIMEOUT_S = 24 * 3600
 END_S = 60  # for a child to end by itself
@@ -192,59 +189,9 @@ def work(address: str, connections: int, answerer: str, **arguments) -> None:
         list(pool.map(handle, [Client(address) for _ in range(connections)]))
 
 
-class ComponentLoader:
-    """Loads components where they may be: those that hold a NeuronCore in a child, all of them on
-    one core; others in this process.
-    """
-
-    def __init__(self):
-        self._stack = contextlib.ExitStack()
-        self._worker = None
-
-    def load(self, artifact: Artifact, component: Component) -> Loaded:
-        """As `load_artifact`."""
-        if not artifact.arm.spec.holds_core:
-            return load_artifact(artifact, component)
-        check_weights(artifact, component)
-        get_runner(artifact.arm).check_loadable(artifact.build)
-        # the file's bytes, and the model's that is made of them
-        need_gib = 2 * artifact.manifest.bytes / 2**30
-        check_host_memory(f"loading {artifact.component}", need_gib)
-        if self._worker is None:
-            self._start()
-        self._ask(Load(artifact.folder))
-        return Loaded(artifact, component, lambda *inputs: self._run(artifact.folder, inputs))
-
-    def _start(self) -> None:
-        """Start the child on the first core, and the watch over the device."""
-        self._watch = self._stack.enter_context(Watch())
-        environment = dict(self._watch.environment)
-        environment["NEURON_RT_VISIBLE_CORES"] = str(neuron.visible_cores(1)[0])
-        self._worker = Worker("blipkit.runners.workers:run_components", environment=environment)
-        self._stack.callback(self._worker.close)
-
-    def _ask(self, message: Load | Run):
-        if self._worker is None:
-            problem = "the child with the NeuronCore was ended"
-            raise BlipkitError(
-                f"{problem}; load the components again, with a new ComponentLoader()"
-            )
-        return self._worker.ask(message)
-
-    def _run(self, folder: Path, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        arrays = [tensor.numpy() for tensor in inputs]
-        return torch.from_numpy(self._ask(Run(folder, arrays)))
-
-    def close(self) -> list[Execution]:
-        """End the child, if there is one; what was sent to the device and what its witnesses
-        counted.
-        """
-        with self._stack:
-            if self._worker is None:
-                return []
-            settled = settle([self._worker.executed()])
-            self._worker = None
-        return [self._watch.execution(settled)]
+def on_first_core() -> dict[str, str]:
+    """Variables for a child that takes the first core, and leaves others alone."""
+    return {"NEURON_RT_VISIBLE_CORES": str(neuron.visible_cores(1)[0])}
 
 
 def run_components() -> Callable[[Load | Run], np.ndarray | None]:

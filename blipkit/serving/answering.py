@@ -57,7 +57,8 @@ class Answering:
 
     checkpoint: its source; components: where each compiled one is; questions: as a profile writes
     them; frames: which ones; call: one of CALLS, or NOTHING; threads: torch's own, of each server;
-    forked: whether it touches neither CUDA nor Neuron, so that its processes may be forked.
+    forked: whether it touches neither CUDA nor Neuron, so that its processes may be forked;
+    start_gap_s: between the starts of two of its processes.
     """
 
     checkpoint: str
@@ -67,6 +68,7 @@ class Answering:
     call: str
     threads: int
     forked: bool = False
+    start_gap_s: float = 0.0
 
     def read_artifacts(self) -> Artifacts:
         """The compiled components, each checked against its manifest."""

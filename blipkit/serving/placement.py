@@ -6,6 +6,7 @@ each, on Neuron for each core. `contexts`: one process with a pipeline on each N
 
 import contextlib
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -96,11 +97,13 @@ def in_processes(
 ) -> Servers:
     """A process with a whole pipeline for each NeuronCore, or else for each server.
 
-    Where there are no NeuronCores, each process keeps to CPU cores of its own.
+    Where there are no NeuronCores, each process keeps to CPU cores of its own. They load side by
+    side, each begun `start_gap_s` after the one before it.
     """
     count = copies_of("processes", servers, cores)
 
     def start(number: int) -> Worker:
+        time.sleep(number * answering.start_gap_s)
         environment = {}
         cpus = []
         if cores:

@@ -29,6 +29,7 @@ from blipkit.parity.golden_capture import write_golden_outputs
 from blipkit.reading.files import file_digest
 from blipkit.runners.arms import REFERENCE, Arm
 from blipkit.runners.artifacts import artifact_folder, read_artifact, write_artifact
+from blipkit.runners.second_call import CALLED_TWICE, remembered
 from blipkit.runners.spec import Build
 
 SAME = {
@@ -59,18 +60,22 @@ def artifact_seeds(place: Path) -> None:
             path.write_bytes(b"compiled " * 500)
 
         arm = Arm(runner, "float32")
-        write_artifact(artifact_folder(place / runner, arm, build), build, compiled, None, ())
+        folder = artifact_folder(place / runner, arm, build)
+        write_artifact(folder, build, compiled, None, ())
+        (folder / CALLED_TWICE).write_text('{"machines": ["0123456789abcdef01234567"]}\n')
 
 
 def spoil_artifact(case: Case) -> None:
     """A change in the manifest or the file, or something else in the place of one."""
     rng = case.rng
     (folder,) = case.folder.iterdir()
-    manifest, file = folder / "manifest.json", folder / "compiled.pt"
+    manifest, file, called = (
+        folder / name for name in ("manifest.json", "compiled.pt", CALLED_TWICE)
+    )
     kind = rng.random()
     if kind < 0.15:
         case.did.append(
-            mutators.replace_file(rng, rng.choice([manifest, file, folder]), case.world)
+            mutators.replace_file(rng, rng.choice([manifest, file, called, folder]), case.world)
         )
     elif kind < 0.35:
         data, said = mutators.spoil_bytes(rng, file.read_bytes())
@@ -94,6 +99,10 @@ def spoil_artifact(case: Case) -> None:
             written["sha256"] = file_digest(path)
         manifest.write_text(json.dumps(written))
         case.did.append(f"file is {written['file'][:30]!r}")
+    elif kind < 0.6:
+        data, said = mutators.spoil_json(rng, called.read_text())
+        called.write_bytes(data)
+        case.did.append(said)
     else:
         data, said = mutators.spoil_json(rng, manifest.read_text())
         manifest.write_bytes(data)
@@ -103,6 +112,7 @@ def spoil_artifact(case: Case) -> None:
 def read_compiled(case: Case) -> None:
     """An artifact, and what 02 says of it; the file is its own folder's."""
     folder = next(case.folder.iterdir(), case.folder / "gone")
+    assert all(isinstance(machine, str) for machine in remembered(folder / CALLED_TWICE))
     artifact = read_artifact(folder, Bucket())
     inside = artifact.path.resolve().parent == folder.resolve()
     assert inside, f"its file is {artifact.path}"

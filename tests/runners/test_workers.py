@@ -1,6 +1,5 @@
 """Compiled components in a process of their own: asked over a socket, ended on request, and truthful when they cannot."""
 
-import subprocess
 import sys
 import tempfile
 import time
@@ -8,12 +7,10 @@ from multiprocessing.connection import Client
 
 import psutil
 import pytest
-import rehearsal
 
-from blipkit import Bucket, assemble, isolate, trace
 from blipkit.errors import BlipkitError, WorkerGone
 from blipkit.runners.neuron.witnesses import Holder
-from blipkit.runners.workers import ComponentLoader, Worker
+from blipkit.runners.workers import Worker
 
 BUSY = (
     "NRT:nrt_allocate_neuron_cores  Logical Neuron Core(s) not available - Requested:lnc0-lnc0 "
@@ -132,56 +129,3 @@ def test_a_worker_that_cannot_start_says_why(monkeypatch):
     monkeypatch.setattr("blipkit.runners.workers.Client", SlowClient)
     with pytest.raises(BlipkitError, match="has no attribute 'nothing'"):
         Worker("blipkit.runners.workers:nothing")
-
-
-def test_components_of_the_cpu_stay_here(small, artifact_root):
-    """Only what holds a NeuronCore gets a child; without one there is nothing to prove."""
-    loader = ComponentLoader()
-    artifacts = trace(isolate(small), artifact_root, "torchscript", shapes=Bucket(1, 1, 8, 2, 3))
-    assert assemble(small, artifacts, loader.load).stages
-    assert loader._worker is None and loader.close() == []
-
-
-SCRIPT = """
-import sys
-from blipkit import Bucket, assemble, isolate, load_checkpoint, trace
-from blipkit.frames.frames import synthetic_frames, images
-from blipkit.runners.neuron.proof import execution_gate
-from blipkit.runners.workers import ComponentLoader
-
-checkpoint = load_checkpoint(sys.argv[1])
-artifacts = trace(isolate(checkpoint), sys.argv[2], runner="neuron", dtype="matmult bf16", shapes=Bucket(1, 1, 8, 2, 3))
-eager = trace(isolate(checkpoint), sys.argv[2], runner="eager", shapes=Bucket(1, 1, 8, 2, 3))
-frames, asked = images(synthetic_frames(3, 5)), ["is the dog barking?"]
-loader = ComponentLoader()
-pipeline = assemble(checkpoint, artifacts, loader.load)
-answers, expected = pipeline.answer(frames, asked), assemble(checkpoint, eager).answer(frames, asked)
-assert "torch_neuronx" not in sys.modules, "the device's library belongs into the child"
-rows = loader.close()
-print([a[0].text for a in answers] == [a[0].text for a in expected], rows[0].sent, execution_gate("x", rows).status)
-again = ComponentLoader()  # the core is free again
-assemble(checkpoint, artifacts, again.load)
-try:
-    assemble(checkpoint, artifacts, ComponentLoader().load)
-except Exception as error:
-    print(error)
-"""
-
-
-@pytest.mark.slow
-def test_a_component_on_neuron_is_asked_in_a_child_that_gives_the_core_back(small, tmp_path):
-    """Three frames take nine executions, which the witnesses counted; a second child finds the core taken, and by whom."""
-    import os
-
-    environment = {
-        **os.environ,
-        **rehearsal.environment(rehearsal.make_system(tmp_path / "system")),
-    }
-    command = [sys.executable, "-c", SCRIPT, small.source, str(tmp_path / "artifacts")]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    lines = done.stdout.splitlines()
-    assert lines[0] == "True 9 PASS", done.stderr
-    assert (
-        "another process holds the core until it ends" in done.stdout
-        and "until it ends, pid " in lines[-1]
-    )

@@ -1,11 +1,12 @@
 """What concerns Inferentia2 alone, and what of it can be known without the device.
 
 `lowering` has components traced in an environment of its own (`recordings`, whose `findings` stand
-in the compiler's way), `operation_changes` compares with earlier versions, `lowered` shows what
-came of both; `casts` emulates the compiler's roundings, `one_frame` shows them; `options` are the
-compiler's, `messages` explains what it and the runtime say. `doctor` looks at the machine, where
-`installed` tries the libraries; `support` says how long the platform will live; `witnesses` are
-asked what the device executed, `proof` judges it. The one file that imports torch_neuronx is
+in the compiler's way: `hlo` reads the program, `integers` follows by `bounds` how large integers
+can be), `operation_changes` compares with earlier versions, `lowered` shows what came of both;
+`casts` emulates the compiler's roundings, `one_frame` shows them; `options` are the compiler's,
+`messages` explains what it and the runtime say. `doctor` looks at the machine, where `installed`
+tries the libraries; `support` says how long the platform will live; `witnesses` are asked what the
+device executed, `proof` judges it. The one file that imports torch_neuronx is
 `runners/kinds/neuron.py`.
 """
 

@@ -5,14 +5,12 @@ torch_xla is installed.
 recorded.
 """
 
-import collections
 import copy
-import linecache
 import re
 import time
 import traceback
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,15 @@ from blipkit.model.checkpoints import load_unchanged
 from blipkit.model.components import Component, isolate
 from blipkit.records.typed import row_of
 from blipkit.runners.neuron.findings import Finding, RecordingJob, RecordingReply
+from blipkit.runners.neuron.hlo import (
+    INT64_TYPE,
+    bare,
+    count_operations,
+    instructions,
+    place_in,
+    source_line,
+)
+from blipkit.runners.neuron.integers import beyond_32_bits, values_that_stay
 from blipkit.runners.neuron.options import REFUSED_OPERATIONS
 from blipkit.runners.tensors import relative_l2
 
@@ -30,16 +37,6 @@ from blipkit.runners.tensors import relative_l2
 MAX_RELATIVE_L2 = 1e-5
 # how many places at the end of each mask are padding, in the three sets of inputs
 PADDED_PLACES = (0, 2, 1)
-INT64_TYPE = r"^\(?[su]64\["  # an HLO type of 64-bit integers, or a tuple that begins with one
-
-
-@dataclass(frozen=True)
-class Instruction:
-    """An HLO instruction: its line, the type of its result, and its operation."""
-
-    line: str
-    result: str
-    operation: str
 
 
 def record_jobs(source: str, digest: str, jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -86,7 +83,9 @@ def record_module(module, several: Sequence[tuple[torch.Tensor, ...]]) -> Record
         except Exception as error:  # a model can raise anything
             return RecordingReply([_stopped(error)], seconds=time.perf_counter() - started)
         on_host = metrics.executed_fallback_ops()
-        findings = [*named_findings(first.hlo), *compare_recordings(first, second, on_host)]
+        findings = named_findings(first.hlo)
+        findings += beyond_32_bits(first.hlo, values_that_stay(first))
+        findings += compare_recordings(first, second, on_host)
         if not any(finding.status == "FAIL" for finding in findings):
             relative_l2 = run_error(first, module, several[2])
             if not relative_l2 <= MAX_RELATIVE_L2:  # it may be NaN
@@ -206,21 +205,6 @@ def _first_difference(hlo: str, other: str) -> str:
     return ""
 
 
-def instructions(hlo: str) -> list[Instruction]:
-    """Every instruction of a program, in its order."""
-    pattern = r"^( +(?:ROOT )?%\S+ = (\(.*?\)|\S+) ([\w-]+)\(.*)"
-    return [Instruction(*groups) for groups in re.findall(pattern, hlo, re.MULTILINE)]
-
-
-def count_operations(hlo: str, result: str = "") -> dict[str, int]:
-    """HLO operation -> how often, most frequent first; result: a pattern of the result's type."""
-    counter = collections.Counter()
-    for instruction in instructions(hlo):
-        if re.search(result, instruction.result):
-            counter[instruction.operation] += 1
-    return dict(counter.most_common())
-
-
 def named_findings(hlo: str) -> list[Finding]:
     """What the compiler's documents name, once for each line of the model."""
     findings = (
@@ -244,15 +228,6 @@ def overwrites(hlo: str, line: str) -> bool:
     return bool(re.search(returned, hlo, re.MULTILINE))
 
 
-def bare(hlo: str) -> str:
-    """HLO without what may differ from recording to recording: where it comes from, and numbers of
-    instructions.
-    """
-    hlo = re.sub(r", metadata=\{.*?\}", "", hlo)
-    # reshape.12, but not the 0.5 of a constant
-    return re.sub(r"(\w*[A-Za-z][\w-]*)\.\d+", r"\1", hlo)
-
-
 def _stopped(error: Exception) -> Finding:
     """What stopped the recording, and at which line of the model."""
     import torch_xla
@@ -269,18 +244,3 @@ def _stopped(error: Exception) -> Finding:
         return Finding("FAIL", f"{problem} ({examples})", where, advice)
     problem = f"recording it raised {type(error).__name__}: {first}"
     return Finding("FAIL", problem, where, "mend that line")
-
-
-def place_in(hlo: str, instruction: str = "") -> str:
-    """`modeling_blip.py:312: the code there`, which is where the first instruction that matches a
-    pattern comes from.
-    """
-    match = re.search(rf'{instruction}.*source_file="([^"]+)" source_line=(\d+)', hlo)
-    if not match:
-        return "no line known"
-    return source_line(match[1], int(match[2]))
-
-
-def source_line(file: str, number: int) -> str:
-    """`modeling_blip.py:312: the code there`."""
-    return f"{Path(file).name}:{number}: {linecache.getline(file, number).strip()}"

@@ -4,6 +4,7 @@ For tests alone. It computes in float32 what was traced, counts what it executes
 refuses what the documents do not allow: other keywords, options by position, dicts, other shapes or dtypes than traced.
 """
 
+import atexit
 import contextlib
 import fcntl
 import io
@@ -12,10 +13,12 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 import types
 from pathlib import Path
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 __version__ = "2.9.0.2.15.32035+rehearsal"
 SYSTEM = Path(os.environ.get("BLIPKIT_SYSTEM", "/nowhere"))
@@ -40,7 +43,10 @@ _models: dict = {}  # what a traced file holds, by its bytes
 _held: dict = {}  # core -> open lock file
 _loads: dict = {}  # core -> how many models it holds
 _counts: dict = {}  # core -> executions
+_calls: dict = {}  # model -> how often it was called
 _contexts: list = []
+_executed: list = []  # counters that the driver has yet to raise
+_nan: list = []  # executions since the first NaN of this process, that one included
 _lock = threading.Lock()
 
 
@@ -114,6 +120,20 @@ def compile_with(arguments) -> None:
         raise RuntimeError(f"neuronx-cc failed with {done.returncode}")
 
 
+class NoValues(TorchDispatchMode):
+    """Refuses what asks for a tensor's values while it is traced: they would become constants."""
+
+    def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
+        name = function.overloadpacket.__name__
+        asks = ("_local_scalar_dense", "nonzero", "masked_select", "equal", "_unique2")
+        masks = name == "index" and any(
+            x is not None and x.dtype == torch.bool for x in arguments[1]
+        )
+        if name in asks or masks:
+            raise RuntimeError(f"the graph depends on values: aten::{name}")
+        return function(*arguments, **(keywords or {}))
+
+
 def trace(
     func,
     example_inputs,
@@ -149,6 +169,8 @@ def trace(
         raise RuntimeError(
             "Bad StatusOr access: INVALID_ARGUMENT: PJRT_Client_Create: error condition !(num_devices > 0)"
         )
+    if not cpu_backend:
+        start_runtime()  # the runtime starts where there is a device, and keeps the cores
     if os.environ.get("REHEARSAL_CRASH") == str(len(inputs)):
         os.kill(os.getpid(), signal.SIGSEGV)
     if os.environ.get("REHEARSAL_FAIL") == str(len(inputs)):
@@ -157,7 +179,8 @@ def trace(
     if compiler_workdir:
         Path(compiler_workdir, "graph.neff").write_bytes(b"a fake NEFF")
     with torch.no_grad():
-        output = func(*inputs)
+        with NoValues():
+            output = func(*inputs)
         if not isinstance(output, torch.Tensor):
             raise TypeError(f"adapters of this kit return one tensor, not {type(output)}")
         buffer = io.BytesIO()
@@ -167,6 +190,7 @@ def trace(
             {
                 "module": buffer.getvalue(),
                 "inputs": [(tuple(x.shape), str(x.dtype)) for x in inputs],
+                "casts": options.get("--auto-cast", "none"),
             },
             held,
         )
@@ -194,12 +218,46 @@ def forward(inputs, model, core):
         if (run := _models.get(digest(model))) is None:
             raise RuntimeError("NRT:nrt_init Unable to determine Neuron Driver version.")
         return run(*inputs)
-    run, expected = _models[digest(model)]
+    run, expected, casts = _models[digest(model)]
     shapes = [(tuple(x.shape), str(x.dtype)) for x in inputs]
     if shapes != expected:
         raise RuntimeError(f"inputs {shapes} differ from those traced, {expected}")
+    calls = _calls[digest(model)] = _calls.get(digest(model), 0) + 1
+    if calls == 2 and os.environ.get("REHEARSAL_HANG") == str(len(inputs)):
+        time.sleep(3600)
     count(int(core))
-    return run(*inputs)
+    output = run(*inputs)
+    if os.environ.get("REHEARSAL_NAN") == casts:
+        output = torch.full_like(output, torch.nan)
+    report_nan(output)
+    return output
+
+
+def report_nan(output) -> None:
+    """After a NaN every execution of the process is reported as one that met a NaN, if any is."""
+    if os.environ.get("NEURON_RT_NUMERICAL_ERRORS_VERBOSITY") != "critical":
+        return
+    if _nan or bool(output.isnan().any()):
+        _nan.append(1)
+        (SYSTEM / "numerical").mkdir(exist_ok=True)
+        write(SYSTEM / "numerical" / str(os.getpid()), len(_nan))
+
+
+def tell_driver() -> None:
+    """Have the driver count what was executed since it was last told."""
+    while _executed:
+        total = _executed.pop()
+        if not os.environ.get("REHEARSAL_IDLE"):
+            write(total, int(total.read_text()) + 1)
+
+
+atexit.register(tell_driver)
+
+
+def counters_are_live() -> bool:
+    """Whether the driver counts executions while they happen: from 2.30 on, else when a process ends."""
+    version = (SYSTEM / "sys/module/neuron/version").read_text()
+    return tuple(map(int, version.split(".")[:2])) >= (2, 30)
 
 
 def count(core: int) -> None:
@@ -208,9 +266,9 @@ def count(core: int) -> None:
         _counts[core] = _counts.get(core, 0) + 1
         per_device = int((devices()[0] / "core_count").read_text())
         place = SYSTEM / DEVICE / f"neuron{core // per_device}/neuron_core{core % per_device}"
-        if not os.environ.get("REHEARSAL_IDLE"):
-            total = place / "stats/other_info/inference_count/total"
-            write(total, int(total.read_text()) + 1)
+        _executed.append(place / "stats/other_info/inference_count/total")
+        if counters_are_live():
+            tell_driver()
         write(SYSTEM / "processes" / str(os.getpid()), sum(_counts.values()))
 
 
@@ -238,7 +296,8 @@ if not hasattr(torch.ops.neuron, "forward_v2"):
         core = cores[_contexts[-1]] if _contexts else min(cores, key=lambda c: _loads.get(c, 0))
         _loads[core] = _loads.get(core, 0) + 1
         held = torch.load(io.BytesIO(bytes(module.model.numpy())), weights_only=True)
-        _models[digest(module.model)] = (plain_load(io.BytesIO(held["module"])), held["inputs"])
+        run = plain_load(io.BytesIO(held["module"]))
+        _models[digest(module.model)] = (run, held["inputs"], held["casts"])
         module.core.fill_(core)
         return module
 

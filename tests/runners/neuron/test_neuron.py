@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import fcntl
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 import rehearsal
 import torch
+from neuron_artifacts import Doubling, build_for
 
 from blipkit import Bucket, isolate
 from blipkit.errors import BadInput, BlipkitError, ChildFailed, NotMeasured
@@ -34,7 +36,7 @@ MATMULT = Arm("neuron", "matmult bf16")
 @pytest.fixture
 def inf2(monkeypatch, tmp_path):
     """This process on a fake machine with one device of two cores."""
-    yield enter(monkeypatch, tmp_path / "inf2", 1)
+    yield enter(monkeypatch, tmp_path / "inf2", 1, driver="2.30.2.0")
     rehearsal.forget()
 
 
@@ -45,8 +47,8 @@ def no_device(monkeypatch, tmp_path):
     rehearsal.forget()
 
 
-def enter(monkeypatch, folder, devices):
-    rehearsal.enter(monkeypatch, system := rehearsal.make_system(folder, devices))
+def enter(monkeypatch, folder, devices, **options):
+    rehearsal.enter(monkeypatch, system := rehearsal.make_system(folder, devices, **options))
     return system
 
 
@@ -91,6 +93,88 @@ def test_the_runner_keeps_the_contract_on_a_device(small, inf2, tmp_path):
     counts = [int(p.read_text()) for p in sorted(inf2.glob("sys/**/inference_count/total"))]
     # three of them refused for their dtype
     assert counts == [0, 3] and neuron.executed().executions - before == 6
+
+
+def compiled_doubling(folder: Path, precision: str = "none"):
+    """A module that doubles a tensor of two numbers, compiled for the fake device: its path and its build."""
+    build = build_for(precision)
+    folder.mkdir()
+    neuron.compile(folder / "compiled.pt", build, Doubling().eval(), (torch.ones(2),))
+    return folder / "compiled.pt", build
+
+
+def test_the_driver_counts_when_a_process_ends_or_from_2_30_on_while_it_lives(
+    monkeypatch, tmp_path
+):
+    """The stand-in keeps the counters as its driver's release notes have it."""
+    for driver, while_it_lives in (("2.29.0.0", 0), ("2.30.2.0", 1)):
+        system = enter(monkeypatch, tmp_path / driver, 1, driver=driver)
+        import torch_neuronx
+
+        path, build = compiled_doubling(tmp_path / f"artifact {driver}")
+        neuron.load(path, build, None)(torch.ones(2))
+        counter = next(system.glob("sys/**/neuron_core0/**/total"))
+        assert int(counter.read_text()) == while_it_lives
+        torch_neuronx.tell_driver()  # as the end of the process does
+        assert int(counter.read_text()) == 1
+    rehearsal.forget()
+
+
+def test_after_a_nan_every_execution_of_the_process_is_reported(inf2, monkeypatch, tmp_path):
+    """Where errors are reported: another graph's right answers count as errors, too; by default nothing does."""
+    nan, right = (
+        neuron.load(*compiled_doubling(tmp_path / cast.replace(" ", "-"), cast), None)
+        for cast in ("matmult bf16", "none")
+    )
+    monkeypatch.setenv("REHEARSAL_NAN", "matmult")
+    assert nan(torch.ones(2)).isnan().all() and not (inf2 / "numerical").exists()
+    monkeypatch.setenv("NEURON_RT_NUMERICAL_ERRORS_VERBOSITY", "critical")
+    for _ in range(2):
+        assert right(torch.ones(2)).tolist() == [2, 2] and not (inf2 / "numerical").exists()
+    nan(torch.ones(2))
+    assert right(torch.ones(2)).tolist() == [2, 2]
+    assert int((inf2 / "numerical" / str(os.getpid())).read_text()) == 2
+
+
+def test_tracing_on_a_device_takes_its_cores(inf2, tmp_path):
+    """So compiling is a child's to do: what traced keeps the cores until it ends."""
+    assert not list(inf2.glob("processes/*"))
+    compiled_doubling(tmp_path / "artifact")
+    assert [path.name for path in inf2.glob("processes/*")] == [str(os.getpid())]
+    for core in range(2):
+        with (inf2 / f"core{core}.lock").open("w") as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda x: x * x.sum().item(), lambda x: x if x.sum() > 0 else -x, lambda x: x[x > 0]]
+)
+def test_a_graph_that_depends_on_values_is_refused(inf2, tmp_path, ask):
+    """A value that is asked for while it is traced would be a constant ever after."""
+
+    class Asking(torch.nn.Module):
+        def forward(self, x):
+            return ask(x)
+
+    with pytest.raises(RuntimeError, match="depends on values"):
+        neuron.compile(
+            tmp_path / "compiled.pt", build_for("none"), Asking().eval(), (torch.ones(2),)
+        )
+
+
+def test_64_bit_integers_are_refused_where_32_bits_were_traced(inf2, tmp_path):
+    """The number format is part of what was traced."""
+
+    class Adding(torch.nn.Module):
+        def forward(self, x):
+            return x + 1
+
+    path = tmp_path / "compiled.pt"
+    neuron.compile(path, build_for("none"), Adding().eval(), (torch.ones(2, dtype=torch.int32),))
+    run = neuron.load(path, build_for("none"), None)
+    assert run(torch.ones(2, dtype=torch.int32)).tolist() == [2, 2]
+    with pytest.raises(RuntimeError, match="int64.* differ from those traced.*int32"):
+        run(torch.ones(2, dtype=torch.int64))
 
 
 # as the runner passes its module and its inputs to torch_neuronx.trace

@@ -9,18 +9,14 @@ import torch
 from torch import nn
 
 from blipkit import Bucket, isolate, load_checkpoint
+from blipkit.runners.neuron.hlo import INT64_TYPE, bare, count_operations, place_in, source_line
 from blipkit.runners.neuron.lowering import CHILD_ENVIRONMENT
 from blipkit.runners.neuron.options import REFUSED_OPERATIONS
 from blipkit.runners.neuron.recordings import (
-    INT64_TYPE,
     MAX_RELATIVE_L2,
-    bare,
-    count_operations,
     inputs_for,
     named_findings,
-    place_in,
     record_module,
-    source_line,
 )
 
 os.environ |= CHILD_ENVIRONMENT  # torch_xla reads it when it is imported
