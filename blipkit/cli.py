@@ -12,6 +12,7 @@ from rich.console import Console
 import blipkit
 from blipkit.errors import BadInput, BlipkitError, system_problem
 from blipkit.machine.scratch import ScratchFolder, instead_of_home
+from blipkit.run import adopting
 from blipkit.run.arguments import (
     CLIP,
     GOLDEN,
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 prices = typer.Typer(no_args_is_help=True, help="The price table, params/prices.csv.")
 app.add_typer(prices, name="prices")
+app.add_typer(adopting.commands)
 console = Console(highlight=False)
 
 

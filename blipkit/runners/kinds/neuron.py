@@ -36,7 +36,7 @@ def check_wheels(arm: str) -> None:
         raise BadInput(f"arm '{arm}' {needs}; this machine has {machine}. {advice}; {without}")
 
 
-SPEC = RunnerSpec(PRECISIONS, holds_core=True, needs=check_wheels)
+SPEC = RunnerSpec(PRECISIONS, holds_core=True, needs=check_wheels, loads_torchscript=True)
 
 _calls = 0  # executions that this process sent to the device
 _on_device: list[bool] = []  # of each graph that it loaded: was no operation left to the host?
@@ -126,6 +126,8 @@ def check_loadable(build: Build) -> None:
             "image, and run the profile there"
         )
         raise NotMeasured(f"no Neuron device here (no /dev/neuron0): {advice}")
+    if build.adopted:  # by what it was compiled, and for which target, the runtime alone can tell
+        return
     for library in ("torch-neuronx", "neuronx-cc"):
         compiled_with = build.versions.get(library)
         installed = machine.versions.get(library)
@@ -147,20 +149,24 @@ def load(path: Path, build: Build, module):
     import torch
     import torch_neuronx  # noqa: F401  (registers the classes that the file holds)
 
+    from blipkit.model.outputs import first_tensor
+    from blipkit.runners.tensors import as_adopted
+
     dtype = model_dtype(build.precision)
     # onto the core of `on_core`, else the least used of those that the process sees
     traced = torch.jit.load(path)
+
+    def taken(inputs):
+        if build.adopted:
+            return as_adopted(inputs, build, "cpu")
+        return as_traced(inputs, dtype)
 
     @torch.inference_mode()
     def run(*inputs):
         global _calls
         with _lock:
             _calls += 1
-        inputs = as_traced(inputs, dtype)
-        output = traced(*inputs)
-        if isinstance(output, torch.Tensor):
-            return output
-        return output[0]
+        return first_tensor(traced(*taken(inputs)))
 
     _on_device.append(only_on_device(traced))
     return run
