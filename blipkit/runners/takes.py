@@ -8,7 +8,6 @@ from pathlib import Path
 
 from blipkit.errors import BadInput, nearest, shown
 from blipkit.model.buckets import Bucket
-from blipkit.model.checkpoint_files import reason_of
 from blipkit.model.components import Component, isolate
 from blipkit.reading.files import shown_path
 from blipkit.reading.traced_file import STORAGES, TracedFile
@@ -149,9 +148,10 @@ def check_call(file: Path, component: Component, takes: Takes) -> None:
     except Exception as error:  # whatever the module raises, or torch about it
         called = ", ".join(f"{name} {dtype}" for name, dtype in takes.dtypes.items())
         problem = f"{shown_path(file)}, called as {component.name} with {called}"
-        raise BadInput(
-            f"{problem}\nfailed: {reason_of(error)}; is it of this component, with these formats?"
-        ) from None
+        # torch says where first, and what at the end
+        reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
+        advice = "is it of this component, with these formats?"
+        raise BadInput(f"{problem}\nfailed: {reason}; {advice}") from None
     shape, expected = tuple(output.shape), tuple(component.output_shape(takes.bucket))
     if shape != expected or not output.is_floating_point():
         problem = f"{shown_path(file)} returned {output.dtype} {shape}"

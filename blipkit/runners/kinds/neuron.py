@@ -166,7 +166,8 @@ def load(path: Path, build: Build, module):
         global _calls
         with _lock:
             _calls += 1
-        return first_tensor(traced(*taken(inputs)))
+        inputs = taken(inputs)
+        return first_tensor(traced(*inputs))
 
     _on_device.append(only_on_device(traced))
     return run

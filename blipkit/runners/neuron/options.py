@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -152,7 +153,7 @@ def auto_cast_in(flags: Sequence[str]) -> tuple[str, str]:
     they are left out. A value stands behind = or is the next word.
     """
     found = {"--auto-cast": "", "--auto-cast-type": "bf16"}
-    for flag, following in zip(flags, [*flags[1:], ""], strict=True):
+    for flag, following in pairwise([*flags, ""]):
         option, equals, value = flag.partition("=")
         if option in found:
             found[option] = value if equals else following
