@@ -329,6 +329,13 @@ FLAGS = [
     ),
     ("neuron none", ("--auto-cast-type=fp16",), "2.26.6360.0", "none"),
     ("neuron matmult fp16", ("--auto-cast-type=fp16",), "2.21.33363.0", "matmult fp16"),
+    (
+        "neuron default fp16",
+        ("--auto-cast-type=fp16",),
+        "",
+        "none from neuronx-cc 2.22 on, matmult fp16 before",
+    ),
+    ("neuron default fp16", ("--auto-cast-type=fp16",), "2.26.6360.0", "none"),
     ("neuron all bf16", ("--auto-cast", "all", "--optlevel=2"), "", "all bf16"),
     ("neuron bfloat16", ("--auto-cast=none",), "", "none"),
 ]

@@ -24,7 +24,7 @@ DTYPES = ("float32", "bfloat16", "float16")
 # runner -> the precisions and the devices that it takes
 TAKES = {
     "eager": ((*DTYPES, "autocast bfloat16", "autocast float16"), ("cpu", "cuda")),
-    "neuron": ((*CASTS, "bfloat16"), ("cpu",)),
+    "neuron": ((*CASTS, "bfloat16", "default fp16"), ("cpu",)),
     "neuron_emulated": ((*CASTS, "bfloat16"), ("cpu",)),
     "null": (("float32",), ("cpu",)),
     "torchscript": (DTYPES, ("cpu", "cuda")),

@@ -13,7 +13,15 @@ from pathlib import Path
 
 from blipkit.errors import BadInput, BlipkitError, NotMeasured
 from blipkit.machine import host
-from blipkit.runners.neuron.options import IMAGE, PRECISIONS, WHEELS, WHOLE_MODEL, auto_cast
+from blipkit.runners.neuron.options import (
+    BY_DEFAULT,
+    IMAGE,
+    PRECISIONS,
+    WHEELS,
+    WHOLE_MODEL,
+    auto_cast,
+    casts_as_read,
+)
 from blipkit.runners.neuron.proof import Sent
 from blipkit.runners.spec import Build, RunnerSpec
 
@@ -36,7 +44,9 @@ def check_wheels(arm: str) -> None:
         raise BadInput(f"arm '{arm}' {needs}; this machine has {machine}. {advice}; {without}")
 
 
-SPEC = RunnerSpec(PRECISIONS, holds_core=True, needs=check_wheels, loads_torchscript=True)
+SPEC = RunnerSpec(
+    {**PRECISIONS, **BY_DEFAULT}, holds_core=True, needs=check_wheels, loads_torchscript=True
+)
 
 _calls = 0  # executions that this process sent to the device
 _on_device: list[bool] = []  # of each graph that it loaded: was no operation left to the host?
@@ -44,15 +54,17 @@ _lock = threading.Lock()
 
 
 def flags(precision: str, compiler_flags: tuple[str, ...]) -> dict:
-    """What neuronx-cc is told, as it is passed, and how it reads its casts: spelt out, so that all
-    versions read them alike.
+    """What neuronx-cc is told, as it is passed, and how this version reads its casts: spelt out, so
+    that all versions read them alike, but where an arm leaves that to the compiler's default.
     """
     mode, cast = auto_cast(precision)
     arguments = ["--target", TARGET, "--auto-cast", mode]
+    if not mode:
+        arguments = ["--target", TARGET]
     if cast:
         arguments += ["--auto-cast-type", cast]
-    casts_as_read = f"{mode} {cast}".strip()
-    return {"compiler_args": [*arguments, *compiler_flags], "casts_as_read": casts_as_read}
+    read = casts_as_read(mode, cast, neuronx_cc=host.version("neuronx-cc") or "")
+    return {"compiler_args": [*arguments, *compiler_flags], "casts_as_read": read}
 
 
 def model_dtype(precision: str):

@@ -36,15 +36,18 @@ CAST_FORMATS = {
 # the whole model in the format before it is compiled, and no cast by the compiler
 WHOLE_MODEL = ("bfloat16",)
 PRECISIONS = {**CAST_FORMATS, **{name: TORCH_PRECISIONS[name] for name in WHOLE_MODEL}}
+# what the published recipe passes, --auto-cast-type alone: where it casts, the compiler's default
+# says. On the SDK that the kit is pinned to that is nowhere, so its numbers are judged as float32's
+BY_DEFAULT = {"default fp16": Precision("float32", 4)}
 
 
 def auto_cast(precision: str) -> tuple[str, str]:
-    """--auto-cast and --auto-cast-type of an arm's precision; the second is "" where none is
-    passed.
-    """
+    """--auto-cast and --auto-cast-type of an arm's precision, each "" where it is not passed."""
     if precision in WHOLE_MODEL:
         return "none", ""
     mode, _, cast = precision.partition(" ")
+    if precision in BY_DEFAULT:
+        mode = ""
     return mode, cast
 
 
