@@ -3,8 +3,8 @@
 Each is a file of `kinds/` that says all about itself, as `spec` has it; an `Arm` is a runner with
 its precision. `trace` compiles into artifacts, `assemble` puts them into a pipeline, `plug_in` into
 transformers' own class; what holds a NeuronCore runs in a process of its own, `workers`.
-`compiled`, `formats` and `plugged` answer the questions of 02; `neuron/` has what is Inferentia2's
-alone.
+`adopted` takes up what somebody else compiled. `compiled`, `formats` and `plugged` answer the
+questions of 02; `neuron/` has what is Inferentia2's alone.
 """
 
 import lazy_loader
@@ -12,6 +12,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "adopted": ["Offer", "adopt"],
         "arms": [
             "Arm",
             "all_arms",

@@ -2,7 +2,10 @@
 
 import ast
 import json
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from blipkit.frames.frames import images, synthetic_frames
 from blipkit.model.builtin import TINY_PETS
 from blipkit.model.outputs import first_tensor
 from blipkit.parity import compare_components, open_panel
+from blipkit.paths import ROOT
 from blipkit.runners.adopted import Offer, adopt
 from blipkit.runners.arms import parse_arm
 from blipkit.runners.artifacts import read_artifact
@@ -390,3 +394,44 @@ def test_the_loader_of_03_takes_it_too(pets, neuron_file, tmp_path):
     torch.testing.assert_close(run(*inputs), component.module(*inputs))
     (execution,) = loader.close()
     assert execution.only_on_device
+
+
+SETTINGS = [
+    "common.checkpoint=builtin:tiny-pets",
+    "common.shared=true",
+    "parity.frames=20",
+    "parity.flip_limit=0.1",
+    "concurrency.servers=[2]",
+    "concurrency.clients=[2]",
+    "concurrency.seconds=2.0",
+    "concurrency.warmup=0.2",
+    "concurrency.percentile=50.0",
+    'trace.neuron_stack=""',
+]
+
+
+@pytest.mark.slow
+def test_the_published_recipe_runs_with_the_file_that_it_compiled(neuron_file, tmp_path):
+    """Adopted, then 02 to 04 of published-inf2 on a fake device: in the table, in the gates, under load."""
+    results = str(tmp_path / "results")
+    settings = [word for setting in SETTINGS for word in ("--set", setting)]
+    common = [*settings[:2], "--results", results]
+    adopting = ["adopt", str(neuron_file), "--profile", "published-inf2"]
+    adopting += ["--component", "text_encoder", "--flags", "--auto-cast-type fp16"]
+    running = ["run", "published-inf2", *settings[2:]]
+    for stem in ("02_trace", "03_parity", "04_concurrency"):
+        running += ["--only", stem]
+    for command in (adopting, running):
+        words = [sys.executable, "-m", "blipkit", *command, *common]
+        done = subprocess.run(words, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True)
+        print(done.stdout, done.stderr)
+    verdict = json.loads(Path(results, "verdict.json").read_text())
+    gates = {gate["gate"]: gate for gate in verdict["gates"]}
+    arm = "neuron default fp16"
+    for name in ("text_encoder", "image_encoder", "text_decoder"):
+        assert gates[f"parity {arm} {name}"]["status"] == "PASS"
+        assert gates[f"parity {arm} {name}"]["evidence"] == "rehearsal"
+    assert gates["answers under load"]["status"] == "PASS"
+    assert gates["adopted components"]["status"] == "WARN"
+    reason = gates["adopted components"]["reason"]
+    assert "casts: none from neuronx-cc 2.22 on, matmult fp16 before" in reason
