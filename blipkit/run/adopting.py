@@ -72,7 +72,7 @@ def adopt(
     formats = tuple(filter(None, (word.strip() for word in dtypes.split(","))))
     offer = Offer(file, components[component], chosen, formats, told, version)
     folder = (results or ROOT / "results" / loaded.name) / "artifacts"
-    for line in lines_of(adopt_file(offer, buckets, folder)):
+    for line in lines_of(adopt_file(offer, buckets, folder), chosen):
         typer.echo(line)
 
 
@@ -128,8 +128,8 @@ def check_version(text: str) -> str:
     return text
 
 
-def lines_of(adopted: "AdoptedFile") -> list[str]:
-    """What was adopted, in words."""
+def lines_of(adopted: "AdoptedFile", arm: "Arm") -> list[str]:
+    """What was adopted for an arm, in words."""
     from blipkit.runners.compiled import adopted_words
 
     build = adopted.build
@@ -137,8 +137,7 @@ def lines_of(adopted: "AdoptedFile") -> list[str]:
     found = "adopted" if adopted.is_new else "was adopted already"
     return [
         f"{adopted.folder}: {found}",
-        f"{build.component} of '{build.runner} {build.precision}', bucket {adopted.bucket}; it "
-        f"takes {taken}",
+        f"{build.component} of '{arm}', bucket {adopted.bucket}; it takes {taken}",
         adopted_words(build),
         "02 to 05 use it from now on; 03 says whether it computes what the component does",
     ]

@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from blipkit.errors import BadInput
+from blipkit.machine import host
 from blipkit.model.buckets import Bucket
 from blipkit.model.components import Component
 from blipkit.reading.files import file_digest, shown_path
@@ -82,8 +83,8 @@ def adopt(offer: Offer, buckets: Sequence[Bucket], root: Path) -> AdoptedFile:
     _check_runner(offer, traced)
     _check_flags(offer)
     takes = find_takes(offer.file, offer.component, traced, offer.dtypes, buckets)
-    if not offer.arm.spec.holds_core:
-        check_call(offer.file, offer.component, takes)
+    if _runs_here(offer.arm):
+        check_call(offer.file, offer.component, takes, offer.arm.device)
     build = build_of(offer, takes)
     folder = artifact_folder(root, offer.arm, build)
     root.mkdir(parents=True, exist_ok=True)
@@ -112,13 +113,21 @@ def _check_runner(offer: Offer, traced: TracedFile) -> None:
         )
 
 
+def _runs_here(arm: Arm) -> bool:
+    """Whether a call needs nothing that this machine lacks, and takes nothing that 03 needs."""
+    if arm.device == "cuda":
+        return bool(host.describe().gpus)
+    return not arm.spec.holds_core
+
+
 def _check_flags(offer: Offer) -> None:
     """Refuse flags that contradict the arm's name, by which 03 will judge the file."""
+    arm = offer.arm
+    if not arm.spec.holds_core and (offer.flags is not None or offer.neuronx_cc):
+        problem = "--flags and --neuronx-cc are of neuronx-cc"
+        raise BadInput(f"{problem}, which did not compile for '{arm}'; leave them out")
     if offer.flags is None:
         return
-    arm = offer.arm
-    if not arm.spec.holds_core:
-        raise BadInput(f"--flags are neuronx-cc's, which did not compile for '{arm}': leave it out")
     possible = possible_casts(*auto_cast_in(offer.flags), offer.neuronx_cc)
     mode, cast = auto_cast(arm.precision)
     expected = casts_as_read(mode, cast, neuronx_cc=offer.neuronx_cc)

@@ -130,9 +130,9 @@ def _check_dtype(what: str, name: str, dtype: str) -> None:
         raise BadInput(f"{what} is {dtype}; expected {' or '.join(expected)}: is it another input?")
 
 
-def check_call(file: Path, component: Component, takes: Takes) -> None:
-    """Call a file as its component will be called, on the CPU; BadInput where it does not run, or
-    returns something else.
+def check_call(file: Path, component: Component, takes: Takes, device: str) -> None:
+    """Call a file as its component will be called, on a device of torch's; BadInput where it does
+    not run, or returns something else.
     """
     import torch
 
@@ -141,10 +141,10 @@ def check_call(file: Path, component: Component, takes: Takes) -> None:
 
     names = component.input_shapes(takes.bucket)
     examples = dict(zip(names, component.example_inputs(takes.bucket), strict=True))
-    inputs = in_formats(examples, takes.dtypes, "cpu")
+    inputs = in_formats(examples, takes.dtypes, device)
     try:
         with torch.inference_mode():
-            output = first_tensor(torch.jit.load(file, map_location="cpu")(*inputs))
+            output = first_tensor(torch.jit.load(file, map_location=device)(*inputs))
     except Exception as error:  # whatever the module raises, or torch about it
         called = ", ".join(f"{name} {dtype}" for name, dtype in takes.dtypes.items())
         problem = f"{shown_path(file)}, called as {component.name} with {called}"

@@ -18,6 +18,7 @@ from studies import statuses, study_of
 from blipkit import Bucket, isolate, load_checkpoint, plug_in, trace
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.frames.frames import images, synthetic_frames
+from blipkit.machine import host
 from blipkit.model.builtin import TINY_PETS
 from blipkit.model.outputs import first_tensor
 from blipkit.parity import compare_components, open_panel
@@ -164,7 +165,13 @@ REFUSED = {
         "text_encoder",
         "text_encoder",
         {"flags": ("--auto-cast=none",)},
-        "--flags are neuronx-cc's, which did not compile for 'torchscript float32'",
+        "--flags and --neuronx-cc are of neuronx-cc, which did not compile for 'torchscript fl",
+    ),
+    "a compiler that was not there": (
+        "text_encoder",
+        "text_encoder",
+        {"neuronx_cc": "2.26.6360.0"},
+        "--flags and --neuronx-cc are of neuronx-cc.*leave them out",
     ),
 }
 
@@ -190,6 +197,30 @@ def test_one_that_returns_something_else_is_refused(pets, tmp_path):
     message = r"returned torch.float32 \(1, 3\); image_encoder returns floats \(1, 65, 96\)"
     with pytest.raises(BadInput, match=message):
         adopted(pets, tmp_path / "short.pt", "image_encoder", tmp_path / "root")
+
+
+def test_one_for_a_gpu_that_is_not_here_is_taken_at_its_word(pets, files, tmp_path, monkeypatch):
+    """What it says of its inputs is checked all the same; nothing is called."""
+    machine = replace(host.describe(), gpus=[])
+    monkeypatch.setattr(host, "describe", lambda: machine)
+    arm = parse_arm("torchscript float32 cuda")
+    monkeypatch.setattr(torch.jit, "load", lambda *_, **__: pytest.fail("it was loaded"))
+    done = adopted(pets, files / "image_encoder.pt", "image_encoder", tmp_path, arm=arm)
+    assert done.build.device == "cuda"
+    with pytest.raises(BadInput, match="these are text_encoder's"):
+        adopted(pets, files / "text_encoder.pt", "image_encoder", tmp_path, arm=arm)
+
+
+def test_one_that_changes_while_it_is_copied_is_refused(pets, files, tmp_path, monkeypatch):
+    """What was checked is what is kept."""
+
+    def copy_half(source, target):
+        Path(target).write_bytes(Path(source).read_bytes()[:-1])
+
+    monkeypatch.setattr("shutil.copyfile", copy_half)
+    with pytest.raises(BadInput, match="text_encoder.pt changed while it was read; adopt it again"):
+        adopted(pets, files / "text_encoder.pt", "text_encoder", tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
 
 
 def test_a_second_file_for_the_same_place_is_refused(pets, files, tmp_path):
