@@ -179,11 +179,11 @@ def digest_of(file: Path) -> str:
 
 
 def _check_place(root: Path, folder: Path, build: Build) -> None:
-    """Refuse a second file in the place of a component."""
+    """Refuse a second file in the place of a component, and the same with other words."""
     taken = _adopted_in_place_of(root, build)
     if taken and taken != folder:
-        problem = f"another file is adopted already for these shapes of {build.component}"
-        raise BadInput(f"{problem}: {taken}; delete that folder first")
+        problem = f"{build.component} is adopted already for these shapes, from another file"
+        raise BadInput(f"{problem} or said otherwise: {taken}; delete that folder first")
 
 
 def _copy(folder: Path, build: Build, file: Path) -> None:

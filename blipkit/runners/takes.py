@@ -77,7 +77,9 @@ def find_takes(
     return Takes(form.bucket, named)
 
 
-def _form_traced(file, component: Component, traced: TracedFile, buckets) -> Form:
+def _form_traced(
+    file: Path, component: Component, traced: TracedFile, buckets: Sequence[Bucket]
+) -> Form:
     """The form that has the very shapes that a file was traced with."""
     shapes = [tensor.shape for tensor in traced.inputs]
     forms = forms_of(component, buckets)
@@ -100,7 +102,9 @@ def _advice(component: Component, shapes: list, buckets: Sequence[Bucket]) -> st
     return f"compile it for a bucket of the profile ({known}), or add its sizes to common.buckets"
 
 
-def _form_said(file, component: Component, dtypes: Sequence[str], buckets) -> Form:
+def _form_said(
+    file: Path, component: Component, dtypes: Sequence[str], buckets: Sequence[Bucket]
+) -> Form:
     """The form of a file that does not say its shapes, by how many formats were named."""
     forms = forms_of(component, buckets)
     problem = f"{shown_path(file)} does not say what it was traced with"

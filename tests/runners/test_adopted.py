@@ -226,7 +226,9 @@ def test_one_that_changes_while_it_is_copied_is_refused(pets, files, tmp_path, m
 def test_a_second_file_for_the_same_place_is_refused(pets, files, tmp_path):
     """Which of two would be asked must not depend on their digests."""
     first = adopted(pets, files / "text_encoder.pt", "text_encoder", tmp_path)
-    with pytest.raises(BadInput, match=f"another file is adopted already.*{first.folder.name}"):
+    with pytest.raises(
+        BadInput, match=f"text_encoder is adopted already .*{first.folder.name}; delete"
+    ):
         adopted(pets, files / "frozen.pt", "text_encoder", tmp_path, dtypes=INT64)
 
 

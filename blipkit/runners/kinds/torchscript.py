@@ -54,4 +54,6 @@ def load(path, build, module):
     def run_adopted(*inputs):
         return first_tensor(traced(*as_adopted(inputs, build, device)))
 
-    return run_adopted if build.adopted else run
+    if build.adopted:
+        return run_adopted
+    return run
