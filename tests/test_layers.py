@@ -152,6 +152,8 @@ TESTED_BY = {
     "report/sides.py": "report/test_compare.py",
     "runners/assemble.py": "runners/test_runners.py",
     "runners/compile.py": "runners/test_runners.py",
+    "runners/takes.py": "runners/test_adopted.py",
+    "model/outputs.py": "runners/test_adopted.py",
     "runners/neuron/casts.py": "runners/neuron/test_neuron_emulated.py",
     "runners/neuron/hlo.py": "runners/neuron/test_recordings.py",
     "runners/neuron/options.py": "runners/test_arms.py",

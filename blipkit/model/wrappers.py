@@ -13,6 +13,7 @@ from transformers.modeling_outputs import BaseModelOutput, CausalLMOutputWithCro
 from transformers.models.blip.modeling_blip_text import BlipTextLMHeadModel
 
 from blipkit.errors import BadInput
+from blipkit.model.outputs import first_tensor
 from blipkit.model.pipeline import Stage
 
 
@@ -64,15 +65,40 @@ def smallest(stages: tuple[Stage, ...], **needed: int) -> Stage:
     return min(fitting, key=sizes)
 
 
+def check_stages(wrapper: str, stages: tuple) -> None:
+    """Refuse what is no compiled component; wrapper: who was to stand in for it."""
+    for stage in stages:
+        if not all(hasattr(stage, name) for name in ("component", "bucket")):
+            seen = f"{wrapper}.from_model got {type(stage).__name__}"
+            expected = "expected compiled components, as load_artifact returns them"
+            advice = "adopt a file that you compiled yourself (blipkit adopt), and plug_in takes it"
+            raise BadInput(f"{seen}; {expected}: {advice}")
+    if not stages:
+        raise BadInput(f"{wrapper}.from_model got nothing; expected one or more components")
+
+
 class EncoderWrapper(nn.Module):
     """Stands in for an encoder."""
 
     @classmethod
-    def from_model(cls, *stages: Stage) -> "EncoderWrapper":
-        """From one compiled component, or one per bucket."""
+    def from_model(cls, *stages: Stage | torch.jit.ScriptModule) -> "EncoderWrapper":
+        """From one compiled component, or one per bucket; or from one traced module, as
+        `torch.jit.load` returns it.
+
+        A traced module does not say its shapes: it gets what the caller passes, unpadded, in the
+        caller's number formats.
+        """
         wrapper = cls()
         wrapper.stages = stages
+        if len(stages) != 1 or not isinstance(stages[0], torch.jit.ScriptModule):
+            check_stages(cls.__name__, stages)
         return wrapper
+
+    def encode(self, *tensors: torch.Tensor, **needed: int) -> torch.Tensor:
+        """What the encoder makes of the caller's tensors; needed: as `smallest` takes it."""
+        if not isinstance(self.stages[0], torch.jit.ScriptModule):
+            return fill_and_run(smallest(self.stages, **needed), *tensors)
+        return first_tensor(self.stages[0](*tensors))
 
 
 class ImageEncoderWrapper(EncoderWrapper):
@@ -84,7 +110,7 @@ class ImageEncoderWrapper(EncoderWrapper):
                 "image_encoder has one image size; without interpolate_pos_encoding, pass what "
                 "its processor makes"
             )
-        states = fill_and_run(smallest(self.stages, frames=1), pixel_values)
+        states = self.encode(pixel_values, frames=1)
         return BaseModelOutput(last_hidden_state=states)
 
 
@@ -103,8 +129,8 @@ class TextEncoderWrapper(EncoderWrapper):
         mask = attention_mask
         if mask is None:
             mask = torch.ones_like(input_ids)
-        stage = smallest(self.stages, tokens=length)
-        states = fill_and_run(stage, input_ids, mask, encoder_hidden_states, encoder_attention_mask)
+        tensors = (input_ids, mask, encoder_hidden_states, encoder_attention_mask)
+        states = self.encode(*tensors, tokens=length)
         return (states[:, :length],)
 
 
@@ -118,6 +144,7 @@ class TextDecoderWrapper(BlipTextLMHeadModel):
         """From one compiled component, or one per bucket; the original's weights are shared but not
         used.
         """
+        check_stages(cls.__name__, stages)
         original = stages[0].component.module.text_decoder
         wrapper = copy.copy(original)
         wrapper.__class__ = cls

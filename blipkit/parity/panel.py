@@ -13,6 +13,7 @@ from blipkit.parity.golden import GoldenOutputs, find_golden_outputs
 from blipkit.parity.lacking import NOT_RECORDED
 from blipkit.paths import is_folder
 from blipkit.runners.arms import INCUMBENT, REFERENCE, parse_arm, same_precision_baseline
+from blipkit.runners.compiled import adopted_lines
 from blipkit.study import Study
 
 # what 03 takes
@@ -111,6 +112,8 @@ class Panel:
             for arm, baseline in self.baselines.items()
         ]
         show_table(rows, "Each arm, and the model that shows what its precision alone costs")
+        for line in adopted_lines(self.study.results):
+            print(line)
 
 
 def lacking_ranked(panel: Panel) -> str:

@@ -1,4 +1,5 @@
-"""Files that people and other machines wrote, read whole or refused: bytes, CSV, JSON and YAML.
+"""Files that people and other machines wrote, read whole or refused: bytes, CSV, JSON and YAML;
+and what a TorchScript file says of itself.
 
 What a reader returns is bounded in size, count and depth, so that nobody after it need ask.
 """
@@ -11,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "csv_text": ["csv_rows"],
         "files": ["read_bytes", "read_text"],
         "json_text": ["parse_json"],
+        "traced_file": ["read_traced_file"],
         "yaml_text": ["parse_yaml"],
     },
 )

@@ -46,6 +46,11 @@ def read_clip(text: str) -> Path:
     return user_file(text, "CLIP")
 
 
+def read_compiled(text: str) -> Path:
+    """A compiled file from the command line."""
+    return user_file(text, "FILE")
+
+
 def profile_name(text: str) -> str:
     """A profile's name, or the path to one, `~` expanded."""
     if "/" in text or text.startswith("~") or not text.strip():
@@ -123,3 +128,6 @@ GOLDEN = Annotated[
     ),
 ]
 CLIP = Annotated[Path, typer.Argument(help="a video file", metavar="CLIP", parser=read_clip)]
+COMPILED = Annotated[
+    Path, typer.Argument(help="a compiled component", metavar="FILE", parser=read_compiled)
+]

@@ -22,6 +22,7 @@ from blipkit.records.listing import verify
 from blipkit.records.moves import JOURNAL, STAGE, finish_moves, put_in_place
 from blipkit.records.run_record import RunRecord, Stated, read_run, write_run
 from blipkit.records.writing import PART, remove_parts, write_text
+from blipkit.runners.artifacts import ADOPTED
 
 # what a run, or a report of one, writes beside records, samples and artifacts
 OF_A_RUN = ("profile.yaml", "environment.json")
@@ -55,7 +56,8 @@ def _is_reported(folder: Path) -> bool:
 
 
 def clear(folder: Path, stems: Sequence[str], force: bool = False) -> None:
-    """Finish or remove what a run that was killed has left; with `force` what is compiled, too.
+    """Finish or remove what a run that was killed has left; with `force` what is compiled, too,
+    but for adopted files, which nobody here can compile again.
 
     stems: the chapters that will run. BadInput where the records of others were cut or changed.
     """
@@ -68,7 +70,8 @@ def clear(folder: Path, stems: Sequence[str], force: bool = False) -> None:
             remove_parts(folder / name)
     if force:
         for path in _artifacts(folder):
-            shutil.rmtree(path, ignore_errors=True)
+            if not path.name.startswith(ADOPTED):
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _artifacts(folder: Path) -> Iterator[Path]:

@@ -3,12 +3,14 @@ precision, flags, versions), with a manifest beside the compiled file. A damaged
 name before anything loads it.
 """
 
+import contextlib
 import hashlib
 import json
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,13 @@ from blipkit.machine import host
 from blipkit.model.buckets import Bucket
 from blipkit.reading.files import MB, file_digest, is_plain_name, read_bytes
 from blipkit.reading.json_text import parse_object
+from blipkit.reading.traced_file import STORAGES
 from blipkit.records.typed import Record, part, record_of, row_of
 from blipkit.runners.arms import Arm, parse_arm
 from blipkit.runners.spec import Build
 
 MANIFEST = "manifest.json"
+ADOPTED = "adopted-"  # begins the name of a folder whose file was compiled elsewhere
 FORMAT = 1  # part of every key: raise it when artifacts of older kits must not be reused
 
 
@@ -30,13 +34,13 @@ class Manifest:
     """What an artifact says about itself, in the file beside the compiled one.
 
     file: name of the compiled file; seconds: that compiling took; bytes, sha256: of the file;
-    compiled_on: name of the machine.
+    compiled_on: name of the machine. Of an adopted file, seconds is None, compiled_on UNKNOWN.
     """
 
     build: Build = part()
     key: str
     file: str
-    seconds: float
+    seconds: float | None
     bytes: int
     compiled_on: str
     sha256: str
@@ -97,7 +101,7 @@ class CompiledComponent:
     None for an emulated arm, whose seconds are a stand-in's. predicted_s: what neuronx-cc may take,
     None for other compilers. skipped: whether it was there already. flags: what the compiler was
     told. key: of its content. failed: why there is none, "" where it was compiled; then seconds, mb
-    and skipped are None.
+    and skipped are None. adopted: what is not known of a file that was brought along, "" of ours.
     """
 
     arm: str
@@ -111,6 +115,7 @@ class CompiledComponent:
     flags: dict[str, Any] = field(default_factory=dict)
     key: str = ""
     failed: str = ""
+    adopted: str = ""
     evidence: str = "measured"
 
 
@@ -157,7 +162,10 @@ def content_key(build: Build) -> str:
 
 def artifact_folder(root: Path, arm: Arm, build: Build) -> Path:
     """Where the artifact of a build is, or will be."""
-    return root / "-".join([build.component, *str(arm).split(), content_key(build)])
+    name = "-".join([build.component, *str(arm).split(), content_key(build)])
+    if build.adopted:
+        name = ADOPTED + name
+    return root / name
 
 
 def write_artifact(
@@ -167,7 +175,7 @@ def write_artifact(
 
     compile_component: a runner's `compile`.
     """
-    unfinished = _unfinished(folder)
+    unfinished = unfinished_folder(folder)
     shutil.rmtree(_failed(folder), ignore_errors=True)
     unfinished.mkdir(parents=True)
     file = unfinished / "compiled.pt"
@@ -177,21 +185,29 @@ def write_artifact(
     except BaseException:
         set_aside(folder)
         raise
+    seconds = round(time.perf_counter() - started, 3)
+    finish_artifact(folder, build, file, seconds, host.describe().name)
+
+
+def finish_artifact(
+    folder: Path, build: Build, file: Path, seconds: float | None, compiled_on: str
+) -> None:
+    """Write the manifest beside a file in the unfinished folder, and move both to `folder`."""
     manifest = Manifest(
         build=build,
         key=content_key(build),
         file=file.name,
-        seconds=round(time.perf_counter() - started, 3),
+        seconds=seconds,
         bytes=file.stat().st_size,
-        compiled_on=host.describe().name,
+        compiled_on=compiled_on,
         sha256=file_digest(file),
     )
     text = json.dumps(record_of(manifest), indent=2)
-    (unfinished / MANIFEST).write_text(text + "\n")
-    unfinished.rename(folder)
+    (file.parent / MANIFEST).write_text(text + "\n")
+    file.parent.rename(folder)
 
 
-def _unfinished(folder: Path) -> Path:
+def unfinished_folder(folder: Path) -> Path:
     """Where an artifact is while it is compiled."""
     return folder.with_name(f"{folder.name}.part")
 
@@ -206,7 +222,7 @@ def set_aside(folder: Path) -> Path:
 
     Returns the folder that keeps it, which is not there where nothing was left.
     """
-    unfinished = _unfinished(folder)
+    unfinished = unfinished_folder(folder)
     failed = _failed(folder)
     if (unfinished / "compiler").is_dir():
         unfinished.rename(failed)
@@ -216,16 +232,43 @@ def set_aside(folder: Path) -> Path:
 
 def read_artifact(folder: Path, bucket: Bucket, skipped: bool = False) -> Artifact:
     """The artifact in a folder; BlipkitError where its file is not the one that was compiled."""
-    advice = f"delete {folder} and run 02_trace again"
-    try:
-        written = read_bytes(folder / MANIFEST, MB, f"expected the {MANIFEST} of an artifact")
-        manifest = row_of(Manifest, Record(parse_object(written), MANIFEST, lambda: advice))
-        _check_name(folder, manifest)
+    with _damaged(folder):
+        manifest = _manifest_in(folder)
         _check_file(folder, manifest)
+    return Artifact(folder, manifest, bucket, skipped)
+
+
+def read_build(folder: Path) -> Build:
+    """What the artifact in a folder says that it was built from; its file is not looked at."""
+    with _damaged(folder):
+        return _manifest_in(folder).build
+
+
+@contextlib.contextmanager
+def _damaged(folder: Path):
+    """What is wrong inside is an artifact's damage, with what to do."""
+    try:
+        yield
     except (OSError, ValueError, BlipkitError) as error:
+        advice = _again(folder)
         said = str(error).removesuffix(f"; {advice}")
         raise BlipkitError(f"artifact {folder.name} is damaged: {said}; {advice}") from None
-    return Artifact(folder, manifest, bucket, skipped)
+
+
+def _again(folder: Path) -> str:
+    """What makes a damaged artifact anew."""
+    if folder.name.startswith(ADOPTED):
+        return f"delete {folder}, adopt its file again and run 02_trace again"
+    return f"delete {folder} and run 02_trace again"
+
+
+def _manifest_in(folder: Path) -> Manifest:
+    """The manifest of a folder, which is of the build that its name says."""
+    written = read_bytes(folder / MANIFEST, MB, f"expected the {MANIFEST} of an artifact")
+    again = partial(_again, folder)
+    manifest = row_of(Manifest, Record(parse_object(written), MANIFEST, again))
+    _check_name(folder, manifest)
+    return manifest
 
 
 def _check_name(folder: Path, manifest: Manifest) -> None:
@@ -236,6 +279,9 @@ def _check_name(folder: Path, manifest: Manifest) -> None:
         raise ValueError(problem)
     if not folder.name.endswith(f"-{key}"):
         raise ValueError(f"{MANIFEST} is of the artifact ...-{key}")
+    adopted = manifest.build.adopted
+    if adopted and not set(adopted.takes.values()) <= set(STORAGES.values()):
+        raise ValueError(f"{MANIFEST} has the number formats {shown(adopted.takes)}")
 
 
 def _check_file(folder: Path, manifest: Manifest) -> None:

@@ -51,11 +51,27 @@ class Loaded:
                 problem = f"{self.component.name}.{name} has shape {tuple(tensor.shape)}"
                 advice = "pad to it, or add a bucket for this shape and run 02_trace again"
                 raise BlipkitError(f"{problem}, the artifact was compiled for {shape}; {advice}")
-        return self.run(*inputs)
+        output = self.run(*inputs)
+        if self.artifact.build.adopted:
+            self._check_output(output)
+        return output
+
+    def _check_output(self, output) -> None:
+        """Refuse what is no output of the component's: the file is of something else."""
+        shape, expected = tuple(output.shape), tuple(self.artifact.build.output_shape)
+        if shape != expected:
+            problem = f"{self.component.name}: the adopted file returned {shape}"
+            advice = f"delete {self.artifact.folder} and adopt the component's own"
+            raise BlipkitError(f"{problem}, expected {expected}; {advice}")
 
 
 def check_weights(artifact: Artifact, component: Component) -> None:
-    """Refuse an artifact that was not compiled from this very component."""
+    """Refuse an artifact that was not compiled from this very component.
+
+    Of an adopted one nobody knows that: parity shows it.
+    """
+    if artifact.build.adopted:
+        return
     weights = artifact.build.weights_digest
     if weights != component.digest:
         problem = f"artifact {artifact.folder.name} was compiled from weights {weights}"

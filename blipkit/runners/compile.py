@@ -28,11 +28,11 @@ from blipkit.model.components import (
     default_bucket,
     isolate,
 )
+from blipkit.runners.adopted import place_of
 from blipkit.runners.arms import Arm, get_runner, is_forkable
 from blipkit.runners.artifacts import (
     Artifacts,
     CompileJob,
-    artifact_folder,
     read_artifact,
     set_aside,
     write_artifact,
@@ -177,7 +177,7 @@ def plan(
     # arms go innermost: runners share work between a component's arms
     for component, bucket, arm in itertools.product(components, buckets, arms):
         build = build_of(component, arm, bucket, compiler_flags)
-        place = artifact_folder(folder, arm, build)
+        place = place_of(folder, arm, build)
         jobs.append(CompileJob(component.name, bucket, arm, place, tuple(compiler_flags)))
     return jobs
 

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 from blipkit.display.tables import show_table
 from blipkit.model.components import Component
-from blipkit.records.gates import Gate, judge, not_recorded, not_run
-from blipkit.records.typed import measure_typed, records_of
+from blipkit.records.gates import Gate, decide, judge, not_recorded, not_run
+from blipkit.records.results import Results
+from blipkit.records.typed import measure_typed, records_of, row_of
 from blipkit.runners.arms import Arm, evidence_of, parse_arm
 from blipkit.runners.artifacts import Artifact, CompiledComponent
 from blipkit.runners.compile import Failure, NotCompiled, plan, trace_arms
 from blipkit.runners.figures import draw_megabytes, draw_seconds
 from blipkit.runners.kinds import neuron
+from blipkit.runners.spec import UNKNOWN, Build
 from blipkit.study import Study
 
 COLUMNS = (
@@ -25,12 +27,18 @@ COLUMNS = (
     "mb",
     "predicted_mb",
     "skipped",
+    "adopted",
     "failed",
 )
-OPTIONAL = ("predicted_s", "failed")  # columns that are left out where no row has anything in them
+OPTIONAL = (
+    "predicted_s",
+    "adopted",
+    "failed",
+)  # columns that are left out where no row has anything in them
 # gates
 SECOND_CALL = "second call compiles nothing"
 EVERY_COMPONENT = "every component compiles"
+FROM_ELSEWHERE = "adopted components"
 
 
 @dataclass(frozen=True)
@@ -88,13 +96,13 @@ class Compiled:
 
     def arguments(self) -> None:
         """Show the arguments that neuronx-cc got for each arm, and how it reads the casts."""
-        flags_of = {row.arm: row.flags for row in self.rows if row.flags.get("compiler_args")}
+        flags_of = {_named(row): row.flags for row in self.rows if row.flags.get("casts_as_read")}
         if not flags_of:
             print("neuronx-cc was not called: no arm here is compiled for a Neuron device")
             return
         table = []
         for arm, flags in flags_of.items():
-            arguments = " ".join(flags["compiler_args"])
+            arguments = " ".join(flags.get("compiler_args", [UNKNOWN]))
             table.append({"arm": arm, "passed": arguments, "read as": flags["casts_as_read"]})
         show_table(table, "neuronx-cc's arguments")
 
@@ -105,7 +113,46 @@ class Compiled:
         reason = "components that could not be compiled"
         if self.failed:
             reason = self.failed[0].failed
-        return [judge(EVERY_COMPONENT, "answer", len(self.failed), 0, reason=reason)]
+        gates = [judge(EVERY_COMPONENT, "answer", len(self.failed), 0, reason=reason)]
+        return [*gates, *adopted_gates(self.rows)]
+
+
+def _named(row: CompiledComponent) -> str:
+    """The arm whose arguments a row has; of an adopted file, which has its own, the component,
+    too.
+    """
+    if row.adopted:
+        return f"{row.arm}, adopted {row.component}"
+    return row.arm
+
+
+def adopted_gates(rows: list[CompiledComponent]) -> list[Gate]:
+    """WARN where files were brought along, of which not everything is known; none without them."""
+    adopted = [row for row in rows if row.adopted]
+    if not adopted:
+        return []
+    reason = f"{adopted[0].component} of {adopted[0].arm}: {adopted[0].adopted}"
+    advice = "compile it here to know; the parity gates of 03 say whether it computes the same"
+    details = {"measured": len(adopted), "limit": 0, "reason": reason, "next": advice}
+    return [decide(FROM_ELSEWHERE, "answer", holds=False, tolerable=True, **details)]
+
+
+def adopted_lines(results: Results) -> list[str]:
+    """A line for each adopted file among the components that 02 recorded, in words."""
+    records = [record for record in results.rows("artifacts") if record.get("adopted")]
+    rows = [row_of(CompiledComponent, record) for record in records]
+    return [f"{row.arm}: {row.component} is an adopted file, {row.adopted}" for row in rows]
+
+
+def adopted_words(build: Build) -> str:
+    """What nobody knows of an adopted file, in words; "" of what the kit compiled."""
+    if not build.adopted:
+        return ""
+    casts = build.flags.get("casts_as_read")
+    words = "compiled by: unknown; weights: unknown"
+    if casts:
+        words += f"; casts: {casts}"
+    return words
 
 
 @dataclass(frozen=True)
@@ -215,6 +262,7 @@ def artifact_row(artifact: Artifact, component: Component) -> CompiledComponent:
         skipped=artifact.skipped,
         flags=artifact.build.flags,
         key=artifact.manifest.key,
+        adopted=adopted_words(artifact.build),
         evidence=evidence_of(str(arm)),
     )
 

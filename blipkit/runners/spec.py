@@ -27,6 +27,7 @@ from blipkit.errors import BadInput, nearest, shown
 # torch's devices, where tensors are handed over
 CPU = ("cpu",)
 ANY = ("cpu", "cuda")
+UNKNOWN = "unknown"  # what nobody said of a file that was compiled elsewhere
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class RunnerSpec:
     child. half_on_cpu: float16 is let through on a CPU, though it is slow there. needs: refuses, by
     BadInput, a machine that lacks what an arm (its text) takes. code: modules beside the runner's
     own that decide what is compiled, such as another runner's whose compile it calls.
+    loads_torchscript: what it loads is a file of torch.jit.save, so that one which somebody else
+    compiled can be adopted; its `load` then follows `Build.adopted`.
     """
 
     precisions: Mapping[str, Precision]
@@ -70,6 +73,7 @@ class RunnerSpec:
     half_on_cpu: bool = False
     needs: Callable[[str], None] = lambda arm: None
     code: tuple[str, ...] = ()
+    loads_torchscript: bool = False
 
     @property
     def evidence(self) -> str:
@@ -80,12 +84,23 @@ class RunnerSpec:
 
 
 @dataclass(frozen=True)
+class Adopted:
+    """What is known of a compiled file that was brought along, by whom it was compiled is not.
+
+    takes: the tensors of its forward, in its order -> the number format of each.
+    """
+
+    takes: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Build:
     """Everything that a compiled file depends on; a hash over it is the artifact's key.
 
     Code counts too: a mask that is built differently makes another artifact, though weights, shapes
     and versions are the same. input_shapes: input -> [shape, number format]; flags: what the runner
-    tells its compiler; versions: of the libraries that compile.
+    tells its compiler; versions: of the libraries that compile; adopted: None for what the kit
+    compiles. Of an adopted file, code_digest is the file's, weights_digest UNKNOWN.
     """
 
     component: str
@@ -98,6 +113,7 @@ class Build:
     output_shape: list[int]
     flags: dict[str, Any]
     versions: dict[str, str]
+    adopted: Adopted | None = None
 
 
 @cache

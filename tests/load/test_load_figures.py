@@ -8,6 +8,7 @@ from blipkit.load import figures
 from blipkit.load.rows import GridRow
 from blipkit.load.stability import Window
 from blipkit.load.summary import INVALID, UNSTABLE
+from blipkit.statistics import UNKNOWN
 
 
 @pytest.fixture
@@ -32,6 +33,16 @@ def test_the_published_chart_names_each_setting(captions):
     """With its p50; a percentile that some setting lacks is not drawn."""
     figures.draw_chart(rows(), "an arm, threads", 250.0)
     assert captions[0].startswith("an arm, threads: p50 at 1-1 10.0 ms, 1-2 10.0 ms")
+
+
+@pytest.mark.parametrize("settings", [1, 2])
+def test_the_chart_of_settings_with_too_few_answers_says_so(captions, settings):
+    """Where only one has them, and where none has."""
+    few = [changed(row, p50_ms=UNKNOWN) for row in rows()[:settings]]
+    figures.draw_chart(few + rows()[2:3], "an arm", 250.0)
+    figures.draw_chart(few, "an arm", 250.0)
+    assert captions[0].startswith("an arm: p50 at 1-1 not known, ")
+    assert captions[1].endswith("not known")
 
 
 def test_where_latency_goes_has_a_bar_for_a_setting_without_answers(captions):

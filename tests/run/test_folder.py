@@ -91,14 +91,18 @@ def test_a_run_into_links_is_refused(tmp_path, name):
 
 
 def test_force_removes_what_was_compiled_and_nothing_else(tmp_path):
-    """Folders with the kit's manifest, half-done ones and failed ones; no link, nothing of the user's."""
+    """Folders with the kit's manifest, half-done ones and failed ones; no link, nothing of the user's,
+    and no adopted file, which nobody here can compile again.
+    """
     compiled = tmp_path / "artifacts" / f"text_encoder-torchscript-float32-{KEY}"
     mine = tmp_path / "mine"
     for folder in (compiled, mine, *(tmp_path / f"artifacts/{n}" for n in ("a.part", "b.failed"))):
         folder.mkdir(parents=True)
         (folder / "compiled.pt").write_text("x")
     (compiled / "manifest.json").write_text(json.dumps({"key": KEY}))
-    for name, manifest in (("notes", None), ("other", {"key": KEY}), ("odd", [1])):
+    theirs = f"adopted-text_encoder-neuron-none-{KEY}"
+    given = (("notes", None), ("other", {"key": KEY}), ("odd", [1]), (theirs, {"key": KEY}))
+    for name, manifest in given:
         (tmp_path / "artifacts" / name).mkdir()
         if manifest:
             (tmp_path / "artifacts" / name / "manifest.json").write_text(json.dumps(manifest))
@@ -108,7 +112,7 @@ def test_force_removes_what_was_compiled_and_nothing_else(tmp_path):
     assert compiled.is_dir()
     clear(tmp_path, [], force=True)
     left = {path.name for path in (tmp_path / "artifacts").iterdir()}
-    assert left == {"notes", "other", "odd", "link.part", "film.part"}
+    assert left == {"notes", "other", "odd", "link.part", "film.part", theirs}
     assert (mine / "compiled.pt").is_file()
 
 

@@ -17,14 +17,14 @@ from blipkit.runners.arms import (
     parse_arm,
     same_precision_baseline,
 )
-from blipkit.runners.neuron.options import CASTS, VENDOR_ORDER, casts_as_read
+from blipkit.runners.neuron.options import CASTS, VENDOR_ORDER, auto_cast_in, casts_as_read
 from blipkit.runners.spec import TORCH_PRECISIONS, runner_module, runner_names, spec_of
 
 DTYPES = ("float32", "bfloat16", "float16")
 # runner -> the precisions and the devices that it takes
 TAKES = {
     "eager": ((*DTYPES, "autocast bfloat16", "autocast float16"), ("cpu", "cuda")),
-    "neuron": ((*CASTS, "bfloat16"), ("cpu",)),
+    "neuron": ((*CASTS, "bfloat16", "default fp16"), ("cpu",)),
     "neuron_emulated": ((*CASTS, "bfloat16"), ("cpu",)),
     "null": (("float32",), ("cpu",)),
     "torchscript": (DTYPES, ("cpu", "cuda")),
@@ -269,6 +269,8 @@ def test_an_emulated_arm_is_no_measurement():
         ("matmult", "fp16", "2.26.6360.0", "matmult fp16"),
         ("none", "fp16", "2.21.33363.0", "none"),
         ("all", "bf16", "2.9.0.0", "all bf16"),
+        (None, "fp16", "", "none from neuronx-cc 2.22 on, matmult fp16 before"),
+        ("all", "fp16", "", "all fp16"),
     ],
 )
 def test_a_cast_type_alone_means_what_the_compilers_default_makes_of_it(
@@ -276,6 +278,21 @@ def test_a_cast_type_alone_means_what_the_compilers_default_makes_of_it(
 ):
     """The default moved from matmult to none with neuronx-cc 2.22; flags that are spelled out mean the same in both."""
     assert casts_as_read(auto_cast, cast_type, neuronx_cc=neuronx_cc) == read
+
+
+@pytest.mark.parametrize(
+    ("flags", "found"),
+    [
+        ([], ("", "bf16")),
+        (["--auto-cast-type", "fp16"], ("", "fp16")),
+        (["--auto-cast=all", "--optlevel", "2", "--auto-cast-type=tf32"], ("all", "tf32")),
+        (["--auto-cast", "none", "--auto-cast", "matmult"], ("matmult", "bf16")),
+        (["--auto-cast"], ("", "bf16")),
+    ],
+)
+def test_casts_are_found_in_what_a_compiler_was_told(flags, found):
+    """Behind = or as the next word; the last of several counts, as it does for the compiler."""
+    assert auto_cast_in(flags) == found
 
 
 def test_the_vendors_order_names_every_cast_once():

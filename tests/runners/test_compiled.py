@@ -138,6 +138,26 @@ def test_what_neuronx_cc_was_told_is_shown_word_for_word(monkeypatch):
     )
 
 
+def test_an_adopted_file_has_a_line_of_its_own(monkeypatch):
+    """Beside the arm's: what it was told, if anybody said it, and how it reads that; its gate is a warning."""
+    told = {"compiler_args": ["--target", "inf2", "--auto-cast", "none"], "casts_as_read": "none"}
+    ours = compiled_row(arm="neuron none", flags=told)
+    words = "compiled by: unknown; weights: unknown; casts: unknown"
+    unsaid = {"casts_as_read": "unknown"}
+    theirs = replace(ours, component="text_encoder", flags=unsaid, adopted=words, seconds=None)
+    shown = displayed(monkeypatch)
+    result = Compiled([ours, theirs])
+    result.arguments()
+    result.table()
+    (page, arguments), (_, table) = shown
+    assert page.count("<tr>") == 2 and "neuron none, adopted text_encoder" in arguments
+    assert arguments.count("unknown") == 2 and words in table
+    gate = result.gates()[1]
+    assert (gate.gate, gate.status, gate.measured) == ("adopted components", "WARN", 1)
+    assert gate.reason == f"text_encoder of neuron none: {words}" and "03" in gate.next
+    assert [gate.gate for gate in Compiled([ours]).gates()] == ["every component compiles"]
+
+
 def test_the_forecast_counts_what_neuronx_cc_has_to_compile(small, tmp_path, monkeypatch):
     """No component of another runner, and none that is there; its hours cost what the instance does."""
     study = study_of("02_trace", tmp_path, small, knobs={"compile_on": "inf2.8xlarge"}, arms=ARMS)

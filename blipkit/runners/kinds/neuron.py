@@ -13,7 +13,15 @@ from pathlib import Path
 
 from blipkit.errors import BadInput, BlipkitError, NotMeasured
 from blipkit.machine import host
-from blipkit.runners.neuron.options import IMAGE, PRECISIONS, WHEELS, WHOLE_MODEL, auto_cast
+from blipkit.runners.neuron.options import (
+    BY_DEFAULT,
+    IMAGE,
+    PRECISIONS,
+    WHEELS,
+    WHOLE_MODEL,
+    auto_cast,
+    casts_as_read,
+)
 from blipkit.runners.neuron.proof import Sent
 from blipkit.runners.spec import Build, RunnerSpec
 
@@ -43,7 +51,9 @@ def check_wheels(arm: str) -> None:
         raise BadInput(f"arm '{arm}' {needs}; this machine has {machine}. {advice}; {without}")
 
 
-SPEC = RunnerSpec(PRECISIONS, holds_core=True, needs=check_wheels)
+SPEC = RunnerSpec(
+    {**PRECISIONS, **BY_DEFAULT}, holds_core=True, needs=check_wheels, loads_torchscript=True
+)
 
 _calls = 0  # executions that this process sent to the device
 _on_device: list[bool] = []  # of each graph that it loaded: was no operation left to the host?
@@ -51,15 +61,17 @@ _lock = threading.Lock()
 
 
 def flags(precision: str, compiler_flags: tuple[str, ...]) -> dict:
-    """What neuronx-cc is told, as it is passed, and how it reads its casts: spelt out, so that all
-    versions read them alike.
+    """What neuronx-cc is told, as it is passed, and how this version reads its casts: spelt out, so
+    that all versions read them alike, but where an arm leaves that to the compiler's default.
     """
     mode, cast = auto_cast(precision)
     arguments = ["--target", TARGET, "--auto-cast", mode]
+    if not mode:
+        arguments = ["--target", TARGET]
     if cast:
         arguments += ["--auto-cast-type", cast]
-    casts_as_read = f"{mode} {cast}".strip()
-    return {"compiler_args": [*arguments, *compiler_flags], "casts_as_read": casts_as_read}
+    read = casts_as_read(mode, cast, neuronx_cc=host.version("neuronx-cc") or "")
+    return {"compiler_args": [*arguments, *compiler_flags], "casts_as_read": read}
 
 
 def model_dtype(precision: str):
@@ -140,6 +152,8 @@ def check_loadable(build: Build) -> None:
             "image, and run the profile there"
         )
         raise NotMeasured(f"no Neuron device here (no /dev/neuron0): {advice}")
+    if build.adopted:  # by what it was compiled, and for which target, the runtime alone can tell
+        return
     for library in ("torch-neuronx", "neuronx-cc"):
         compiled_with = build.versions.get(library)
         installed = machine.versions.get(library)
@@ -161,20 +175,25 @@ def load(path: Path, build: Build, module):
     import torch
     import torch_neuronx  # noqa: F401  (registers the classes that the file holds)
 
+    from blipkit.model.outputs import first_tensor
+    from blipkit.runners.tensors import as_adopted
+
     dtype = model_dtype(build.precision)
     # onto the core of `on_core`, else the least used of those that the process sees
     traced = torch.jit.load(path)
+
+    def taken(inputs):
+        if build.adopted:
+            return as_adopted(inputs, build, "cpu")
+        return as_traced(inputs, dtype)
 
     @torch.inference_mode()
     def run(*inputs):
         global _calls
         with _lock:
             _calls += 1
-        inputs = as_traced(inputs, dtype)
-        output = traced(*inputs)
-        if isinstance(output, torch.Tensor):
-            return output
-        return output[0]
+        inputs = taken(inputs)
+        return first_tensor(traced(*inputs))
 
     _on_device.append(only_on_device(traced))
     return run

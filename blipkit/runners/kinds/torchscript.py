@@ -7,7 +7,7 @@ import warnings
 
 from blipkit.runners.spec import ANY, TORCH_PRECISIONS, RunnerSpec
 
-SPEC = RunnerSpec(TORCH_PRECISIONS, ANY)
+SPEC = RunnerSpec(TORCH_PRECISIONS, ANY, loads_torchscript=True)
 # torch calls TorchScript deprecated; torch_neuronx.trace makes nothing else, and this runner stands
 # in for it
 warnings.filterwarnings("ignore", message=r"`torch\.jit\.", category=DeprecationWarning)
@@ -39,7 +39,8 @@ def compile(path, build, module, inputs):
 def load(path, build, module):
     import torch
 
-    from blipkit.runners.tensors import DTYPES, cast_floats
+    from blipkit.model.outputs import first_tensor
+    from blipkit.runners.tensors import DTYPES, as_adopted, cast_floats
 
     dtype = DTYPES[build.precision]
     device = build.device
@@ -49,4 +50,10 @@ def load(path, build, module):
     def run(*inputs):
         return traced(*cast_floats(inputs, dtype, device))
 
+    @torch.inference_mode()
+    def run_adopted(*inputs):
+        return first_tensor(traced(*as_adopted(inputs, build, device)))
+
+    if build.adopted:
+        return run_adopted
     return run

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -35,15 +36,18 @@ CAST_FORMATS = {
 # the whole model in the format before it is compiled, and no cast by the compiler
 WHOLE_MODEL = ("bfloat16",)
 PRECISIONS = {**CAST_FORMATS, **{name: TORCH_PRECISIONS[name] for name in WHOLE_MODEL}}
+# what the published recipe passes, --auto-cast-type alone: where it casts, the compiler's default
+# says. On the SDK that the kit is pinned to that is nowhere, so its numbers are judged as float32's
+BY_DEFAULT = {"default fp16": Precision("float32", 4)}
 
 
 def auto_cast(precision: str) -> tuple[str, str]:
-    """--auto-cast and --auto-cast-type of an arm's precision; the second is "" where none is
-    passed.
-    """
+    """--auto-cast and --auto-cast-type of an arm's precision, each "" where it is not passed."""
     if precision in WHOLE_MODEL:
         return "none", ""
     mode, _, cast = precision.partition(" ")
+    if precision in BY_DEFAULT:
+        mode = ""
     return mode, cast
 
 
@@ -112,21 +116,48 @@ def _check_option(flag: str, option: str, value: str) -> None:
         raise BadInput(f"compiler_flags: {shown(flag)}; expected {expected}")
 
 
-def casts_as_read(auto_cast: str | None = None, cast_type: str = "bf16", *, neuronx_cc: str) -> str:
+def casts_as_read(
+    auto_cast: str | None = None, cast_type: str = "bf16", *, neuronx_cc: str = ""
+) -> str:
     """How a compiler of this version reads --auto-cast and --auto-cast-type: "none", or a mode and
-    a type.
+    a type; both readings in words where they differ, and the version is not known.
 
-    Where --auto-cast is left out, its default decides, which moved from matmult to none.
+    auto_cast: None or "" where it is left out: its default decides, which moved from matmult to
+    none.
     """
-    mode = auto_cast or _default_auto_cast(neuronx_cc)
-    if mode == "none":
-        return mode
-    return f"{mode} {cast_type}"
+    readings = possible_casts(auto_cast, cast_type, neuronx_cc)
+    if len(readings) == 1:
+        return readings[0]
+    now, before = readings
+    release = ".".join(map(str, CASTS_BY_DEFAULT_BEFORE))
+    return f"{now} from neuronx-cc {release} on, {before} before"
 
 
-def _default_auto_cast(neuronx_cc: str) -> str:
-    """What a compiler of this version takes --auto-cast to be where it is left out."""
+def possible_casts(auto_cast: str | None, cast_type: str, neuronx_cc: str) -> tuple[str, ...]:
+    """What the two options may mean, the latest reading first; arguments as of `casts_as_read`."""
+    modes = (auto_cast,)
+    if not auto_cast:
+        modes = _default_auto_cast(neuronx_cc)
+    return tuple("none" if mode == "none" else f"{mode} {cast_type}" for mode in modes)
+
+
+def _default_auto_cast(neuronx_cc: str) -> tuple[str, ...]:
+    """What a compiler takes --auto-cast to be where it is left out; both where neuronx_cc is ""."""
+    if not neuronx_cc:
+        return "none", "matmult"
     release = tuple(map(int, neuronx_cc.split(".")[:2]))
     if release < CASTS_BY_DEFAULT_BEFORE:
-        return "matmult"
-    return "none"
+        return ("matmult",)
+    return ("none",)
+
+
+def auto_cast_in(flags: Sequence[str]) -> tuple[str, str]:
+    """--auto-cast and --auto-cast-type in flags for neuronx-cc, the last of each; "" and bf16 where
+    they are left out. A value stands behind = or is the next word.
+    """
+    found = {"--auto-cast": "", "--auto-cast-type": "bf16"}
+    for flag, following in pairwise([*flags, ""]):
+        option, equals, value = flag.partition("=")
+        if option in found:
+            found[option] = value if equals else following
+    return found["--auto-cast"], found["--auto-cast-type"]

@@ -39,6 +39,7 @@ OPTIONS = {  # of neuronx-cc, with their values; None: any, (): none
     "--enable-fast-loading-neuron-binaries": (),
     "--logfile": None,
 }
+TAKES = [torch.float32, torch.bfloat16, torch.int32]  # of this kit; others may trace more
 _models: dict = {}  # what a traced file holds, by its bytes
 _held: dict = {}  # core -> open lock file
 _loads: dict = {}  # core -> how many models it holds
@@ -154,7 +155,7 @@ def trace(
         raise TypeError(
             f"example_inputs must be a tensor or a tuple of tensors on the CPU, not {type(inputs)}"
         )
-    if any(x.dtype not in (torch.float32, torch.bfloat16, torch.int32) for x in inputs):
+    if any(x.dtype not in TAKES for x in inputs):
         raise TypeError("example_inputs of this kit are float32, bfloat16 and int32")
     if func.training:
         raise ValueError("call .eval() first")

@@ -19,6 +19,7 @@ from neuron_artifacts import Doubling, build_for
 
 from blipkit import Bucket, isolate
 from blipkit.errors import BadInput, BlipkitError, ChildFailed, NotMeasured
+from blipkit.machine import host
 from blipkit.model.components import Components
 from blipkit.paths import ROOT
 from blipkit.runners import compile as compiling
@@ -278,6 +279,22 @@ def test_flags_are_spelt_out_and_kept_as_read(inf2):
     assert flags["casts_as_read"] == "matmult bf16"
     assert neuron.flags("none", ())["compiler_args"][2:] == ["--auto-cast", "none"]
     assert neuron.flags("bfloat16", ()) == neuron.flags("none", ())
+
+
+@pytest.mark.parametrize(
+    ("version", "read"),
+    [
+        ("2.21.33363.0", "matmult fp16"),
+        ("2.26.6360.0", "none"),
+        (None, "none from neuronx-cc 2.22 on, matmult fp16 before"),
+    ],
+)
+def test_the_recipes_one_flag_is_passed_alone_and_read_by_this_compiler(monkeypatch, version, read):
+    """Nothing says where to cast but the compiler's default, which moved."""
+    monkeypatch.setattr(host, "version", lambda name: version)
+    flags = neuron.flags("default fp16", ())
+    assert flags["compiler_args"] == ["--target", "inf2", "--auto-cast-type", "fp16"]
+    assert flags["casts_as_read"] == read
 
 
 @pytest.mark.parametrize(
