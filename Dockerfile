@@ -3,7 +3,7 @@
 #   docker run --device=/dev/neuron0 --shm-size=2g -v "$PWD/results:/blipkit/results" blipkit-neuron run inf2
 # --shm-size: compiles exhaust the 64 MB that /dev/shm has by default.
 # Without --device it compiles: docker run -v ... blipkit-neuron run inf2 --only 02_trace
-FROM public.ecr.aws/neuron/pytorch-inference-neuronx:2.9.0-neuronx-py312-sdk2.31.0-ubuntu24.04
+FROM public.ecr.aws/neuron/pytorch-inference-neuronx:2.9.0-neuronx-py312-sdk2.31.1-ubuntu24.04
 WORKDIR /blipkit
 COPY . .
 # what the image has installed becomes pip's constraints, so that nothing of it is moved; transformers is the tested one

@@ -50,6 +50,17 @@ def test_pins_lie_in_their_ranges():
         assert requirement.specifier.contains(pins()[0][name_of(text)]), text
 
 
+def test_floors_are_those_that_were_tried():
+    """Pillow 11.3 is on the vendor's images and reads AVIF; typer and nbconvert start where they work."""
+    lowest = dict(text.split(">=") for text in project()["dependencies"])
+    assert {name: lowest[name] for name in ("pillow", "typer", "nbconvert", "psutil")} == {
+        "pillow": "11.3",
+        "typer": "0.16",
+        "nbconvert": "7.16.6",
+        "psutil": "5.9",
+    }
+
+
 def test_make_help_lists_every_target():
     """`make help` and the Makefile agree."""
     text = (ROOT / "Makefile").read_text()
@@ -113,4 +124,5 @@ def test_the_neuron_set_is_the_same_everywhere():
     stack = project()["optional-dependencies"]["neuron-stack"]
     assert {f"{name}=={versions[name]}" for name in ("torch", "torch-xla")} == set(stack)
     assert f"\nFROM {IMAGE}\n" in (ROOT / "Dockerfile").read_text()
-    assert f"sdk{platform_facts().pinned.rpartition('.')[0]}." in IMAGE
+    assert f"sdk{platform_facts().pinned}-" in IMAGE
+    assert f"islpy=={versions['islpy']}" in extra and versions["islpy"] == "2026.1"
