@@ -11,13 +11,15 @@ import os
 import threading
 from pathlib import Path
 
-from blipkit.errors import BadInput, BlipkitError, NotMeasured
+from blipkit.errors import BadInput, BlipkitError, NotMeasured, shown
 from blipkit.machine import host
 from blipkit.runners.neuron.options import IMAGE, PRECISIONS, WHEELS, WHOLE_MODEL, auto_cast
 from blipkit.runners.neuron.proof import Sent
 from blipkit.runners.spec import Build, RunnerSpec
 
-TARGET = "inf2"
+TARGETS = ("inf2", "trn1", "trn1n")  # the families of NeuronCore-v2
+# what a machine without a device compiles for: torch_neuronx reads it when it is imported
+OVERRIDE = "NEURON_PLATFORM_TARGET_OVERRIDE"
 
 
 def _has_device() -> bool:
@@ -36,6 +38,18 @@ def check_wheels(arm: str) -> None:
         raise BadInput(f"arm '{arm}' {needs}; this machine has {machine}. {advice}; {without}")
 
 
+def target() -> str:
+    """The family to compile for: this machine's, or else what NEURON_PLATFORM_TARGET_OVERRIDE
+    says, or else inf2; BadInput where it is none that this runner is written for.
+    """
+    family = host.neuron_family() or os.environ.get(OVERRIDE) or TARGETS[0]
+    if family not in TARGETS:
+        expected = f"expected {', '.join(TARGETS)}"
+        advice = f"take a machine of one of these, or without a device set {OVERRIDE} to one"
+        raise BadInput(f"the Neuron device to compile for is {shown(family)}; {expected}; {advice}")
+    return family
+
+
 SPEC = RunnerSpec(PRECISIONS, holds_core=True, needs=check_wheels)
 
 _calls = 0  # executions that this process sent to the device
@@ -48,7 +62,7 @@ def flags(precision: str, compiler_flags: tuple[str, ...]) -> dict:
     versions read them alike.
     """
     mode, cast = auto_cast(precision)
-    arguments = ["--target", TARGET, "--auto-cast", mode]
+    arguments = ["--target", target(), "--auto-cast", mode]
     if cast:
         arguments += ["--auto-cast-type", cast]
     casts_as_read = f"{mode} {cast}".strip()
@@ -86,7 +100,7 @@ def environment() -> dict[str, str]:
     """Variables for a process that compiles; torch_neuronx reads them when it is imported."""
     if _has_device():
         return {}
-    return {"NEURON_PLATFORM_TARGET_OVERRIDE": TARGET}
+    return {OVERRIDE: target()}
 
 
 def compile(path: Path, build: Build, module, inputs):
@@ -133,11 +147,11 @@ def check_loadable(build: Build) -> None:
             problem = f"{component} was compiled with {library} {compiled_with}"
             advice = "run 02_trace again, or use the image that compiled it"
             raise BlipkitError(f"{problem}, here is {installed or 'none'}; {advice}")
-    target = build.flags["compiler_args"][1]
+    compiled_for = build.flags["compiler_args"][1]
     family = host.neuron_family()
-    if family and family != target:
+    if family and family != compiled_for:
         raise BlipkitError(
-            f"{component} was compiled for {target}, this is {family}; run on {target}"
+            f"{component} was compiled for {compiled_for}, this is {family}; run on {compiled_for}"
         )
 
 
