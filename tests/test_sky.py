@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import runpy
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -91,7 +93,9 @@ def checkout(tmp_path):
     for name in ("a.jpg", "b.jpg"):
         (tmp_path / "repo/frames" / name).write_text(name)
     git(tmp_path / "repo", "init", "-q")
-    git(tmp_path / "repo", "add", "deploy")
+    (tmp_path / "repo/results/published").mkdir(parents=True)
+    (tmp_path / "repo/results/published/forecast.json").write_text("{}")
+    git(tmp_path / "repo", "add", "deploy", "results")
     git(tmp_path / "repo", "commit", "-qm", "all")
     return tmp_path / "repo"
 
@@ -109,8 +113,8 @@ def script(checkout: Path, name: str, *words: str, **variables: str) -> tuple[in
 
 
 def frames_digest(checkout: Path) -> str:
-    command = ["python3", "deploy/sky/frames_digest.py", "frames"]
-    return subprocess.run(command, cwd=checkout, capture_output=True, text=True).stdout.strip()
+    digest = runpy.run_path(str(checkout / "deploy/sky/frames_digest.py"))["folder_digest"]
+    return digest(checkout / "frames")
 
 
 def test_another_commit_or_other_frames_are_refused(checkout):
@@ -126,7 +130,9 @@ def test_another_commit_or_other_frames_are_refused(checkout):
         return script(checkout, "prepare.sh", **(asked | changed))
 
     assert prepare() == (0, "")
+    shutil.rmtree(checkout / "results")  # what git ignores is not copied there
     assert prepare(FRAMES="synthetic", FRAMES_SHA256="") == (0, "")
+    assert (checkout / "results/published/forecast.json").exists()
     for changed, message in (
         ({"COMMIT": ""}, "COMMIT is empty"),
         ({"COMMIT": "0" * 40}, "this is commit"),

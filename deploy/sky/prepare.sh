@@ -6,6 +6,8 @@ refuse() { echo "deploy/sky: $1" >&2; exit 2; }
 [ -n "$COMMIT" ] || refuse "COMMIT is empty; expected the launcher's commit; start it by deploy/sky/launch.sh"
 here="$(git rev-parse HEAD)"
 [ "$here" = "$COMMIT" ] || refuse "this is commit $here; expected $COMMIT; launch from the checkout that you mean"
+# SkyPilot copies nothing that .gitignore names, and reads no exception there
+[ -e results/published ] || git checkout --quiet HEAD -- results/published
 git diff --quiet HEAD || refuse "files differ from commit $COMMIT; expected none; commit or drop the changes and launch again"
 if [ "$FRAMES" != synthetic ]; then
   digest="$(python3 deploy/sky/frames_digest.py "$FRAMES")"
