@@ -185,8 +185,9 @@ def test_the_inf2_steps_add_up():
 def test_the_gpus_steps_add_up():
     """The same first hour on the other machine."""
     renting = (ROOT / "docs/renting.md").read_text()
-    _, usd = added_up(renting.partition("## The first hour on a g5.xlarge")[2], "g5.xlarge")
-    assert usd <= 1
+    chapter = renting.partition("## The first hour on a g5.xlarge")[2]
+    minutes, usd = added_up(chapter, "g5.xlarge")
+    assert usd <= 1 and f"eager and compiled; not yet run | {minutes} minutes, forecast |" in README
 
 
 def test_a_rented_machine_has_twice_the_time_that_is_forecast():

@@ -70,6 +70,19 @@ def test_nothing_starts_without_a_pinned_image(machine):
     assert task(machine)["resources"]["image_id"] == f"ami-{0:017}"
 
 
+def test_by_hand_and_by_skypilot_it_is_the_same_image():
+    """The names that launch.sh looks up, the environments and transformers of the tasks stand in docs/renting.md."""
+    renting = (ROOT / "docs/renting.md").read_text()
+    names = re.findall(r'name="(.*?) \*" about="(.*?)"', (SKY / "launch.sh").read_text())
+    assert len(names) == len(MACHINES)
+    for name, about in names:
+        assert f"Values={name} *" in renting and (about == "*" or f"Values={about}" in renting)
+    for machine in MACHINES:
+        asked = task(machine)["envs"]
+        setup = f"make setup VENV={asked['VENV']} TRANSFORMERS={asked['TRANSFORMERS']}"
+        assert setup in renting
+
+
 @pytest.mark.parametrize("path", sorted(SKY.glob("*.sh")), ids=lambda path: path.name)
 def test_the_scripts_are_shell(path):
     """bash reads each to its end."""
