@@ -38,6 +38,13 @@ def check_wheels(arm: str) -> None:
         raise BadInput(f"arm '{arm}' {needs}; this machine has {machine}. {advice}; {without}")
 
 
+SPEC = RunnerSpec(PRECISIONS, holds_core=True, needs=check_wheels)
+
+_calls = 0  # executions that this process sent to the device
+_on_device: list[bool] = []  # of each graph that it loaded: was no operation left to the host?
+_lock = threading.Lock()
+
+
 def target() -> str:
     """The family to compile for: this machine's, or else what NEURON_PLATFORM_TARGET_OVERRIDE
     says, or else inf2; BadInput where it is none that this runner is written for.
@@ -48,13 +55,6 @@ def target() -> str:
         advice = f"take a machine of one of these, or without a device set {OVERRIDE} to one"
         raise BadInput(f"the Neuron device to compile for is {shown(family)}; {expected}; {advice}")
     return family
-
-
-SPEC = RunnerSpec(PRECISIONS, holds_core=True, needs=check_wheels)
-
-_calls = 0  # executions that this process sent to the device
-_on_device: list[bool] = []  # of each graph that it loaded: was no operation left to the host?
-_lock = threading.Lock()
 
 
 def flags(precision: str, compiler_flags: tuple[str, ...]) -> dict:
