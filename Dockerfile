@@ -1,9 +1,13 @@
-# The kit on AWS's own image with SDK 2.31, whose torch, torch-neuronx and compiler stay as they are:
+# The kit on AWS's own image with SDK 2.31.1, whose torch, torch-neuronx and compiler stay as they are:
 #   docker build -t blipkit-neuron .
-#   docker run --device=/dev/neuron0 --shm-size=2g -v "$PWD/results:/blipkit/results" blipkit-neuron run inf2
-# --shm-size: compiles exhaust the 64 MB that /dev/shm has by default.
-# Without --device it compiles: docker run -v ... blipkit-neuron run inf2 --only 02_trace
-FROM public.ecr.aws/neuron/pytorch-inference-neuronx:2.9.0-neuronx-py312-sdk2.31.0-ubuntu24.04
+#   docker run --device=/dev/neuron0 --shm-size=2g -v "$PWD/results:/blipkit/results" \
+#     -v "$HOME/.cache/huggingface:/root/.cache/huggingface" blipkit-neuron run inf2
+# --shm-size: compiles exhaust the 64 MB that /dev/shm has by default. The second -v: the checkpoint is downloaded once.
+# Swap is the host's: the container sees what the host has made (docs/renting.md). neuron-monitor is in the image, and runs in
+# the container that it counts. Without --device it compiles: docker run -v ... blipkit-neuron run inf2 --only 02_trace
+FROM public.ecr.aws/neuron/pytorch-inference-neuronx:2.9.0-neuronx-py312-sdk2.31.1-ubuntu24.04
+# the image's own check asks a model server that does not run here
+HEALTHCHECK NONE
 WORKDIR /blipkit
 COPY . .
 # what the image has installed becomes pip's constraints, so that nothing of it is moved; transformers is the tested one

@@ -1,5 +1,6 @@
 # make help lists what there is. VENV=/path uses an environment that exists already, CPU_TORCH=1 takes PyTorch's CPU
-# build where pip would take the one with CUDA, PROFILE=name runs another profile.
+# build where pip would take the one with CUDA, PROFILE=name runs another profile, TRANSFORMERS=4.57.6 brings an environment
+# to that version: of what is installed, it, huggingface-hub and tokenizers move, and nothing else.
 VENV ?= .venv
 PYTHON ?= python3
 PROFILE ?= tiny
@@ -19,16 +20,21 @@ setup: $(READY) ## make $(VENV) and install what is missing; a second time does 
 # An environment of our own gets the tested versions; in one that existed before, nothing installed is moved:
 # its versions become the constraints, and pip names what conflicts. transformers, where it is missing, is the tested one:
 # machines that are compared need the same.
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt $(if $(TRANSFORMERS),always)
 	@test -x $(BIN)/python || { $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
 	  || { echo "blipkit needs Python 3.11, 3.12 or 3.13; $(PYTHON) is $$($(PYTHON) -V). Pass PYTHON=python3.11"; exit 1; }; \
 	  $(PYTHON) -m venv $(VENV) && touch $(VENV)/.blipkit-made; }
 	@if test -f $(VENV)/.blipkit-made; then cp constraints.txt $(VENV)/.blipkit-pins; \
 	  else $(BIN)/python -m pip list --format=freeze --exclude blipkit > $(VENV)/.blipkit-pins; \
 	  grep -q '^transformers==' $(VENV)/.blipkit-pins || grep '^transformers==' constraints.txt >> $(VENV)/.blipkit-pins; fi
+	@if test -n "$(TRANSFORMERS)"; then \
+	  sed -i.all -E '/^(transformers|huggingface[-_]hub|tokenizers)==/d' $(VENV)/.blipkit-pins; \
+	  echo "transformers==$(TRANSFORMERS)" >> $(VENV)/.blipkit-pins; fi
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(EXTRA_INDEX) -c $(VENV)/.blipkit-pins -e '.[dev]'
 	@touch $(READY)
 	@command -v blipkit > /dev/null || echo 'to call blipkit by its name in this terminal: export PATH="$(abspath $(BIN)):$$PATH"'
+
+always: # no file has this name, so what names it is made each time
 
 # The newest torch that torch-neuronx exists for, in an environment of its own: about 8 GB, most of it CUDA that pip brings.
 neuron-stack: $(STACK)/.blipkit-ready ## make $(STACK), in which components are lowered: 8 GB, 3 minutes

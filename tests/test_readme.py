@@ -4,15 +4,20 @@ import json
 import re
 from pathlib import Path
 
+import yaml
+
+from blipkit.cost.prices import find_price, load_prices
 from blipkit.display.tables import number
 from blipkit.paths import PROFILES
 from blipkit.profiles.sections import chapters
 from blipkit.records.documents import read_machine
 from blipkit.records.run_record import read_run
 from blipkit.run.publish import PUBLISHED
+from blipkit.runners.neuron.support import platform_facts, support_gate
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+INF2 = README.partition("## On an Inf2 instance")[2].partition("\n## ")[0]
 BEGIN, END = (
     "<!-- figures: made from results/published by tests/test_readme.py -->\n",
     "<!-- end of figures -->",
@@ -115,6 +120,19 @@ def figures() -> str:
     return f"| what | seen on {read_machine(tiny).name} |\n|---|---|\n{table}"
 
 
+def added_up(chapter: str, instance: str) -> tuple[int, float]:
+    """Minutes and USD of the steps of a chapter, whose rows and sum have the committed price."""
+    hourly = find_price(load_prices(), instance, "us-east-1").usd_per_hour
+    steps = re.findall(r"^\| .*? \| (\d+) \| (\d+\.\d\d) \|", chapter, re.M)
+    assert len(steps) == 7
+    for minutes, usd in steps:
+        assert usd == f"{int(minutes) / 60 * hourly:.2f}"
+    minutes = sum(int(minutes) for minutes, _ in steps)
+    usd = minutes / 60 * hourly
+    assert f"That is {minutes} minutes, or {usd:.2f} USD" in chapter
+    return minutes, usd
+
+
 def test_the_readme_shows_the_published_figures():
     """Nothing on the first screen was typed by hand."""
     assert README.partition(BEGIN)[2].partition(END)[0] == figures(), (
@@ -154,10 +172,34 @@ def test_the_pythons_example_runs(tmp_path, monkeypatch):
 
 
 def test_the_inf2_steps_add_up():
-    """The forecast of a run is the sum of its steps, at the committed price, within an hour and a dollar."""
-    from blipkit.cost.prices import find_price, load_prices
+    """The forecast of a run is the sum of its steps, each at the committed price, and its profile's line has the same number.
 
-    chapter = README.partition("## On an Inf2 instance")[2].partition("\n## ")[0]
-    minutes = sum(int(cells) for cells in re.findall(r"^\| .*? \| (\d+) \|", chapter, re.M))
-    usd = minutes / 60 * find_price(load_prices(), "inf2.xlarge", "us-east-1").usd_per_hour
-    assert f"That is {minutes} minutes, or {usd:.2f} USD" in chapter and minutes <= 60 and usd <= 1
+    It stays within a dollar: machines are paid by the second, so that a full hour means nothing.
+    """
+    minutes, usd = added_up(INF2, "inf2.xlarge")
+    assert (
+        usd <= 1 and f"two arms under load; not yet run | {minutes} minutes, forecast |" in README
+    )
+
+
+def test_the_gpus_steps_add_up():
+    """The same first hour on the other machine."""
+    renting = (ROOT / "docs/renting.md").read_text()
+    chapter = renting.partition("## The first hour on a g5.xlarge")[2]
+    minutes, usd = added_up(chapter, "g5.xlarge")
+    assert usd <= 1 and f"eager and compiled; not yet run | {minutes} minutes, forecast |" in README
+
+
+def test_a_rented_machine_has_twice_the_time_that_is_forecast():
+    """The tasks that rent stop a run at their limit: at least twice the sum of its steps."""
+    limit = yaml.safe_load((ROOT / "deploy/sky/inf2.yaml").read_text())["envs"]["LIMIT_MINUTES"]
+    assert limit >= 2 * added_up(INF2, "inf2.xlarge")[0]
+
+
+def test_readme_and_report_name_the_same_sdk():
+    """The one that the kit is pinned to: in the README's chapter, the Dockerfile, and the gate that the report shows."""
+    pinned = platform_facts().pinned
+    assert f"SDK {pinned}" in support_gate().next
+    assert re.findall(r"SDK (2\.\d+\.\d+)", INF2) == [pinned]
+    assert f"SDK {pinned}" in (ROOT / "Dockerfile").read_text()
+    assert f"SDK {pinned}" in (ROOT / "environment-neuron.yml").read_text()

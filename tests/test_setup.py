@@ -50,6 +50,17 @@ def test_pins_lie_in_their_ranges():
         assert requirement.specifier.contains(pins()[0][name_of(text)]), text
 
 
+def test_floors_are_those_that_were_tried():
+    """Pillow 11.3 is on the vendor's images and reads AVIF; typer and nbconvert start where they work."""
+    lowest = dict(text.split(">=") for text in project()["dependencies"])
+    assert {name: lowest[name] for name in ("pillow", "typer", "nbconvert", "psutil")} == {
+        "pillow": "11.3",
+        "typer": "0.16",
+        "nbconvert": "7.16.6",
+        "psutil": "5.9",
+    }
+
+
 def test_make_help_lists_every_target():
     """`make help` and the Makefile agree."""
     text = (ROOT / "Makefile").read_text()
@@ -80,6 +91,44 @@ def test_make_takes_an_interpreter_that_fits(tmp_path):
         and "needs Python 3.11, 3.12 or 3.13" in done.stdout
         and "3.9.1" in done.stdout
     )
+
+
+INSTALLED = ("torch==2.9.1", "torch-neuronx==2.9.0.2.15.32035+de43f57c", "transformers==4.56.0")
+BROUGHT = ("tokenizers==0.21.0", "huggingface_hub==0.34.0", "tokenizers-more==1.0")
+
+
+def fake_venv(folder: Path) -> Path:
+    """An environment that exists: its python lists what is installed, and keeps the constraints of an install."""
+    (folder / "bin").mkdir(parents=True)
+    python = folder / "bin/python"
+    listed = "\\n".join(INSTALLED + BROUGHT)
+    python.write_text(f'#!/bin/sh\ncase "$*" in *list*) printf "{listed}\\n";; esac\nexit 0\n')
+    python.chmod(0o755)
+    return folder
+
+
+def set_up(venv: Path, *options: str) -> str:
+    """What `make setup` lets pip choose from in an environment that exists."""
+    command = ["make", "setup", f"VENV={venv}", *options]
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    return (venv / ".blipkit-pins").read_text().split()
+
+
+def test_nothing_moves_in_an_environment_that_exists(tmp_path):
+    """What is installed is what pip may choose, and a second time nothing is done."""
+    venv = fake_venv(tmp_path / "venv")
+    assert set(set_up(venv)) == {*INSTALLED, *BROUGHT}
+    (venv / ".blipkit-pins").write_text("kept")
+    assert set_up(venv) == ["kept"]
+
+
+def test_one_transformers_on_both_machines_moves_nothing_else(tmp_path):
+    """transformers is the one asked for, what it brings along is free to follow, torch and the rest stay; also the second time."""
+    venv = fake_venv(tmp_path / "venv")
+    set_up(venv)
+    for version in ("4.57.6", "5.23.0"):
+        pins = set_up(venv, f"TRANSFORMERS={version}")
+        assert set(pins) == {*INSTALLED[:2], f"transformers=={version}", "tokenizers-more==1.0"}
 
 
 def test_citation_agrees_with_the_project():
@@ -113,4 +162,5 @@ def test_the_neuron_set_is_the_same_everywhere():
     stack = project()["optional-dependencies"]["neuron-stack"]
     assert {f"{name}=={versions[name]}" for name in ("torch", "torch-xla")} == set(stack)
     assert f"\nFROM {IMAGE}\n" in (ROOT / "Dockerfile").read_text()
-    assert f"sdk{platform_facts().pinned.rpartition('.')[0]}." in IMAGE
+    assert f"sdk{platform_facts().pinned}-" in IMAGE
+    assert f"islpy=={versions['islpy']}" in extra and versions["islpy"] == "2026.1"

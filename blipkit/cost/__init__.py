@@ -3,7 +3,8 @@
 Chapter 05's verbs stand in `pricing`, `cameras`, `comparison`, `claim` and `decision`; the formulas
 behind them in `dollars`, on the rows of `rows`; prices in `prices` and `price_list`, the systems of
 results folders in `systems`, the evidence that a decision lacks in `missing`. What an Inf2 is
-expected to do, before anyone measured it, in `forecast`, by the arithmetic of `expected`.
+expected to do, before anyone measured it, in `forecast`, by the arithmetic of `expected` on what
+others published of their hardware, `anchors`.
 """
 
 import lazy_loader
@@ -11,6 +12,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "anchors": ["Published", "read_anchors"],
         "cameras": ["find_payback", "size_fleet", "vary_knobs"],
         "checks": ["check_instance", "check_prices"],
         "claim": ["explain_claim", "mix_options", "price_anchors"],

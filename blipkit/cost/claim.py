@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from blipkit.cost import figures
+from blipkit.cost.anchors import Published, read_anchors
 from blipkit.cost.comparison import Savings
 from blipkit.cost.dollars import (
     Saving,
@@ -14,11 +15,9 @@ from blipkit.cost.dollars import (
 from blipkit.cost.prices import Price
 from blipkit.cost.pricing import StudyPrices
 from blipkit.display.tables import show_table
-from blipkit.paths import PROFILES
-from blipkit.records.typed import records_of, row_of, write_typed
+from blipkit.records.typed import records_of, write_typed
 from blipkit.study import Study
 
-ANCHORS = PROFILES / "anchors.csv"
 NO_GPU = ("", "inferentia", "inferentia2", "trainium")  # accelerators in the price table
 SHOWN_MIXES = 6  # those nearest to the claim
 
@@ -167,25 +166,6 @@ def _mix(offer: Price, gpu: Price, target: float) -> Mix:
     )
 
 
-@dataclass(frozen=True)
-class Published:
-    """A row of params/anchors.csv: throughput and latency that others published, with the source.
-
-    devices: chips that were measured, of devices_of_instance. Latency in ms; None: not published.
-    """
-
-    instance: str
-    model: str
-    answers_per_s: float
-    devices: int
-    devices_of_instance: int
-    batch: int
-    p50_ms: float | None
-    p99_ms: float | None
-    precision: str
-    source: str
-
-
 @dataclass(frozen=True, kw_only=True)
 class Anchor(Published):
     """A record of kind `anchors`: what others published, at its chips' share of the price, USD."""
@@ -204,8 +184,8 @@ class Anchors:
 
     def table(self) -> None:
         """Each with its source."""
-        columns = ("instance", "model", "precision", "batch", "answers_per_s", "usd_per_million")
-        columns += ("evidence", "source")
+        columns = ("instance", "model", "precision", "batch", "answers_per_s", "unit")
+        columns += ("usd_per_million", "evidence", "source")
         caption = f"Published throughput, priced here ({self.option}, {self.region})"
         show_table(records_of(self.rows), caption, columns)
 
@@ -222,12 +202,3 @@ def price_anchors(study: Study, prices: StudyPrices) -> Anchors:
         anchors.append(Anchor(**vars(row), usd_per_million=cost))
     write_typed(study.results, "anchors", anchors)
     return Anchors(anchors, prices.region, prices.option)
-
-
-def read_anchors() -> list[Published]:
-    """Every row of params/anchors.csv."""
-    import pandas
-
-    table = pandas.read_csv(ANCHORS)
-    table = table.astype(object).where(table.notna(), None)
-    return [row_of(Published, row) for row in table.to_dict("records")]

@@ -6,15 +6,15 @@ says so.
 
 from dataclasses import dataclass
 
+from blipkit.cost.anchors import PEAK_TFLOPS, Published, anchor
 from blipkit.cost.dollars import usd_per_million
 
-PEAK_TFLOPS = 190.0  # of a chip in bf16: docs/neuron.md
 IMAGE_GFLOP = 111.0  # the image encoder of BLIP-base, a frame of 384 x 384
 QUESTION_GFLOP = (16 / 3, 20 / 3)  # the text components, a question; our count for three was 16-20
-# share of the peak that long sequences reached: a 306-million cross-encoder at 1,024 tokens on SDK
-# 2.31 (a field report, 180.1 sequences/s), and ViT-B/16 224 (params/anchors.csv)
-LONG_USE = (0.20, 0.36)
-SHORT_USE = (0.10, 0.28)  # short sequences run worse: our guess, not published
+# rows of params/anchors.csv, slowest and fastest, both cores busy: an image of 577 tokens is
+# between a sequence of 1,024 and an image of 197; questions are shorter than all published text
+LONG = (("cross-encoder 306M s1024", "matmult bf16", None), ("ViT-B/16 224", "matmult bf16", 2))
+SHORT = (("cross-encoder 306M s256", "not said", 32), ("BERT-base s128", "matmult bf16", 8))
 CORES = 2  # of one chip; both serve
 # minutes of neuronx-cc for an arm: 361 million weights, at 210 s for 304 million in one report; one
 # report has no spread, so half of it to four times it
@@ -47,11 +47,29 @@ class Range:
         return self.high / self.low
 
 
+def anchors_of(rows: tuple) -> tuple[Published, Published]:
+    """The slowest and the fastest row of a kind of sequence."""
+    slowest, fastest = rows
+    return anchor(*slowest), anchor(*fastest)
+
+
 def frame_ms(questions: int) -> tuple[float, float]:
     """Shortest and longest milliseconds that a chip needs for a frame with its questions."""
-    shortest = IMAGE_GFLOP / LONG_USE[1] + questions * QUESTION_GFLOP[0] / SHORT_USE[1]
-    longest = IMAGE_GFLOP / LONG_USE[0] + questions * QUESTION_GFLOP[1] / SHORT_USE[0]
+    image = [IMAGE_GFLOP / row.share_of_peak for row in anchors_of(LONG)]
+    text = [
+        questions * gflop / row.share_of_peak
+        for gflop, row in zip(reversed(QUESTION_GFLOP), anchors_of(SHORT), strict=True)
+    ]
+    longest = image[0] + text[0]
+    shortest = image[1] + text[1]
     return shortest / PEAK_TFLOPS, longest / PEAK_TFLOPS
+
+
+def _used(rows: tuple) -> str:
+    """What a kind of sequence used of the peak, as a sentence goes on: 18 % (MODEL) to ..."""
+    slowest, fastest = anchors_of(rows)
+    ends = (f"{row.share_of_peak:.0%} ({row.model})" for row in (slowest, fastest))
+    return " to ".join(ends)
 
 
 def expected_ranges(questions: int, usd_per_hour: float) -> list[Range]:
@@ -66,8 +84,10 @@ def expected_ranges(questions: int, usd_per_hour: float) -> list[Range]:
             unit="ms",
             low=round(CORES * shortest, 2),
             high=round(CORES * longest, 2),
-            because=f"a frame with {questions} questions on one of {CORES} cores: GFLOP over use",
-            refuted_by="a request of one client alone that takes longer or less on the device",
+            because=f"a frame with {questions} questions on one of {CORES} cores, of the chip's "
+            f"{PEAK_TFLOPS:g} TFLOP/s: images use {_used(LONG)}, text {_used(SHORT)}",
+            refuted_by="a request of one client alone that takes longer or less on the device; a "
+            "batch of one at 256 tokens used 0.4 % of it in the field",
         ),
         Range(
             quantity="answers/s",

@@ -5,12 +5,14 @@ import struct
 import zlib
 
 import numpy as np
+import PIL
 import pytest
 from PIL import Image, ImageCms
 
 from blipkit.errors import BadInput
 from blipkit.frames.images import as_rgb, read_image
 
+PILLOW = int(PIL.__version__.partition(".")[0])
 RED, GREEN, WHITE = (255, 0, 0), (0, 255, 0), (255, 255, 255)
 
 
@@ -196,7 +198,10 @@ def lab(pixel):
         (Image.new("L", (8, 8), 77), "JPEG", (77, 77, 77)),
         (Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG", RED),
         (Image.new("CMYK", (8, 8), (0, 0, 0, 255)), "TIFF", (0, 0, 0)),
-        (Image.new("RGB", (8, 8), RED).convert("YCbCr"), "TIFF", RED),
+        pytest.param(
+            *(Image.new("RGB", (8, 8), RED).convert("YCbCr"), "TIFF", RED),
+            marks=pytest.mark.xfail(PILLOW < 12, reason="Pillow 11 refuses it, as truncated"),
+        ),
         (lab((200, 60, 90)), "TIFF", (200, 60, 90)),
     ],
 )

@@ -323,7 +323,7 @@ def test_neuron_without_device_and_wheels_names_the_image_and_the_dry_run(
     assert status == 2 and not (tmp_path / "new").exists() and len(error.splitlines()) == 1
     for part in (
         "this machine has neither",
-        "sdk2.31.0-ubuntu24.04",
+        "sdk2.31.1-ubuntu24.04",
         "'.[neuron]' --extra-index-url",
         "PROFILE=inf2-dry",
     ):

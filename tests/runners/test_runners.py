@@ -18,6 +18,7 @@ from blipkit.runners.compile import build_of, trace_arms
 from blipkit.runners.kinds import torchscript
 from blipkit.runners.spec import Build
 from blipkit.runners.tensors import DTYPES
+from blipkit.runners.workers import Load, Run, run_components
 
 BUCKET = Bucket(1, 1, 6, 2, 3)
 
@@ -135,6 +136,18 @@ def test_two_processes_asking_at_once_compile_once(checkpoint_folders, tmp_path)
     for process in both:
         process.join()
     assert sorted(answers) == [[False] * len(COMPONENT_NAMES), [True] * len(COMPONENT_NAMES)]
+
+
+def test_a_component_in_bfloat16_answers_another_process(small, by_arm):
+    """A child sends back what a component in bfloat16 makes, exactly, as arrays, which know no bfloat16."""
+    artifact = by_arm[Arm("torchscript", "bfloat16")][0]
+    component = isolate(small)[artifact.component]
+    inputs = component.example_inputs(BUCKET, seed=3)
+    answer = run_components()
+    answer(Load(artifact.folder))
+    array = answer(Run(artifact.folder, [tensor.numpy() for tensor in inputs]))
+    output = load_artifact(artifact, component).run(*inputs)
+    assert output.dtype == torch.bfloat16 and torch.equal(torch.from_numpy(array), output.float())
 
 
 def test_compiling_again_and_again_keeps_no_weights(tmp_path):

@@ -11,7 +11,7 @@ import os
 import threading
 from pathlib import Path
 
-from blipkit.errors import BadInput, BlipkitError, NotMeasured
+from blipkit.errors import BadInput, BlipkitError, NotMeasured, shown
 from blipkit.machine import host
 from blipkit.runners.neuron.options import (
     BY_DEFAULT,
@@ -25,7 +25,9 @@ from blipkit.runners.neuron.options import (
 from blipkit.runners.neuron.proof import Sent
 from blipkit.runners.spec import Build, RunnerSpec
 
-TARGET = "inf2"
+TARGETS = ("inf2", "trn1", "trn1n")  # the families of NeuronCore-v2
+# what a machine without a device compiles for: torch_neuronx reads it when it is imported
+OVERRIDE = "NEURON_PLATFORM_TARGET_OVERRIDE"
 
 
 def _has_device() -> bool:
@@ -60,14 +62,26 @@ _on_device: list[bool] = []  # of each graph that it loaded: was no operation le
 _lock = threading.Lock()
 
 
+def target() -> str:
+    """The family to compile for: this machine's, or else what NEURON_PLATFORM_TARGET_OVERRIDE
+    says, or else inf2; BadInput where it is none that this runner is written for.
+    """
+    family = host.neuron_family() or os.environ.get(OVERRIDE) or TARGETS[0]
+    if family not in TARGETS:
+        expected = f"expected {', '.join(TARGETS)}"
+        advice = f"take a machine of one of these, or without a device set {OVERRIDE} to one"
+        raise BadInput(f"the Neuron device to compile for is {shown(family)}; {expected}; {advice}")
+    return family
+
+
 def flags(precision: str, compiler_flags: tuple[str, ...]) -> dict:
     """What neuronx-cc is told, as it is passed, and how this version reads its casts: spelt out, so
     that all versions read them alike, but where an arm leaves that to the compiler's default.
     """
     mode, cast = auto_cast(precision)
-    arguments = ["--target", TARGET, "--auto-cast", mode]
-    if not mode:
-        arguments = ["--target", TARGET]
+    arguments = ["--target", target()]
+    if mode:
+        arguments += ["--auto-cast", mode]
     if cast:
         arguments += ["--auto-cast-type", cast]
     read = casts_as_read(mode, cast, neuronx_cc=host.version("neuronx-cc") or "")
@@ -105,7 +119,7 @@ def environment() -> dict[str, str]:
     """Variables for a process that compiles; torch_neuronx reads them when it is imported."""
     if _has_device():
         return {}
-    return {"NEURON_PLATFORM_TARGET_OVERRIDE": TARGET}
+    return {OVERRIDE: target()}
 
 
 def has_trace() -> bool:
@@ -161,11 +175,11 @@ def check_loadable(build: Build) -> None:
             problem = f"{component} was compiled with {library} {compiled_with}"
             advice = "run 02_trace again, or use the image that compiled it"
             raise BlipkitError(f"{problem}, here is {installed or 'none'}; {advice}")
-    target = build.flags["compiler_args"][1]
+    compiled_for = build.flags["compiler_args"][1]
     family = host.neuron_family()
-    if family and family != target:
+    if family and family != compiled_for:
         raise BlipkitError(
-            f"{component} was compiled for {target}, this is {family}; run on {target}"
+            f"{component} was compiled for {compiled_for}, this is {family}; run on {compiled_for}"
         )
 
 

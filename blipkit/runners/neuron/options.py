@@ -64,7 +64,7 @@ VENDOR_ORDER = (
 )
 CASTS_BY_DEFAULT_BEFORE = (2, 22)  # neuronx-cc of SDK 2.27
 WHEELS = "https://pip.repos.neuron.amazonaws.com"
-IMAGE = "public.ecr.aws/neuron/pytorch-inference-neuronx:2.9.0-neuronx-py312-sdk2.31.0-ubuntu24.04"
+IMAGE = "public.ecr.aws/neuron/pytorch-inference-neuronx:2.9.0-neuronx-py312-sdk2.31.1-ubuntu24.04"
 
 
 @dataclass(frozen=True)

@@ -191,9 +191,9 @@ MISTAKES = {
         '"--auto-cast", mode.replace("matmult", "matmul")]',
     ),
     "an option that is none": ('"--logfile"', '"--log-file"'),
-    "no target": ('"--target", TARGET, ', ""),
+    "no target": ('"--target", target(), ', ""),
     "the device forgotten": ("return bool(host.describe()", "return True or bool(host.describe()"),
-    "the override forgotten": ('{"NEURON_PLATFORM_TARGET_OVERRIDE": TARGET}', "{}"),
+    "the override forgotten": ("{OVERRIDE: target()}", "{}"),
     "a module in training": ("module).to(dtype)", "module).to(dtype).train()"),
     "loaded to a device": ("jit.load(path)", 'jit.load(path, map_location="cpu")'),
     "a core that is not there": ("start_nc=core", "start_nc=core + 1"),
@@ -301,7 +301,7 @@ def test_the_recipes_one_flag_is_passed_alone_and_read_by_this_compiler(monkeypa
     ("flags", "message"),
     [
         (["--auto-cast=all"], "the arm says it, as in 'neuron matmult bf16'"),
-        (["--target=trn1"], "is not a profile's to say: it is inf2"),
+        (["--target=trn1"], "is not a profile's to say: the machine says it"),
         (["--optlevl=2"], "did you mean '--optlevel'?"),
         (["--optlevel=4"], "expected 1, 2, 3"),
         (["--optlevel"], "expected 1, 2, 3"),
@@ -357,6 +357,36 @@ def test_another_sdk_or_target_is_refused_before_loading(small, inf2, library, t
         next(inf2.glob("sys/**/instance_type")).write_text(target)
     with pytest.raises(BlipkitError, match=message):
         neuron.load(Path("nowhere.pt"), build, None)
+
+
+@pytest.mark.parametrize(
+    ("devices", "here", "override", "expected"),
+    [
+        (1, "Inf2", None, "inf2"),
+        (1, "Trn1", None, "trn1"),
+        (1, "Inf2", "trn1", "inf2"),
+        (0, None, None, "inf2"),
+        (0, None, "trn1", "trn1"),
+        (1, "Trn2", None, None),
+        (0, None, "trn9", None),
+    ],
+)
+def test_the_family_is_the_machines(monkeypatch, tmp_path, devices, here, override, expected):
+    """Its device's, whatever is overridden; without one the override's, else inf2; no other is compiled for."""
+    system = enter(monkeypatch, tmp_path, devices)
+    monkeypatch.delenv(neuron.OVERRIDE, raising=False)
+    if override:
+        monkeypatch.setenv(neuron.OVERRIDE, override)
+    if here:
+        next(system.glob("sys/**/instance_type")).write_text(here)
+    if expected:
+        assert neuron.flags("none", ())["compiler_args"][:2] == ["--target", expected]
+        assert neuron.environment() in ({}, {neuron.OVERRIDE: expected})
+        return
+    with pytest.raises(
+        BadInput, match="to compile for is 'trn.'; expected inf2, trn1, trn1n; take"
+    ):
+        neuron.flags("none", ())
 
 
 def test_a_component_that_cannot_be_compiled_is_named_and_the_others_go_on(
