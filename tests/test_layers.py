@@ -119,6 +119,10 @@ def test_the_import_check_can_fail():
 TESTED_BY = {
     "frames/canvas.py": "frames/test_scenes.py",
     "frames/dog.py": "frames/test_scenes.py",
+    "cost/fleets.py": "cost/test_decision.py",
+    "cost/offers.py": "cost/test_decision.py",
+    "cost/points.py": "cost/test_pricing.py",
+    "cost/provenance.py": "cost/test_chapter_05.py",
     "cost/rows.py": "cost/test_systems.py",
     "cost/expected.py": "cost/test_forecast.py",
     "cost/missing.py": "cost/test_decision.py",
@@ -149,6 +153,7 @@ TESTED_BY = {
     "run/doctor.py": "runners/neuron/test_doctor.py",
     "report/numbers.py": "report/test_page.py",
     "report/tables.py": "report/test_page.py",
+    "report/tested.py": "report/test_verdict.py",
     "run/progress.py": "run/test_run_progress.py",
     "report/sides.py": "report/test_compare.py",
     "runners/assemble.py": "runners/test_runners.py",
