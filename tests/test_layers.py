@@ -131,6 +131,7 @@ TESTED_BY = {
     "load/host.py": "load/test_measure.py",
     "load/gates.py": "load/test_load_gates.py",
     "load/grid.py": "load/test_chapter_04.py",
+    "load/plan.py": "load/test_chapter_04.py",
     "load/operating_point.py": "load/test_chapter_04.py",
     "load/requests.py": "load/test_load_requests.py",
     "load/rows.py": "load/test_derived.py",

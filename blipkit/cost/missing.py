@@ -30,7 +30,12 @@ CELL_TIMES = 4
 HALF = ("float16", "bfloat16")  # as an arm names it
 PEOPLE_RUN = ("eager float16 cuda", "torchscript float16 cuda")  # on a GPU, today
 # knob of 04 -> the field of a row that has its value
-ROW_FIELD_OF_KNOB = {"placements": "placement", "servers": "servers", "clients": "clients"}
+ROW_FIELD_OF_KNOB = {
+    "placements": "placement",
+    "batch_sizes": "batch_size",
+    "servers": "servers",
+    "clients": "clients",
+}
 # A condition that one knob of a profile states -> that knob's section. The others, such as the
 # digest of the weights, follow from the checkpoint, the frames and what is installed.
 SECTION_OF = {

@@ -23,6 +23,7 @@ class MeasuredSetting:
     placement: str = "threads"
     servers: int
     clients: int
+    batch_size: int = 1
     requests_per_s: Interval = UNKNOWN
     answers_per_s: Interval = UNKNOWN
     within_target: float | None = None
@@ -71,24 +72,25 @@ class Choices:
     """What each system chooses for itself, to run at its best; shown, and never a reason not to
     compare.
 
-    buckets: as a profile writes them; threads: torch's, of each server; batch: requests that a
-    server takes at once; batch_wait_ms: how long the first of them waits for the others. None where
-    an older kit did not say.
+    buckets: as a profile writes them; threads: torch's, of each server; batch_sizes: how many
+    requests a server was tried with at once; batch_wait_ms: how long the first of them waits for
+    the others. None where an older kit did not say.
     """
 
     buckets: list[Any] | None = None
     threads: int | None = None
-    batch: int | None = None
+    batch_sizes: list[int] | None = None
     batch_wait_ms: float | None = None
 
     def in_words(self) -> str:
-        """ "frames of buckets 1, 4; batch 4, waits 5 ms; 2 threads"."""
+        """ "bucket frames 1, 4; batches tried 1, 4, waiting 5 ms; threads 2"."""
         said = []
         if self.buckets:
             frames = sorted({bucket["frames"] for bucket in self.buckets})
-            said.append(f"frames of buckets {', '.join(map(str, frames))}")
-        if self.batch is not None:
-            said.append(f"batch {self.batch}, waits {self.batch_wait_ms or 0:g} ms")
+            said.append(f"bucket frames {', '.join(map(str, frames))}")
+        if self.batch_sizes:
+            sizes = ", ".join(map(str, self.batch_sizes))
+            said.append(f"batches tried {sizes}, waiting {self.batch_wait_ms or 0:g} ms")
         if self.threads is not None:
             said.append(f"threads {self.threads}")
         return "; ".join(said) or "not recorded"

@@ -1,6 +1,7 @@
 """Where to run: the setting with the most answers per second that holds the latency target."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from blipkit.load.rows import GridRow
@@ -66,8 +67,8 @@ def in_words(best: GridRow | None, rows: Sequence[GridRow], target_ms: float) ->
 
 def next_more_clients(best: GridRow, rows: Sequence[GridRow]) -> GridRow | None:
     """The next setting of as many servers, placed as these, that answered and is not INVALID."""
-    place = (best.arm, best.placement, best.servers)
-    alike = [row for row in rows if (row.arm, row.placement, row.servers) == place]
+    place = replace(best.setting, clients=0)
+    alike = [row for row in rows if replace(row.setting, clients=0) == place]
     for row in alike:
         answered = row.summary.requests and row.state != INVALID
         if row.clients > best.clients and answered:
