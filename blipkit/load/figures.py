@@ -1,5 +1,6 @@
 """The figures of 04, each from rows of a grid or from requests."""
 
+import math
 from collections.abc import Sequence
 
 import pandas
@@ -119,8 +120,15 @@ def draw_chart(rows: Sequence[GridRow], group: str, limit_ms: float) -> None:
     if known:
         ax.legend()
     pairs = zip(cells.setting, cells.p50_ms, strict=True)
-    words = ", ".join(f"{setting} {ms:.1f} ms" for setting, ms in pairs)
+    words = ", ".join(f"{setting} {_ms_words(ms)}" for setting, ms in pairs)
     show(figure, f"{group}: p50 at {words}", cells[["setting", "state", *known]])
+
+
+def _ms_words(ms: float | None) -> str:
+    """Milliseconds in words; None or NaN where there were too few answers to tell."""
+    if ms is None or math.isnan(ms):
+        return "not known"
+    return f"{ms:.1f} ms"
 
 
 def draw_curve(
