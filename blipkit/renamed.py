@@ -8,10 +8,13 @@ from typing import Any
 
 KNOBS = {
     "concurrency.p99_limit_ms": "concurrency.latency_limit_ms",
+    "concurrency.batch": "concurrency.batch_sizes",
     "parity.format_frames": "parity.baseline_frames",
 }
 # Values that an older kit's knob implied, where the new name alone would mean something else.
 IMPLIED = {"concurrency.p99_limit_ms": {"concurrency.percentile": 99.0}}
+# knobs that had one value, and have several
+BECAME_LISTS = ("concurrency.batch_sizes",)
 # knob -> its values
 KNOB_VALUES = {"common.frames_from": {"drawn": "synthetic"}}
 
@@ -31,8 +34,8 @@ SAME_TOKENS = "same tokens"
 # kind of record -> key
 RECORD_KEYS = {
     "cost": {"p99_ms": "latency_ms"},
-    "concurrency": {"little": "littles_law_ratio"},
-    "admission": {"little": "littles_law_ratio"},
+    "concurrency": {"little": "littles_law_ratio", "batch": "batch_size"},
+    "admission": {"little": "littles_law_ratio", "batch": "batch_size"},
     "scalability": _LAW,
     "parity": _COMPARISON,
     "parity_scores": _COMPARISON,
@@ -73,6 +76,8 @@ def _plugged_in_today(record: dict[str, Any]) -> dict[str, Any]:
 def knob_today(name: str, value: Any) -> Any:
     """The value today of a knob, `section.key`; of a list, that of each of its entries."""
     known = KNOB_VALUES.get(name, {})
+    if name in BECAME_LISTS and not isinstance(value, list):
+        return [value]
     if name == "common.required" and isinstance(value, list):
         return [gate_today(gate) if isinstance(gate, str) else gate for gate in value]
     if isinstance(value, str):

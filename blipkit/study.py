@@ -26,7 +26,7 @@ from blipkit.model.buckets import Bucket, parse_buckets
 from blipkit.model.checkpoints import Checkpoint, load_checkpoint
 from blipkit.paths import NOTEBOOKS, is_folder
 from blipkit.profiles.common import Common
-from blipkit.profiles.knobs import Section
+from blipkit.profiles.knobs import Section, limits_of
 from blipkit.profiles.profile import Profile, check_sections, load_profile, read_profile, values_of
 from blipkit.profiles.sections import section_class, section_of
 from blipkit.records.gates import Gate, raise_for
@@ -140,9 +140,10 @@ class Study:
         display_html(f"<details><summary>{html.escape(head)}</summary>{table}</details>", head)
 
     def conclude(self, gates: Sequence[Gate]) -> None:
-        """Show and record the chapter's gates; raises GateFailed where one is FAIL or INVALID."""
+        """Show and record the gates and the knobs that limit them; GateFailed on FAIL, INVALID."""
         columns = ("gate", "status", "measured", "limit", "reason", "next")
         show_table(records_of(gates), "Gates", columns)
+        self.results.write(f"limits_{self.stem}", [{"limits": limits_of(self.knobs)}])
         self.results.write_gates(list(gates))
         raise_for(list(gates))
 

@@ -18,6 +18,19 @@ from blipkit.records.writing import json_text
 from blipkit.statistics import Interval
 from blipkit.study import Study
 
+WHOLE = Conditions(
+    weights_digest="w1",
+    pixel_digest="p1",
+    frames_digest="f1",
+    transformers="5.23.0",
+    questions=["is the dog barking?"],
+    call="pipeline",
+    think_ms=0.0,
+    repeat_share=0.0,
+    percentile=90.0,
+    latency_limit_ms=250.0,
+    parity_limits={"flip_limit": 0.02},
+)
 BASIS = PriceBasis("us-east-1", "on_demand", "measured", "m7i.large", "2026-07-20")
 
 
@@ -38,7 +51,8 @@ def make(
         vars(gate if isinstance(gate, Gate) else Gate(gate[0], "answer", gate[1])) for gate in gates
     ]
     (folder / "records").mkdir(parents=True)
-    common = {"schema": schema, "weights_digest": "w1", "machine": machine, "profile": profile}
+    common = {"schema": schema, "weights_digest": "w1", "pixel_digest": "p1", "machine": machine}
+    common |= {"profile": profile, "versions": {"transformers": "5.23.0"}}
     kinds = {"gates_03_parity": gates, "concurrency": records_of(load), "cost": records_of(cost)}
     for kind, rows in kinds.items():
         lines = [json_text({**common, **row}) for row in rows]
@@ -82,10 +96,21 @@ def cost_row(
     price = dict(vars(BASIS))
     for name, value in fields.items():
         (price if name in price else setting)[name] = value
-    conditions = setting.pop("conditions", Conditions())
+    own = {name: setting.pop(name, None) for name in ("choices", "checkpoint")}
+    conditions = setting.pop("conditions", WHOLE)
     measured = MeasuredSetting(**setting)
     cost = answer_cost(measured, usd)
-    return CostRow(**vars(measured), price=PriceBasis(**price), cost=cost, conditions=conditions)
+    return CostRow(
+        **vars(measured),
+        price=PriceBasis(**price),
+        cost=cost,
+        conditions=conditions,
+        choices=own["choices"],
+        checkpoint=own["checkpoint"] or "",
+    )
+
+
+ARMS = {"neuron": "neuron matmult bf16", "cuda": "torchscript float16 cuda"}  # of a system
 
 
 def system(
@@ -96,7 +121,7 @@ def system(
         "neuron": ("inf2.xlarge", 0.7582, "inf2"),
         "cuda": ("g5.xlarge", 1.006, "gpu"),
     }[kind]
-    fields = {"arm": f"arm of {kind}", "instance": instance, **fields}
+    fields = {"arm": ARMS[kind], "instance": instance, **fields}
     low, high = answers * (1 - wide), answers * (1 + wide)
     return System(
         machine=f"{kind} machine",
@@ -104,6 +129,7 @@ def system(
         kind=kind,
         folder=f"results/{profile}",
         setting="2-4",
+        choices="not recorded",
         latency="p90 not known",
         row=cost_row(answers, usd or usual, low, high, **fields),
         gaps=list(gaps),

@@ -6,7 +6,7 @@ from blipkit.errors import BadInput
 from blipkit.profiles.profile import check_sections, translated
 from blipkit.profiles.sections import section_class
 from blipkit.records.gates import decide
-from blipkit.renamed import GATES, KNOBS, RECORD_KEYS, record_today
+from blipkit.renamed import BECAME_LISTS, GATES, KNOBS, RECORD_KEYS, record_today
 from blipkit.report.verdict import unmeasured
 
 
@@ -17,7 +17,8 @@ def test_a_renamed_knob_is_one_today(old, new):
     known = {one.name for one in fields(section_class(section))}
     assert key in known and old.split(".")[1] not in known
     old_section, old_key = old.split(".")
-    assert translated({old_section: {old_key: 7}})[section][key] == 7
+    value = [7] if new in BECAME_LISTS else 7
+    assert translated({old_section: {old_key: 7}})[section][key] == value
     with pytest.raises(BadInput, match=f"it is {new} now"):
         check_sections({old_section: {old_key: 7}}, "mine.yaml")
 

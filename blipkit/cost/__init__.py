@@ -1,10 +1,11 @@
 """What a million good answers cost, against the GPU, and what it would take to save 83 %.
 
-Chapter 05's verbs stand in `pricing`, `cameras`, `comparison`, `claim` and `decision`; the formulas
-behind them in `dollars`, on the rows of `rows`; prices in `prices` and `price_list`, the systems of
-results folders in `systems`, the evidence that a decision lacks in `missing`. What an Inf2 is
-expected to do, before anyone measured it, in `forecast`, by the arithmetic of `expected` on what
-others published of their hardware, `anchors`.
+Chapter 05's verbs stand in `pricing`, `points`, `cameras`, `comparison`, `claim` and `decision`;
+the formulas behind them in `dollars` and `fleets`, on the rows of `rows`; prices in `prices`,
+`offers` and `price_list`; the systems of results folders in `systems`, whether each is evidence of
+one thing in `provenance`, what a decision lacks in `missing`. What an Inf2 is expected to do,
+before anyone measured it, in `forecast`, by the arithmetic of `expected` on what others published
+of their hardware, `anchors`.
 """
 
 import lazy_loader
@@ -20,7 +21,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "decision": ["NOT_ENOUGH", "Decision", "decide_move", "weigh_folders"],
         "dollars": [
             "answer_cost",
-            "camera_year",
             "compare_costs",
             "payback",
             "saving",
@@ -31,7 +31,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "price_list": ["refresh_prices"],
         "missing": ["MissingStep"],
         "prices": ["Price", "age_gate", "find_price", "load_prices"],
-        "pricing": ["choose_prices", "price_points", "price_settings"],
+        "points": ["price_points"],
+        "pricing": ["choose_prices", "price_settings"],
         "rows": ["AnswerCost", "CostRow"],
         "systems": ["System", "systems_of"],
     },

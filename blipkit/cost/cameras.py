@@ -9,11 +9,12 @@ from blipkit.cost.dollars import (
     Payback,
     Swing,
     answer_cost,
-    camera_year,
     fleet,
     payback,
     sensitivity,
+    usd_per_million,
 )
+from blipkit.cost.fleets import demand_in_words, why_not_sized
 from blipkit.cost.knobs import Cost
 from blipkit.cost.pricing import Pricing, StudyPrices, say_not_recorded
 from blipkit.cost.rows import CostRow, PriceBasis
@@ -40,22 +41,27 @@ class FleetRow:
 class Fleets:
     """Machines for the cameras of the knobs, at each operating point.
 
-    rows: none where no setting held the target or nothing is priced.
+    rows: none where no setting held the target or nothing is priced. reason: why no fleet is sized,
+    in words, "" where one may be.
     """
 
     rows: list[FleetRow]
     pricing: Pricing
     knobs: Cost
+    reason: str
 
     def table(self) -> None:
         """Machines, USD a month, and USD per camera with its interval."""
         if not self.pricing.rows:
             return say_not_recorded("A camera")
+        if self.reason:
+            print(self.reason)
+            return
         columns = ("arm", "instance", "events_per_s", "machines", "usd_per_month")
         columns += ("usd_per_camera_month", "usd_per_camera_year")
         columns += ("usd_per_camera_year_low", "usd_per_camera_year_high")
-        demand = f"{self.knobs.cameras:,} cameras, {self.knobs.events_per_day:g} events a day each"
-        caption = f"{demand}, machines busy {self.knobs.utilisation:.0%}: assumptions"
+        busy = f"machines busy {self.knobs.utilisation:.0%}"
+        caption = f"{demand_in_words(self.knobs)}, {busy}: as stated"
         show_table(records_of(self.rows), caption, columns)
 
     def explore(self) -> None:
@@ -63,12 +69,15 @@ class Fleets:
         if not self.pricing.rows:
             return say_not_recorded("What if")
         limit_ms = self.pricing.rows[0].latency_limit_ms
+        cameras = {}
+        if not self.reason:
+            cameras["cameras"] = (1000.0, 1e6, float(self.knobs.cameras))
         explore(
             self.what_if,
             target_ms=(1.0, 4 * limit_ms, limit_ms),
             usd_per_hour=(0.05, DEAREST_USD_PER_HOUR, self.pricing.usd_per_hour),
-            utilisation=(0.05, 1.0, self.knobs.utilisation),
-            cameras=(1000.0, 1e6, float(self.knobs.cameras)),
+            utilisation=(0.05, 1.0, self.knobs.utilisation or 1.0),
+            **cameras,
         )
 
     def what_if(
@@ -76,41 +85,47 @@ class Fleets:
         target_ms: float,
         usd_per_hour: float,
         utilisation: float,
-        cameras: float,
+        cameras: float = 0.0,
     ) -> None:
-        """The setting that 04 would recommend within another target, and what it would cost."""
+        """The setting that 04 would recommend within another target, and what it would cost.
+
+        cameras: 0 where no fleet is sized.
+        """
         chosen = best_setting(self.pricing.rows, target_ms, self.pricing.shared)
         if chosen is None:
             print(f"no setting holds {target_ms:g} ms; see 04 for the fastest")
             return
         cost = answer_cost(chosen, usd_per_hour, utilisation)
-        repriced = replace(chosen, cost=cost)
-        sized = fleet(repriced, round(cameras), self.knobs.events_per_day, utilisation)
-        cells = {
-            "setting": name_of(chosen),
-            "usd_per_million": cost.usd_per_million.value,
-            "machines": sized.machines.value,
-            "usd_per_camera_year": sized.usd_per_camera_year.value,
-        }
-        demand = f"busy {utilisation:.0%}, {round(cameras):,} cameras"
-        show_table([cells], f"Within {target_ms:g} ms at {usd_per_hour:g} USD/h, {demand}")
+        cells = {"setting": name_of(chosen), "usd_per_million": cost.usd_per_million.value}
+        caption = f"Within {target_ms:g} ms at {usd_per_hour:g} USD/h, busy {utilisation:.0%}"
+        if cameras:
+            repriced = replace(chosen, cost=cost)
+            sized = fleet(repriced, round(cameras), self.knobs.events_per_day, utilisation)
+            cells["machines"] = sized.machines.value
+            cells["usd_per_camera_year"] = sized.usd_per_camera_year.value
+            caption += f", {round(cameras):,} cameras"
+        show_table([cells], caption)
 
 
 def size_fleet(study: Study, pricing: Pricing) -> Fleets:
-    """Whole machines for the study's cameras at each operating point; recorded as `fleet`."""
+    """Whole machines for the study's cameras at each operating point; recorded as `fleet`.
+
+    None where the demand is not stated, or a demonstration model was measured.
+    """
     knobs = study.knobs
+    reason = why_not_sized(knobs, pricing.checkpoint)
     rows = []
     for row in pricing.rows:
-        if row.best:
+        if row.best and not reason:
             sized = fleet(row, knobs.cameras, knobs.events_per_day, knobs.utilisation)
             rows.append(FleetRow(row.arm, pricing.basis, sized))
     write_typed(study.results, "fleet", rows)
-    return Fleets(rows, pricing, knobs)
+    return Fleets(rows, pricing, knobs, reason)
 
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """What each knob alone does to a camera's cost, the widest swing first."""
+    """What each knob alone does to the cost of an answer, the widest swing first."""
 
     rows: list[Swing]
 
@@ -123,10 +138,10 @@ class Sensitivity:
 
 
 def vary_knobs(study: Study, prices: StudyPrices, pricing: Pricing) -> Sensitivity:
-    """A camera's cost per year at the ends of what it is made of; recorded as `sensitivity`.
+    """USD per million good answers at the ends of what they are made of; recorded as `sensitivity`.
 
     Throughput by its measured interval, price by the cheapest and the dearest region in the table,
-    the two assumptions by half and twice.
+    a stated utilisation by half and twice.
     """
     swings = []
     if pricing.best:
@@ -136,26 +151,22 @@ def vary_knobs(study: Study, prices: StudyPrices, pricing: Pricing) -> Sensitivi
 
 
 def _swings(knobs: Cost, prices: StudyPrices, pricing: Pricing, best: CostRow) -> list[Swing]:
-    """What moves the cost of a camera on the setting `best`."""
+    """What moves the cost of an answer at the setting `best`."""
     offer = (pricing.basis.instance, pricing.basis.option)
     same_offer = [price for price in prices.known if (price.instance, price.option) == offer]
     hourly = [price.usd_per_hour for price in same_offer]
-    throughput = best.requests_per_s
-    base = {
-        "usd_per_hour": pricing.usd_per_hour,
-        "utilisation": knobs.utilisation,
-        "events_per_day": knobs.events_per_day,
-        "requests_per_s": throughput.value,
-    }
-    # an interval that begins at zero would make a camera cost anything
-    slowest = throughput.low or throughput.value
+    good = best.cost.good_per_s
+    base = {"usd_per_hour": pricing.usd_per_hour, "answers_per_s": good.value}
+    # an interval that begins at zero would make an answer cost anything
+    slowest = good.low or good.value
     ranges = {
         "usd_per_hour": (min(hourly), max(hourly)),
-        "utilisation": (knobs.utilisation / 2, min(2 * knobs.utilisation, 1.0)),
-        "events_per_day": (knobs.events_per_day / 2, 2 * knobs.events_per_day),
-        "requests_per_s": (slowest, throughput.high),
+        "answers_per_s": (slowest, good.high),
     }
-    return sensitivity(camera_year, base, ranges)
+    if knobs.utilisation:
+        base["utilisation"] = knobs.utilisation
+        ranges["utilisation"] = (knobs.utilisation / 2, min(2 * knobs.utilisation, 1.0))
+    return sensitivity(usd_per_million, base, ranges)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,9 +197,13 @@ def find_payback(study: Study, savings: Savings) -> Paybacks:
     knobs = study.knobs
     rows = []
     for candidate, incumbent in savings.pairs:
-        new = fleet(candidate.row, knobs.cameras, knobs.events_per_day, knobs.utilisation)
-        old = fleet(incumbent.row, knobs.cameras, knobs.events_per_day, knobs.incumbent_utilisation)
-        months = payback(knobs.one_off, new, old)
+        checkpoint = candidate.row.checkpoint
+        months = Payback(reason=why_not_sized(knobs, checkpoint, both_sides=True))
+        if not months.reason:
+            here, there = knobs.busy
+            new = fleet(candidate.row, knobs.cameras, knobs.events_per_day, here)
+            old = fleet(incumbent.row, knobs.cameras, knobs.events_per_day, there)
+            months = payback(knobs.one_off, new, old)
         rows.append(PaybackRow(candidate=candidate.arm, incumbent=incumbent.arm, payback=months))
     if not rows:
         rows = [PaybackRow(payback=Payback(reason=NEEDS_BOTH))]

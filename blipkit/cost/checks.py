@@ -3,7 +3,8 @@ it.
 """
 
 from blipkit.cost.dollars import ONE_OFF
-from blipkit.cost.knobs import Cost
+from blipkit.cost.knobs import SIDES, Cost
+from blipkit.cost.offers import choose_offers
 from blipkit.cost.prices import find_price, load_prices
 from blipkit.cost.systems import find_results
 from blipkit.errors import BadInput, nearest, shown
@@ -12,9 +13,11 @@ from blipkit.records.evidence import open_evidence
 
 def check_prices(knobs: Cost) -> None:
     """Each instance that 05 names must have a price, each folder beside it records."""
-    table = load_prices(knobs.own_prices)
-    for instance in (knobs.candidate, *knobs.incumbents, knobs.priced_as):
-        find_price(table, instance, knobs.region, knobs.option)
+    for side in knobs.contracted:
+        if side not in SIDES:
+            raise BadInput(f"cost.contracted: unknown {shown(side)}; {nearest(side, SIDES)}")
+    choose_offers(knobs)
+    find_price(load_prices(knobs.own_prices), knobs.priced_as, knobs.region, knobs.option)
     for name in knobs.one_off:
         if name not in ONE_OFF:
             raise BadInput(f"cost.one_off: unknown {shown(name)}; {nearest(name, ONE_OFF)}")

@@ -91,7 +91,7 @@ def explain_claim(study: Study, prices: StudyPrices, savings: Savings) -> Claim:
         for gpu in gpus_on_offer(study, prices)
     ]
     write_typed(study.results, "baselines", rows)
-    return Claim(rows, candidate, target, [row.saving for row in savings.rows])
+    return Claim(rows, candidate, target, savings.at_list_prices())
 
 
 def gpus_on_offer(study: Study, prices: StudyPrices) -> list[Price]:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blipkit.cost import figures
-from blipkit.cost.decision import priced_alike
 from blipkit.cost.dollars import Saving, compare_costs
+from blipkit.cost.knobs import Cost
+from blipkit.cost.offers import contracted_saving, priced_alike
 from blipkit.cost.pricing import Pricing, StudyPrices
 from blipkit.cost.rows import Conditions
 from blipkit.cost.systems import System, differing_conditions, find_results, systems_of
@@ -53,7 +54,16 @@ class Systems:
 
     def table(self) -> None:
         """What each does, at what price, and what keeps it out of a verdict."""
-        columns = ("machine", "arm", "setting", "answers_per_s", "latency", "instance", "region")
+        columns = (
+            "machine",
+            "arm",
+            "setting",
+            "choices",
+            "answers_per_s",
+            "latency",
+            "instance",
+            "region",
+        )
         columns += ("option", "price_as_of", "usd_per_million", "evidence", "weighed", "gap")
         columns += ("unlike",)
         caption = "Systems side by side, each at its best setting"
@@ -99,7 +109,8 @@ def _compared(
 class SavingRow:
     """A record of kind `savings`: a candidate against an incumbent, each an instance and an arm.
 
-    comparable: whether both are whole evidence, measured under the same conditions.
+    option: the purchase option of both, or what each side pays as contracted. comparable: whether
+    both are whole evidence, measured under the same conditions.
     """
 
     region: str
@@ -114,23 +125,26 @@ class SavingRow:
 class Savings:
     """Every measured candidate against every measured incumbent.
 
-    rows: none where a side was not measured. pairs: candidate and incumbent of each row, priced
-    alike. utilisation: of candidate and incumbent.
+    rows: at list prices, and as contracted where somebody is; none where a side was not measured.
+    pairs: candidate and incumbent, priced alike. use: how busy both are taken to be, in words.
     """
 
     rows: list[SavingRow]
     pairs: list[tuple[System, System]]
-    utilisation: tuple[float, float]
+    use: str
+
+    def at_list_prices(self) -> list[Saving]:
+        """The savings of both sides by the same purchase option."""
+        return [row.saving for row in self.rows if row.saving.contract_effect == 1]
 
     def table(self) -> None:
-        """The three effects of each saving, and its interval."""
-        busy, once_busy = self.utilisation
-        caption = f"Saving with the candidate busy {busy:.0%} of the time, "
-        caption += f"the incumbent {once_busy:.0%}"
+        """The effects of each saving, and its interval."""
+        caption = f"Saving, {self.use}"
         if not self.rows:
             return show_table([{"saving": NEEDS_BOTH}], caption)
-        columns = ("candidate", "incumbent", "price_effect", "throughput_effect")
-        columns += ("utilisation_effect", "saving", "saving_low", "saving_high", "comparable")
+        columns = ("candidate", "incumbent", "option", "price_effect", "contract_effect")
+        columns += ("throughput_effect", "utilisation_effect", "saving", "saving_low")
+        columns += ("saving_high", "comparable")
         show_table(records_of(self.rows), caption, columns)
 
 
@@ -144,20 +158,30 @@ def explain_savings(study: Study, prices: StudyPrices, systems: Systems) -> Savi
     candidates = [system for system in alike if system.kind == "neuron"]
     incumbents = [system for system in alike if system.kind == "cuda"]
     pairs = [(candidate, incumbent) for candidate in candidates for incumbent in incumbents]
-    utilisation = (knobs.utilisation, knobs.incumbent_utilisation)
-    rows = [
-        SavingRow(
-            region=knobs.region,
-            option=knobs.option,
-            candidate=candidate.title,
-            incumbent=incumbent.title,
-            saving=compare_costs(candidate.cost, incumbent.cost, utilisation),
-            comparable=_is_comparable(candidate, incumbent),
-        )
-        for candidate, incumbent in pairs
-    ]
+    rows = []
+    for candidate, incumbent in pairs:
+        listed = compare_costs(candidate.cost, incumbent.cost, knobs.busy)
+        rows.append(_saving_row(knobs, knobs.option, candidate, incumbent, listed))
+        contracted = contracted_saving(candidate, incumbent, prices.offers, knobs)
+        if contracted:
+            terms, paid = contracted.terms, contracted.saving
+            rows.append(_saving_row(knobs, terms, candidate, incumbent, paid))
     write_typed(study.results, "savings", rows)
-    return Savings(rows, pairs, utilisation)
+    return Savings(rows, pairs, knobs.busy_in_words())
+
+
+def _saving_row(
+    knobs: Cost, option: str, candidate: System, incumbent: System, saving: Saving
+) -> SavingRow:
+    """A saving between two systems, at the prices of an option or of contracts."""
+    return SavingRow(
+        region=knobs.region,
+        option=option,
+        candidate=candidate.title,
+        incumbent=incumbent.title,
+        saving=saving,
+        comparable=_is_comparable(candidate, incumbent),
+    )
 
 
 def _is_comparable(candidate: System, incumbent: System) -> bool:

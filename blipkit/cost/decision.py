@@ -1,21 +1,26 @@
 """Move, stay, or not enough evidence: weighed on what was measured; what else would have to be."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from datetime import date
 
-from blipkit.cost.dollars import Saving, answer_cost, compare_costs
+from blipkit.cost.dollars import Saving, compare_costs
+from blipkit.cost.fleets import fleets_in_words
 from blipkit.cost.knobs import Cost
 from blipkit.cost.missing import (
     EstimateHours,
     MissingStep,
     Reason,
     first_run,
+    half_precision,
     hours_taken,
     longer_load,
     same_conditions,
+    stated_utilisation,
     step_for_gap,
+    usable_price,
 )
-from blipkit.cost.prices import Price, find_price, load_prices
+from blipkit.cost.offers import Offers, choose_offers, contracted_saving, priced_alike
 from blipkit.cost.systems import System, systems_of
 from blipkit.display.tables import show_table
 from blipkit.records.gates import Gate, decide, not_run
@@ -80,34 +85,13 @@ def decide_move(study: Study, folders: Sequence[Results]) -> Decision:
 
 def weigh_folders(folders: Sequence[Results], knobs: Cost) -> Decision:
     """The decision on the systems of these results folders, all priced alike."""
-    table = load_prices(knobs.own_prices)
-
-    def price(name: str) -> Price:
-        return find_price(table, name, knobs.region, knobs.option)
 
     def estimate_hours(folder: str | None, notebooks: Sequence[str]) -> float:
         return hours_taken(folder, notebooks) or knobs.rental_hours
 
-    prices = {
-        "candidate": [price(knobs.candidate)],
-        "incumbent": [price(name) for name in knobs.incumbents],
-    }
-    alike = priced_alike(systems_of(folders), [*prices["candidate"], *prices["incumbent"]])
-    return weigh(alike, prices, estimate_hours)
-
-
-def priced_alike(systems: Sequence[System], prices: Sequence[Price]) -> list[System]:
-    """The systems of these instances, at these prices, whatever they were priced at.
-
-    Those of older kits, which did not say under which conditions they measured, are left out.
-    """
-    hourly = {price.instance: price.usd_per_hour for price in prices}
-    alike = []
-    for system in systems:
-        if system.instance in hourly and system.row.conditions:
-            cost = answer_cost(system.row, hourly[system.instance])
-            alike.append(replace(system, row=replace(system.row, cost=cost)))
-    return alike
+    offers = choose_offers(knobs)
+    alike = priced_alike(systems_of(folders), offers.all())
+    return weigh(alike, offers, knobs, estimate_hours)
 
 
 @dataclass
@@ -120,71 +104,145 @@ class _Evidence:
 
     def lacks(self, reason: Reason, step: MissingStep) -> None:
         """Note a reason, and the step that would settle it."""
-        self.because.append(reason)
+        if reason not in self.because:
+            self.because.append(reason)
         self.missing.append(step)
 
-    def decision(self, answer: str, saving: Saving | None, incumbent: System | None) -> Decision:
+    def decision(
+        self, answer: str, saving: Saving | None = None, incumbent: System | None = None
+    ) -> Decision:
         """The decision on what came up."""
         return Decision(answer, self.because, self.missing, self.instance, saving, incumbent)
 
 
 def weigh(
-    systems: Sequence[System], prices: dict[str, list[Price]], estimate_hours: EstimateHours
+    systems: Sequence[System],
+    offers: Offers,
+    knobs: Cost,
+    estimate_hours: EstimateHours,
+    today: date | None = None,
 ) -> Decision:
     """The decision on these systems, which are priced alike.
 
-    prices: of the instances that each side may be, likeliest first. The cheapest system of each
-    side counts, those without gaps before others.
+    The cheapest system of each side counts, those without gaps before others. One that is cheaper
+    still and has gaps stands against a verdict in the other side's favour.
     """
-    evidence = _Evidence(prices["candidate"][0].instance)
+    evidence = _Evidence(offers.candidate.instance)
+    sides = {side: _of_side(side, systems, offers) for side in KINDS}
     chosen = {}
-    for side in KINDS:
-        best = _best_of(side, systems, prices[side])
-        if best is None:
-            evidence.lacks(*first_run(side, prices[side][0], estimate_hours))
+    for side, found in sides.items():
+        if not found:
+            evidence.lacks(*first_run(side, offers.likeliest(side), estimate_hours))
             continue
+        best = chosen[side] = min(found, key=_best_first)
         for gap in best.gaps:
             evidence.lacks(*step_for_gap(best, gap, estimate_hours))
-        chosen[side] = best
     if len(chosen) == len(KINDS):
         different = same_conditions(chosen["candidate"], chosen["incumbent"], estimate_hours)
         if different:
             evidence.lacks(*different)
+    _check_prices(evidence, sides, offers, knobs, today or date.today())
+    if one_sided := stated_utilisation(knobs, chosen):
+        evidence.lacks(*one_sided)
     if evidence.missing:
-        return evidence.decision(NOT_ENOUGH, None, None)
-    return _weigh_both(evidence, chosen["candidate"], chosen["incumbent"])
+        return evidence.decision(NOT_ENOUGH)
+    return _Weighing(evidence, chosen, sides, offers, knobs, estimate_hours).decide()
 
 
-def _best_of(side: str, systems: Sequence[System], prices: Sequence[Price]) -> System | None:
-    """The cheapest system of a side, those without gaps first; None where none has a cost."""
-    names = [price.instance for price in prices]
-    of_side = [one for one in systems if one.kind == KINDS[side] and one.instance in names]
-    priced = [system for system in of_side if system.cost.usd_per_million.value]
-
-    def order(system: System) -> tuple[int, float, str, str]:
-        usd = system.cost.usd_per_million.value
-        return len(system.gaps), usd, system.machine, system.arm
-
-    return min(priced, key=order, default=None)
+def _of_side(side: str, systems: Sequence[System], offers: Offers) -> list[System]:
+    """The systems of a side that have a cost."""
+    names = [price.instance for price in offers.of(side)]
+    return [
+        one
+        for one in systems
+        if one.kind == KINDS[side] and one.instance in names and one.cost.usd_per_million.value
+    ]
 
 
-def _weigh_both(evidence: _Evidence, candidate: System, incumbent: System) -> Decision:
-    """The decision on two systems without gaps, measured under the same conditions."""
-    saving = compare_costs(candidate.cost, incumbent.cost)
-    evidence.because.append(_saving_in_words(candidate, incumbent, saving))
+def _best_first(system: System) -> tuple[bool, int, float, str, str]:
+    """What a side is represented by: without gaps, then cheap; what is ruled out comes last."""
+    usd = system.cost.usd_per_million.value
+    return system.is_ruled_out, len(system.gaps), usd, system.machine, system.arm
+
+
+def _check_prices(
+    evidence: _Evidence,
+    sides: dict[str, list[System]],
+    offers: Offers,
+    knobs: Cost,
+    today: date,
+) -> None:
+    """Note the prices of measured systems that no verdict may rest on."""
+    measured = {system.instance for found in sides.values() for system in found}
+    for price in offers.all():
+        unusable = usable_price(price, knobs.oldest_price_days, today)
+        if unusable and price.instance in measured:
+            evidence.lacks(*unusable)
+
+
+@dataclass(frozen=True)
+class _Weighing:
+    """Two systems without gaps, measured under the same conditions, and what stands beside them."""
+
+    evidence: _Evidence
+    chosen: dict[str, System]
+    sides: dict[str, list[System]]
+    offers: Offers
+    knobs: Cost
+    estimate_hours: EstimateHours
+
+    def decide(self) -> Decision:
+        """The decision on the two costs, and on what could still turn it."""
+        candidate, incumbent = self.chosen["candidate"], self.chosen["incumbent"]
+        saving = compare_costs(candidate.cost, incumbent.cost, self.knobs.busy)
+        self.evidence.because.append(_saving_in_words(candidate, incumbent, saving, self.knobs))
+        answer = _answer_of(saving)
+        if answer == NOT_ENOUGH:
+            for system in (candidate, incumbent):
+                self.evidence.lacks(*longer_load(system, candidate, incumbent))
+        else:
+            self._note_what_could_turn(answer)
+        if self.evidence.missing:
+            return self.evidence.decision(NOT_ENOUGH, saving, incumbent)
+        self.evidence.because += self._beside(candidate, incumbent)
+        return self.evidence.decision(answer, saving, incumbent)
+
+    def _note_what_could_turn(self, answer: str) -> None:
+        """Note what is missing of the side that would lose."""
+        loser = "incumbent" if answer == MOVE else "candidate"
+        usd = self.chosen[loser].cost.usd_per_million.value
+        for system in sorted(self.sides[loser], key=_best_first):
+            cheaper = system.cost.usd_per_million.value < usd
+            if cheaper and not system.is_ruled_out:
+                for gap in system.gaps:
+                    reason, step = step_for_gap(system, gap, self.estimate_hours)
+                    self.evidence.lacks(f"{system.title} may be cheaper: {reason}", step)
+        if answer == MOVE:
+            full = half_precision(self.sides["incumbent"], self.estimate_hours)
+            if full:
+                self.evidence.lacks(*full)
+
+    def _beside(self, candidate: System, incumbent: System) -> list[str]:
+        """What a verdict says beside the rate: whole machines, and what the contracts come to."""
+        said = [fleets_in_words(candidate, incumbent, self.knobs)]
+        contracted = contracted_saving(candidate, incumbent, self.offers, self.knobs)
+        if contracted:
+            said.append(contracted.in_words())
+        return list(filter(None, said))
+
+
+def _answer_of(saving: Saving) -> str:
+    """MOVE or STAY where the saving's interval does not hold zero."""
     interval = saving.saving
     if interval.is_bounded and interval.low > 0:
-        return evidence.decision(MOVE, saving, incumbent)
+        return MOVE
     if interval.is_bounded and interval.high < 0:
-        return evidence.decision(STAY, saving, incumbent)
-    for system in (candidate, incumbent):
-        evidence.lacks(*longer_load(system, candidate, incumbent))
-    evidence.because = list(dict.fromkeys(evidence.because))  # both ask for the same reason
-    return evidence.decision(NOT_ENOUGH, saving, incumbent)
+        return STAY
+    return NOT_ENOUGH
 
 
-def _saving_in_words(candidate: System, incumbent: System, saving: Saving) -> str:
-    """How much less a good answer costs, on what, against what, how sure."""
+def _saving_in_words(candidate: System, incumbent: System, saving: Saving, knobs: Cost) -> str:
+    """How much less a good answer costs, on what, against what, how sure, at which utilisation."""
     share = saving.saving
     interval = "not known"
     if share.is_bounded:
@@ -192,4 +250,4 @@ def _saving_in_words(candidate: System, incumbent: System, saving: Saving) -> st
     less_or_more = "less" if share.value > 0 else "more"
     here, there = (f"{system.instance} ({system.arm})" for system in (candidate, incumbent))
     costs = f"costs {abs(share.value):.0%} {less_or_more} on {here} than on {there}"
-    return f"a good answer {costs}; 95 % interval of the saving {interval}"
+    return f"a good answer {costs}; 95 % interval of the saving {interval}; {knobs.busy_in_words()}"

@@ -14,9 +14,15 @@ from blipkit.cost.rows import AnswerCost, CostRow, MeasuredSetting
 from blipkit.records.typed import stored_as
 from blipkit.statistics import Interval
 
-HOUR_S, DAY_H, YEAR_D = 3600, 24, 365
+HOUR_S, DAY_H = 3600, 24
 MONTH_H = 730  # a month as AWS's calculator has it: 8760 hours / 12
-ONE_OFF = ("engineer_days", "usd_per_engineer_day", "parallel_days", "compile_hours")
+ONE_OFF = (
+    "engineer_days",
+    "usd_per_engineer_day",
+    "parallel_days",
+    "compile_hours",
+    "stranded_usd",
+)
 # half an interval's width over the figure: a wider one needs a longer measurement
 MAX_HALF_WIDTH = 0.10
 
@@ -61,12 +67,16 @@ def minutes_more(setting: MeasuredSetting, times: float) -> float:
 
 @dataclass(frozen=True)
 class Saving:
-    """The share saved by moving, and the three effects whose product is the ratio of the costs."""
+    """The share saved by moving, and the effects whose product is the ratio of the costs.
+
+    price_effect: of list prices; contract_effect: of what both sides pay over their list prices.
+    """
 
     saving: Interval
     price_effect: float
     throughput_effect: float
     utilisation_effect: float
+    contract_effect: float = 1.0
 
 
 def saving(candidate_usd: float, incumbent_usd: float) -> float:
@@ -78,20 +88,23 @@ def compare_costs(
     candidate: AnswerCost,
     incumbent: AnswerCost,
     utilisation: tuple[float, float] = (1.0, 1.0),
+    contract: tuple[float, float] = (1.0, 1.0),
 ) -> Saving:
     """The saving of one cost against another, and where it comes from.
 
-    utilisation: of candidate and incumbent. The interval goes from dearest against cheapest to the
-    opposite.
+    utilisation: of candidate and incumbent; contract: what each pays over its list price. The
+    interval goes from dearest against cheapest to the opposite.
     """
     busy, once_busy = utilisation
-    candidate_usd = candidate.usd_per_million.times(1 / busy)
-    incumbent_usd = incumbent.usd_per_million.times(1 / once_busy)
+    paid, once_paid = contract
+    candidate_usd = candidate.usd_per_million.times(paid / busy)
+    incumbent_usd = incumbent.usd_per_million.times(once_paid / once_busy)
     return Saving(
         saving=candidate_usd.over(incumbent_usd).falling(lambda ratio: 1 - ratio),
         price_effect=candidate.usd_per_hour / incumbent.usd_per_hour,
         throughput_effect=incumbent.good_per_s.value / candidate.good_per_s.value,
         utilisation_effect=once_busy / busy,
+        contract_effect=paid / once_paid,
     )
 
 
@@ -152,17 +165,6 @@ def fleet(row: CostRow, cameras: int, events_per_day: float, utilisation: float)
     )
 
 
-def camera_year(
-    requests_per_s: float,
-    usd_per_hour: float,
-    utilisation: float,
-    events_per_day: float,
-) -> float:
-    """USD for one camera's events of a year: its share of a machine, not of whole machines."""
-    hours = events_per_day * YEAR_D / (requests_per_s * HOUR_S * utilisation)
-    return hours * usd_per_hour
-
-
 @dataclass(frozen=True)
 class Payback:
     """Months until a move has paid for itself; None, with the reason, where it has not.
@@ -179,7 +181,7 @@ def payback(one_off: dict[str, float], candidate: Fleet, incumbent: Fleet) -> Pa
     """Months until what the candidate's fleet saves a month has paid for the move.
 
     one_off: a number for each of `ONE_OFF`; while parallel_days both fleets run, compile_hours are
-    of one candidate.
+    of one candidate, stranded_usd is what the incumbent's contracts still cost after it.
     """
     if unstated := [name for name in ONE_OFF if name not in one_off]:
         return Payback(reason=f"not stated: {', '.join(unstated)}")
@@ -188,7 +190,7 @@ def payback(one_off: dict[str, float], candidate: Fleet, incumbent: Fleet) -> Pa
     people = one_off["engineer_days"] * one_off["usd_per_engineer_day"]
     both = incumbent_month / MONTH_H * DAY_H * one_off["parallel_days"]
     compiling = month / candidate.machines.value / MONTH_H * one_off["compile_hours"]
-    spent = people + (both + compiling)
+    spent = people + both + compiling + one_off["stranded_usd"]
     saved = incumbent_month - month
     if saved <= 0:
         return Payback(spent, reason="nothing is saved that could pay for it")

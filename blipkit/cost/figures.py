@@ -14,7 +14,7 @@ from blipkit.records.typed import record_of, records_of
 if TYPE_CHECKING:  # the verbs of these modules draw by this one
     from blipkit.cost.claim import Baseline
     from blipkit.cost.comparison import ComparedSystem
-    from blipkit.cost.pricing import Point
+    from blipkit.cost.points import Point
 
 WEIGHED, SHOWN_ONLY = COLOURS[0], COLOURS[5]
 A_SETTING = "a setting of 04"
@@ -122,9 +122,9 @@ def draw_break_even(
 
 
 def draw_sensitivity(swings: Sequence[Swing]) -> None:
-    """A bar for each knob, from the camera's cost at one end of its range to that at the other."""
-    title = "What moves the cost of a camera"
-    figure, ax = axes(title, "USD a camera and year", "", (7.2, 2.6))
+    """A bar for each knob, from an answer's cost at one end of its range to that at the other."""
+    title = "What moves the cost of an answer"
+    figure, ax = axes(title, "USD per million good answers", "", (7.2, 2.2))
     for place, swing in enumerate(swings):
         width = swing.at_end - swing.at_start
         ax.barh(place, width, left=swing.at_start, color=COLOURS[place])

@@ -4,14 +4,17 @@ import contextlib
 import json
 import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Protocol
 
 from blipkit.cost.dollars import minutes_more
+from blipkit.cost.knobs import Cost
 from blipkit.cost.prices import Price
-from blipkit.cost.systems import Gap, System, differing_conditions
+from blipkit.cost.provenance import Gap
+from blipkit.cost.systems import System, differing_conditions
 from blipkit.errors import BadInput
 from blipkit.records.run_record import read_run
 
@@ -24,17 +27,20 @@ LOAD_NOTEBOOKS = ["04_concurrency", "05_cost"]
 # (load.clients.TRIES) of a run that does not hold still, and once to spare; all are in one cell.
 CELL_SLACK_S = 3600
 CELL_TIMES = 4
+HALF = ("float16", "bfloat16")  # as an arm names it
+PEOPLE_RUN = ("eager float16 cuda", "torchscript float16 cuda")  # on a GPU, today
 # knob of 04 -> the field of a row that has its value
-ROW_FIELD_OF_KNOB = {"placements": "placement", "servers": "servers", "clients": "clients"}
+ROW_FIELD_OF_KNOB = {
+    "placements": "placement",
+    "batch_sizes": "batch_size",
+    "servers": "servers",
+    "clients": "clients",
+}
 # A condition that one knob of a profile states -> that knob's section. The others, such as the
 # digest of the weights, follow from the checkpoint, the frames and what is installed.
 SECTION_OF = {
     "questions": "common",
-    "buckets": "common",
-    "threads": "common",
     "call": "concurrency",
-    "batch": "concurrency",
-    "batch_wait_ms": "concurrency",
     "think_ms": "concurrency",
     "repeat_share": "concurrency",
     "percentile": "concurrency",
@@ -111,6 +117,68 @@ def same_conditions(
 
 def _in_words(conditions: Sequence[str]) -> str:
     return ", ".join(conditions).replace("_", " ")
+
+
+def usable_price(price: Price, oldest_days: int, today: date) -> tuple[Reason, MissingStep] | None:
+    """Why no verdict may rest on a price, and what would mend it; None where one may."""
+    where = f"the price of {price.instance} ({price.option}, {price.region}, as of {price.as_of})"
+    if price.is_of_the_future(today):
+        problem = "is dated in the future"
+    elif price.age(today) > oldest_days:
+        problem = f"is {price.age(today)} days old, a verdict takes {oldest_days} at most"
+    elif price.moves and not _has_range(price):
+        problem = "is one figure of a price that moves; state its range and the interruptions"
+    else:
+        return None
+    step = MissingStep(f"a price of {price.instance} of today", _price_command(price), 0.0, 0.0)
+    return f"{where} {problem}", step
+
+
+def _has_range(price: Price) -> bool:
+    """Whether the range of a price that moves is stated, and how often its machine is taken."""
+    return bool(price.usd_per_hour_low and price.usd_per_hour_high and price.interruption)
+
+
+def _price_command(price: Price) -> str:
+    """What brings a price up to date: AWS's list knows those on demand."""
+    if price.option == "on_demand":
+        return "blipkit prices refresh"
+    return "--set cost.own_prices=FILE, with that row of today"
+
+
+def stated_utilisation(
+    knobs: Cost, chosen: Mapping[str, System]
+) -> tuple[Reason, MissingStep] | None:
+    """The utilisation that is stated for one side alone; None where both are, or neither."""
+    stated = {"candidate": knobs.utilisation, "incumbent": knobs.incumbent_utilisation}
+    unstated = [side for side, share in stated.items() if not share]
+    if len(unstated) != 1 or len(chosen) < len(stated):
+        return None
+    side = unstated[0]
+    other = next(share for share in stated.values() if share)
+    knob = "utilisation" if side == "candidate" else "incumbent_utilisation"
+    reason = f"one side alone has a stated utilisation ({other:.0%})"
+    command = _rerun_command(chosen[side], ["05_cost"], [f"cost.{knob}=SHARE"])
+    return reason, MissingStep(f"the utilisation of the {side}", command, 0.0, 0.0)
+
+
+def half_precision(
+    incumbents: Sequence[System], estimate_hours: EstimateHours
+) -> tuple[Reason, MissingStep] | None:
+    """The arms that people run on a GPU, where only float32 was measured; None where they were."""
+    arms = [system.arm for system in incumbents]
+    if any(word in arm for arm in arms for word in HALF):
+        return None
+    system = incumbents[0]
+    reason = (
+        f"on {system.instance} only {', '.join(arms)} was measured, and people run half precision"
+    )
+    measured = json.dumps([*dict.fromkeys([*arms, *PEOPLE_RUN])])
+    assignments = [f"common.arms={measured}"]
+    assignments.append(f"concurrency.arms_under_load={len(arms) + len(PEOPLE_RUN)}")
+    command = _rerun_command(system, [], assignments)
+    hours = estimate_hours(system.folder, [])
+    return reason, _step(system, f"measured: {', '.join(PEOPLE_RUN)}", command, hours)
 
 
 def longer_load(system: System, candidate: System, incumbent: System) -> tuple[Reason, MissingStep]:

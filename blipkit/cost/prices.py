@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     Field,
     FiniteFloat,
     NonNegativeFloat,
@@ -23,7 +24,7 @@ from pydantic import (
 from blipkit.errors import SHOWN, BadInput, nearest, shortened, shown
 from blipkit.paths import PROFILES
 from blipkit.reading.csv_text import csv_rows
-from blipkit.records.gates import Gate, judge
+from blipkit.records.gates import Gate, decide, judge
 
 TABLE = PROFILES / "prices.csv"
 AGE_GATE = "price age"
@@ -39,8 +40,22 @@ def _dates(text: str) -> str:
     return text
 
 
+def _none_if_empty(cell: object) -> object:
+    """None for an empty cell of an optional column."""
+    return None if cell == "" else cell
+
+
+def _empty_if_none(cell: object) -> object:
+    """ "" for a cell that a row lacks at its end."""
+    return "" if cell is None else cell
+
+
 class Price(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
-    """One row. usd_per_hour: as published; as_of: date, or first/last date, of the source."""
+    """One row. usd_per_hour: as published; as_of: date, or first/last date, of the source.
+
+    usd_per_hour_low, usd_per_hour_high: the range of a price that moves, as on the spot market;
+    interruption: how often such a machine is taken away, in words.
+    """
 
     instance: Text = Field(alias="instance_type")
     region: Text
@@ -54,10 +69,31 @@ class Price(BaseModel, frozen=True, extra="forbid", populate_by_name=True):
     source: Text
     as_of: Annotated[str, AfterValidator(_dates)]
     currency: Literal["USD"] = "USD"
+    usd_per_hour_low: Annotated[Positive | None, BeforeValidator(_none_if_empty)] = None
+    usd_per_hour_high: Annotated[Positive | None, BeforeValidator(_none_if_empty)] = None
+    interruption: Annotated[str, BeforeValidator(_empty_if_none)] = ""
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The lowest and the highest price; the price itself where it does not move."""
+        low = self.usd_per_hour_low or self.usd_per_hour
+        return low, self.usd_per_hour_high or self.usd_per_hour
+
+    @property
+    def moves(self) -> bool:
+        """Whether it is a price of the spot market."""
+        return self.option.startswith("spot")
 
     def age(self, today: date) -> int:
         """Days since the older of its dates."""
-        return max((today - date.fromisoformat(day)).days for day in self.as_of.split("/"))
+        return max(self._ages(today))
+
+    def is_of_the_future(self, today: date) -> bool:
+        """Whether a date of it has not come yet; somewhere on earth it may be tomorrow already."""
+        return min(self._ages(today)) < -1
+
+    def _ages(self, today: date) -> list[int]:
+        return [(today - date.fromisoformat(day)).days for day in self.as_of.split("/")]
 
 
 def load_prices(own: str | Path = "", table: Path = TABLE) -> list[Price]:
@@ -82,7 +118,12 @@ def load_prices(own: str | Path = "", table: Path = TABLE) -> list[Price]:
 def _price_of(row: dict[str, str], where: str) -> Price:
     """The price that a row holds; BadInput with where it stands, if it is none."""
     try:
-        return Price.model_validate(row)
+        price = Price.model_validate(row)
+        low, high = price.range
+        if not low <= price.usd_per_hour <= high:
+            seen = f"usd_per_hour is {price.usd_per_hour:g}, its range {low:g} to {high:g}"
+            raise BadInput(f"{where}: {seen}; expected a price within its range")
+        return price
     except ValidationError as error:
         fault = error.errors()[0]
         name = fault["loc"][0]
@@ -129,11 +170,28 @@ def find_price(prices: list[Price], instance: str, region: str, option: str = "o
 
 
 def age_gate(prices: Iterable[Price], today: date | None = None) -> Gate:
-    """WARN where a price that is used is old; measured: the oldest one's days."""
+    """WARN where a price that is used is old, FAIL where one is dated in the future; measured: the
+    oldest one's days.
+    """
     today = today or date.today()
+    prices = list(prices)
     oldest = max(prices, key=lambda price: price.age(today))
+    for price in prices:
+        if price.is_of_the_future(today):
+            oldest = price
     days = oldest.age(today)
     where = f"{oldest.instance}, {oldest.region}, {oldest.option}"
+    if oldest.is_of_the_future(today):
+        return decide(
+            AGE_GATE,
+            kind="answer",
+            holds=False,
+            measured=days,
+            limit=OLD_DAYS,
+            evidence="published",
+            reason=f"{where}: as of {oldest.as_of}, which has not come yet",
+            next="bring the date of that line, or this machine's clock, up to date",
+        )
     return judge(
         AGE_GATE,
         kind="answer",

@@ -6,12 +6,13 @@ of, nothing is priced here, and what rests on it is NOT-RUN.
 
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
-from blipkit.cost import figures
 from blipkit.cost.dollars import MAX_HALF_WIDTH, answer_cost
+from blipkit.cost.offers import Offers, choose_offers
 from blipkit.cost.prices import Price, age_gate, find_price, load_prices
+from blipkit.cost.provenance import read_parity_limits
 from blipkit.cost.rows import (
-    AnswerCost,
     CostRow,
     LoadRecord,
     MeasuredSetting,
@@ -22,7 +23,7 @@ from blipkit.display.tables import show_table
 from blipkit.load.summary import INVALID
 from blipkit.records.gates import Gate, decide, not_run
 from blipkit.records.results import Results
-from blipkit.records.typed import keys_of, part, records_of, row_of, write_typed
+from blipkit.records.typed import keys_of, records_of, row_of, write_typed
 from blipkit.runners.arms import has_model
 from blipkit.study import Study
 
@@ -42,13 +43,14 @@ class StudyPrices:
     """The prices of a study, all of one region and purchase option.
 
     known: every price there is, of any region and option. used: by instance, the candidate, the
-    incumbents and what the measured machine is priced as.
+    incumbents and what the measured machine is priced as. offers: those of both sides.
     """
 
     known: list[Price]
     used: dict[str, Price]
     region: str
     option: str
+    offers: Offers
 
     def on_offer(self) -> list[Price]:
         """Every known price of this region and option, the cheapest first."""
@@ -66,6 +68,8 @@ class StudyPrices:
             cells["days_old"] = price.age(date.today())
             rows.append(cells)
         show_table(rows, f"Prices, {self.option}, {self.region}")
+        if self.offers.left_out:
+            print(f"left out, without a price there: {', '.join(self.offers.left_out)}")
 
     def gates(self) -> list[Gate]:
         """How old the oldest of them is."""
@@ -76,9 +80,10 @@ def choose_prices(study: Study) -> StudyPrices:
     """The prices that the study's knobs ask for."""
     knobs = study.knobs
     known = load_prices(knobs.own_prices)
-    names = [knobs.candidate, *knobs.incumbents, knobs.priced_as]
-    used = {name: find_price(known, name, knobs.region, knobs.option) for name in names}
-    return StudyPrices(known, used, knobs.region, knobs.option)
+    offers = choose_offers(knobs)
+    machine = find_price(known, knobs.priced_as, knobs.region, knobs.option)
+    used = {price.instance: price for price in [*offers.all(), machine]}
+    return StudyPrices(known, used, knobs.region, knobs.option, offers)
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,11 @@ class Pricing:
     def single(self) -> CostRow | None:
         """The setting with the fewest servers and clients, as people leave it."""
         return min(self.rows, key=lambda row: (row.servers, row.clients), default=None)
+
+    @property
+    def checkpoint(self) -> str:
+        """The source of the model that was measured; "" where nothing is priced."""
+        return next((row.checkpoint for row in self.rows), "")
 
     @property
     def title(self) -> str:
@@ -183,7 +193,8 @@ def price_settings(study: Study, prices: StudyPrices) -> Pricing:
     basis = PriceBasis(price.region, price.option, evidence, price.instance, price.as_of)
     recorded = read_load_records(study.results)
     records = [record for record in recorded if record.setting.state != INVALID]
-    rows = [_cost_row(record, basis, price.usd_per_hour) for record in records]
+    limits = read_parity_limits(study.results)
+    rows = [_cost_row(record, basis, price.usd_per_hour, limits) for record in records]
     write_typed(study.results, "cost", rows)
     invalid = len(recorded) - len(records)
     if not records:
@@ -193,12 +204,26 @@ def price_settings(study: Study, prices: StudyPrices) -> Pricing:
     return Pricing(rows, basis, first.machine, price.usd_per_hour, first.shared, invalid)
 
 
-def _cost_row(record: LoadRecord, basis: PriceBasis, usd_per_hour: float) -> CostRow:
+def _cost_row(
+    record: LoadRecord,
+    basis: PriceBasis,
+    usd_per_hour: float,
+    parity_limits: dict[str, Any] | None,
+) -> CostRow:
     """A setting with its price, and the conditions under which it was measured."""
-    setting = record.setting
-    conditions = replace(record.conditions, transformers=record.versions["transformers"])
-    cost = answer_cost(setting, usd_per_hour)
-    return CostRow(**vars(setting), price=basis, cost=cost, conditions=conditions)
+    conditions = replace(
+        record.conditions,
+        transformers=record.versions["transformers"],
+        parity_limits=parity_limits,
+    )
+    return CostRow(
+        **vars(record.setting),
+        price=basis,
+        cost=answer_cost(record.setting, usd_per_hour),
+        conditions=conditions,
+        choices=record.choices,
+        checkpoint=record.checkpoint,
+    )
 
 
 def read_load_records(results: Results) -> list[LoadRecord]:
@@ -222,68 +247,3 @@ def read_load_records(results: Results) -> list[LoadRecord]:
 def _absent_keys(records: list[dict]) -> list[str]:
     """What some of 04's records lack of what a cost is made of."""
     return [key for key in NEEDED_KEYS if any(key not in record for record in records)]
-
-
-@dataclass(frozen=True)
-class Point:
-    """A record of kind `points`: what a setting costs on machines that are busy part of the time.
-
-    at: which of the three points; within_target: share of the answers, None where there was none.
-    """
-
-    at: str
-    servers: int
-    clients: int
-    within_target: float | None
-    price: PriceBasis = part()
-    cost: AnswerCost = part()
-
-
-@dataclass(frozen=True)
-class Points:
-    """The cost at three points; no rows without settings."""
-
-    rows: list[Point]
-    pricing: Pricing
-
-    def table(self) -> None:
-        """Each point with its cost, its interval, and the load that would narrow it."""
-        if not self.rows:
-            return say_not_recorded("Three points")
-        columns = ("at", "servers", "clients", "price_as_of", "within_target", "usd_per_hour")
-        columns += ("good_per_s", "usd_per_million", "usd_per_million_low")
-        columns += ("usd_per_million_high", "half_width", "minutes_more")
-        place = f"{self.pricing.basis.option}, {self.pricing.basis.region}"
-        caption = f"USD per million good answers, {self.pricing.title}, {place}"
-        show_table(records_of(self.rows), caption, columns)
-
-    def figure(self) -> None:
-        """The formula as a line, every setting on it, and the points."""
-        if self.rows:
-            figures.draw_points(self.pricing.rows, self.rows)
-
-
-def price_points(study: Study, pricing: Pricing) -> Points:
-    """The operating point, saturation, and the operating point on machines that are partly idle.
-
-    Recorded as `points`. Where no setting held the target there is saturation alone.
-    """
-    busy = study.knobs.utilisation
-    best = pricing.best
-    candidates = [
-        ("operating point", best, 1.0),
-        ("saturation", pricing.peak, 1.0),
-        (f"busy {busy:.0%} of the time", best, busy),
-    ]
-    points = []
-    for name, row, utilisation in candidates:
-        if row is not None:
-            points.append(_point(name, row, utilisation, pricing))
-    write_typed(study.results, "points", points)
-    return Points(points, pricing)
-
-
-def _point(name: str, row: CostRow, utilisation: float, pricing: Pricing) -> Point:
-    """A setting on machines that are busy this share of the time."""
-    cost = answer_cost(row, pricing.usd_per_hour, utilisation)
-    return Point(name, row.servers, row.clients, row.within_target, pricing.basis, cost)

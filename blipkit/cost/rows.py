@@ -23,6 +23,7 @@ class MeasuredSetting:
     placement: str = "threads"
     servers: int
     clients: int
+    batch_size: int = 1
     requests_per_s: Interval = UNKNOWN
     answers_per_s: Interval = UNKNOWN
     within_target: float | None = None
@@ -45,10 +46,12 @@ class MeasuredSetting:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What two systems must have in common to be compared: model, inputs, load and target.
+    """What two systems must have in common to be compared: model, inputs, offered load, target and
+    how strictly their answers were judged.
 
     The digests are of weights, of a fixed frame's pixels and of the frames that were asked about;
-    transformers is its version. None where an older kit did not say.
+    transformers is its version; parity_limits: the knobs of 03 that say what passes, by name. None
+    where it was not recorded, which keeps a system out of a verdict.
     """
 
     weights_digest: str | None = None
@@ -56,28 +59,57 @@ class Conditions:
     frames_digest: str | None = None
     transformers: str | None = None
     questions: list[Any] | None = None
-    buckets: list[Any] | None = None
-    threads: int | None = None
     call: str | None = None
-    batch: int | None = None
-    batch_wait_ms: float | None = None
     think_ms: float | None = None
     repeat_share: float | None = None
     percentile: float | None = None
     latency_limit_ms: float | None = None
+    parity_limits: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What each system chooses for itself, to run at its best; shown, and never a reason not to
+    compare.
+
+    buckets: as a profile writes them; threads: torch's, of each server; batch_sizes: how many
+    requests a server was tried with at once; batch_wait_ms: how long the first of them waits for
+    the others. None where an older kit did not say.
+    """
+
+    buckets: list[Any] | None = None
+    threads: int | None = None
+    batch_sizes: list[int] | None = None
+    batch_wait_ms: float | None = None
+
+    def in_words(self) -> str:
+        """ "bucket frames 1, 4; batches tried 1, 4, waiting 5 ms; threads 2"."""
+        said = []
+        if self.buckets:
+            frames = sorted({bucket["frames"] for bucket in self.buckets})
+            said.append(f"bucket frames {', '.join(map(str, frames))}")
+        if self.batch_sizes:
+            sizes = ", ".join(map(str, self.batch_sizes))
+            said.append(f"batches tried {sizes}, waiting {self.batch_wait_ms or 0:g} ms")
+        if self.threads is not None:
+            said.append(f"threads {self.threads}")
+        return "; ".join(said) or "not recorded"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadRecord:
     """A record of 04: a setting, under which conditions, on which machine.
 
-    shared: whether the machine was not ours alone; versions: of its libraries, by name.
+    shared: whether the machine was not ours alone; checkpoint: the model's source; versions: of the
+    machine's libraries, by name.
     """
 
     setting: MeasuredSetting = part()
     conditions: Conditions = part()
+    choices: Choices = part()
     shared: bool
     machine: str
+    checkpoint: str = ""
     versions: dict[str, Any]
 
 
@@ -118,9 +150,12 @@ class AnswerCost:
 class CostRow(MeasuredSetting):
     """A record of kind `cost`: a setting of 04, priced.
 
-    conditions: under which it was measured; None where an older kit did not say.
+    conditions: under which it was measured, choices: what the system chose for itself; None where
+    an older kit did not say. checkpoint: the model's source, "" likewise.
     """
 
     price: PriceBasis = part()
     cost: AnswerCost = part()
     conditions: Conditions | None = stored_as("like", default=None)
+    choices: Choices | None = stored_as("own", default=None)
+    checkpoint: str = ""

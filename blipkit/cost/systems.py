@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from blipkit.cost.prices import Price
-from blipkit.cost.rows import AnswerCost, Conditions, CostRow
+from blipkit.cost.provenance import Gap, gaps_in_evidence
+from blipkit.cost.rows import AnswerCost, Choices, Conditions, CostRow
 from blipkit.errors import BadInput, nearest
 from blipkit.load.setting import name_of
 from blipkit.load.summary import STABLE
@@ -35,21 +36,13 @@ NEEDED_ON_NEURON = {
 }
 
 
-@dataclass(frozen=True)
-class Gap:
-    """What keeps a system out of a verdict, and the notebook that would settle it; "" for any."""
-
-    reason: str
-    notebook: str
-
-
 @dataclass(frozen=True, kw_only=True)
 class System:
     """A machine and an arm at the best setting that 04 found for it, priced.
 
     machine, profile: their names; kind: of machine, as `machine_kind` has it, "unknown" where the
-    folder does not say; folder: of its results; setting, latency: in words; gap: the first of
-    `gaps`, "" without any.
+    folder does not say; folder: of its results; setting, choices, latency: in words; gap: the first
+    of `gaps`, "" without any.
     """
 
     machine: str
@@ -57,6 +50,7 @@ class System:
     kind: str
     folder: str
     setting: str
+    choices: str
     latency: str
     row: CostRow = part()
     gaps: list[Gap]
@@ -66,6 +60,11 @@ class System:
     def arm(self) -> str:
         """The runner and its precision."""
         return self.row.arm
+
+    @property
+    def is_ruled_out(self) -> bool:
+        """Whether its answers were measured, and are not the reference's."""
+        return any(gap.ruled_out for gap in self.gaps)
 
     @property
     def instance(self) -> str:
@@ -125,6 +124,7 @@ def systems_of(folders: Iterable[Results]) -> list[System]:
                 continue
             origin = row_of(Origin, record)
             gaps = gaps_of(row, origin.machine, kind, gates)
+            gaps += gaps_in_evidence(results, row, origin.machine)
             systems.append(
                 System(
                     machine=origin.machine,
@@ -132,6 +132,7 @@ def systems_of(folders: Iterable[Results]) -> list[System]:
                     kind=kind,
                     folder=str(results.folder),
                     setting=name_of(row),
+                    choices=(row.choices or Choices()).in_words(),
                     latency=row.latency_text,
                     row=row,
                     gaps=gaps,
@@ -154,7 +155,8 @@ def gaps_of(row: CostRow, machine: str, kind: str, gates: list[Gate]) -> list[Ga
     for name, gate in judged.items():
         if gate.status not in _allowed(name, needed):
             sentences = [f"{name} is {gate.status}", gate.reason, gate.next]
-            gaps.append(Gap(". ".join(filter(None, sentences)), needed.get(name, "")))
+            reason = ". ".join(filter(None, sentences))
+            gaps.append(Gap(reason, needed.get(name, ""), _is_ruled_out(gate)))
     if row.state != STABLE:
         gaps.append(Gap(f"the throughput of {arm} is {row.state}", "04_concurrency"))
     price = row.price
@@ -171,6 +173,11 @@ def _allowed(name: str, needed: Iterable[str]) -> tuple[str, ...]:
     if name == PLATFORM_GATE:
         return ("PASS", "WARN")
     return ("PASS",)
+
+
+def _is_ruled_out(gate: Gate) -> bool:
+    """Whether a gate has shown that an arm's answers are others."""
+    return gate.status == "FAIL" and gate.gate.startswith(("parity ", "decisions "))
 
 
 def _of_other_arm(gate: str, arm: str) -> bool:

@@ -1,11 +1,13 @@
 """Refuses knobs of 04_concurrency that do not fit each other, or this machine."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
 from blipkit.errors import BadInput
 from blipkit.load.knobs import Concurrency
 from blipkit.machine import host
+from blipkit.model.buckets import Bucket
 from blipkit.runners.arms import Arm, check_timed
 
 SETTING_S = 10  # s to start a setting's processes and end them, by experience
@@ -44,10 +46,30 @@ def check_servers(knobs: Concurrency) -> None:
         raise BadInput(f"concurrency.servers: {problem}; {advice}")
 
 
+def fills_batch(clients: int, batch_size: int) -> bool:
+    """Whether there are clients enough to fill a batch; with fewer it would be a smaller one."""
+    return batch_size == 1 or clients >= batch_size
+
+
+def check_batch_sizes(knobs: Concurrency, buckets: Sequence[Bucket]) -> None:
+    """Refuse a batch that no bucket takes at once, or that no setting has the clients to fill."""
+    largest = max(knobs.batch_sizes)
+    where = f"concurrency.batch_sizes: {largest}"
+    frames = max(bucket.frames for bucket in buckets)
+    if largest > frames:
+        unit = "frame" if frames == 1 else "frames"
+        problem = f"the largest bucket takes {frames} {unit} at once"
+        raise BadInput(f"{where}, and {problem}; add one to common.buckets, or name fewer")
+    if not any(fills_batch(clients, largest) for clients in knobs.clients):
+        advice = f"add {largest} to concurrency.clients, or name fewer"
+        raise BadInput(f"{where}, and at most {max(knobs.clients)} clients ask; {advice}")
+
+
 def check_grid_time(knobs: Concurrency, limit_s: int) -> None:
     """Refuse a grid that takes longer than a cell may."""
-    placed = knobs.arms_under_load * len(knobs.placements)
-    settings = placed * len(knobs.servers) * len(knobs.clients)
+    served = knobs.arms_under_load * len(knobs.placements) * len(knobs.servers)
+    asked = itertools.product(knobs.clients, knobs.batch_sizes)
+    settings = served * sum(fills_batch(clients, batch_size) for clients, batch_size in asked)
     runs = (settings + 2) * knobs.repeats
     start_s = SETTING_S
     if "processes" in knobs.placements:

@@ -11,17 +11,16 @@ class Conditions:
     """What every record of a grid says of what was asked.
 
     distinct_frames: that the clients asked about; seconds, warmup: measured time, and that of a
-    round of warm-up, s; latency_limit_ms: the target; batch, batch_wait_ms: requests that a server
-    takes at once, and how long the first waits for the others; think_ms: mean time before a client
-    asks again; repeat_share: of requests about the frame before; shared: whether the machine is not
-    ours alone; questions, buckets: as a profile writes them; frames_digest: of the frames' pixels,
-    None where it is not known.
+    round of warm-up, s; latency_limit_ms: the target; think_ms: mean time before a client asks
+    again; repeat_share: of requests about the frame before; shared: whether the machine is not ours
+    alone; batch_wait_ms: how long the first request of a batch waits for the others; questions,
+    buckets: as a profile writes them; frames_digest: of the frames' pixels, None where it is not
+    known; batch_sizes: how many requests at once were tried, None where an older kit did not say.
     """
 
     distinct_frames: int
     seconds: float
     latency_limit_ms: float
-    batch: int
     think_ms: float
     repeat_share: float
     warmup: float
@@ -30,6 +29,7 @@ class Conditions:
     questions: list[Any]
     buckets: list[Any]
     frames_digest: str | None = None
+    batch_sizes: list[int] | None = None
 
 
 def conditions_of(study: Study, frames_digest: str) -> Conditions:
@@ -40,7 +40,6 @@ def conditions_of(study: Study, frames_digest: str) -> Conditions:
         distinct_frames=knobs.distinct_frames,
         seconds=knobs.seconds,
         latency_limit_ms=knobs.latency_limit_ms,
-        batch=knobs.batch,
         think_ms=knobs.think_ms,
         repeat_share=knobs.repeat_share,
         warmup=knobs.warmup,
@@ -49,4 +48,5 @@ def conditions_of(study: Study, frames_digest: str) -> Conditions:
         questions=common.questions,
         buckets=common.buckets,
         frames_digest=frames_digest or None,
+        batch_sizes=knobs.batch_sizes,
     )

@@ -12,11 +12,11 @@ import pandas
 from blipkit.display.progress import Steps
 from blipkit.display.tables import show_table
 from blipkit.load.asked import Asked
-from blipkit.load.checks import SETTING_S
 from blipkit.load.conditions import conditions_of
 from blipkit.load.derived import OVERHEAD, Target, grid_rows
 from blipkit.load.figures import draw_chart, draw_over_time, draw_split
 from blipkit.load.gates import grid_not_run, load_gates
+from blipkit.load.plan import settings_of
 from blipkit.load.rows import GridRecord, GridRow, SettingRow
 from blipkit.load.runs import MACHINE_COLUMNS, Hosts, Run, RunExecution, RunRow, Runs, keep_run
 from blipkit.load.setting import COLUMNS, Setting
@@ -24,11 +24,8 @@ from blipkit.load.stability import FEWEST, WINDOWS, windows
 from blipkit.load.summary import INVALID, Criteria, summarise
 from blipkit.records.gates import Gate
 from blipkit.records.typed import measure_typed, record_of, records_of, write_typed
-from blipkit.runners.arms import NULL, is_forkable, parse_arm
-from blipkit.serving.answering import NOTHING
 from blipkit.study import Study
 
-FORKED_S = 1  # s beside a setting's measured time, by experience, where its processes are forked
 SHOWN = (
     *COLUMNS,
     "requests",
@@ -63,18 +60,6 @@ DOUBTS = (
 NOT_RECORDED = [{"settings": "not recorded"}]
 
 
-def settings_of(study: Study) -> list[Setting]:
-    """The settings of a study: two that are our own overhead, then every one that its knobs name.
-
-    First the harness alone, then the whole path with a runner that does nothing.
-    """
-    knobs = study.knobs
-    overhead = [Setting(NULL, call, "threads", 1, 1) for call in (NOTHING, knobs.call)]
-    arms = study.common.arms[: knobs.arms_under_load]
-    columns = itertools.product(arms, [knobs.call], knobs.placements, knobs.servers, knobs.clients)
-    return overhead + [Setting(*values) for values in columns]
-
-
 @dataclass(frozen=True)
 class Grid:
     """Every setting of a study, measured, or as it was recorded elsewhere.
@@ -99,11 +84,12 @@ class Grid:
         return self.rows[OVERHEAD:]
 
     @property
-    def groups(self) -> dict[tuple[str, str], list[GridRow]]:
-        """(arm, placement) -> the rows of its settings, which make one curve."""
+    def groups(self) -> dict[tuple[str, ...], list[GridRow]]:
+        """Arm, placement and batch, in words -> the rows of its settings, which make one curve."""
         groups = {}
         for row in self.measured:
-            groups.setdefault((row.arm, row.placement), []).append(row)
+            arm, _, placement, _, _, *batch = row.setting.words
+            groups.setdefault((arm, placement, *batch), []).append(row)
         return groups
 
     @property
@@ -195,7 +181,10 @@ def _show(rows: list[GridRow], columns: Sequence[str], caption: str) -> None:
 
 def of_setting(frame: pandas.DataFrame, setting: Setting) -> pandas.DataFrame:
     """What a frame, of requests or samples, has of a setting."""
-    return frame.merge(pandas.DataFrame([record_of(setting)]))
+    columns = record_of(setting)
+    if "batch_size" not in frame:  # of an older kit, whose settings had the same one
+        del columns["batch_size"]
+    return frame.merge(pandas.DataFrame([columns]))
 
 
 def with_cpu_percent(samples: pandas.DataFrame, cores: int) -> pandas.DataFrame:
@@ -203,16 +192,6 @@ def with_cpu_percent(samples: pandas.DataFrame, cores: int) -> pandas.DataFrame:
     busy_s = samples.ours.diff()
     passed_s = samples["at"].diff()
     return samples.assign(cpu_percent=100 * busy_s / passed_s / cores)
-
-
-def expected_time(study: Study) -> str:
-    """How many settings are measured, and for how long, in words."""
-    knobs = study.knobs
-    count = len(settings_of(study))
-    each = f"{knobs.repeats} times {knobs.seconds:g} s each"
-    arms = [parse_arm(arm) for arm in study.common.arms[: knobs.arms_under_load]]
-    beside_s = FORKED_S if all(map(is_forkable, arms)) else SETTING_S
-    return f"{count} settings, {each}, and about {beside_s} s beside that for each"
 
 
 def measure_grid(study: Study, asked: Asked) -> Grid:

@@ -180,7 +180,7 @@ def service_of(address: str, setting: Setting, options: ServerOptions) -> Servic
         servers=setting.servers,
         clients=setting.clients,
         limit=options.limit or setting.clients,
-        batch=options.batch,
+        batch=setting.batch_size,
         batch_wait_s=options.batch_wait_s,
         overdue_s=TIMEOUT_S,
         address=address,

@@ -32,7 +32,12 @@ class Concurrency(Section):
     think_ms: float = knob(
         0.0, "mean time that a client lets pass before it asks again", "ms", within=ZERO_OR_MORE
     )
-    batch: int = knob(1, "that a server takes at once, if so many wait", "requests", within=FEW)
+    batch_sizes: list[int] = knob(
+        [1],
+        "that a server takes at once, if so many wait; each needs a bucket with as many frames",
+        "requests",
+        within=FEW,
+    )
     batch_wait_ms: float = knob(
         0.0, "how long the first of them waits for the others", "ms", within=ZERO_OR_MORE
     )

@@ -1,6 +1,9 @@
-"""Where to run: the setting with the most answers per second that holds the latency target."""
+"""Where to run: at the knee, with the fewest clients that give nearly all answers per second that
+hold the latency target.
+"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from blipkit.load.rows import GridRow
@@ -11,22 +14,31 @@ from blipkit.statistics import Interval
 class Candidate(Protocol):
     """A row that may be the setting to run."""
 
+    clients: int
     state: str
     latency_ms: Interval
     answers_per_s: Interval
 
 
+# of the most answers per second within the target: what is above it differs by noise, and by how
+# long a request waits
+KNEE = 0.95
 Row = TypeVar("Row", bound=Candidate)
 
 
 def best_setting(rows: Sequence[Row], limit_ms: float, shared: bool = False) -> Row | None:
-    """The row with the most answers per second whose latency is within the target.
+    """The row with the fewest clients among those with nearly the most answers per second whose
+    latency is within the target.
 
     Its interval's upper end is what counts. Only stable rows are trusted; on a shared machine
     unstable ones, too, which their state says. None where none is left.
     """
     candidates = [row for row in rows if is_trusted(row, shared) and is_within(row, limit_ms)]
-    return max(candidates, key=answers_per_s, default=None)
+    if not candidates:
+        return None
+    most = max(map(answers_per_s, candidates))
+    nearly = [row for row in candidates if answers_per_s(row) >= KNEE * most]
+    return min(nearly, key=lambda row: (row.clients, -answers_per_s(row)))
 
 
 def is_trusted(row: Candidate, shared: bool) -> bool:
@@ -66,8 +78,8 @@ def in_words(best: GridRow | None, rows: Sequence[GridRow], target_ms: float) ->
 
 def next_more_clients(best: GridRow, rows: Sequence[GridRow]) -> GridRow | None:
     """The next setting of as many servers, placed as these, that answered and is not INVALID."""
-    place = (best.arm, best.placement, best.servers)
-    alike = [row for row in rows if (row.arm, row.placement, row.servers) == place]
+    place = replace(best.setting, clients=0)
+    alike = [row for row in rows if replace(row.setting, clients=0) == place]
     for row in alike:
         answered = row.summary.requests and row.state != INVALID
         if row.clients > best.clients and answered:

@@ -38,6 +38,10 @@ class SettingRow:
         return self.setting.clients
 
     @property
+    def batch_size(self) -> int:
+        return self.setting.batch_size
+
+    @property
     def state(self) -> str:
         """Stable, unstable or INVALID."""
         return self.summary.state

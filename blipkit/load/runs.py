@@ -131,7 +131,6 @@ def options_of(study: Study, run: Run) -> ServerOptions:
     knobs = study.knobs
     return ServerOptions(
         threads=study.common.threads,
-        batch=knobs.batch,
         batch_wait_s=knobs.batch_wait_ms / 1e3,
         limit=run.limit or 0,
         start_gap_s=knobs.start_gap_s,

@@ -14,7 +14,8 @@ class Setting:
     """An arm, a placement, S servers and C clients under load.
 
     arm: its text, such as "torchscript float32"; call: one of CALLS, or NOTHING for the harness
-    alone; placement: one of PLACEMENTS; servers, clients: how many.
+    alone; placement: one of PLACEMENTS; servers, clients: how many; batch_size: requests that a
+    server takes at once, if so many wait.
     """
 
     arm: str
@@ -22,14 +23,23 @@ class Setting:
     placement: str
     servers: int
     clients: int
+    batch_size: int = 1
+
+    @property
+    def words(self) -> list[str]:
+        """Each of its values as text; a batch of one is not said."""
+        *words, batch_size = map(str, astuple(self))
+        if self.batch_size == 1:
+            return words
+        return [*words, f"batch {batch_size}"]
 
     def samples_name(self, run: int) -> str:
         """The name of the samples that keep the requests of one of its runs."""
-        words = [str(value).replace(" ", "-") for value in astuple(self)]
+        words = [word.replace(" ", "-") for word in self.words]
         return "requests/" + "-".join([*words, str(run)])
 
     def __str__(self) -> str:
-        return ", ".join(str(value) for value in astuple(self))
+        return ", ".join(self.words)
 
 
 COLUMNS = tuple(one.name for one in fields(Setting))  # of tables and samples
@@ -41,14 +51,17 @@ class Placed(Protocol):
     placement: str
     servers: int
     clients: int
+    batch_size: int
 
 
 def name_of(row: Placed) -> str:
-    """A setting's name: #servers-#clients, and its placement if that is not threads."""
-    name = f"{row.servers}-{row.clients}"
-    if row.placement == "threads":
-        return name
-    return f"{name} {row.placement}"
+    """A setting's name: #servers-#clients, its placement if that is not threads, and its batch."""
+    words = [f"{row.servers}-{row.clients}"]
+    if row.placement != "threads":
+        words.append(row.placement)
+    if row.batch_size != 1:
+        words.append(f"batch {row.batch_size}")
+    return " ".join(words)
 
 
 @dataclass(frozen=True)
@@ -75,13 +88,12 @@ class Workload:
 class ServerOptions:
     """How servers serve.
 
-    threads: torch's own, of each server; batch: requests that a server takes at once; batch_wait_s:
-    how long the first of them waits for the others; limit: requests in flight at most, more are
-    refused; 0 for no limit; start_gap_s: between the starts of two serving processes.
+    threads: torch's own, of each server; batch_wait_s: how long the first request of a batch waits
+    for the others; limit: requests in flight at most, more are refused; 0 for no limit;
+    start_gap_s: between the starts of two serving processes.
     """
 
     threads: int = 1
-    batch: int = 1
     batch_wait_s: float = 0.0
     limit: int = 0
     start_gap_s: float = 0.0
@@ -94,7 +106,7 @@ def check_setting(setting: Setting, work: Workload, options: ServerOptions) -> N
         value = getattr(setting, field)
         if value not in names:
             raise BadInput(f"{field} is {shown(value)}; {nearest(value, names)}")
-    counts = (setting.servers, setting.clients, work.seconds, options.threads, options.batch)
+    counts = (setting.servers, setting.clients, setting.batch_size, work.seconds, options.threads)
     if min(counts) <= 0:
-        problem = f"servers, clients, seconds, threads or batch is {min(counts)}"
+        problem = f"servers, clients, batch_size, seconds or threads is {min(counts)}"
         raise BadInput(f"{problem}; expected more than zero")

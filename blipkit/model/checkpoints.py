@@ -110,12 +110,17 @@ def digest(parts: Iterable) -> str:
     return hashed.hexdigest()[:16]
 
 
+def is_demonstration(source: str) -> bool:
+    """Whether a checkpoint's source names one of the project's own, which nobody serves."""
+    return source.startswith("builtin:")
+
+
 def check_source(source: str) -> str:
     """The kind of checkpoint that a name means: builtin, folder or hub. Loads nothing.
 
     BadInput where it means none.
     """
-    if source.startswith("builtin:"):
+    if is_demonstration(source):
         name = source.removeprefix("builtin:")
         if name not in BUILTIN:
             raise BadInput(f"checkpoint {source!r}: {nearest(name, BUILTIN)}")

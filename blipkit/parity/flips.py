@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from blipkit.display.figures import show_frames
 from blipkit.display.tables import show_table
 from blipkit.frames.frames import SYNTHETIC, Frame
+from blipkit.frames.known_scenes import are_known_scenes
 from blipkit.parity import figures
 from blipkit.parity.answer_pairs import (
     COLUMNS,
@@ -120,11 +121,18 @@ class Flips:
         margins = self.excused_margins
         return [summarise_flips(pairs, margins[arm]) for arm, pairs in self.by_arm.items()]
 
-    @property
+    @cached_property
     def untrained_scenes(self) -> bool:
-        """Whether the frames are synthetic scenes that the checkpoint was not trained on."""
+        """Whether the frames are synthetic scenes that the checkpoint was not trained on.
+
+        They are known by their pixels, too: in files they would pass for a camera's.
+        """
         study = self.panel.study
-        return study.common.frames_from == SYNTHETIC and not study.checkpoint.trained_on_scenes
+        if study.checkpoint.trained_on_scenes:
+            return False
+        if study.common.frames_from == SYNTHETIC:
+            return True
+        return are_known_scenes(self.panel.frames, study.common.seed)
 
     def table(self) -> None:
         """What each precision explains, and what flipped."""

@@ -23,10 +23,11 @@ class Range(NamedTuple):
 POSITIVE = Range("more than zero", lambda value: value > 0)
 ZERO_OR_MORE = Range("zero or more", lambda value: value >= 0)
 SHARE = Range("a share, at least 0 and less than 1", lambda value: 0 <= value < 1)
-BUSY = Range("a share of the time, more than 0 and at most 1", lambda value: 0 < value <= 1)
 # of what is made, held or started that often: more is a slip, and would fill the memory
 COUNT = Range("more than zero, at most 1,000,000", lambda value: 1 <= value <= 1_000_000)
 FEW = Range("more than zero, at most 4,096", lambda value: 1 <= value <= 4096)
+# how the name of a knob ends that says what passes
+LIMIT_ENDINGS = ("_limit", "_limit_ms", "_floor", "_margin")
 EXPONENT = re.compile(r"[+-]?[\d.]+e[+-]?\d+", re.IGNORECASE)  # such as 1e-3
 
 
@@ -63,6 +64,12 @@ def knob(
     if isinstance(default, list | dict):
         return field(default_factory=lambda: copy.deepcopy(default), metadata=metadata)
     return field(default=default, metadata=metadata)
+
+
+def limits_of(section: Section) -> dict[str, Any]:
+    """The knobs of a section that say what passes, by name."""
+    names = [one.name for one in fields(section) if one.name.endswith(LIMIT_ENDINGS)]
+    return {name: getattr(section, name) for name in names}
 
 
 def default_of(knob_field: Field) -> Any:

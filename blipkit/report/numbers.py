@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from blipkit.cost.cameras import FleetRow, PaybackRow
 from blipkit.cost.claim import Baseline
 from blipkit.cost.comparison import SavingRow
-from blipkit.cost.pricing import Point
-from blipkit.cost.rows import CostRow
+from blipkit.cost.points import Point
+from blipkit.cost.rows import AnswerCost, CostRow
 from blipkit.display.tables import number
 from blipkit.load.summary import INVALID
 from blipkit.records.results import Results
@@ -62,7 +62,8 @@ def three_numbers(results: Results) -> list[HeadlineNumber]:
             break
     if best:
         load = _load_shown(load.title, best)
-        cost = _cost_shown(cost.title, best)
+        paid = next(iter(read_typed(results, "points", Point)), best.row)
+        cost = _cost_shown(cost.title, best, paid.cost)
     return [same, load, cost]
 
 
@@ -98,10 +99,14 @@ def _load_shown(title: str, recorded: RecordedCost) -> HeadlineNumber:
     )
 
 
-def _cost_shown(title: str, recorded: RecordedCost) -> HeadlineNumber:
-    usd = recorded.row.cost.usd_per_million
+def _cost_shown(title: str, recorded: RecordedCost, paid: AnswerCost) -> HeadlineNumber:
+    """paid: at the stated use of the machines, where one is stated."""
+    usd = paid.usd_per_million
     price = recorded.row.price
-    place = f"priced as {price.instance}, {price.option}, {price.region}"
+    use = "never idle"
+    if paid.utilisation < 1:
+        use = f"busy {paid.utilisation:.0%} of the time"
+    place = f"{use}, priced as {price.instance}, {price.option}, {price.region}"
     return HeadlineNumber(
         title=title,
         value=number(usd.value),

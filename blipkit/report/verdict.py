@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader
 
 import blipkit
 from blipkit.cost.decision import NOT_ENOUGH, weigh_folders
+from blipkit.cost.fleets import about_usd
 from blipkit.cost.missing import MissingStep
 from blipkit.cost.systems import PLATFORM_GATE
 from blipkit.display.tables import number
@@ -22,6 +23,7 @@ from blipkit.records.run_record import RunRecord
 from blipkit.records.writing import write_document, write_text
 from blipkit.renamed import gate_today
 from blipkit.report.folders import is_by_hand, knobs_of, machine_of, run_of
+from blipkit.report.tested import Tested, said_first, tested_in
 
 # control characters, lone surrogates and what is no character, none of which XML may hold
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -40,15 +42,16 @@ class Conclusion:
 class Verdict:
     """What verdict.json holds of a results folder.
 
-    status: the worst of its gates; not_run: how many of them are NOT-RUN. recorded: of a replay,
-    where and when its figures were measured; "" for a run of this machine. by_hand: its chapters
-    were opened by hand. verified: its records are as a run left them; not_verified: why that is not
-    known, "" where it is.
+    tested: what the figures are about, the folder's own first. status: the worst of its gates;
+    not_run: how many of them are NOT-RUN. recorded: of a replay, where and when its figures were
+    measured; "" for a run of this machine. by_hand: its chapters were opened by hand. verified: its
+    records are as a run left them; not_verified: why that is not known, "" where it is.
     """
 
     schema: int
     kit_version: str
     profile: str
+    tested: list[Tested]
     status: Status
     not_run: int
     decision: Conclusion
@@ -70,6 +73,7 @@ def make_verdict(folder: Path, beside: Sequence[Path] = ()) -> Verdict:
         schema=SCHEMA,
         kit_version=blipkit.__version__,
         profile=run.profile,
+        tested=[tested_in(path) for path in (folder, *beside)],
         status=worst(gates),
         not_run=sum(gate.status == "NOT-RUN" for gate in gates),
         decision=conclusion_of(folder, gates, beside),
@@ -174,7 +178,8 @@ def write_verdict(folder: Path, beside: Sequence[Path] = ()) -> Verdict:
 def render(name: str, verdict: Verdict, **parts: Any) -> str:
     """The template NAME.j2 of this package, filled in with a verdict, its words and other `parts`.
 
-    Filters there: `number`, `percent`, `cell` (of a Markdown table) and `plain` (as XML can hold).
+    Filters there: `number`, `percent`, `about` (USD), `cell` (of a Markdown table) and `plain` (as
+    XML can hold).
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -184,11 +189,18 @@ def render(name: str, verdict: Verdict, **parts: Any) -> str:
     )
     environment.filters["number"] = number
     environment.filters["percent"] = _percent
+    environment.filters["about"] = about_usd
     environment.filters["cell"] = _cell
     environment.filters["plain"] = _plain
     template = environment.get_template(f"{name}.j2")
     headline = decision_in_words(verdict.decision)
-    return template.render(verdict=verdict, headline=headline, caveat=caveat(verdict), **parts)
+    return template.render(
+        verdict=verdict,
+        tested=said_first(verdict.tested),
+        headline=headline,
+        caveat=caveat(verdict),
+        **parts,
+    )
 
 
 def _percent(share: float) -> str:

@@ -27,6 +27,7 @@ from blipkit.serving.protocol import (
     digest,
 )
 from blipkit.serving.scheduler import Assigned, Dispatcher, Request
+from blipkit.serving.waiting import wait
 
 JOIN_S = 30  # a client that does not connect so long after the one before it never will
 LOOK_S = 0.1  # between two looks for workers that are overdue, and for clients that are left
@@ -130,18 +131,26 @@ class Server:
                 self._lose(worker, f"no answer in {self.dispatcher.overdue_s:g} s")
 
     def _serve(self) -> None:
-        pause = 0.0
         while self.connections:
-            batches, pause = self._turn(self._hear(pause))
+            batches = self._turn(self._hear(self._pause_s()))
             while batches:
                 batches += self._answer(batches.pop(0))
 
-    def _hear(self, pause: float) -> Request | None:
+    def _pause_s(self) -> float:
+        """How long to listen: until the batch that waits is due, as things stand now.
+
+        What was true before this thread served a batch may be no longer.
+        """
+        with self.lock:
+            now = time.perf_counter()
+            return min(self.dispatcher.due(now) - now, LOOK_S)
+
+    def _hear(self, pause_s: float) -> Request | None:
         """Wait for one event of a connection; a request, if it is one.
 
         What else is there is left to the next thread that waits.
         """
-        for key, _ in self.selector.select(min(pause, LOOK_S))[:1]:
+        for key, _ in wait(self.selector, pause_s)[:1]:
             try:
                 if message := key.fileobj.recv(REQUEST.size, socket.MSG_DONTWAIT):
                     return Request(key.data, *REQUEST.unpack(message))
@@ -152,17 +161,16 @@ class Server:
                 self._leave(key.data)
         return None
 
-    def _turn(self, request: Request | None) -> tuple[list[Assigned], float]:
-        """Offer what came; the batches to serve, and in how many s to look again."""
+    def _turn(self, request: Request | None) -> list[Assigned]:
+        """Offer what came; the batches to serve."""
         with self.lock:
             now = time.perf_counter()
             self.counts["received"] += request is not None
             refused = request is not None and not self.dispatcher.offer(request, now)
             batches = self.dispatcher.assign(now)
-            pause = self.dispatcher.due(now) - now
         if refused:
             self._reply(request, REFUSED)
-        return batches, pause
+        return batches
 
     def _answer(self, assigned: Assigned) -> list[Assigned]:
         """Serve a batch; the batches to serve next."""

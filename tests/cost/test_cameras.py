@@ -5,10 +5,11 @@ from made_up import BASIS, cost_row, study_of
 
 from blipkit.cost.cameras import Fleets, find_payback, size_fleet, vary_knobs
 from blipkit.cost.comparison import Savings
-from blipkit.cost.dollars import camera_year
 from blipkit.cost.pricing import Pricing, choose_prices
 from blipkit.cost.rows import CostRow
 from blipkit.statistics import Interval
+
+DEMAND = {"cameras": 1000, "events_per_day": 96.0, "utilisation": 0.5}
 
 
 def pricing_of(*rows: CostRow) -> Pricing:
@@ -27,14 +28,9 @@ def cost(answers: float, high_ms: float, **fields) -> CostRow:
     )
 
 
-def test_a_cameras_year_by_hand():
-    """24 events a day at 10 a second, half busy: 8760 events take 1752 s of machine, at 3600 USD/h 1752 USD."""
-    assert camera_year(10.0, 3600.0, 0.5, 24.0) == pytest.approx(1752)
-
-
 def test_only_operating_points_get_a_fleet(tmp_path):
     """A row for each, with the basis of its price; recorded."""
-    study = study_of(tmp_path, cameras=1000)
+    study = study_of(tmp_path, **DEMAND)
     fleets = size_fleet(study, pricing_of(cost(100.0, 50.0), cost(300.0, 80.0, best=True)))
     (row,) = study.results.read("fleet")
     assert row["instance"] == "m7i.large"
@@ -46,11 +42,12 @@ def test_another_target_is_another_setting(tmp_path, monkeypatch):
     shown = []
     monkeypatch.setattr("blipkit.cost.cameras.show_table", lambda rows, _: shown.extend(rows))
     fleets = size_fleet(
-        study_of(tmp_path), pricing_of(cost(100.0, 50.0, clients=1), cost(300.0, 80.0, best=True))
+        study_of(tmp_path, **DEMAND),
+        pricing_of(cost(100.0, 50.0, clients=1), cost(300.0, 80.0, best=True)),
     )
     for target_ms in (60.0, 100.0, 10.0):
         fleets.what_if(target_ms, 1.0, 1.0, 1000.0)
-    assert [row["setting"] for row in shown] == ["2-1", "2-4"]
+    assert [row["setting"] for row in shown] == ["2-1", "2-4"] and shown[0]["machines"] == 1
     assert shown[0]["usd_per_million"] == pytest.approx(3 * shown[1]["usd_per_million"])
 
 
@@ -60,8 +57,29 @@ def test_headless_the_sliders_leave_one_table(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "blipkit.cost.cameras.show_table", lambda rows, caption: shown.append(caption)
     )
-    size_fleet(study_of(tmp_path), pricing_of(cost(300.0, 80.0, best=True))).explore()
-    assert shown == ["Within 100 ms at 0.1008 USD/h, busy 33%, 100,000 cameras"]
+    pricing = pricing_of(cost(300.0, 80.0, best=True))
+    size_fleet(study_of(tmp_path, **DEMAND), pricing).explore()
+    size_fleet(study_of(tmp_path), pricing).explore()
+    assert shown == [
+        "Within 100 ms at 0.1008 USD/h, busy 50%, 1,000 cameras",
+        "Within 100 ms at 0.1008 USD/h, busy 100%",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("knobs", "checkpoint", "reason"),
+    [
+        ({"cameras": 1000}, "a hub's", "cost.events_per_day, cost.utilisation not stated"),
+        (DEMAND, "builtin:tiny-pets", "builtin:tiny-pets is a demonstration model"),
+    ],
+)
+def test_no_fleet_is_sized_for_nobody(tmp_path, capsys, knobs, checkpoint, reason):
+    """Without a stated demand, or of a demonstration model, there are no dollars a month, and the reason stands there."""
+    study = study_of(tmp_path, **knobs)
+    fleets = size_fleet(study, pricing_of(cost(300.0, 80.0, best=True, checkpoint=checkpoint)))
+    fleets.table()
+    assert fleets.rows == [] and study.results.read("fleet") == []
+    assert capsys.readouterr().out == f"no fleet is sized: {reason}\n"
 
 
 def test_the_price_is_varied_over_regions_and_the_shares_by_half(tmp_path):
@@ -72,13 +90,16 @@ def test_the_price_is_varied_over_regions_and_the_shares_by_half(tmp_path):
     busy = next(swing for swing in swings if swing.what == "utilisation")
     assert (busy.start, busy.end) == (0.4, 1.0)
     assert vary_knobs(study, prices, pricing_of(cost(300.0, 80.0))).rows == []
+    unstated = study_of(tmp_path / "unstated")
+    swings = vary_knobs(unstated, prices, pricing_of(cost(300.0, 80.0, best=True))).rows
+    assert {swing.what for swing in swings} == {"usd_per_hour", "answers_per_s"}
 
 
 def test_without_settings_nothing_is_shown_but_a_line(tmp_path, capsys):
     """An older kit's rows: no fleet, no sliders, no bars; the payback says what it takes."""
     study, nothing = study_of(tmp_path), pricing_of()
     fleets = size_fleet(study, nothing)
-    assert fleets == Fleets([], nothing, study.knobs)
+    assert fleets == Fleets([], nothing, study.knobs, fleets.reason)
     fleets.table()
     fleets.explore()
     vary_knobs(study, choose_prices(study), nothing).figure()
@@ -86,6 +107,6 @@ def test_without_settings_nothing_is_shown_but_a_line(tmp_path, capsys):
         "A camera: not recorded\nWhat if: not recorded\nno operating point, so nothing to vary\n"
     )
     assert capsys.readouterr().out == expected
-    (row,) = find_payback(study, Savings([], [], (0.33, 0.33))).rows
+    (row,) = find_payback(study, Savings([], [], "")).rows
     assert row.payback.months is None
     assert row.payback.reason.startswith("NOT-RUN: it takes a measured candidate")

@@ -1,11 +1,13 @@
 """Chapter 05 on made-up records: its own cells, with both machines measured, one of them, or none that holds its target."""
 
+import math
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import pytest
 from conftest import run_chapter
 
+from blipkit.cost.prices import TABLE as PRICES
 from blipkit.cost.rows import MeasuredSetting
 from blipkit.machine import host
 from blipkit.paths import PUBLISHED
@@ -22,6 +24,17 @@ ARMS = {
     "gpu": {"eager float32 cuda": 60.0, "torchscript float16 cuda": 250.0},
     "inf2": {"neuron matmult bf16": 500.0},
 }
+ASKED = {
+    "shared": False,
+    "threads": 1,
+    "questions": ["is the dog barking?"],
+    "frames_digest": "f1",
+    "call": "pipeline",
+    "think_ms": 0.0,
+    "repeat_share": 0.0,
+}
+DEMAND = {"cameras": 200_000, "events_per_day": 96.0}
+DEMAND |= {"utilisation": 0.33, "incumbent_utilisation": 0.33}
 PRICED_AS = {"gpu": "g5.xlarge", "inf2": "inf2.xlarge"}
 GATES = [
     "answers under load",
@@ -69,7 +82,16 @@ def run(tmp_path, monkeypatch):
     """run("inf2", rates=..., wide=..., **knobs): what 05 makes of that machine's records; its Results."""
 
     def run(
-        name: str, rates=None, wide=0.02, best=True, failed=(), work=(), rows=None, **knobs
+        name: str,
+        rates=None,
+        wide=0.02,
+        best=True,
+        failed=(),
+        work=(),
+        judged=(),
+        limits=(),
+        rows=None,
+        **knobs,
     ) -> Results:
         monkeypatch.setattr("blipkit.cost.figures.show", close)
         monkeypatch.setattr(
@@ -79,16 +101,20 @@ def run(tmp_path, monkeypatch):
         )
         folder, rates = tmp_path / name, rates or ARMS[name]
         made = [row for arm, rate in rates.items() for row in rows_of(arm, rate, wide, best)]
-        asked = {"shared": False, "threads": 1, **dict(work)}
+        asked = {**ASKED, **dict(work)}
         records = [{**record_of(row), **asked} for row in rows or made]
-        Results(folder, "04_concurrency", name).write("concurrency", records)
+        stamps = {"weights_digest": "w1", "pixel_digest": "p1", "checkpoint": "a hub's"}
+        Results(folder, "04_concurrency", name, **stamps).write("concurrency", records)
         names = [
             *GATES,
             *(f"decisions {arm}" for arm in rates),
             *(f"parity {arm} pipeline" for arm in rates),
         ]
         gates = [Gate(gate, "answer", "FAIL" if gate in failed else "PASS") for gate in names]
-        Results(folder, "03_parity", name).write_gates(gates)
+        stamps |= dict(judged)
+        parity = Results(folder, "03_parity", name, **stamps)
+        parity.write_gates(gates)
+        parity.write("limits_03_parity", [{"limits": {"flip_limit": 0.02, **dict(limits)}}])
         Results(folder, "00_environment", name).write("environment", [MACHINES[name]])
         knobs |= {"priced_as": PRICED_AS[name], "results": str(folder), "profile": name}
         run_chapter("05_cost", knobs)
@@ -102,9 +128,10 @@ def gate_of(results: Results, name: str) -> Gate:
 
 
 def test_both_sides_measured_give_a_verdict_and_its_effects(run):
-    """Inf2 against the GPU as people leave it and as it could be: 91 % and 62 %; the verdict is on the better one."""
+    """Inf2 against the GPU as people leave it and as it could be: the verdict is on the better one, at the stated use of both."""
     gpu = run("gpu")
-    inf2 = run("inf2", beside=[str(gpu.folder)], incumbent_utilisation=0.165)
+    busy = {"utilisation": 0.33, "incumbent_utilisation": 0.165}
+    inf2 = run("inf2", beside=[str(gpu.folder)], **busy)
     eager, compiled = inf2.read("savings")
     assert eager["throughput_effect"] == pytest.approx(60 / 500) and compiled[
         "throughput_effect"
@@ -115,7 +142,7 @@ def test_both_sides_measured_give_a_verdict_and_its_effects(run):
     )
     assert eager["comparable"] and compiled["comparable"]
     saving = gate_of(inf2, "saving of inf2.xlarge")
-    assert saving.status == "PASS" and saving.measured == pytest.approx(1 - 0.7582 / 1.006 / 2)
+    assert saving.status == "PASS" and saving.measured == pytest.approx(1 - 0.7582 / 1.006 / 4)
     assert "torchscript float16 cuda" in saving.reason and inf2.read("missing") == []
     cost = next(row for row in inf2.read("cost") if row["best"])
     assert cost["evidence"] == "measured" and cost["usd_per_million"] == pytest.approx(
@@ -143,7 +170,7 @@ def test_a_setting_without_one_answer_is_priced_at_nothing(run):
 
 def test_the_fleet_and_the_payback_follow_the_knobs(run):
     """Twice the cameras, twice the machines; with all one-off costs stated there are months, without them a reason."""
-    gpu = run("gpu", cameras=200_000)
+    gpu = run("gpu", **DEMAND)
     (eager, compiled), beside = gpu.read("fleet"), [str(gpu.folder)]
     events = 200_000 * 96 / 86400
     assert (
@@ -152,7 +179,7 @@ def test_the_fleet_and_the_payback_follow_the_knobs(run):
     )
     assert gpu.read("payback")[0]["reason"].startswith("NOT-RUN")
     assert (
-        run("inf2", beside=beside)
+        run("inf2", beside=beside, **DEMAND)
         .read("payback")[0]["reason"]
         .startswith("not stated: engineer_days")
     )
@@ -161,8 +188,9 @@ def test_the_fleet_and_the_payback_follow_the_knobs(run):
         "usd_per_engineer_day": 1000.0,
         "parallel_days": 7.0,
         "compile_hours": 1.0,
+        "stranded_usd": 0.0,
     }
-    paid = run("inf2", beside=beside, one_off=spent).read("payback")
+    paid = run("inf2", beside=beside, one_off=spent, **DEMAND).read("payback")
     assert all(row["one_off_usd"] > 5000 and row["months"] > 0 for row in paid)
 
 
@@ -170,13 +198,17 @@ def test_the_fleet_and_the_payback_follow_the_knobs(run):
     ("change", "reason"),
     [
         ({"failed": ["decisions neuron matmult bf16"]}, "decisions neuron matmult bf16 is FAIL"),
-        ({"work": {"threads": 2}}, "both machines differ in threads"),
+        ({"work": {"repeat_share": 0.5}}, "both machines differ in repeat share"),
+        ({"judged": {"weights_digest": "w2"}}, "judged with weights digest w2, the load with w1"),
+        ({"judged": {"weights_digest": None}}, "judged with weights digest not recorded"),
+        ({"work": {"frames_digest": None}}, "not recorded: frames digest"),
+        ({"limits": {"flip_limit": 0.5}}, "both machines differ in parity limits"),
         ({"wide": 0.9}, "includes zero"),
         ({"best": False}, "no measured run on inf2.xlarge"),
     ],
 )
 def test_what_is_not_comparable_gets_no_verdict(run, change, reason):
-    """A failed parity, other threads, an interval that includes zero, no setting within the target: NOT-RUN, with the reason."""
+    """A failed parity, other work, other weights judged than loaded, looser limits, an interval that includes zero, no setting within the target: NOT-RUN, with the reason."""
     inf2 = run("inf2", beside=[str(run("gpu").folder)], **change)
     gate = gate_of(inf2, "saving of inf2.xlarge")
     assert gate.status == "NOT-RUN" and reason in gate.reason and inf2.read("missing")
@@ -207,11 +239,11 @@ def test_published_figures_never_stand_in_a_verdict(run):
 
 
 def test_the_sensitivity_holds_the_measured_interval_and_the_regions(run):
-    """Each knob from end to end: the camera's cost at both ends, the widest swing first."""
-    rows = {row["what"]: row for row in run("gpu").read("sensitivity")}
-    assert set(rows) == {"requests_per_s", "usd_per_hour", "utilisation", "events_per_day"}
+    """Each knob from end to end: an answer's cost at both ends, the widest swing first."""
+    rows = {row["what"]: row for row in run("gpu", utilisation=0.3).read("sensitivity")}
+    assert set(rows) == {"answers_per_s", "usd_per_hour", "utilisation"}
     assert (rows["usd_per_hour"]["from"], rows["usd_per_hour"]["to"]) == (1.006, 1.459)
-    assert rows["events_per_day"]["at_to"] == pytest.approx(4 * rows["events_per_day"]["at_from"])
+    assert rows["utilisation"]["at_to"] == pytest.approx(rows["utilisation"]["at_from"] / 4)
     swings = [row["swing"] for row in rows.values()]
     assert swings == sorted(swings, reverse=True)
 
@@ -231,3 +263,27 @@ def test_a_replay_of_an_older_kits_folder_shows_what_rests_on_prices(tmp_path, m
     assert [results.read(kind) for kind in empty] == [[]] * len(empty)
     assert results.read("baselines") and results.read("mixes") and results.read("missing")
     assert "records of 'concurrency' are of an older kit" in capsys.readouterr().out
+
+
+def test_contracts_stand_beside_the_list_prices(run, tmp_path):
+    """What each side really pays is a fourth effect, a row of its own and a sentence; the verdict stays at list prices."""
+    own = tmp_path / "mine.csv"
+    header = PRICES.read_text().splitlines()[0]
+    row = "{},us-east-1,ours,{},4,16,x,1,24,our contract,2026-11-01"
+    own.write_text("\n".join([header, row.format("g5.xlarge", 0.503), ""]))
+    paid = {"own_prices": str(own), "contracted": {"incumbent": "ours"}}
+    gpu = run("gpu", rates={"torchscript float16 cuda": 250.0})
+    inf2 = run("inf2", beside=[str(gpu.folder)], **paid)
+    listed, contracted = inf2.read("savings")
+    assert contracted["option"] == "as contracted: on_demand, the list price, against ours"
+    assert (listed["contract_effect"], contracted["contract_effect"]) == (1.0, 2.0)
+    names = ("price_effect", "throughput_effect", "utilisation_effect", "contract_effect")
+    assert 1 - contracted["saving"] == pytest.approx(math.prod(contracted[name] for name in names))
+    gate = gate_of(inf2, "saving of inf2.xlarge")
+    assert gate.measured == listed["saving"] and "which the verdict does not use" in gate.reason
+
+
+def test_an_incumbent_without_a_price_there_is_left_out_by_name(run, capsys):
+    """g6.xlarge has no row in eu-west-1: the others are compared, and it is named."""
+    run("gpu", region="eu-west-1")
+    assert "left out, without a price there: g6.xlarge" in capsys.readouterr().out

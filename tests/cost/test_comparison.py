@@ -25,7 +25,7 @@ def weighed(*args, **fields) -> ComparedSystem:
 def published(tmp_path, monkeypatch):
     """A place to publish in: one folder that says what was asked, and an older kit's, which does not."""
     monkeypatch.setattr("blipkit.cost.comparison.PUBLISHED", tmp_path / "published")
-    for name, conditions in (("new", Conditions(threads=2)), ("old", None)):
+    for name, conditions in (("new", Conditions(percentile=99.0)), ("old", None)):
         out = Results(tmp_path / "published/m" / name, "05_cost")
         write_typed(out, "cost", [cost(arm=name, conditions=conditions)])
     return tmp_path / "published/m"
@@ -33,12 +33,12 @@ def published(tmp_path, monkeypatch):
 
 def test_what_is_published_is_shown_and_never_weighed(tmp_path, published):
     """This machine is weighed; of those published only one that says what was asked stands beside it."""
-    study, here = study_of(tmp_path / "here"), cost(conditions=Conditions(threads=1))
+    study, here = study_of(tmp_path / "here"), cost(conditions=Conditions(percentile=90.0))
     write_typed(study.results, "cost", [here])
     systems = compare_systems(study, Pricing([here], BASIS, "m", 1.0, shared=False))
     assert [(row.system.arm, row.weighed, row.unlike) for row in systems.rows] == [
         ("a", True, ""),
-        ("new", False, "threads"),
+        ("new", False, "percentile"),
     ]
     assert systems.weighed == [systems.rows[0].system] and systems.folders == [study.results]
 
@@ -64,7 +64,7 @@ def test_savings_are_of_what_is_weighed_at_one_price_list(tmp_path):
     ]
     savings = explain_savings(study, choose_prices(study), Systems(rows, []))
     assert [(row.incumbent, row.comparable) for row in savings.rows] == [
-        ("g5.xlarge, arm of cuda", True),
+        ("g5.xlarge, torchscript float16 cuda", True),
         ("g5.xlarge, eager", False),
     ]
     first = study.results.read("savings")[0]

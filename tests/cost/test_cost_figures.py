@@ -8,8 +8,8 @@ from blipkit.cost import figures
 from blipkit.cost.claim import Baseline
 from blipkit.cost.comparison import ComparedSystem
 from blipkit.cost.dollars import Swing, answer_cost, compare_costs, needed_throughput_ratio
+from blipkit.cost.points import Point
 from blipkit.cost.prices import find_price, load_prices
-from blipkit.cost.pricing import Point
 from blipkit.cost.rows import CostRow
 from blipkit.records.typed import record_of
 
@@ -62,7 +62,7 @@ def test_costs_without_an_end_are_drawn_without_it(shown):
     figures.draw_costs([weighed, published])
     ((caption, table, bars),) = shown
     assert (
-        "arm of cuda on cuda machine: 0.931 USD" in caption
+        "torchscript float16 cuda on cuda machine: 0.931 USD" in caption
         and table[0]["usd_per_million_high"] is None
     )
     assert bars >= 2

@@ -2,23 +2,22 @@ import itertools
 import random
 import shlex
 from dataclasses import fields, replace
+from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_up import system
+from made_up import ARMS, WHOLE, system
 
-from blipkit.cost.decision import NOT_ENOUGH, weigh
+from blipkit.cost.decision import MOVE, NOT_ENOUGH, STAY, weigh
+from blipkit.cost.knobs import Cost
 from blipkit.cost.missing import LONGEST_H, SECTION_OF, hours_taken
-from blipkit.cost.prices import find_price, load_prices
-from blipkit.cost.rows import AnswerCost, Conditions
-from blipkit.cost.systems import Gap
+from blipkit.cost.offers import choose_offers
+from blipkit.cost.provenance import Gap
+from blipkit.cost.rows import AnswerCost, Choices, Conditions
 
-TABLE = load_prices()
-PRICES = {
-    "candidate": [find_price(TABLE, "inf2.xlarge", "us-east-1")],
-    "incumbent": [find_price(TABLE, name, "us-east-1") for name in ("g5.xlarge", "g6.xlarge")],
-}
+KNOBS = Cost()
+TODAY = date(2026, 11, 1)
 PARITY = Gap("decisions is NOT-RUN", "03_parity")
 LOAD = Gap("latency target is FAIL", "04_concurrency")
 # answers/s that make Inf2 cheaper, dearer, as dear
@@ -29,8 +28,11 @@ FASTER, SLOWER, ALIKE = (
 )
 
 
-def decide(systems, first_run=1.0, again=0.25):
-    return weigh(systems, PRICES, lambda folder, notebooks: first_run if folder is None else again)
+def decide(systems, first_run=1.0, again=0.25, knobs=KNOBS, offers=None):
+    def hours(folder, notebooks):
+        return first_run if folder is None else again
+
+    return weigh(systems, offers or choose_offers(knobs), knobs, hours, TODAY)
 
 
 SIDE = {
@@ -40,7 +42,7 @@ SIDE = {
     "no load": [LOAD],
     "neither": [PARITY, LOAD],
 }
-WORK = {"alike": {}, "unlike": {"threads": 2, "weights_digest": "w2"}}
+WORK = {"alike": {}, "unlike": {"percentile": 99.0, "weights_digest": "w2"}}
 TIMES = {FASTER: "move", SLOWER: "stay", ALIKE: NOT_ENOUGH}
 
 
@@ -54,7 +56,7 @@ def test_every_combination_of_missing_evidence(ours, theirs, work, rate):
         if state == "absent":
             expected.append((f"make run PROFILE={profile}", 1.0, hourly[kind]))
         else:
-            conditions = Conditions(threads=1, weights_digest="w1")
+            conditions = WHOLE
             if kind == "neuron":
                 conditions = replace(conditions, **WORK[work])
             answers = rate if kind == "neuron" else 300.0
@@ -64,7 +66,8 @@ def test_every_combination_of_missing_evidence(ours, theirs, work, rate):
             ]
             expected += [(command, 0.25, 0.25 * hourly[kind]) for command in again]
     if len(systems) == 2 and work == "unlike":
-        command = "blipkit run gpu --only 04_concurrency --only 05_cost --set common.threads=2"
+        command = "blipkit run gpu --only 04_concurrency --only 05_cost"
+        command += " --set concurrency.percentile=99.0"
         expected.append((command, 0.25, 0.25 * hourly["cuda"]))
     decision = decide(systems)
     if expected:
@@ -78,9 +81,8 @@ def test_every_combination_of_missing_evidence(ours, theirs, work, rate):
 
 def test_what_a_command_cannot_set_is_named():
     """Other weights: the step says that no --set states them."""
-    conditions = Conditions(threads=1, weights_digest="w1")
-    other = replace(conditions, weights_digest="w2")
-    decision = decide([system("neuron", conditions=conditions), system("cuda", conditions=other)])
+    other = replace(WHOLE, weights_digest="w2")
+    decision = decide([system("neuron"), system("cuda", conditions=other)])
     (step,) = decision.missing
     assert step.what.startswith(
         "the same weights digest on both machines; the command does not set"
@@ -96,24 +98,134 @@ def test_a_condition_that_a_profile_states_is_one():
 def test_the_reason_for_a_move_names_both_sides_and_the_interval():
     """What a stakeholder reads: how much less, on what, against what, how sure."""
     decision = decide([system("neuron", FASTER), system("cuda")])
-    (reason,) = decision.because
+    reason, fleet = decision.because
     assert reason.startswith(
-        "a good answer costs 75% less on inf2.xlarge (arm of neuron) than on g5.xlarge (arm of cuda)"
+        "a good answer costs 75% less on inf2.xlarge (neuron matmult bf16) "
+        "than on g5.xlarge (torchscript float16 cuda)"
     )
-    assert "interval of the saving 74% to 76%" in reason
+    assert "interval of the saving 74% to 76%; both as busy as each other" in reason
+    assert fleet.startswith(
+        "no fleet is sized: cost.cameras, cost.events_per_day, cost.utilisation"
+    )
     assert decision.incumbent.instance == "g5.xlarge"
     assert "more on inf2.xlarge" in decide([system("neuron", SLOWER), system("cuda")]).because[0]
 
 
 def test_the_cheapest_incumbent_without_gaps_is_the_one_to_beat():
-    """Eager on g5 would be beaten, compiled on g6 is not; a cheaper one whose parity is open does not count."""
-    eager = system("cuda", 50.0, arm="eager")
-    compiled = system("cuda", 600.0, arm="compiled", instance="g6.xlarge", usd=0.8048)
+    """Eager on g5 would be beaten, compiled on g6 is not; a cheaper one whose parity is open blocks the move, one whose answers are others does not."""
+    eager = system("cuda", 50.0, arm="eager float16 cuda")
+    compiled = system("cuda", 600.0, instance="g6.xlarge", usd=0.8048)
     ours = system("neuron", 300.0)
-    assert decide([ours, eager]).answer == "move"
-    assert decide([ours, eager, compiled]).answer == "stay"
-    assert decide([ours, eager, compiled]).incumbent.arm == "compiled"
-    assert decide([ours, eager, replace(compiled, gaps=[PARITY])]).answer == "move"
+    assert decide([ours, eager]).answer == MOVE
+    assert decide([ours, eager, compiled]).answer == STAY
+    assert decide([ours, eager, compiled]).incumbent.arm == compiled.arm
+    blocked = decide([ours, eager, replace(compiled, gaps=[PARITY])])
+    assert blocked.answer == NOT_ENOUGH
+    assert blocked.because[-1] == (
+        "g6.xlarge, torchscript float16 cuda may be cheaper: decisions is NOT-RUN"
+    )
+    assert [step.what for step in blocked.missing] == ["this settled: decisions is NOT-RUN"]
+    failed = Gap("decisions is FAIL", "03_parity", ruled_out=True)
+    assert decide([ours, eager, replace(compiled, gaps=[failed])]).answer == MOVE
+
+
+def test_a_cheaper_candidate_with_gaps_blocks_staying():
+    """The same for the other side: what may yet be cheap is measured first."""
+    slow = system("neuron", SLOWER)
+    open_ = system("neuron", FASTER, gaps=[LOAD], arm="neuron all bf16")
+    decision = decide([slow, open_, system("cuda")])
+    assert decision.answer == NOT_ENOUGH and "neuron all bf16 may be cheaper" in decision.reason
+    assert decide([slow, system("cuda")]).answer == STAY
+
+
+def test_eager_float32_alone_is_not_the_gpu_that_people_run():
+    """A move needs half precision measured there, and names the arms; a loss against float32 stays one."""
+    alone = system("cuda", arm="eager float32 cuda")
+    decision = decide([system("neuron", FASTER), alone])
+    assert decision.answer == NOT_ENOUGH
+    assert "only eager float32 cuda was measured" in decision.reason
+    (step,) = decision.missing
+    words = shlex.split(step.command)
+    assert words[words.index("--set") + 1] == (
+        'common.arms=["eager float32 cuda", "eager float16 cuda", "torchscript float16 cuda"]'
+    )
+    assert decide([system("neuron", SLOWER), alone]).answer == STAY
+
+
+def test_a_verdict_is_at_the_stated_use_of_both_sides():
+    """Busy 10 % against 60 %: four times the answers a second are no saving; one side's use alone gives no verdict."""
+    systems = [system("neuron", FASTER), system("cuda")]
+    idle = Cost(utilisation=0.1, incumbent_utilisation=0.6)
+    decision = decide(systems, knobs=idle)
+    assert decision.answer == STAY
+    assert "with machines busy 10% of the time, the incumbent's 60%" in decision.reason
+    assert decision.saving.utilisation_effect == pytest.approx(6)
+    half = decide(systems, knobs=Cost(utilisation=0.5))
+    assert half.answer == NOT_ENOUGH
+    assert half.missing[0].command.endswith("--set cost.incumbent_utilisation=SHARE")
+
+
+def test_whole_machines_stand_beside_the_rate():
+    """At 200 cameras it is one machine a side, whatever an answer costs; a demonstration model gets no fleet."""
+    stated = {"utilisation": 0.5, "incumbent_utilisation": 0.5, "events_per_day": 96.0}
+    systems = [system("neuron", FASTER), system("cuda")]
+    few = decide(systems, knobs=Cost(cameras=200, **stated))
+    assert few.because[-1] == (
+        "200 cameras with 96 events a day each: 1 machine, about 550 USD a month on inf2.xlarge, "
+        "1 machine, about 730 USD a month on g5.xlarge"
+    )
+    shown = [replace(one, row=replace(one.row, checkpoint="builtin:tiny-pets")) for one in systems]
+    demo = decide(shown, knobs=Cost(cameras=200, **stated))
+    assert demo.because[-1] == ("no fleet is sized: builtin:tiny-pets is a demonstration model")
+
+
+def repriced(**changes):
+    """The offers of the knobs, the candidate's price with these changes."""
+    offers = choose_offers(KNOBS)
+    return replace(offers, candidate=offers.candidate.model_copy(update=changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"as_of": "2019-03-01"}, "2802 days old, a verdict takes 365 at most"),
+        ({"as_of": "2099-01-01"}, "is dated in the future"),
+        ({"option": "spot"}, "one figure of a price that moves"),
+        ({"option": "spot", "usd_per_hour_low": 0.1, "usd_per_hour_high": 0.2}, "interruptions"),
+    ],
+)
+def test_a_price_of_another_time_carries_no_verdict(changes, reason):
+    """Of 2019, of 2099, or a single figure of the spot market: the price is what is missing."""
+    decision = decide([system("neuron", FASTER), system("cuda")], offers=repriced(**changes))
+    assert decision.answer == NOT_ENOUGH and reason in decision.reason
+    assert decision.missing[0].what == "a price of inf2.xlarge of today"
+
+
+def test_a_price_that_moves_counts_with_its_range():
+    """With its range and the interruptions stated, the interval of the saving holds every price of it."""
+    from blipkit.cost.offers import priced_alike
+
+    spot = {"option": "spot", "interruption": "two minutes' notice, 5-10 % a month"}
+    offers = repriced(**spot, usd_per_hour=0.2, usd_per_hour_low=0.1, usd_per_hour_high=0.9)
+    systems = priced_alike([system("neuron", 300.0), system("cuda")], offers.all())
+    decision = decide(systems, offers=offers)
+    share = decision.saving.saving
+    assert share.value == pytest.approx(1 - 0.2 / 1.006, rel=1e-6)
+    assert share.low < 1 - 0.9 / 1.006 < 1 - 0.1 / 1.006 < share.high
+
+
+def test_what_a_system_chooses_for_itself_is_no_reason_not_to_compare():
+    """Other buckets, batch and threads: each runs at its own best."""
+    ours = system("neuron", FASTER, choices=Choices([{"frames": 1}], 1, 1, 0.0))
+    theirs = system("cuda", choices=Choices([{"frames": 16}], 4, 16, 5.0))
+    assert decide([ours, theirs]).answer == MOVE
+
+
+@pytest.mark.parametrize("name", [one.name for one in fields(Conditions)])
+def test_a_condition_that_differs_gives_no_verdict(name):
+    """Whatever else is whole."""
+    other = replace(WHOLE, **{name: "another"})
+    assert decide([system("neuron", FASTER), system("cuda", conditions=other)]).answer == NOT_ENOUGH
 
 
 FAST = system("neuron", FASTER)
@@ -174,7 +286,7 @@ FOUND = st.lists(st.tuples(st.sampled_from(["neuron", "cuda"]), RATES, WIDTHS, G
 
 def systems_of(drawn, wider=1.0):
     return [
-        system(kind, rate, min(wide * wider, 1.0), gaps, arm=f"arm {i}")
+        system(kind, rate, min(wide * wider, 1.0), gaps, arm=f"{ARMS[kind]} {i}")
         for i, (kind, rate, wide, gaps) in enumerate(drawn)
     ]
 
@@ -205,6 +317,59 @@ def test_a_verdict_rests_on_both_sides_and_its_interval(drawn):
     assert not decision.missing
     share = decision.saving.saving
     assert share.low > 0 if decision.answer == "move" else share.high < 0
+
+
+RATIO = st.floats(1.5, 20)  # of the two costs: far enough apart to be told from each other
+CONDITION = st.sampled_from([one.name for one in fields(Conditions)])
+OLD = st.integers(366, 10_000)
+
+
+@st.composite
+def spoilt(draw):
+    """Systems that would give a move, and their offers and knobs, with one thing unlike, missing or stale."""
+    ours, theirs = system("neuron", 300 * draw(RATIO)), system("cuda")
+    offers, knobs = choose_offers(KNOBS), KNOBS
+    match draw(st.sampled_from(["unlike", "gap", "stale", "future", "beside", "float32", "use"])):
+        case "unlike":
+            other = replace(WHOLE, **{draw(CONDITION): "another"})
+            theirs = system("cuda", conditions=other)
+        case "gap":
+            ours, theirs = draw(
+                st.sampled_from(
+                    [(replace(ours, gaps=[PARITY]), theirs), (ours, replace(theirs, gaps=[LOAD]))]
+                )
+            )
+        case "stale":
+            day = TODAY - timedelta(days=draw(OLD))
+            offers = repriced(as_of=str(day))
+        case "future":
+            offers = repriced(as_of=str(TODAY + timedelta(days=draw(st.integers(2, 30_000)))))
+        case "beside":
+            cheaper = system("cuda", 300 * draw(st.floats(1.01, 50)), gaps=[PARITY], arm="int8")
+            return [ours, theirs, cheaper], offers, knobs
+        case "float32":
+            theirs = system("cuda", arm="eager float32 cuda")
+        case "use":
+            knobs = Cost(utilisation=draw(st.floats(0.01, 1)))
+    return [ours, theirs], offers, knobs
+
+
+@settings(max_examples=1000)
+@given(spoilt())
+def test_one_thing_unlike_missing_or_stale_never_gives_a_move(drawn):
+    """Whatever the saving would be."""
+    systems, offers, knobs = drawn
+    decision = decide(systems, knobs=knobs, offers=offers)
+    assert decision.answer == NOT_ENOUGH and decision.missing
+
+
+@given(RATIO, st.floats(0, 0.1), st.booleans())
+def test_sound_pairs_give_the_verdict_of_their_costs(ratio, wide, moves):
+    """A clear saving is always a move, a clear loss always a stay."""
+    at_equal_cost = 300 * 0.7582 / 1.006
+    answers = at_equal_cost * ratio if moves else at_equal_cost / ratio
+    decision = decide([system("neuron", answers, wide), system("cuda", wide=wide)])
+    assert decision.answer == (MOVE if moves else STAY) and not decision.missing
 
 
 def test_hours_are_those_that_the_notebooks_took(tmp_path):

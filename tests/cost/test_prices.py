@@ -180,7 +180,29 @@ def test_the_headline_rates_stand_in_the_table(headline):
 def test_only_prices_in_use_are_judged_by_their_age(days, status):
     """The older of a row's dates decides; rows that a run does not use may be as old as they like."""
     used = [find_price(load_prices(), name, "us-east-1") for name in ("inf2.xlarge", "g5.xlarge")]
-    used[1] = used[1].model_copy(update={"as_of": "2026-01-31/2026-08-01"})
+    used[0] = used[0].model_copy(update={"as_of": "2026-02-01"})
+    used[1] = used[1].model_copy(update={"as_of": "2026-01-31/2026-02-01"})
     gate = age_gate(used, date.fromordinal(date(2026, 1, 31).toordinal() + days))
     assert (gate.status, gate.measured) == (status, max(days, 0))
     assert gate.reason.startswith("g5.xlarge") and bool(gate.next) == (status == "WARN")
+
+
+def test_a_price_dated_in_the_future_fails():
+    """Nobody can know it: the date is wrong, or this machine's clock."""
+    price = find_price(load_prices(), "g5.xlarge", "us-east-1")
+    gate = age_gate([price.model_copy(update={"as_of": "2099-01-01"})], date(2026, 11, 1))
+    assert gate.status == "FAIL" and gate.reason.endswith("2099-01-01, which has not come yet")
+
+
+def test_a_price_that_moves_may_state_its_range(tmp_path):
+    """Three more columns, empty where a price stands still; a price outside its range is refused."""
+    more = ",usd_per_hour_low,usd_per_hour_high,interruption\n"
+    path = tmp_path / "mine.csv"
+    path.write_text(HEADER.rstrip() + more + line(more=",0.5,2,a notice of two minutes"))
+    (price,) = load_prices(table=path)
+    assert price.range == (0.5, 2.0) and price.interruption == "a notice of two minutes"
+    path.write_text(HEADER.rstrip() + more + line(more=",,,"))
+    assert load_prices(table=path)[0].range == (1.0, 1.0)
+    path.write_text(HEADER.rstrip() + more + line(more=",1.5,2,x"))
+    with pytest.raises(BadInput, match="usd_per_hour is 1, its range 1.5 to 2"):
+        load_prices(table=path)

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from made_up import cost_row, study_of
 
-from blipkit.cost.pricing import choose_prices, price_points, price_settings
+from blipkit.cost.points import price_points
+from blipkit.cost.pricing import choose_prices, price_settings
 from blipkit.cost.rows import MeasuredSetting
 from blipkit.errors import NotMeasured
 from blipkit.load.summary import INVALID
@@ -59,11 +60,16 @@ def test_saturation_is_the_most_answers_whatever_the_wait(tmp_path):
     """Three points where a setting held the target, saturation alone where none did."""
     rows = [setting(1, 1, 100.0, best=True), setting(1, 64, 400.0, within_target=0.1)]
     study, pricing = priced_study(tmp_path / "held", rows, utilisation=0.5)
-    operating, saturation, idle = price_points(study, pricing).rows
+    idle, operating, saturation = price_points(study, pricing).rows
     assert (operating.clients, saturation.clients, idle.clients) == (1, 64, 1)
     usd = operating.cost.usd_per_million.value
     assert saturation.cost.usd_per_million.value == pytest.approx(2.5 * usd)
     assert idle.cost.usd_per_million.value == pytest.approx(2 * usd)
+    study, pricing = priced_study(tmp_path / "unstated", rows)
+    assert [point.at for point in price_points(study, pricing).rows] == [
+        "operating point",
+        "saturation",
+    ]
     study, pricing = priced_study(tmp_path / "missed", [replace(row, best=False) for row in rows])
     assert [point.at for point in price_points(study, pricing).rows] == ["saturation"]
     assert [(gate.gate, gate.status) for gate in pricing.gates()] == [

@@ -4,6 +4,7 @@ import contextlib
 import re
 import threading
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -99,7 +100,8 @@ def test_a_setting_is_measured_and_every_request_counted():
 def test_a_limit_refuses_what_is_beyond_and_batches_are_served_together():
     """Six clients, three requests in flight, which wait for a fourth: the others are refused, and every one is counted."""
     measured = measure(
-        setting(1, 6, NOTHING), options=ServerOptions(limit=3, batch=4, batch_wait_s=0.02)
+        replace(setting(1, 6, NOTHING), batch_size=4),
+        options=ServerOptions(limit=3, batch_wait_s=0.02),
     )
     clients = measured.counts.clients
     assert clients.refused > 0 and clients.sent == clients.answered + clients.refused
@@ -170,15 +172,17 @@ def test_a_way_to_call_that_does_not_exist_is_refused():
 
 
 @pytest.mark.parametrize(
-    "bad", [{"servers": 0}, {"clients": -1}, {"seconds": 0.0}, {"threads": 0}, {"batch": 0}]
+    "bad", [{"servers": 0}, {"clients": -1}, {"seconds": 0.0}, {"threads": 0}, {"batch_size": 0}]
 )
 def test_counts_of_nothing_are_refused(bad):
     """Zero servers or clients cannot be measured, and no child is started to find out."""
-    values = {"servers": 1, "clients": 1, "seconds": 1.0, "threads": 1, "batch": 1, **bad}
-    refused = setting(values["servers"], values["clients"])
-    options = ServerOptions(values["threads"], values["batch"])
+    values = {"servers": 1, "clients": 1, "seconds": 1.0, "threads": 1, "batch_size": 1, **bad}
+    refused = replace(
+        setting(values["servers"], values["clients"]), batch_size=values["batch_size"]
+    )
+    options = ServerOptions(values["threads"])
     with pytest.raises(
         BadInput,
-        match=r"servers, clients, seconds, threads or batch is (0|-1|0.0); expected more than zero",
+        match=r"servers, clients, batch_size, seconds or threads is (0|-1|0.0); expected more than",
     ):
         measure_setting(None, refused, workload(values["seconds"]), options)

@@ -1,5 +1,7 @@
 """A setting has one name everywhere: in tables, in records and as a file of samples."""
 
+from dataclasses import replace
+
 from blipkit.load.setting import COLUMNS, Setting, name_of
 from blipkit.records.typed import record_of, row_of
 
@@ -13,6 +15,14 @@ def test_a_setting_is_told_by_servers_and_clients():
         and str(ONE) == "neuron matmult bf16, pipeline, processes, 2, 8"
     )
     assert name_of(Setting("torchscript float32", "pipeline", "threads", 1, 4)) == "1-4"
+
+
+def test_a_batch_is_said_where_there_is_one():
+    """In its name, in its text and in that of its samples; a batch of one is not said."""
+    batched = replace(ONE, batch_size=4)
+    assert name_of(batched) == "2-8 processes batch 4"
+    assert str(batched) == f"{ONE}, batch 4"
+    assert batched.samples_name(0).endswith("processes-2-8-batch-4-0")
 
 
 def test_its_requests_are_kept_under_a_name_without_spaces():

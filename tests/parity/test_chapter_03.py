@@ -3,11 +3,14 @@
 import json
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import yaml
 from conftest import run_chapter
 
+from blipkit.frames.frames import load_frames
+from blipkit.frames.scenes import draw_scene
 from blipkit.machine import host
 from blipkit.parity import (
     close_panel,
@@ -19,6 +22,7 @@ from blipkit.parity import (
     forecast_effort,
     measure_effort,
 )
+from blipkit.parity.flips import Flips
 from blipkit.records.results import Results
 
 ARMS = ["torchscript float32", "neuron_emulated matmult bf16"]
@@ -231,3 +235,19 @@ def test_flips_are_shown_with_their_frames(recorded, capsys):
         and "eager float32: " in printed
         and "frames shown: 1" in printed
     )
+
+
+def test_scenes_in_a_folder_are_scenes_all_the_same(tmp_path):
+    """Of a checkpoint that was not trained on them the answers say little, whether the profile names them or a folder of them."""
+    draw_scene(3, 1).image.save(tmp_path / "front-door.png")
+    frames = load_frames(str(tmp_path), 1, 3)
+
+    def flips_of(trained: bool) -> Flips:
+        study = SimpleNamespace(
+            common=SimpleNamespace(frames_from=str(tmp_path), seed=3),
+            checkpoint=SimpleNamespace(trained_on_scenes=trained),
+        )
+        return Flips(SimpleNamespace(study=study, frames=frames), [], [])
+
+    assert flips_of(trained=False).untrained_scenes
+    assert not flips_of(trained=True).untrained_scenes

@@ -58,9 +58,11 @@ def test_each_fault_is_found(fault):
 
 
 def test_the_decision_comes_first(page):
-    """The h1 is the decision, the next sentence says why, what is missing, the command, hours and dollars."""
+    """What was tested, then the decision as h1; the next sentence says why, what is missing, the command, hours and dollars."""
     assert page.h1.text == "Not enough evidence"
-    sentence = page.header.find_all("p")[1].text
+    tested, sentence = (paragraph.text for paragraph in page.header.find_all("p")[1:3])
+    assert tested.startswith("Tested: builtin:tiny-pets, a demonstration model, asked about")
+    assert page.h1.find_previous("p").text == tested
     assert "no measured run on inf2.xlarge yet" in sentence and re.search(
         r"make run PROFILE=gpu, about 1 h, 1.01 USD", sentence
     )

@@ -21,17 +21,19 @@ from blipkit.report.verdict import (
 )
 
 
+def run_with(folder, notebooks):
+    """The folder of a run in which these chapters ended so, and left no records."""
+    (folder / "environment.json").write_text('{"name": "m"}')
+    (folder / "profile.yaml").write_text("{}")
+    run = {"profile": "p", "notebooks": notebooks}
+    (folder / "run.json").write_text(json.dumps(run))
+    return folder
+
+
 def test_a_stopped_notebook_fails_the_run(tmp_path):
     """A cell that raises is a failed gate of the notebook's name, with its error."""
-    (tmp_path / "run.json").write_text(
-        json.dumps(
-            {
-                "profile": "p",
-                "notebooks": {"03_parity": {"status": "stopped", "error": "cell 4: KeyError"}},
-            }
-        )
-    )
-    verdict = make_verdict(tmp_path)
+    state = {"status": "stopped", "error": "cell 4: KeyError"}
+    verdict = make_verdict(run_with(tmp_path, {"03_parity": state}))
     assert verdict.status == "FAIL"
     assert verdict.gates[0].gate == "03_parity" and "KeyError" in verdict.gates[0].reason
 
@@ -39,9 +41,7 @@ def test_a_stopped_notebook_fails_the_run(tmp_path):
 def test_what_was_said_comes_through_in_xml(tmp_path):
     """Quotes, brackets and the lines of an error are in gates.xml as they were, and on one line in the table of verdict.md."""
     error = 'cell 4: it said <no> & "never"; last lines:\nstep 1\nstep 2'
-    run = {"profile": "p", "notebooks": {"03_parity": {"status": "stopped", "error": error}}}
-    (tmp_path / "run.json").write_text(json.dumps(run))
-    write_verdict(tmp_path)
+    write_verdict(run_with(tmp_path, {"03_parity": {"status": "stopped", "error": error}}))
     (suite,) = ElementTree.parse(tmp_path / "gates.xml").getroot()
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("1", "1", "0")
     assert f"FAIL: measured -, limit -. stopped: {error} read" in suite.find(
@@ -69,17 +69,14 @@ def test_what_was_said_comes_through_in_xml(tmp_path):
 def test_the_exit_status_follows_the_gates(statuses, required, expected):
     """0 where nothing failed, something held, and all that is required was measured."""
     gates = [Gate(name, "answer", status) for name, status in statuses.items()]
-    verdict = Verdict(1, "0", "p", worst(gates), 0, Conclusion("stay", [], []), "", gates)
+    verdict = Verdict(1, "0", "p", [], worst(gates), 0, Conclusion("stay", [], []), "", gates)
     assert exit_status(verdict, required) == expected
 
 
 def test_a_skipped_notebook_is_not_run(tmp_path):
     """What needs records that nobody wrote says so; alone it is no evidence, so the exit status is 1."""
     state = {"status": "skipped", "error": "cell 3: NotMeasured: no records of 'concurrency'"}
-    (tmp_path / "run.json").write_text(
-        json.dumps({"profile": "p", "notebooks": {"05_cost": state}})
-    )
-    verdict = make_verdict(tmp_path)
+    verdict = make_verdict(run_with(tmp_path, {"05_cost": state}))
     (gate,) = verdict.gates
     assert gate.status == "NOT-RUN" and "no records of" in gate.reason
     assert verdict.status == "NOT-RUN" and exit_status(verdict, []) == 1
@@ -117,6 +114,24 @@ def test_what_lies_beside_is_not_missing(tmp_path):
     for decision in (make_verdict(gpu, [inf2]).decision, make_verdict(inf2, [gpu]).decision):
         assert decision.answer == "move" and not decision.missing
         assert decision.because[0].startswith("a good answer costs 25% less on inf2.xlarge")
+
+
+def test_what_was_tested_stands_before_any_figure(tmp_path):
+    """Model, frames, machine and date of each folder, in verdict.json and first in verdict.md; of a folder's path the last name alone."""
+    shown = make(tmp_path / "a", gates=[("g", "PASS")], machine="m1", common={"seed": 3})
+    mine = {"checkpoint": "/home/me/pets-2", "frames_from": "/data/cameras"}
+    other = make(tmp_path / "b", gates=[("g", "PASS")], machine="m2", common=mine)
+    verdict = write_verdict(shown, [other])
+    assert [(one.model, one.demonstration) for one in verdict.tested] == [
+        ("builtin:tiny-pets", True),
+        ("pets-2", False),
+    ]
+    lines = (shown / "verdict.md").read_text().splitlines()
+    assert lines[2] == (
+        "Tested: builtin:tiny-pets, a demonstration model, asked about 300 synthetic scenes, on m1, "
+        "on a day that is not recorded; pets-2, asked about up to 300 frames of a folder, on m2, "
+        "on a day that is not recorded."
+    )
 
 
 def test_a_folder_that_is_not_priced_says_so(tmp_path):

@@ -101,7 +101,11 @@ SETTINGS = [
         "concurrency.repeats=50",
         "400 runs of about 11.3 s take 75 minutes, a cell may take 60; name fewer servers or clients",
     ),
-    ("concurrency.batch=0", "batch is 0; expected more than zero"),
+    ("concurrency.batch_sizes=[0]", "batch_sizes.0 is 0; expected more than zero"),
+    (
+        "concurrency.batch_sizes=[1, 16]",
+        "concurrency.batch_sizes: 16, and the largest bucket takes 8 frames at once; add one to",
+    ),
     (
         "concurrency.repeat_share=1.0",
         "repeat_share is 1.0; expected a share, at least 0 and less than 1",

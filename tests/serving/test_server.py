@@ -219,3 +219,38 @@ def test_clients_that_never_come_are_not_waited_for_for_ever(tmp_path, monkeypat
     with contextlib.closing(running.connect()):
         time.sleep(0.4)
     assert running.end().problems == ["1 of 2 clients never came"]
+
+
+def test_a_part_filled_batch_is_served_when_it_is_due(tmp_path, monkeypatch):
+    """Its wait begins when it came, not when a thread next looks: here a worker becomes idle while the rest of a queue still waits."""
+    monkeypatch.setattr("blipkit.serving.server.LOOK_S", 2.0)
+    go = [threading.Event() for _ in range(4)]
+
+    def ask(frames):
+        go[frames[0]].wait(20)
+        return names(frames)
+
+    wait_s = 0.1
+    running = Running(tmp_path, [ask, ask], 7, batch=2, wait_s=wait_s)
+    connections = [running.connect() for _ in range(7)]
+
+    def ask_about(*clients: int, frame: int) -> None:
+        for client in clients:
+            send(connections[client], client, frame)
+
+    ask_about(0, 1, frame=0)
+    ask_about(2, 3, frame=1)
+    ask_about(4, frame=2)
+    time.sleep(2 * wait_s)  # it has waited long enough, and both workers are busy
+    ask_about(5, frame=2)
+    ask_about(6, frame=3)
+    time.sleep(wait_s / 4)
+    go[3].set()
+    go[0].set()  # whose worker takes the two that came first
+    assert status(connections[0])[1] == ANSWERED
+    asked = time.perf_counter()
+    go[1].set()  # whose worker has nothing to do until the last one is due
+    assert status(connections[6]) == (6, ANSWERED)
+    assert time.perf_counter() - asked < 1.0
+    go[2].set()
+    assert running.end(*connections).counts.answered == 7

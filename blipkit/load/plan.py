@@ -1,0 +1,39 @@
+"""What a study's grid holds, and how long it takes."""
+
+import itertools
+
+from blipkit.load.checks import SETTING_S, fills_batch
+from blipkit.load.setting import Setting
+from blipkit.runners.arms import NULL, is_forkable, parse_arm
+from blipkit.serving.answering import NOTHING
+from blipkit.study import Study
+
+FORKED_S = 1  # s beside a setting's measured time, by experience, where its processes are forked
+
+
+def settings_of(study: Study) -> list[Setting]:
+    """The settings of a study: two that are our own overhead, then every one that its knobs name.
+
+    First the harness alone, then the whole path with a runner that does nothing.
+    """
+    knobs = study.knobs
+    overhead = [Setting(NULL, call, "threads", 1, 1) for call in (NOTHING, knobs.call)]
+    arms = study.common.arms[: knobs.arms_under_load]
+    columns = itertools.product(
+        arms, [knobs.call], knobs.placements, knobs.batch_sizes, knobs.servers, knobs.clients
+    )
+    settings = []
+    for arm, call, placement, batch_size, servers, clients in columns:
+        if fills_batch(clients, batch_size):
+            settings.append(Setting(arm, call, placement, servers, clients, batch_size))
+    return overhead + settings
+
+
+def expected_time(study: Study) -> str:
+    """How many settings are measured, and for how long, in words."""
+    knobs = study.knobs
+    count = len(settings_of(study))
+    each = f"{knobs.repeats} times {knobs.seconds:g} s each"
+    arms = [parse_arm(arm) for arm in study.common.arms[: knobs.arms_under_load]]
+    beside_s = FORKED_S if all(map(is_forkable, arms)) else SETTING_S
+    return f"{count} settings, {each}, and about {beside_s} s beside that for each"
