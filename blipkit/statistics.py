@@ -123,13 +123,52 @@ def wilson(count: int, n: int) -> Interval:
     return Interval(count / n, float(interval.low), float(interval.high))
 
 
+def share_bound(count: int, n: int) -> float:
+    """Upper 95 % bound of a share, exact and one-sided: at the bound or above, so few hits in n
+    independent trials come up in at most one of twenty tries. Clopper and Pearson (1934).
+    """
+    if count >= n:
+        return 1.0
+    return float(stats.beta.ppf(0.95, count + 1, n - count))
+
+
 def trials_needed(limit: float, count: int = 0) -> int:
-    """How many trials, `count` of them hits, bound a rate by `limit` (`wilson`'s upper end)."""
+    """How many trials, `count` of them hits, bound a share by `limit` (`share_bound`)."""
 
     def is_bounded(n: int) -> bool:
-        return n > 0 and wilson(count, n).high <= limit
+        return share_bound(count, n) <= limit
 
     return count + bisect_left(range(count, 10**9), True, key=is_bounded)
+
+
+def is_not_worse(first: int, second: int, n: int, margin: float) -> bool:
+    """Whether, of n pairs, the first of each hits at most `margin` (a share above 0) more often.
+
+    first, second: pairs in which it alone hits. At a difference of `margin` it says so in about one
+    of twenty tries. Tango's score test of paired shares, Statistics in Medicine 17 (1998).
+    """
+    b = (2 * n - first + second) * margin - first - second
+    root = math.sqrt(b**2 + 8 * n * second * margin * (1 - margin))
+    share = (root - b) / (
+        4 * n
+    )  # of pairs in which the second alone hits, were that the difference
+    spread = math.sqrt(n * (2 * share + margin * (1 - margin)))
+    return first - second - n * margin <= stats.norm.ppf(0.05) * spread
+
+
+def is_more_often(first: int, second: int) -> bool:
+    """Whether the first alone hits more often than the second alone; says so of two equal ones in
+    at most one of twenty tries. Exact sign test.
+    """
+    if not first:
+        return False
+    test = stats.binomtest(first, first + second, alternative="greater")
+    return bool(test.pvalue <= 0.05)
+
+
+def one_way_chance(most: int, n: int) -> float:
+    """How likely n even choices of two are as uneven as `most` of them one way; 0-1, two-sided."""
+    return float(stats.binomtest(most, n).pvalue)
 
 
 def mcnemar(first: int, second: int) -> float:

@@ -13,10 +13,14 @@ from blipkit.statistics import (
     UNKNOWN,
     Interval,
     calibration_error,
+    is_more_often,
+    is_not_worse,
     mcnemar,
+    one_way_chance,
     percentile,
     rate,
     reliability,
+    share_bound,
     trials_needed,
     wilson,
 )
@@ -87,9 +91,51 @@ def test_wilson_is_statsmodels(count, more):
 
 @given(st.floats(1e-4, 0.5), st.integers(0, 5))
 def test_trials_needed_is_the_fewest_that_do(limit, count):
-    """So many bound the rate, one less does not."""
+    """So many bound the share, one less does not."""
     n = trials_needed(limit, count)
-    assert wilson(count, n).high <= limit < (wilson(count, n - 1).high if n > count else 1)
+    assert share_bound(count, n) <= limit < share_bound(count, n - 1)
+
+
+@given(st.integers(0, 60), st.integers(1, 500))
+def test_a_share_bound_is_statsmodels(count, more):
+    """The upper end of another library's two-sided 90 % interval: one-sided 95 %."""
+    _, high = proportion_confint(count, count + more, alpha=0.1, method="beta")
+    assert share_bound(count, count + more) == pytest.approx(high, abs=1e-9)
+    assert share_bound(3, 3) == share_bound(0, 0) == 1
+
+
+@given(st.integers(0, 20), st.integers(0, 20), st.integers(100, 900), st.floats(0.005, 0.2))
+def test_not_worse_by_hand(first, second, n, margin):
+    """More hits of the first never help it; without any, n margin / (1 - margin) has to reach the square of 1.645."""
+    said = is_not_worse(first, second, n, margin)
+    assert said or not is_not_worse(first + 1, second, n, margin)
+    if first == second == 0:
+        assert said == (n * margin >= 1.6448536269514722**2 * (1 - margin))
+
+
+@pytest.mark.parametrize(("rate", "margin"), [(0.001, 0.01), (0.01, 0.01), (0.05, 0.02)])
+def test_a_pair_at_the_margin_is_seldom_called_no_worse(rate, margin):
+    """At a true difference of the margin about one of twenty, by simulation."""
+    rng = np.random.default_rng(3)
+    n = 400
+    drawn = rng.multinomial(n, [rate + margin, rate, 1 - 2 * rate - margin], size=3000)
+    said = [is_not_worse(int(a), int(b), n, margin) for a, b, _ in drawn]
+    assert np.mean(said) <= 0.075
+
+
+@pytest.mark.parametrize("rate", [0.0002, 0.001, 0.02])
+def test_two_equal_ones_are_seldom_called_different(rate):
+    """At most one of twenty, at any rate; nobody's hits are more than another's none."""
+    rng = np.random.default_rng(5)
+    drawn = rng.multinomial(300, [rate, rate, 1 - 2 * rate], size=2000)
+    assert np.mean([is_more_often(int(a), int(b)) for a, b, _ in drawn]) <= 0.05
+    assert not is_more_often(0, 0) and is_more_often(5, 0) and not is_more_often(4, 0)
+
+
+def test_chance_of_one_way():
+    """Five of five one way is one of sixteen, two-sided; as many each way is certain."""
+    assert one_way_chance(5, 5) == pytest.approx(1 / 16)
+    assert one_way_chance(3, 6) == 1
 
 
 @given(st.integers(0, 40), st.integers(0, 40))

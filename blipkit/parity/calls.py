@@ -94,7 +94,7 @@ def tensor_gate(arm: str, component: str, calls: Sequence[Call], limits: Limits)
     problems = [call.comparison.problem for call in calls if call.comparison.problem]
     if not calls or problems:
         return _nothing_to_judge(name, evidence, calls, problems)
-    worst = max(calls, key=lambda call: _badness(call, limits))
+    worst = _worst(calls, limits)
     route = strictest_route(worst, limits)
     advice = "it computes something else, or in a coarser format"
     advice += ": is it the first component that differs?"
@@ -124,6 +124,19 @@ def _nothing_to_judge(
         return decide(name, "answer", holds=False, **details)
     advice = "let the pipeline call it, with frames that differ"
     return invalid(name, "answer", reason, evidence=evidence, next=advice)
+
+
+def _worst(calls: Sequence[Call], limits: Limits) -> Call:
+    """The call that decides: by the route first, then by the error.
+
+    Of a component that has calls beside a baseline, one without (frames that the baseline was not
+    asked about) decides only where it is within no limit: it says less.
+    """
+    ordered = sorted(calls, key=lambda call: _badness(call, limits))
+    beside = [call for call in ordered if call.baseline]
+    if beside and strictest_route(ordered[-1], limits) is not None:
+        return beside[-1]
+    return ordered[-1]
 
 
 def _badness(call: Call, limits: Limits) -> tuple[int, float]:

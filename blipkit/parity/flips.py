@@ -21,14 +21,12 @@ from blipkit.parity.answers import (
     ACCURACY,
     FlipSummary,
     accuracy_gate,
-    decision_gate,
-    decision_gate_name,
-    flip_bound,
     flips_in,
     margin_noise,
     ranked,
     summarise_flips,
 )
+from blipkit.parity.decisions import decision_gate, decision_gate_name, flipped_frames
 from blipkit.parity.lacking import NOT_RECORDED, show_nothing, show_rows
 from blipkit.parity.panel import Panel
 from blipkit.records.gates import Gate, not_recorded
@@ -229,20 +227,20 @@ class Flips:
         return [*(self._decision_gate(arm) for arm in panel.candidates), accuracy]
 
     def _decision_gate(self, arm: str) -> Gate:
-        bound = None
+        flipped = None
         if arm != self.panel.incumbent:
-            bound = self.incumbent_bound
+            flipped = self.incumbent_flips
         limit = self.panel.study.knobs.flip_limit
         margin = self.excused_margins[arm]
-        return decision_gate(arm, self.by_arm[arm], limit, margin, bound, self.untrained_scenes)
+        return decision_gate(arm, self.by_arm[arm], limit, margin, flipped, self.untrained_scenes)
 
     @cached_property
-    def incumbent_bound(self) -> float | None:
-        """The incumbent's own `flip_bound`; None where no incumbent is named."""
+    def incumbent_flips(self) -> set[str] | None:
+        """The frames that flipped with the incumbent, unexcused; None where none is named."""
         name = self.panel.incumbent
         if not name:
             return None
-        return flip_bound(self.by_arm[name], self.excused_margins[name])
+        return flipped_frames(self.by_arm[name], self.excused_margins[name])
 
 
 def picture_of(frame: Frame | None):

@@ -41,7 +41,10 @@ class Parity(Section):
         "nats",
     )
     flip_limit: float = knob(
-        0.005, "upper 95 % bound of the rate of unexcused flips", "share", within=SHARE
+        0.02,
+        "upper 95 % bound of the share of frames with an unexcused flip",
+        "share",
+        within=SHARE,
     )
     accuracy_floor: float = knob(
         0.9, "right answers, where the labels are the checkpoint's to answer", "share", within=SHARE

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from blipkit.frames.frames import images
 from blipkit.model.pipeline import Step
 from blipkit.parity import figures
 from blipkit.parity.calls import (
@@ -117,7 +118,7 @@ def compare_components(panel: Panel) -> Numbers:
 
 
 def compare_calls(panel: Panel) -> list[Call]:
-    """Every call of every arm that the followed frames take."""
+    """Every call of every arm that the followed frames take, in every bucket."""
     started = time.perf_counter()
     calls = compare_pixels(panel)
     steps = panel.engine.walk(panel.followed)
@@ -125,29 +126,39 @@ def compare_calls(panel: Panel) -> list[Call]:
         panel.golden.check_inputs(steps)
     for number, step in enumerate(steps):
         calls += compare_step(panel, number, step)
+    for step in panel.engine.walk_unused(panel.followed, steps):
+        calls += compare_arms_of(panel, step, panel.engine.outputs(step))
     panel.effort[NUMBERS] = time.perf_counter() - started
     return calls
 
 
 def compare_pixels(panel: Panel) -> list[Call]:
-    """What each candidate's image processor makes of the followed frames."""
-    pictures = [frame.image for frame in panel.followed]
-    expected = panel.engine.reference.preprocess(pictures)
+    """What each candidate's image processor makes of the frames, all of them, in blocks.
+
+    A call of the first block, and of each other block whose pixels are not bit for bit the same.
+    """
     calls = []
-    for arm in panel.candidates:
-        pixels = panel.engine.pipelines[arm].preprocess(pictures)
-        calls.append(
-            Call(
-                arm=EVERY_ARM,
-                evidence=evidence_for(EVERY_ARM),
-                component=PIXELS,
-                output="pixel_values",
-                precision="float32",
-                baseline=None,
-                comparison=compare(expected, pixels),
-            )
-        )
+    for start in range(0, len(panel.frames), panel.engine.block):
+        pictures = images(panel.frames[start : start + panel.engine.block])
+        expected = panel.engine.reference.preprocess(pictures)
+        for arm in panel.candidates:
+            pixels = panel.engine.pipelines[arm].preprocess(pictures)
+            if start == 0 or not torch.equal(expected, pixels):
+                calls.append(pixels_call(expected, pixels))
     return calls
+
+
+def pixels_call(expected: Tensor, pixels: Tensor) -> Call:
+    """Pixels of one candidate, compared with the reference's."""
+    return Call(
+        arm=EVERY_ARM,
+        evidence=evidence_for(EVERY_ARM),
+        component=PIXELS,
+        output="pixel_values",
+        precision="float32",
+        baseline=None,
+        comparison=compare(expected, pixels),
+    )
 
 
 def compare_step(panel: Panel, number: int, step: Step) -> list[Call]:
@@ -163,9 +174,17 @@ def compare_step(panel: Panel, number: int, step: Step) -> list[Call]:
         outputs[panel.incumbent] = recorded[output_name(number, panel.golden.arm)]
         trio = Trio(step.output, recorded[output_name(number, REFERENCE)])
         calls.append(compare_trio(panel, REFERENCE, step.component, output, trio))
+    return calls + compare_arms_of(panel, step, outputs)
+
+
+def compare_arms_of(panel: Panel, step: Step, outputs: Mapping[str, Tensor]) -> list[Call]:
+    """A call of a component by every arm that has an output."""
+    (output,) = panel.engine.components[step.component].output_names
+    calls = []
     for arm in panel.arms:
-        trio = Trio(step.output, outputs[arm], outputs.get(panel.baselines[arm]))
-        calls.append(compare_trio(panel, arm, step.component, output, trio))
+        if arm in outputs:
+            trio = Trio(step.output, outputs[arm], outputs.get(panel.baselines[arm]))
+            calls.append(compare_trio(panel, arm, step.component, output, trio))
     return calls
 
 
@@ -230,14 +249,20 @@ def compare_end_to_end(panel: Panel) -> Scores:
 
 
 def compare_scores(panel: Panel) -> list[Call]:
-    """A call of each candidate's pipeline, about frames that its baseline was asked about, too."""
+    """A call of each candidate's pipeline about all frames, and where its baseline was asked about
+    some of them, one about those, beside it.
+    """
     calls = []
     for arm in panel.candidates:
+        everything = len(panel.frames)
         names = [REFERENCE, arm]
         if baseline := panel.baselines[arm]:
-            names.append(baseline)
-        count = min(panel.count(name) for name in names)
-        trio = Trio(*(scores_of(panel, name, count) for name in names))
+            beside = panel.count(baseline)
+            trio = Trio(*(scores_of(panel, name, beside) for name in (*names, baseline)))
+            calls.append(compare_trio(panel, arm, PIPELINE, "scores", trio))
+            if beside == everything:
+                continue
+        trio = Trio(*(scores_of(panel, name, everything) for name in names))
         calls.append(compare_trio(panel, arm, PIPELINE, "scores", trio))
     return calls
 

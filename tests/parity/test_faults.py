@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -165,6 +166,71 @@ def test_another_image_processor_fails(chapter, monkeypatch):
     status, reason = gates["parity every arm image_processor"]
     assert status == "FAIL" and reason.startswith("pixel_values: more than")
     assert {gates[f"parity {ARM} {name}"][0] for name in OUTPUTS} == {"PASS"}
+
+
+@pytest.mark.parametrize("component", OUTPUTS)
+def test_a_fault_in_one_bucket_alone_fails(chapter, monkeypatch, component):
+    """Every bucket is compared, not only the one that the followed frames take: 04 may serve any."""
+    for bucket, stages in chapter["panel"].engine.pipelines[ARM].stages.items():
+        with monkeypatch.context() as patch:
+            patch.setitem(stages, component, nothing_of(stages[component]))
+            status, reason = judge_again(chapter)[f"parity {ARM} {component}"]
+        assert status == "FAIL" and reason.startswith(OUTPUTS[component]), bucket
+
+
+def nothing_of(sound: Loaded) -> Loaded:
+    """A component that returns zeros."""
+    return Loaded(sound.artifact, sound.component, lambda *inputs: torch.zeros_like(sound(*inputs)))
+
+
+def test_pixels_that_differ_from_a_later_frame_on_fail(chapter, monkeypatch):
+    """All frames' pixels are compared: a processor that mirrors the last frames alone is caught."""
+    panel = chapter["panel"]
+    pipeline = panel.engine.pipelines[ARM]
+    prepare, late = pipeline.preprocess, panel.frames[-1].image
+
+    def mirrored(pictures):
+        pixels = prepare(pictures)
+        if any(picture is late for picture in pictures):
+            return pixels.flip(-1)
+        return pixels
+
+    monkeypatch.setattr(pipeline, "preprocess", mirrored)
+    status, reason = judge_again(chapter)["parity every arm image_processor"]
+    assert status == "FAIL" and reason.startswith("pixel_values: more than")
+
+
+def change_last(chapter, change) -> dict[str, Gate]:
+    """Gates of the pipeline's scores and of the answers, after the last frame's were changed."""
+    panel = dataclasses.replace(chapter["panel"])  # it has asked nobody yet
+    vars(panel)["engine"] = chapter["panel"].engine
+    asked = {arm: list(rows) for arm, rows in chapter["panel"].answers.items()}
+    asked[ARM][-1] = [change(answer) for answer in asked[ARM][-1]]
+    vars(panel)["answers"] = asked
+    gates = [*compare_end_to_end(panel).gates(), *compare_answers(panel).gates()]
+    return {gate.gate: gate for gate in gates}
+
+
+def test_scores_of_the_last_frame_count(chapter):
+    """Scores of all frames are judged, though no answer changes: here half as large again."""
+
+    def louder_scores(answer):
+        return dataclasses.replace(answer, scores=tuple(1.5 * score for score in answer.scores))
+
+    gate = change_last(chapter, louder_scores)[f"parity {ARM} pipeline"]
+    assert gate.status == "FAIL" and gate.reason.startswith("scores: more than")
+
+
+def test_one_answer_that_is_not_a_number_fails(chapter):
+    """A NaN at the last frame is FAIL whatever share of the answers it is, and says where."""
+    panel = chapter["panel"]
+
+    def broken(answer):
+        return dataclasses.replace(answer, probability=math.nan)
+
+    gate = change_last(chapter, broken)[f"decisions {ARM}"]
+    assert gate.status == "FAIL" and "answers are not numbers, first: " in gate.reason
+    assert panel.frames[-1].name in gate.reason
 
 
 def test_the_pipeline_shows_what_its_components_do(chapter, plant):

@@ -57,9 +57,9 @@ SETTINGS = [
     ("parity.tensor_limit={float32: 0.0}", "tensor_limit.float32 is 0.0; expected more than zero"),
     (
         "parity.frames=100",
-        "400 answers (100 frames, 4 questions with candidates) cannot bound a rate so",
+        "100 frames cannot bound a share so",
     ),
-    ("parity.frames=191", "ask 192 frames (parity.frames), or raise the limit to 0.006"),
+    ("parity.frames=148", "ask 149 frames (parity.frames), or raise the limit to 0.021"),
     ("parity.overlap_floor=1.5", "overlap_floor is 1.5; expected a share"),
     ("parity.sigma_limit=0.0", "sigma_limit is 0.0; expected more than zero"),
     ("parity.excused_margin={bfloat16: 0.1}", "parity.excused_margin says nothing of float32"),
@@ -428,7 +428,7 @@ def test_answers_are_counted_only_where_they_are_asked(tmp_path):
         load_profile("tiny", ["parity.frames=1", "common.only=[02_trace]", "common.required=[]"]),
         tmp_path,
     )
-    with pytest.raises(BadInput, match="cannot bound a rate"):
+    with pytest.raises(BadInput, match="cannot bound a share"):
         preflight.check(load_profile("tiny", ["parity.frames=1", "common.required=[]"]), tmp_path)
 
 
