@@ -56,9 +56,11 @@ def check_incumbent_outputs(
 def check_count(frames: int, knobs: Parity, questions: Sequence[Question]) -> None:
     """So many frames must be able to bound the share that flips: otherwise nothing could pass."""
     ranked = sum(question.candidates is not None for question in questions)
-    needed = trials_needed(knobs.flip_limit)
+    needed = trials_needed(knobs.frame_flip_limit)
     if ranked and frames < needed:
         problem = f"{frames} frames cannot bound a share so tightly"
         bound = math.ceil(1000 * share_bound(0, frames)) / 1000
         advice = f"ask {needed} frames (parity.frames), or raise the limit to {bound}"
-        raise BadInput(f"parity.flip_limit is {knobs.flip_limit}, and {problem}; {advice}")
+        raise BadInput(
+            f"parity.frame_flip_limit is {knobs.frame_flip_limit}, and {problem}; {advice}"
+        )

@@ -230,7 +230,7 @@ class Flips:
         flipped = None
         if arm != self.panel.incumbent:
             flipped = self.incumbent_flips
-        limit = self.panel.study.knobs.flip_limit
+        limit = self.panel.study.knobs.frame_flip_limit
         margin = self.excused_margins[arm]
         return decision_gate(arm, self.by_arm[arm], limit, margin, flipped, self.untrained_scenes)
 

@@ -40,7 +40,7 @@ class Parity(Section):
         "a flip below it is rounding, where torch has no such precision (tf32)",
         "nats",
     )
-    flip_limit: float = knob(
+    frame_flip_limit: float = knob(
         0.02,
         "upper 95 % bound of the share of frames with an unexcused flip",
         "share",

@@ -110,6 +110,16 @@ def worst(gates: Iterable[Gate]) -> Status:
     return min((gate.status for gate in gates), key=WORST_FIRST.index, default="NOT-RUN")
 
 
+def judged_otherwise(gates: Iterable[Gate], recorded: Iterable[Gate]) -> list[str]:
+    """In words, each gate whose status is another than the recorded one: rules may have changed."""
+    before = {gate.gate: gate.status for gate in recorded}
+    return [
+        f"{gate.gate} is {gate.status}, was {before[gate.gate]}"
+        for gate in gates
+        if before.get(gate.gate, gate.status) != gate.status
+    ]
+
+
 def raise_for(gates: list[Gate]) -> None:
     """Raise GateFailed, naming each gate that is FAIL or INVALID."""
     bad = [g for g in gates if g.status in ("FAIL", "INVALID")]

@@ -21,7 +21,7 @@ OUTPUTS = {
     "text_encoder": "question_states",
     "text_decoder": "logits",
 }
-KNOBS = {"frames": 12, "flip_limit": 0.1, "compared_frames": 2}
+KNOBS = {"frames": 12, "frame_flip_limit": 0.1, "compared_frames": 2}
 
 
 @pytest.fixture(scope="module")

@@ -378,7 +378,7 @@ def test_an_incumbent_that_is_neither_is_refused(tmp_path):
 
 def ask_beside(golden, arm: str, results) -> dict:
     """03's names after it compared an arm of this machine with golden outputs."""
-    knobs = {"frames": 12, "compared_frames": 2, "flip_limit": 0.3}
+    knobs = {"frames": 12, "compared_frames": 2, "frame_flip_limit": 0.3}
     here = {"incumbent": str(golden.folder), "results": str(results)}
     return run_chapter("03_parity", knobs | here, {"arms": [arm]})[0]
 

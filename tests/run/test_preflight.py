@@ -29,12 +29,15 @@ SETTINGS = [
     ("parity.frames=2.5", "frames is 2.5; expected a valid integer"),
     ("parity.frames=", "frames is None; expected a valid integer"),
     (
-        "parity.flip_limit=1e-3",
-        "flip_limit is '1e-3'; expected a valid number (YAML reads 1e-3 as text; write 1.0e-3)",
+        "parity.frame_flip_limit=1e-3",
+        "frame_flip_limit is '1e-3'; expected a valid number (YAML reads 1e-3 as text; write 1.0e-3)",
     ),
     ("parity.frames=-1", "frames is -1; expected more than zero"),
     ("parity.frames=0", "frames is 0; expected more than zero"),
-    ("parity.flip_limit=1.5", "flip_limit is 1.5; expected a share, at least 0 and less than 1"),
+    (
+        "parity.frame_flip_limit=1.5",
+        "frame_flip_limit is 1.5; expected a share, at least 0 and less than 1",
+    ),
     ("parity.accuracy_floor=-0.1", "accuracy_floor is -0.1; expected a share"),
     ("parity.tensor_limit={float32: 0.0001}", "parity.tensor_limit says nothing of bfloat16"),
     (
