@@ -22,6 +22,7 @@ from blipkit.parity.calls import (
     tensor_gate,
     tensor_gate_name,
 )
+from blipkit.parity.controls import with_control
 from blipkit.parity.golden_checks import output_name
 from blipkit.parity.lacking import NOT_RECORDED, show_rows
 from blipkit.parity.panel import NUMBERS, Panel, lacking_ranked
@@ -99,7 +100,8 @@ class Numbers:
         if self.is_lacking:
             return [not_recorded(tensor_gate_name(*names), "answer") for names in judged]
         limits = limits_of(self.panel)
-        return [tensor_gate(arm, name, self.rows, limits) for arm, name in judged]
+        gates = {names: tensor_gate(*names, self.rows, limits) for names in judged}
+        return [with_control(gates, *names) for names in judged]
 
 
 def limits_of(panel: Panel) -> Limits:
@@ -237,7 +239,9 @@ class Scores:
             names = [tensor_gate_name(arm, PIPELINE) for arm in panel.candidates]
             return [not_recorded(name, "answer") for name in names]
         limits = limits_of(panel)
-        return [tensor_gate(arm, PIPELINE, self.rows, limits) for arm in panel.candidates]
+        judged = [(arm, PIPELINE) for arm in panel.candidates]
+        gates = {names: tensor_gate(*names, self.rows, limits) for names in judged}
+        return [with_control(gates, *names) for names in judged]
 
 
 def compare_end_to_end(panel: Panel) -> Scores:

@@ -11,6 +11,7 @@ from blipkit.runners.arms import (
     check_answers,
     check_machine,
     check_timed,
+    control_of,
     evidence_of,
     get_runner,
     is_forkable,
@@ -110,6 +111,26 @@ def test_a_file_dropped_into_the_folder_is_a_runner(dropped):
         BadInput, match="'dropped bfloat16' imitates a device's numbers, not its speed"
     ):
         check_timed(arm)
+
+
+@pytest.mark.parametrize(
+    ("arm", "control"),
+    [
+        ("neuron all bf16", "neuron none"),
+        ("neuron bfloat16", "neuron none"),
+        ("neuron_emulated matmult tf32", "neuron_emulated none"),
+        ("torchscript float16 cuda", "torchscript float32 cuda"),
+        ("torchscript bfloat16", "torchscript float32"),
+        ("eager autocast float16 cuda", "eager float32 cuda"),
+        ("eager bfloat16", None),
+        ("torchscript float32", None),
+        ("neuron none", None),
+        ("null float32", None),
+    ],
+)
+def test_a_control_is_the_same_runner_in_float32(arm, control):
+    """On the same device; float32 needs none, and the reference is beside every arm already."""
+    assert control_of(arm) == control
 
 
 def test_a_runner_that_is_gone_is_no_runner_any_more():
