@@ -171,6 +171,42 @@ def one_way_chance(most: int, n: int) -> float:
     return float(stats.binomtest(most, n).pvalue)
 
 
+def alike_ratio(overlap: float) -> float:
+    """The ratio of two normal errors' spreads at which their densities overlap by so much: 1.22 for
+    0.99. Bhattacharyya's coefficient of the two is sqrt(2 r / (1 + r^2)).
+    """
+    square = overlap**2
+    return (1 + math.sqrt(1 - square**2)) / square
+
+
+def chance_ratio(lengths, units: float, tries: int) -> float:
+    """How many times as long as another one an error can be by chance, where both only round.
+
+    lengths: of such an error (L2 norm over the reference's), one for each unit, such as a frame,
+    however its elements depend on each other; units: how many the two errors to be compared have;
+    tries: how many such comparisons are made, one of which is beyond the ratio in at most one of a
+    thousand runs. With s the standard deviation of log(length^2) over n units, log of the ratio's
+    square has standard deviation s sqrt(2 / units), and the ratio is
+    exp(t s sqrt(2 / units) / 2), t: Student's quantile 1 - 0.001 / tries with n - 1 degrees of
+    freedom. Infinite with fewer than three units: they show no spread.
+    """
+    lengths = np.asarray(lengths, dtype=float)
+    lengths = lengths[np.isfinite(lengths) & (lengths > 0)]
+    if len(lengths) < 3:
+        return math.inf
+    spread = np.log(lengths**2).std(ddof=1)
+    quantile = stats.t.isf(0.001 / tries, len(lengths) - 1)
+    return float(np.exp(quantile * spread * np.sqrt(2 / units) / 2))
+
+
+def effective_units(lengths) -> float:
+    """How many equal units a sum of squares over unequal ones is worth: (sum x^2)^2 / sum x^4."""
+    squares = np.asarray(lengths, dtype=float) ** 2
+    if not squares.any():
+        return float(len(squares))
+    return float(squares.sum() ** 2 / (squares**2).sum())
+
+
 def mcnemar(first: int, second: int) -> float:
     """Exact two-sided p of McNemar's test; first, second: the pairs that disagree, either way."""
     if first + second == 0:

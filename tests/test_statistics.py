@@ -1,3 +1,4 @@
+import math
 from dataclasses import astuple
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import integrate, stats
 from statsmodels.stats import contingency_tables
 from statsmodels.stats.proportion import proportion_confint
 from torchmetrics.functional.classification import binary_calibration_error
@@ -12,7 +14,10 @@ from torchmetrics.functional.classification import binary_calibration_error
 from blipkit.statistics import (
     UNKNOWN,
     Interval,
+    alike_ratio,
     calibration_error,
+    chance_ratio,
+    effective_units,
     is_more_often,
     is_not_worse,
     mcnemar,
@@ -195,3 +200,44 @@ def test_what_is_not_known_stays_so():
     assert half_open.finite() == Interval(2.0, 0.0, None) and not half_open.is_bounded
     assert half_open.half_width is None and Interval(0.0, 0.0, 0.0).half_width is None
     assert UNKNOWN.times(3) == UNKNOWN.inverse() == UNKNOWN.over(half_open) == UNKNOWN
+
+
+def test_spreads_that_overlap_so_much_are_so_much_alike():
+    """Two normal densities whose spreads differ by 22 % overlap by 0.99, computed by an integral."""
+    ratio = alike_ratio(0.99)
+    assert ratio == pytest.approx(1.2228, abs=1e-4) and alike_ratio(1.0) == 1.0
+    wide, narrow = stats.norm(0, ratio), stats.norm(0, 1)
+    overlap, _ = integrate.quad(lambda x: math.sqrt(wide.pdf(x) * narrow.pdf(x)), -20, 20)
+    assert overlap == pytest.approx(0.99)
+
+
+@pytest.mark.parametrize("frames", [4, 8, 40])
+@pytest.mark.parametrize("correlation", [0.0, 0.1, 0.9])
+def test_two_roundings_are_seldom_beyond_what_chance_explains(frames, correlation):
+    """At most one of a thousand runs of ten calls is, whatever the elements of a frame have in common."""
+    rng = np.random.default_rng(frames)
+    runs, calls, elements = 300, 10, 50
+    beyond = 0
+    for _ in range(runs):
+        shared = rng.normal(size=(2, calls, frames, 1))
+        own = rng.normal(size=(2, calls, frames, elements))
+        errors = math.sqrt(correlation) * shared + math.sqrt(1 - correlation) * own
+        ours, theirs = np.linalg.norm(errors, axis=-1)  # each (calls, frames)
+        ratios = np.linalg.norm(ours, axis=1) / np.linalg.norm(theirs, axis=1)
+        limits = [chance_ratio(theirs.ravel(), effective_units(row), calls) for row in theirs]
+        beyond += bool((ratios > limits).any())
+    assert stats.binomtest(beyond, runs, 0.001, alternative="greater").pvalue > 0.001
+
+
+def test_what_two_units_show_bounds_nothing():
+    """Fewer than three show no spread; units that all err alike leave nothing to chance."""
+    assert chance_ratio([1.0, 2.0], 2, 1) == math.inf
+    assert chance_ratio([1.0, math.nan, 0.0, 2.0], 2, 1) == math.inf
+    assert chance_ratio([1.0] * 8, 8, 3) == 1.0
+
+
+def test_unequal_units_are_worth_fewer():
+    """As many as there are where all are alike; one where one outweighs all; all where none errs."""
+    assert effective_units([2.0] * 5) == pytest.approx(5)
+    assert effective_units([1e6, 1.0, 1.0]) == pytest.approx(1)
+    assert effective_units([0.0, 0.0]) == 2

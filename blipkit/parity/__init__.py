@@ -24,8 +24,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "golden_capture": ["capture"],
         "knobs": ["Parity"],
         "labels": ["compare_labels"],
-        "numbers": ["compare_components", "compare_end_to_end"],
+        "numbers": ["compare_components"],
         "panel": ["Panel", "open_panel"],
+        "scores": ["compare_end_to_end"],
         "tensors": ["Comparison", "compare"],
     },
 )

@@ -8,6 +8,7 @@ from functools import cached_property
 from blipkit.display.tables import show_table
 from blipkit.frames.frames import Frame
 from blipkit.model.pipeline import Answer
+from blipkit.parity.calls import Limits
 from blipkit.parity.engine import Engine
 from blipkit.parity.golden import GoldenOutputs, find_golden_outputs
 from blipkit.parity.lacking import NOT_RECORDED
@@ -53,6 +54,17 @@ class Panel:
     def precision(self, name: str) -> str:
         """The precision whose limits apply to an arm."""
         return parse_arm(self.arm_of(name)).rounds_like
+
+    @property
+    def has_float32(self) -> bool:
+        """Whether an arm computes in float32, so that it is compared with float64."""
+        return any(self.precision(arm) == "float32" for arm in self.baselines)
+
+    @property
+    def limits(self) -> Limits:
+        """What the profile says a comparison has to be within."""
+        knobs = self.study.knobs
+        return Limits(knobs.tensor_limit, knobs.sigma_limit, knobs.overlap_floor)
 
     @cached_property
     def baselines(self) -> Mapping[str, str | None]:

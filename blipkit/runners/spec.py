@@ -72,6 +72,11 @@ class RunnerSpec:
     code: tuple[str, ...] = ()
 
     @property
+    def is_calibrated(self) -> bool:
+        """Whether records show how its arithmetic rounds; of a Neuron device there are none yet."""
+        return not self.holds_core
+
+    @property
     def evidence(self) -> str:
         """Where the figures of its arms come from."""
         if self.emulated:

@@ -1,0 +1,53 @@
+"""Whole pipelines' scores: which frames are asked in float64, and what all frames are set against."""
+
+import math
+
+import pytest
+from parity_rows import calls_of, three
+
+from blipkit.model.pipeline import Answer
+from blipkit.parity.scores import furthest, set_against, subject_of
+from blipkit.parity.tensors import compare
+
+
+def rows_of(*scores: float) -> list[list[Answer]]:
+    """A frame for each score, with one question of two candidates."""
+    return [[Answer("yes", 0.9, 1.0, scores=(score, 0.0))] for score in scores]
+
+
+@pytest.mark.parametrize(
+    ("candidate", "count", "places"),
+    [
+        ((1.0, 2.0, 3.5, 4.1), 2, [2, 3]),
+        ((1.0, 2.0, 3.0, 4.0), 2, [0, 1]),
+        ((1.0, math.nan, 3.0, 9.0), 1, [1]),
+        ((1.0, 2.0, 3.0, 4.0), 9, [0, 1, 2, 3]),
+    ],
+)
+def test_the_furthest_frames_are_taken(candidate, count, places):
+    """In the order of the frames; the first where none differs; what is no number before all."""
+    assert furthest(rows_of(1.0, 2.0, 3.0, 4.0), rows_of(*candidate), count) == places
+
+
+def test_a_frame_has_as_many_scores_as_its_questions_have_candidates():
+    """Open answers have none."""
+    rows = [[*rows_of(1.0)[0], Answer("running", 0.5, 1.0)], *rows_of(2.0)]
+    assert subject_of(rows).frame_sizes == [2, 2]
+
+
+def test_all_frames_are_set_against_the_baselines_error_about_some():
+    """The ratio is of relative errors, so that it does not depend on how many frames there are."""
+    a, c, b = three(ours=0.02, theirs=0.004)
+    some, half = calls_of([compare(a, c, b, "bfloat16", [len(a) // 4] * 4)]), len(a) // 2
+    (everything,) = calls_of([compare(a[:half], c[:half], None, "bfloat16")])
+    comparison = set_against(everything, some[0])
+    assert comparison.l2_ratio == pytest.approx(5, rel=0.05)
+    assert len(comparison.baseline_by_frame) == 4
+
+
+def test_a_baseline_without_an_error_says_nothing_about_all_frames():
+    """Nothing can be set against zero."""
+    a, c, _ = three()
+    (beside,) = calls_of([compare(a, c, a.clone(), "bfloat16")])
+    (everything,) = calls_of([compare(a, c, None, "bfloat16")])
+    assert set_against(everything, beside) == everything.comparison
