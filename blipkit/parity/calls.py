@@ -213,7 +213,7 @@ def _reason(worst: Call, route: str | None, calls: Sequence[Call]) -> str:
     """Which route was taken, and what would have passed."""
     figures = worst.comparison
     baseline = worst.baseline
-    but = "torch has no such format, so only"
+    but = "nothing shows what its format costs, so only"
     if baseline:
         but = f"noisier than {baseline}, but"
     if not is_calibrated(worst.arm):

@@ -20,7 +20,7 @@ from blipkit.study import Study
 NUMBERS = "numbers, s"
 ANSWERS = "answers, s"
 MEMORY = "memory, GiB"
-STATIC_LIMITS = "none: static limits"  # where torch has no model of an arm's precision
+BESIDE_FLOAT64 = f"{REFERENCE}, beside float64"  # the baseline of a float32 arm
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class Panel:
     def table(self) -> None:
         """Each arm beside its same-precision baseline."""
         rows = [
-            {"arm": self.arm_of(arm), "same-precision baseline": baseline or STATIC_LIMITS}
+            {"arm": self.arm_of(arm), "same-precision baseline": baseline or BESIDE_FLOAT64}
             for arm, baseline in self.baselines.items()
         ]
         show_table(rows, "Each arm, and the model that shows what its precision alone costs")

@@ -66,7 +66,7 @@ class Arm(NamedTuple):
     def baseline(self) -> str | None:
         """The arm in which torch itself, uncompiled on a CPU, computes in the same precision.
 
-        None where it cannot: in tf32, and in float32, which is the reference already.
+        In float16 for tf32, which keeps as many bits. None for float32: that is the reference.
         """
         return self._precision.baseline
 

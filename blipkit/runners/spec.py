@@ -35,8 +35,8 @@ class Precision:
 
     rounds_like: which of torch's formats keeps as many significant bits, so that its limits apply.
     weight_bytes: of a weight in an artifact. baseline: the arm in which torch itself, uncompiled
-    on a CPU, computes in this precision; None where it cannot (tf32), or where that is the
-    reference (float32).
+    on a CPU, computes in this precision, or in one that keeps as many bits (float16 for tf32); None
+    where that is the reference (float32).
     """
 
     rounds_like: str

@@ -127,7 +127,7 @@ SETTINGS = [
         "trace.neuron_stack=nowhere",
         "neuron_stack nowhere: no bin/python there; expected an environment: make neuron-stack",
     ),
-    ("concurrency.arms_under_load=6", "arms_under_load is 6; common.arms has 5"),
+    ("concurrency.arms_under_load=7", "arms_under_load is 7; common.arms has 6"),
     ("concurrency.arms_under_load=3", "so it is not put under load; name it after the arms that"),
     ("common.arms=[]", "arms is empty; expected at least one entry"),
     ("common.arms=torchscript float32", "arms is 'torchscript float32'; expected a valid list"),

@@ -240,8 +240,8 @@ def test_an_arm_is_written_as_it_was_read(text):
         ("torchscript float16 cuda", "eager float16"),
         ("eager autocast float16 cuda", "eager autocast float16"),
         ("neuron none", None),
-        ("neuron matmult tf32", None),
-        ("neuron all tf32", None),
+        ("neuron matmult tf32", "eager autocast float16"),
+        ("neuron all tf32", "eager float16"),
         ("neuron matmult bf16", "eager autocast bfloat16"),
         ("neuron_emulated matmult fp16", "eager autocast float16"),
         ("neuron all fp16", "eager float16"),
@@ -250,7 +250,7 @@ def test_an_arm_is_written_as_it_was_read(text):
     ],
 )
 def test_torch_shows_what_a_format_alone_does(arm, known):
-    """Wholly in it, or its products alone, on the CPU; torch has no tf32 there, and float32 is the reference."""
+    """Wholly in it, or its products alone, on the CPU; for tf32 float16, of as many bits; float32 is the reference."""
     assert same_precision_baseline(arm) == known
     assert known is None or parse_arm(known).rounds_like == parse_arm(arm).rounds_like
 
