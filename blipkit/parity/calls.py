@@ -103,12 +103,12 @@ def float32_limit(call: Call, limits: Limits) -> float:
 
 def chance_limit(call: Call, limits: Limits) -> float | None:
     """How many times as long as B's a call's errors may be, as far as chance goes; None where B's
-    are not known for three frames.
+    are not known for three frames, or are no numbers: it may overflow where the arm does not.
 
     Errors whose spreads differ by less than the overlap's floor shows count as alike.
     """
     lengths = call.comparison.baseline_by_frame
-    if not lengths or call.comparison.l2_ratio is None:
+    if not lengths or not all(map(math.isfinite, lengths)):
         return None
     by_chance = chance_ratio(limits.by_frame, effective_units(lengths), limits.tries)
     if math.isinf(by_chance):
