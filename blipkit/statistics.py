@@ -166,6 +166,14 @@ def is_more_often(first: int, second: int) -> bool:
     return bool(test.pvalue <= 0.05)
 
 
+def is_larger_share(first: tuple[int, int], second: tuple[int, int], chance: float = 0.05) -> bool:
+    """Whether the first share is larger than the second, each a count and of how many; says so of
+    two equal ones with at most this chance. Fisher's exact test, one-sided.
+    """
+    table = [[count, n - count] for count, n in (first, second)]
+    return bool(stats.fisher_exact(table, alternative="greater").pvalue <= chance)
+
+
 def one_way_chance(most: int, n: int) -> float:
     """How likely n even choices of two are as uneven as `most` of them one way; 0-1, two-sided."""
     return float(stats.binomtest(most, n).pvalue)

@@ -18,6 +18,7 @@ from blipkit.statistics import (
     calibration_error,
     chance_ratio,
     effective_units,
+    is_larger_share,
     is_more_often,
     is_not_worse,
     mcnemar,
@@ -241,3 +242,13 @@ def test_unequal_units_are_worth_fewer():
     assert effective_units([2.0] * 5) == pytest.approx(5)
     assert effective_units([1e6, 1.0, 1.0]) == pytest.approx(1)
     assert effective_units([0.0, 0.0]) == 2
+
+
+def test_two_equal_shares_are_seldom_called_unequal():
+    """Fisher's test keeps its level; shares that are far apart are told apart."""
+    rng = np.random.default_rng(5)
+    drawn = rng.binomial([300, 48], 0.1, size=(400, 2))
+    said = sum(is_larger_share((a, 300), (b, 48)) for a, b in drawn.tolist())
+    assert stats.binomtest(said, 400, 0.05, alternative="greater").pvalue > 0.001
+    assert is_larger_share((60, 300), (0, 48), 0.001)
+    assert not is_larger_share((10, 300), (0, 48), 0.001)

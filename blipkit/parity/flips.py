@@ -22,16 +22,21 @@ from blipkit.parity.answers import (
     FlipSummary,
     accuracy_gate,
     flips_in,
-    margin_noise,
     ranked,
     summarise_flips,
 )
 from blipkit.parity.decisions import decision_gate, decision_gate_name, flipped_frames
+from blipkit.parity.excused import (
+    ExcusedMargin,
+    excused_by_baseline,
+    excused_by_profile,
+    judge_excused,
+)
 from blipkit.parity.lacking import NOT_RECORDED, show_nothing, show_rows
 from blipkit.parity.panel import Panel
 from blipkit.records.gates import Gate, not_recorded
 from blipkit.records.typed import measure_typed, write_typed
-from blipkit.runners.arms import REFERENCE, evidence_of
+from blipkit.runners.arms import REFERENCE
 
 if TYPE_CHECKING:
     import pandas
@@ -58,20 +63,6 @@ OPENED = (
     "reference_gap",
     "candidate_gap",
 )
-
-
-@dataclass(frozen=True)
-class ExcusedMargin:
-    """The margin below which a flip of an arm is its precision's own, as `parity_noise` has it.
-
-    baseline: the same-precision baseline that shows it; None where the profile says it.
-    excused_margin: nats.
-    """
-
-    arm: str
-    evidence: str
-    baseline: str | None
-    excused_margin: float
 
 
 @dataclass(frozen=True)
@@ -231,8 +222,10 @@ class Flips:
         if arm != self.panel.incumbent:
             flipped = self.incumbent_flips
         limit = self.panel.study.knobs.frame_flip_limit
-        margin = self.excused_margins[arm]
-        return decision_gate(arm, self.by_arm[arm], limit, margin, flipped, self.untrained_scenes)
+        excused = next(row for row in self.margins if row.arm == arm)
+        pairs, margin = self.by_arm[arm], excused.excused_margin
+        gate = decision_gate(arm, pairs, limit, margin, flipped, self.untrained_scenes)
+        return judge_excused(gate, pairs, excused, limit)
 
     @cached_property
     def incumbent_flips(self) -> set[str] | None:
@@ -276,15 +269,12 @@ def pairs_of(panel: Panel, name: str) -> list[AnswerPair]:
 
 
 def measure_noise(panel: Panel) -> list[ExcusedMargin]:
-    """The margin that each arm's precision excuses."""
-    return [
-        ExcusedMargin(arm, evidence_of(arm), baseline, margin_of(panel, arm, baseline))
-        for arm, baseline in panel.baselines.items()
-    ]
-
-
-def margin_of(panel: Panel, arm: str, baseline: str | None) -> float:
-    """How far an arm's precision moves a margin, nats; where it has no baseline, the profile's."""
-    if not baseline:
-        return panel.study.knobs.excused_margin[panel.precision(arm)]
-    return margin_noise(pairs_of(panel, baseline))
+    """What each arm's precision excuses: as its baseline shows, or as the profile says."""
+    rows = []
+    for arm, baseline in panel.baselines.items():
+        if baseline:
+            rows.append(excused_by_baseline(arm, pairs_of(panel, baseline)))
+        else:
+            margin = panel.study.knobs.excused_margin[panel.precision(arm)]
+            rows.append(excused_by_profile(arm, margin))
+    return rows

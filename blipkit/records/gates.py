@@ -86,6 +86,15 @@ def warned(gate: Gate, why: str, next: str) -> Gate:
     return replace(gate, status="WARN", reason=f"{why}; {gate.reason}", next=next)
 
 
+def worsened(gate: Gate, why: str, next: str, tolerable: bool = False) -> Gate:
+    """FAIL for a gate that held otherwise, or at most WARN where that is tolerable."""
+    if gate.status not in ("PASS", "WARN"):
+        return gate
+    if tolerable:
+        return warned(gate, why, next)
+    return replace(gate, status="FAIL", reason=f"{why}; {gate.reason}", next=next)
+
+
 def worst_of(gate: str, kind: Kind, parts: Iterable[Status], **details) -> Gate:
     """As bad as the worst of its parts; PASS without any. details: as `decide` takes it."""
     status = min(parts, key=WORST_FIRST.index, default="PASS")

@@ -18,6 +18,7 @@ from blipkit.records.gates import (
     not_run,
     raise_for,
     warned,
+    worsened,
     worst,
     worst_of,
 )
@@ -151,3 +152,15 @@ def test_a_replay_says_which_gates_are_judged_otherwise():
     before = [decide("a", "answer", True), decide("b", "answer", True)]
     today = [decide("a", "answer", False), decide("b", "answer", True), decide("c", "answer", True)]
     assert judged_otherwise(today, before) == ["a is FAIL, was PASS"]
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_what_worsens_a_gate_is_named_first(status):
+    """A gate that held fails, or warns where that is tolerable; one that did not stays as it was."""
+    gate = Gate("g", "answer", status, reason="before")
+    worse = worsened(gate, "why", "do")
+    if status not in ("PASS", "WARN"):
+        assert worse == worsened(gate, "why", "do", tolerable=True) == gate
+        return
+    assert (worse.status, worse.reason, worse.next) == ("FAIL", "why; before", "do")
+    assert worsened(gate, "why", "do", tolerable=True).status == "WARN"
