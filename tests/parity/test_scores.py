@@ -1,11 +1,14 @@
 """Whole pipelines' scores: which frames are asked in float64, and what all frames are set against."""
 
 import math
+from dataclasses import replace
 
 import pytest
-from parity_rows import calls_of, three
+import torch
+from parity_rows import ARM, calls_of, three
 
 from blipkit.model.pipeline import Answer
+from blipkit.parity.calls import PIPELINE, Limits, tensor_gate
 from blipkit.parity.scores import furthest, set_against, subject_of
 from blipkit.parity.tensors import compare
 
@@ -43,6 +46,20 @@ def test_all_frames_are_set_against_the_baselines_error_about_some():
     comparison = set_against(everything, some[0])
     assert comparison.l2_ratio == pytest.approx(5, rel=0.05)
     assert len(comparison.baseline_by_frame) == 4
+
+
+def test_scores_of_later_frames_are_judged_by_the_baselines_of_the_first():
+    """An arm that is sound about the frames its baseline was asked about, and errs about the others by less than its format's limit."""
+    a, c, b = three(ours=0.004, theirs=0.004)
+    sizes = [len(a) // 8] * 8
+    beside, _ = calls_of([compare(a, c, b, "bfloat16", sizes)] * 2, component=PIPELINE)
+    late = torch.cat([c, a + 0.03 * torch.randn(len(a), dtype=a.dtype)])
+    (everything,) = calls_of([compare(torch.cat([a, a]), late)], component=PIPELINE)
+    everything = replace(everything, comparison=set_against(everything, beside))
+    limits = Limits({"float32": 1e-4, "bfloat16": 0.05}, 1.0, 0.99)
+    assert tensor_gate(ARM, PIPELINE, [beside], limits).status == "PASS"
+    gate = tensor_gate(ARM, PIPELINE, [beside, everything], limits)
+    assert gate.status == "FAIL" and gate.measured < 0.05
 
 
 def test_a_baseline_without_an_error_says_nothing_about_all_frames():
