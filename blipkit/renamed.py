@@ -10,6 +10,7 @@ KNOBS = {
     "concurrency.p99_limit_ms": "concurrency.latency_limit_ms",
     "concurrency.batch": "concurrency.batch_sizes",
     "parity.format_frames": "parity.baseline_frames",
+    "parity.flip_limit": "parity.frame_flip_limit",
 }
 # Values that an older kit's knob implied, where the new name alone would mean something else.
 IMPLIED = {"concurrency.p99_limit_ms": {"concurrency.percentile": 99.0}}
@@ -17,6 +18,8 @@ IMPLIED = {"concurrency.p99_limit_ms": {"concurrency.percentile": 99.0}}
 BECAME_LISTS = ("concurrency.batch_sizes",)
 # knob -> its values
 KNOB_VALUES = {"common.frames_from": {"drawn": "synthetic"}}
+
+LARGEST_SHARE = 0.99  # that a limit may be
 
 GATES = {
     "every piece compiles": "every component compiles",
@@ -71,6 +74,25 @@ def _plugged_in_today(record: dict[str, Any]) -> dict[str, Any]:
     renamed["compiled"] = record[arm]
     renamed["same_tokens"] = record[SAME_TOKENS]
     return renamed
+
+
+def moved_value(old: str, value: Any, recorded: dict[str, Any]) -> Any:
+    """What a recorded knob's value is under its name of today; recorded: the profile's sections.
+
+    A limit on the share of answers that flip becomes one on the share of frames: of a frame's
+    answers each may be the one that flips.
+    """
+    questions = recorded.get("common", {}).get("questions")
+    is_limit = old == "parity.flip_limit" and isinstance(value, float)
+    if not is_limit or not isinstance(questions, list):
+        return value
+    ranked = [question for question in questions if not _is_open(question)]
+    return min(value * len(ranked), LARGEST_SHARE)
+
+
+def _is_open(question: Any) -> bool:
+    """Whether a recorded question has no candidates to choose from."""
+    return isinstance(question, dict) and question.get("candidates") == "open"
 
 
 def knob_today(name: str, value: Any) -> Any:

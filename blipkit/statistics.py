@@ -123,13 +123,96 @@ def wilson(count: int, n: int) -> Interval:
     return Interval(count / n, float(interval.low), float(interval.high))
 
 
+def share_bound(count: int, n: int) -> float:
+    """Upper 95 % bound of a share, exact and one-sided: at the bound or above, so few hits in n
+    independent trials come up in at most one of twenty tries. Clopper and Pearson (1934).
+    """
+    if count >= n:
+        return 1.0
+    return float(stats.beta.ppf(0.95, count + 1, n - count))
+
+
 def trials_needed(limit: float, count: int = 0) -> int:
-    """How many trials, `count` of them hits, bound a rate by `limit` (`wilson`'s upper end)."""
+    """How many trials, `count` of them hits, bound a share by `limit` (`share_bound`)."""
 
     def is_bounded(n: int) -> bool:
-        return n > 0 and wilson(count, n).high <= limit
+        return share_bound(count, n) <= limit
 
     return count + bisect_left(range(count, 10**9), True, key=is_bounded)
+
+
+def is_not_worse(first: int, second: int, n: int, margin: float) -> bool:
+    """Whether, of n pairs, the first of each hits at most `margin` (a share above 0) more often.
+
+    first, second: pairs in which it alone hits. At a difference of `margin` it says so in about one
+    of twenty tries. Tango's score test of paired shares, Statistics in Medicine 17 (1998).
+    """
+    b = (2 * n - first + second) * margin - first - second
+    root = math.sqrt(b**2 + 8 * n * second * margin * (1 - margin))
+    share = (root - b) / (
+        4 * n
+    )  # of pairs in which the second alone hits, were that the difference
+    spread = math.sqrt(n * (2 * share + margin * (1 - margin)))
+    return first - second - n * margin <= stats.norm.ppf(0.05) * spread
+
+
+def is_more_often(first: int, second: int) -> bool:
+    """Whether the first alone hits more often than the second alone; says so of two equal ones in
+    at most one of twenty tries. Exact sign test.
+    """
+    if not first:
+        return False
+    test = stats.binomtest(first, first + second, alternative="greater")
+    return bool(test.pvalue <= 0.05)
+
+
+def is_larger_share(first: tuple[int, int], second: tuple[int, int], chance: float = 0.05) -> bool:
+    """Whether the first share is larger than the second, each a count and of how many; says so of
+    two equal ones with at most this chance. Fisher's exact test, one-sided.
+    """
+    table = [[count, n - count] for count, n in (first, second)]
+    return bool(stats.fisher_exact(table, alternative="greater").pvalue <= chance)
+
+
+def one_way_chance(most: int, n: int) -> float:
+    """How likely n even choices of two are as uneven as `most` of them one way; 0-1, two-sided."""
+    return float(stats.binomtest(most, n).pvalue)
+
+
+def alike_ratio(overlap: float) -> float:
+    """The ratio of two normal errors' spreads at which their densities overlap by so much: 1.22 for
+    0.99. Bhattacharyya's coefficient of the two is sqrt(2 r / (1 + r^2)).
+    """
+    square = overlap**2
+    return (1 + math.sqrt(1 - square**2)) / square
+
+
+def chance_ratio(lengths, units: float, tries: int) -> float:
+    """How many times as long as another one an error can be by chance, where both only round.
+
+    lengths: of such an error (L2 norm over the reference's), one for each unit, such as a frame,
+    however its elements depend on each other; units: how many the two errors to be compared have;
+    tries: how many such comparisons are made, one of which is beyond the ratio in at most one of a
+    thousand runs. With s the standard deviation of log(length^2) over n units, log of the ratio's
+    square has standard deviation s sqrt(2 / units), and the ratio is
+    exp(t s sqrt(2 / units) / 2), t: Student's quantile 1 - 0.001 / tries with n - 1 degrees of
+    freedom. Infinite with fewer than three units: they show no spread.
+    """
+    lengths = np.asarray(lengths, dtype=float)
+    lengths = lengths[np.isfinite(lengths) & (lengths > 0)]
+    if len(lengths) < 3:
+        return math.inf
+    spread = np.log(lengths**2).std(ddof=1)
+    quantile = stats.t.isf(0.001 / tries, len(lengths) - 1)
+    return float(np.exp(quantile * spread * np.sqrt(2 / units) / 2))
+
+
+def effective_units(lengths) -> float:
+    """How many equal units a sum of squares over unequal ones is worth: (sum x^2)^2 / sum x^4."""
+    squares = np.asarray(lengths, dtype=float) ** 2
+    if not squares.any():
+        return float(len(squares))
+    return float(squares.sum() ** 2 / (squares**2).sum())
 
 
 def mcnemar(first: int, second: int) -> float:

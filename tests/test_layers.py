@@ -133,6 +133,7 @@ TESTED_BY = {
     "load/grid.py": "load/test_chapter_04.py",
     "load/plan.py": "load/test_chapter_04.py",
     "load/operating_point.py": "load/test_chapter_04.py",
+    "parity/quartets.py": "parity/test_exact.py",
     "load/requests.py": "load/test_load_requests.py",
     "load/rows.py": "load/test_derived.py",
     "load/runs.py": "load/test_chapter_04.py",

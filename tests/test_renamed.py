@@ -23,6 +23,20 @@ def test_a_renamed_knob_is_one_today(old, new):
         check_sections({old_section: {old_key: 7}}, "mine.yaml")
 
 
+@pytest.mark.parametrize(
+    ("limit", "questions", "today"),
+    [
+        (0.005, ["a?", "b?", {"text": "c?", "candidates": "open"}], 0.01),
+        (0.4, ["a?", "b?", "c?"], 0.99),
+        ("many", ["a?", "b?"], "many"),
+    ],
+)
+def test_a_limit_an_answer_becomes_one_a_frame(limit, questions, today):
+    """Each answer about a frame may be the one that flips: times the questions with candidates."""
+    recorded = {"parity": {"flip_limit": limit}, "common": {"questions": questions}}
+    assert translated(recorded)["parity"] == {"frame_flip_limit": today}
+
+
 def test_a_renamed_value_is_read_in_a_record_and_refused_in_a_profile():
     """Frames that were "drawn" are synthetic; whoever writes the old word is told the new one."""
     old = {"common": {"frames_from": "drawn", "required": ["every piece compiles", "accuracy"]}}

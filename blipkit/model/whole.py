@@ -21,6 +21,7 @@ from blipkit.records.results import Results
 from blipkit.records.typed import measure_typed, records_of
 
 UNDECIDED = 1e-5  # nats: rounding in another order may turn an answer whose margin is smaller
+ROUNDINGS = 32 * 2.0**-24  # of a score, which sums in another order may move it by
 # gates
 ADAPTERS_EQUAL = "wrappers equal submodules"
 PIPELINE_EQUALS = "pipeline equals transformers"
@@ -67,13 +68,20 @@ class Padding:
     """What padding changed on so many frames, with so many questions with candidates about each.
 
     wrong: how many answers differ from the unpadded ones where these are decided;
-    largest_difference: of a candidate's score, padded from unpadded, nats.
+    largest_difference: of a candidate's score, padded from unpadded, nats; largest_score: the
+    furthest from zero of these scores, nats, 0 where an older kit did not keep it.
     """
 
     frames: int
     questions: int
     wrong: int
     largest_difference: float
+    largest_score: float = 0.0
+
+    @property
+    def rounding(self) -> float:
+        """How far rounding may move a score, nats."""
+        return max(UNDECIDED, ROUNDINGS * self.largest_score)
 
 
 @dataclass(frozen=True)
@@ -92,16 +100,31 @@ class PaddingCheck:
         print(f"{count} with candidates each: {self.padding.wrong} answers differ, {largest}")
 
     def gates(self) -> list[Gate]:
-        """PASS where no answer differs from a decided unpadded one."""
+        """PASS where no answer differs from a decided unpadded one, and no score by more than
+        rounding: a fault of what all arms share shows here alone.
+        """
         if self.padding is None:
             return [not_recorded(PIPELINE_EQUALS, "answer")]
         if not self.padding.questions:
             reason = "no question with candidates was asked"
             return [not_run(PIPELINE_EQUALS, "answer", reason, "add one to common.questions")]
         wrong = self.padding.wrong
+        if not wrong and self.padding.largest_difference > self.padding.rounding:
+            return [self._scores_gate()]
         reason = f"answers on {self.padding.frames} frames that differ from unpadded transformers"
         advice = "look at the masks"
         return [judge(PIPELINE_EQUALS, "answer", wrong, 0, reason=reason, next=advice)]
+
+    def _scores_gate(self) -> Gate:
+        """Whether scores differ by no more than rounding, though no answer does."""
+        return judge(
+            PIPELINE_EQUALS,
+            "answer",
+            self.padding.largest_difference,
+            self.padding.rounding,
+            reason="nats that a score differs by from unpadded transformers: no rounding",
+            next="are the start and end tokens scored alike, and are the masks the same?",
+        )
 
 
 def compare_adapters(
@@ -175,7 +198,7 @@ def check_padding(
     def measured() -> list[Padding]:
         ranked = [question for question in questions if question.candidates]
         wrong = 0
-        largest = 0.0
+        largest = largest_score = 0.0
         answers = pipeline.answer(images(frames), ranked)
         for frame, row in zip(frames, answers, strict=True):
             for question, answer in zip(ranked, row, strict=True):
@@ -185,7 +208,8 @@ def check_padding(
                     wrong += 1
                 differences = (abs(a - b) for a, b in zip(answer.scores, scores, strict=True))
                 largest = max(largest, *differences)
-        return [Padding(len(frames), len(ranked), wrong, largest)]
+                largest_score = max(largest_score, *map(abs, scores))
+        return [Padding(len(frames), len(ranked), wrong, largest, largest_score)]
 
     rows = measure_typed(results, "padding", Padding, measured)
     return PaddingCheck(rows[0] if rows else None)

@@ -12,9 +12,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "answer_pairs": ["AnswerPair", "pair_answers"],
-        "answers": ["accuracy_gate", "decision_gate"],
+        "answers": ["accuracy_gate"],
         "arm_pairs": ["compare_pairs"],
         "calls": ["Call", "Limits", "strictest_route", "tensor_gate"],
+        "decisions": ["decision_gate"],
         "effort": ["close_panel", "forecast_effort", "measure_effort"],
         "engine": ["Engine"],
         "figures": ["show_flip_bounds"],
@@ -23,8 +24,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "golden_capture": ["capture"],
         "knobs": ["Parity"],
         "labels": ["compare_labels"],
-        "numbers": ["compare_components", "compare_end_to_end"],
+        "numbers": ["compare_components"],
         "panel": ["Panel", "open_panel"],
+        "scores": ["compare_end_to_end"],
         "tensors": ["Comparison", "compare"],
     },
 )

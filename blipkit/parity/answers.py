@@ -1,11 +1,11 @@
-"""Does any answer change? Which flips a precision excuses, who is right, and the gates."""
+"""Does any answer change? Which flips a precision excuses, who is right, and how sure."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blipkit.parity.answer_pairs import AnswerPair, reference_alone
-from blipkit.records.gates import Gate, judge, not_run, warned
+from blipkit.records.gates import Gate, judge, not_run
 from blipkit.records.typed import interval, interval_of
 from blipkit.runners.arms import evidence_of
 from blipkit.statistics import (
@@ -14,7 +14,6 @@ from blipkit.statistics import (
     calibration_error,
     mcnemar,
     reliability,
-    trials_needed,
     wilson,
 )
 
@@ -100,6 +99,18 @@ def unexcused_flips(pairs: Sequence[AnswerPair], excused_margin: float) -> list[
     ]
 
 
+def not_finite(pairs: Sequence[AnswerPair]) -> list[AnswerPair]:
+    """Answers, open ones too, whose probability or margin is no number that the reference has."""
+    return [pair for pair in pairs if not _is_number(pair)]
+
+
+def _is_number(pair: AnswerPair) -> bool:
+    """A margin may be infinite where the reference's is: it had no runner-up."""
+    margin = pair.candidate.margin
+    has_margin = math.isfinite(margin) or margin == pair.reference.margin
+    return has_margin and math.isfinite(pair.candidate.probability)
+
+
 def summarise_flips(pairs: Sequence[AnswerPair], excused_margin: float) -> FlipSummary:
     """One arm's flips, ranked answers and open ones apart."""
     judged = ranked(pairs)
@@ -172,54 +183,6 @@ def summarise_labels(pairs: Sequence[AnswerPair]) -> LabelSummary | None:
         accuracy=wilson(right, n),
         calibration_error=calibration_error(bins),
     )
-
-
-def decision_gate_name(arm: str) -> str:
-    """The gate of one arm's answers."""
-    return f"decisions {arm}"
-
-
-def decision_gate(
-    arm: str,
-    pairs: Sequence[AnswerPair],
-    limit: float,
-    excused_margin: float,
-    incumbent_bound: float | None = None,
-    untrained_scenes: bool = False,
-) -> Gate:
-    """PASS where `flip_bound` of an arm is within the limit, and within the incumbent's own.
-
-    excused_margin: nats, what the precision explains. untrained_scenes: the frames are synthetic
-    scenes that the checkpoint was not trained on, so that margins there say little: at most WARN.
-    """
-    name = decision_gate_name(arm)
-    judged = ranked(pairs)
-    if not judged:
-        reason = "no question with candidates was asked"
-        return not_run(name, "answer", reason, "add one to common.questions")
-    beyond = len(unexcused_flips(pairs, excused_margin))
-    bound = limit
-    reason = f"upper 95 % bound of the rate of unexcused flips: {beyond} of {len(judged)} answers"
-    reason += f"; {len(flips_in(judged))} flips in all"
-    reason += f"; a flip at a margin below {excused_margin:.2g} nats is its format's rounding"
-    if incumbent_bound is not None:
-        bound = min(limit, incumbent_bound)
-        reason += f"; the incumbent's bound is {incumbent_bound:.2g}"
-    advice = "look at the flips in 03_parity: at such margins it is no rounding"
-    if not beyond:
-        needed = f"{trials_needed(bound)} answers without such a flip"
-        advice = f"ask more frames: {needed} bound the rate by {bound:.2g}"
-    details = {"evidence": evidence_of(arm), "reason": reason, "next": advice}
-    gate = judge(name, "answer", flip_bound(pairs, excused_margin), bound, **details)
-    if not untrained_scenes:
-        return gate
-    own_frames = "ask about frames of your own: common.frames_from"
-    return warned(gate, "synthetic scenes, not your cameras", own_frames)
-
-
-def flip_bound(pairs: Sequence[AnswerPair], excused_margin: float) -> float:
-    """Upper 95 % bound of the rate of unexcused flips."""
-    return wilson(len(unexcused_flips(pairs, excused_margin)), len(ranked(pairs))).high
 
 
 def margin_noise(pairs: Sequence[AnswerPair]) -> float:

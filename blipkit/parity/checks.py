@@ -12,7 +12,7 @@ from blipkit.parity.knobs import Parity
 from blipkit.paths import is_folder
 from blipkit.profiles.profile import Profile
 from blipkit.runners.arms import Arm, check_answers, check_machine, parse_arm
-from blipkit.statistics import trials_needed, wilson
+from blipkit.statistics import share_bound, trials_needed
 
 
 def check_limits(knobs: Parity, arms: Sequence[Arm]) -> None:
@@ -54,14 +54,13 @@ def check_incumbent_outputs(
 
 
 def check_count(frames: int, knobs: Parity, questions: Sequence[Question]) -> None:
-    """So many answers must be able to bound the rate of flips: otherwise nothing could pass."""
+    """So many frames must be able to bound the share that flips: otherwise nothing could pass."""
     ranked = sum(question.candidates is not None for question in questions)
-    answers = frames * ranked
-    needed = trials_needed(knobs.flip_limit)
-    if ranked and answers < needed:
-        asked = f"{answers} answers ({frames} frames, {ranked} questions with candidates)"
-        problem = f"{asked} cannot bound a rate so tightly"
-        bound = math.ceil(1000 * wilson(0, answers).high) / 1000
-        enough = math.ceil(needed / ranked)
-        advice = f"ask {enough} frames (parity.frames), or raise the limit to {bound}"
-        raise BadInput(f"parity.flip_limit is {knobs.flip_limit}, and {problem}; {advice}")
+    needed = trials_needed(knobs.frame_flip_limit)
+    if ranked and frames < needed:
+        problem = f"{frames} frames cannot bound a share so tightly"
+        bound = math.ceil(1000 * share_bound(0, frames)) / 1000
+        advice = f"ask {needed} frames (parity.frames), or raise the limit to {bound}"
+        raise BadInput(
+            f"parity.frame_flip_limit is {knobs.frame_flip_limit}, and {problem}; {advice}"
+        )

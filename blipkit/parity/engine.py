@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from blipkit.display.progress import Steps
+from blipkit.errors import BadInput
 from blipkit.frames.frames import Frame, images
 from blipkit.frames.questions import Question, parse_questions
 from blipkit.model.buckets import Bucket, parse_buckets
@@ -78,6 +80,21 @@ class Engine:
     def walk(self, frames: Sequence[Frame]) -> list[Step]:
         """Every call of a component that the reference's answers took, with its tensors."""
         return self.reference.walk(images(frames), self.questions)
+
+    def walk_unused(self, frames: Sequence[Frame], walked: Sequence[Step]) -> list[Step]:
+        """The calls of buckets that `walked` did not use, each about as many frames as it holds.
+
+        A server may choose any bucket that fits; one that no question fits is left out.
+        """
+        used = {step.bucket for step in walked}
+        steps: list[Step] = []
+        for bucket, stages in self.reference.stages.items():
+            if bucket in used:
+                continue
+            alone = Pipeline(self.checkpoint, {bucket: stages})
+            with suppress(BadInput):  # fits none of the questions
+                steps += alone.walk(images(frames[: bucket.frames]), self.questions)
+        return steps
 
     def outputs(self, steps: Sequence[Step]) -> list[Mapping[str, Tensor]]:
         """For each step, arm -> what its component makes of the tensors that the reference's got.

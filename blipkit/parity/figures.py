@@ -9,7 +9,7 @@ from blipkit.display.figures import COLOURS, MARKERS, STYLES, axes, show
 from blipkit.parity.answer_pairs import AnswerPair
 from blipkit.parity.calls import Call
 from blipkit.records.typed import record_of
-from blipkit.statistics import Bin, wilson
+from blipkit.statistics import Bin, share_bound
 
 FLOOR = 1e-9  # relative L2; no error at all is drawn here
 LEAST_NATS = 1e-7  # so are margins, and movements of them, in nats
@@ -39,19 +39,19 @@ def plot_arm(ax, place: int, arm: str, x: Sequence, y: Sequence[float]) -> None:
 
 
 def show_flip_bounds(asked: int, limit: float) -> None:
-    """How tightly so many answers bound the rate of flips (upper 95 %), by how many flipped.
+    """How tightly so many frames bound the share with a flip (upper 95 %), by how many have one.
 
-    asked: answers that will be judged; limit: the rate that is allowed.
+    asked: frames that will be judged; limit: the share that is allowed.
     """
     most = 4 * max(asked, round(4 / limit))
     counts = np.unique(np.geomspace(10, most, 40).astype(int))
     rows = []
     for n in counts:
-        row = {"answers": int(n)}
+        row = {"frames": int(n)}
         for flips in FLIPS:
-            row[named_flips(flips)] = wilson(flips, int(n)).high
+            row[named_flips(flips)] = share_bound(flips, int(n))
         rows.append(row)
-    figure, ax = axes("What so many answers can show", "answers", "upper 95 % bound of flips")
+    figure, ax = axes("What so many frames can show", "frames", "upper 95 % bound of flips")
     for place, flips in enumerate(FLIPS):
         bounds = [row[named_flips(flips)] for row in rows]
         look = {"color": COLOURS[place], "linestyle": STYLES[place]}
@@ -62,9 +62,9 @@ def show_flip_bounds(asked: int, limit: float) -> None:
     ax.set(xscale="log", yscale="log")
     ax.legend()
     bounds = "; ".join(
-        f"{named_flips(n)}: {wilson(n, asked).high:.2%}" for n in FLIPS if n <= asked
+        f"{named_flips(n)}: {share_bound(n, asked):.2%}" for n in FLIPS if n <= asked
     )
-    caption = f"{asked} answers bound the rate by: {bounds}; limit {limit:.2%}"
+    caption = f"{asked} frames bound the share by: {bounds}; limit {limit:.2%}"
     show(figure, caption, rows, detail=True)
 
 

@@ -22,19 +22,22 @@ from blipkit.parity.answers import (
     ACCURACY,
     FlipSummary,
     accuracy_gate,
-    decision_gate,
-    decision_gate_name,
-    flip_bound,
     flips_in,
-    margin_noise,
     ranked,
     summarise_flips,
+)
+from blipkit.parity.decisions import decision_gate, decision_gate_name, flipped_frames
+from blipkit.parity.excused import (
+    ExcusedMargin,
+    excused_by_baseline,
+    excused_by_profile,
+    judge_excused,
 )
 from blipkit.parity.lacking import NOT_RECORDED, show_nothing, show_rows
 from blipkit.parity.panel import Panel
 from blipkit.records.gates import Gate, not_recorded
 from blipkit.records.typed import measure_typed, write_typed
-from blipkit.runners.arms import REFERENCE, evidence_of
+from blipkit.runners.arms import REFERENCE
 
 if TYPE_CHECKING:
     import pandas
@@ -61,20 +64,6 @@ OPENED = (
     "reference_gap",
     "candidate_gap",
 )
-
-
-@dataclass(frozen=True)
-class ExcusedMargin:
-    """The margin below which a flip of an arm is its precision's own, as `parity_noise` has it.
-
-    baseline: the same-precision baseline that shows it; None where the profile says it.
-    excused_margin: nats.
-    """
-
-    arm: str
-    evidence: str
-    baseline: str | None
-    excused_margin: float
 
 
 @dataclass(frozen=True)
@@ -237,20 +226,22 @@ class Flips:
         return [*(self._decision_gate(arm) for arm in panel.candidates), accuracy]
 
     def _decision_gate(self, arm: str) -> Gate:
-        bound = None
+        flipped = None
         if arm != self.panel.incumbent:
-            bound = self.incumbent_bound
-        limit = self.panel.study.knobs.flip_limit
-        margin = self.excused_margins[arm]
-        return decision_gate(arm, self.by_arm[arm], limit, margin, bound, self.untrained_scenes)
+            flipped = self.incumbent_flips
+        limit = self.panel.study.knobs.frame_flip_limit
+        excused = next(row for row in self.margins if row.arm == arm)
+        pairs, margin = self.by_arm[arm], excused.excused_margin
+        gate = decision_gate(arm, pairs, limit, margin, flipped, self.untrained_scenes)
+        return judge_excused(gate, pairs, excused, limit)
 
     @cached_property
-    def incumbent_bound(self) -> float | None:
-        """The incumbent's own `flip_bound`; None where no incumbent is named."""
+    def incumbent_flips(self) -> set[str] | None:
+        """The frames that flipped with the incumbent, unexcused; None where none is named."""
         name = self.panel.incumbent
         if not name:
             return None
-        return flip_bound(self.by_arm[name], self.excused_margins[name])
+        return flipped_frames(self.by_arm[name], self.excused_margins[name])
 
 
 def picture_of(frame: Frame | None):
@@ -286,15 +277,12 @@ def pairs_of(panel: Panel, name: str) -> list[AnswerPair]:
 
 
 def measure_noise(panel: Panel) -> list[ExcusedMargin]:
-    """The margin that each arm's precision excuses."""
-    return [
-        ExcusedMargin(arm, evidence_of(arm), baseline, margin_of(panel, arm, baseline))
-        for arm, baseline in panel.baselines.items()
-    ]
-
-
-def margin_of(panel: Panel, arm: str, baseline: str | None) -> float:
-    """How far an arm's precision moves a margin, nats; where it has no baseline, the profile's."""
-    if not baseline:
-        return panel.study.knobs.excused_margin[panel.precision(arm)]
-    return margin_noise(pairs_of(panel, baseline))
+    """What each arm's precision excuses: as its baseline shows, or as the profile says."""
+    rows = []
+    for arm, baseline in panel.baselines.items():
+        if baseline:
+            rows.append(excused_by_baseline(arm, pairs_of(panel, baseline)))
+        else:
+            margin = panel.study.knobs.excused_margin[panel.precision(arm)]
+            rows.append(excused_by_profile(arm, margin))
+    return rows

@@ -4,26 +4,27 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from blipkit.frames.frames import images
 from blipkit.model.pipeline import Step
 from blipkit.parity import figures
 from blipkit.parity.calls import (
     EVERY_ARM,
-    PIPELINE,
     PIXELS,
     Call,
-    Limits,
     evidence_for,
     tensor_gate,
     tensor_gate_name,
 )
+from blipkit.parity.controls import with_control
+from blipkit.parity.exact import exact_outputs
 from blipkit.parity.golden_checks import output_name
 from blipkit.parity.lacking import NOT_RECORDED, show_rows
-from blipkit.parity.panel import NUMBERS, Panel, lacking_ranked
+from blipkit.parity.panel import NUMBERS, Panel
+from blipkit.parity.quartets import Quartet, Subject, compare_quartet
 from blipkit.parity.tensors import compare
 from blipkit.records.gates import Gate, not_recorded
 from blipkit.records.typed import measure_typed
@@ -39,6 +40,8 @@ SHOWN = (
     "median_ulps",
     "not_finite",
 )
+
+QUESTION_MASK = "attention_mask"  # the text encoder's input
 
 
 @dataclass(frozen=True)
@@ -97,14 +100,9 @@ class Numbers:
         judged.insert(0, (EVERY_ARM, PIXELS))
         if self.is_lacking:
             return [not_recorded(tensor_gate_name(*names), "answer") for names in judged]
-        limits = limits_of(self.panel)
-        return [tensor_gate(arm, name, self.rows, limits) for arm, name in judged]
-
-
-def limits_of(panel: Panel) -> Limits:
-    """What the profile says a comparison has to be within."""
-    knobs = panel.study.knobs
-    return Limits(knobs.tensor_limit, knobs.sigma_limit, knobs.overlap_floor)
+        limits = self.panel.limits
+        gates = {names: tensor_gate(*names, self.rows, limits) for names in judged}
+        return [with_control(gates, *names) for names in judged]
 
 
 def compare_components(panel: Panel) -> Numbers:
@@ -117,137 +115,121 @@ def compare_components(panel: Panel) -> Numbers:
 
 
 def compare_calls(panel: Panel) -> list[Call]:
-    """Every call of every arm that the followed frames take."""
+    """Every call of every arm that the followed frames take, in every bucket."""
     started = time.perf_counter()
     calls = compare_pixels(panel)
     steps = panel.engine.walk(panel.followed)
     if panel.golden:
         panel.golden.check_inputs(steps)
-    outputs = panel.engine.outputs(steps)
+    unused = panel.engine.walk_unused(panel.followed, steps)
+    every = [*steps, *unused]
+    exact = exact_of(panel, every)
+    outputs = panel.engine.outputs(every)
     for number, step in enumerate(steps):
-        calls += compare_step(panel, number, step, outputs[number])
+        calls += compare_step(panel, number, step, outputs[number], exact[number])
+    for number, step in enumerate(unused, len(steps)):
+        calls += compare_arms_of(panel, step, outputs[number], exact[number])
     panel.effort[NUMBERS] = time.perf_counter() - started
     return calls
 
 
+def exact_of(panel: Panel, steps: Sequence[Step]) -> Sequence[Tensor | None]:
+    """Each step's output in float64; None where no arm computes in float32, to save its time."""
+    if not panel.has_float32:
+        return [None] * len(steps)
+    return exact_outputs(panel.engine.components, steps)
+
+
 def compare_pixels(panel: Panel) -> list[Call]:
-    """What each candidate's image processor makes of the followed frames."""
-    pictures = [frame.image for frame in panel.followed]
-    expected = panel.engine.reference.preprocess(pictures)
+    """What each candidate's image processor makes of the frames, all of them, in blocks.
+
+    A call of the first block, and of each other block whose pixels are not bit for bit the same.
+    """
     calls = []
-    for arm in panel.candidates:
-        pixels = panel.engine.pipelines[arm].preprocess(pictures)
-        calls.append(
-            Call(
-                arm=EVERY_ARM,
-                evidence=evidence_for(EVERY_ARM),
-                component=PIXELS,
-                output="pixel_values",
-                precision="float32",
-                baseline=None,
-                comparison=compare(expected, pixels),
-            )
-        )
+    for start in range(0, len(panel.frames), panel.engine.block):
+        pictures = images(panel.frames[start : start + panel.engine.block])
+        expected = panel.engine.reference.preprocess(pictures)
+        for arm in panel.candidates:
+            pixels = panel.engine.pipelines[arm].preprocess(pictures)
+            if start == 0 or not torch.equal(expected, pixels):
+                calls.append(pixels_call(expected, pixels))
     return calls
 
 
+def pixels_call(expected: Tensor, pixels: Tensor) -> Call:
+    """Pixels of one candidate, compared with the reference's."""
+    return Call(
+        arm=EVERY_ARM,
+        evidence=evidence_for(EVERY_ARM),
+        component=PIXELS,
+        output="pixel_values",
+        precision="float32",
+        baseline=None,
+        comparison=compare(expected, pixels),
+    )
+
+
 def compare_step(
-    panel: Panel, number: int, step: Step, computed: Mapping[str, Tensor]
+    panel: Panel,
+    number: int,
+    step: Step,
+    computed: Mapping[str, Tensor],
+    exact: Tensor | None,
 ) -> list[Call]:
     """One call of a component by every arm, on the reference's own inputs.
 
-    computed: what the arms of this machine made of them.
-
-    An incumbent recorded elsewhere brings its outputs, and its reference's.
+    computed: what the arms of this machine made of them; an incumbent recorded elsewhere brings its
+    outputs, and its reference's. exact: as `exact_of` has it.
     """
     outputs = dict(computed)
-    (output,) = panel.engine.components[step.component].output_names
     calls = []
     if panel.golden:
         recorded = panel.golden.tensors
         outputs[panel.incumbent] = recorded[output_name(number, panel.golden.arm)]
-        trio = Trio(step.output, recorded[output_name(number, REFERENCE)])
-        calls.append(compare_trio(panel, REFERENCE, step.component, output, trio))
-    for arm in panel.arms:
-        trio = Trio(step.output, outputs[arm], outputs.get(panel.baselines[arm]))
-        calls.append(compare_trio(panel, arm, step.component, output, trio))
-    return calls
+        quartet = Quartet(step.output, recorded[output_name(number, REFERENCE)], exact=exact)
+        calls.append(call_of_step(panel, REFERENCE, step, quartet))
+    return calls + compare_arms_of(panel, step, outputs, exact)
 
 
-class Trio(NamedTuple):
-    """What the reference, an arm and its same-precision baseline made of the same inputs."""
-
-    reference: Tensor
-    candidate: Tensor
-    baseline: Tensor | None = None
-
-
-def compare_trio(panel: Panel, arm: str, component: str, output: str, trio: Trio) -> Call:
-    """A call, compared as the arm's precision asks."""
-    baseline = None
-    if trio.baseline is not None:
-        baseline = panel.baselines[arm]
-    precision = panel.precision(arm)
-    return Call(
-        arm=arm,
-        evidence=evidence_for(arm),
-        component=component,
-        output=output,
-        precision=precision,
-        baseline=baseline,
-        comparison=compare(*trio, precision),
-    )
-
-
-@dataclass(frozen=True)
-class Scores:
-    """How far each candidate's log-likelihoods are from the reference's, a call of each pipeline.
-
-    No row where no question has candidates.
-    """
-
-    panel: Panel
-    rows: Sequence[Call]
-
-    def table(self) -> None:
-        """Each candidate, end to end."""
-        otherwise = lacking_ranked(self.panel)
-        show_rows(self.rows, "Candidate against reference, end to end", otherwise, SHOWN)
-
-    def gates(self) -> list[Gate]:
-        """Each candidate's pipeline."""
-        panel = self.panel
-        if not panel.ranked_questions:
-            return []
-        if "parity_scores" in panel.study.results.lacking:
-            names = [tensor_gate_name(arm, PIPELINE) for arm in panel.candidates]
-            return [not_recorded(name, "answer") for name in names]
-        limits = limits_of(panel)
-        return [tensor_gate(arm, PIPELINE, self.rows, limits) for arm in panel.candidates]
-
-
-def compare_end_to_end(panel: Panel) -> Scores:
-    """The log-likelihoods of all answers to choose from, each arm's against the reference's."""
-    if not panel.ranked_questions:
-        return Scores(panel, [])
-    measure = partial(compare_scores, panel)
-    return Scores(panel, measure_typed(panel.study.results, "parity_scores", Call, measure))
-
-
-def compare_scores(panel: Panel) -> list[Call]:
-    """A call of each candidate's pipeline, about frames that its baseline was asked about, too."""
+def compare_arms_of(
+    panel: Panel, step: Step, outputs: Mapping[str, Tensor], exact: Tensor | None
+) -> list[Call]:
+    """A call of a component by every arm that has an output."""
     calls = []
-    for arm in panel.candidates:
-        names = [REFERENCE, arm]
-        if baseline := panel.baselines[arm]:
-            names.append(baseline)
-        count = min(panel.count(name) for name in names)
-        trio = Trio(*(scores_of(panel, name, count) for name in names))
-        calls.append(compare_trio(panel, arm, PIPELINE, "scores", trio))
+    for arm in panel.arms:
+        if arm in outputs:
+            baseline = outputs.get(panel.baselines[arm])
+            quartet = Quartet(step.output, outputs[arm], baseline, exact)
+            calls.append(call_of_step(panel, arm, step, quartet))
     return calls
 
 
-def scores_of(panel: Panel, name: str, count: int) -> Tensor:
-    """An arm's log-likelihoods, nats, of all answers about the first `count` frames: (N,)."""
-    answers = [answer for row in panel.answers[name][:count] for answer in row]
-    return torch.tensor([score for answer in answers for score in answer.scores])
+def call_of_step(panel: Panel, arm: str, step: Step, quartet: Quartet) -> Call:
+    """A call of a component, what is read of it compared as the arm's precision asks."""
+    read = Quartet(*(what_is_read(step, tensor) for tensor in quartet))
+    (output,) = panel.engine.components[step.component].output_names
+    return compare_quartet(panel, arm, Subject(step.component, output, frame_sizes(step)), read)
+
+
+def what_is_read(step: Step, tensor: Tensor | None) -> Tensor | None:
+    """The elements of a step's output that anything reads: (N,), or all where the shape is another.
+
+    A question's states behind its last token are masked wherever they are used.
+    """
+    if tensor is None or tensor.shape != step.output.shape or QUESTION_MASK not in step.names:
+        return tensor
+    mask = step.inputs[step.names.index(QUESTION_MASK)].bool()
+    if mask.shape != tensor.shape[:-1]:
+        return tensor
+    return tensor[mask].flatten()
+
+
+def frame_sizes(step: Step) -> list[int]:
+    """How many elements of what is read each frame of a step has."""
+    read = what_is_read(step, torch.ones_like(step.output))
+    frames = step.bucket.frames
+    if read.shape == step.output.shape:
+        return [read.numel() // frames] * frames
+    mask = step.inputs[step.names.index(QUESTION_MASK)]
+    tokens = mask.reshape(frames, -1).sum(1)
+    return (tokens * step.output.shape[-1]).tolist()

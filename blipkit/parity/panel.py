@@ -8,6 +8,7 @@ from functools import cached_property
 from blipkit.display.tables import show_table
 from blipkit.frames.frames import Frame
 from blipkit.model.pipeline import Answer
+from blipkit.parity.calls import Limits
 from blipkit.parity.engine import Engine
 from blipkit.parity.golden import GoldenOutputs, find_golden_outputs
 from blipkit.parity.lacking import NOT_RECORDED
@@ -20,7 +21,7 @@ from blipkit.study import Study
 NUMBERS = "numbers, s"
 ANSWERS = "answers, s"
 MEMORY = "memory, GiB"
-STATIC_LIMITS = "none: static limits"  # where torch has no model of an arm's precision
+BESIDE_FLOAT64 = f"{REFERENCE}, beside float64"  # the baseline of a float32 arm
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,17 @@ class Panel:
     def precision(self, name: str) -> str:
         """The precision whose limits apply to an arm."""
         return parse_arm(self.arm_of(name)).rounds_like
+
+    @property
+    def has_float32(self) -> bool:
+        """Whether an arm computes in float32, so that it is compared with float64."""
+        return any(self.precision(arm) == "float32" for arm in self.baselines)
+
+    @property
+    def limits(self) -> Limits:
+        """What the profile says a comparison has to be within."""
+        knobs = self.study.knobs
+        return Limits(knobs.tensor_limit, knobs.sigma_limit, knobs.overlap_floor)
 
     @cached_property
     def baselines(self) -> Mapping[str, str | None]:
@@ -108,7 +120,7 @@ class Panel:
     def table(self) -> None:
         """Each arm beside its same-precision baseline."""
         rows = [
-            {"arm": self.arm_of(arm), "same-precision baseline": baseline or STATIC_LIMITS}
+            {"arm": self.arm_of(arm), "same-precision baseline": baseline or BESIDE_FLOAT64}
             for arm, baseline in self.baselines.items()
         ]
         show_table(rows, "Each arm, and the model that shows what its precision alone costs")

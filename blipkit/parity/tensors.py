@@ -6,6 +6,7 @@ candidate may be as far from A as B is, and no further.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,6 +52,7 @@ class Comparison:
     candidate_errors: tuple[int, ...]  # its histogram: counts below, in the bins, and above
     baseline_errors: tuple[int, ...]  # B's
     problem: str  # why there is nothing to judge, "" where there is something
+    baseline_by_frame: tuple[float, ...] = ()  # relative_l2 of B, frame by frame
 
 
 def compare(
@@ -58,8 +60,10 @@ def compare(
     candidate: Tensor,
     baseline: Tensor | None = None,
     precision: str = "float32",
+    frame_sizes: Sequence[int] = (),
 ) -> Comparison:
-    """Compare in float64. baseline: B's tensor; precision: the candidate's, a key of ROUNDOFF.
+    """Compare in float64. baseline: B's tensor; precision: the candidate's, a key of ROUNDOFF;
+    frame_sizes: how many elements each frame has of them, in order; unknown where it is empty.
 
     relative_l2 and relative_max are against the whole reference: ratios of elements explode near
     zero. What cannot be judged has a `problem` and NaN figures, which pass no gate.
@@ -73,7 +77,20 @@ def compare(
     comparison = distance(a, c, precision)
     if baseline is None:
         return comparison
-    return beside_baseline(comparison, c - a, flat(baseline) - a)
+    b = flat(baseline)
+    by_frame = errors_by_frame(a, b, frame_sizes)
+    return replace(beside_baseline(comparison, c - a, b - a), baseline_by_frame=by_frame)
+
+
+def errors_by_frame(a: Tensor, c: Tensor, frame_sizes: Sequence[int]) -> tuple[float, ...]:
+    """The relative L2 error of c, (N,), for each frame that the elements belong to.
+
+    Once for frames whose errors are the same to the bit: padding repeats the last one.
+    """
+    if not frame_sizes:
+        return ()
+    frames = zip(a.split(list(frame_sizes)), c.split(list(frame_sizes)), strict=True)
+    return tuple(dict.fromkeys(relative_l2(*frame) for frame in frames))
 
 
 def distance(a: Tensor, c: Tensor, precision: str) -> Comparison:

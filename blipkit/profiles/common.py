@@ -14,6 +14,7 @@ QUESTIONS = [
 ARMS = [
     "torchscript float32",
     "torchscript bfloat16",
+    "neuron_emulated none",
     "neuron_emulated matmult bf16",
     "neuron_emulated matmult fp16",
     "neuron_emulated all bf16",

@@ -16,7 +16,7 @@ from blipkit.profiles.knobs import Section, check_type, check_value, default_of,
 from blipkit.profiles.sections import homes_of, section_class, section_of, sections
 from blipkit.reading.files import MB, decoded, is_file, read_bytes, shown_path
 from blipkit.reading.yaml_text import NotPlain, parse_yaml
-from blipkit.renamed import IMPLIED, KNOB_VALUES, KNOBS, knob_today
+from blipkit.renamed import IMPLIED, KNOB_VALUES, KNOBS, knob_today, moved_value
 
 LIMIT = 1 * MB  # of a profile's file
 Sections = dict[str, dict[str, Any]]  # section -> knob -> value, of those that are stated
@@ -133,7 +133,7 @@ def translated(recorded: Sections) -> Sections:
         new_section, new_key = new.split(".")
         if old_key not in today.get(old_section, {}):
             continue
-        value = today[old_section].pop(old_key)
+        value = moved_value(old, today[old_section].pop(old_key), recorded)
         today.setdefault(new_section, {}).setdefault(new_key, value)
         for implied, value in IMPLIED.get(old, {}).items():
             section, key = implied.split(".")

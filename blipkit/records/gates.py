@@ -86,6 +86,15 @@ def warned(gate: Gate, why: str, next: str) -> Gate:
     return replace(gate, status="WARN", reason=f"{why}; {gate.reason}", next=next)
 
 
+def worsened(gate: Gate, why: str, next: str, tolerable: bool = False) -> Gate:
+    """FAIL for a gate that held otherwise, or at most WARN where that is tolerable."""
+    if gate.status not in ("PASS", "WARN"):
+        return gate
+    if tolerable:
+        return warned(gate, why, next)
+    return replace(gate, status="FAIL", reason=f"{why}; {gate.reason}", next=next)
+
+
 def worst_of(gate: str, kind: Kind, parts: Iterable[Status], **details) -> Gate:
     """As bad as the worst of its parts; PASS without any. details: as `decide` takes it."""
     status = min(parts, key=WORST_FIRST.index, default="PASS")
@@ -108,6 +117,16 @@ def not_recorded(gate: str, kind: Kind) -> Gate:
 def worst(gates: Iterable[Gate]) -> Status:
     """The worst status among the gates; NOT-RUN only where nothing was measured."""
     return min((gate.status for gate in gates), key=WORST_FIRST.index, default="NOT-RUN")
+
+
+def judged_otherwise(gates: Iterable[Gate], recorded: Iterable[Gate]) -> list[str]:
+    """In words, each gate whose status is another than the recorded one: rules may have changed."""
+    before = {gate.gate: gate.status for gate in recorded}
+    return [
+        f"{gate.gate} is {gate.status}, was {before[gate.gate]}"
+        for gate in gates
+        if before.get(gate.gate, gate.status) != gate.status
+    ]
 
 
 def raise_for(gates: list[Gate]) -> None:

@@ -17,7 +17,7 @@ from blipkit.machine import host
 from blipkit.paths import NOTEBOOKS, PUBLISHED, inside
 from blipkit.records.documents import SCHEMA, plain_value, read_machine, rows_in
 from blipkit.records.evidence import open_evidence
-from blipkit.records.gates import Gate
+from blipkit.records.gates import Gate, judged_otherwise
 from blipkit.records.listing import forget
 from blipkit.records.run_record import read_run
 from blipkit.records.samples import read_samples
@@ -226,7 +226,13 @@ class Results:
         return read_samples(path, columns)
 
     def write_gates(self, gates: list[Gate]) -> None:
-        """Record the gates; `raise_for` comes after it, so that a failed gate leaves evidence."""
+        """Record the gates; `raise_for` comes after it, so that a failed gate leaves evidence.
+
+        A replay judges by the rules of this kit, and prints which gates that changes.
+        """
+        if self.recorded and (changed := judged_otherwise(gates, self.recorded.gates())):
+            rules = "Judged by the rules of this kit, otherwise than when it was recorded"
+            print(f"{rules}: {'; '.join(changed)}")
         self.write(f"gates_{self.notebook}", records_of(gates))
 
     def gates(self) -> list[Gate]:

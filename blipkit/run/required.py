@@ -11,8 +11,9 @@ from blipkit.load import execution
 from blipkit.load.gates import ADMISSION, OF_GRID
 from blipkit.model.components import COMPONENT_NAMES
 from blipkit.model.whole import ADAPTERS_EQUAL, PIPELINE_EQUALS
-from blipkit.parity.answers import ACCURACY, decision_gate_name
+from blipkit.parity.answers import ACCURACY
 from blipkit.parity.calls import EVERY_ARM, PIPELINE, PIXELS, tensor_gate_name
+from blipkit.parity.decisions import decision_gate_name
 from blipkit.parity.effort import EXECUTION
 from blipkit.parity.golden import SOFTWARE_GATE
 from blipkit.profiles.profile import Profile

@@ -66,9 +66,24 @@ class Arm(NamedTuple):
     def baseline(self) -> str | None:
         """The arm in which torch itself, uncompiled on a CPU, computes in the same precision.
 
-        None where it cannot: in tf32, and in float32, which is the reference already.
+        In float16 for tf32, which keeps as many bits. None for float32: that is the reference.
         """
         return self._precision.baseline
+
+    @property
+    def control(self) -> "Arm | None":
+        """The arm of the same runner and device that computes in float32, so that no rounding of
+        this one hides a fault of the way that both were compiled.
+
+        None for float32 itself, where the runner has none, and where that is the reference.
+        """
+        if self.rounds_like == "float32":
+            return None
+        for name, precision in self.spec.precisions.items():
+            control = Arm(self.runner, name, self.device)
+            if precision.rounds_like == "float32" and str(control) != REFERENCE:
+                return control
+        return None
 
     @property
     def _precision(self) -> Precision:
@@ -78,6 +93,14 @@ class Arm(NamedTuple):
 def same_precision_baseline(arm: str) -> str | None:
     """The same-precision baseline of an arm, both as texts; None where there is none."""
     return parse_arm(arm).baseline
+
+
+def control_of(arm: str) -> str | None:
+    """The float32 control of an arm, both as texts; None where there is none, or none is needed."""
+    control = parse_arm(arm).control
+    if control is None:
+        return None
+    return str(control)
 
 
 def parse_arm(text: str) -> Arm:

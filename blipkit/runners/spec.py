@@ -36,8 +36,8 @@ class Precision:
 
     rounds_like: which of torch's formats keeps as many significant bits, so that its limits apply.
     weight_bytes: of a weight in an artifact. baseline: the arm in which torch itself, uncompiled
-    on a CPU, computes in this precision; None where it cannot (tf32), or where that is the
-    reference (float32).
+    on a CPU, computes in this precision, or in one that keeps as many bits (float16 for tf32); None
+    where that is the reference (float32).
     """
 
     rounds_like: str
@@ -74,6 +74,11 @@ class RunnerSpec:
     needs: Callable[[str], None] = lambda arm: None
     code: tuple[str, ...] = ()
     loads_torchscript: bool = False
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether records show how its arithmetic rounds; of a Neuron device there are none yet."""
+        return not self.holds_core
 
     @property
     def evidence(self) -> str:

@@ -50,7 +50,7 @@ ROWS = {
     "parity_scores": "parity.numbers:Call",
     "parity_forecast": "parity.effort:Prediction",
     "parity_time": "parity.effort:Outcome",
-    "parity_noise": "parity.flips:ExcusedMargin",
+    "parity_noise": "parity.excused:ExcusedMargin",
     "artifacts": "runners.compiled:CompiledComponent",
     "compile_forecast": "runners.compiled:Forecast",
     "plugged_in": "runners.plugged:PluggedAnswer",

@@ -95,8 +95,31 @@ def test_an_answer_counts_as_wrong_where_the_truth_is_sure(pipeline, out, margin
     check = check_padding(out, pipeline, synthetic_frames(2, 5), ASKED, turned)
     assert check.padding.wrong == wrong
     (gate,) = check.gates()
-    assert gate.status == ("FAIL" if wrong else "PASS") and gate.measured == wrong
-    assert gate.next == ("look at the masks" if wrong else "")
+    assert gate.status == "FAIL"  # where no answer counts, scores as far away as these do
+    assert gate.measured == (wrong or check.padding.largest_difference)
+    assert gate.next.startswith("look at the masks" if wrong else "are the start and end tokens")
+
+
+def test_scores_that_all_arms_get_wrong_fail_here(small, pipeline, out, monkeypatch):
+    """An end token that the pipeline does not score turns no answer, and no other arm's scores differ from it: transformers' do."""
+    rank = pipeline._rank
+
+    def endless(bucket, states, mask, options):
+        return rank(bucket, states, mask, [[ids[:-1] for ids in one or []] for one in options])
+
+    frames = synthetic_frames(2, 5)
+    (sound,) = check_padding(out, pipeline, frames, ASKED, truth_of(small)).gates()
+    monkeypatch.setattr(pipeline, "_rank", endless)
+    check = check_padding(out, pipeline, frames, ASKED, truth_of(small))
+    (gate,) = check.gates()
+    assert (sound.status, gate.status) == ("PASS", "FAIL")
+    assert gate.measured == check.padding.wrong or gate.measured > gate.limit
+
+
+def test_scores_far_from_zero_may_differ_by_more():
+    """Rounding is a share of what is rounded; never less than what leaves an answer undecided."""
+    assert Padding(1, 1, 0, 0.0).rounding == Padding(1, 1, 0, 0.0, 2.0).rounding == 1e-5
+    assert Padding(1, 1, 0, 0.0, 20.0).rounding == pytest.approx(3.8e-5, rel=0.01)
 
 
 def test_without_a_question_with_candidates_padding_is_not_judged(small, pipeline, out):

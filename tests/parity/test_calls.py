@@ -53,6 +53,30 @@ def test_noise_in_the_formats_own_reference_excuses_nothing():
     a, c, b = three()
     b[0] = math.inf
     assert route(compare(a, c, b)) == "format limit"
+    calls = calls_of([compare(a, c, b, "bfloat16", [len(a) // 5] * 5)])
+    assert strictest_route(calls[0], LIMITS.seen_in(calls)) == "format limit"
+
+
+@pytest.mark.parametrize(
+    ("noise", "arm", "taken", "status"),
+    [
+        (0.0055, ARM, "chance", "WARN"),
+        (0.02, ARM, None, "FAIL"),
+        (0.02, "neuron all bf16", "format limit", "WARN"),
+        (0.2, "neuron all bf16", None, "FAIL"),
+    ],
+)
+def test_what_chance_does_not_explain_fails(noise, arm, taken, status):
+    """Beyond how a baseline's error varies from frame to frame an arm fails, though its format's limit holds; on a device that no record shows it is a warning."""
+    a, c, b = three(ours=noise)
+    spread = torch.linspace(0.8, 1.2, 8).double().repeat_interleave(len(a) // 8)
+    comparison = compare(a, c, a + (b - a) * spread, "bfloat16", [len(a) // 8] * 8)
+    gate = judged(comparison, arm=arm)
+    assert gate.status == status and f"(route: {taken or 'none'})" in gate.reason
+    assert ("uncalibrated: no record shows how neuron all bf16 rounds" in gate.reason) == (
+        arm != ARM and taken is not None
+    )
+    assert (gate.measured <= gate.limit) == (status != "FAIL")
 
 
 def test_shapes_that_differ_fail():
@@ -134,12 +158,13 @@ def test_the_required_tolerance_would_have_passed():
 
 
 def test_without_a_model_in_its_format_static_limits_alone_judge():
-    """tf32 and float32: PASS within the format's limit, and the gate says that there is no other."""
+    """As golden outputs of another machine: PASS within the format's limit, and the gate says that there is no other."""
     a, c, _ = three(ours=0.002)
     gate = judged(compare(a, c), precision="float16")
     assert (
         gate.status == "PASS"
-        and "torch has no such format, so only within the static limit of float16" in gate.reason
+        and "nothing shows what its format costs, so only within the static limit of float16"
+        in gate.reason
     )
     assert judged(compare(a, c), precision="float32").status == "FAIL"
 

@@ -30,7 +30,7 @@ KNOBS = {
     "frames": 12,
     "compared_frames": 2,
     "baseline_frames": 6,
-    "flip_limit": 0.1,
+    "frame_flip_limit": 0.1,
     "incumbent": ARMS[0],
 }
 KINDS = {

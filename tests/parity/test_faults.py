@@ -2,10 +2,12 @@
 
 import copy
 import dataclasses
+import math
 
 import pytest
 import torch
 from conftest import run_chapter
+from planting import norms_with
 
 from blipkit import load_checkpoint
 from blipkit.errors import GateFailed
@@ -20,7 +22,7 @@ OUTPUTS = {
     "text_encoder": "question_states",
     "text_decoder": "logits",
 }
-KNOBS = {"frames": 12, "flip_limit": 0.1, "compared_frames": 2}
+KNOBS = {"frames": 12, "frame_flip_limit": 0.1, "compared_frames": 2}
 
 
 @pytest.fixture(scope="module")
@@ -167,16 +169,129 @@ def test_another_image_processor_fails(chapter, monkeypatch):
     assert {gates[f"parity {ARM} {name}"][0] for name in OUTPUTS} == {"PASS"}
 
 
+@pytest.mark.parametrize("component", OUTPUTS)
+def test_a_fault_in_one_bucket_alone_fails(chapter, monkeypatch, component):
+    """Every bucket is compared, not only the one that the followed frames take: 04 may serve any."""
+    for bucket, stages in chapter["panel"].engine.pipelines[ARM].stages.items():
+        with monkeypatch.context() as patch:
+            patch.setitem(stages, component, nothing_of(stages[component]))
+            status, reason = judge_again(chapter)[f"parity {ARM} {component}"]
+        assert status == "FAIL" and reason.startswith(OUTPUTS[component]), bucket
+
+
+def nothing_of(sound: Loaded) -> Loaded:
+    """A component that returns zeros."""
+    return Loaded(sound.artifact, sound.component, lambda *inputs: torch.zeros_like(sound(*inputs)))
+
+
+def test_pixels_that_differ_from_a_later_frame_on_fail(chapter, monkeypatch):
+    """All frames' pixels are compared: a processor that mirrors the last frames alone is caught."""
+    panel = chapter["panel"]
+    pipeline = panel.engine.pipelines[ARM]
+    prepare, late = pipeline.preprocess, panel.frames[-1].image
+
+    def mirrored(pictures):
+        pixels = prepare(pictures)
+        if any(picture is late for picture in pictures):
+            return pixels.flip(-1)
+        return pixels
+
+    monkeypatch.setattr(pipeline, "preprocess", mirrored)
+    status, reason = judge_again(chapter)["parity every arm image_processor"]
+    assert status == "FAIL" and reason.startswith("pixel_values: more than")
+
+
+def change_last(chapter, change) -> dict[str, Gate]:
+    """Gates of the pipeline's scores and of the answers, after the last frame's were changed."""
+    panel = dataclasses.replace(chapter["panel"])  # it has asked nobody yet
+    vars(panel)["engine"] = chapter["panel"].engine
+    asked = {arm: list(rows) for arm, rows in chapter["panel"].answers.items()}
+    asked[ARM][-1] = [change(answer) for answer in asked[ARM][-1]]
+    vars(panel)["answers"] = asked
+    gates = [*compare_end_to_end(panel).gates(), *compare_answers(panel).gates()]
+    return {gate.gate: gate for gate in gates}
+
+
+def test_scores_of_the_last_frame_count(chapter):
+    """Scores of all frames are judged, though no answer changes: here half as large again."""
+
+    def louder_scores(answer):
+        return dataclasses.replace(answer, scores=tuple(1.5 * score for score in answer.scores))
+
+    gate = change_last(chapter, louder_scores)[f"parity {ARM} pipeline"]
+    assert gate.status == "FAIL" and gate.reason.startswith("scores: more than")
+
+
+def test_a_little_noise_at_one_frame_fails(chapter):
+    """A ten-thousandth of one frame's scores is more than float32 costs: float64 shows it."""
+
+    def noisier(answer):
+        return dataclasses.replace(answer, scores=tuple(1.0001 * score for score in answer.scores))
+
+    gate = change_last(chapter, noisier)[f"parity {ARM} pipeline"]
+    assert gate.status == "FAIL" and gate.measured < 1e-4 and gate.limit < 1e-5
+
+
+def test_an_end_token_that_is_not_scored_fails(chapter, monkeypatch):
+    """Scores without the end token's are other scores, though the answers are the same."""
+    panel = dataclasses.replace(chapter["panel"])  # it has asked nobody yet
+    vars(panel)["engine"] = chapter["panel"].engine
+    pipeline = panel.engine.pipelines[ARM]
+    rank = pipeline._rank
+
+    def endless(bucket, states, mask, options):
+        return rank(bucket, states, mask, [[ids[:-1] for ids in one or []] for one in options])
+
+    monkeypatch.setattr(pipeline, "_rank", endless)
+    (gate,) = compare_end_to_end(panel).gates()
+    assert gate.status == "FAIL" and gate.reason.startswith("scores: more than")
+
+
+def test_states_that_nothing_reads_are_not_compared(chapter, monkeypatch):
+    """Question states behind the last token may be anything: zeros there pass."""
+    for stages in chapter["panel"].engine.pipelines[ARM].stages.values():
+        sound = stages["text_encoder"]
+
+        def run(*inputs, sound=sound):
+            return sound(*inputs) * inputs[1].unsqueeze(-1)
+
+        monkeypatch.setitem(stages, "text_encoder", Loaded(sound.artifact, sound.component, run))
+    gates = {gate.gate: gate for gate in compare_components(chapter["panel"]).gates()}
+    assert gates[f"parity {ARM} text_encoder"].status == "PASS"
+
+
+@pytest.mark.parametrize("component", ["text_encoder", "text_decoder"])
+def test_what_bfloat16_would_hide_fails_in_float32(chapter, plant, component):
+    """Another epsilon in the layer norms, 1e-5 for 1e-12: below 1e-4, and far above rounding."""
+    plant(component, norms_with(1e-5))
+    gate = {g.gate: g for g in compare_components(chapter["panel"]).gates()}[
+        f"parity {ARM} {component}"
+    ]
+    assert gate.status == "FAIL" and gate.limit < gate.measured < 1e-4
+
+
+def test_one_answer_that_is_not_a_number_fails(chapter):
+    """A NaN at the last frame is FAIL whatever share of the answers it is, and says where."""
+    panel = chapter["panel"]
+
+    def broken(answer):
+        return dataclasses.replace(answer, probability=math.nan)
+
+    gate = change_last(chapter, broken)[f"decisions {ARM}"]
+    assert gate.status == "FAIL" and "answers are not numbers, first: " in gate.reason
+    assert panel.frames[-1].name in gate.reason
+
+
 def test_the_pipeline_shows_what_its_components_do(chapter, plant):
     """End to end the fault is in the scores, and at wide margins it is in the answers."""
     plant("text_decoder", transposed)
     again = dataclasses.replace(chapter["panel"])  # it has asked nobody yet
     vars(again)["engine"] = chapter["panel"].engine  # where the fault is
     ends, answers = compare_end_to_end(again), compare_answers(again)
-    (call,) = ends.rows
+    assert len(ends.rows) == 2  # all frames beside the reference, the worst of them beside float64
     by_name: dict[str, Gate] = {gate.gate: gate for gate in (*ends.gates(), *answers.gates())}
-    assert (call.component, call.output) == ("pipeline", "scores")
-    assert call.comparison.relative_l2 > 1e-2
+    assert {(call.component, call.output) for call in ends.rows} == {("pipeline", "scores")}
+    assert all(call.comparison.relative_l2 > 1e-2 for call in ends.rows)
     assert by_name[f"parity {ARM} pipeline"].status == "FAIL"
     assert by_name[f"decisions {ARM}"].status == "FAIL"
 

@@ -143,3 +143,16 @@ def test_few_numbers_are_not_told_apart_by_chance():
     """Two draws of the same noise: their histograms have too few bins to differ by chance alone."""
     passed = [compare(*three(seed, 400)).overlap > 0.98 for seed in range(50)]
     assert np.mean(passed) > 0.9
+
+
+def test_a_frame_that_padding_repeats_counts_once():
+    """The baseline's error is kept by frame; frames that err alike to the bit are one frame."""
+    a, c, b = (torch.cat([tensor, tensor[-10:]]) for tensor in three(n=30))
+    figures = compare(a, c, b, "bfloat16", [10] * 4)
+    assert len(figures.baseline_by_frame) == 3
+    first = (b[:10] - a[:10]).norm() / a[:10].norm()
+    assert figures.baseline_by_frame[0] == pytest.approx(first.item())
+    assert (
+        compare(a, c, b).baseline_by_frame
+        == compare(a, c, None, "bfloat16", [10] * 4).baseline_by_frame
+    )

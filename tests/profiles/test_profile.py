@@ -143,7 +143,7 @@ def test_a_setting_changes_one_value():
         ("parity:\n  frame: 3\n", "unknown key 'frame'; did you mean 'frames'"),
         ("party:\n  frames: 3\n", "unknown section 'party'; did you mean 'parity'"),
         ("parity:\n  frames: many\n", "frames is 'many'; expected a valid integer"),
-        ("parity:\n  flip_limit: 1e-3\n", r"flip_limit is '1e-3'; .*write 1.0e-3"),
+        ("parity:\n  frame_flip_limit: 1e-3\n", r"frame_flip_limit is '1e-3'; .*write 1.0e-3"),
         ("parity:\n  frames: true\n", "frames is True"),
         (
             "common:\n  arms: torchscript float32\n",

@@ -13,10 +13,12 @@ from blipkit.records.gates import (
     decide,
     invalid,
     judge,
+    judged_otherwise,
     not_recorded,
     not_run,
     raise_for,
     warned,
+    worsened,
     worst,
     worst_of,
 )
@@ -143,3 +145,22 @@ def test_what_was_not_measured_is_not_run():
     assert (absent.status, absent.evidence, absent.next) == ("NOT-RUN", "none", "run 04")
     lacking = not_recorded("g", "answer")
     assert (lacking.status, lacking.evidence) == ("NOT-RUN", "none") and lacking.next
+
+
+def test_a_replay_says_which_gates_are_judged_otherwise():
+    """Only those that the recorded folder has with another status; a new gate is no change."""
+    before = [decide("a", "answer", True), decide("b", "answer", True)]
+    today = [decide("a", "answer", False), decide("b", "answer", True), decide("c", "answer", True)]
+    assert judged_otherwise(today, before) == ["a is FAIL, was PASS"]
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_what_worsens_a_gate_is_named_first(status):
+    """A gate that held fails, or warns where that is tolerable; one that did not stays as it was."""
+    gate = Gate("g", "answer", status, reason="before")
+    worse = worsened(gate, "why", "do")
+    if status not in ("PASS", "WARN"):
+        assert worse == worsened(gate, "why", "do", tolerable=True) == gate
+        return
+    assert (worse.status, worse.reason, worse.next) == ("FAIL", "why; before", "do")
+    assert worsened(gate, "why", "do", tolerable=True).status == "WARN"

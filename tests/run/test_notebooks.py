@@ -157,7 +157,13 @@ def test_a_foreign_checkpoint_goes_through_every_notebook(foreign):
 @pytest.mark.parametrize("stem", STEMS)
 def test_bare_papermill_runs_a_notebook(stem, smoke, tmp_path):
     """A notebook needs nothing of ours around it: papermill alone runs it, from any folder."""
-    known = {"frames": 20, "flip_limit": 0.1, "servers": [1], "clients": [1], "percentile": 50.0}
+    known = {
+        "frames": 20,
+        "frame_flip_limit": 0.3,
+        "servers": [1],
+        "clients": [1],
+        "percentile": 50.0,
+    }
     knobs = {one.name for one in fields(section_class(section_of(stem)))}
     own = {name: value for name, value in known.items() if name in knobs}
     own |= {"results": str(smoke), "profile": "smoke"}
@@ -303,12 +309,12 @@ def test_to_go_on_is_the_whole_command(tmp_path, monkeypatch):
     monkeypatch.setattr("blipkit.run.preflight.check_apart", lambda *_: None)
     monkeypatch.chdir(tmp_path)
     mine = tmp_path / "my profile.yaml"
-    mine.write_text("common: {required: []}\nparity: {frames: 20, flip_limit: 0.1}\n")
+    mine.write_text("common: {required: []}\nparity: {frames: 20, frame_flip_limit: 0.1}\n")
     settings = [
         "parity.frames=30",
         "concurrency.servers=[1, 2]",
         "common.questions=['is it a \"dog\"?', {text: what is it, candidates: open}]",
-        "parity.flip_limit=0.00001",
+        "parity.frame_flip_limit=0.00001",
         "common.threads=2",
     ]
     first = load_profile("./my profile.yaml", settings)

@@ -29,12 +29,15 @@ SETTINGS = [
     ("parity.frames=2.5", "frames is 2.5; expected a valid integer"),
     ("parity.frames=", "frames is None; expected a valid integer"),
     (
-        "parity.flip_limit=1e-3",
-        "flip_limit is '1e-3'; expected a valid number (YAML reads 1e-3 as text; write 1.0e-3)",
+        "parity.frame_flip_limit=1e-3",
+        "frame_flip_limit is '1e-3'; expected a valid number (YAML reads 1e-3 as text; write 1.0e-3)",
     ),
     ("parity.frames=-1", "frames is -1; expected more than zero"),
     ("parity.frames=0", "frames is 0; expected more than zero"),
-    ("parity.flip_limit=1.5", "flip_limit is 1.5; expected a share, at least 0 and less than 1"),
+    (
+        "parity.frame_flip_limit=1.5",
+        "frame_flip_limit is 1.5; expected a share, at least 0 and less than 1",
+    ),
     ("parity.accuracy_floor=-0.1", "accuracy_floor is -0.1; expected a share"),
     ("parity.tensor_limit={float32: 0.0001}", "parity.tensor_limit says nothing of bfloat16"),
     (
@@ -57,9 +60,9 @@ SETTINGS = [
     ("parity.tensor_limit={float32: 0.0}", "tensor_limit.float32 is 0.0; expected more than zero"),
     (
         "parity.frames=100",
-        "400 answers (100 frames, 4 questions with candidates) cannot bound a rate so",
+        "100 frames cannot bound a share so",
     ),
-    ("parity.frames=191", "ask 192 frames (parity.frames), or raise the limit to 0.006"),
+    ("parity.frames=148", "ask 149 frames (parity.frames), or raise the limit to 0.021"),
     ("parity.overlap_floor=1.5", "overlap_floor is 1.5; expected a share"),
     ("parity.sigma_limit=0.0", "sigma_limit is 0.0; expected more than zero"),
     ("parity.excused_margin={bfloat16: 0.1}", "parity.excused_margin says nothing of float32"),
@@ -128,7 +131,7 @@ SETTINGS = [
         "trace.neuron_stack=nowhere",
         "neuron_stack nowhere: no bin/python there; expected an environment: make neuron-stack",
     ),
-    ("concurrency.arms_under_load=6", "arms_under_load is 6; common.arms has 5"),
+    ("concurrency.arms_under_load=7", "arms_under_load is 7; common.arms has 6"),
     ("concurrency.arms_under_load=3", "so it is not put under load; name it after the arms that"),
     ("common.arms=[]", "arms is empty; expected at least one entry"),
     ("common.arms=torchscript float32", "arms is 'torchscript float32'; expected a valid list"),
@@ -432,7 +435,7 @@ def test_answers_are_counted_only_where_they_are_asked(tmp_path):
         load_profile("tiny", ["parity.frames=1", "common.only=[02_trace]", "common.required=[]"]),
         tmp_path,
     )
-    with pytest.raises(BadInput, match="cannot bound a rate"):
+    with pytest.raises(BadInput, match="cannot bound a share"):
         preflight.check(load_profile("tiny", ["parity.frames=1", "common.required=[]"]), tmp_path)
 
 

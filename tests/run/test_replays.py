@@ -13,6 +13,9 @@ from blipkit.records.results import Results
 
 TODAY = {"price age", "platform_support"}  # what they measure is the age of something
 # the name of a profile that is read from a results folder is the folder's
+# what these compare was judged by other rules when some folders were recorded: decisions answer by
+# answer, and half-precision arms without the float32 arm beside them
+REJUDGED = ("decisions ", "parity ")
 ADDED = {"machine", "versions", "replayed_on", "seed", "threads", "evidence", "profile"}
 
 
@@ -55,7 +58,10 @@ def test_a_published_run_is_replayed_with_its_gates_and_figures(recorded, tmp_pa
     """Every chapter ends as it did; gates, statuses and records are those recorded, marked so."""
     replay(recorded, tmp_path / "new")
     old, new = Results(recorded), Results(tmp_path / "new")
-    assert statuses(new) == statuses(old)
+    before = statuses(old)
+    for gate, status in statuses(new).items():
+        softened = gate.startswith(REJUDGED) and (before[gate], status) == ("PASS", "WARN")
+        assert status == before[gate] or softened, gate
     for path in sorted((recorded / "records").glob("*.jsonl")):
         rows = new.read(path.stem)
         if not path.stem.startswith("gates_"):
@@ -63,7 +69,9 @@ def test_a_published_run_is_replayed_with_its_gates_and_figures(recorded, tmp_pa
         assert {row["replayed_on"] for row in rows} <= {host.describe().name}
         assert not [row for row in rows if row["evidence"].startswith("measured")]
     measured = {gate.gate: gate.measured for gate in old.gates() if gate.gate not in TODAY}
-    assert {gate.gate: gate.measured for gate in new.gates() if gate.gate not in TODAY} == measured
+    for gate in new.gates():
+        if gate.gate not in TODAY and not gate.gate.startswith("decisions "):
+            assert gate.measured == measured[gate.gate], gate.gate
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from blipkit.runners.arms import (
     check_answers,
     check_machine,
     check_timed,
+    control_of,
     evidence_of,
     get_runner,
     is_forkable,
@@ -110,6 +111,26 @@ def test_a_file_dropped_into_the_folder_is_a_runner(dropped):
         BadInput, match="'dropped bfloat16' imitates a device's numbers, not its speed"
     ):
         check_timed(arm)
+
+
+@pytest.mark.parametrize(
+    ("arm", "control"),
+    [
+        ("neuron all bf16", "neuron none"),
+        ("neuron bfloat16", "neuron none"),
+        ("neuron_emulated matmult tf32", "neuron_emulated none"),
+        ("torchscript float16 cuda", "torchscript float32 cuda"),
+        ("torchscript bfloat16", "torchscript float32"),
+        ("eager autocast float16 cuda", "eager float32 cuda"),
+        ("eager bfloat16", None),
+        ("torchscript float32", None),
+        ("neuron none", None),
+        ("null float32", None),
+    ],
+)
+def test_a_control_is_the_same_runner_in_float32(arm, control):
+    """On the same device; float32 needs none, and the reference is beside every arm already."""
+    assert control_of(arm) == control
 
 
 def test_a_runner_that_is_gone_is_no_runner_any_more():
@@ -219,8 +240,8 @@ def test_an_arm_is_written_as_it_was_read(text):
         ("torchscript float16 cuda", "eager float16"),
         ("eager autocast float16 cuda", "eager autocast float16"),
         ("neuron none", None),
-        ("neuron matmult tf32", None),
-        ("neuron all tf32", None),
+        ("neuron matmult tf32", "eager autocast float16"),
+        ("neuron all tf32", "eager float16"),
         ("neuron matmult bf16", "eager autocast bfloat16"),
         ("neuron_emulated matmult fp16", "eager autocast float16"),
         ("neuron all fp16", "eager float16"),
@@ -229,7 +250,7 @@ def test_an_arm_is_written_as_it_was_read(text):
     ],
 )
 def test_torch_shows_what_a_format_alone_does(arm, known):
-    """Wholly in it, or its products alone, on the CPU; torch has no tf32 there, and float32 is the reference."""
+    """Wholly in it, or its products alone, on the CPU; for tf32 float16, of as many bits; float32 is the reference."""
     assert same_precision_baseline(arm) == known
     assert known is None or parse_arm(known).rounds_like == parse_arm(arm).rounds_like
 

@@ -14,11 +14,12 @@ from blipkit.runners.spec import TORCH_PRECISIONS, Precision
 
 def _precision(cast: str) -> Precision:
     """What a cast such as `matmult bf16` is to torch. `matmult` is what torch.autocast does,
-    products alone; `all` is the whole model in the format. Weights stay in float32.
+    products alone; `all` is the whole model in the format. Weights stay in float32. For tf32, which
+    torch has on no CPU, float16 stands: it keeps as many bits.
     """
     mode, _, kind = cast.partition(" ")
     rounds_like = {"": "float32", "bf16": "bfloat16", "fp16": "float16", "tf32": "float16"}[kind]
-    if kind not in ("bf16", "fp16"):
+    if not kind:
         return Precision(rounds_like, 4)
     if mode == "matmult":
         return Precision(rounds_like, 4, f"eager autocast {rounds_like}")
