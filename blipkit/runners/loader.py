@@ -7,6 +7,7 @@ from functools import partial
 
 import torch
 
+from blipkit.display.progress import note
 from blipkit.errors import BlipkitError
 from blipkit.model.components import Component
 from blipkit.records.typed import part
@@ -96,6 +97,7 @@ class Turn:
         need_gib = 2 * sum(artifact.manifest.bytes for artifact in artifacts) / 2**30
         check_host_memory(f"loading {arm}", need_gib)
         check_second_calls(artifacts)
+        note(f"loading {arm} onto a NeuronCore: {len(artifacts)} components")
         with contextlib.ExitStack() as stack:
             self._watch = stack.enter_context(Watch())
             environment = dict(self._watch.environment)
