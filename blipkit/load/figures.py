@@ -118,13 +118,9 @@ def draw_chart(rows: Sequence[GridRow], group: str, limit_ms: float) -> None:
     ax.set_ylim(bottom=0)
     if known:
         ax.legend()
-    answered = cells[cells.p50_ms.notna()]
-    words = [f"{row.setting} {row.p50_ms:.1f} ms" for row in answered.itertuples()]
-    show(
-        figure,
-        f"{group}: p50 at {', '.join(words) or 'no setting'}",
-        cells[["setting", "state", *known]],
-    )
+    pairs = zip(cells.setting, cells.p50_ms, strict=True)
+    words = ", ".join(f"{setting} {ms:.1f} ms" for setting, ms in pairs)
+    show(figure, f"{group}: p50 at {words}", cells[["setting", "state", *known]])
 
 
 def draw_curve(

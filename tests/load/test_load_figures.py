@@ -8,7 +8,6 @@ from blipkit.load import figures
 from blipkit.load.rows import GridRow
 from blipkit.load.stability import Window
 from blipkit.load.summary import INVALID, UNSTABLE
-from blipkit.statistics import UNKNOWN
 
 
 @pytest.fixture
@@ -33,14 +32,6 @@ def test_the_published_chart_names_each_setting(captions):
     """With its p50; a percentile that some setting lacks is not drawn."""
     figures.draw_chart(rows(), "an arm, threads", 250.0)
     assert captions[0].startswith("an arm, threads: p50 at 1-1 10.0 ms, 1-2 10.0 ms")
-
-
-def test_the_published_chart_is_drawn_where_nothing_was_answered(captions):
-    """A setting without a p50 is not in the words."""
-    dead = changed(rows()[0], p50_ms=UNKNOWN, p90_ms=UNKNOWN, state=INVALID)
-    figures.draw_chart([dead], "an arm, threads", 250.0)
-    figures.draw_chart([rows()[1], dead], "an arm, threads", 250.0)
-    assert captions == ["an arm, threads: p50 at no setting", "an arm, threads: p50 at 1-2 10.0 ms"]
 
 
 def test_where_latency_goes_has_a_bar_for_a_setting_without_answers(captions):
