@@ -17,7 +17,7 @@ from blipkit.runners.assemble import Loaded, check_weights, load_artifact
 from blipkit.runners.core_memory import check_core_memory
 from blipkit.runners.neuron.proof import Execution, Watch, settle
 from blipkit.runners.second_call import check_second_calls
-from blipkit.runners.workers import Load, Run, Worker, check_host_memory, on_first_core
+from blipkit.runners.workers import Load, Run, Worker, array_of, check_host_memory, on_first_core
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +110,7 @@ class Turn:
 
     def run(self, artifact: Artifact, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
         """What a component makes of its inputs."""
-        arrays = [tensor.numpy() for tensor in inputs]
+        arrays = [array_of(tensor) for tensor in inputs]
         return torch.from_numpy(self._worker.ask(Run(artifact.folder, arrays)))
 
     def end(self) -> Execution:
