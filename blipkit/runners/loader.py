@@ -7,6 +7,7 @@ from functools import partial
 
 import torch
 
+from blipkit.display.progress import note
 from blipkit.errors import BlipkitError
 from blipkit.model.components import Component
 from blipkit.records.typed import part
@@ -16,7 +17,7 @@ from blipkit.runners.assemble import Loaded, check_weights, load_artifact
 from blipkit.runners.core_memory import check_core_memory
 from blipkit.runners.neuron.proof import Execution, Watch, settle
 from blipkit.runners.second_call import check_second_calls
-from blipkit.runners.workers import Load, Run, Worker, check_host_memory, on_first_core
+from blipkit.runners.workers import Load, Run, Worker, array_of, check_host_memory, on_first_core
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +97,7 @@ class Turn:
         need_gib = 2 * sum(artifact.manifest.bytes for artifact in artifacts) / 2**30
         check_host_memory(f"loading {arm}", need_gib)
         check_second_calls(artifacts)
+        note(f"loading {arm} onto a NeuronCore: {len(artifacts)} components")
         with contextlib.ExitStack() as stack:
             self._watch = stack.enter_context(Watch())
             environment = dict(self._watch.environment)
@@ -108,7 +110,7 @@ class Turn:
 
     def run(self, artifact: Artifact, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
         """What a component makes of its inputs."""
-        arrays = [tensor.numpy() for tensor in inputs]
+        arrays = [array_of(tensor) for tensor in inputs]
         return torch.from_numpy(self._worker.ask(Run(artifact.folder, arrays)))
 
     def end(self) -> Execution:

@@ -189,6 +189,15 @@ def work(address: str, connections: int, answerer: str, **arguments) -> None:
         list(pool.map(handle, [Client(address) for _ in range(connections)]))
 
 
+def array_of(tensor: torch.Tensor) -> np.ndarray:
+    """A tensor as numpy has it: in float32 where it is in bfloat16, whose every number that
+    holds.
+    """
+    if tensor.dtype == torch.bfloat16:
+        tensor = tensor.float()
+    return tensor.numpy()
+
+
 def on_first_core() -> dict[str, str]:
     """Variables for a child that takes the first core, and leaves others alone."""
     return {"NEURON_RT_VISIBLE_CORES": str(neuron.visible_cores(1)[0])}
@@ -200,8 +209,7 @@ def run_components() -> Callable[[Load | Run], np.ndarray | None]:
 
     def answer(message: Load | Run) -> np.ndarray | None:
         if isinstance(message, Run):
-            # in float32, which holds every bfloat16 exactly: NumPy has none
-            return loaded[message.folder](*map(torch.from_numpy, message.arrays)).float().numpy()
+            return array_of(loaded[message.folder](*map(torch.from_numpy, message.arrays)))
         artifact = read_artifact(message.folder, Bucket())
         run = get_runner(artifact.arm).load(artifact.path, artifact.build, None)
         loaded[message.folder] = run

@@ -116,8 +116,12 @@ class Host:
         return self._server.run()
 
     def settle(self) -> Settled:
-        """What was sent to NeuronCores so far."""
-        return settle(self._servers.executed())
+        """What was sent to NeuronCores, the last that is asked for: processes of the servers' own
+        have ended then, by themselves, as the driver counts at their end.
+        """
+        settled = settle(self._servers.executed())
+        self._stack.close()
+        return settled
 
 
 def digests_without_load(handler: Handler, count: int) -> list[int]:

@@ -5,12 +5,14 @@ import tempfile
 import time
 from multiprocessing.connection import Client
 
+import numpy as np
 import psutil
 import pytest
+import torch
 
 from blipkit.errors import BlipkitError, WorkerGone
 from blipkit.runners.neuron.witnesses import Holder
-from blipkit.runners.workers import Worker
+from blipkit.runners.workers import Worker, array_of
 
 BUSY = (
     "NRT:nrt_allocate_neuron_cores  Logical Neuron Core(s) not available - Requested:lnc0-lnc0 "
@@ -129,3 +131,11 @@ def test_a_worker_that_cannot_start_says_why(monkeypatch):
     monkeypatch.setattr("blipkit.runners.workers.Client", SlowClient)
     with pytest.raises(BlipkitError, match="has no attribute 'nothing'"):
         Worker("blipkit.runners.workers:nothing")
+
+
+def test_what_a_whole_model_in_bfloat16_makes_goes_over_the_socket():
+    """numpy has no such format: float32 has each of its numbers, to the bit; others stay as they are."""
+    numbers = torch.randn(100).bfloat16()
+    array = array_of(numbers)
+    assert array.dtype == np.float32 and torch.equal(torch.from_numpy(array).bfloat16(), numbers)
+    assert array_of(torch.ones(2, dtype=torch.int32)).dtype == np.int32

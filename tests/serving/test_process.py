@@ -9,7 +9,8 @@ import pytest
 from blipkit.load.clients import Asking, Clients
 from blipkit.records.typed import row_of
 from blipkit.serving.answering import NOTHING, Answering, ArtifactPlace, FrameSource
-from blipkit.serving.process import Plan, RightAnswers, Serve, Service, load
+from blipkit.serving.placement import PLACEMENTS, Servers
+from blipkit.serving.process import Plan, RightAnswers, Serve, Service, Settle, load
 from blipkit.serving.protocol import digest
 
 ANSWERING = Answering(
@@ -54,3 +55,17 @@ def ask(address: str, folder):
     with open(folder / "requests", "wb") as record:
         asking = Asking(2, seconds=0.1, warmup_s=0.0, timeout_s=5.0)
         return Clients(address, asking, [digest([])] * 3, record).run().counts
+
+
+def test_processes_of_its_own_end_by_themselves_once_all_is_settled(monkeypatch):
+    """Asked while they live what they sent, then ended, before it says so: a driver may count only then."""
+    order = []
+
+    def place(stack, servers, cores, answering):
+        stack.callback(order.append, "ended")
+        return Servers([], lambda: order.append("asked"))
+
+    monkeypatch.setitem(PLACEMENTS, "processes", place)
+    monkeypatch.setattr("blipkit.serving.process.settle", lambda sent: order.append("settled"))
+    load(asdict(plan("processes")))(Settle())
+    assert order == ["asked", "settled", "ended"]
