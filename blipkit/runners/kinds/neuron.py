@@ -60,7 +60,7 @@ def flags(precision: str, compiler_flags: tuple[str, ...]) -> dict:
     mode, cast = auto_cast(precision)
     arguments = ["--target", TARGET, "--auto-cast", mode]
     if not mode:
-        arguments = ["--target", TARGET]
+        arguments = arguments[:2]  # the target alone
     if cast:
         arguments += ["--auto-cast-type", cast]
     read = casts_as_read(mode, cast, neuronx_cc=host.version("neuronx-cc") or "")
