@@ -190,6 +190,13 @@ class Component:
         shapes = tensor_shapes(self.checkpoint.config, bucket)
         return {name: shapes[name] for name in names}
 
+    def plain_shapes(self, bucket: Bucket) -> dict[str, list]:
+        """Name -> [shape, number format] of each input in a bucket, as JSON keeps them."""
+        shapes = {}
+        for name, (shape, dtype) in self.input_shapes(bucket).items():
+            shapes[name] = [list(shape), str(dtype).removeprefix("torch.")]
+        return shapes
+
     def output_shape(self, bucket: Bucket) -> tuple[int, ...]:
         """Shape of the tensor that comes out of it in a bucket."""
         return tensor_shapes(self.checkpoint.config, bucket)[self.output_names[0]].shape

@@ -147,9 +147,6 @@ def _reading(offer: Offer) -> str:
 def build_of(offer: Offer, takes: Takes) -> Build:
     """What an adopted file was built from, as far as it is known."""
     component, arm = offer.component, offer.arm
-    shapes = {}
-    for name, (shape, _) in component.input_shapes(takes.bucket).items():
-        shapes[name] = [list(shape), takes.dtypes[name]]
     flags = {}
     if arm.spec.holds_core:
         flags["casts_as_read"] = _reading(offer)
@@ -165,7 +162,7 @@ def build_of(offer: Offer, takes: Takes) -> Build:
         device=arm.device,
         weights_digest=UNKNOWN,
         code_digest=digest_of(offer.file),
-        input_shapes=shapes,
+        input_shapes=component.plain_shapes(takes.bucket),
         output_shape=list(component.output_shape(takes.bucket)),
         flags=flags,
         versions=versions,

@@ -79,9 +79,6 @@ def build_of(
     modules = [inspect.getmodule(type(component.module)), runner]
     modules += [importlib.import_module(name) for name in arm.spec.code]
     code = "".join(map(inspect.getsource, modules))
-    shapes = {}
-    for name, (shape, dtype) in component.input_shapes(bucket).items():
-        shapes[name] = [list(shape), str(dtype).removeprefix("torch.")]
     versions = host.versions()
     return Build(
         component=component.name,
@@ -90,7 +87,7 @@ def build_of(
         device=arm.device,
         weights_digest=component.digest,
         code_digest=hashlib.sha256(code.encode()).hexdigest()[:16],
-        input_shapes=shapes,
+        input_shapes=component.plain_shapes(bucket),
         output_shape=list(component.output_shape(bucket)),
         flags=_flags(runner, arm.precision, tuple(compiler_flags)),
         versions={name: versions[name] for name in COMPILED_BY if name in versions},

@@ -19,7 +19,6 @@ from neuron_artifacts import Doubling, build_for
 
 from blipkit import Bucket, isolate
 from blipkit.errors import BadInput, BlipkitError, ChildFailed, NotMeasured
-from blipkit.machine import host
 from blipkit.model.components import Components
 from blipkit.paths import ROOT
 from blipkit.runners import compile as compiling
@@ -291,7 +290,7 @@ def test_flags_are_spelt_out_and_kept_as_read(inf2):
 )
 def test_the_recipes_one_flag_is_passed_alone_and_read_by_this_compiler(monkeypatch, version, read):
     """Nothing says where to cast but the compiler's default, which moved."""
-    monkeypatch.setattr(host, "version", lambda name: version)
+    monkeypatch.setattr(neuron.host, "version", lambda name: version)
     flags = neuron.flags("default fp16", ())
     assert flags["compiler_args"] == ["--target", "inf2", "--auto-cast-type", "fp16"]
     assert flags["casts_as_read"] == read
