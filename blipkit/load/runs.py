@@ -7,6 +7,7 @@ import pandas
 
 from blipkit.load.counts import RunCounts
 from blipkit.load.host import Host, may_fork
+from blipkit.load.judged import right_digests
 from blipkit.load.measure import Measured, measure_on, open_host
 from blipkit.load.requests import FIELDS
 from blipkit.load.setting import ServerOptions, Setting, Workload
@@ -181,6 +182,8 @@ class Hosts:
         if may_fork(artifacts) and setting.arm in study.common.arms:
             servers = max(servers, *study.knobs.servers)
         self._host = open_host(artifacts, setting, work, options, servers)
+        alone = self._host.expected
+        self._host.expected = right_digests(study, setting.arm, setting.call, alone)
 
 
 def measure_run(hosts: Hosts, run: Run, runs: Runs) -> pandas.DataFrame:

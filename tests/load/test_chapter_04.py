@@ -43,6 +43,7 @@ class Loaded:
 
     def __init__(self, artifacts, setting: Setting, work, options, servers: int):
         self.setting, self.servers, self.is_fit, self.closed = setting, servers, True, False
+        self.expected = []
         self.opened.append(self)
 
     def close(self) -> None:
