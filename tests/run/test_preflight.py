@@ -210,12 +210,12 @@ SETTINGS = [
     ("cost.incumbents=[]", "incumbents is empty; expected at least one entry"),
     ("cost.target_saving=1.0", "target_saving is 1.0; expected a share"),
     ("cost.beside=[nowhere]", "no results of 05_cost in nowhere; "),
-    ("cost.cameras=0", "cameras is 0; expected more than zero"),
+    ("cost.cameras=-1", "cameras is -1; expected zero or more"),
     ("cost.cameras=1.5", "cameras is 1.5; expected a valid integer"),
-    ("cost.events_per_day=-1.0", "events_per_day is -1.0; expected more than zero"),
+    ("cost.events_per_day=-1.0", "events_per_day is -1.0; expected zero or more"),
     (
-        "cost.utilisation=0.0",
-        "utilisation is 0.0; expected a share of the time, more than 0 and at most 1",
+        "cost.utilisation=1.5",
+        "utilisation is 1.5; expected 0 for not stated, else a share of the time, at most 1",
     ),
     (
         "cost.incumbent_utilisation=1.01",
