@@ -59,6 +59,7 @@ KINDS = {
 EMPTY = (
     "parity_executions",
     "incumbent",
+    "parity_blocks",
 )
 
 
