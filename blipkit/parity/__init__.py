@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "answer_pairs": ["AnswerPair", "pair_answers"],
         "answers": ["accuracy_gate"],
         "arm_pairs": ["compare_pairs"],
+        "blocks": ["follow_failures"],
         "calls": ["Call", "Limits", "strictest_route", "tensor_gate"],
         "decisions": ["decision_gate"],
         "effort": ["close_panel", "forecast_effort", "measure_effort"],

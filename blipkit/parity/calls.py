@@ -162,8 +162,6 @@ def tensor_gate(arm: str, component: str, calls: Sequence[Call], limits: Limits)
     worst = _worst(calls, limits)
     route = strictest_route(worst, limits)
     noisier = route in ("chance", "format limit") and worst.baseline is not None
-    advice = "it computes something else, or in a coarser format"
-    advice += ": is it the first component that differs?"
     return decide(
         name,
         "answer",
@@ -173,8 +171,21 @@ def tensor_gate(arm: str, component: str, calls: Sequence[Call], limits: Limits)
         limit=tolerance(worst, limits),
         evidence=evidence,
         reason=_reason(worst, route, calls),
-        next=advice,
+        next=_advice(worst),
     )
+
+
+def _advice(worst: Call) -> str:
+    """What to look at; for a float32 arm, whether its weights may be in a coarser format."""
+    advice = "it computes something else, or in a coarser format"
+    advice += ": is it the first component that differs?"
+    if worst.precision != "float32":
+        return advice
+    for name in ("float16", "bfloat16"):
+        roundings = worst.comparison.relative_l2 / ROUNDOFF[name]
+        if 0.2 <= roundings <= 2:
+            advice += f" Weights in {name} err as much: their arm is that format's, not float32"
+    return advice
 
 
 def _nothing_to_judge(

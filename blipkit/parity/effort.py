@@ -16,6 +16,7 @@ from blipkit.runners.loader import ArmExecution
 from blipkit.runners.neuron.proof import execution_gate
 
 GIB = 2**30
+FLOAT64_BYTES = 8  # of a weight
 EXECUTION = "execution parity"  # the gate of what ran on a Neuron device
 
 
@@ -70,7 +71,9 @@ def forecast_effort(panel: Panel) -> Forecast:
 
 
 def time_reference(panel: Panel) -> list[Prediction]:
-    """As if every arm were as fast as the reference, and shared no weights with another."""
+    """As if every arm were as fast as the reference, and shared no weights with another; float64,
+    where an arm is compared with it, as two arms.
+    """
     engine = panel.engine
     before = peak_gib()
     block = images(panel.frames[: engine.block])
@@ -82,8 +85,12 @@ def time_reference(panel: Panel) -> list[Prediction]:
     others = [parse_arm(arm) for arm in engine.arms if arm != REFERENCE]
     bytes_a_weight = sum(other.weight_bytes * len(engine.buckets) for other in others)  # all copies
     frames_asked = sum(panel.count(arm) for arm in engine.arms)
+    asked = len(engine.arms)
+    if panel.has_float32:
+        bytes_a_weight += FLOAT64_BYTES
+        asked += 2
     return [
-        Prediction(NUMBERS, seconds * len(panel.followed) * len(engine.arms)),
+        Prediction(NUMBERS, seconds * len(panel.followed) * asked),
         Prediction(ANSWERS, seconds * frames_asked),
         Prediction(MEMORY, before + weights * bytes_a_weight / GIB),
     ]

@@ -79,6 +79,18 @@ def test_what_chance_does_not_explain_fails(noise, arm, taken, status):
     assert (gate.measured <= gate.limit) == (status != "FAIL")
 
 
+@pytest.mark.parametrize(
+    ("noise", "named"), [(3e-4, ["float16"]), (2.5e-3, ["bfloat16"]), (0.5, [])]
+)
+def test_a_float32_arm_with_coarser_weights_is_told_which_arm_it_is(noise, named):
+    """An error of about one rounding of a format, in an arm that calls itself float32."""
+    a, c, _ = three(ours=noise)
+    gate = judged(compare(a, c), precision="float32")
+    assert gate.status == "FAIL"
+    told = [name for name in ("float16", "bfloat16") if f"Weights in {name} err" in gate.next]
+    assert told == named
+
+
 def test_shapes_that_differ_fail():
     """The gate says both shapes, and which output it is."""
     gate = judged(compare(torch.ones(3, 2), torch.ones(2, 3)))

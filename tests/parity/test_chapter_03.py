@@ -63,6 +63,7 @@ KINDS = {
 EMPTY = (
     "parity_executions",
     "incumbent",
+    "parity_blocks",
 )
 
 
