@@ -210,6 +210,11 @@ SETTINGS = [
     ("cost.incumbents=[]", "incumbents is empty; expected at least one entry"),
     ("cost.target_saving=1.0", "target_saving is 1.0; expected a share"),
     ("cost.beside=[nowhere]", "no results of 05_cost in nowhere; "),
+    (
+        "cost.contracted={candidat: ours}",
+        "cost.contracted: unknown 'candidat'; did you mean 'candidate'?",
+    ),
+    ("cost.contracted={incumbent: ours}", "us-east-1 ours: option 'ours'; known: on_demand, spot"),
     ("cost.cameras=-1", "cameras is -1; expected zero or more"),
     ("cost.cameras=1.5", "cameras is 1.5; expected a valid integer"),
     ("cost.events_per_day=-1.0", "events_per_day is -1.0; expected zero or more"),
@@ -219,7 +224,7 @@ SETTINGS = [
     ),
     (
         "cost.incumbent_utilisation=1.01",
-        "incumbent_utilisation is 1.01; expected a share of the time",
+        "incumbent_utilisation is 1.01; expected 0 for not stated, else a share of the time",
     ),
     (
         "cost.own_prices=nowhere.csv",

@@ -190,7 +190,7 @@ MISTAKES = {
         '"--auto-cast", mode.replace("matmult", "matmul")]',
     ),
     "an option that is none": ('"--logfile"', '"--log-file"'),
-    "no target": ('"--target", target(), ', ""),
+    "no target": ('["--target", target()]', "[]"),
     "the device forgotten": ("return bool(host.describe()", "return True or bool(host.describe()"),
     "the override forgotten": ("{OVERRIDE: target()}", "{}"),
     "a module in training": ("module).to(dtype)", "module).to(dtype).train()"),
