@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from blipkit.profiles.knobs import SHARE, ZERO_OR_MORE, Range, Section, knob
+from blipkit.profiles.knobs import BUSY, SHARE, ZERO_OR_MORE, Section, knob
 
-BUSY = Range("0 for not stated, else a share of the time, at most 1", lambda value: 0 <= value <= 1)
 SIDES = ("candidate", "incumbent")
 
 

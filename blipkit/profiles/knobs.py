@@ -23,6 +23,7 @@ class Range(NamedTuple):
 POSITIVE = Range("more than zero", lambda value: value > 0)
 ZERO_OR_MORE = Range("zero or more", lambda value: value >= 0)
 SHARE = Range("a share, at least 0 and less than 1", lambda value: 0 <= value < 1)
+BUSY = Range("0 for not stated, else a share of the time, at most 1", lambda value: 0 <= value <= 1)
 # of what is made, held or started that often: more is a slip, and would fill the memory
 COUNT = Range("more than zero, at most 1,000,000", lambda value: 1 <= value <= 1_000_000)
 FEW = Range("more than zero, at most 4,096", lambda value: 1 <= value <= 4096)

@@ -335,8 +335,11 @@ class Made(Section):
         ({"count": 0}, "count is 0; expected more than zero"),
         ({"seed": -1}, "seed is -1; expected zero or more"),
         ({"part": 1.0}, "part is 1.0; expected a share, at least 0 and less than 1"),
-        ({"busy": 0.0}, "busy is 0.0; expected a share of the time"),
-        ({"busy": float("nan")}, "busy is nan; expected a share of the time"),
+        ({"busy": 1.1}, "busy is 1.1; expected 0 for not stated, else a share of the time"),
+        (
+            {"busy": float("nan")},
+            "busy is nan; expected 0 for not stated, else a share of the time",
+        ),
         ({"kind": "c"}, "kind is 'c'; known: a, b"),
         ({"words": [1]}, "words.0 is 1; expected a valid string"),
         ({"cuont": 1}, "unknown key 'cuont'; did you mean 'count'"),

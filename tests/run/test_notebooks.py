@@ -55,13 +55,16 @@ def test_every_notebook_ran(smoke, stem):
 
 
 def test_the_answer_gates_of_smoke_hold(smoke):
-    """No gate of answers failed; those of timing may warn on a machine that is shared."""
+    """No gate of answers failed; those of an arm whose control smoke leaves out only warn, and those of timing may on a machine that is shared."""
     verdict = verdict_of(smoke)
-    assert {
+    others = {
         g["gate"]: g["status"]
         for g in verdict["gates"]
         if g["kind"] == "answer" and g["status"] not in ("PASS", "NOT-RUN")
-    } == {"platform_support": "WARN"}
+    }
+    of_the_emulated = [name for name in others if "neuron_emulated matmult bf16" in name]
+    assert len(of_the_emulated) == 4
+    assert others == dict.fromkeys([*of_the_emulated, "platform_support"], "WARN")
     assert verdict["status"] in ("PASS", "WARN")
     assert (
         exit_status(
