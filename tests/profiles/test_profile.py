@@ -86,7 +86,7 @@ def test_a_default_is_a_value_that_its_own_knob_allows(name):
 
 
 def test_gpu_and_inf2_ask_the_same():
-    """What two machines are compared on is alike: all but the arms, the machine and its price."""
+    """What two machines are compared on is alike: all but the arms, the machine and its price, and what each chooses to run at its best."""
     gpu, inf2 = (load_profile(name).resolved() for name in ("gpu", "inf2"))
     different = {f"{s}.{key}" for s in gpu for key in gpu[s] if gpu[s][key] != inf2[s][key]}
     own = {
@@ -97,6 +97,7 @@ def test_gpu_and_inf2_ask_the_same():
         "cost.priced_as",
     }
     own.add("concurrency.placements")  # what it is placed on is part of a machine
+    own |= {"common.buckets", "concurrency.batch_sizes", "concurrency.clients"}
     assert different == own
     written = {
         (section, key)
@@ -106,15 +107,16 @@ def test_gpu_and_inf2_ask_the_same():
     }
     compared = {
         ("parity", "frames"),
-        *(("concurrency", k) for k in ("servers", "clients", "seconds", "latency_limit_ms")),
+        *(("concurrency", k) for k in ("seconds", "percentile", "latency_limit_ms")),
     }
     assert compared | {("common", "seed"), ("common", "frames_from")} <= written
 
 
 def test_inf2_dry_is_inf2_as_far_as_no_device_is_needed():
-    """Same questions, frames and shapes; the chapters without load and cost; emulated arms alone."""
+    """Same questions and frames, the shape of a request alone, as batches are for a machine's load; the chapters without load and cost; emulated arms alone."""
     dry, inf2 = (load_profile(name).resolved()["common"] for name in ("inf2-dry", "inf2"))
-    assert all(dry[key] == inf2[key] for key in ("questions", "frames_from", "seed", "buckets"))
+    assert all(dry[key] == inf2[key] for key in ("questions", "frames_from", "seed"))
+    assert dry["buckets"] == [bucket for bucket in inf2["buckets"] if bucket["frames"] == 1]
     assert choose(dry["only"]) == ["00_environment", "01_components", "02_trace", "03_parity"]
     assert all(arm.startswith("neuron_emulated ") for arm in dry["arms"])
 
