@@ -51,7 +51,8 @@ def test_a_table_has_a_size(tmp_path, monkeypatch):
         csv_rows(tmp_path / "t.csv")
 
 
-CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5).map(
+# a byte-order mark may begin a file, and is none of its text
+CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0\ufeff"), max_size=5).map(
     lambda text: normalize("NFC", text.strip())
 )
 
