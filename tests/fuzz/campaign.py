@@ -1,6 +1,7 @@
 """Many inputs for a target, one after another in a process of its own, which is ended and started anew where it does not answer."""
 
 import contextlib
+import gc
 import importlib
 import io
 import multiprocessing
@@ -131,7 +132,11 @@ def _until_fault(target: Target, numbers: list[int], place: Path, limits: Limits
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(target, numbers, place, limits, theirs, ours))
+    # what tests before this one left is the parent's to free: native code may wait there for threads
+    # that the fork does not have
+    gc.freeze()
     process.start()
+    gc.unfreeze()
     theirs.close()
     done: list[Outcome] = []
     while len(done) < len(numbers) and not (done and done[-1].faults):
