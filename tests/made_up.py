@@ -7,7 +7,7 @@ import yaml
 
 from blipkit.cost.dollars import answer_cost
 from blipkit.cost.knobs import Cost
-from blipkit.cost.rows import Conditions, CostRow, MeasuredSetting, PriceBasis
+from blipkit.cost.rows import Choices, Conditions, CostRow, MeasuredSetting, PriceBasis
 from blipkit.cost.systems import System
 from blipkit.profiles.common import Common
 from blipkit.profiles.profile import Profile
@@ -123,15 +123,16 @@ def system(
     }[kind]
     fields = {"arm": ARMS[kind], "instance": instance, **fields}
     low, high = answers * (1 - wide), answers * (1 + wide)
+    row = cost_row(answers, usd or usual, low, high, **fields)
     return System(
         machine=f"{kind} machine",
         profile=profile,
         kind=kind,
         folder=f"results/{profile}",
         setting="2-4",
-        choices="not recorded",
+        choices=(row.choices or Choices()).in_words(),
         latency="p90 not known",
-        row=cost_row(answers, usd or usual, low, high, **fields),
+        row=row,
         gaps=list(gaps),
         gap=next((gap.reason for gap in gaps), ""),
     )

@@ -17,6 +17,8 @@ from blipkit.records.results import Results
 from blipkit.records.typed import part, records_of, write_typed
 from blipkit.study import Study
 
+# kind of machine -> what may make a system there faster, and no arm of this kit does yet
+NOT_TRIED = {"cuda": "CUDA graphs, TensorRT", "neuron": "PyTorch Native (TorchNeuron)"}
 NEEDS_BOTH = "NOT-RUN: it takes a measured candidate and a measured incumbent"
 
 
@@ -58,7 +60,6 @@ class Systems:
             "machine",
             "arm",
             "setting",
-            "choices",
             "answers_per_s",
             "latency",
             "instance",
@@ -68,6 +69,18 @@ class Systems:
         columns += ("unlike",)
         caption = "Systems side by side, each at its best setting"
         show_table(records_of(self.rows), caption, columns)
+        print(self.choices_in_words())
+
+    def choices_in_words(self) -> str:
+        """A line for each system: what it chose for itself, and what nobody tried there."""
+        lines = []
+        for row in self.rows:
+            system = row.system
+            line = f"{system.arm} on {row.machine}: {system.choices}"
+            if system.kind in NOT_TRIED:
+                line += f"; not tried: {NOT_TRIED[system.kind]}"
+            lines.append(line)
+        return "\n".join(lines)
 
     def figure(self) -> None:
         """What a million good answers cost on each, with intervals."""

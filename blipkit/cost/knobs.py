@@ -72,7 +72,7 @@ class Cost(Section):
         may_be_empty=True,
     )
     rental_hours: float = knob(
-        1.0,
+        2.0,
         "a first run on a rented machine, start to report; an allowance, not a measurement",
         "h",
     )

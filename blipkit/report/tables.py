@@ -21,7 +21,6 @@ SYSTEM_COLUMNS = {
     "machine": "machine",
     "arm": "arm",
     "setting": "servers-clients",
-    "choices": "its own choices",
     "answers_per_s": "answers/s",
     "latency": "latency",
     "instance": "priced as",

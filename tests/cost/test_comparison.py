@@ -7,7 +7,7 @@ from made_up import BASIS, cost_row, study_of, system
 
 from blipkit.cost.comparison import ComparedSystem, Systems, compare_systems, explain_savings
 from blipkit.cost.pricing import Pricing, choose_prices
-from blipkit.cost.rows import Conditions, CostRow
+from blipkit.cost.rows import Choices, Conditions, CostRow
 from blipkit.cost.systems import Gap
 from blipkit.records.results import Results
 from blipkit.records.typed import write_typed
@@ -41,6 +41,16 @@ def test_what_is_published_is_shown_and_never_weighed(tmp_path, published):
         ("new", False, "percentile"),
     ]
     assert systems.weighed == [systems.rows[0].system] and systems.folders == [study.results]
+
+
+def test_what_a_system_chose_and_what_nobody_tried_is_said():
+    """A line for each: its buckets, batches and threads; on a GPU that CUDA graphs were not tried."""
+    chosen = Choices([{"frames": 1}, {"frames": 8}], 2, [1, 8], 5.0)
+    said = Systems([weighed("cuda", choices=chosen)], []).choices_in_words()
+    assert said == (
+        "torchscript float16 cuda on cuda machine: bucket frames 1, 8; batches tried 1, 8, waiting "
+        "5 ms; threads 2; not tried: CUDA graphs, TensorRT"
+    )
 
 
 def test_a_published_folder_that_is_named_is_weighed_once(tmp_path, published):

@@ -216,8 +216,8 @@ def test_a_price_that_moves_counts_with_its_range():
 
 def test_what_a_system_chooses_for_itself_is_no_reason_not_to_compare():
     """Other buckets, batch and threads: each runs at its own best."""
-    ours = system("neuron", FASTER, choices=Choices([{"frames": 1}], 1, 1, 0.0))
-    theirs = system("cuda", choices=Choices([{"frames": 16}], 4, 16, 5.0))
+    ours = system("neuron", FASTER, choices=Choices([{"frames": 1}], 1, [1], 0.0))
+    theirs = system("cuda", choices=Choices([{"frames": 16}], 4, [1, 16], 5.0))
     assert decide([ours, theirs]).answer == MOVE
 
 
