@@ -2,10 +2,12 @@
 
 import copy
 import dataclasses
+import types
 
 import pytest
 import torch
 from conftest import run_chapter
+from torch import nn
 
 from blipkit.frames.frames import load_frames
 from blipkit.parity import compare_components
@@ -26,6 +28,23 @@ def compiled(module):
 
 def channels_last(module):
     return module.to(memory_format=torch.channels_last)
+
+
+def fused_attention(module):
+    """torch's fused attention in the blocks of the image encoder, the one that transformers has it for."""
+    for part in module.modules():
+        if hasattr(part, "qkv"):
+            part.forward = types.MethodType(attend_fused, part)
+    return module
+
+
+def attend_fused(self, hidden_states, **_):
+    """In the place of BlipAttention's own arithmetic; (frames, patches, width)."""
+    frames, patches, width = hidden_states.shape
+    heads = (frames, patches, 3, self.num_heads, width // self.num_heads)
+    query, key, value = self.qkv(hidden_states).reshape(heads).permute(2, 0, 3, 1, 4)
+    seen = nn.functional.scaled_dot_product_attention(query, key, value, scale=self.scale)
+    return self.projection(seen.permute(0, 2, 1, 3).reshape(frames, patches, width)), None
 
 
 def two_threads(module):
@@ -77,6 +96,7 @@ VARIANTS = [
     (channels_last, autocast),
     (two_threads, coarse_weights),
     (without_onednn, autocast),
+    (fused_attention, coarse_weights),
 ]
 
 
