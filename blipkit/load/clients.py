@@ -31,7 +31,7 @@ from blipkit.serving.protocol import (
     WRONG,
     Served,
 )
-from blipkit.serving.waiting import wait
+from blipkit.serving.waiting import wait_exactly
 
 WARMUP_ROUNDS = 5  # at most, until the thirds of one agree
 TRIES = 3  # of measuring, at most, until its thirds agree; the last one counts
@@ -196,7 +196,8 @@ class Clients:
                 self._hear(until - now)
 
     def _hear(self, pause: float) -> None:
-        for key, _ in wait(self.selector, pause):
+        events = wait_exactly(self.selector, pause) if self.due else self.selector.select(pause)
+        for key, _ in events:
             self._receive(key.data, key.fileobj)
 
     def _send(self, scheduled: float, client: int) -> None:

@@ -27,7 +27,7 @@ from blipkit.serving.protocol import (
     digest,
 )
 from blipkit.serving.scheduler import Assigned, Dispatcher, Request
-from blipkit.serving.waiting import wait
+from blipkit.serving.waiting import wait_exactly
 
 JOIN_S = 30  # a client that does not connect so long after the one before it never will
 LOOK_S = 0.1  # between two looks for workers that are overdue, and for clients that are left
@@ -131,26 +131,24 @@ class Server:
                 self._lose(worker, f"no answer in {self.dispatcher.overdue_s:g} s")
 
     def _serve(self) -> None:
+        pause_s = 0.0
         while self.connections:
-            batches = self._turn(self._hear(self._pause_s()))
+            batches, pause_s = self._turn(self._hear(pause_s))
             while batches:
-                batches += self._answer(batches.pop(0))
-
-    def _pause_s(self) -> float:
-        """How long to listen: until the batch that waits is due, as things stand now.
-
-        What was true before this thread served a batch may be no longer.
-        """
-        with self.lock:
-            now = time.perf_counter()
-            return min(self.dispatcher.due(now) - now, LOOK_S)
+                # what was to be waited for before this batch was served may be so no longer
+                others, pause_s = self._answer(batches.pop(0))
+                batches += others
 
     def _hear(self, pause_s: float) -> Request | None:
         """Wait for one event of a connection; a request, if it is one.
 
         What else is there is left to the next thread that waits.
         """
-        for key, _ in wait(self.selector, pause_s)[:1]:
+        if pause_s < LOOK_S:
+            events = wait_exactly(self.selector, pause_s)
+        else:
+            events = self.selector.select(LOOK_S)
+        for key, _ in events[:1]:
             try:
                 if message := key.fileobj.recv(REQUEST.size, socket.MSG_DONTWAIT):
                     return Request(key.data, *REQUEST.unpack(message))
@@ -161,39 +159,41 @@ class Server:
                 self._leave(key.data)
         return None
 
-    def _turn(self, request: Request | None) -> list[Assigned]:
-        """Offer what came; the batches to serve."""
+    def _turn(self, request: Request | None) -> tuple[list[Assigned], float]:
+        """Offer what came; the batches to serve, and in how many s to look again."""
         with self.lock:
             now = time.perf_counter()
             self.counts["received"] += request is not None
             refused = request is not None and not self.dispatcher.offer(request, now)
             batches = self.dispatcher.assign(now)
+            pause_s = self.dispatcher.due(now) - now
         if refused:
             self._reply(request, REFUSED)
-        return batches
+        return batches, pause_s
 
-    def _answer(self, assigned: Assigned) -> list[Assigned]:
-        """Serve a batch; the batches to serve next."""
+    def _answer(self, assigned: Assigned) -> tuple[list[Assigned], float]:
+        """Serve a batch; the batches to serve next, and in how many s to look again."""
         worker, dequeued, batch = assigned
         started = time.perf_counter()
         try:
             digests = digests_of(self.handlers[worker], batch)
         except WorkerGone as error:
             self._lose(worker, str(error))
-            return []
+            return [], LOOK_S
         finished = time.perf_counter()
         with self.lock:
             if not self.dispatcher.finish(worker):  # its requests were answered as failed
                 self.counts["late"] += len(batch)
-                return []
+                return [], LOOK_S
             batches = self.dispatcher.assign(finished)
+            pause_s = self.dispatcher.due(finished) - finished
         served = Served(worker, next(self.numbers), len(batch), dequeued, started, finished)
         for request, answers in zip(batch, digests, strict=True):
             if answers is None:
                 self._reply(request, FAILED, served=served)
             else:
                 self._reply(request, ANSWERED, answers, served)
-        return batches
+        return batches, pause_s
 
     def _reply(
         self, request: Request, status: int, answers: int = 0, served: Served = NOT_SERVED

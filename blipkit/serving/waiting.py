@@ -1,6 +1,4 @@
-"""Waiting for connections no longer than asked for: to the microsecond, where epoll alone rounds up
-to a whole ms.
-"""
+"""Waiting for connections exactly as long as asked; epoll alone rounds up to a whole ms."""
 
 import select
 import selectors
@@ -8,8 +6,10 @@ import selectors
 MOST_DESCRIPTORS = 1024  # select(2) takes none beyond
 
 
-def wait(selector: selectors.BaseSelector, timeout_s: float) -> list[tuple]:
-    """What `selector.select` returns: the connections with something to read, as soon as one is."""
+def wait_exactly(selector: selectors.BaseSelector, timeout_s: float) -> list[tuple]:
+    """What `selector.select` returns, the connections with something to read as soon as one is, or
+    none after so many seconds, to the microsecond. It takes one call of the system more.
+    """
     descriptor = _descriptor_of(selector)
     if timeout_s > 0 and 0 <= descriptor < MOST_DESCRIPTORS:
         # a selector of the system's is a file itself, readable when any of its connections is

@@ -34,8 +34,9 @@ def test_a_childs_plan_survives_json():
 
 
 @pytest.mark.parametrize("placement", ["threads", "processes"])
-def test_it_serves_one_setting_after_another(tmp_path, placement):
+def test_it_serves_one_setting_after_another(tmp_path, placement, monkeypatch):
     """Each on a socket and with a dispatcher of its own; the right answers are a digest a frame."""
+    monkeypatch.setattr("blipkit.serving.process.settle", list)
     answer = load(asdict(plan(placement)))
     assert answer(RightAnswers()) == [digest([])] * 3
     for servers in (1, 2):
@@ -48,6 +49,7 @@ def test_it_serves_one_setting_after_another(tmp_path, placement):
             report = serving.result(30)
         assert report.counts.answered == asked.answered == asked.sent > 0
         assert report.problems == []
+    answer(Settle())  # which ends the processes
 
 
 def ask(address: str, folder):

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from blipkit.serving.waiting import wait
+from blipkit.serving.waiting import wait_exactly
 
 
 @pytest.fixture
@@ -21,9 +21,9 @@ def connection():
 def test_what_comes_ends_the_wait(connection):
     """A message that is there already, and none."""
     selector, there = connection
-    assert wait(selector, 0.0) == []
+    assert wait_exactly(selector, 0.0) == []
     there.send(b"x")
-    ((key, _),) = wait(selector, 60.0)
+    ((key, _),) = wait_exactly(selector, 60.0)
     assert key.data == "client"
 
 
@@ -32,11 +32,11 @@ def test_a_wait_is_never_shorter_than_asked(connection):
     selector, _ = connection
     for _ in range(20):
         start = time.perf_counter()
-        wait(selector, 0.0002)
+        wait_exactly(selector, 0.0002)
         assert time.perf_counter() - start >= 0.0002
 
 
 def test_a_selector_without_a_file_waits_by_itself():
     """Where the system has neither epoll nor kqueue."""
     with selectors.SelectSelector() as selector:
-        assert wait(selector, 0.001) == []
+        assert wait_exactly(selector, 0.001) == []
