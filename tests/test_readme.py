@@ -81,7 +81,7 @@ def figures() -> str:
         ("notebooks 00-05, set-up done", f"{seconds:.0f} s, at most {peak:.1f} GiB of memory"),
         ("tiny-pets on synthetic scenes", f"{gates['accuracy']['reason']}"),
         (
-            "compiled float32 against the model itself",
+            "compiled float32 against the model in float64",
             f"relative error {number(gates['parity torchscript float32 text_decoder']['measured'])}, 0 answers of 1200 flip",
         ),
         (
