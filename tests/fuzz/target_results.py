@@ -24,6 +24,9 @@ from blipkit.records.results import Results
 from blipkit.records.typed import missing_keys, read_typed
 from blipkit.statistics import Interval
 
+# what reading a listing raises that was spoilt before
+UNREADABLE = (ValueError, OSError, AttributeError, TypeError, LookupError, RecursionError)
+
 LINES = 5  # of a kind of records: a row is as good as a hundred
 FOLDERS = (
     "amd-epyc-2-cores/tiny",
@@ -144,7 +147,7 @@ def spoil_results(case: Case) -> None:
 def _list_again(folder: Path) -> None:
     """Put the listing's digests right, so that what reads the files is reached."""
     path = folder / ".outputs.json"
-    with contextlib.suppress(ValueError, OSError, AttributeError, TypeError, LookupError):
+    with contextlib.suppress(*UNREADABLE):
         listing = json.loads(path.read_bytes()[: 1 << 20])
         for outputs in listing.values():
             for output in outputs:
@@ -234,7 +237,7 @@ def _list_others(rng, path: Path) -> str:
     name = rng.choice(
         [*names, "", ".", "..", "records/../../mine.txt", "a\0b", "x" * 300, "report/index.html"]
     )
-    with contextlib.suppress(ValueError, AttributeError):
+    with contextlib.suppress(*UNREADABLE):
         listing = json.loads(path.read_text())
         for outputs in listing.values():
             outputs.append(rng.choice([name, {"name": name}]))
