@@ -14,7 +14,7 @@ from blipkit.cost.dollars import (
     sensitivity,
     usd_per_million,
 )
-from blipkit.cost.fleets import demand_in_words, why_not_sized
+from blipkit.cost.fleets import both_fleets, demand_in_words, why_not_sized
 from blipkit.cost.knobs import Cost
 from blipkit.cost.pricing import Pricing, StudyPrices, say_not_recorded
 from blipkit.cost.rows import CostRow, PriceBasis
@@ -200,10 +200,7 @@ def find_payback(study: Study, savings: Savings) -> Paybacks:
         checkpoint = candidate.row.checkpoint
         months = Payback(reason=why_not_sized(knobs, checkpoint, both_sides=True))
         if not months.reason:
-            here, there = knobs.busy
-            new = fleet(candidate.row, knobs.cameras, knobs.events_per_day, here)
-            old = fleet(incumbent.row, knobs.cameras, knobs.events_per_day, there)
-            months = payback(knobs.one_off, new, old)
+            months = payback(knobs.one_off, *both_fleets(candidate, incumbent, knobs))
         rows.append(PaybackRow(candidate=candidate.arm, incumbent=incumbent.arm, payback=months))
     if not rows:
         rows = [PaybackRow(payback=Payback(reason=NEEDS_BOTH))]

@@ -16,8 +16,9 @@ def check_prices(knobs: Cost) -> None:
     for side in knobs.contracted:
         if side not in SIDES:
             raise BadInput(f"cost.contracted: unknown {shown(side)}; {nearest(side, SIDES)}")
-    choose_offers(knobs)
-    find_price(load_prices(knobs.own_prices), knobs.priced_as, knobs.region, knobs.option)
+    known = load_prices(knobs.own_prices)
+    choose_offers(knobs, known)
+    find_price(known, knobs.priced_as, knobs.region, knobs.option)
     for name in knobs.one_off:
         if name not in ONE_OFF:
             raise BadInput(f"cost.one_off: unknown {shown(name)}; {nearest(name, ONE_OFF)}")

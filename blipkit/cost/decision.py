@@ -21,6 +21,7 @@ from blipkit.cost.missing import (
     usable_price,
 )
 from blipkit.cost.offers import Offers, choose_offers, contracted_saving, priced_alike
+from blipkit.cost.prices import load_prices
 from blipkit.cost.systems import System, systems_of
 from blipkit.display.tables import show_table
 from blipkit.records.gates import Gate, decide, not_run
@@ -89,7 +90,7 @@ def weigh_folders(folders: Sequence[Results], knobs: Cost) -> Decision:
     def estimate_hours(folder: str | None, notebooks: Sequence[str]) -> float:
         return hours_taken(folder, notebooks) or knobs.rental_hours
 
-    offers = choose_offers(knobs)
+    offers = choose_offers(knobs, load_prices(knobs.own_prices))
     alike = priced_alike(systems_of(folders), offers.all())
     return weigh(alike, offers, knobs, estimate_hours)
 

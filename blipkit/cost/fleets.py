@@ -28,11 +28,17 @@ def fleets_in_words(candidate: System, incumbent: System, knobs: Cost) -> str:
     """What the stated demand takes of both systems, in whole machines and dollars a month."""
     if reason := why_not_sized(knobs, candidate.row.checkpoint, both_sides=True):
         return reason
+    new, old = both_fleets(candidate, incumbent, knobs)
+    takes = f"{_month(new)} on {candidate.instance}, {_month(old)} on {incumbent.instance}"
+    return f"{demand_in_words(knobs)}: {takes}"
+
+
+def both_fleets(candidate: System, incumbent: System, knobs: Cost) -> tuple[Fleet, Fleet]:
+    """The machines that the stated demand takes of each system, at the stated use of its side."""
     here, there = knobs.busy
     new = fleet(candidate.row, knobs.cameras, knobs.events_per_day, here)
     old = fleet(incumbent.row, knobs.cameras, knobs.events_per_day, there)
-    takes = f"{_month(new)} on {candidate.instance}, {_month(old)} on {incumbent.instance}"
-    return f"{demand_in_words(knobs)}: {takes}"
+    return new, old
 
 
 def demand_in_words(knobs: Cost) -> str:

@@ -13,7 +13,7 @@ from typing import Protocol
 from blipkit.cost.dollars import minutes_more
 from blipkit.cost.knobs import Cost
 from blipkit.cost.prices import Price
-from blipkit.cost.provenance import Gap
+from blipkit.cost.provenance import Gap, in_words
 from blipkit.cost.systems import System, differing_conditions
 from blipkit.errors import BadInput
 from blipkit.records.run_record import read_run
@@ -116,7 +116,7 @@ def same_conditions(
 
 
 def _in_words(conditions: Sequence[str]) -> str:
-    return ", ".join(conditions).replace("_", " ")
+    return ", ".join(map(in_words, conditions))
 
 
 def usable_price(price: Price, oldest_days: int, today: date) -> tuple[Reason, MissingStep] | None:

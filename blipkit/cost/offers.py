@@ -7,10 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from blipkit.cost.dollars import Saving, answer_cost, compare_costs
 from blipkit.cost.knobs import Cost
-from blipkit.cost.prices import Price, find_price, load_prices
+from blipkit.cost.prices import Price, find_price
 from blipkit.cost.rows import AnswerCost
 from blipkit.cost.systems import System
-from blipkit.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -46,13 +45,12 @@ class Offers:
         return next((price for price in offers if price.instance == instance), None)
 
 
-def choose_offers(knobs: Cost) -> Offers:
-    """The prices that a study's knobs ask for.
+def choose_offers(knobs: Cost, known: list[Price]) -> Offers:
+    """The prices that a study's knobs ask for, of all that are known.
 
     An incumbent without a price in the region is left out. BadInput where none has one, or a
     contract names no price of its side.
     """
-    known = load_prices(knobs.own_prices)
     candidate = find_price(known, knobs.candidate, knobs.region, knobs.option)
     incumbents = _prices_of(known, knobs.incumbents, knobs.region, knobs.option)
     named = {price.instance for price in incumbents}
@@ -68,14 +66,11 @@ def _prices_of(
     known: list[Price], instances: Sequence[str], region: str, option: str
 ) -> list[Price]:
     """The prices of those instances that have one there; BadInput where none has."""
-    prices = []
-    for name in instances:
-        try:
-            prices.append(find_price(known, name, region, option))
-        except BadInput:
-            if name == instances[-1] and not prices:
-                raise
-    return prices
+    offered = {
+        price.instance: price for price in known if (price.region, price.option) == (region, option)
+    }
+    prices = [offered[name] for name in instances if name in offered]
+    return prices or [find_price(known, instances[-1], region, option)]
 
 
 def priced_alike(systems: Sequence[System], prices: Sequence[Price]) -> list[System]:

@@ -175,30 +175,15 @@ def age_gate(prices: Iterable[Price], today: date | None = None) -> Gate:
     """
     today = today or date.today()
     prices = list(prices)
-    oldest = max(prices, key=lambda price: price.age(today))
-    for price in prices:
-        if price.is_of_the_future(today):
-            oldest = price
-    days = oldest.age(today)
-    where = f"{oldest.instance}, {oldest.region}, {oldest.option}"
-    if oldest.is_of_the_future(today):
-        return decide(
-            AGE_GATE,
-            kind="answer",
-            holds=False,
-            measured=days,
-            limit=OLD_DAYS,
-            evidence="published",
-            reason=f"{where}: as of {oldest.as_of}, which has not come yet",
-            next="bring the date of that line, or this machine's clock, up to date",
-        )
-    return judge(
-        AGE_GATE,
-        kind="answer",
-        measured=days,
-        limit=OLD_DAYS,
-        tolerable=True,
-        evidence="published",
-        reason=f"{where}: as of {oldest.as_of}, {days} days ago",
-        next="blipkit prices refresh, or bring that line of params/prices.csv up to date",
-    )
+    of_the_future = [price for price in prices if price.is_of_the_future(today)]
+    judged = of_the_future[-1] if of_the_future else max(prices, key=lambda one: one.age(today))
+    days = judged.age(today)
+    details = {"kind": "answer", "measured": days, "limit": OLD_DAYS, "evidence": "published"}
+    where = f"{judged.instance}, {judged.region}, {judged.option}: as of {judged.as_of}"
+    if of_the_future:
+        reason = f"{where}, which has not come yet"
+        advice = "bring the date of that line, or this machine's clock, up to date"
+        return decide(AGE_GATE, holds=False, reason=reason, next=advice, **details)
+    reason = f"{where}, {days} days ago"
+    advice = "blipkit prices refresh, or bring that line of params/prices.csv up to date"
+    return judge(AGE_GATE, tolerable=True, reason=reason, next=advice, **details)

@@ -80,7 +80,7 @@ def choose_prices(study: Study) -> StudyPrices:
     """The prices that the study's knobs ask for."""
     knobs = study.knobs
     known = load_prices(knobs.own_prices)
-    offers = choose_offers(knobs)
+    offers = choose_offers(knobs, known)
     machine = find_price(known, knobs.priced_as, knobs.region, knobs.option)
     used = {price.instance: price for price in [*offers.all(), machine]}
     return StudyPrices(known, used, knobs.region, knobs.option, offers)

@@ -13,10 +13,12 @@ from blipkit.cost.decision import MOVE, NOT_ENOUGH, STAY, weigh
 from blipkit.cost.knobs import Cost
 from blipkit.cost.missing import LONGEST_H, SECTION_OF, hours_taken
 from blipkit.cost.offers import choose_offers
+from blipkit.cost.prices import load_prices
 from blipkit.cost.provenance import Gap
 from blipkit.cost.rows import AnswerCost, Choices, Conditions
 
 KNOBS = Cost()
+KNOWN = load_prices()
 TODAY = date(2026, 11, 1)
 PARITY = Gap("decisions is NOT-RUN", "03_parity")
 LOAD = Gap("latency target is FAIL", "04_concurrency")
@@ -32,7 +34,7 @@ def decide(systems, first_run=1.0, again=0.25, knobs=KNOBS, offers=None):
     def hours(folder, notebooks):
         return first_run if folder is None else again
 
-    return weigh(systems, offers or choose_offers(knobs), knobs, hours, TODAY)
+    return weigh(systems, offers or choose_offers(knobs, KNOWN), knobs, hours, TODAY)
 
 
 SIDE = {
@@ -181,7 +183,7 @@ def test_whole_machines_stand_beside_the_rate():
 
 def repriced(**changes):
     """The offers of the knobs, the candidate's price with these changes."""
-    offers = choose_offers(KNOBS)
+    offers = choose_offers(KNOBS, KNOWN)
     return replace(offers, candidate=offers.candidate.model_copy(update=changes))
 
 
@@ -328,7 +330,7 @@ OLD = st.integers(366, 10_000)
 def spoilt(draw):
     """Systems that would give a move, and their offers and knobs, with one thing unlike, missing or stale."""
     ours, theirs = system("neuron", 300 * draw(RATIO)), system("cuda")
-    offers, knobs = choose_offers(KNOBS), KNOBS
+    offers, knobs = choose_offers(KNOBS, KNOWN), KNOBS
     match draw(st.sampled_from(["unlike", "gap", "stale", "future", "beside", "float32", "use"])):
         case "unlike":
             other = replace(WHOLE, **{draw(CONDITION): "another"})
