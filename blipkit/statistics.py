@@ -149,9 +149,8 @@ def is_not_worse(first: int, second: int, n: int, margin: float) -> bool:
     """
     b = (2 * n - first + second) * margin - first - second
     root = math.sqrt(b**2 + 8 * n * second * margin * (1 - margin))
-    share = (root - b) / (
-        4 * n
-    )  # of pairs in which the second alone hits, were that the difference
+    # of pairs in which the second alone hits, were that the difference
+    share = (root - b) / (4 * n)
     spread = math.sqrt(n * (2 * share + margin * (1 - margin)))
     return first - second - n * margin <= stats.norm.ppf(0.05) * spread
 

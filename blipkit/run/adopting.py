@@ -23,27 +23,25 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
+ASKS = typer.Option(help="the profile that will ask it", parser=profile_name)
+IS = typer.Option(help="what it is: image_encoder, text_encoder, ...")
+OF_ARM = typer.Option(help="whose component it is; default: the profile's only one")
+IN_BUCKET = typer.Option(help="whose shapes it has, where it does not say them")
+DTYPES = typer.Option(help="of its inputs, where it does not say them: int64,float32")
+FLAGS = typer.Option(help="what neuronx-cc was told: '--auto-cast-type fp16'")
+COMPILER = typer.Option("--neuronx-cc", help="the compiler's version, which reads the flags")
+
 
 @commands.command()
 def adopt(
     file: COMPILED,
-    profile: Annotated[str, typer.Option(help="the profile that will ask it", parser=profile_name)],
-    component: Annotated[str, typer.Option(help="what it is: image_encoder, text_encoder, ...")],
-    arm: Annotated[
-        str, typer.Option(help="whose component it is; default: the profile's only one")
-    ] = "",
-    bucket: Annotated[
-        str, typer.Option(help="whose shapes it has, where it does not say them")
-    ] = "",
-    dtypes: Annotated[
-        str, typer.Option(help="of its inputs, where it does not say them: int64,float32")
-    ] = "",
-    flags: Annotated[
-        str | None, typer.Option(help="what neuronx-cc was told: '--auto-cast-type fp16'")
-    ] = None,
-    neuronx_cc: Annotated[
-        str, typer.Option("--neuronx-cc", help="the compiler's version, which reads the flags")
-    ] = "",
+    profile: Annotated[str, ASKS],
+    component: Annotated[str, IS],
+    arm: Annotated[str, OF_ARM] = "",
+    bucket: Annotated[str, IN_BUCKET] = "",
+    dtypes: Annotated[str, DTYPES] = "",
+    flags: Annotated[str | None, FLAGS] = None,
+    neuronx_cc: Annotated[str, COMPILER] = "",
     settings: SETTINGS = [],
     results: RESULTS = None,
 ) -> None:
