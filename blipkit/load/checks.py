@@ -48,7 +48,13 @@ def check_servers(knobs: Concurrency) -> None:
 
 def fills_batch(clients: int, batch_size: int) -> bool:
     """Whether there are clients enough to fill a batch; with fewer it would be a smaller one."""
-    return batch_size == 1 or clients >= batch_size
+    return clients >= batch_size
+
+
+def combinations(knobs: Concurrency) -> list[tuple[str, int, int, int]]:
+    """Placement, batch size, servers and clients of each setting of an arm."""
+    every = itertools.product(knobs.placements, knobs.batch_sizes, knobs.servers, knobs.clients)
+    return [values for values in every if fills_batch(clients=values[3], batch_size=values[1])]
 
 
 def check_batch_sizes(knobs: Concurrency, buckets: Sequence[Bucket]) -> None:
@@ -60,16 +66,14 @@ def check_batch_sizes(knobs: Concurrency, buckets: Sequence[Bucket]) -> None:
         unit = "frame" if frames == 1 else "frames"
         problem = f"the largest bucket takes {frames} {unit} at once"
         raise BadInput(f"{where}, and {problem}; add one to common.buckets, or name fewer")
-    if not any(fills_batch(clients, largest) for clients in knobs.clients):
+    if not fills_batch(max(knobs.clients), largest):
         advice = f"add {largest} to concurrency.clients, or name fewer"
         raise BadInput(f"{where}, and at most {max(knobs.clients)} clients ask; {advice}")
 
 
 def check_grid_time(knobs: Concurrency, limit_s: int) -> None:
     """Refuse a grid that takes longer than a cell may."""
-    served = knobs.arms_under_load * len(knobs.placements) * len(knobs.servers)
-    asked = itertools.product(knobs.clients, knobs.batch_sizes)
-    settings = served * sum(fills_batch(clients, batch_size) for clients, batch_size in asked)
+    settings = knobs.arms_under_load * len(combinations(knobs))
     runs = (settings + 2) * knobs.repeats
     start_s = SETTING_S
     if "processes" in knobs.placements:

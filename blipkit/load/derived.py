@@ -4,11 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from blipkit.load.recommend import best_setting
+from blipkit.load.recommend import KNEE, best_setting
 from blipkit.load.rows import GridRow, SettingRow
 from blipkit.load.summary import INVALID
 
-SATURATED = 0.95  # of the highest throughput of as many servers
 OVERHEAD = 2  # rows at the head of a grid that are our own overhead: no model, then no work in it
 
 
@@ -95,7 +94,7 @@ def is_saturated(row: SettingRow, measured: Sequence[SettingRow]) -> bool:
     believed = [other for other in measured if other.state != INVALID]
     alike = [other for other in believed if differs_in_clients(other, row)]
     most = max(other.summary.requests_per_s.value for other in alike)
-    return row.summary.requests_per_s.value >= SATURATED * most
+    return row.summary.requests_per_s.value >= KNEE * most
 
 
 def differs_in_clients(row: SettingRow, other: SettingRow) -> bool:

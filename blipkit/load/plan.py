@@ -2,7 +2,7 @@
 
 import itertools
 
-from blipkit.load.checks import SETTING_S, fills_batch
+from blipkit.load.checks import SETTING_S, combinations
 from blipkit.load.setting import Setting
 from blipkit.runners.arms import NULL, is_forkable, parse_arm
 from blipkit.serving.answering import NOTHING
@@ -19,14 +19,11 @@ def settings_of(study: Study) -> list[Setting]:
     knobs = study.knobs
     overhead = [Setting(NULL, call, "threads", 1, 1) for call in (NOTHING, knobs.call)]
     arms = study.common.arms[: knobs.arms_under_load]
-    columns = itertools.product(
-        arms, [knobs.call], knobs.placements, knobs.batch_sizes, knobs.servers, knobs.clients
-    )
-    settings = []
-    for arm, call, placement, batch_size, servers, clients in columns:
-        if fills_batch(clients, batch_size):
-            settings.append(Setting(arm, call, placement, servers, clients, batch_size))
-    return overhead + settings
+    columns = itertools.product(arms, combinations(knobs))
+    return overhead + [
+        Setting(arm, knobs.call, placement, servers, clients, batch_size)
+        for arm, (placement, batch_size, servers, clients) in columns
+    ]
 
 
 def expected_time(study: Study) -> str:

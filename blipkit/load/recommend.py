@@ -10,6 +10,9 @@ from blipkit.load.rows import GridRow
 from blipkit.load.summary import INVALID, STABLE
 from blipkit.statistics import Interval
 
+# of the highest throughput: what is above it differs by noise, and by how long a request waits
+KNEE = 0.95
+
 
 class Candidate(Protocol):
     """A row that may be the setting to run."""
@@ -20,9 +23,6 @@ class Candidate(Protocol):
     answers_per_s: Interval
 
 
-# of the most answers per second within the target: what is above it differs by noise, and by how
-# long a request waits
-KNEE = 0.95
 Row = TypeVar("Row", bound=Candidate)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from blipkit.parity.answer_pairs import AnswerPair
 from blipkit.parity.answers import flips_in, margin_noise, ranked
 from blipkit.parity.calls import OUTLIER, is_calibrated
+from blipkit.parity.decisions import frames_of
 from blipkit.records.gates import Gate, decide, worsened
 from blipkit.runners.arms import evidence_of
 from blipkit.statistics import is_larger_share, share_bound, trials_needed
@@ -52,8 +53,13 @@ def excused_by_baseline(arm: str, pairs: Sequence[AnswerPair]) -> ExcusedMargin:
         excused_margin=margin,
         excused_gap=max([gap for gap in (margin, *gaps) if math.isfinite(gap)], default=math.nan),
         baseline_frames=len({pair.frame for pair in pairs}),
-        baseline_flips=len({pair.frame for pair in flips_in(ranked(pairs))}),
+        baseline_flips=_flipped(pairs),
     )
+
+
+def _flipped(pairs: Sequence[AnswerPair]) -> int:
+    """How many frames have a ranked answer that flipped, excused or not."""
+    return len({pair.frame for pair in flips_in(ranked(pairs))})
 
 
 def judge_excused(
@@ -82,8 +88,8 @@ def _movement(pairs: Sequence[AnswerPair], excused: ExcusedMargin) -> str:
 
 def _too_many(pairs: Sequence[AnswerPair], excused: ExcusedMargin) -> str:
     """Why so many flipped frames are more than the baseline has; "" where chance may explain it."""
-    frames = len({pair.frame for pair in ranked(pairs)})
-    flipped = len({pair.frame for pair in flips_in(ranked(pairs))})
+    frames = len(frames_of(pairs))
+    flipped = _flipped(pairs)
     theirs = (excused.baseline_flips, excused.baseline_frames)
     if not excused.baseline_frames or not is_larger_share((flipped, frames), theirs, RARELY):
         return ""

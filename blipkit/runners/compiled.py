@@ -30,11 +30,8 @@ COLUMNS = (
     "adopted",
     "failed",
 )
-OPTIONAL = (
-    "predicted_s",
-    "adopted",
-    "failed",
-)  # columns that are left out where no row has anything in them
+# columns that are left out where no row has anything in them
+OPTIONAL = ("predicted_s", "adopted", "failed")
 # gates
 SECOND_CALL = "second call compiles nothing"
 EVERY_COMPONENT = "every component compiles"
