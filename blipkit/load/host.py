@@ -9,6 +9,7 @@ import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from blipkit.errors import BlipkitError
 from blipkit.load.clients import TRIES, WARMUP_ROUNDS, Asking, ClientReport
@@ -31,6 +32,22 @@ TIMEOUT_S = 120  # that a request may take, after which its worker is given up
 STOP_S = 60  # allowance for a child to finish what it has begun
 REQUESTS = "requests"  # the clients' file
 SOCKET = "socket"
+
+
+@dataclass(frozen=True)
+class Asker:
+    """What asks the servers of a setting, in a process of its own.
+
+    function: "module:name", called there with `record` (a path for the requests), `address` (of the
+    servers' socket), `expected` (the digest of the right answers about each frame) and `asking`;
+    what it returns is a `ClientReport`, as JSON has it. asking: plain values; connections: how many
+    it opens; most_s: what it may take in all.
+    """
+
+    function: str
+    asking: dict[str, Any]
+    connections: int
+    most_s: float
 
 
 @dataclass
@@ -96,18 +113,17 @@ class Host:
         self._stack.close()
 
     def serve(
-        self, folder: Path, setting: Setting, work: Workload, options: ServerOptions
+        self, folder: Path, setting: Setting, options: ServerOptions, asker: Asker
     ) -> Reports:
-        """Let the clients of a setting ask for a while. folder: where the requests go."""
+        """Serve a setting while it is asked. folder: where the requests go."""
         reports = Reports()
-        most_s = WARMUP_ROUNDS * work.warmup_s + TRIES * work.seconds + TIMEOUT_S + STOP_S
-        asking = asking_of(work, setting.clients)
         with socket_folder() as place, ThreadPoolExecutor(1) as pool:
             address = str(Path(place, SOCKET))
-            self._worker.ask(service_of(address, setting, options), timeout_s=STOP_S)
-            serving = pool.submit(self._worker.ask, Serve(), timeout_s=most_s + STOP_S)
+            service = service_of(address, setting, options, asker.connections)
+            self._worker.ask(service, timeout_s=STOP_S)
+            serving = pool.submit(self._worker.ask, Serve(), timeout_s=asker.most_s + STOP_S)
             try:
-                reports.clients = self._ask(folder / REQUESTS, address, asking, most_s)
+                reports.clients = self._ask(folder / REQUESTS, address, asker)
             except BlipkitError as error:
                 reports.problems.append(f"the clients: {error}")
             try:
@@ -117,16 +133,16 @@ class Host:
         self.is_fit = not self._cores and not problems_of(reports)
         return reports
 
-    def _ask(self, record: Path, address: str, asking: Asking, most_s: float) -> ClientReport:
-        """What a process of clients returned."""
+    def _ask(self, record: Path, address: str, asker: Asker) -> ClientReport:
+        """What the process that asks returned."""
         reply = child.call(
-            "blipkit.load.clients:ask",
-            timeout_s=most_s,
+            asker.function,
+            timeout_s=asker.most_s,
             forked=self.forked,
             record=str(record),
             address=address,
             expected=self.expected,
-            asking=asdict(asking),
+            asking=asker.asking,
         )
         return row_of(ClientReport, reply)
 
@@ -174,11 +190,11 @@ def answering_of(
     )
 
 
-def service_of(address: str, setting: Setting, options: ServerOptions) -> Service:
+def service_of(address: str, setting: Setting, options: ServerOptions, connections: int) -> Service:
     """What the serving process is asked for; address: of the socket that it is to make."""
     return Service(
         servers=setting.servers,
-        clients=setting.clients,
+        clients=connections,
         limit=options.limit or setting.clients,
         batch=setting.batch_size,
         batch_wait_s=options.batch_wait_s,
@@ -187,9 +203,9 @@ def service_of(address: str, setting: Setting, options: ServerOptions) -> Servic
     )
 
 
-def asking_of(work: Workload, clients: int) -> Asking:
-    """What the process with the clients is to do."""
-    return Asking(
+def closed_loop(work: Workload, clients: int) -> Asker:
+    """Clients who each wait for their answer before they ask again."""
+    asking = Asking(
         clients=clients,
         seconds=work.seconds,
         warmup_s=work.warmup_s,
@@ -198,6 +214,8 @@ def asking_of(work: Workload, clients: int) -> Asking:
         repeat_share=work.repeat_share,
         seed=work.seed,
     )
+    most_s = WARMUP_ROUNDS * work.warmup_s + TRIES * work.seconds + TIMEOUT_S + STOP_S
+    return Asker("blipkit.load.clients:ask", asdict(asking), clients, most_s)
 
 
 def problems_of(reports: Reports) -> list[str]:

@@ -14,7 +14,7 @@ import pandas
 
 from blipkit.load.clients import ClientCounts
 from blipkit.load.counts import RunCounts
-from blipkit.load.host import REQUESTS, Host, Reports, problems_of
+from blipkit.load.host import REQUESTS, Asker, Host, Reports, closed_loop, problems_of
 from blipkit.load.requests import read_requests
 from blipkit.load.setting import ServerOptions, Setting, Workload, check_setting
 from blipkit.machine.monitor import EVERY_S, Monitor, Usage, usage_of
@@ -73,14 +73,22 @@ def open_host(
 
 
 def measure_on(host: Host, setting: Setting, work: Workload, options: ServerOptions) -> Measured:
-    """Have the clients of a setting ask for a while, from a process of their own.
+    """Have the clients of a setting ask for a while, each waiting for its answers."""
+    check_setting(setting, work, options)
+    asker = closed_loop(work, setting.clients)
+    return measure_asked(host, setting, options, asker, work.seconds)
+
+
+def measure_asked(
+    host: Host, setting: Setting, options: ServerOptions, asker: Asker, seconds: float
+) -> Measured:
+    """Have a setting be asked from a process of its own. seconds: of the measured time.
 
     A server or client that dies is a `problem` of the run.
     """
-    check_setting(setting, work, options)
     with explained(), ScratchFolder() as folder:
         with Monitor() as monitor:
-            reports = host.serve(Path(folder), setting, work, options)
+            reports = host.serve(Path(folder), setting, options, asker)
         start = None
         if reports.clients:
             start = reports.clients.start
@@ -88,7 +96,7 @@ def measure_on(host: Host, setting: Setting, work: Workload, options: ServerOpti
         execution = None
         if reports.server:
             execution = host.execution()
-    counts = counts_of(reports, work.seconds, usage_in(monitor, start, work.seconds))
+    counts = counts_of(reports, seconds, usage_in(monitor, start, seconds))
     samples = pandas.DataFrame([sample.columns() for sample in monitor.samples])
     samples["at"] -= start
     return Measured(requests, counts, samples, execution, host.predicted_gib)
