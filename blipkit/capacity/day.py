@@ -1,0 +1,205 @@
+"""A day of a fleet: requests, queues and scaling together, and what came of it minute by minute."""
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from blipkit.capacity import engine
+from blipkit.capacity.control import Changes, Controller, Outage, ScalingEvent
+from blipkit.capacity.demand import Arrivals, Demand
+from blipkit.capacity.fleet import Fleet, Retrying, Service, Station
+from blipkit.capacity.group import GroupRules
+from blipkit.capacity.policies import Counts, Policy
+from blipkit.capacity.shapes import DAY_S, MINUTES
+
+BALANCERS = {
+    "round robin": engine.ROUND_ROBIN,
+    "least outstanding": engine.LEAST_OUTSTANDING,
+}
+FOREVER_S = 1e9  # after the day: until every request is answered
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """All of a day but the policy.
+
+    stations, services: of the fleet's own machines, and of the overflow's where there are any;
+    late_after_s: latency target; late_share: how many requests may be late, 0.1 for a p90.
+    """
+
+    demand: Demand
+    stations: list[Station]
+    services: list[Service]
+    late_after_s: float
+    late_share: float
+    rules: GroupRules = GroupRules()
+    retrying: Retrying = Retrying()
+    balancer: str = "least outstanding"
+    metric_delay_s: float = 0.0
+    outage: Outage = Outage()
+
+    def with_zone_lost(self) -> "Scenario":
+        """The same day, with a zone lost in its busiest minute, an hour from either end."""
+        busiest = 60 + int(np.argmax(self.demand.per_minute()[60:-60]))
+        return replace(self, outage=Outage(busiest * 60.0))
+
+
+@dataclass(frozen=True)
+class Day:
+    """What came of a day, a figure for each minute, by when a request was first sent.
+
+    sent: new requests; answered, late, refused, failed: what became of them; ready: machines in
+    service, running: paid for, of each kind. billed_s: machine-seconds of each kind.
+    """
+
+    sent: np.ndarray
+    minutes: np.ndarray
+    ready: np.ndarray
+    running: np.ndarray
+    histogram: np.ndarray
+    mean_s: float
+    events: list[ScalingEvent]
+    billed_s: tuple[float, float]
+    launches: int = 0
+    attempts: int = 0
+    outage_s: float = field(default=math.inf)
+
+    @property
+    def not_in_time(self) -> np.ndarray:
+        """Requests of each minute that were late, refused or failed."""
+        return self.minutes["late"] + self.minutes["refused"] + self.minutes["failed"]
+
+    @property
+    def share_not_in_time(self) -> float:
+        """Of all requests."""
+        return float(self.not_in_time.sum() / max(1, self.sent.sum()))
+
+    @property
+    def share_refused(self) -> float:
+        """Of all requests, those that got no answer at all."""
+        lost = self.minutes["refused"].sum() + self.minutes["failed"].sum()
+        return float(lost / max(1, self.sent.sum()))
+
+    @property
+    def unaccounted(self) -> int:
+        """Requests that were not answered, refused or failed exactly once."""
+        known = sum(int(self.minutes[one].sum()) for one in ("answered", "refused", "failed"))
+        return abs(int(self.sent.sum()) - known)
+
+    def late_minutes(self, late_share: float) -> np.ndarray:
+        """The minutes in which more than this share was not in time."""
+        shares = self.not_in_time / np.maximum(1, self.sent)
+        return np.flatnonzero(shares > late_share)
+
+    def holds(self, late_share: float) -> bool:
+        """Whether the target is held: over the day, and in the hour after a zone was lost."""
+        if self.share_not_in_time > late_share:
+            return False
+        if math.isinf(self.outage_s):
+            return True
+        first = int(self.outage_s // 60)
+        hour = slice(first, first + 60)
+        return bool(self.not_in_time[hour].sum() <= late_share * self.sent[hour].sum())
+
+    def percentile_s(self, percent: float) -> float:
+        """A percentile of the latencies of those answered: upper end of its bin, 2 % wide."""
+        below = np.cumsum(self.histogram)
+        bin = int(np.searchsorted(below, percent / 100 * below[-1]))
+        return engine.FIRST_S * engine.GROWTH ** (bin + 1)
+
+
+def simulate(scenario: Scenario, policy: Policy, seed: int = 0) -> Day:
+    """A day of this policy, request by request; the same seed has the same requests."""
+    fleet = Fleet(scenario.stations, scenario.services, scenario.late_after_s)
+    fleet.set_balancer(BALANCERS[scenario.balancer])
+    fleet.set_retries(scenario.retrying)
+    controller = controller_of(scenario, policy, seed)
+    arrivals = Arrivals(scenario.demand, seed)
+    counts = np.zeros((MINUTES, 5), np.int64)
+    period = period_of(policy)
+    for now in range(0, DAY_S, period):
+        follow(fleet, controller.edge(now))
+        times, draws = arrivals.between(now, now + period)
+        before = fleet.sent
+        fleet.advance(times, draws, now + period)
+        controller.observe(now + period, fleet.sent - before, period)
+        group = controller.group
+        counts[now // 60, 0] += len(times)
+        counts[now // 60, 1:] = (*group.ready(), group.count(0), group.count(1))
+    nothing = np.empty(0)
+    fleet.advance(nothing, nothing, FOREVER_S)
+    return Day(
+        sent=counts[:, 0],
+        minutes=fleet.tallies.minutes,
+        ready=counts[:, 1:3],
+        running=counts[:, 3:],
+        histogram=fleet.tallies.histogram,
+        mean_s=fleet.mean_s,
+        events=controller.events,
+        billed_s=controller.group.billed_s(DAY_S),
+        launches=len(controller.group.all),
+        attempts=fleet.sent,
+        outage_s=scenario.outage.at_s,
+    )
+
+
+def follow(fleet: Fleet, changes: Changes) -> None:
+    """Have the queues follow what an edge brings."""
+    for machine in changes.lost:
+        fleet.lose(machine)
+    for machine in changes.stopped:
+        fleet.stop(machine)
+    for machine in changes.started:
+        fleet.start(machine)
+
+
+def controller_of(scenario: Scenario, policy: Policy, seed: int) -> Controller:
+    """The policy at work on a group, as the day begins."""
+    rules = scenario.rules
+    controller = Controller(policy, rules, scenario.metric_delay_s, scenario.outage, seed)
+    controller.begin(scenario.demand.per_minute()[0])
+    return controller
+
+
+def period_of(policy: Policy) -> int:
+    """Seconds of the metric that a policy goes by."""
+    reactive = getattr(policy, "reactive", policy)
+    return getattr(reactive, "period_s", 60)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A day by its counts alone: what scaling does where requests are as many as expected.
+
+    ready: machines in service each minute, of each kind; billed_s: machine-seconds; backlog: share
+    of the requests that meet a queue which capacity alone makes, a lower bound of those late.
+    """
+
+    ready: np.ndarray
+    billed_s: tuple[float, float]
+    backlog: float
+    events: list[ScalingEvent]
+
+
+def count_day(scenario: Scenario, policy: Policy, carried_per_s: Counts) -> Counted:
+    """A day of this policy without queues; carried_per_s: by a machine of each kind."""
+    controller = controller_of(scenario, policy, seed=0)
+    period = period_of(policy)
+    cells = scenario.demand.per_s.reshape(DAY_S // period, -1)
+    ready = np.zeros((MINUTES, 2), np.int64)
+    waiting = late = 0.0
+    for number, rate in enumerate(cells.mean(axis=1)):
+        now = number * period
+        changes = controller.edge(now)
+        for machine in changes.started:
+            machine.slot = 0
+        serving = controller.group.ready()
+        controller.observe(now + period, rate * period, period)
+        capacity = serving[0] * carried_per_s[0] + serving[1] * carried_per_s[1]
+        waiting = max(0.0, waiting + (rate - capacity) * period)
+        if waiting > capacity * scenario.late_after_s:
+            late += rate * period
+        ready[now // 60] = serving
+    billed = controller.group.billed_s(DAY_S)
+    return Counted(ready, billed, late / scenario.demand.requests, controller.events)
