@@ -76,4 +76,7 @@ def expected_time(study: Study, basis: Basis, target: Target) -> str:
         raise BadInput(f"arrivals: {time}, take {minutes}; {advice}")
     needed = samples_needed(target.percentile)
     why = f"{study.knobs.length:g} times the {needed} requests that p{target.percentile:g} needs"
-    return f"{time}: {why}, at {basis.service_ms:.1f} ms each"
+    unseen = (
+        f"a queue that grows by less than {1 / study.knobs.length:.0%} would not be seen in one"
+    )
+    return f"{time}: {why}, at {basis.service_ms:.1f} ms each; {unseen}"
