@@ -4,6 +4,7 @@ numba is an extra: `pip install 'blipkit[capacity]'`. Where nothing can be kept,
 compiled anew in each process, which takes some seconds.
 """
 
+import importlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -20,16 +21,23 @@ def compiled(function: Callable) -> Callable:
 
     BadInput, with what to install, where numba is missing.
     """
-    try:
-        from numba import config, njit
-    except ImportError as error:
-        problem = f"the simulation is compiled by numba, which cannot be imported ({error})"
-        raise BadInput(f"{problem}; install it: {EXTRA}") from None
+    check_numba()
+    from numba import config, njit
+
     folder = cache_folder()
     if folder is None:
         return njit(function)
     config.CACHE_DIR = str(folder)
     return njit(function, cache=True)
+
+
+def check_numba() -> None:
+    """BadInput, with what to install, where numba cannot be imported."""
+    try:
+        importlib.import_module("numba")
+    except ImportError as error:
+        problem = f"the simulation is compiled by numba, which cannot be imported ({error})"
+        raise BadInput(f"{problem}; install it: {EXTRA}") from None
 
 
 def cache_folder() -> Path | None:

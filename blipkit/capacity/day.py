@@ -8,10 +8,11 @@ import numpy as np
 from blipkit.capacity import engine
 from blipkit.capacity.control import Changes, Controller, Outage, ScalingEvent
 from blipkit.capacity.demand import Arrivals, Demand
-from blipkit.capacity.fleet import Fleet, Retrying, Service, Station
+from blipkit.capacity.fleet import Fleet
 from blipkit.capacity.group import GroupRules
-from blipkit.capacity.policies import Counts, Policy
+from blipkit.capacity.policies import Policy
 from blipkit.capacity.shapes import DAY_S, MINUTES
+from blipkit.capacity.stations import Retrying, Service, Station
 
 BALANCERS = {
     "round robin": engine.ROUND_ROBIN,
@@ -94,19 +95,25 @@ class Day:
 
     def holds(self, late_share: float) -> bool:
         """Whether the target is held: over the day, and in the hour after a zone was lost."""
-        if self.share_not_in_time > late_share:
-            return False
-        if math.isinf(self.outage_s):
-            return True
-        first = int(self.outage_s // 60)
-        hour = slice(first, first + 60)
-        return bool(self.not_in_time[hour].sum() <= late_share * self.sent[hour].sum())
+        return is_held(self.not_in_time, self.sent, late_share, self.outage_s)
 
     def percentile_s(self, percent: float) -> float:
         """A percentile of the latencies of those answered: upper end of its bin, 2 % wide."""
         below = np.cumsum(self.histogram)
         bin = int(np.searchsorted(below, percent / 100 * below[-1]))
         return engine.FIRST_S * engine.GROWTH ** (bin + 1)
+
+
+def is_held(late: np.ndarray, sent: np.ndarray, late_share: float, outage_s: float) -> bool:
+    """Whether at most this share of a day's requests is late, and of the hour after an outage.
+
+    late, sent: of each minute.
+    """
+    parts = [slice(None)]
+    if math.isfinite(outage_s):
+        first = int(outage_s // 60)
+        parts.append(slice(first, first + 60))
+    return all(late[part].sum() <= late_share * sent[part].sum() for part in parts)
 
 
 def simulate(scenario: Scenario, policy: Policy, seed: int = 0) -> Day:
@@ -172,34 +179,41 @@ def period_of(policy: Policy) -> int:
 class Counted:
     """A day by its counts alone: what scaling does where requests are as many as expected.
 
-    ready: machines in service each minute, of each kind; billed_s: machine-seconds; backlog: share
-    of the requests that meet a queue which capacity alone makes, a lower bound of those late.
+    ready: machines in service each minute, of each kind; billed_s: machine-seconds; late: requests
+    of each minute that meet a queue which capacity alone makes, fewer than those really late.
     """
 
     ready: np.ndarray
     billed_s: tuple[float, float]
-    backlog: float
+    late: np.ndarray
+    sent: np.ndarray
     events: list[ScalingEvent]
+    outage_s: float
+
+    def may_hold(self, late_share: float) -> bool:
+        """Whether there is capacity enough for the target to be held."""
+        return is_held(self.late, self.sent, late_share, self.outage_s)
 
 
-def count_day(scenario: Scenario, policy: Policy, carried_per_s: Counts) -> Counted:
+def count_day(scenario: Scenario, policy: Policy, carried_per_s: tuple[float, float]) -> Counted:
     """A day of this policy without queues; carried_per_s: by a machine of each kind."""
     controller = controller_of(scenario, policy, seed=0)
     period = period_of(policy)
-    cells = scenario.demand.per_s.reshape(DAY_S // period, -1)
+    rates = scenario.demand.per_s.reshape(DAY_S // period, -1).mean(axis=1)
     ready = np.zeros((MINUTES, 2), np.int64)
-    waiting = late = 0.0
-    for number, rate in enumerate(cells.mean(axis=1)):
+    late = np.zeros(MINUTES)
+    waiting = 0.0
+    for number, rate in enumerate(rates):
         now = number * period
-        changes = controller.edge(now)
-        for machine in changes.started:
+        for machine in controller.edge(now).started:
             machine.slot = 0
-        serving = controller.group.ready()
+        own, gpu = controller.group.ready()
         controller.observe(now + period, rate * period, period)
-        capacity = serving[0] * carried_per_s[0] + serving[1] * carried_per_s[1]
+        capacity = own * carried_per_s[0] + gpu * carried_per_s[1]
         waiting = max(0.0, waiting + (rate - capacity) * period)
         if waiting > capacity * scenario.late_after_s:
-            late += rate * period
-        ready[now // 60] = serving
+            late[now // 60] += rate * period
+        ready[now // 60] = (own, gpu)
     billed = controller.group.billed_s(DAY_S)
-    return Counted(ready, billed, late / scenario.demand.requests, controller.events)
+    sent = scenario.demand.per_minute()
+    return Counted(ready, billed, late, sent, controller.events, scenario.outage.at_s)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from blipkit.arrivals.gates import GATES as ARRIVAL_GATES
+from blipkit.capacity.gates import CALIBRATED, CONSERVED, HOLDS
 from blipkit.cost.decision import saving_gate_name
 from blipkit.cost.prices import AGE_GATE
 from blipkit.cost.pricing import ANSWERS_GATE, INTERVAL_GATE
@@ -37,6 +38,7 @@ def judges(profile: Profile) -> dict[str, str]:
         "04_concurrency": [*OF_GRID, ADMISSION, execution.GATE],
         "08_arrivals": list(ARRIVAL_GATES),
         "05_cost": [ANSWERS_GATE, INTERVAL_GATE, AGE_GATE, saving_gate_name(candidate)],
+        "10_capacity": [CALIBRATED, CONSERVED, HOLDS],
     }
     return {gate: stem for stem, names in gates.items() for gate in names}
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from blipkit.capacity.fleet import Fleet, Retrying, Service, Station
+from blipkit.capacity.fleet import Fleet
 from blipkit.capacity.group import Machine
+from blipkit.capacity.stations import Retrying, Service, Station
 
 
 def machine(at_s: float = 0.0, kind: int = 0) -> Machine:

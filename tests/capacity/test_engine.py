@@ -15,7 +15,8 @@ from oracles import (
 from queues import exponential, fleet_of, machine, poisson_arrivals
 
 from blipkit.capacity import engine
-from blipkit.capacity.fleet import Fleet, Retrying, Service, Station
+from blipkit.capacity.fleet import Fleet
+from blipkit.capacity.stations import Retrying, Service, Station
 
 DAY = 86_000.0  # what is sent within a day has a minute to be counted in
 

@@ -1,0 +1,156 @@
+"""The cheapest policy of a family that holds the target: counted first, then simulated.
+
+The counts of a day alone say what each candidate costs, and which lack the capacity. The others are
+simulated from the cheapest on, and the first that holds is taken.
+"""
+
+from dataclasses import dataclass, replace
+
+from blipkit.capacity.candidates import Candidate, Carried, candidates
+from blipkit.capacity.day import Day, Scenario, count_day, simulate
+from blipkit.capacity.planned import Planned
+from blipkit.capacity.rows import TriedRow
+
+STEP = 1.03  # after one that did not hold, the next that costs so many times as much is tried
+MOST_TRIES = 12
+
+
+@dataclass(frozen=True)
+class Found:
+    """A family's candidate that holds, None where none does; every one that was simulated."""
+
+    family: str
+    candidate: Candidate | None
+    tried: list[TriedRow]
+
+
+def usd_of(planned: Planned, billed_s: tuple[float, float]) -> float:
+    """USD of machine-seconds of both kinds."""
+    own, gpu = planned.usd_per_hour
+    return (billed_s[0] * own + billed_s[1] * gpu) / 3600
+
+
+def judged_day(planned: Planned) -> Scenario:
+    """The day that a policy has to hold: where a zone is to be lost, with that."""
+    if planned.knobs.zone_lost:
+        return planned.scenario.with_zone_lost()
+    return planned.scenario
+
+
+def search(planned: Planned, family: str) -> Found:
+    """The cheapest candidate of a family that holds the target, by simulation of one day each."""
+    scenario = judged_day(planned)
+    late_share = scenario.late_share
+    tried = []
+    failed_usd = 0.0
+    for usd, candidate in _plausible(planned, family, scenario):
+        if usd < failed_usd * STEP:
+            continue
+        day = simulate(scenario, candidate.policy)
+        holds = day.holds(late_share)
+        usd = usd_of(planned, day.billed_s)
+        tried.append(TriedRow(family, candidate.words, usd, day.share_not_in_time, holds))
+        if holds:
+            return Found(family, candidate, tried)
+        if len(tried) == MOST_TRIES:
+            break
+        failed_usd = usd
+    return Found(family, None, tried)
+
+
+def _plausible(planned: Planned, family: str, scenario: Scenario) -> list[tuple[float, Candidate]]:
+    """(USD a day, candidate) of those with capacity enough, the cheapest first."""
+    carried = Carried(*planned.carried_per_s)
+    found = []
+    for candidate in candidates(family, scenario, carried, planned.knobs):
+        counted = count_day(scenario, candidate.policy, planned.carried_per_s)
+        if counted.may_hold(scenario.late_share):
+            found.append((usd_of(planned, counted.billed_s), candidate))
+    return sorted(found, key=lambda pair: pair[0])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A simulated day in a few figures; see AnswerRow."""
+
+    machine_hours: float
+    usd_per_day: float
+    late: float
+    refused: float
+    late_minutes: int
+    longest_late_minutes: int
+    peak_machines: int
+    requests: int
+    unaccounted: int
+
+
+def outcome_of(planned: Planned, day: Day) -> Outcome:
+    """The figures of a day."""
+    minutes = day.late_minutes(planned.scenario.late_share)
+    spells = spells_of(minutes)
+    return Outcome(
+        machine_hours=sum(day.billed_s) / 3600,
+        usd_per_day=usd_of(planned, day.billed_s),
+        late=day.share_not_in_time,
+        refused=day.share_refused,
+        late_minutes=len(minutes),
+        longest_late_minutes=max((length for _, length in spells), default=0),
+        peak_machines=int(day.running.sum(axis=1).max()),
+        requests=int(day.sent.sum()),
+        unaccounted=day.unaccounted,
+    )
+
+
+def spells_of(minutes) -> list[tuple[int, int]]:
+    """(first, how many) of each run of minutes one after another."""
+    spells: list[tuple[int, int]] = []
+    for minute in map(int, minutes):
+        if spells and minute == sum(spells[-1]):
+            spells[-1] = (spells[-1][0], spells[-1][1] + 1)
+        else:
+            spells.append((minute, 1))
+    return spells
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """A simulated day in figures; day: all of it, None where it is one of several."""
+
+    outcome: Outcome
+    day: Day | None = None
+
+
+def run_seed(planned: Planned, candidate: Candidate, seed: int) -> Simulated:
+    """A day of a policy, its requests drawn from this seed; the whole day of the first."""
+    day = simulate(planned.scenario, candidate.policy, seed)
+    return Simulated(outcome_of(planned, day), day if seed == 0 else None)
+
+
+def run_at_rate(planned: Planned, candidate: Candidate, per_s: float) -> Simulated:
+    """A day where a machine carries so many requests per second, and the policy knows it."""
+    slower = replace(planned, scenario=planned.as_slow_as(per_s))
+    ratio = per_s / planned.machine.carried_per_s.value
+    policy = scaled(candidate.policy, ratio)
+    return Simulated(outcome_of(slower, simulate(slower.scenario, policy)))
+
+
+def run_at_start(planned: Planned, candidate: Candidate, start_s: float) -> Simulated:
+    """A day where a machine takes so long to start."""
+    policy = with_lead(candidate.policy, start_s)
+    return Simulated(outcome_of(planned, simulate(planned.with_start(start_s), policy)))
+
+
+def scaled(policy, ratio: float):
+    """The policy for machines that carry so many times as much; a count of machines stays."""
+    if hasattr(policy, "target"):
+        return replace(policy, target=policy.target * ratio)
+    if hasattr(policy, "reactive"):
+        return replace(policy, reactive=scaled(policy.reactive, ratio))
+    return policy
+
+
+def with_lead(policy, start_s: float):
+    """The policy where machines take so long to start."""
+    if hasattr(policy, "lead_s"):
+        return replace(policy, lead_s=start_s)
+    return policy
