@@ -118,8 +118,17 @@ def test_the_import_check_can_fail():
 
 # Modules without a file of tests of their own, and the file whose tests have them.
 TESTED_BY = {
+    "capacity/candidates.py": "capacity/test_chapter_10.py",
+    "capacity/comparison.py": "capacity/test_chapter_10.py",
     "capacity/fleet.py": "capacity/test_engine.py",
+    "capacity/gates.py": "capacity/test_calibration.py",
+    "capacity/money.py": "capacity/test_chapter_10.py",
+    "capacity/opened.py": "capacity/test_chapter_10.py",
+    "capacity/planned.py": "capacity/test_chapter_10.py",
+    "capacity/rows.py": "capacity/test_chapter_10.py",
+    "capacity/search.py": "capacity/test_chapter_10.py",
     "capacity/shapes.py": "capacity/test_demand.py",
+    "capacity/stations.py": "capacity/test_engine.py",
     "frames/canvas.py": "frames/test_scenes.py",
     "frames/dog.py": "frames/test_scenes.py",
     "cost/fleets.py": "cost/test_decision.py",

@@ -31,6 +31,16 @@ def compiled(function: Callable) -> Callable:
     return njit(function, cache=True)
 
 
+def inlined(function: Callable) -> Callable:
+    """A function that is compiled into whoever calls it: a call with arrays takes as long as a
+    request.
+    """
+    check_numba()
+    from numba import njit
+
+    return njit(function, inline="always")
+
+
 def check_numba() -> None:
     """BadInput, with what to install, where numba cannot be imported."""
     try:

@@ -3,15 +3,15 @@
 There is no list of events: a machine's next free server says when a request departs, and a heap of
 the departures to come says how many requests each machine has outstanding, which is what a load
 balancer goes by. All of it is compiled by numba: arrays of records are passed, as each tuple of
-arrays that a compiled function takes apart costs it as much as a request. docs/capacity.md has the
-rules.
+arrays that a compiled function takes apart, and each call that is not inlined, costs it as much as
+a request. docs/capacity.md has the rules.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from blipkit.capacity.compiled import compiled
+from blipkit.capacity.compiled import compiled, inlined
 
 MINUTE_S = 60.0
 # of the histogram: from 10 us on, each bin 2 % wider than the one before, to about 5,000 s
@@ -86,7 +86,7 @@ class Tallies(NamedTuple):
     histogram: np.ndarray
 
 
-@compiled
+@inlined
 def push(heap, size, departs, latency, slot, minute):
     """Put a request into the heap of so many."""
     place = size
@@ -102,7 +102,7 @@ def push(heap, size, departs, latency, slot, minute):
     heap[place].minute = minute
 
 
-@compiled
+@inlined
 def pop(heap, size):
     """Take the request that departs first out of a heap, of which so many are left."""
     departs = heap[size].departs
@@ -118,7 +118,7 @@ def pop(heap, size):
     heap[place] = heap[size]
 
 
-@compiled
+@inlined
 def depart(state, heap, machines, minutes, histogram, until):
     """Count every answer that is given by `until`, s."""
     size = state[0].in_system
@@ -137,7 +137,7 @@ def depart(state, heap, machines, minutes, histogram, until):
     state[0].in_system = size
 
 
-@compiled
+@inlined
 def choose(state, machines, active):
     """The slot that the balancer sends the next request to, in turn, or to the machine with the
     fewest outstanding, the first of them from its turn on; -1 without any machine.
@@ -167,7 +167,7 @@ def choose(state, machines, active):
     return best
 
 
-@compiled
+@inlined
 def occupy(free, slot, at, service_s):
     """When a request departs that arrives now: its machine's next free server takes it."""
     server = 0
@@ -179,7 +179,7 @@ def occupy(free, slot, at, service_s):
     return departs
 
 
-@compiled
+@inlined
 def next_due(retries, until):
     """(ring, when) of the retry that is due next; (-1, until) where none is before `until`."""
     found = -1
@@ -194,7 +194,7 @@ def next_due(retries, until):
     return found, soonest
 
 
-@compiled
+@inlined
 def refuse(retries, minutes, attempt, at, born, draw):
     """Have a refused request sent again after a while, or count it where it was the last time."""
     if attempt == len(retries.wait_s):
@@ -207,7 +207,7 @@ def refuse(retries, minutes, attempt, at, born, draw):
     retries.ends[attempt, 1] += 1
 
 
-@compiled
+@inlined
 def take_retry(retries, ring):
     """(when first sent, draw) of the first that waits in a ring, which is taken out."""
     first = retries.ends[ring, 0]

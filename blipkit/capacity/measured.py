@@ -18,6 +18,7 @@ from blipkit.errors import BadInput, NotMeasured, shown
 from blipkit.load.recommend import best_setting
 from blipkit.load.setting import Setting, name_of
 from blipkit.load.setting_requests import ANSWERED
+from blipkit.load.summary import INVALID
 from blipkit.records.results import Results
 from blipkit.records.typed import keys_of, read_typed
 from blipkit.statistics import Interval
@@ -156,6 +157,7 @@ def _carried(results: Results, record: LoadRecord) -> tuple[Interval, str]:
                 setting.servers,
                 setting.batch_size,
             )
-            if alike and row.pattern == "poisson" and row.rate_per_s.value:
+            believed = row.pattern == "poisson" and row.state != INVALID
+            if alike and believed and row.rate_per_s.value:
                 return row.rate_per_s, OPEN_LOOP
     return setting.requests_per_s, CLOSED_LOOP

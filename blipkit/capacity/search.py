@@ -37,36 +37,56 @@ def judged_day(planned: Planned) -> Scenario:
     return planned.scenario
 
 
+@dataclass(frozen=True)
+class Costed:
+    """A candidate with what a day of it costs by its counts, and whether it has the capacity."""
+
+    usd: float
+    candidate: Candidate
+    may_hold: bool
+
+
 def search(planned: Planned, family: str) -> Found:
-    """The cheapest candidate of a family that holds the target, by simulation of one day each."""
-    scenario = judged_day(planned)
-    late_share = scenario.late_share
-    tried = []
+    """The cheapest candidate of a family that holds the target, by simulation of one day each.
+
+    Beside it the next leaner one is tried, which shows that it is the cheapest.
+    """
+    ordered = _costed(planned, family)
+    tried: dict[int, TriedRow] = {}
     failed_usd = 0.0
-    for usd, candidate in _plausible(planned, family, scenario):
-        if usd < failed_usd * STEP:
+    for place, one in enumerate(ordered):
+        if not one.may_hold or one.usd < failed_usd * STEP:
             continue
-        day = simulate(scenario, candidate.policy)
-        holds = day.holds(late_share)
-        usd = usd_of(planned, day.billed_s)
-        tried.append(TriedRow(family, candidate.words, usd, day.share_not_in_time, holds))
-        if holds:
-            return Found(family, candidate, tried)
+        tried[place] = _try(planned, family, one.candidate)
+        if tried[place].holds:
+            if place and place - 1 not in tried:
+                tried[place - 1] = _try(planned, family, ordered[place - 1].candidate)
+            return Found(family, one.candidate, list(tried.values()))
         if len(tried) == MOST_TRIES:
             break
-        failed_usd = usd
-    return Found(family, None, tried)
+        failed_usd = one.usd
+    return Found(family, None, list(tried.values()))
 
 
-def _plausible(planned: Planned, family: str, scenario: Scenario) -> list[tuple[float, Candidate]]:
-    """(USD a day, candidate) of those with capacity enough, the cheapest first."""
+def _try(planned: Planned, family: str, candidate: Candidate) -> TriedRow:
+    """A day of a candidate, simulated."""
+    scenario = judged_day(planned)
+    day = simulate(scenario, candidate.policy)
+    usd = usd_of(planned, day.billed_s)
+    holds = day.holds(scenario.late_share)
+    return TriedRow(family, candidate.words, usd, day.share_not_in_time, holds)
+
+
+def _costed(planned: Planned, family: str) -> list[Costed]:
+    """The candidates of a family, the cheapest first."""
+    scenario = judged_day(planned)
     carried = Carried(*planned.carried_per_s)
     found = []
     for candidate in candidates(family, scenario, carried, planned.knobs):
         counted = count_day(scenario, candidate.policy, planned.carried_per_s)
-        if counted.may_hold(scenario.late_share):
-            found.append((usd_of(planned, counted.billed_s), candidate))
-    return sorted(found, key=lambda pair: pair[0])
+        usd = usd_of(planned, counted.billed_s)
+        found.append(Costed(usd, candidate, counted.may_hold(scenario.late_share)))
+    return sorted(found, key=lambda one: one.usd)
 
 
 @dataclass(frozen=True)
