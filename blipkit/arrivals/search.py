@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from blipkit.statistics import UNKNOWN, Interval, wilson
+from blipkit.statistics import UNKNOWN, Interval
 
 SMOOTH = "smooth"
 CLIFF = "cliff"
@@ -20,6 +20,7 @@ BLOCKS = 10  # of each run, by which it is seen how much its latencies depend on
 FEWEST = 5  # requests in a block
 QUIET = 0.1  # of the rate to begin with: at less hardly anything waits, so that less helps no more
 STEP = 1.1  # at an edge that is a cliff, so much more load
+SURE = 0.99  # of a rate's interval, which is looked at again and again until it says something
 LEAP = 0.2  # makes such a share of all requests late, beyond the share that is allowed
 
 
@@ -71,12 +72,12 @@ class Rate:
 
     @cached_property
     def share(self) -> Interval:
-        """The share that was late, with its interval; all, where the queue grows without end: a
-        run that is too short to see it says nothing.
+        """The share that was late, with its 99 % interval; all, where the queue grows without end:
+        a run that is too short to see it says nothing.
         """
         if self.busy >= 1:
             return Interval(1.0, 1.0, 1.0)
-        return late_share(self.late)
+        return late_share(self.late, SURE)
 
     def holds(self, allowed: float) -> bool | None:
         """Whether at most this share is late, by its interval; None where that cannot be told."""
@@ -211,30 +212,23 @@ def edge_at(per_s: float, rates: Sequence[Rate], fitted: Sequence[float], allowe
     return CLIFF if share >= allowed + LEAP else SMOOTH
 
 
-def late_share(runs: Sequence[np.ndarray]) -> Interval:
-    """The share of requests that was late, with its 95 % interval.
+def late_share(runs: Sequence[np.ndarray], confidence: float = 0.95) -> Interval:
+    """The share of requests that was late, with its interval.
 
     Latencies of neighbours depend on each other: they are worth fewer requests by how much the
     shares of blocks vary more than those of independent ones would (Kish, Survey Sampling, 1965:
-    the design effect). Then Wilson's interval.
-    """
-    late = sum(int(run.sum()) for run in runs)
-    count = sum(map(len, runs))
-    if not late or late == count:
-        return wilson(late, count)
-    blocks = sum(len(blocks_of(run)) for run in runs)
-    return wilson_of(late / count, count / design_effect(runs), blocks)
-
-
-def wilson_of(share: float, worth: float, blocks: int) -> Interval:
-    """Wilson's interval of a share of so many requests, which need not be a whole number; wider by
-    Student's quantile, as so few blocks said what they are worth.
+    the design effect). Then Wilson's interval, wider by Student's quantile, as so few blocks said
+    what the requests are worth.
     """
     from scipy import stats
 
-    z = float(stats.t.ppf(0.975, max(blocks - 1, 1)))
+    share = float(np.concatenate(runs).mean())
+    worth = sum(map(len, runs)) / design_effect(runs)
+    blocks = sum(len(blocks_of(run)) for run in runs)
+    z = float(stats.t.ppf((1 + confidence) / 2, max(blocks - 1, 1)))
     middle = (share + z**2 / (2 * worth)) / (1 + z**2 / worth)
-    half = z * math.sqrt(share * (1 - share) / worth + z**2 / (4 * worth**2)) / (1 + z**2 / worth)
+    spread = share * (1 - share) / worth + z**2 / (4 * worth**2)
+    half = z * math.sqrt(spread) / (1 + z**2 / worth)
     return Interval(share, max(middle - half, 0.0), min(middle + half, 1.0))
 
 
