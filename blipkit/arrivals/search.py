@@ -258,7 +258,10 @@ def late_share(runs: Sequence[np.ndarray], limit_ms: float, percentile: float) -
     middle = (share + z**2 / (2 * worth)) / (1 + z**2 / worth)
     spread = share * (1 - share) / worth + z**2 / (4 * worth**2)
     half = z * math.sqrt(spread) / (1 + z**2 / worth)
-    return Interval(share, max(middle - half, 0.0), min(middle + half, 1.0))
+    low = max(middle - half, 0.0)
+    if not share:  # exactly; what is left of the subtraction is not
+        low = 0.0
+    return Interval(share, low, min(middle + half, 1.0))
 
 
 def design_effect(
