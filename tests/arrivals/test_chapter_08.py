@@ -1,6 +1,8 @@
 """Chapter 08 on a virtual clock: its own cells, with a planted server, and faults planted there; then its replay."""
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -10,6 +12,7 @@ from virtual_arrivals import Loaded, Machine, known_rate
 from blipkit.arrivals import RateRow
 from blipkit.errors import GateFailed
 from blipkit.machine import host
+from blipkit.paths import ROOT
 from blipkit.records.documents import write_machine
 from blipkit.records.results import Results
 from blipkit.records.run_record import RunRecord, write_run
@@ -142,6 +145,18 @@ def test_a_search_that_takes_longer_than_a_cell_is_refused_before_it_begins(tmp_
         Exception, match="arrivals: 17 runs at most.* s, a cell may take 10 s; lower arriv"
     ):
         run(tmp_path / "out", Machine(), {**COMMON, "cell_limit_s": 10})
+
+
+@pytest.mark.slow
+def test_the_main_profile_s_search_runs_on_this_machine(tmp_path):
+    """By name, with real processes, without 04's records; then replayed from its folder. Its gates may warn: they are of timing."""
+    out, again = tmp_path / "out", tmp_path / "again"
+    command = [sys.executable, "-m", "blipkit", "run", "tiny", "--only", "08_arrivals"]
+    for options in (["--results", str(out)], ["--results", str(again), "--replay", str(out)]):
+        done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+    (rate,), (replayed,) = (read_typed(Results(place), "rates", RateRow) for place in (out, again))
+    assert rate == replayed and rate.closed_loop_from.startswith("of 04's knobs")
 
 
 def recorded(results: Results, folder):
