@@ -52,7 +52,7 @@ class Planted:
             requests = answered(offer, self.servers, lambda: self.service_s)
             requests = requests[requests.scheduled >= 0]
             latency_ms = 1e3 * (requests.received - requests.scheduled).to_numpy()
-            return Trial(rate_per_s, latency_ms, rate_per_s / self.most_per_s)
+            return Trial(rate_per_s, latency_ms, seconds, rate_per_s / self.most_per_s)
 
         return ask
 
@@ -149,8 +149,9 @@ class Machine:
         )
         lag_s = self.lag_of_null_s if is_null else self.lag_s
         requests["sent"] += lag_s
-        kept = requests[requests.number % 1000 >= 1000 * self.unsent]
-        return self.measured(kept, seconds)
+        if self.unsent:
+            requests = requests[requests.number % round(1 / self.unsent) != 0]
+        return self.measured(requests, seconds)
 
     def closed_loop(self, host, setting: Setting, work, options) -> Measured:
         """Every client waits for its answer, and nothing else."""
