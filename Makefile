@@ -78,6 +78,7 @@ lab: setup ## open copies of the notebooks, with the knobs of PROFILE, in Jupyte
 
 bench: setup ## what the kit itself costs: start-up, a call, a request under load; theory on the real clock
 	$(BIN)/python tests/bench.py
+	$(BIN)/python tests/bench_capacity.py
 
 report: setup ## write verdict and report of results/PROFILE again
 	$(BIN)/blipkit report results/$(PROFILE)
