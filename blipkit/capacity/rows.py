@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from blipkit.cost.rows import PriceBasis
+from blipkit.model.checkpoints import is_demonstration
 from blipkit.records.typed import part
 from blipkit.statistics import UNKNOWN, Interval
 
@@ -48,6 +49,11 @@ class AnswerRow:
     price: PriceBasis = part()
     best: bool = False
     evidence: str = FORECAST
+
+    @property
+    def is_demonstration(self) -> bool:
+        """Whether it rests on a model of the project's own, which nobody serves."""
+        return is_demonstration(self.checkpoint)
 
 
 @dataclass(frozen=True)
