@@ -127,6 +127,7 @@ TESTED_BY = {
     "capacity/planned.py": "capacity/test_chapter_10.py",
     "capacity/rows.py": "capacity/test_chapter_10.py",
     "capacity/search.py": "capacity/test_chapter_10.py",
+    "capacity/sensitivity.py": "capacity/test_chapter_10.py",
     "capacity/shapes.py": "capacity/test_demand.py",
     "capacity/stations.py": "capacity/test_engine.py",
     "arrivals/clients.py": "arrivals/test_arrival_clients.py",

@@ -2,8 +2,8 @@
 
 Chapter 10's verbs: `planned` makes the knobs a day on the machine of `measured`; `calibration`
 tries that machine; `comparison` finds the cheapest policies, by the `search` over `candidates`;
-`opened` shows a day; `money` has 05's formula, what stands `beside`, and the policy to paste,
-`policy_json`.
+`opened` shows a day, `sensitivity` varies it; `money` has 05's formula, what stands `beside`, and
+the policy to paste, `policy_json`.
 
 What cameras ask is in `demand` and `shapes`; the queues, request by request, in `engine`, which
 `compiled` has numba compile, on the slots of `fleet`. `policies` says how many machines are wanted,
@@ -38,5 +38,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "rows": ["AnswerRow", "CalibrationRow", "PolicyRow"],
         "search": ["search"],
+        "sensitivity": ["vary_day"],
     },
 )

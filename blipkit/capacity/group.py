@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from blipkit.capacity.policies import NONE, Counts
+from blipkit.capacity.shapes import DAY_S
 from blipkit.errors import BadInput
 
 KINDS = 2  # the fleet's own, and the overflow's
@@ -42,6 +43,11 @@ class GroupRules:
         if self.launch_failure >= 1:
             seen = f"launch_failure_share is {self.launch_failure:g}"
             raise BadInput(f"capacity.faults: {seen}, so no machine can ever start")
+        if self.start_s >= DAY_S:
+            seen = (
+                f"{self.start_s:g} s are a day or more, so no machine that is launched ever serves"
+            )
+            raise BadInput(f"capacity.start_s: {seen}; expected minutes, such as 240")
         if self.most < self.least:
             seen = f"max_machines is {self.most}, and {self.zones} zones take {self.least} at least"
             raise BadInput(f"capacity.group: {seen}; raise max_machines, or name fewer zones")

@@ -5,7 +5,7 @@ not simulated: its times are of batches, which depend on the load.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas
@@ -82,6 +82,9 @@ def measured_machine(results: Results) -> MeasuredMachine:
     record = _best(unbatched)
     if record is None:
         raise NotMeasured(_why_none(records, unbatched))
+    if record.setting.latency_limit_ms is None:
+        problem = "records of 04_concurrency are of an older kit, which did not say the target"
+        raise NotMeasured(f"{problem}; run 04_concurrency again")
     service = read_service(source, record)
     per_s, origin = _carried(source, record)
     return MeasuredMachine(record, per_s, origin, service)
@@ -146,18 +149,22 @@ def service_of(requests: pandas.DataFrame) -> Service:
 
 
 def _carried(results: Results, record: LoadRecord) -> tuple[Interval, str]:
-    """Requests per second that a machine carries within the target, and who says so."""
-    setting = record.setting
-    needed = set(keys_of(RateRow))
-    if all(needed <= set(row) for row in results.rows("rates")):
+    """Requests per second that a machine carries within the target, and who says so.
+
+    08's from the last rate that held to the first that did not; where every rate held, the highest.
+    """
+    recorded = results.rows("rates")
+    if recorded and set(keys_of(RateRow)) <= set(recorded[0]):
         for row in read_typed(results, "rates", RateRow):
-            alike = (row.arm, row.placement, row.servers, row.batch_size) == (
-                setting.arm,
-                setting.placement,
-                setting.servers,
-                setting.batch_size,
-            )
-            believed = row.pattern == "poisson" and row.state != INVALID
-            if alike and believed and row.rate_per_s.value:
-                return row.rate_per_s, OPEN_LOOP
-    return setting.requests_per_s, CLOSED_LOOP
+            if _is_of(row, record.setting) and row.state != INVALID and row.rate_per_s.low:
+                per_s = row.rate_per_s
+                return replace(per_s, value=per_s.value or per_s.low), OPEN_LOOP
+    return record.setting.requests_per_s, CLOSED_LOOP
+
+
+def _is_of(rate: RateRow, setting: MeasuredSetting) -> bool:
+    """Whether a rate of Poisson arrivals is of this setting and target."""
+    of_rate = (rate.arm, rate.placement, rate.servers, rate.batch_size)
+    of_setting = (setting.arm, setting.placement, setting.servers, setting.batch_size)
+    target = (rate.percentile, rate.limit_ms) == (setting.percentile, setting.latency_limit_ms)
+    return rate.pattern == "poisson" and target and of_rate == of_setting

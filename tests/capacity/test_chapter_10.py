@@ -85,6 +85,16 @@ def test_the_formula_of_05_stands_beside_the_simulation(ran):
     assert "always busy" in always["how"]
 
 
+def test_each_assumption_alone_moves_the_dollars(ran):
+    """Twice the events cost more than half of them, a faster machine less; the widest comes first."""
+    rows = {row["what"]: row for row in ran[1].read("capacity_sensitivity")}
+    assert rows["events_per_day"]["at_from"] < rows["events_per_day"]["at_to"]
+    assert rows["carried_per_s"]["at_from"] >= rows["carried_per_s"]["at_to"]
+    assert rows["zones"]["at_from"] <= rows["zones"]["at_to"]
+    swings = [row["swing"] for row in rows.values()]
+    assert swings == sorted(swings, reverse=True) and rows["zones"]["evidence"] == "forecast"
+
+
 def test_what_was_not_stated_is_not_made_up(ran):
     """The CDN has its rate and frames; the rest says what is missing."""
     rows = {row["what"]: row for row in ran[1].read("capacity_beside")}
@@ -155,6 +165,7 @@ def test_settings_with_batches_alone_are_not_simulated(tmp_path):
         ({"cameras": 0}, "capacity: cameras is 0; expected more than zero"),
         ({"group": {"max_machines": 1.0}}, "max_machines is 1, and 2 zones take 2"),
         ({"faults": {"launch_failure_share": 1.0}}, "no machine can ever start"),
+        ({"start_s": [90_000.0]}, "no machine that is launched ever serves"),
         ({"faults": {"retry": 1.0}}, "capacity.faults: unknown 'retry'; did you mean 'retr"),
         ({"policies": ["gpu_overflow"]}, "no GPU was measured; name a GPU's results folder"),
         ({"policies": ["best"]}, "policies is 'best'; known: fixed"),

@@ -91,4 +91,6 @@ def test_rules_that_can_never_start_a_machine_are_refused():
         GroupRules(launch_failure=1.0).check()
     with pytest.raises(BadInput, match="max_machines is 2, and 3 zones take 3"):
         GroupRules(zones=3, most=2).check()
+    with pytest.raises(BadInput, match="86400 s are a day or more"):
+        GroupRules(start_s=86_400.0).check()
     GroupRules().check()
