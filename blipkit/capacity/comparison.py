@@ -176,7 +176,7 @@ def _with_figures(
         priced(row, usd, planned.knobs.cameras),
         policy=candidate.policy.name,
         aims=candidate.words,
-        holds=all(one.late <= planned.scenario.late_share for one in outcomes),
+        holds=all(one.holds for one in outcomes),
         machine_hours=over_days([one.machine_hours for one in outcomes]),
         late=late,
         refused=outcomes[0].refused,

@@ -18,6 +18,7 @@ BALANCERS = {
     "round robin": engine.ROUND_ROBIN,
     "least outstanding": engine.LEAST_OUTSTANDING,
 }
+REFUSED_LIMIT = 0.001  # of the requests, but in the hour after a zone was lost
 FOREVER_S = 1e9  # after the day: until every request is answered
 
 
@@ -94,8 +95,9 @@ class Day:
         return np.flatnonzero(shares > late_share)
 
     def holds(self, late_share: float) -> bool:
-        """Whether the target is held: over the day, and in the hour after a zone was lost."""
-        return is_held(self.not_in_time, self.sent, late_share, self.outage_s)
+        """Whether the target is held: in every hour, that after a zone was lost among them."""
+        lost = self.minutes["refused"] + self.minutes["failed"]
+        return Kept(self.sent, self.not_in_time, lost, self.outage_s).holds(late_share)
 
     def percentile_s(self, percent: float) -> float:
         """A percentile of the latencies of those answered: upper end of its bin, 2 % wide."""
@@ -104,16 +106,30 @@ class Day:
         return engine.FIRST_S * engine.GROWTH ** (bin + 1)
 
 
-def is_held(late: np.ndarray, sent: np.ndarray, late_share: float, outage_s: float) -> bool:
-    """Whether at most this share of a day's requests is late, and of the hour after an outage.
-
-    late, sent: of each minute.
+@dataclass(frozen=True)
+class Kept:
+    """What a day's target is judged by, of each minute: requests sent, those not in time, and of
+    these the ones that got no answer. outage_s: when a zone was lost.
     """
-    parts = [slice(None)]
-    if math.isfinite(outage_s):
-        first = int(outage_s // 60)
-        parts.append(slice(first, first + 60))
-    return all(late[part].sum() <= late_share * sent[part].sum() for part in parts)
+
+    sent: np.ndarray
+    late: np.ndarray
+    lost: np.ndarray
+    outage_s: float
+
+    def holds(self, late_share: float) -> bool:
+        """Whether at most this share is not in time in any hour, the one after an outage too, and
+        hardly any request is refused in all others.
+        """
+        first = MINUTES
+        if math.isfinite(self.outage_s):
+            first = int(self.outage_s // 60)
+        hours = [slice(start, start + 60) for start in (*range(0, MINUTES, 60), first)]
+        if any(self.late[one].sum() > late_share * self.sent[one].sum() for one in hours):
+            return False
+        others = np.ones(MINUTES, bool)
+        others[first : first + 60] = False
+        return bool(self.lost[others].sum() <= REFUSED_LIMIT * self.sent[others].sum())
 
 
 def simulate(scenario: Scenario, policy: Policy, seed: int = 0) -> Day:
@@ -180,19 +196,21 @@ class Counted:
     """A day by its counts alone: what scaling does where requests are as many as expected.
 
     ready: machines in service each minute, of each kind; billed_s: machine-seconds; late: requests
-    of each minute that meet a queue which capacity alone makes, fewer than those really late.
+    of each minute that capacity alone has refused or makes late, fewer than really are; lost: of
+    these, those refused.
     """
 
     ready: np.ndarray
     billed_s: tuple[float, float]
     late: np.ndarray
+    lost: np.ndarray
     sent: np.ndarray
     events: list[ScalingEvent]
     outage_s: float
 
     def may_hold(self, late_share: float) -> bool:
         """Whether there is capacity enough for the target to be held."""
-        return is_held(self.late, self.sent, late_share, self.outage_s)
+        return Kept(self.sent, self.late, self.lost, self.outage_s).holds(late_share)
 
 
 def count_day(scenario: Scenario, policy: Policy, carried_per_s: tuple[float, float]) -> Counted:
@@ -201,7 +219,7 @@ def count_day(scenario: Scenario, policy: Policy, carried_per_s: tuple[float, fl
     period = period_of(policy)
     rates = scenario.demand.per_s.reshape(DAY_S // period, -1).mean(axis=1)
     ready = np.zeros((MINUTES, 2), np.int64)
-    late = np.zeros(MINUTES)
+    late, lost = np.zeros(MINUTES), np.zeros(MINUTES)
     waiting = 0.0
     for number, rate in enumerate(rates):
         now = number * period
@@ -210,10 +228,15 @@ def count_day(scenario: Scenario, policy: Policy, carried_per_s: tuple[float, fl
         own, gpu = controller.group.ready()
         controller.observe(now + period, rate * period, period)
         capacity = own * carried_per_s[0] + gpu * carried_per_s[1]
+        room = own * scenario.stations[0].waiting + gpu * scenario.stations[-1].waiting
         waiting = max(0.0, waiting + (rate - capacity) * period)
+        refused = max(0.0, waiting - room)
+        waiting -= refused
+        lost[now // 60] += refused
+        late[now // 60] += refused
         if waiting > capacity * scenario.late_after_s:
-            late[now // 60] += rate * period
+            late[now // 60] += min(rate, capacity) * period
         ready[now // 60] = (own, gpu)
     billed = controller.group.billed_s(DAY_S)
     sent = scenario.demand.per_minute()
-    return Counted(ready, billed, late, sent, controller.events, scenario.outage.at_s)
+    return Counted(ready, billed, late, lost, sent, controller.events, scenario.outage.at_s)

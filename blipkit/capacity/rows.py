@@ -14,8 +14,8 @@ FORECAST = "forecast"
 class AnswerRow:
     """A record of `capacity`: the cheapest policy of a family that holds the target, and its day.
 
-    policy: in words, and its knob in `aims`; holds: over the day, and, where a zone is to be lost,
-    in the hour after it; start_s: of a machine; machine_hours, usd_per_day to
+    policy: in words, and its knob in `aims`; holds: in every hour, and, where a zone is to be
+    lost, in the one after it; start_s: of a machine; machine_hours, usd_per_day to
     usd_per_camera_month: of instances alone, of all cameras or of one, with intervals from what 04
     measured and from days drawn anew; late, refused: shares of the requests, late ones those that
     were refused among them; late_minutes: in which more than the target allows were late, at most

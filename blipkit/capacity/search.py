@@ -49,23 +49,41 @@ class Costed:
 def search(planned: Planned, family: str) -> Found:
     """The cheapest candidate of a family that holds the target, by simulation of one day each.
 
-    Beside it the next leaner one is tried, which shows that it is the cheapest.
+    From the first that holds on, leaner ones are tried until one does not, which shows that what is
+    found is the cheapest.
     """
     ordered = _costed(planned, family)
     tried: dict[int, TriedRow] = {}
+    place = _first_that_holds(planned, family, ordered, tried)
+    if place is None:
+        return Found(family, None, list(tried.values()))
+    while place:
+        leaner = place - 1
+        if leaner not in tried:
+            tried[leaner] = _try(planned, family, ordered[leaner].candidate)
+        if not tried[leaner].holds:
+            break
+        place = leaner
+    return Found(family, ordered[place].candidate, list(tried.values()))
+
+
+def _first_that_holds(
+    planned: Planned, family: str, ordered: list[Costed], tried: dict[int, TriedRow]
+) -> int | None:
+    """The place of the first candidate that holds, from the cheapest on of those with capacity
+    enough; what is tried on the way goes into `tried`.
+    """
     failed_usd = 0.0
     for place, one in enumerate(ordered):
         if not one.may_hold or one.usd < failed_usd * STEP:
             continue
         tried[place] = _try(planned, family, one.candidate)
         if tried[place].holds:
-            if place and place - 1 not in tried:
-                tried[place - 1] = _try(planned, family, ordered[place - 1].candidate)
-            return Found(family, one.candidate, list(tried.values()))
+            return place
         if len(tried) == MOST_TRIES:
             break
         failed_usd = one.usd
-    return Found(family, None, list(tried.values()))
+    return None
 
 
 def _try(planned: Planned, family: str, candidate: Candidate) -> TriedRow:
@@ -102,6 +120,7 @@ class Outcome:
     peak_machines: int
     requests: int
     unaccounted: int
+    holds: bool
 
 
 def outcome_of(planned: Planned, day: Day) -> Outcome:
@@ -118,6 +137,7 @@ def outcome_of(planned: Planned, day: Day) -> Outcome:
         peak_machines=int(day.running.sum(axis=1).max()),
         requests=int(day.sent.sum()),
         unaccounted=day.unaccounted,
+        holds=day.holds(planned.scenario.late_share),
     )
 
 

@@ -6,7 +6,7 @@ from queues import exponential
 from twin import GRID, Twin
 
 from blipkit.capacity import engine
-from blipkit.capacity.day import Scenario, count_day, period_of, simulate
+from blipkit.capacity.day import Kept, Scenario, count_day, period_of, simulate
 from blipkit.capacity.demand import Arrivals, Demand, day_of
 from blipkit.capacity.fleet import Fleet
 from blipkit.capacity.group import GroupRules, Machine
@@ -154,6 +154,25 @@ def test_the_hour_after_a_lost_zone_has_to_hold_as_well(slow_day):
     lost = simulate(scenario.with_zone_lost(), Fixed(2), seed=1)
     assert whole.holds(0.1) and lost.share_not_in_time < 0.1
     assert not lost.holds(0.1)
+
+
+def test_an_evening_is_not_given_up_for_its_nights():
+    """A tenth of the day's requests may be late, but not all of them in the same hour."""
+    sent = np.full(1440, 100)
+    spread, crowded = np.full(1440, 9), np.zeros(1440)
+    crowded[1200:1260] = 100
+    nobody = np.zeros(1440)
+    assert Kept(sent, spread, nobody, np.inf).holds(0.1)
+    assert not Kept(sent, crowded, nobody, np.inf).holds(0.1)
+
+
+def test_hardly_any_request_may_be_refused_but_after_an_outage():
+    """One in a thousand; in the hour after a zone was lost, a tenth as for those that are late."""
+    sent, refused = np.full(1440, 1000), np.zeros(1440)
+    refused[600:660] = 50
+    assert not Kept(sent, refused, refused, np.inf).holds(0.1)
+    assert Kept(sent, refused, refused, 600 * 60.0).holds(0.1)
+    assert not Kept(sent, refused, refused, 600 * 60.0).holds(0.04)
 
 
 def test_the_counts_alone_say_when_a_fleet_scales(slow_day):
