@@ -13,7 +13,7 @@ import blipkit
 from blipkit.errors import BadInput, BlipkitError, system_problem
 from blipkit.machine.scratch import ScratchFolder, instead_of_home
 from blipkit.machine.surroundings import find_own_programs
-from blipkit.run import adopting, backtesting
+from blipkit.run import adopting, fleet
 from blipkit.run.arguments import (
     CLIP,
     GOLDEN,
@@ -37,7 +37,7 @@ app = typer.Typer(
     help=blipkit.__doc__,
 )
 prices = typer.Typer(no_args_is_help=True, help="The price table, params/prices.csv.")
-app.add_typer(backtesting.commands, name="capacity")
+app.add_typer(fleet.commands, name="capacity")
 app.add_typer(prices, name="prices")
 app.add_typer(adopting.commands)
 console = Console(highlight=False)

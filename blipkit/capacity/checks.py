@@ -9,6 +9,7 @@ from pathlib import Path
 from blipkit.capacity.compiled import check_numba
 from blipkit.capacity.knobs import BESIDE, BURSTS, FAULTS, GROUP, INSTANCES, Capacity
 from blipkit.capacity.measured import check_load
+from blipkit.capacity.spread import check_ray
 from blipkit.cost.knobs import Cost
 from blipkit.cost.prices import find_price, load_prices
 from blipkit.cost.systems import find_results
@@ -19,9 +20,11 @@ from blipkit.records.results import Results
 
 def check_capacity(knobs: Capacity, cost: Cost) -> None:
     """Refuse knobs that mean no day: names that nobody reads, a file that is no day, rules by which
-    no machine can start, a GPU that is asked for and not named; and a machine without numba.
+    no machine can start, a GPU that is asked for and not named; a machine without
+    numba, and a cluster without Ray.
     """
     check_numba()
+    check_ray(knobs.ray_address)
     from blipkit.capacity.planned import demand_of, rules_of
 
     named = {

@@ -1,5 +1,6 @@
 """Many days at once: over the cores of this machine, or over a Ray cluster, by joblib."""
 
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -37,19 +38,27 @@ def spread(
         return Parallel()(calls)
 
 
-def join_cluster(address: str) -> None:
-    """Have joblib know Ray's backend, on this cluster; BadInput where there is none."""
+def check_ray(address: str) -> None:
+    """BadInput where an address is given, and Ray cannot be imported."""
+    if not address:
+        return
     try:
-        import ray
-        from ray.util.joblib import register_ray
+        importlib.import_module("ray")
     except ImportError as error:
         problem = f"capacity.ray_address is {address}, and Ray cannot be imported ({error})"
         raise BadInput(f"{problem}; pip install ray, or leave the address out") from None
+
+
+def join_cluster(address: str) -> None:
+    """Have joblib know Ray's backend, on this cluster; BadInput where there is none."""
+    check_ray(address)
+    import ray
+    from ray.util.joblib import register_ray
+
     try:
         ray.init(address=address, ignore_reinit_error=True)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        first = str(error).partition("\n")[0]
-        raise BadInput(
-            f"capacity.ray_address is {address}, where no cluster answers ({first})"
-        ) from None
+        said = str(error).partition("\n")[0]
+        problem = f"capacity.ray_address is {address}, where no cluster answers ({said})"
+        raise BadInput(f"{problem}; start one there, or leave the address out") from None
     register_ray()

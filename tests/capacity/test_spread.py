@@ -1,6 +1,7 @@
 """Days over all cores and over a cluster: the same figures, in their order."""
 
 import sys
+import types
 
 import pytest
 
@@ -36,3 +37,44 @@ def test_without_ray_its_address_is_refused(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(BadInput, match="ray_address is 10.0.0.1:6379, and Ray cannot be imported"):
         module.join_cluster("10.0.0.1:6379")
+
+
+class FakeRay(types.ModuleType):
+    """Ray as far as a cluster is joined: what was asked of it."""
+
+    def __init__(self, error=None):
+        super().__init__("ray")
+        self.error = error
+        self.joined = []
+
+    def init(self, address, ignore_reinit_error):
+        if self.error:
+            raise self.error
+        self.joined.append(address)
+
+
+def install(monkeypatch, ray: FakeRay) -> list:
+    """Have `import ray` and its joblib module find the fake; what is registered."""
+    registered = []
+    backend = types.ModuleType("ray.util.joblib")
+    backend.register_ray = lambda: registered.append("ray")
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.setitem(sys.modules, "ray.util", types.ModuleType("ray.util"))
+    monkeypatch.setitem(sys.modules, "ray.util.joblib", backend)
+    return registered
+
+
+def test_a_cluster_is_joined_at_its_address(monkeypatch):
+    """joblib's own backend is registered, once Ray is there."""
+    ray = FakeRay()
+    registered = install(monkeypatch, ray)
+    module.join_cluster("10.0.0.1:6379")
+    assert (ray.joined, registered) == (["10.0.0.1:6379"], ["ray"])
+
+
+def test_an_address_without_a_cluster_is_refused(monkeypatch):
+    """Its own first line is said, and what to do."""
+    registered = install(monkeypatch, FakeRay(ConnectionError("nobody there\nat all")))
+    with pytest.raises(BadInput, match=r"no cluster answers \(nobody there\); start one there"):
+        module.join_cluster("10.0.0.1:6379")
+    assert registered == []

@@ -1,4 +1,4 @@
-"""`blipkit capacity backtest` on a made-up export, and the options that it refuses."""
+"""`blipkit capacity`: a backtest on a made-up export, chapter 10 alone, and the options that are refused."""
 
 import pytest
 from typer.testing import CliRunner
@@ -37,3 +37,24 @@ def test_options_that_mean_nothing_are_refused(tmp_path, options, words):
     """By their names."""
     error = backtest(tmp_path, *options).exception
     assert isinstance(error, BadInput) and words in str(error)
+
+
+def test_a_plan_is_chapter_10_alone(monkeypatch, tmp_path):
+    """With the address of a cluster as its knob."""
+    asked = []
+
+    def run_profile(profile, results, only):
+        asked.append((profile.section("capacity").ray_address, results, only))
+        return 0
+
+    monkeypatch.setattr("blipkit.run.notebooks.run_profile", run_profile)
+    words = ["capacity", "plan", "tiny", "--results", str(tmp_path), "--address", "10.0.0.1:6379"]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert asked == [("10.0.0.1:6379", tmp_path, ["10_capacity"])]
+
+
+def test_a_plan_without_records_is_refused(tmp_path):
+    """Before anything runs, with what to run."""
+    words = ["capacity", "plan", "tiny", "--results", str(tmp_path / "none")]
+    error = CliRunner().invoke(app, words).exception
+    assert isinstance(error, BadInput) and "no records of 04_concurrency" in str(error)

@@ -1,4 +1,4 @@
-"""`blipkit capacity backtest`: a scaling policy on the requests that a fleet really had."""
+"""`blipkit capacity`: a day from what 04 recorded, and a policy on what a fleet really had."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +8,7 @@ from rich.console import Console
 
 from blipkit.errors import BadInput
 from blipkit.paths import user_file
+from blipkit.run.arguments import PROFILE, RESULTS, SETTINGS, check_settings
 
 commands = typer.Typer(no_args_is_help=True, help="A fleet through a day, as in chapter 10.")
 console = Console(highlight=False)
@@ -36,7 +37,26 @@ LEAST = typer.Option("--min", help="MinSize of the group")
 MOST = typer.Option("--max", help="MaxSize of the group")
 START = typer.Option(help="s: from launch until an instance serves")
 WARMUP = typer.Option(help="s: from launch until it counts as warm; default: as it serves")
+ADDRESS = typer.Option(help="of a Ray cluster that simulates the days; default: this machine")
 DELAY = typer.Option(help="s: from the end of a minute until its metric is seen")
+
+
+@commands.command()
+def plan(
+    profile: PROFILE,
+    settings: SETTINGS = [],
+    results: RESULTS = None,
+    address: Annotated[str, ADDRESS] = "",
+) -> None:
+    """Simulate a profile's day from what 04 recorded in its results folder: chapter 10 alone."""
+    from blipkit.profiles.profile import load_profile
+    from blipkit.run.notebooks import run_profile
+
+    given = list(settings)
+    if address:
+        given.append(f"capacity.ray_address={address}")
+    check_settings(given)
+    raise typer.Exit(run_profile(load_profile(profile, given), results, ["10_capacity"]))
 
 
 @commands.command()
