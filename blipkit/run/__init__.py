@@ -1,7 +1,8 @@
 """Running a profile, and what else the command line does with one.
 
 `preflight` checks it, `notebooks` runs every chapter by papermill into a `folder`. `lab` copies
-chapters to step through, `publish` keeps a run's evidence, `doctor` says what this machine is.
+chapters to step through, `publish` keeps a run's evidence, `doctor` says what this machine is,
+`fleet` has `blipkit capacity`.
 `arguments` reads what the command line names.
 """
 

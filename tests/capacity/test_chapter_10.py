@@ -6,7 +6,9 @@ import matplotlib.pyplot as plt
 import pytest
 from conftest import run_chapter
 from made_fleet import measured_folder, service_of, setting_of
+from studies import displayed
 
+from blipkit.capacity import WhatIf
 from blipkit.cost.rows import PriceBasis
 from blipkit.errors import BadInput, NotMeasured
 from blipkit.profiles.profile import load_profile
@@ -131,6 +133,29 @@ def test_answers_say_what_they_rest_on(ran):
     assert best["checkpoint"] == "a hub's" and "setting 2-4" in best["measured_on"]
     assert set(keys_of(PriceBasis)) - {"evidence"} <= set(best)
     assert best["instance"] == "m7i.large" and best["requests"] == pytest.approx(768_000, rel=0.01)
+
+
+def test_other_cameras_and_policies_by_the_counts_alone(ran, monkeypatch):
+    """What a slider asks for: twice the cameras cost about twice as much, by any of the policies."""
+    shown = displayed(monkeypatch)
+    what_if = WhatIf(ran[0]["planned"])
+    for policy in range(4):
+        what_if.show(cameras=16_000.0, policy=float(policy), generosity=1.0)
+    assert len(shown) == 4 and all("16,000 cameras" in text for _, text in shown)
+
+
+def test_where_no_policy_holds_the_chapter_says_so(tmp_path, monkeypatch, capsys):
+    """Two machines at most for the load of many: a finding, which warns, and nothing to paste."""
+    monkeypatch.setattr("blipkit.capacity.figures.show", close)
+    folder = measured_folder(tmp_path)
+    knobs = {**KNOBS, "policies": ["tracking"], "group": {"max_machines": 2.0}, "start_s": [60.0]}
+    run_chapter("10_capacity", {**knobs, "results": str(folder)})
+    (gate,) = [one for one in Results(folder).gates() if one.gate == "fleet target"]
+    assert gate.status == "WARN" and "no policy that was tried holds" in gate.reason
+    (row,) = Results(folder).read("capacity")
+    assert not row["holds"] and row["usd_per_day"] is None
+    said = capsys.readouterr().out
+    assert "no policy holds, so no day is shown" in said and "none to paste" in said
 
 
 def refused(folder, **knobs) -> None:
