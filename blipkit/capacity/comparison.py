@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from blipkit.capacity import figures, gates
+from blipkit.capacity.beside import DAYS_PER_MONTH
 from blipkit.capacity.candidates import Candidate
 from blipkit.capacity.day import Day
 from blipkit.capacity.planned import Planned
@@ -19,7 +20,6 @@ from blipkit.capacity.search import (
     search,
 )
 from blipkit.capacity.spread import spread
-from blipkit.cost.dollars import DAY_H, MONTH_H
 from blipkit.cost.rows import PriceBasis
 from blipkit.display.tables import show_table
 from blipkit.model.checkpoints import is_demonstration
@@ -27,8 +27,6 @@ from blipkit.records.gates import Gate
 from blipkit.records.typed import records_of, write_typed
 from blipkit.statistics import Interval, mean_interval
 from blipkit.study import Study
-
-DAYS_PER_MONTH = MONTH_H / DAY_H
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class Comparison:
     def table(self) -> None:
         """Each family's cheapest policy, in dollars and lateness."""
         columns = ("policy", "aims", "machine_hours", "usd_per_day", "usd_per_day_low")
-        columns += ("usd_per_day_high", "usd_per_camera_month", "late", "refused")
+        columns += ("usd_per_day_high", "usd_per_month", "usd_per_camera_month", "late", "refused")
         columns += ("late_minutes", "peak_machines", "holds", "best")
         title = f"The cheapest policy of each family; {self.caption}; instances alone"
         show_table(records_of(self.rows), title, columns)

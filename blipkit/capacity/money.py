@@ -53,12 +53,12 @@ def price_beside(study: Study, comparison: Comparison) -> Beside:
             api_usd_per_hour=api,
         )
         days = cost.one_off.get("parallel_days")
-        rows = [*beside(planned.knobs, traffic), _migration(comparison, days)]
+        rows = [*beside(planned.knobs, traffic), migration(comparison, days)]
     write_typed(study.results, "capacity_beside", rows)
     return Beside(rows, comparison.caption)
 
 
-def _migration(comparison: Comparison, days: float | None) -> BesideRow:
+def migration(comparison: Comparison, days: float | None) -> BesideRow:
     """Both fleets, paid for while a migration lasts; the GPU's by its counts alone."""
     what = "both fleets while migrating, all days together"
     planned = comparison.planned

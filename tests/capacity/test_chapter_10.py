@@ -9,6 +9,7 @@ from made_fleet import measured_folder, service_of, setting_of
 from studies import displayed
 
 from blipkit.capacity import WhatIf
+from blipkit.capacity.money import migration
 from blipkit.cost.rows import PriceBasis
 from blipkit.errors import BadInput, NotMeasured
 from blipkit.profiles.profile import load_profile
@@ -103,6 +104,15 @@ def test_what_was_not_stated_is_not_made_up(ran):
     assert rows["CDN"]["usd_per_day"] == pytest.approx(8000 * 96 * 30 / 1e6 * 0.1, rel=1e-3)
     assert rows["logs"]["usd_per_day"] is None
     assert rows["logs"]["because"] == "not stated: logs_usd_per_gb, log_kb"
+
+
+def test_both_fleets_are_paid_while_a_migration_lasts(ran):
+    """Seven days of the best policy's and of GPUs'; without the days it is not stated."""
+    comparison = ran[0]["comparison"]
+    row = migration(comparison, 7.0)
+    own = comparison.best.usd_per_day.value
+    assert row.usd_per_day > 7 * (own + 2 * 24 * 1.0) and "7 days" in row.because
+    assert migration(comparison, None).because.startswith("not stated: cost.one_off.parallel_days")
 
 
 def test_a_day_is_kept_minute_by_minute(ran):
