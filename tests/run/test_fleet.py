@@ -5,6 +5,8 @@ from typer.testing import CliRunner
 
 from blipkit.cli import app
 from blipkit.errors import BadInput
+from blipkit.profiles.profile import load_profile
+from blipkit.run.preflight import check
 
 LINES = ["timestamp,requests,instances"]
 LINES += [f"2026-11-28T18:{minute:02}:00Z,{150 if minute < 10 else 290},2" for minute in range(40)]
@@ -55,6 +57,5 @@ def test_a_plan_is_chapter_10_alone(monkeypatch, tmp_path):
 
 def test_a_plan_without_records_is_refused(tmp_path):
     """Before anything runs, with what to run."""
-    words = ["capacity", "plan", "tiny", "--results", str(tmp_path / "none")]
-    error = CliRunner().invoke(app, words).exception
-    assert isinstance(error, BadInput) and "no records of 04_concurrency" in str(error)
+    with pytest.raises(BadInput, match="no records of 04_concurrency; run 04_concurrency first"):
+        check(load_profile("tiny"), tmp_path / "none", only=["10_capacity"])
