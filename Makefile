@@ -52,7 +52,7 @@ test: setup ## the test suite, in two processes
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: setup ## the tests that make test leaves out (minutes)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 
 test-fuzz: setup ## over 10,000 spoilt inputs, none of which may break out of its reader (about 10 minutes)
 	$(BIN)/python -m pytest -m fuzz tests/fuzz
