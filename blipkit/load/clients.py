@@ -6,7 +6,6 @@ answered. No library beside numpy is imported: this process starts fast.
 
 import contextlib
 import heapq
-import itertools
 import math
 import random
 import selectors
@@ -34,7 +33,6 @@ from blipkit.serving.protocol import (
 from blipkit.serving.waiting import wait_exactly
 
 WARMUP_ROUNDS = 5  # at most, until the thirds of one agree
-TRIES = 3  # of measuring, at most, until its thirds agree; the last one counts
 RETRY_S = 0.05  # a client that was refused waits so long before it asks again
 
 
@@ -76,8 +74,8 @@ class ClientCounts:
 
     answered, refused, failed, wrong (answered, but otherwise than without load), lost (no reply
     came): requests, together those sent; twice: replies that belong to no request in flight;
-    warmup_rounds, tries: rounds of warm-up, and of measuring, that it took; clients_cpu_s: CPU
-    time of asking.
+    warmup_rounds: rounds of warm-up that it took; clients_cpu_s: CPU time of asking in the measured
+    time.
     """
 
     answered: int = 0
@@ -88,7 +86,6 @@ class ClientCounts:
     sent: int = 0
     twice: int = 0
     warmup_rounds: int = 0
-    tries: int = 0
     clients_cpu_s: float = 0.0
 
 
@@ -98,18 +95,6 @@ class ClientReport:
 
     counts: ClientCounts
     start: float
-
-
-class Round(NamedTuple):
-    """Rounds of asking until one was steady.
-
-    count: how many it took; start: of the last one, by the monotonic clock, s; cpu_s: CPU time of
-    asking in it.
-    """
-
-    count: int
-    start: float
-    cpu_s: float
 
 
 class InFlight(NamedTuple):
@@ -144,43 +129,49 @@ class Clients:
         self.counts = dict.fromkeys((*STATUSES, "sent", "twice"), 0)
 
     def run(self) -> ClientReport:
-        """Warm up until it is steady, measure, and wait for what is in flight."""
+        """Warm up until it is steady, measure once, and wait for what is in flight.
+
+        To measure again what did not hold still would hide that it did not.
+        """
         asking = self.asking
-        self.due = [(time.perf_counter(), client) for client in self.connections]
+        start = time.perf_counter()
+        self.due = [(start, client) for client in self.connections]
         warmup_rounds = 0
         if asking.warmup_s:
-            warmup_rounds = self._until_steady(asking.warmup_s, WARMUP_ROUNDS).count
-        measured = self._until_steady(asking.seconds, TRIES)
+            warmup_rounds = self._warm_up(asking.warmup_s)
+            start = time.perf_counter()
+        cpu_before = time.process_time()
+        self._ask_until(start + asking.seconds)
+        cpu_s = time.process_time() - cpu_before
         self._wait_for_replies(asking.timeout_s)
         for client in list(self.connections):
             self._leave(client)
-        counts = ClientCounts(
-            warmup_rounds=warmup_rounds,
-            tries=measured.count,
-            clients_cpu_s=measured.cpu_s,
-            **self.counts,
-        )
-        return ClientReport(counts, measured.start)
+        counts = ClientCounts(warmup_rounds=warmup_rounds, clients_cpu_s=cpu_s, **self.counts)
+        return ClientReport(counts, start)
 
     def _wait_for_replies(self, timeout_s: float) -> None:
         end = time.perf_counter() + timeout_s
         while self.in_flight and (left := end - time.perf_counter()) > 0:
             self._hear(left)
 
-    def _until_steady(self, seconds: float, most: int) -> Round:
-        """Ask in rounds of so many seconds until the thirds of one agree, at most `most` rounds."""
-        for count in itertools.count(1):
+    def _warm_up(self, round_s: float) -> int:
+        """Ask in rounds of so many seconds until one was steady, or WARMUP_ROUNDS; how many."""
+        for count in range(1, WARMUP_ROUNDS + 1):
             start = time.perf_counter()
-            cpu_before = time.process_time()
             begun = self.record.tell()
-            self._ask_until(start + seconds)
-            cpu_s = time.process_time() - cpu_before
-            self.record.flush()
-            requests = np.fromfile(self.record.name, FORMATS, offset=begun)
-            requests = requests[requests["received"] >= start]
-            latency = requests["received"] - requests["scheduled"]
-            if count == most or not uneven(requests["received"], latency):
-                return Round(count, start, cpu_s)
+            self._ask_until(start + round_s)
+            if self._was_steady(start, begun):
+                return count
+        return WARMUP_ROUNDS
+
+    def _was_steady(self, start: float, begun: int) -> bool:
+        """Whether the thirds of a round agree. start: of the round, s; begun: where its requests
+        begin in their file.
+        """
+        self.record.flush()
+        requests = np.fromfile(self.record.name, FORMATS, offset=begun)
+        requests = requests[requests["received"] >= start]
+        return not uneven(requests["received"], requests["received"] - requests["scheduled"])
 
     def _ask_until(self, end: float) -> None:
         """Send what is due and hear what comes until a time, while any connection is left."""

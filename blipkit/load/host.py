@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from blipkit.errors import BlipkitError
-from blipkit.load.clients import TRIES, WARMUP_ROUNDS, Asking, ClientReport
+from blipkit.load.clients import WARMUP_ROUNDS, Asking, ClientReport
 from blipkit.load.setting import ServerOptions, Setting, Workload
 from blipkit.machine import child
 from blipkit.machine.scratch import socket_folder
@@ -214,7 +214,7 @@ def closed_loop(work: Workload, clients: int) -> Asker:
         repeat_share=work.repeat_share,
         seed=work.seed,
     )
-    most_s = WARMUP_ROUNDS * work.warmup_s + TRIES * work.seconds + TIMEOUT_S + STOP_S
+    most_s = WARMUP_ROUNDS * work.warmup_s + work.seconds + TIMEOUT_S + STOP_S
     return Asker("blipkit.load.clients:ask", asdict(asking), clients, most_s)
 
 
