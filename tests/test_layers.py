@@ -126,7 +126,6 @@ TESTED_BY = {
     "cost/rows.py": "cost/test_systems.py",
     "cost/expected.py": "cost/test_forecast.py",
     "cost/missing.py": "cost/test_decision.py",
-    "load/admission.py": "load/test_chapter_04.py",
     "load/conditions.py": "load/test_chapter_04.py",
     "load/host.py": "load/test_measure.py",
     "load/gates.py": "load/test_load_gates.py",

@@ -33,7 +33,7 @@ from blipkit.serving.protocol import (
 from blipkit.serving.waiting import wait_exactly
 
 WARMUP_ROUNDS = 5  # at most, until the thirds of one agree
-RETRY_S = 0.05  # a client that was refused waits so long before it asks again
+RETRY_S = 0.05  # a client that does not think waits so long, once refused, before it asks again
 
 
 def frames_in_turn(count: int, repeat_share: float, seed: int) -> Iterator[int]:
@@ -49,13 +49,26 @@ def frames_in_turn(count: int, repeat_share: float, seed: int) -> Iterator[int]:
                 yield index
 
 
+def pause_before_next(rng: random.Random, think_s: float, refused: bool) -> float:
+    """How many seconds a client lets pass before it asks again.
+
+    Who was refused thinks as long as who was answered: in a shorter time they would hammer, in a
+    longer one lose the next free place to those who were just answered.
+    """
+    if think_s:
+        return rng.expovariate(1 / think_s)
+    if refused:
+        return RETRY_S
+    return 0.0
+
+
 @dataclass(frozen=True)
 class Asking:
     """How clients ask; plain values, as a child gets JSON.
 
     clients: how many; seconds: the measured time; warmup_s: of a round of warm-up; timeout_s: how
     long to wait at the end for what is in flight; think_s: mean time, exponential, that a client
-    lets pass before it asks again; repeat_share: of requests about the frame before; seed: of the
+    lets pass after each reply; repeat_share: of requests about the frame before; seed: of the
     frames' order and of the times.
     """
 
@@ -215,16 +228,8 @@ class Clients:
         if status == ANSWERED and digest != self.expected[request.frame]:
             status = WRONG
         self._end(client, status, Served(*served), received)
-        heapq.heappush(self.due, (received + self._pause_s(status), client))
-
-    def _pause_s(self, status: int) -> float:
-        """How long a client waits before it asks again."""
-        pause_s = 0.0
-        if self.asking.think_s:
-            pause_s = self.rng.expovariate(1 / self.asking.think_s)
-        if status == REFUSED:
-            pause_s += RETRY_S
-        return pause_s
+        pause_s = pause_before_next(self.rng, self.asking.think_s, status == REFUSED)
+        heapq.heappush(self.due, (received + pause_s, client))
 
     def _end(
         self, client: int, status: int, served: Served = NOT_SERVED, received: float = math.nan

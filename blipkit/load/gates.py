@@ -188,7 +188,8 @@ def admission_gate(row: AdmissionRow | None, limit_ms: float, shared: bool) -> G
         return invalid(ADMISSION, "timing", reason, shared=shared, limit=limit_ms, next=LONGER)
     outcomes = row.summary.outcomes
     refused = f"{outcomes.refused} of {outcomes.sent} requests were refused at once"
-    reason = f"{refused}; p{row.summary.percentile:g} of those admitted, ms"
+    admitted = f"p{row.summary.percentile:g} of those admitted, ms"
+    reason = "; ".join(filter(None, [refused, row.turns, admitted]))
     advice = "lower the limit, or take the next smaller setting"
     words = {"reason": reason, "next": advice}
     return judge(ADMISSION, "timing", row.latency_ms.high, limit_ms, shared=shared, **words)

@@ -18,10 +18,19 @@ from blipkit.load.figures import draw_chart, draw_over_time, draw_split
 from blipkit.load.gates import grid_not_run, load_gates
 from blipkit.load.plan import settings_of
 from blipkit.load.rows import GridRecord, GridRow, SettingRow
-from blipkit.load.runs import MACHINE_COLUMNS, Hosts, Run, RunExecution, RunRow, Runs, keep_run
+from blipkit.load.runs import (
+    MACHINE_COLUMNS,
+    Hosts,
+    Run,
+    RunExecution,
+    RunRow,
+    Runs,
+    criteria_of,
+    keep_run,
+)
 from blipkit.load.setting import COLUMNS, Setting
 from blipkit.load.stability import FEWEST, WINDOWS, windows
-from blipkit.load.summary import INVALID, Criteria, summarise
+from blipkit.load.summary import INVALID, summarise
 from blipkit.records.gates import Gate
 from blipkit.records.typed import measure_typed, record_of, records_of, write_typed
 from blipkit.study import Study
@@ -233,7 +242,7 @@ def setting_row(
 ) -> SettingRow:
     """A setting with its summary, from the requests and counts of all settings."""
     counts = [row.counts for row in runs if row.run.setting == setting]
-    criteria = criteria_of(study, setting.clients)
+    criteria = criteria_of(study, Run(setting, 0))
     return SettingRow(setting, summarise(of_setting(requests, setting), counts, criteria))
 
 
@@ -257,15 +266,3 @@ def target_of(study: Study) -> Target:
     """What a study's rows are judged by."""
     knobs = study.knobs
     return Target(knobs.percentile, knobs.latency_limit_ms, study.common.shared)
-
-
-def criteria_of(study: Study, clients: int) -> Criteria:
-    """What the requests of a setting with so many clients are judged by."""
-    knobs = study.knobs
-    return Criteria(
-        questions=len(study.common.questions),
-        clients=clients,
-        percentile=knobs.percentile,
-        think_s=knobs.think_ms / 1e3,
-        limit_ms=knobs.latency_limit_ms,
-    )

@@ -11,6 +11,7 @@ from blipkit.load.judged import right_digests
 from blipkit.load.measure import Measured, measure_on, open_host
 from blipkit.load.requests import FIELDS
 from blipkit.load.setting import ServerOptions, Setting, Workload
+from blipkit.load.summary import Criteria
 from blipkit.records.samples import COUNTS, NUMBERS, TEXTS
 from blipkit.records.typed import part, record_of
 from blipkit.runners.arms import parse_arm
@@ -37,19 +38,20 @@ MACHINE_COLUMNS = dict.fromkeys(("busy", "steal", "ours", "at"), NUMBERS) | RUN_
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a setting. run: its number; limit: requests in flight at most, None for no
-    limit.
+    """One run of a setting.
+
+    run: its number; limit: requests in flight at most, None for no limit; pause_s: mean time that a
+    client lets pass after each reply, None for what the study's clients think.
     """
 
     setting: Setting = part()
     run: int
     limit: int | None = None
+    pause_s: float | None = None
 
     def mark(self, frame: pandas.DataFrame) -> pandas.DataFrame:
         """Requests or samples of this run, with columns that say so."""
-        columns = record_of(self)
-        if self.limit is None:
-            del columns["limit"]
+        columns = {name: value for name, value in record_of(self).items() if value is not None}
         return frame.assign(**columns)
 
 
@@ -108,6 +110,25 @@ def frame_source(study: Study) -> FrameSource:
     return FrameSource(common.frames_from, count, common.seed, common.skip_unreadable)
 
 
+def think_s_of(study: Study, run: Run) -> float:
+    """Mean time that a client of a run lets pass after each reply, s."""
+    if run.pause_s is not None:
+        return run.pause_s
+    return study.knobs.think_ms / 1e3
+
+
+def criteria_of(study: Study, run: Run) -> Criteria:
+    """What the requests of any run of a study are judged by."""
+    knobs = study.knobs
+    return Criteria(
+        questions=len(study.common.questions),
+        clients=run.setting.clients,
+        percentile=knobs.percentile,
+        think_s=think_s_of(study, run),
+        limit_ms=knobs.latency_limit_ms,
+    )
+
+
 def workload_of(study: Study, run: Run) -> Workload:
     """What clients ask in one run of a setting; each run has a seed of its own."""
     knobs = study.knobs
@@ -118,7 +139,7 @@ def workload_of(study: Study, run: Run) -> Workload:
         frames=frame_source(study),
         seconds=knobs.seconds,
         warmup_s=knobs.warmup,
-        think_s=knobs.think_ms / 1e3,
+        think_s=think_s_of(study, run),
         repeat_share=knobs.repeat_share,
         seed=common.seed + run.run,
     )

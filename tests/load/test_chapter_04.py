@@ -135,6 +135,8 @@ def test_a_sound_machine_gets_a_recommendation_that_another_seed_confirms(run):
     ] == pytest.approx(1, abs=0.05)
     admitted = results.read("admission")[0]
     assert admitted["clients"] == 8 and admitted["limit"] == 4 and admitted["refused"] > 100
+    assert admitted["pause_ms"] == pytest.approx(5, rel=0.1)
+    assert 0 < admitted["fewest_answers"] <= admitted["requests"] / 8 <= admitted["most_answers"]
     again, gates, _ = run(Machine(), {**COMMON, "seed": 99})
     assert again[best]["best"] and again[best]["p99_ms"] <= KNOBS["latency_limit_ms"]
 
