@@ -130,7 +130,6 @@ TESTED_BY = {
     "load/host.py": "load/test_measure.py",
     "load/gates.py": "load/test_load_gates.py",
     "load/grid.py": "load/test_chapter_04.py",
-    "load/plan.py": "load/test_chapter_04.py",
     "load/operating_point.py": "load/test_chapter_04.py",
     "parity/quartets.py": "parity/test_exact.py",
     "load/requests.py": "load/test_load_requests.py",

@@ -46,6 +46,33 @@ def check_servers(knobs: Concurrency) -> None:
         raise BadInput(f"concurrency.servers: {problem}; {advice}")
 
 
+def check_cores_for_clients(knobs: Concurrency, arms: Sequence[Arm], threads: int) -> None:
+    """Refuse processes that keep to every core, unless the profile says that they may be shared.
+
+    threads: torch's own, of each server.
+    """
+    crowded = crowded_processes(knobs, arms, threads)
+    if crowded and not knobs.oversubscribe:
+        advice = "name fewer servers, take threads, or say concurrency.oversubscribe: true"
+        raise BadInput(f"concurrency.placements: {crowded}; {advice}")
+
+
+def crowded_processes(knobs: Concurrency, arms: Sequence[Arm], threads: int) -> str:
+    """That processes leave no core of this machine to the clients, in words; "" where they do.
+
+    Those that hold NeuronCores keep to no core of the CPU.
+    """
+    on_cpu = [arm for arm in arms[: knobs.arms_under_load] if not arm.spec.holds_core]
+    if not on_cpu or "processes" not in knobs.placements:
+        return ""
+    cores = host.usable_cores()
+    most = max(knobs.servers)
+    if most * threads < cores:
+        return ""
+    taken = f"processes of {most} servers with {threads} threads each"
+    return f"{taken} leave none of {cores} cores to the clients"
+
+
 def fills_batch(clients: int, batch_size: int) -> bool:
     """Whether there are clients enough to fill a batch; with fewer it would be a smaller one."""
     return clients >= batch_size

@@ -2,7 +2,7 @@
 
 import itertools
 
-from blipkit.load.checks import SETTING_S, combinations
+from blipkit.load.checks import SETTING_S, combinations, crowded_processes
 from blipkit.load.setting import Setting
 from blipkit.runners.arms import NULL, is_forkable, parse_arm
 from blipkit.serving.answering import NOTHING
@@ -27,10 +27,16 @@ def settings_of(study: Study) -> list[Setting]:
 
 
 def expected_time(study: Study) -> str:
-    """How many settings are measured, and for how long, in words."""
+    """How many settings are measured, and for how long, in words; and where no core is left to ask
+    from.
+    """
     knobs = study.knobs
     count = len(settings_of(study))
     each = f"{knobs.repeats} times {knobs.seconds:g} s each"
     arms = [parse_arm(arm) for arm in study.common.arms[: knobs.arms_under_load]]
     beside_s = FORKED_S if all(map(is_forkable, arms)) else SETTING_S
-    return f"{count} settings, {each}, and about {beside_s} s beside that for each"
+    plan = f"{count} settings, {each}, and about {beside_s} s beside that for each"
+    crowded = crowded_processes(knobs, arms, study.common.threads)
+    if crowded and not study.replay:
+        return f"{plan}; {crowded}, who take turns with them: their latencies have that in them"
+    return plan
