@@ -25,9 +25,9 @@ from blipkit.serving.protocol import (
     NOT_SERVED,
     REFUSED,
     REPLY,
-    REQUEST,
     STATUSES,
     WRONG,
+    Asked,
     Served,
 )
 from blipkit.serving.waiting import wait_exactly
@@ -210,14 +210,14 @@ class Clients:
         self.counts["sent"] += 1
         self.in_flight[client] = InFlight(number, frame, scheduled, time.perf_counter())
         with contextlib.suppress(OSError):  # where the server has hung up, receiving says so
-            self.connections[client].send(REQUEST.pack(number, frame))
+            self.connections[client].sendall(Asked(number, frame).packed())
 
     def _receive(self, client: int, connection: socket.socket) -> None:
         reply = b""
         with contextlib.suppress(OSError):
-            reply = connection.recv(REPLY.size)
+            reply = connection.recv(REPLY.size, socket.MSG_WAITALL)
         received = time.perf_counter()
-        if not reply:
+        if len(reply) < REPLY.size:
             self._leave(client)
             return
         number, status, digest, *served = REPLY.unpack(reply)
