@@ -1,7 +1,8 @@
 """C closed-loop clients in a process of their own: each thinks, asks, and waits for its answer.
 
 Each has a connection, one thread drives them all, and every request goes into a file as it is
-answered. No library beside numpy is imported: this process starts fast.
+answered. No library beside numpy is imported, but for what makes JPEGs where those travel: this
+process starts fast.
 """
 
 import contextlib
@@ -11,12 +12,13 @@ import random
 import selectors
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from blipkit.frames.source import FrameSource
 from blipkit.load.requests import FORMATS, RECORD
 from blipkit.load.stability import uneven
 from blipkit.serving.protocol import (
@@ -69,7 +71,8 @@ class Asking:
     clients: how many; seconds: the measured time; warmup_s: of a round of warm-up; timeout_s: how
     long to wait at the end for what is in flight; think_s: mean time, exponential, that a client
     lets pass after each reply; repeat_share: of requests about the frame before; seed: of the
-    frames' order and of the times.
+    frames' order and of the times; from_jpeg: a FrameSource, whose frames travel as JPEGs;
+    None where indices do.
     """
 
     clients: int
@@ -79,6 +82,7 @@ class Asking:
     think_s: float = 0.0
     repeat_share: float = 0.0
     seed: int = 0
+    from_jpeg: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class ClientCounts:
     answered, refused, failed, wrong (answered, but otherwise than without load), lost (no reply
     came): requests, together those sent; twice: replies that belong to no request in flight;
     warmup_rounds: rounds of warm-up that it took; clients_cpu_s: CPU time of asking in the measured
-    time.
+    time; frame_kb: mean size of a frame as it travelled, 1,000 bytes, 0 where its index did.
     """
 
     answered: int = 0
@@ -100,6 +104,7 @@ class ClientCounts:
     twice: int = 0
     warmup_rounds: int = 0
     clients_cpu_s: float = 0.0
+    frame_kb: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -122,13 +127,22 @@ class InFlight(NamedTuple):
 class Clients:
     """Clients that are connected to a server's socket at `address`.
 
-    expected: the digest of the right answers about each frame; record: a file to write requests to.
+    expected: the digest of the right answers about each frame; record: a file to write requests to;
+    pictures: of each frame, as they travel; none where indices do.
     """
 
-    def __init__(self, address: str, asking: Asking, expected: list[int], record: BinaryIO):
+    def __init__(
+        self,
+        address: str,
+        asking: Asking,
+        expected: list[int],
+        record: BinaryIO,
+        pictures: Sequence[bytes] = (),
+    ):
         self.asking = asking
         self.expected = expected
         self.record = record
+        self.pictures = pictures or [b""] * len(expected)
         self.frames = frames_in_turn(len(expected), asking.repeat_share, asking.seed)
         self.rng = random.Random(asking.seed + 1)
         self.selector = selectors.DefaultSelector()
@@ -159,7 +173,12 @@ class Clients:
         self._wait_for_replies(asking.timeout_s)
         for client in list(self.connections):
             self._leave(client)
-        counts = ClientCounts(warmup_rounds=warmup_rounds, clients_cpu_s=cpu_s, **self.counts)
+        counts = ClientCounts(
+            warmup_rounds=warmup_rounds,
+            clients_cpu_s=cpu_s,
+            frame_kb=sum(map(len, self.pictures)) / len(self.pictures) / 1e3,
+            **self.counts,
+        )
         return ClientReport(counts, start)
 
     def _wait_for_replies(self, timeout_s: float) -> None:
@@ -208,9 +227,10 @@ class Clients:
         frame = next(self.frames)
         number = self.counts["sent"]
         self.counts["sent"] += 1
+        asked = Asked(number, frame, self.pictures[frame]).packed()
         self.in_flight[client] = InFlight(number, frame, scheduled, time.perf_counter())
         with contextlib.suppress(OSError):  # where the server has hung up, receiving says so
-            self.connections[client].sendall(Asked(number, frame).packed())
+            self.connections[client].sendall(asked)
 
     def _receive(self, client: int, connection: socket.socket) -> None:
         reply = b""
@@ -251,7 +271,13 @@ class Clients:
 def ask(record: str, address: str, expected: list[int], asking: dict[str, Any]) -> dict[str, Any]:
     """In the child: `Clients.run`, with the requests in the file `record`; a `ClientReport`.
 
-    asking: an `Asking`; both as JSON has them.
+    asking: an `Asking`; both as JSON has them. JPEGs are made before anything is asked.
     """
+    plan = Asking(**asking)
+    pictures = []
+    if plan.from_jpeg:
+        from blipkit.frames.jpeg import as_jpegs
+
+        pictures = as_jpegs(FrameSource(**plan.from_jpeg).load())
     with open(record, "wb") as file:
-        return asdict(Clients(address, Asking(**asking), expected, file).run())
+        return asdict(Clients(address, plan, expected, file, pictures).run())

@@ -11,9 +11,10 @@ import pandas
 
 from blipkit.display.progress import Steps
 from blipkit.display.tables import show_table
+from blipkit.frames.jpeg import QUALITY
 from blipkit.load.asked import Asked
 from blipkit.load.conditions import conditions_of
-from blipkit.load.derived import OVERHEAD, Target, grid_rows
+from blipkit.load.derived import Target, fed_by, grid_rows, overhead_rows
 from blipkit.load.figures import draw_chart, draw_over_time, draw_split
 from blipkit.load.gates import grid_not_run, load_gates
 from blipkit.load.plan import settings_of
@@ -73,8 +74,8 @@ NOT_RECORDED = [{"settings": "not recorded"}]
 class Grid:
     """Every setting of a study, measured, or as it was recorded elsewhere.
 
-    rows: a row for each setting, the first OVERHEAD of them our own overhead; target: what they are
-    judged by; requests: a pandas frame of every request; runs: what each of them counted; machine:
+    rows: a row for each setting, those of our own overhead first; target: what they are judged by;
+    requests: a pandas frame of every request; runs: what each of them counted; machine:
     the machine's samples; executions: what proves that a Neuron device executed it, where this
     machine measured; lacks: what a recorded folder lacks, so that nothing can be judged, in words.
     """
@@ -90,7 +91,7 @@ class Grid:
     @property
     def measured(self) -> list[GridRow]:
         """The rows of settings with a model."""
-        return self.rows[OVERHEAD:]
+        return self.rows[overhead_rows(self.rows) :]
 
     @property
     def groups(self) -> dict[tuple[str, ...], list[GridRow]]:
@@ -130,7 +131,14 @@ class Grid:
         per_second = most * first.summary.requests_per_s.value
         percent = most * first.feeding_percent
         need = f"{most} servers at {per_second:.0f} requests/s would need {percent:.0f} %"
-        return f"{need} of this host to be fed (predicted)"
+        return f"{need} of this host for {fed_by(self.rows)} (predicted){self._frame_size()}"
+
+    def _frame_size(self) -> str:
+        """How large a frame is as it travels, in words; "" where none did."""
+        sizes = [row.counts.clients.frame_kb for row in self.runs]
+        if not any(sizes):
+            return ""
+        return f"; a frame is a JPEG of {max(sizes):.1f} kB on average, quality {QUALITY}"
 
     def doubts(self) -> None:
         """For each row, what would make it doubtful."""
@@ -177,7 +185,8 @@ class Grid:
         """Those of `OF_GRID`; NOT-RUN where a recorded folder lacks what they rest on."""
         if self.lacks:
             return grid_not_run(self.lacks)
-        return load_gates(self.measured, self.target.limit_ms, self.target.shared)
+        fed = fed_by(self.rows)
+        return load_gates(self.measured, self.target.limit_ms, self.target.shared, fed)
 
 
 def _show(rows: list[GridRow], columns: Sequence[str], caption: str) -> None:
@@ -249,8 +258,9 @@ def setting_row(
 def grid_records(study: Study, asked: Asked, rows: Sequence[GridRow]) -> list[GridRecord]:
     """The records of a grid, each with what was asked; rows with a model have their name."""
     conditions = conditions_of(study, asked.digest)
-    overhead = [GridRecord(conditions, row) for row in rows[:OVERHEAD]]
-    return overhead + [GridRecord(conditions, row, row.name) for row in rows[OVERHEAD:]]
+    count = overhead_rows(rows)
+    overhead = [GridRecord(conditions, row) for row in rows[:count]]
+    return overhead + [GridRecord(conditions, row, row.name) for row in rows[count:]]
 
 
 def as_recorded(study: Study, lacking: str) -> Grid:

@@ -1,8 +1,10 @@
 """Load: S servers answer what C closed-loop clients ask, in processes of their own.
 
 A request is a frame's index; serving it is everything from the decoded frame to the answers of all
-questions. Latency is from when a client meant to send to when it has its answer, so that whoever
-delays a request is charged for it. Left out: loading, decoding image files, and the warm-up, which
+questions. Where frames travel as JPEGs, receiving and decoding them is part of it.
+
+Latency is from when a client meant to send to when it has its answer, so that whoever delays a
+request is charged for it. Left out: loading, decoding image files, and the warm-up, which
 is recorded with times below zero.
 """
 
@@ -75,7 +77,7 @@ def open_host(
 def measure_on(host: Host, setting: Setting, work: Workload, options: ServerOptions) -> Measured:
     """Have the clients of a setting ask for a while, each waiting for its answers."""
     check_setting(setting, work, options)
-    asker = closed_loop(work, setting.clients)
+    asker = closed_loop(work, setting)
     return measure_asked(host, setting, options, asker, work.seconds)
 
 

@@ -2,22 +2,22 @@
 
 import itertools
 
-from blipkit.load.checks import SETTING_S, combinations, crowded_processes
+from blipkit.load.checks import SETTING_S, combinations, crowded_processes, overhead_calls
 from blipkit.load.setting import Setting
 from blipkit.runners.arms import NULL, is_forkable, parse_arm
-from blipkit.serving.answering import NOTHING
 from blipkit.study import Study
 
 FORKED_S = 1  # s beside a setting's measured time, by experience, where its processes are forked
 
 
 def settings_of(study: Study) -> list[Setting]:
-    """The settings of a study: two that are our own overhead, then every one that its knobs name.
+    """The settings of a study: those that are our own overhead, then every one that its knobs name.
 
-    First the harness alone, then the whole path with a runner that does nothing.
+    First the harness alone, then the whole path with a runner that does nothing, then the same
+    where each frame travels as a JPEG and is decoded where it is served.
     """
     knobs = study.knobs
-    overhead = [Setting(NULL, call, "threads", 1, 1) for call in (NOTHING, knobs.call)]
+    overhead = [Setting(NULL, call, "threads", 1, 1) for call in overhead_calls(knobs)]
     arms = study.common.arms[: knobs.arms_under_load]
     columns = itertools.product(arms, combinations(knobs))
     return overhead + [

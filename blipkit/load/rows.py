@@ -63,7 +63,7 @@ class GridRow(SettingRow):
     """A row of a grid, with what follows for it from the others.
 
     predicted_ms: mean latency by the first setting of its arm; ratio: measured over predicted, nan
-    where nothing was; feeding_percent: of the host's CPU, for clients and preprocessing; best:
+    where nothing was; feeding_percent: of the host's CPU, to feed the servers; best:
     whether it is the setting to run of its arm; saturated: throughput near the highest of as many
     servers. None for the rows without a model, which it is not asked of.
     """

@@ -5,6 +5,7 @@ from functools import partial
 
 import pandas
 
+from blipkit.frames.source import FrameSource
 from blipkit.load.counts import RunCounts
 from blipkit.load.host import Host, may_fork
 from blipkit.load.judged import right_digests
@@ -14,13 +15,13 @@ from blipkit.load.setting import ServerOptions, Setting, Workload
 from blipkit.load.summary import Criteria
 from blipkit.records.samples import COUNTS, NUMBERS, TEXTS
 from blipkit.records.typed import part, record_of
-from blipkit.runners.arms import parse_arm
+from blipkit.runners.arms import has_model, parse_arm
 from blipkit.runners.compile import trace
 from blipkit.runners.neuron.proof import Execution
-from blipkit.serving.answering import NOTHING, FrameSource
 from blipkit.study import Study
 
-# s that the harness alone is measured, and of a round of its warm-up: thousands of requests already
+# s that a row without a model is measured, and of a round of its warm-up: its requests take
+# fractions of a millisecond, or a few where frames are decoded and preprocessed
 BRIEF_S = 0.4
 BRIEF_WARMUP_S = 0.1
 # of samples: what says of which run they are, and what is counted with
@@ -143,9 +144,9 @@ def workload_of(study: Study, run: Run) -> Workload:
         repeat_share=knobs.repeat_share,
         seed=common.seed + run.run,
     )
-    if run.setting.call == NOTHING:
-        work = replace(work, seconds=BRIEF_S, warmup_s=BRIEF_WARMUP_S)
-    return work
+    if has_model(run.setting.arm):
+        return work
+    return replace(work, seconds=BRIEF_S, warmup_s=BRIEF_WARMUP_S)
 
 
 def options_of(study: Study, run: Run) -> ServerOptions:

@@ -69,7 +69,7 @@ class Machine:
             return each * rng.uniform(0.95, 1.05) * (1 + self.drift * len(begun) / 600)
 
         def again() -> float:
-            return rng.expovariate(1 / THINK_S)
+            return rng.expovariate(1 / work.think_s)
 
         dispatcher = Dispatcher(servers, options.limit or clients)
         served = drive(dispatcher, [0.0] * clients, service, again, end_s=work.seconds)
@@ -118,7 +118,7 @@ def run(tmp_path, monkeypatch):
             assert "FAIL" in str(error) or "INVALID" in str(error)
         assert all(host.closed for host in Loaded.opened)
         results = Results(tmp_path)
-        rows = {(r["servers"], r["clients"]): r for r in results.read("concurrency")[2:]}
+        rows = {(r["servers"], r["clients"]): r for r in results.read("concurrency")[3:]}
         return rows, {gate.gate: gate for gate in results.gates()}, results
 
     return run
@@ -211,11 +211,12 @@ def test_a_full_disk_marks_the_row_and_the_grid_goes_on(run, monkeypatch):
 
 
 def test_pipelines_are_loaded_once_for_all_settings_of_an_arm_and_placement(run):
-    """The harness alone, the runner that does nothing, the arm; and the arm again for admission control."""
+    """The harness alone, the runner that does nothing in both ways, the arm; and the arm again for admission control."""
     run(Machine())
     loads = [(host.setting.arm, host.setting.call, host.servers) for host in Loaded.opened]
-    assert [arm for arm, _, _ in loads] == ["null float32", "null float32", *2 * COMMON["arms"]]
-    assert [servers for _, _, servers in loads][:3] == [1, 1, max(KNOBS["servers"])]
+    assert [arm for arm, _, _ in loads] == [*3 * ["null float32"], *2 * COMMON["arms"]]
+    assert [call for _, call, _ in loads][:3] == ["nothing", "pipeline", "pipeline from JPEG"]
+    assert [servers for _, _, servers in loads][:4] == [1, 1, 1, max(KNOBS["servers"])]
 
 
 def test_repeats_measure_the_whole_grid_again_on_other_seeds(run):

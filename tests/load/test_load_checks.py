@@ -4,6 +4,7 @@ import pytest
 
 from blipkit.errors import BadInput
 from blipkit.load.checks import (
+    check_arms_under_load,
     check_batch_sizes,
     check_cores_for_clients,
     crowded_processes,
@@ -56,6 +57,12 @@ def test_processes_on_every_core_leave_none_to_the_clients(monkeypatch):
     crowded = Concurrency(placements=["processes"], servers=[2], oversubscribe=True)
     check_cores_for_clients(crowded, ARMS, threads=1)
     assert crowded_processes(crowded, ARMS, 1).startswith("processes of 2")
+
+
+def test_an_arm_without_a_model_is_not_put_under_load():
+    """Its time is our own overhead, which is measured anyway."""
+    with pytest.raises(BadInput, match="'null float32' has no model: its time is our own overhead"):
+        check_arms_under_load(Concurrency(), [parse_arm("null float32")])
 
 
 def test_processes_that_hold_a_neuron_core_keep_to_no_core_of_the_cpu(monkeypatch):

@@ -10,7 +10,9 @@ import psutil
 import pytest
 from compiling import build
 
+from blipkit import isolate, trace
 from blipkit.errors import BadInput, BlipkitError
+from blipkit.frames.jpeg import as_jpegs
 from blipkit.load.measure import Measured, measure_setting
 from blipkit.load.setting import ServerOptions, Setting, Workload
 from blipkit.load.summary import INVALID, STABLE, UNSTABLE, Criteria, summarise
@@ -95,6 +97,21 @@ def test_a_setting_is_measured_and_every_request_counted():
     assert {"at", "ours", "memory_gib"} <= set(measured.samples) and measured.execution is None
     row = summarise(requests.assign(run=0), [counts], Criteria(1, 4, 90))
     assert row.state in (STABLE, UNSTABLE)
+
+
+def test_frames_that_travel_as_jpegs_are_decoded_where_they_are_served(small, artifact_root):
+    """As many answers as without load, and all of them right; the size of a frame is counted, and 0 where its index travels."""
+    artifacts = trace(isolate(small), artifact_root, "null", shapes=Bucket(1, 1, 8, 2, 3))
+    work = workload(checkpoint=small.source, questions=["is the dog barking?"])
+    sizes = {}
+    for call in ("pipeline", "pipeline from JPEG"):
+        measured = measure_setting(artifacts, setting(call=call), work, PLAINLY)
+        counts = measured.counts
+        assert counts.clients.answered == counts.clients.sent > 5 and counts.unaccounted == 0
+        sizes[call] = counts.clients.frame_kb
+    jpegs = as_jpegs(FRAMES.load())
+    mean_kb = sum(map(len, jpegs)) / len(jpegs) / 1e3
+    assert sizes == {"pipeline": 0.0, "pipeline from JPEG": pytest.approx(mean_kb)}
 
 
 def test_a_limit_refuses_what_is_beyond_and_batches_are_served_together():

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from studies import study_of
 
-from blipkit.load.plan import expected_time
+from blipkit.load.plan import expected_time, settings_of
 from blipkit.machine import host
 
 
@@ -22,6 +22,14 @@ def study(tmp_path, monkeypatch):
         return study_of("04_concurrency", tmp_path, checkpoint, knobs=knobs, arms=arms)
 
     return study
+
+
+def test_our_own_overhead_comes_first(study):
+    """The harness, preprocessing, and frames that travel as JPEGs: each on one server for one client, then the grid."""
+    settings = settings_of(study(4))
+    calls = ["nothing", "pipeline", "pipeline from JPEG", "pipeline"]
+    assert [setting.call for setting in settings] == calls
+    assert {(one.arm, one.servers, one.clients) for one in settings[:3]} == {("null float32", 1, 1)}
 
 
 def test_a_plan_says_where_clients_have_no_core(study):
