@@ -17,7 +17,7 @@ from blipkit.load.conditions import conditions_of
 from blipkit.load.derived import Target, fed_by, grid_rows, overhead_rows
 from blipkit.load.figures import draw_chart, draw_over_time, draw_split
 from blipkit.load.gates import grid_not_run, load_gates
-from blipkit.load.plan import settings_of
+from blipkit.load.plan import settings_of, settings_recorded
 from blipkit.load.rows import GridRecord, GridRow, SettingRow
 from blipkit.load.runs import (
     MACHINE_COLUMNS,
@@ -225,6 +225,7 @@ def measure_grid(study: Study, asked: Asked) -> Grid:
     recorded = []
     if study.replay:
         recorded = measure_typed(results, "runs", RunRow, list)
+        settings = settings_recorded(settings, recorded)
     if "runs" in results.lacking:
         return as_recorded(study, "counts of the runs")
     todo = list(itertools.product(range(study.knobs.repeats), settings))

@@ -1,10 +1,13 @@
 """What a study's grid holds, and how long it takes."""
 
 import itertools
+from collections.abc import Sequence
 
 from blipkit.load.checks import SETTING_S, combinations, crowded_processes, overhead_calls
+from blipkit.load.runs import RunRow
 from blipkit.load.setting import Setting
 from blipkit.runners.arms import NULL, is_forkable, parse_arm
+from blipkit.serving.answering import is_from_jpeg
 from blipkit.study import Study
 
 FORKED_S = 1  # s beside a setting's measured time, by experience, where its processes are forked
@@ -24,6 +27,15 @@ def settings_of(study: Study) -> list[Setting]:
         Setting(arm, knobs.call, placement, servers, clients, batch_size)
         for arm, (placement, batch_size, servers, clients) in columns
     ]
+
+
+def settings_recorded(settings: Sequence[Setting], runs: Sequence[RunRow]) -> list[Setting]:
+    """The settings of a study without those of our own overhead that an older kit did not measure.
+
+    runs: that were recorded.
+    """
+    known = [row.run.setting for row in runs]
+    return [one for one in settings if one in known or not is_from_jpeg(one.call)]
 
 
 def expected_time(study: Study) -> str:

@@ -298,6 +298,26 @@ def test_a_replay_of_an_older_kits_folder_stops_nowhere(run, tmp_path):
     assert {gate.status for gate in again.gates()} == {"NOT-RUN"} and not again.has("concurrency")
 
 
+def test_a_replay_of_a_kit_without_frames_that_travel_gives_its_rows_again(run, tmp_path):
+    """Two rows of overhead, runs that say their tries and no pause: all is judged as it was, and the host's share says of what it is."""
+    _, _, first = run(Machine())
+    for kind in ("runs", "concurrency", "admission_runs"):
+        path = first.folder / f"records/{kind}.jsonl"
+        rows = [row for row in first.read(kind) if row["call"] != "pipeline from JPEG"]
+        for row in rows:
+            row["tries"] = 2
+            row.pop("pause_s", None)
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    next(first.folder.glob("samples/requests/*JPEG*")).unlink()
+    again = replay(first.folder, tmp_path / "replay")
+    rows = again.read("concurrency")
+    assert [row["call"] for row in rows] == ["nothing", *7 * ["pipeline"]]
+    gates = {gate.gate: gate for gate in again.gates()}
+    assert {gate.status for gate in gates.values()} == {"PASS"}
+    assert gates["host share"].reason.endswith("for clients and preprocessing")
+    assert again.read("admission")[0]["pause_ms"] is None
+
+
 def test_a_replay_without_the_run_with_a_limit_lacks_that_gate_alone(run, tmp_path):
     """The grid is judged as recorded; admission control is NOT-RUN."""
     _, _, first = run(Machine())
