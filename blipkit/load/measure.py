@@ -27,6 +27,8 @@ from blipkit.runners.neuron.messages import explained
 from blipkit.runners.neuron.proof import Execution
 from blipkit.serving.server import ServerCounts
 
+FEWEST_SAMPLES = 3  # two periods, of which the use of the machine is known
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -105,10 +107,16 @@ def measure_asked(
 
 
 def usage_in(monitor: Monitor, start: float, seconds: float) -> Usage:
-    """What used the machine in the measured time; start: of it, by the monotonic clock, s."""
-    first = start - EVERY_S
-    last = start + seconds + EVERY_S
-    within = [sample for sample in monitor.samples if first <= sample.at_s <= last]
+    """What used the machine in the measured time; start: of it, by the monotonic clock, s.
+
+    Of a time too short for two samples also by those about it: warming up, or at rest already.
+    """
+    for beyond_s in (0.0, EVERY_S):
+        first = start - beyond_s
+        last = start + seconds + beyond_s
+        within = [sample for sample in monitor.samples if first <= sample.at_s <= last]
+        if len(within) >= FEWEST_SAMPLES:
+            break
     return usage_of(within, os.cpu_count())
 
 

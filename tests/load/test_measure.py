@@ -1,9 +1,11 @@
 """One setting in a fresh group of child processes: its requests, what was counted, and what goes wrong in it."""
 
 import contextlib
+import os
 import re
 import threading
 import time
+import types
 from dataclasses import replace
 
 import psutil
@@ -13,11 +15,11 @@ from compiling import build
 from blipkit import isolate, trace
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.frames.jpeg import as_jpegs
-from blipkit.load.measure import Measured, measure_setting
+from blipkit.load.measure import Measured, measure_setting, usage_in
 from blipkit.load.setting import ServerOptions, Setting, Workload
 from blipkit.load.summary import INVALID, STABLE, UNSTABLE, Criteria, summarise
 from blipkit.machine import fork_server
-from blipkit.machine.monitor import own_processes
+from blipkit.machine.monitor import EVERY_S, Sample, own_processes
 from blipkit.model.buckets import Bucket
 from blipkit.runners.arms import parse_arm
 from blipkit.runners.artifacts import Artifact, Artifacts, Manifest
@@ -153,6 +155,23 @@ def test_a_worker_process_killed_mid_load_leaves_the_others(children):
     assert set(requests.worker) == {0, 1} and set(requests.status) == {"answered", "failed"}
     lost_at = requests[requests.status == "failed"].received.iloc[0]
     assert (requests[requests.status == "answered"].received > lost_at).sum() > 3
+
+
+def samples_of_one_busy_core(begin: float, end: float) -> list[Sample]:
+    """Every 0.25 s for four seconds; ours is one core, from begin to end alone."""
+    moments = [0.1 + EVERY_S * number for number in range(16)]
+    busy = [min(max(at - begin, 0.0), end - begin) for at in moments]
+    return [Sample(ours, 0.0, ours, at, 1.0, None) for at, ours in zip(moments, busy, strict=True)]
+
+
+def test_the_machine_s_share_is_that_of_the_measured_time():
+    """What is at rest before it and after it does not make it smaller; where too few samples are within, those about it count."""
+    one_core = 100 / os.cpu_count()
+    monitor = types.SimpleNamespace(samples=samples_of_one_busy_core(1.0, 2.0))
+    assert usage_in(monitor, 1.0, 1.0).host_percent == pytest.approx(one_core)
+    brief = types.SimpleNamespace(samples=samples_of_one_busy_core(1.0, 1.3))
+    assert 0 < usage_in(brief, 1.0, 0.3).host_percent < one_core
+    assert usage_in(brief, 9.0, 1.0).host_percent is None
 
 
 def artifacts_of(folder, arm: str) -> Artifacts:
