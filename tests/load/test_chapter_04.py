@@ -55,12 +55,14 @@ class Machine:
 
     def __init__(self, drift: float = 0.0, problem: dict | None = None):
         self.drift, self.problem, self.asked = drift, problem or {}, []
+        self.seconds: dict[str, float] = {}  # call -> measured time
 
     def __call__(
         self, host: "Loaded", setting: Setting, work: Workload, options: ServerOptions
     ) -> Measured:
         call, servers, clients = setting.call, setting.servers, setting.clients
         self.asked.append((call, servers, clients, options.limit, work.seed))
+        self.seconds[call] = work.seconds
         rng, begun = random.Random(work.seed), []
 
         def service() -> float:
@@ -212,7 +214,9 @@ def test_a_full_disk_marks_the_row_and_the_grid_goes_on(run, monkeypatch):
 
 def test_pipelines_are_loaded_once_for_all_settings_of_an_arm_and_placement(run):
     """The harness alone, the runner that does nothing in both ways, the arm; and the arm again for admission control."""
-    run(Machine())
+    machine = Machine()
+    run(machine)
+    assert machine.seconds == {"nothing": 0.4, "pipeline": 6.0, "pipeline from JPEG": 5.0}
     loads = [(host.setting.arm, host.setting.call, host.servers) for host in Loaded.opened]
     assert [arm for arm, _, _ in loads] == [*3 * ["null float32"], *2 * COMMON["arms"]]
     assert [call for _, call, _ in loads][:3] == ["nothing", "pipeline", "pipeline from JPEG"]
