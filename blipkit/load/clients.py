@@ -12,7 +12,7 @@ import random
 import selectors
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO, NamedTuple
 
@@ -127,22 +127,14 @@ class InFlight(NamedTuple):
 class Clients:
     """Clients that are connected to a server's socket at `address`.
 
-    expected: the digest of the right answers about each frame; record: a file to write requests to;
-    pictures: of each frame, as they travel; none where indices do.
+    expected: the digest of the right answers about each frame; record: a file to write requests to.
     """
 
-    def __init__(
-        self,
-        address: str,
-        asking: Asking,
-        expected: list[int],
-        record: BinaryIO,
-        pictures: Sequence[bytes] = (),
-    ):
+    def __init__(self, address: str, asking: Asking, expected: list[int], record: BinaryIO):
         self.asking = asking
         self.expected = expected
         self.record = record
-        self.pictures = pictures or [b""] * len(expected)
+        self.pictures = [b""] * len(expected)  # of each frame, as it travels; none: its index does
         self.frames = frames_in_turn(len(expected), asking.repeat_share, asking.seed)
         self.rng = random.Random(asking.seed + 1)
         self.selector = selectors.DefaultSelector()
@@ -274,10 +266,11 @@ def ask(record: str, address: str, expected: list[int], asking: dict[str, Any]) 
     asking: an `Asking`; both as JSON has them. JPEGs are made before anything is asked.
     """
     plan = Asking(**asking)
-    pictures = []
-    if plan.from_jpeg:
-        from blipkit.frames.jpeg import as_jpegs
-
-        pictures = as_jpegs(FrameSource(**plan.from_jpeg).load())
     with open(record, "wb") as file:
-        return asdict(Clients(address, plan, expected, file, pictures).run())
+        # connected first, as a server does not wait for long for who is still to come
+        clients = Clients(address, plan, expected, file)
+        if plan.from_jpeg:
+            from blipkit.frames.jpeg import as_jpegs
+
+            clients.pictures = as_jpegs(FrameSource(**plan.from_jpeg).load())
+        return asdict(clients.run())

@@ -7,12 +7,16 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from load_rows import run_counts
 
+from blipkit.frames.jpeg import as_jpegs
+from blipkit.frames.source import FrameSource
+from blipkit.load import clients
 from blipkit.load.clients import RETRY_S, Asking, ClientReport, Clients, frames_in_turn
 from blipkit.load.requests import read_requests
 from blipkit.load.summary import STABLE, Criteria, summarise
@@ -134,6 +138,20 @@ def test_a_stall_in_the_measured_time_is_in_the_summary(tmp_path):
     row = summarise(requests.assign(run=0), [counts], Criteria(1, 1, 90, 0.002))
     assert row.requests * row.times.mean_ms >= 1e3 * stall_s
     assert row.state != STABLE
+
+
+def test_frames_travel_as_their_jpegs(tmp_path):
+    """Each with the requests about it; how large they are on average is counted, and 0 where an index travels."""
+    echo = Echo(tmp_path / "socket", replies=2 * [10**9])
+    source = FrameSource("synthetic", 2, 3)
+    asking = Asking(1, seconds=0.1, warmup_s=0.0, timeout_s=1.0, from_jpeg=asdict(source))
+    place = {"record": str(tmp_path / "record"), "address": str(tmp_path / "socket")}
+    counts = clients.ask(expected=[0, 0], asking=asdict(asking), **place)["counts"]
+    jpegs = as_jpegs(source.load())
+    assert set(echo.pictures) == set(jpegs) and len(echo.pictures) == counts["sent"]
+    assert counts["frame_kb"] == pytest.approx(sum(map(len, jpegs)) / 2e3)
+    plain = clients.ask(expected=[0, 0], asking=asdict(replace(asking, from_jpeg=None)), **place)
+    assert plain["counts"]["frame_kb"] == 0 and len(echo.pictures) == counts["sent"]
 
 
 def test_clients_need_neither_torch_nor_pandas():
