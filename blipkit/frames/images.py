@@ -9,6 +9,7 @@ import stat
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
@@ -32,28 +33,44 @@ WHITE_IS_ZERO, UNSIGNED = 0, 1  # TIFF's values of two of them
 def read_image(path: Path) -> Image.Image:
     """A file's picture by `as_rgb`; BadInput with its name and the reason where it has none."""
     try:
-        return _decoded(path)
-    except BadInput as error:
-        reason = str(error)
-    except Image.DecompressionBombError:
-        reason = "has more than 50 megapixels"
+        return _in_file(path)
     except UnidentifiedImageError:
-        reason = _unknown(path)
+        with open(path, "rb") as file:
+            reason = _unknown(file.read(HEAD))
     except Exception as error:  # what a damaged file makes Pillow raise has no end
-        reason = f"cannot be decoded: {str(error)[:REASON] or type(error).__name__}"
+        reason = _why(error)
     raise BadInput(f"{path.name!r} {reason}")
 
 
-def _unknown(path: Path) -> str:
-    """What is wrong with a file that is no picture of a format that is read."""
-    with open(path, "rb") as file:
-        seen = what_it_is(file.read(HEAD))
+def decode_image(data: bytes) -> Image.Image:
+    """The picture in a file's bytes by `as_rgb`; BadInput with the reason where it has none."""
+    try:
+        return _decoded(io.BytesIO(data))
+    except UnidentifiedImageError:
+        reason = _unknown(data[:HEAD])
+    except Exception as error:
+        reason = _why(error)
+    raise BadInput(f"a picture of {len(data)} bytes {reason}")
+
+
+def _why(error: Exception) -> str:
+    """Why there is no picture, in words."""
+    if isinstance(error, BadInput):
+        return str(error)
+    if isinstance(error, Image.DecompressionBombError):
+        return "has more than 50 megapixels"
+    return f"cannot be decoded: {str(error)[:REASON] or type(error).__name__}"
+
+
+def _unknown(head: bytes) -> str:
+    """What is wrong with a file that is no picture of a format that is read, by its first bytes."""
+    seen = what_it_is(head)
     if not seen:
         seen = "not an image of a format that is read here"
     return f"is {seen}; {EXPECTED}"
 
 
-def _decoded(path: Path) -> Image.Image:
+def _in_file(path: Path) -> Image.Image:
     """A file's picture by `as_rgb`; where it has none, BadInput or what Pillow raises."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
@@ -65,11 +82,17 @@ def _decoded(path: Path) -> Image.Image:
         raise BadInput(f"{seen}; expected at most {LARGEST_FILE // 2**20}")
     if any("\udc80" <= letter <= "\udcff" for letter in path.name):
         raise BadInput("has a name that is not UTF-8")  # no record could hold it
+    # opened here: by its name, Pillow 13 turns some TIFFs wrong
+    with open(path, "rb") as file:
+        return _decoded(file)
+
+
+def _decoded(file: BinaryIO) -> Image.Image:
+    """The picture in an open file by `as_rgb`; else BadInput, or what Pillow raises."""
     with warnings.catch_warnings():
         # the limit below is the lower one
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        # opened here: by its name, Pillow 13 turns some TIFFs wrong
-        with open(path, "rb") as file, Image.open(file, formats=FORMATS) as image:
+        with Image.open(file, formats=FORMATS) as image:
             check_before_decoding(image, file)
             return as_rgb(image)
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from blipkit.load.derived import FED_BY
 from blipkit.load.recommend import best_setting
 from blipkit.load.rows import AdmissionRow, GridRow
 from blipkit.load.summary import INVALID, STABLE, Outcomes
@@ -25,12 +26,17 @@ OF_GRID = {
     QUIET: "timing",
 }
 LONGER = "take a quiet machine, or raise concurrency.seconds"
-FEEDING = 10.0  # percent of the host: more for clients and preprocessing is worth a warning
+FEEDING = 10.0  # percent of the host: more for feeding the servers is worth a warning
 SHOWN = 3  # settings named in one reason
 
 
-def load_gates(rows: Sequence[GridRow], limit_ms: float, shared: bool) -> list[Gate]:
-    """The gates of a grid, from the rows of its settings with a model."""
+def load_gates(
+    rows: Sequence[GridRow], limit_ms: float, shared: bool, fed_by: str = FED_BY
+) -> list[Gate]:
+    """The gates of a grid, from the rows of its settings with a model.
+
+    fed_by: what feeding the servers takes the host's CPU for, in words.
+    """
     if not requests_sent(rows):
         reason = "; ".join(["no request was sent", *left_out(rows)])
         return [invalid(ANSWERS, "answer", reason, measured=0, limit=0, next=LONGER)]
@@ -39,7 +45,7 @@ def load_gates(rows: Sequence[GridRow], limit_ms: float, shared: bool) -> list[G
         conserved_gate(rows),
         stable_gate(rows, shared),
         target_gate(rows, limit_ms, shared),
-        host_gate(rows, shared),
+        host_gate(rows, shared, fed_by),
         quiet_gate(rows, shared),
     ]
 
@@ -111,16 +117,16 @@ def stable_gate(rows: Sequence[GridRow], shared: bool) -> Gate:
     return _tolerable(STABLE_LOAD, len(doubted), 0, reason, LONGER)
 
 
-def host_gate(rows: Sequence[GridRow], shared: bool = False) -> Gate:
-    """Clients and preprocessing leave the host's CPU to others."""
+def host_gate(rows: Sequence[GridRow], shared: bool = False, fed_by: str = FED_BY) -> Gate:
+    """What feeds the servers leaves the host's CPU to others."""
     known = [row.feeding_percent for row in believed(rows) if row.feeding_percent is not None]
     known = [percent for percent in known if not math.isnan(percent)]
     if not known:
         unknown = "no believable setting, or none of our own overhead, says what feeding takes"
         reason = "; ".join([unknown, *left_out(rows)])
         return invalid(HOST, "timing", reason, shared=shared, limit=FEEDING, next=LONGER)
-    reason = "percent of the host's CPU for clients and preprocessing"
-    advice = "preprocess elsewhere, or take more vCPUs"
+    reason = f"percent of the host's CPU for {fed_by}"
+    advice = "decode and preprocess elsewhere, or take more vCPUs"
     return _tolerable(HOST, max(known), FEEDING, reason, advice)
 
 
@@ -188,7 +194,8 @@ def admission_gate(row: AdmissionRow | None, limit_ms: float, shared: bool) -> G
         return invalid(ADMISSION, "timing", reason, shared=shared, limit=limit_ms, next=LONGER)
     outcomes = row.summary.outcomes
     refused = f"{outcomes.refused} of {outcomes.sent} requests were refused at once"
-    reason = f"{refused}; p{row.summary.percentile:g} of those admitted, ms"
+    admitted = f"p{row.summary.percentile:g} of those admitted, ms"
+    reason = "; ".join(filter(None, [refused, row.turns, admitted]))
     advice = "lower the limit, or take the next smaller setting"
     words = {"reason": reason, "next": advice}
     return judge(ADMISSION, "timing", row.latency_ms.high, limit_ms, shared=shared, **words)

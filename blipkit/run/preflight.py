@@ -155,14 +155,16 @@ def stems_of(profile: Profile) -> set[str]:
 def check_load(profile: Profile, arms: list) -> None:
     """Refuse what 04 cannot measure.
 
-    That is an arm without a speed, a percentile of too few requests, more servers than cores, a
-    batch that no bucket takes at once, or a grid that takes longer than a cell may.
+    That is an arm without a speed, a percentile of too few requests, more servers than cores,
+    processes that leave no core to the clients, a batch that no bucket takes at once, or a grid
+    that takes longer than a cell may.
     """
     knobs = profile.section("concurrency")
     load.check_number_of_arms(knobs, arms)
     load.check_arms_under_load(knobs, arms)
     load.check_percentile(knobs)
     load.check_servers(knobs)
+    load.check_cores_for_clients(knobs, arms, profile.common.threads)
     load.check_batch_sizes(knobs, parse_buckets(profile.common.buckets))
     load.check_grid_time(knobs, profile.common.cell_limit_s)
 
