@@ -247,6 +247,7 @@ KINDS = (
     "runs",
     "executions",
     "scalability",
+    "server_scaling",
     "admission",
     "admission_runs",
 )
