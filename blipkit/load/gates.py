@@ -199,12 +199,13 @@ def too_few(rows: Sequence[GridRow]) -> str:
 
 def admission_gate(row: AdmissionRow | None, limit_ms: float, shared: bool) -> Gate:
     """With twice the clients and a limit, those admitted are within the target."""
-    if row is None or row.latency_ms.high is None:
-        reason = "no setting to limit, or too few requests"
-        return not_run(ADMISSION, "timing", reason, "see latency target")
+    if row is None:
+        return not_run(ADMISSION, "timing", "no setting to limit", "see latency target")
     if row.state == INVALID:
         reason = row.summary.reason
         return invalid(ADMISSION, "timing", reason, shared=shared, limit=limit_ms, next=LONGER)
+    if row.latency_ms.high is None:
+        return not_run(ADMISSION, "timing", too_few([row]), LONGER)
     outcomes = row.summary.outcomes
     refused = f"{outcomes.refused} of {outcomes.sent} requests were refused at once"
     reason = f"{refused}; p{row.summary.percentile:g} of those admitted, ms"

@@ -106,6 +106,12 @@ def test_admission_control_is_judged_by_those_admitted():
         and admission_gate(row, 30, True).status == "WARN"
     )
     assert admission_gate(None, 30, False).status == "NOT-RUN"
+    few = admission_gate(admitted(190, None, effective_requests=31.0), 30, False)
+    assert (few.status, few.next) == (
+        "NOT-RUN",
+        "take a quiet machine, or raise concurrency.seconds",
+    )
+    assert "worth 31 independent ones, are too few for p99" in few.reason
 
 
 def test_admission_control_that_cannot_be_believed_is_not_passed():
