@@ -2,12 +2,13 @@
 
 The tests themselves take the CPU that such a run would need, and whether a figure may be believed would depend on who
 else is here: a recommended setting, its cost and their figures could not be tested. With this folder on PYTHONPATH every
-process of a run takes nobody for a neighbour, and two answers for enough. Made-up records and a virtual clock test the rules.
+process of a run takes nobody for a neighbour, its answers for independent, and two of them for enough. Made-up records and
+a virtual clock test the rules.
 """
 
 from dataclasses import replace
 
-from blipkit.load import stability
+from blipkit.load import correlation, stability
 from blipkit.machine import monitor
 
 _usage_of = monitor.usage_of
@@ -20,4 +21,5 @@ def usage_of(samples, logical_cpus):
 
 
 monitor.usage_of = usage_of
+correlation.correlation_time = lambda values, removed=1: 1.0
 stability.LEAST_EFFECTIVE = 2
