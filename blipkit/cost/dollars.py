@@ -48,7 +48,7 @@ def answer_cost(
             return None
         return usd_per_million(usd_per_hour, good_per_s, utilisation)
 
-    good = setting.answers_per_s.times(setting.within_target or 0.0)  # None: not one answer
+    good = setting.good_per_s
     half_width = setting.answers_per_s.half_width
     more = None
     if half_width is not None:

@@ -169,7 +169,17 @@ def _answers_per_s(row: CostRow) -> float:
 
 
 def _interval_gate(best: CostRow) -> Gate:
-    """WARN where the cost's interval is wide, with the load that would narrow it."""
+    """WARN where the cost's interval is wide or not known, with the load that would narrow it."""
+    if best.cost.half_width is None:
+        return decide(
+            INTERVAL_GATE,
+            kind="timing",
+            holds=False,
+            tolerable=True,
+            limit=MAX_HALF_WIDTH,
+            reason="too few independent answers for an interval of the throughput",
+            next="raise concurrency.seconds, or concurrency.repeats",
+        )
     minutes = best.cost.minutes_more or 0.0
     longer = f"--set concurrency.seconds={best.seconds + 60 * minutes / best.runs:.1f}"
     return decide(

@@ -13,10 +13,11 @@ OLDER_KIT = "of an older kit"  # the state of a row that does not say whether it
 class MeasuredSetting:
     """Of a record of 04, what a cost needs; the defaults are those of kits that did not say.
 
-    requests_per_s, answers_per_s: throughput, with 95 % intervals. within_target: of the answers,
-    the share that is right and in time; None where there was not one. percentile: of latency, that
+    requests_per_s, answers_per_s: throughput, with 95 % intervals. within_target: of the requests
+    sent, the share that was answered right and in time (of those answered, in an older kit);
+    good_share: of the answers. None where there was not one. percentile: of latency, that
     the target of latency_limit_ms is about. seconds: measured in each of the runs. best: whether 04
-    recommends it.
+    recommends it. neighbours_percent, steal_percent: of the machine's CPU, what others took.
     """
 
     arm: str
@@ -34,6 +35,22 @@ class MeasuredSetting:
     seconds: float = 0.0
     runs: int = 1
     best: bool
+    good_share: float | None = None
+    neighbours_percent: float | None = None
+    steal_percent: float | None = None
+
+    @property
+    def good_per_s(self) -> Interval:
+        """Answers per second that are right and in time."""
+        share = self.good_share
+        if share is None:  # an older kit counted `within_target` so
+            share = self.within_target
+        return self.answers_per_s.times(share or 0.0)  # None: not one answer
+
+    @property
+    def taken_percent(self) -> float:
+        """Of the machine's CPU, what others took; 0 where it is not known."""
+        return (self.neighbours_percent or 0.0) + (self.steal_percent or 0.0)
 
     @property
     def latency_text(self) -> str:

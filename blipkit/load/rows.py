@@ -45,7 +45,7 @@ class SettingRow:
 
     @property
     def state(self) -> str:
-        """Stable, unstable or INVALID."""
+        """Stable, unstable, unclear or INVALID."""
         return self.summary.state
 
     @property
@@ -56,6 +56,11 @@ class SettingRow:
     @property
     def answers_per_s(self) -> Interval:
         return self.summary.answers_per_s
+
+    @property
+    def taken_percent(self) -> float:
+        """Of the machine's CPU, what others took."""
+        return self.summary.machine.taken_percent
 
 
 @dataclass(frozen=True)
