@@ -150,8 +150,8 @@ class Pricing:
             return [not_run(ANSWERS_GATE, kind="answer", reason=reason, next=advice), unknown]
         best = self.best
         if best is None:
-            reason = "no setting of 04 held its latency target"
-            advice = "raise concurrency.latency_limit_ms"
+            reason = "04 recommends no setting: none is known to hold its latency target"
+            advice = "see latency target: measure longer, on a quiet machine, or raise its limit"
             return [not_run(ANSWERS_GATE, kind="answer", reason=reason, next=advice)]
         shown = decide(
             ANSWERS_GATE,
