@@ -53,6 +53,7 @@ SHOWN = (
 DOUBTS = (
     "state",
     "reason",
+    "effective_requests",
     "disturbed",
     "lag_ms",
     "littles_law_ratio",
