@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas
 
-from blipkit.arrivals.search import Trial, late_share
+from blipkit.arrivals.late import late_share
+from blipkit.arrivals.search import Trial
 from blipkit.arrivals.session import OfferRun, Sent
 from blipkit.arrivals.validity import Generator, generator_of, late_generator, state_of
 from blipkit.load.conditions import Conditions
