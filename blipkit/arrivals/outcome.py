@@ -11,6 +11,7 @@ from blipkit.arrivals.search import Trial
 from blipkit.arrivals.session import OfferRun, Sent
 from blipkit.arrivals.validity import Generator, generator_of, late_generator, state_of
 from blipkit.load.conditions import Conditions
+from blipkit.load.correlation import effective_size
 from blipkit.load.setting_requests import known
 from blipkit.records.typed import part
 from blipkit.statistics import UNKNOWN, Interval, percentile, samples_needed
@@ -157,7 +158,10 @@ def percentile_of(trials: Sequence[Trial], q: float) -> Interval:
     latencies = np.concatenate([trial.latencies_ms for trial in trials])
     if len(latencies) < samples_needed(q):
         return UNKNOWN
-    return percentile(latencies, q).finite()
+    value = percentile(latencies, q).value
+    # neighbours depend on each other: who comes after a late request is likely late, too
+    effective = sum(effective_size(trial.latencies_ms <= value) for trial in trials)
+    return percentile(latencies, q, effective).finite()
 
 
 def problem_of(sent: Sent) -> str:

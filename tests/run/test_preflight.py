@@ -102,7 +102,7 @@ SETTINGS = [
     ),
     (
         "concurrency.repeats=50",
-        "300 runs of about 11.3 s, and those of our own overhead, take 82 minutes, a cell may take 60; name fewer servers or clients",
+        "300 runs of about 12.3 s, and those of our own overhead, take 86 minutes, a cell may take 60; name fewer servers or clients",
     ),
     ("concurrency.batch_sizes=[0]", "batch_sizes.0 is 0; expected more than zero"),
     (
