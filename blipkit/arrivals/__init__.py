@@ -1,6 +1,9 @@
 """Arrivals that do not wait for answers, as cameras' do: what rate holds the target?
 
-`RateRow` is what was found, a record of `rates`. docs/arrivals.md has the formulas.
+`schedule` draws when requests arrive, `clients` sends them from a process of its own, `session`
+keeps what came of each run, `validity` says whether it may be believed. `search` knows no clock: it
+looks for the highest rate; `find_rate` runs it on servers, and a `RateSearch` is what the runs say
+together. A `RateRow` is what was found, a record of `rates`. docs/arrivals.md has the formulas.
 """
 
 import lazy_loader
@@ -8,6 +11,20 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "basis": ["Basis"],
+        "by_hand": ["draw_why_closed_loops_flatter"],
+        "find": ["find_rate", "target_of", "where_to_ask"],
+        "gates": ["arrival_gates"],
+        "outcome": ["ArrivalRow", "Outcome", "Target"],
+        "plan": ["expected_time"],
+        "prediction": ["Prediction", "predict_wait", "show_prediction"],
+        "queueing": ["erlang_c", "mean_wait_s"],
+        "result": ["RateSearch"],
         "rows": ["RateRow"],
+        "schedule": ["Offer"],
+        "search": ["Goal", "Trial", "judge_trials"],
+        "session": ["OfferRun", "Sent"],
+        "shares": ["TargetShare"],
+        "slowest": ["Slowest", "slowest_of"],
     },
 )

@@ -156,15 +156,18 @@ class Hosts:
             self._host.close()
 
     def measure(self, run: Run) -> Measured:
-        """One run of a setting; what is not compiled yet is compiled before."""
+        """One run of a setting whose clients wait for their answers."""
+        work = workload_of(self.study, run)
+        return measure_on(self.host_of(run), run.setting, work, options_of(self.study, run))
+
+    def host_of(self, run: Run) -> Host:
+        """The pipelines for a run, loaded; what is not compiled yet is compiled before."""
         setting = run.setting
         needed = (setting.arm, setting.call, setting.placement)
-        work = workload_of(self.study, run)
-        options = options_of(self.study, run)
         if not (self._host and self._host.is_fit and self._loaded == needed):
-            self._open(setting, work, options)
+            self._open(setting, workload_of(self.study, run), options_of(self.study, run))
             self._loaded = needed
-        return measure_on(self._host, setting, work, options)
+        return self._host
 
     def _open(self, setting: Setting, work: Workload, options: ServerOptions) -> None:
         if self._host:

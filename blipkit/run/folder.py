@@ -65,7 +65,7 @@ def clear(folder: Path, stems: Sequence[str], force: bool = False) -> None:
     verify(folder, but_of=stems)
     shutil.rmtree(inside(folder, STAGE), ignore_errors=True)
     inside(folder, ".notes").unlink(missing_ok=True)
-    for name in (".", "report", "records", "samples", "samples/requests"):
+    for name in (".", "report", "records", "samples", "samples/requests", "samples/arrivals"):
         if (folder / name).is_dir():
             remove_parts(folder / name)
     if force:

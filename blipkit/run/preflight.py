@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from blipkit.arrivals import checks as arrivals
 from blipkit.cost import checks as cost
 from blipkit.cost.systems import find_results
 from blipkit.errors import BadInput
@@ -23,7 +24,7 @@ from blipkit.model.checkpoints import check_source, load_checkpoint
 from blipkit.parity import checks as parity
 from blipkit.paths import is_folder, nearest_existing, user_file, user_folder, user_path
 from blipkit.profiles.profile import Profile
-from blipkit.profiles.sections import chapters
+from blipkit.profiles.sections import main_chapters
 from blipkit.records.documents import check_results_folder
 from blipkit.records.evidence import open_evidence
 from blipkit.run.required import check_required
@@ -32,7 +33,8 @@ from blipkit.runners.arms import check_machine, parse_arm
 from blipkit.runners.neuron.options import check_flags
 
 # chapters that run arms, and those that ask the model about frames in its buckets
-RUNNING_ARMS = {"02_trace", "03_parity", "04_concurrency"}
+LOADING = {"04_concurrency", "08_arrivals"}  # that ask under load, as 04's knobs say
+RUNNING_ARMS = {"02_trace", "03_parity", *LOADING}
 ASKING = {"01_components", *RUNNING_ARMS}
 TIMEOUT_S = 600  # to load a checkpoint, and every frame of a folder
 
@@ -80,6 +82,8 @@ def check_chapters(profile: Profile, stems: set[str], arms: list) -> None:
         cost.check_instance(profile.section("trace").compile_on)
     if "03_parity" in stems:
         parity.check_limits(profile.section("parity"), arms)
+    if "08_arrivals" in stems:
+        arrivals.check_patterns(profile.section("arrivals"))
     if "05_cost" in stems:
         cost.check_prices(profile.section("cost"))
 
@@ -93,8 +97,14 @@ def check_here(profile: Profile, stems: set[str], arms: list) -> None:
         parity.check_incumbent_arm(profile.section("parity").incumbent)
     if "02_trace" in stems:
         runners.check_stack(profile.section("trace"), profile.common.required)
-    if "04_concurrency" in stems:
+    if stems & LOADING:
         check_load(profile, arms)
+    if "04_concurrency" in stems:
+        load.check_grid_time(profile.section("concurrency"), profile.common.cell_limit_s)
+    if "08_arrivals" in stems:
+        closed = profile.section("concurrency")
+        limit_s = profile.common.cell_limit_s
+        arrivals.check_search_time(profile.section("arrivals"), closed, limit_s)
 
 
 def check_apart(profile: Profile, folder: Path, replay: Path | None, only: Iterable[str]) -> None:
@@ -149,14 +159,14 @@ def _names_folder(checkpoint: str) -> bool:
 
 def stems_of(profile: Profile) -> set[str]:
     """The chapters that a profile runs by itself."""
-    return set(profile.common.only or chapters())
+    return set(profile.common.only or main_chapters())
 
 
 def check_load(profile: Profile, arms: list) -> None:
-    """Refuse what 04 cannot measure.
+    """Refuse what cannot be measured under load.
 
-    That is an arm without a speed, a percentile of too few requests, more servers than cores, a
-    batch that no bucket takes at once, or a grid that takes longer than a cell may.
+    That is an arm without a speed, a percentile of too few requests, more servers than cores, or a
+    batch that no bucket takes at once.
     """
     knobs = profile.section("concurrency")
     load.check_number_of_arms(knobs, arms)
@@ -164,7 +174,6 @@ def check_load(profile: Profile, arms: list) -> None:
     load.check_percentile(knobs)
     load.check_servers(knobs)
     load.check_batch_sizes(knobs, parse_buckets(profile.common.buckets))
-    load.check_grid_time(knobs, profile.common.cell_limit_s)
 
 
 def check_frames(profile: Profile, stems: set[str], questions: list[Question]) -> int:
@@ -175,6 +184,7 @@ def check_frames(profile: Profile, stems: set[str], questions: list[Question]) -
         "01_components": profile.section("components").check_frames,
         "03_parity": asked,
         "04_concurrency": profile.section("concurrency").distinct_frames,
+        "08_arrivals": profile.section("concurrency").distinct_frames,
     }
     needed = [count for stem, count in counts.items() if stem in stems]
     if common.frames_from == SYNTHETIC or not needed:

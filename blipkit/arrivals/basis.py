@@ -1,0 +1,140 @@
+"""What 08 rests on: the setting that is asked, and what it does where clients wait for answers.
+
+Where 04 recommends a setting in this results folder, it is that one, with 04's figures. Else it is
+the largest that the knobs of 04 name, and two brief runs with clients who wait.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from blipkit.errors import NotMeasured
+from blipkit.load.asked import digest_of_frames
+from blipkit.load.conditions import Conditions, conditions_of
+from blipkit.load.measure import Measured
+from blipkit.load.runs import Hosts, Run
+from blipkit.load.setting import Setting, name_of
+from blipkit.load.setting_requests import SettingRequests
+from blipkit.load.summary import INVALID
+from blipkit.profiles.sections import section_of
+from blipkit.records.typed import part, row_of
+from blipkit.statistics import Interval
+from blipkit.study import Study
+
+CLOSED_LOOP = "04_concurrency"
+FROM_04 = "recommended by 04 in this results folder"
+FROM_KNOBS = "of 04's knobs: none is recommended in this results folder"
+CROWD = 2  # clients for each server, or place in its batch, where this chapter asks by itself
+
+
+@dataclass(frozen=True)
+class ClosedLoopRow:
+    """What this chapter reads of a record of 04's `concurrency`."""
+
+    setting: Setting = part()
+    requests_per_s: Interval
+    service_ms: float | None
+    state: str
+    best: bool
+
+
+@dataclass(frozen=True)
+class Basis:
+    """A record of `arrival_basis`.
+
+    conditions: what is asked, as 04's records say it; setting: that is asked, its clients the most
+    that 04 had; closed_loop_per_s: requests/s at most, whatever the clients, where they wait;
+    service_ms: mean time to serve a request that is alone; source: where these come from.
+    """
+
+    conditions: Conditions = part()
+    setting: Setting = part()
+    closed_loop_per_s: float
+    service_ms: float
+    source: str
+
+    def __str__(self) -> str:
+        most = f"{self.closed_loop_per_s:.1f} requests/s at most where clients wait"
+        alone = f"{self.service_ms:.1f} ms to serve one that is alone"
+        name = f"{self.setting.arm}, {self.setting.servers} servers, {self.setting.placement}"
+        batch = f"batch {self.setting.batch_size}"
+        return f"{name}, {batch} ({self.source}): {most}, {alone}"
+
+
+def as_04(study: Study) -> Study:
+    """The study as 04 sees it: its knobs say what is asked, how it is served, and the target."""
+    knobs = study.profile.section(section_of(CLOSED_LOOP))
+    return replace(study, stem=CLOSED_LOOP, knobs=knobs)
+
+
+def basis_of(study: Study, hosts: Hosts) -> Basis:
+    """The setting to ask, and its figures where clients wait. hosts: of the study as 04 sees it."""
+    closed = hosts.study
+    conditions = conditions_of(closed, digest_of_frames(closed))
+    rows = closed_loop_rows(study)
+    best = next((row for row in rows if row.best), None)
+    if best is not None and (basis := recorded_basis(best, rows, conditions)):
+        return basis
+    return measured_basis(hosts, conditions)
+
+
+def closed_loop_rows(study: Study) -> list[ClosedLoopRow]:
+    """What 04 recorded of this checkpoint in this results folder, of settings with a model."""
+    ours = study.checkpoint.provenance()["weights_digest"]
+    rows = study.results.rows("concurrency")
+    models = [row for row in rows if row.get("setting") and row.get("weights_digest") == ours]
+    return [row_of(ClosedLoopRow, row) for row in models]
+
+
+def recorded_basis(
+    best: ClosedLoopRow, rows: Sequence[ClosedLoopRow], conditions: Conditions
+) -> Basis | None:
+    """What 04 says; None where nothing it measured of the setting can be believed."""
+    believed = [row for row in rows if row.state != INVALID and row.requests_per_s.value]
+    alike = [row for row in believed if is_served_by(row.setting, best.setting)]
+    alone = [row for row in believed if is_alone_like(row.setting, best.setting)]
+    known = [row for row in alone if row.service_ms]
+    if not (alike and known):
+        return None
+    most = max(row.requests_per_s.value for row in alike)
+    return Basis(conditions, best.setting, most, known[0].service_ms, FROM_04)
+
+
+def is_served_by(setting: Setting, other: Setting) -> bool:
+    """Whether two settings differ in nothing but clients."""
+    return replace(setting, clients=other.clients) == other
+
+
+def is_alone_like(setting: Setting, other: Setting) -> bool:
+    """Whether one client asks one server, of the arm and placement of another setting."""
+    alone = replace(other, servers=1, clients=1, batch_size=1)
+    return setting == alone
+
+
+def knobs_setting(closed: Study) -> Setting:
+    """The first arm in its first placement, with the most servers and the largest batch."""
+    knobs = closed.knobs
+    servers = max(knobs.servers)
+    batch_size = max(knobs.batch_sizes)
+    clients = CROWD * servers * batch_size
+    arm = closed.common.arms[0]
+    return Setting(arm, knobs.call, knobs.placements[0], servers, clients, batch_size)
+
+
+def measured_basis(hosts: Hosts, conditions: Conditions) -> Basis:
+    """Two runs with clients who wait: as many as keep the servers busy, and one alone."""
+    setting = knobs_setting(hosts.study)
+    alone = replace(setting, servers=1, clients=1, batch_size=1)
+    crowd = figures_of(hosts.measure(Run(setting, 0)), setting)
+    single = figures_of(hosts.measure(Run(alone, 0)), alone)
+    most = crowd.throughput().value
+    return Basis(conditions, setting, most, single.mean_ms("started", "finished"), FROM_KNOBS)
+
+
+def figures_of(measured: Measured, setting: Setting) -> SettingRequests:
+    """The requests of a run, from which figures follow; NotMeasured where none was answered."""
+    requests = SettingRequests(measured.requests.assign(run=0), [measured.counts])
+    if requests.answered.empty:
+        problem = measured.counts.problem or "no request was answered in the measured time"
+        advice = "raise concurrency.seconds, or run 04_concurrency and read its doubts"
+        raise NotMeasured(f"setting {name_of(setting)}: {problem}; {advice}")
+    return requests

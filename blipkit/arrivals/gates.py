@@ -1,0 +1,74 @@
+"""The gates of 08: does a rate hold the target, and did the generator keep up?"""
+
+from collections.abc import Sequence
+
+from blipkit.arrivals.outcome import Outcome, Target
+from blipkit.arrivals.rows import RateRow
+from blipkit.arrivals.search import Found
+from blipkit.arrivals.session import NULL_SERVER
+from blipkit.arrivals.validity import ACHIEVED, LAG_SHARE, late_generator
+from blipkit.load.summary import INVALID, UNSTABLE
+from blipkit.records.gates import Gate, invalid, judge, not_run
+
+HOLDS = "rate holds target"
+KEPT_UP = "generator kept up"
+GATES = (HOLDS, KEPT_UP)
+QUIET = "take a quiet machine, a core for the generator, or raise the target"
+LONGER = "raise arrivals.length or arrivals.most_runs"
+SHOWN = 3  # runs named in one reason
+
+
+def arrivals_not_run(reason: str) -> list[Gate]:
+    """The gates where nothing was recorded."""
+    return [not_run(name, "timing", reason, "record 08_arrivals there") for name in GATES]
+
+
+def arrival_gates(
+    rate: RateRow, found: Found, outcomes: Sequence[Outcome], target: Target
+) -> list[Gate]:
+    """The gates of the runs of a study."""
+    return [rate_gate(rate, found, target), generator_gate(outcomes, target)]
+
+
+def rate_gate(rate: RateRow, found: Found, target: Target) -> Gate:
+    """Some rate is sure to hold the target: the share late, upper end, is within what is allowed.
+
+    That none does is a finding; a generator that was late, or a server that died, gives no answer.
+    """
+    shared = target.shared
+    limit = target.allowed
+    if rate.state == INVALID or (rate.state == UNSTABLE and not shared):
+        return invalid(HOLDS, "timing", rate.reason, shared=shared, limit=limit, next=QUIET)
+    lowest = found.rates[0]
+    shown = next((one for one in found.rates if one.per_s == found.per_s.low), lowest)
+    words = f"share of requests at {shown.per_s:.1f} requests/s beyond {target.limit_ms:g} ms"
+    reason = f"{words}, upper end of its interval"
+    advice = f"no rate down to {shown.per_s:.1f} requests/s is sure to hold {target}; {LONGER}"
+    high = shown.share.high
+    return judge(HOLDS, "timing", high, limit, shared=shared, reason=reason, next=advice)
+
+
+def generator_gate(outcomes: Sequence[Outcome], target: Target) -> Gate:
+    """What was scheduled was sent in time, in every run, and at twice the highest rate, too."""
+    shared = target.shared
+    allowed_ms = LAG_SHARE * target.limit_ms
+    late = [one for one in outcomes if late_generator(one.generator, target.limit_ms)]
+    worst_ms = max((one.generator.lag_ms or 0.0 for one in outcomes), default=0.0)
+    figures = {"measured": worst_ms, "limit": allowed_ms}
+    if not any(one.purpose == NULL_SERVER for one in outcomes):
+        reason = "servers that do nothing were not asked, so that its own limit is not known"
+        return invalid(KEPT_UP, "timing", reason, shared=shared, next=QUIET, **figures)
+    if late:
+        reasons = [reason_of(one, target) for one in late[:SHOWN]]
+        count = f"late in {len(late)} of {len(outcomes)} runs"
+        reason = f"{count}: {'; '.join(reasons)}"
+        return invalid(KEPT_UP, "timing", reason, shared=shared, next=QUIET, **figures)
+    sent = f"at least {ACHIEVED:.0%} of every rate was sent"
+    reason = f"ms late to send, p99 of the worst run; {sent}"
+    return judge(KEPT_UP, "timing", worst_ms, allowed_ms, reason=reason)
+
+
+def reason_of(outcome: Outcome, target: Target) -> str:
+    """Why the generator of a run cannot be trusted, and of which run."""
+    late = late_generator(outcome.generator, target.limit_ms)
+    return f"{outcome.purpose} at {outcome.rate_per_s:.1f} requests/s: {late}"

@@ -1,0 +1,156 @@
+"""What came of one run with arrivals: its figures, and whether they may be believed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas
+
+from blipkit.arrivals.search import Trial, late_share
+from blipkit.arrivals.session import OfferRun, Sent
+from blipkit.arrivals.validity import Generator, generator_of, late_generator, state_of
+from blipkit.load.conditions import Conditions
+from blipkit.load.setting_requests import known
+from blipkit.records.typed import part
+from blipkit.statistics import UNKNOWN, Interval, percentile, samples_needed
+
+
+@dataclass(frozen=True)
+class Target:
+    """What requests are judged by: the percentile of latency, its limit, and whether the machine is
+    not ours alone.
+    """
+
+    percentile: float
+    limit_ms: float
+    shared: bool
+
+    @property
+    def allowed(self) -> float:
+        """The share of requests that may be late."""
+        return 1 - self.percentile / 100
+
+    def __str__(self) -> str:
+        return f"p{self.percentile:g} within {self.limit_ms:g} ms"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run. Requests are those that were due in the measured time.
+
+    rate_per_s: that was offered on average; generator: how well it was sent; late: the share of
+    requests that was answered too late, wrong or never, with its interval; latency_ms: the target's
+    percentile, with an end that is not known where it may be never; mean_ms, queued_ms, service_ms:
+    of those answered, and service_variation: standard deviation of the service time over its mean;
+    never_answered, refused, failed, wrong: requests; disturbed: who else used the machine.
+    """
+
+    run: int
+    purpose: str
+    pattern: str
+    rate_per_s: float
+    seconds: float
+    generator: Generator = part()
+    late: Interval
+    latency_ms: Interval
+    mean_ms: float | None
+    queued_ms: float | None
+    service_ms: float | None
+    service_variation: float | None
+    never_answered: int
+    refused: int
+    failed: int
+    wrong: int
+    disturbed: str
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ArrivalRow:
+    """A record of `arrivals`: a run, at which setting, and what was asked."""
+
+    conditions: Conditions = part()
+    setting: str
+    percentile: float
+    limit_ms: float
+    outcome: Outcome = part()
+
+
+def measured_requests(sent: Sent) -> pandas.DataFrame:
+    """The requests of a run that were due in the measured time, in the order of the schedule."""
+    due = sent.requests.scheduled
+    within = (due >= 0) & (due < sent.row.offer.seconds)
+    return sent.requests[within].sort_values("number")
+
+
+def latencies_ms(requests: pandas.DataFrame) -> np.ndarray:
+    """From the schedule to a right answer; infinite for what got none."""
+    took_ms = 1e3 * (requests.received - requests.scheduled)
+    return np.asarray(took_ms.where(requests.status == "answered", np.inf), dtype=float)
+
+
+def trial_of(sent: Sent) -> Trial:
+    """A run as the search takes it; what was not even sent is late, too."""
+    seen = latencies_ms(measured_requests(sent))
+    unsent = max(due_requests(sent.row) - len(seen), 0)
+    return Trial(sent.row.offer.rate_per_s, np.append(seen, np.full(unsent, np.inf)))
+
+
+def due_requests(row: OfferRun) -> int:
+    """How many requests the schedule has in the measured time."""
+    return int((row.offer.times() >= 0).sum())
+
+
+def outcome_of(sent: Sent, target: Target) -> Outcome:
+    """What came of a run."""
+    row = sent.row
+    requests = measured_requests(sent)
+    generator = generator_of(requests, due_requests(row))
+    answered = requests[requests.status.isin(("answered", "wrong"))]
+    service_ms = 1e3 * (answered.finished - answered.started)
+    late = late_generator(generator, target.limit_ms)
+    disturbed = row.counts.machine.disturbed
+    state, reason = state_of(problem_of(sent), late, disturbed, target.shared)
+    statuses = requests.status.value_counts()
+    trial = trial_of(sent)
+    return Outcome(
+        run=row.run,
+        purpose=row.purpose,
+        pattern=row.offer.pattern,
+        rate_per_s=row.offer.rate_per_s,
+        seconds=row.offer.seconds,
+        generator=generator,
+        late=late_share([trial.latencies_ms > target.limit_ms]),
+        latency_ms=percentile_of([trial], target.percentile),
+        mean_ms=known(1e3 * (answered.received - answered.scheduled).mean()),
+        queued_ms=known(1e3 * (answered.dequeued - answered.sent).mean()),
+        service_ms=known(service_ms.mean()),
+        service_variation=known(service_ms.std() / service_ms.mean()),
+        never_answered=int(statuses.get("lost", 0)),
+        refused=int(statuses.get("refused", 0)),
+        failed=int(statuses.get("failed", 0)),
+        wrong=int(statuses.get("wrong", 0)),
+        disturbed=disturbed,
+        state=state,
+        reason=reason,
+    )
+
+
+def percentile_of(trials: Sequence[Trial], q: float) -> Interval:
+    """The percentile of the latencies of runs, pooled; unknown with too few requests for it."""
+    latencies = np.concatenate([trial.latencies_ms for trial in trials])
+    if len(latencies) < samples_needed(q):
+        return UNKNOWN
+    return percentile(latencies, q).finite()
+
+
+def problem_of(sent: Sent) -> str:
+    """What went wrong in a run, in words: a process that died, or requests that went astray."""
+    problems = [sent.row.counts.problem]
+    counted = sent.row.counts.clients.sent
+    if counted != len(sent.requests):
+        problems.append(f"{len(sent.requests)} requests were recorded, {counted} counted as sent")
+    if twice := sent.row.counts.clients.twice:
+        problems.append(f"{twice} answers belong to no request")
+    return "; ".join(filter(None, problems))

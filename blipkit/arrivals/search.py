@@ -1,0 +1,237 @@
+"""The highest rate that holds a latency target: doubling, bisection, and a fit to all samples.
+
+Nothing here has a clock or a server: whoever asks gives a function from a rate to the latencies
+that were seen. A rate is judged by the samples of all runs at it together, and by the interval of
+the share that was late, not by a point.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from blipkit.statistics import UNKNOWN, Interval, wilson
+
+SMOOTH = "smooth"
+CLIFF = "cliff"
+BLOCKS = 10  # of each run, by which it is seen how much its latencies depend on each other
+FEWEST = 5  # requests in a block
+QUIET = 0.1  # of the rate to begin with: at less hardly anything waits, so that less helps no more
+STEP = 1.05  # a cliff is seen within so much more load,
+LEAP = 3.0  # where so many times the allowed share is late
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is to be found.
+
+    percentile, limit_ms: of latency, the target; first_per_s: where to begin; resolution: how far
+    apart, as a share, the last pass and the first fail may be; most_runs: at most so many.
+    """
+
+    percentile: float
+    limit_ms: float
+    first_per_s: float
+    resolution: float
+    most_runs: int
+
+    @property
+    def allowed(self) -> float:
+        """The share of requests that may be late."""
+        return 1 - self.percentile / 100
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run. latencies_ms: in order of arrival, infinite for what was never answered."""
+
+    rate_per_s: float
+    latencies_ms: np.ndarray
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A rate that was tried. late: by run, in order of arrival, whether each request was late."""
+
+    per_s: float
+    late: list[np.ndarray]
+
+    @property
+    def requests(self) -> int:
+        """How many, in all runs."""
+        return sum(map(len, self.late))
+
+    @cached_property
+    def share(self) -> Interval:
+        """The share that was late, with its interval."""
+        return late_share(self.late)
+
+    def holds(self, allowed: float) -> bool | None:
+        """Whether at most this share is late, by its interval; None where that cannot be told."""
+        if is_held(self.share.high, allowed):
+            return True
+        if self.share.low > allowed:
+            return False
+        return None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the trials say of a target.
+
+    per_s: the rate by the fit, its ends the last pass and the first fail, None for what is not
+    known; edge: SMOOTH, CLIFF, "" without a rate; rates: that were tried, from the lowest; fitted:
+    the share late at each, by isotonic regression.
+    """
+
+    per_s: Interval
+    edge: str
+    rates: list[Rate]
+    fitted: list[float]
+
+
+def search(ask: Callable[[float], Trial | None], goal: Goal) -> list[Trial]:
+    """The runs that it took; the last may be missing where `ask` returned none: it cannot go on."""
+    trials = []
+    while len(trials) < goal.most_runs and (rate := next_rate(trials, goal)) is not None:
+        trial = ask(rate)
+        if trial is None:
+            break
+        trials.append(trial)
+    return trials
+
+
+def next_rate(trials: Sequence[Trial], goal: Goal) -> float | None:
+    """The rate to try next; None where enough is known.
+
+    Doubled until the target is missed, halved until it is held; then the middle between the two,
+    and where these are near, the one of them that is less known. Where hardly anything waits and
+    the target is missed all the same, no rate holds it.
+    """
+    if not trials:
+        return goal.first_per_s
+    found = judge_trials(trials, goal.percentile, goal.limit_ms)
+    held = [is_held(share, goal.allowed) for share in found.fitted]
+    if all(held):
+        return 2 * found.rates[-1].per_s
+    if not any(held):
+        half = found.rates[0].per_s / 2
+        return half if half > goal.first_per_s * QUIET else None
+    first_missed = held.index(False)
+    below, above = found.rates[first_missed - 1], found.rates[first_missed]
+    if above.per_s > (1 + goal.resolution) * below.per_s:
+        return math.sqrt(below.per_s * above.per_s)
+    unsure = [rate for rate in (below, above) if rate.holds(goal.allowed) is None]
+    if not unsure:
+        return None
+    return min(unsure, key=lambda rate: rate.requests).per_s
+
+
+def judge_trials(trials: Sequence[Trial], percentile: float, limit_ms: float) -> Found:
+    """What these trials, whatever they were made for, say of a target."""
+    allowed = 1 - percentile / 100
+    rates = pooled(trials, limit_ms)
+    if not rates:
+        return Found(UNKNOWN, "", [], [])
+    fitted = isotonic(rates)
+    verdicts = [rate.holds(allowed) for rate in rates]
+    missed = [rate.per_s for rate, holds in zip(rates, verdicts, strict=True) if holds is False]
+    first_fail = min(missed, default=math.inf)
+    passed = [rate.per_s for rate, holds in zip(rates, verdicts, strict=True) if holds]
+    last_pass = max((per_s for per_s in passed if per_s < first_fail), default=None)
+    per_s = crossing(rates, fitted, allowed)
+    edge = ""
+    if per_s is not None:
+        edge = edge_at(per_s, rates, fitted, allowed)
+    return Found(Interval(per_s, last_pass, first_fail).finite(), edge, rates, fitted)
+
+
+def pooled(trials: Sequence[Trial], limit_ms: float) -> list[Rate]:
+    """Each rate that was tried, with all its runs, from the lowest."""
+    runs: dict[float, list[np.ndarray]] = {}
+    for trial in trials:
+        runs.setdefault(trial.rate_per_s, []).append(trial.latencies_ms > limit_ms)
+    return [Rate(per_s, runs[per_s]) for per_s in sorted(runs)]
+
+
+def isotonic(rates: Sequence[Rate]) -> list[float]:
+    """The shares late that come nearest to those seen and never fall as the rate grows.
+
+    Each counts as much as it has requests. Barlow, Bartholomew, Bremner and Brunk, 1972.
+    """
+    from scipy.optimize import isotonic_regression
+
+    shares = [rate.share.value for rate in rates]
+    weights = [rate.requests for rate in rates]
+    return list(map(float, isotonic_regression(shares, weights=weights).x))
+
+
+def is_held(share: float, allowed: float) -> bool:
+    """Whether so few are late; the sum of the percentile and its rest may not be exactly 1."""
+    return share <= allowed + 1e-12
+
+
+def crossing(rates: Sequence[Rate], fitted: Sequence[float], allowed: float) -> float | None:
+    """The rate at which the fit reaches the allowed share, on a line between two that were tried.
+
+    None where all rates held it, or none did.
+    """
+    held = [is_held(share, allowed) for share in fitted]
+    if all(held) or not any(held):
+        return None
+    above = held.index(False)
+    shares = fitted[above - 1 : above + 1]
+    per_s = [rate.per_s for rate in rates[above - 1 : above + 1]]
+    return float(np.interp(allowed, shares, per_s))
+
+
+def edge_at(per_s: float, rates: Sequence[Rate], fitted: Sequence[float], allowed: float) -> str:
+    """Whether a little more load than this rate makes far more requests late."""
+    tried = [rate.per_s for rate in rates]
+    share = np.interp(STEP * per_s, tried, fitted)
+    return CLIFF if share >= LEAP * allowed else SMOOTH
+
+
+def late_share(runs: Sequence[np.ndarray]) -> Interval:
+    """The share of requests that was late, with its 95 % interval.
+
+    Latencies of neighbours depend on each other: they are worth fewer requests by how much the
+    shares of blocks vary more than those of independent ones would (Kish, Survey Sampling, 1965:
+    the design effect). Then Wilson's interval.
+    """
+    late = sum(int(run.sum()) for run in runs)
+    count = sum(map(len, runs))
+    if not late or late == count:
+        return wilson(late, count)
+    blocks = sum(len(blocks_of(run)) for run in runs)
+    return wilson_of(late / count, count / design_effect(runs), blocks)
+
+
+def wilson_of(share: float, worth: float, blocks: int) -> Interval:
+    """Wilson's interval of a share of so many requests, which need not be a whole number; wider by
+    Student's quantile, as so few blocks said what they are worth.
+    """
+    from scipy import stats
+
+    z = float(stats.t.ppf(0.975, max(blocks - 1, 1)))
+    middle = (share + z**2 / (2 * worth)) / (1 + z**2 / worth)
+    half = z * math.sqrt(share * (1 - share) / worth + z**2 / (4 * worth**2)) / (1 + z**2 / worth)
+    return Interval(share, max(middle - half, 0.0), min(middle + half, 1.0))
+
+
+def design_effect(runs: Sequence[np.ndarray]) -> float:
+    """How many requests are worth one independent one; at least 1."""
+    share = float(np.concatenate(runs).mean())
+    blocks = [block for run in runs for block in blocks_of(run)]
+    if len(blocks) < 2 or share in (0.0, 1.0):
+        return 1.0
+    size = np.mean([len(block) for block in blocks])
+    spread = np.var([block.mean() for block in blocks], ddof=1)
+    return max(1.0, float(spread * size / (share * (1 - share))))
+
+
+def blocks_of(run: np.ndarray) -> list[np.ndarray]:
+    """A run cut into equal blocks of neighbours; fewer, where it is short."""
+    return np.array_split(run, max(1, min(BLOCKS, len(run) // FEWEST)))
