@@ -5,17 +5,19 @@ from pathlib import Path
 
 import yaml
 
+from blipkit.arrivals.rows import RateRow
 from blipkit.cost.dollars import answer_cost
 from blipkit.cost.knobs import Cost
 from blipkit.cost.rows import Choices, Conditions, CostRow, MeasuredSetting, PriceBasis
 from blipkit.cost.systems import System
+from blipkit.load import conditions as load_conditions
 from blipkit.profiles.common import Common
 from blipkit.profiles.profile import Profile
 from blipkit.records.gates import Gate
 from blipkit.records.results import Results
 from blipkit.records.typed import records_of
 from blipkit.records.writing import json_text
-from blipkit.statistics import Interval
+from blipkit.statistics import UNKNOWN, Interval
 from blipkit.study import Study
 
 WHOLE = Conditions(
@@ -108,6 +110,48 @@ def cost_row(
         choices=own["choices"],
         checkpoint=own["checkpoint"] or "",
     )
+
+
+def rate_row(per_s=50.0, low=48.0, high=52.0, answers=1, **fields) -> RateRow:
+    """The rate of Poisson arrivals that 08 found for `cost_row`'s setting, in requests/s; answers: of one request; fields: of it or of its conditions."""
+    conditions = {
+        "distinct_frames": 16,
+        "seconds": 1.0,
+        "latency_limit_ms": WHOLE.latency_limit_ms,
+        "think_ms": WHOLE.think_ms,
+        "repeat_share": WHOLE.repeat_share,
+        "warmup": 0.3,
+        "shared": False,
+        "batch_wait_ms": 0.0,
+        "questions": WHOLE.questions,
+        "buckets": [],
+        "frames_digest": WHOLE.frames_digest,
+        "batch_sizes": [1],
+    }
+    row = {
+        "setting": "2-4",
+        "arm": "a",
+        "call": WHOLE.call,
+        "placement": "threads",
+        "servers": 2,
+        "batch_size": 1,
+        "pattern": "poisson",
+        "percentile": WHOLE.percentile,
+        "limit_ms": WHOLE.latency_limit_ms,
+        "latency_ms": UNKNOWN,
+        "edge": "smooth",
+        "runs": 8,
+        "closed_loop_per_s": 100.0,
+        "closed_loop_from": "recommended by 04 in this results folder",
+        "share_of_closed_loop": 0.5,
+        "state": "stable",
+        "reason": "",
+    }
+    for name, value in fields.items():
+        (conditions if name in conditions else row)[name] = value
+    asked = load_conditions.Conditions(**conditions)
+    rate = Interval(per_s, low, high)
+    return RateRow(conditions=asked, rate_per_s=rate, answers_per_request=answers, **row)
 
 
 ARMS = {"neuron": "neuron matmult bf16", "cuda": "torchscript float16 cuda"}  # of a system

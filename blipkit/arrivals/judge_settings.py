@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+AGREES = "judge agrees"  # the gate
 CONFIDENCE = 0.99  # of LoadGen's early stopping
 # of the requests that the target lets be late: LoadGen is to see so many, and still be sure
 SHARE = 0.75
@@ -19,7 +20,8 @@ class Judging:
     """What LoadGen is told; plain values, as a child gets JSON.
 
     rate_per_s: target_qps; limit_ms, percentile: the target latency; queries, least_s: the least
-    number of queries, and the least duration; seed: of its schedule and its order of frames.
+    number of queries, and the least duration; schedule_seed: of its schedule, and of the frames'
+    order.
     """
 
     rate_per_s: float
@@ -27,7 +29,7 @@ class Judging:
     percentile: float
     queries: int
     least_s: float
-    seed: int
+    schedule_seed: int
 
     @property
     def expected_s(self) -> float:
