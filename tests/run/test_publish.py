@@ -215,7 +215,8 @@ def test_no_byte_of_a_private_path_is_published(published, tmp_path):
     (source / "samples").mkdir()
     frame = pandas.DataFrame({"file": [f"{secret}/1.png", None], "sent": [0.5, 1.0]})
     frame.to_parquet(source / "samples/s.parquet")
-    names = ("records/k.jsonl", "samples/s.parquet")
+    (source / "samples/judge.txt").write_text(f"a judge's log, of {secret}\n")
+    names = ("records/k.jsonl", "samples/s.parquet", "samples/judge.txt")
     write_listing(source, {"03_parity": [output_of(source, name) for name in names]})
     before = content(source)
     target = publish_folder(source)
@@ -224,6 +225,7 @@ def test_no_byte_of_a_private_path_is_published(published, tmp_path):
             assert not re.search(rb"clients|Zo|alice", text), name
     samples = pandas.read_parquet(target / "samples/s.parquet")
     assert list(samples["file"])[0] == ".../cams/1.png" and list(samples["sent"]) == [0.5, 1.0]
+    assert (target / "samples/judge.txt").read_text() == "a judge's log, of .../cams\n"
     assert read_sections(target / "profile.yaml")["common"] == {
         "frames_from": ".../cams",
         "checkpoint": "~/blip",
