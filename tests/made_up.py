@@ -41,6 +41,7 @@ def make(
     gates=(),
     load=(),
     cost=(),
+    rates=(),
     schema=1,
     ended="ran",
     profile="p",
@@ -56,6 +57,8 @@ def make(
     common = {"schema": schema, "weights_digest": "w1", "pixel_digest": "p1", "machine": machine}
     common |= {"profile": profile, "versions": {"transformers": "5.23.0"}}
     kinds = {"gates_03_parity": gates, "concurrency": records_of(load), "cost": records_of(cost)}
+    if rates:
+        kinds["rates"] = records_of(rates)
     for kind, rows in kinds.items():
         lines = [json_text({**common, **row}) for row in rows]
         (folder / f"records/{kind}.jsonl").write_text("".join(f"{line}\n" for line in lines))

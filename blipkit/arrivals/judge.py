@@ -27,6 +27,7 @@ PATTERN = "poisson"  # of LoadGen's schedule
 LONGER = "raise arrivals.length, so that the search sees more requests, or take a quiet machine"
 SHOWN = ("times_found", "rate_per_s", "expected", "validity", "queries", "late")
 SHOWN += ("scheduled_per_s", "completed_per_s", "p50_ns", "p90_ns", "p99_ns", "early_stopping")
+SHOWN += ("counted_disturbed",)
 
 
 @dataclass(frozen=True)
