@@ -25,8 +25,7 @@ def check_search_time(knobs: Arrivals, closed: Concurrency, limit_s: int) -> Non
     once_s = shortest_run_s(knobs, closed.latency_limit_ms)
     if knobs.most_runs * once_s <= limit_s:
         return
-    total_s = knobs.most_runs * once_s
     time = f"{knobs.most_runs} runs of {once_s:g} s, arrivals.length times the target,"
-    problem = f"{time} take {total_s / 60:.0f} minutes, a cell may take {limit_s / 60:.0f}"
+    problem = f"{time} take {knobs.most_runs * once_s:.0f} s, a cell may take {limit_s:g} s"
     advice = "lower arrivals.length or arrivals.most_runs, or raise common.cell_limit_s"
     raise BadInput(f"arrivals: {problem}; {advice}")

@@ -92,9 +92,22 @@ def latencies_ms(requests: pandas.DataFrame) -> np.ndarray:
 
 def trial_of(sent: Sent) -> Trial:
     """A run as the search takes it; what was not even sent is late, too."""
-    seen = latencies_ms(measured_requests(sent))
+    requests = measured_requests(sent)
+    seen = latencies_ms(requests)
     unsent = max(due_requests(sent.row) - len(seen), 0)
-    return Trial(sent.row.offer.rate_per_s, np.append(seen, np.full(unsent, np.inf)))
+    rate_per_s = sent.row.offer.rate_per_s
+    latencies = np.append(seen, np.full(unsent, np.inf))
+    return Trial(rate_per_s, latencies, rate_per_s * server_s(requests) / sent.row.setting.servers)
+
+
+def server_s(requests: pandas.DataFrame) -> float:
+    """What a request takes of a server's time, on average; requests of a batch share it. 0 where
+    none was served.
+    """
+    served = requests[requests.finished.notna()]
+    if served.empty:
+        return 0.0
+    return float(((served.finished - served.started) / served["size"]).mean())
 
 
 def due_requests(row: OfferRun) -> int:

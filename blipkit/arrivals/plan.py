@@ -72,8 +72,11 @@ def expected_time(study: Study, basis: Basis, target: Target) -> str:
     time = f"{runs} runs at most, of about {each_s:.1f} s each"
     if runs * each_s > limit_s and not study.replay:
         advice = "lower arrivals.length or arrivals.most_runs, or raise common.cell_limit_s"
-        minutes = f"{runs * each_s / 60:.0f} minutes, a cell may take {limit_s / 60:.0f}"
-        raise BadInput(f"arrivals: {time}, take {minutes}; {advice}")
+        total = f"{runs * each_s:.0f} s, a cell may take {limit_s:g} s"
+        raise BadInput(f"arrivals: {time}, take {total}; {advice}")
     needed = samples_needed(target.percentile)
     why = f"{study.knobs.length:g} times the {needed} requests that p{target.percentile:g} needs"
-    return f"{time}: {why}, at {basis.service_ms:.1f} ms each"
+    unseen = (
+        f"a queue that grows by less than {1 / study.knobs.length:.0%} would not be seen in one"
+    )
+    return f"{time}: {why}, at {basis.service_ms:.1f} ms each; {unseen}"

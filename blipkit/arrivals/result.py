@@ -155,5 +155,7 @@ def in_words(rate: RateRow, target: Target) -> str:
         parts.append(f"missed at {per_s.high:.1f}")
     if per_s.value is not None:
         share = f"{rate.share_of_closed_loop:.0%} of what clients who wait reach"
-        parts.append(f"by the fit up to {per_s.value:.1f} ({share}), a {rate.edge} edge")
+        parts.append(f"by the fit up to {per_s.value:.1f} ({share})")
+    if rate.edge:
+        parts.append(f"a {rate.edge} edge")
     return "; ".join(parts)

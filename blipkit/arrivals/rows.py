@@ -17,11 +17,11 @@ class RateRow:
     percentile, limit_ms: the target; rate_per_s: requests/s, the figure by the fit, its ends the
     highest rate that held the target (last pass) and the lowest that did not (first fail), None
     for what was not found; latency_ms: the percentile at the last pass; edge: smooth, or cliff
-    where a little more makes far more requests late, "" without a rate; runs: that it took;
-    closed_loop_per_s: requests/s at most, where clients wait for their answers; closed_loop_from:
-    who measured that, in words; share_of_closed_loop: the rate's share of it; answers_per_request:
-    answers per second are so many times `rate_per_s`; state: stable, unstable or INVALID, and
-    reason says why.
+    where a tenth more makes another fifth of requests late, "" where that was not tried; runs:
+    that it took; closed_loop_per_s: requests/s at most, where clients wait for their answers;
+    closed_loop_from: who measured that, in words; share_of_closed_loop: the rate's share of it;
+    answers_per_request: answers per second are so many times `rate_per_s`; state: stable, unstable
+    or INVALID, and reason says why.
     """
 
     conditions: Conditions = part()

@@ -12,15 +12,16 @@ from functools import cached_property
 
 import numpy as np
 
-from blipkit.statistics import UNKNOWN, Interval, wilson
+from blipkit.statistics import UNKNOWN, Interval
 
 SMOOTH = "smooth"
 CLIFF = "cliff"
 BLOCKS = 10  # of each run, by which it is seen how much its latencies depend on each other
 FEWEST = 5  # requests in a block
 QUIET = 0.1  # of the rate to begin with: at less hardly anything waits, so that less helps no more
-STEP = 1.05  # a cliff is seen within so much more load,
-LEAP = 3.0  # where so many times the allowed share is late
+STEP = 1.1  # at an edge that is a cliff, so much more load
+SURE = 0.99  # of a rate's interval, which is looked at again and again until it says something
+LEAP = 0.2  # makes such a share of all requests late, beyond the share that is allowed
 
 
 @dataclass(frozen=True)
@@ -45,18 +46,24 @@ class Goal:
 
 @dataclass(frozen=True)
 class Trial:
-    """One run. latencies_ms: in order of arrival, infinite for what was never answered."""
+    """One run. latencies_ms: in order of arrival, infinite for what was never answered; busy: the
+    share of the servers' time that requests at this rate need, 0 where it is not known.
+    """
 
     rate_per_s: float
     latencies_ms: np.ndarray
+    busy: float = 0.0
 
 
 @dataclass(frozen=True)
 class Rate:
-    """A rate that was tried. late: by run, in order of arrival, whether each request was late."""
+    """A rate that was tried. late: by run, in order of arrival, whether each request was late;
+    busy: as a `Trial` has it, the mean over the runs.
+    """
 
     per_s: float
     late: list[np.ndarray]
+    busy: float = 0.0
 
     @property
     def requests(self) -> int:
@@ -65,8 +72,12 @@ class Rate:
 
     @cached_property
     def share(self) -> Interval:
-        """The share that was late, with its interval."""
-        return late_share(self.late)
+        """The share that was late, with its 99 % interval; all, where the queue grows without end:
+        a run that is too short to see it says nothing.
+        """
+        if self.busy >= 1:
+            return Interval(1.0, 1.0, 1.0)
+        return late_share(self.late, SURE)
 
     def holds(self, allowed: float) -> bool | None:
         """Whether at most this share is late, by its interval; None where that cannot be told."""
@@ -82,8 +93,8 @@ class Found:
     """What the trials say of a target.
 
     per_s: the rate by the fit, its ends the last pass and the first fail, None for what is not
-    known; edge: SMOOTH, CLIFF, "" without a rate; rates: that were tried, from the lowest; fitted:
-    the share late at each, by isotonic regression.
+    known; edge: SMOOTH, CLIFF, "" where no higher rate was tried that misses the target; rates:
+    that were tried, from the lowest; fitted: the share late at each, by isotonic regression.
     """
 
     per_s: Interval
@@ -143,17 +154,22 @@ def judge_trials(trials: Sequence[Trial], percentile: float, limit_ms: float) ->
     last_pass = max((per_s for per_s in passed if per_s < first_fail), default=None)
     per_s = crossing(rates, fitted, allowed)
     edge = ""
-    if per_s is not None:
+    if per_s is not None and per_s < rates[-1].per_s:
         edge = edge_at(per_s, rates, fitted, allowed)
     return Found(Interval(per_s, last_pass, first_fail).finite(), edge, rates, fitted)
 
 
 def pooled(trials: Sequence[Trial], limit_ms: float) -> list[Rate]:
     """Each rate that was tried, with all its runs, from the lowest."""
-    runs: dict[float, list[np.ndarray]] = {}
+    runs: dict[float, list[Trial]] = {}
     for trial in trials:
-        runs.setdefault(trial.rate_per_s, []).append(trial.latencies_ms > limit_ms)
-    return [Rate(per_s, runs[per_s]) for per_s in sorted(runs)]
+        runs.setdefault(trial.rate_per_s, []).append(trial)
+    rates = []
+    for per_s in sorted(runs):
+        late = [trial.latencies_ms > limit_ms for trial in runs[per_s]]
+        busy = np.mean([trial.busy for trial in runs[per_s]])
+        rates.append(Rate(per_s, late, float(busy)))
+    return rates
 
 
 def isotonic(rates: Sequence[Rate]) -> list[float]:
@@ -176,11 +192,13 @@ def is_held(share: float, allowed: float) -> bool:
 def crossing(rates: Sequence[Rate], fitted: Sequence[float], allowed: float) -> float | None:
     """The rate at which the fit reaches the allowed share, on a line between two that were tried.
 
-    None where all rates held it, or none did.
+    The highest one where all of them held it; None where none did.
     """
     held = [is_held(share, allowed) for share in fitted]
-    if all(held) or not any(held):
+    if not any(held):
         return None
+    if all(held):
+        return rates[-1].per_s
     above = held.index(False)
     shares = fitted[above - 1 : above + 1]
     per_s = [rate.per_s for rate in rates[above - 1 : above + 1]]
@@ -191,33 +209,26 @@ def edge_at(per_s: float, rates: Sequence[Rate], fitted: Sequence[float], allowe
     """Whether a little more load than this rate makes far more requests late."""
     tried = [rate.per_s for rate in rates]
     share = np.interp(STEP * per_s, tried, fitted)
-    return CLIFF if share >= LEAP * allowed else SMOOTH
+    return CLIFF if share >= allowed + LEAP else SMOOTH
 
 
-def late_share(runs: Sequence[np.ndarray]) -> Interval:
-    """The share of requests that was late, with its 95 % interval.
+def late_share(runs: Sequence[np.ndarray], confidence: float = 0.95) -> Interval:
+    """The share of requests that was late, with its interval.
 
     Latencies of neighbours depend on each other: they are worth fewer requests by how much the
     shares of blocks vary more than those of independent ones would (Kish, Survey Sampling, 1965:
-    the design effect). Then Wilson's interval.
-    """
-    late = sum(int(run.sum()) for run in runs)
-    count = sum(map(len, runs))
-    if not late or late == count:
-        return wilson(late, count)
-    blocks = sum(len(blocks_of(run)) for run in runs)
-    return wilson_of(late / count, count / design_effect(runs), blocks)
-
-
-def wilson_of(share: float, worth: float, blocks: int) -> Interval:
-    """Wilson's interval of a share of so many requests, which need not be a whole number; wider by
-    Student's quantile, as so few blocks said what they are worth.
+    the design effect). Then Wilson's interval, wider by Student's quantile, as so few blocks said
+    what the requests are worth.
     """
     from scipy import stats
 
-    z = float(stats.t.ppf(0.975, max(blocks - 1, 1)))
+    share = float(np.concatenate(runs).mean())
+    worth = sum(map(len, runs)) / design_effect(runs)
+    blocks = sum(len(blocks_of(run)) for run in runs)
+    z = float(stats.t.ppf((1 + confidence) / 2, max(blocks - 1, 1)))
     middle = (share + z**2 / (2 * worth)) / (1 + z**2 / worth)
-    half = z * math.sqrt(share * (1 - share) / worth + z**2 / (4 * worth**2)) / (1 + z**2 / worth)
+    spread = share * (1 - share) / worth + z**2 / (4 * worth**2)
+    half = z * math.sqrt(spread) / (1 + z**2 / worth)
     return Interval(share, max(middle - half, 0.0), min(middle + half, 1.0))
 
 

@@ -1,0 +1,82 @@
+"""What 08 rests on: 04's recommended setting with its figures, or else what 04's knobs name."""
+
+import pytest
+from studies import study_of
+
+from blipkit.arrivals.basis import FROM_04, as_04, closed_loop_rows, knobs_setting, recorded_basis
+from blipkit.load.conditions import conditions_of
+from blipkit.load.setting import Setting
+
+ARM = "torchscript float32"
+
+
+def row(servers, clients, per_s, best=False, state="stable", batch_size=1, service_ms=20.0) -> dict:
+    """As 04 records it, as far as 08 reads it."""
+    setting = Setting(ARM, "pipeline", "threads", servers, clients, batch_size)
+    return {
+        **vars(setting),
+        "setting": f"{servers}-{clients}",
+        "requests_per_s": per_s,
+        "requests_per_s_low": per_s,
+        "requests_per_s_high": per_s,
+        "service_ms": service_ms,
+        "state": state,
+        "best": best,
+    }
+
+
+GRID = [row(1, 1, 45), row(2, 2, 80, best=True), row(2, 4, 90), row(2, 8, 500, state="INVALID")]
+
+
+@pytest.fixture
+def study(small, tmp_path):
+    def study(rows):
+        made = study_of("04_concurrency", tmp_path, small)
+        made.results.write("concurrency", rows)
+        return study_of("08_arrivals", tmp_path, small)
+
+    return study
+
+
+def basis(study):
+    rows = closed_loop_rows(study)
+    best = next(one for one in rows if one.best)
+    return recorded_basis(best, rows, conditions_of(as_04(study), ""))
+
+
+def test_where_04_recommends_a_setting_it_is_asked(study):
+    """With the most that any clients of as many servers reached, and the service time of one that is alone."""
+    found = basis(study(GRID))
+    assert (found.setting.servers, found.closed_loop_per_s, found.service_ms) == (2, 90, 20.0)
+    assert found.source == FROM_04 and "90.0 requests/s at most where clients wait" in str(found)
+
+
+def test_what_was_recorded_of_another_checkpoint_is_not_taken(study, checkpoint_folders, tmp_path):
+    """Its speed is another one's."""
+    from blipkit import load_checkpoint
+
+    study(GRID)
+    other = study_of("08_arrivals", tmp_path, load_checkpoint(str(checkpoint_folders["wide"])))
+    assert closed_loop_rows(other) == []
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [row(1, 1, 45, state="INVALID"), row(2, 2, 80, best=True)],
+        [row(2, 2, 80, best=True)],
+        [row(1, 1, 45, service_ms=None), row(2, 2, 80, best=True)],
+    ],
+    ids=["doubtful", "never alone", "nothing served"],
+)
+def test_without_a_service_time_04_says_too_little(study, rows):
+    """Then this chapter measures by itself."""
+    assert basis(study(rows)) is None
+
+
+def test_the_knobs_name_the_largest_setting(small, tmp_path):
+    """The most servers and the largest batch, with clients enough to keep them busy."""
+    made = study_of("08_arrivals", tmp_path, small)
+    setting = knobs_setting(as_04(made))
+    assert (setting.servers, setting.batch_size, setting.clients) == (2, 1, 4)
+    assert setting.arm == made.common.arms[0]

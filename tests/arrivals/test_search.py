@@ -1,0 +1,166 @@
+"""The search finds a rate that was planted on a virtual clock, and does not trust one noisy run."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from virtual_arrivals import Planted, known_rate
+
+from blipkit.arrivals.search import (
+    CLIFF,
+    SMOOTH,
+    Goal,
+    Trial,
+    isotonic,
+    judge_trials,
+    late_share,
+    next_rate,
+    pooled,
+    search,
+)
+
+SERVICE_S, MOST_RUNS = 0.02, 15
+SHARES = st.lists(st.tuples(st.floats(1, 100), st.integers(0, 20)), min_size=1, max_size=12)
+
+
+def goal(percentile=90.0, limit_ms=60.0, first_per_s=97.0, **values) -> Goal:
+    return Goal(
+        percentile, limit_ms, first_per_s, **{"resolution": 0.1, "most_runs": MOST_RUNS, **values}
+    )
+
+
+def trial(rate_per_s: float, late: int, of: int = 100, busy: float = 0.0) -> Trial:
+    """A run whose late requests are spread over it."""
+    latencies = np.ones(of)
+    latencies[np.linspace(0, of - 1, late).astype(int)] = 99.0
+    return Trial(rate_per_s, latencies, busy)
+
+
+def errors(servers: int, percentile: float, limit_ms: float, seeds: range) -> list[float]:
+    """By how much the found rate misses the planted one, as a share of it, for each seed."""
+    known = known_rate(SERVICE_S, servers, percentile, limit_ms)
+    found = []
+    for seed in seeds:
+        planted = Planted(SERVICE_S, servers, seed)
+        trials = search(
+            planted.asks(percentile, limit_ms),
+            goal(percentile, limit_ms, 0.97 * planted.most_per_s),
+        )
+        assert len(trials) <= MOST_RUNS
+        found.append(judge_trials(trials, percentile, limit_ms).per_s.value / known - 1)
+    return found
+
+
+def test_the_planted_rate_is_found():
+    """M/D/2, p90 within three service times, three seeds: within 5 %."""
+    assert max(map(abs, errors(2, 90.0, 60.0, range(3)))) <= 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("servers", "percentile", "limit_ms"),
+    [(1, 90.0, 60.0), (2, 90.0, 40.0), (2, 90.0, 60.0), (4, 90.0, 60.0), (2, 99.0, 60.0)],
+)
+def test_the_planted_rate_is_found_in_19_of_20_seeds(servers, percentile, limit_ms):
+    """Within 5 %, in at most 15 runs of 25 times the requests that the percentile needs."""
+    missed = [
+        error for error in errors(servers, percentile, limit_ms, range(20)) if abs(error) > 0.05
+    ]
+    assert len(missed) <= 1, missed
+
+
+def test_a_server_that_is_too_slow_ends_the_search_soon():
+    """Its service takes longer than the target: halved until hardly anything waits, and no rate is found."""
+    planted = Planted(SERVICE_S, 1, 0, length=3.0)
+    trials = search(planted.asks(90.0, 10.0), goal(limit_ms=10.0, first_per_s=planted.most_per_s))
+    found = judge_trials(trials, 90.0, 10.0)
+    assert len(trials) == 4 and found.per_s.value is found.per_s.low is None
+    assert found.per_s.high == min(one.rate_per_s for one in trials)
+
+
+def test_it_doubles_until_missed_halves_until_held_and_then_takes_the_middle():
+    """In that order; where the two are near, the less known is measured again; then it is enough."""
+    goal_20 = goal(limit_ms=20.0, first_per_s=10.0)
+    assert next_rate([], goal_20) == 10.0
+    assert next_rate([trial(10, 0)], goal_20) == 20.0
+    assert next_rate([trial(10, 90)], goal_20) == 5.0
+    assert next_rate([trial(10, 0), trial(20, 90)], goal_20) == pytest.approx(200**0.5)
+    near = [trial(10, 8, of=200), trial(10.5, 16)]
+    assert next_rate(near, goal_20) == 10.5
+    assert next_rate([trial(10, 0), trial(10.5, 90)], goal_20) is None
+
+
+def test_one_noisy_run_does_not_decide():
+    """A rate that one run held and three missed is missed: the samples are pooled."""
+    trials = [trial(10, 0), trial(20, 0), *[trial(20, 30) for _ in range(3)], trial(40, 90)]
+    found = judge_trials(trials, 90.0, 20.0)
+    assert found.per_s.low == 10 and found.per_s.high == 20 and 10 < found.per_s.value < 20
+    assert next(rate.requests for rate in found.rates if rate.per_s == 20) == 400
+
+
+def test_a_rate_is_judged_by_its_interval_and_not_by_a_point():
+    """9 of 100 late, where 10 may be, is neither held nor missed; 90 of 1,000 less so; 50 of 1,000 is held."""
+    (few,) = pooled([trial(10, 9)], 20.0)
+    (more,) = pooled([trial(10, 50, of=1000)], 20.0)
+    (many,) = pooled([trial(10, 200, of=1000)], 20.0)
+    assert (few.holds(0.1), more.holds(0.1), many.holds(0.1)) == (None, True, False)
+
+
+def test_a_queue_that_grows_without_end_is_missed_whatever_a_short_run_saw():
+    """Nothing was late yet, but the servers would need more time than there is."""
+    found = judge_trials([trial(10, 0, busy=0.5), trial(20, 0, busy=1.01)], 90.0, 20.0)
+    assert (found.per_s.low, found.per_s.high) == (10, 20)
+
+
+def test_an_edge_is_a_cliff_where_a_tenth_more_makes_another_fifth_late():
+    """From 5 % to 60 % late between 10 and 11 requests/s; and to 15 %, which is smooth."""
+    cliff = judge_trials([trial(10, 5), trial(11, 60), trial(20, 99)], 90.0, 20.0)
+    smooth = judge_trials([trial(10, 5), trial(11, 15), trial(20, 99)], 90.0, 20.0)
+    assert (cliff.edge, smooth.edge) == (CLIFF, SMOOTH)
+
+
+def test_where_every_rate_held_the_highest_is_all_that_is_known():
+    """No first fail, and no edge."""
+    found = judge_trials([trial(10, 0), trial(20, 0)], 90.0, 20.0)
+    assert (found.per_s.value, found.per_s.low, found.per_s.high, found.edge) == (20, 20, None, "")
+
+
+def test_without_a_run_nothing_is_found():
+    """As where the first one could not be measured."""
+    assert judge_trials([], 90.0, 20.0).rates == []
+    assert search(lambda rate: None, goal()) == []
+
+
+@given(SHARES)
+def test_the_fit_never_falls_as_the_rate_grows(runs):
+    """Whatever was seen; and it keeps the mean over all requests."""
+    rates = pooled([trial(rate, late, of=20) for rate, late in runs], 20.0)
+    fitted = isotonic(rates)
+    assert (np.diff(fitted) >= -1e-12).all()
+    weights = [rate.requests for rate in rates]
+    seen = np.average([rate.share.value for rate in rates], weights=weights)
+    assert np.average(fitted, weights=weights) == pytest.approx(seen)
+
+
+@given(SHARES, st.floats(50, 99))
+def test_the_last_pass_lies_below_the_first_fail(runs, percentile):
+    """And every rate between them cannot be told, or contradicts its neighbours."""
+    found = judge_trials([trial(rate, late, of=20) for rate, late in runs], percentile, 20.0)
+    if found.per_s.low is not None and found.per_s.high is not None:
+        assert found.per_s.low < found.per_s.high
+
+
+def test_neighbours_that_depend_on_each_other_say_less():
+    """100 late in one piece leave a wider interval than 100 that are spread over 1,000."""
+    spread = np.zeros(1000, dtype=bool)
+    spread[::10] = True
+    together = np.arange(1000) < 100
+    wide, narrow = late_share([together]), late_share([spread])
+    assert wide.value == narrow.value == 0.1
+    assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
+
+
+def test_a_share_of_none_or_all_has_an_interval():
+    """No spread is seen there, but a count has one."""
+    none, every = late_share([np.zeros(44, dtype=bool)]), late_share([np.ones(44, dtype=bool)])
+    assert none.low == 0 < none.high < 0.1 and 0.9 < every.low < every.high == 1
