@@ -163,11 +163,18 @@ def capture(
 
 
 @app.command()
-def publish(folder: Annotated[Path, folder_argument("FOLDER")]) -> None:
-    """Keep a run's evidence in the repository, under results/published/."""
+def publish(folder: Annotated[Path | None, folder_argument("FOLDER")] = None) -> None:
+    """Keep a run's evidence in the repository, under results/published/.
+
+    Without a folder only the list of what is published is written again.
+    """
     from blipkit.records.evidence import not_verified
     from blipkit.run.publish import publish_folder
+    from blipkit.run.published import write_readme
 
+    if folder is None:
+        typer.echo(write_readme())
+        return
     typer.echo(publish_folder(folder))
     for line in not_verified([folder]):
         typer.echo(line)

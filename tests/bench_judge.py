@@ -30,6 +30,7 @@ from blipkit.machine.scratch import socket_folder
 from blipkit.paths import ROOT
 from blipkit.records.documents import write_machine
 from blipkit.records.results import Results
+from blipkit.records.run_record import this_minute
 from blipkit.records.typed import part, row_of, write_typed
 from blipkit.runners.artifacts import Artifacts
 from blipkit.serving.answering import NOTHING, FrameSource
@@ -256,7 +257,7 @@ def real_servers(windows: int = WINDOWS, seconds: float = SECONDS) -> list[Windo
 
 def keep(folder: Path, windows: list[Window], seconds: float) -> list[Compared]:
     """Write the windows, and what they say together, beside the other figures of `make bench`."""
-    results = Results(folder, profile="bench")
+    results = Results(folder, profile="bench", recorded=this_minute())
     rows = compared(windows, seconds)
     write_typed(results, "judge_windows", windows)
     write_typed(results, "judge_comparison", rows)

@@ -1,7 +1,8 @@
 """Keep a run's evidence in the repository, under results/published/.
 
-What is kept is copied beside its place, then swapped with it whole. Of the paths that stay on this
-machine nothing is written but what `report.private` shows in their place.
+What is kept is copied beside its place, then swapped with it whole; then the list of what is
+published is written anew. Of the paths that stay on this machine nothing is written but what
+`report.private` shows in their place.
 """
 
 import hashlib
@@ -22,6 +23,7 @@ from blipkit.records.evidence import open_evidence
 from blipkit.records.listing import EVIDENCE, output_of, read_listing, write_listing
 from blipkit.records.writing import said_in_a_sentence
 from blipkit.report.private import Hidden, hidden_in
+from blipkit.run.published import write_readme
 
 KEPT = (
     "environment.json",
@@ -59,6 +61,7 @@ def publish_folder(folder: Path) -> Path:
             target.rename(before)
         unfinished.rename(target)
         shutil.rmtree(before, ignore_errors=True)
+        write_readme(PUBLISHED)
     return target
 
 

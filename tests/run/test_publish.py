@@ -178,7 +178,7 @@ def test_a_kill_at_any_step_leaves_one_whole(published, tmp_path, kill_at):
     assert content(kept[0]) == before or b"new" in content(kept[0])["records/k.jsonl"]
     assert [path.parent for path in published.glob("*/*/run.json")] in ([target], [])
     assert b"new" in content(publish_folder(source))["records/k.jsonl"]
-    assert sorted(path.name for path in published.iterdir()) == ["m"]
+    assert sorted(path.name for path in published.iterdir()) == ["README.md", "m"]
 
 
 def test_a_publishing_that_fails_after_a_kill_brings_the_old_one_back(
