@@ -164,19 +164,10 @@ def capture(
 
 @app.command()
 def publish(folder: Annotated[Path | None, folder_argument("FOLDER")] = None) -> None:
-    """Keep a run's evidence in the repository, under results/published/.
+    """Keep a run's evidence in results/published/; without a folder, list anew what is there."""
+    from blipkit.run.publish import publish_in_words
 
-    Without a folder only the list of what is published is written again.
-    """
-    from blipkit.records.evidence import not_verified
-    from blipkit.run.publish import publish_folder
-    from blipkit.run.published import write_readme
-
-    if folder is None:
-        typer.echo(write_readme())
-        return
-    typer.echo(publish_folder(folder))
-    for line in not_verified([folder]):
+    for line in publish_in_words(folder):
         typer.echo(line)
 
 

@@ -19,7 +19,7 @@ from blipkit.paths import PUBLISHED, inside
 from blipkit.reading.files import MB, read_bytes
 from blipkit.reading.json_text import parse_object
 from blipkit.records.documents import check_results_folder, read_machine
-from blipkit.records.evidence import open_evidence
+from blipkit.records.evidence import not_verified, open_evidence
 from blipkit.records.listing import EVIDENCE, output_of, read_listing, write_listing
 from blipkit.records.writing import said_in_a_sentence
 from blipkit.report.private import Hidden, hidden_in
@@ -33,6 +33,15 @@ KEPT = (
     "verdict.md",
 )
 LARGEST = 256 * MB  # of a file that is kept
+
+
+def publish_in_words(folder: Path | None) -> list[str]:
+    """Publish a folder, or only list anew what is published where none is named; the lines to say:
+    what was written, and whether the folder is as its run left it.
+    """
+    if folder is None:
+        return [str(write_readme(PUBLISHED))]
+    return [str(publish_folder(folder)), *not_verified([folder])]
 
 
 def publish_folder(folder: Path) -> Path:

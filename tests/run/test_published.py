@@ -14,7 +14,7 @@ from blipkit.records.documents import write_machine
 from blipkit.records.listing import output_of, write_listing
 from blipkit.records.run_record import ChapterRun, RunRecord, write_run
 from blipkit.run.publish import publish_folder
-from blipkit.run.published import README, folders_in, notes_in, readme_of, write_readme
+from blipkit.run.published import README, folders_in, notes_in, readme_of
 
 MACHINE = Machine("A machine", git_commit="c0ffee", versions={"blipkit": "0.2.0"})
 AGAIN = "blipkit publish"
@@ -129,8 +129,8 @@ def test_publishing_writes_the_page(tmp_path, monkeypatch):
 
 def test_the_page_alone_is_written_without_a_folder(monkeypatch, tmp_path):
     """`blipkit publish`, and nothing is copied."""
-    written = []
-    monkeypatch.setattr("blipkit.run.published.write_readme", lambda: written.append(1) or "there")
+    monkeypatch.setattr("blipkit.run.publish.PUBLISHED", tmp_path)
+    folder_of(tmp_path / "m/tiny")
     result = CliRunner().invoke(app, ["publish"])
-    assert (result.exit_code, result.output, written) == (0, "there\n", [1])
-    assert write_readme(tmp_path).read_text() == readme_of(tmp_path)
+    assert (result.exit_code, result.output.strip()) == (0, str(tmp_path / README))
+    assert (tmp_path / README).read_text() == readme_of(tmp_path)
