@@ -124,7 +124,6 @@ TESTED_BY = {
     "arrivals/rates.py": "arrivals/test_chapter_08.py",
     "arrivals/result.py": "arrivals/test_chapter_08.py",
     "arrivals/rows.py": "arrivals/test_chapter_08.py",
-    "arrivals/session.py": "arrivals/test_chapter_08.py",
     "frames/canvas.py": "frames/test_scenes.py",
     "frames/dog.py": "frames/test_scenes.py",
     "cost/fleets.py": "cost/test_decision.py",

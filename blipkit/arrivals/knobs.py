@@ -32,7 +32,7 @@ class Arrivals(Section):
     burst_size: int = knob(4, "that one event sends, in bursts", "requests", within=BURST)
     burst_s: float = knob(1.0, "within which an event sends them", "s", within=ZERO_OR_MORE)
     length: float = knob(
-        4.0,
+        5.0,
         "of a run: so many times the requests that the percentile needs, and so many times the"
         " target; 25 finds the rate within 5 %",
     )

@@ -95,9 +95,10 @@ def trial_of(sent: Sent) -> Trial:
     requests = measured_requests(sent)
     seen = latencies_ms(requests)
     unsent = max(due_requests(sent.row) - len(seen), 0)
-    rate_per_s = sent.row.offer.rate_per_s
     latencies = np.append(seen, np.full(unsent, np.inf))
-    return Trial(rate_per_s, latencies, rate_per_s * server_s(requests) / sent.row.setting.servers)
+    offer = sent.row.offer
+    busy = offer.rate_per_s * server_s(requests) / sent.row.setting.servers
+    return Trial(offer.rate_per_s, latencies, offer.seconds, busy)
 
 
 def server_s(requests: pandas.DataFrame) -> float:
@@ -134,7 +135,7 @@ def outcome_of(sent: Sent, target: Target) -> Outcome:
         rate_per_s=row.offer.rate_per_s,
         seconds=row.offer.seconds,
         generator=generator,
-        late=late_share([trial.latencies_ms > target.limit_ms]),
+        late=late_share([trial.latencies_ms], target.limit_ms, target.percentile),
         latency_ms=percentile_of([trial], target.percentile),
         mean_ms=known(1e3 * (answered.received - answered.scheduled).mean()),
         queued_ms=known(1e3 * (answered.dequeued - answered.sent).mean()),

@@ -16,11 +16,11 @@ from blipkit.statistics import UNKNOWN, Interval
 
 SMOOTH = "smooth"
 CLIFF = "cliff"
-BLOCKS = 10  # of each run, by which it is seen how much its latencies depend on each other
+BLOCKS = (10, 5)  # of each run, by which it is seen how much its latencies depend on each other
 FEWEST = 5  # requests in a block
+TIE_MS = 1e-6  # latencies that differ by less are alike
 QUIET = 0.1  # of the rate to begin with: at less hardly anything waits, so that less helps no more
 STEP = 1.1  # at an edge that is a cliff, so much more load
-SURE = 0.99  # of a rate's interval, which is looked at again and again until it says something
 LEAP = 0.2  # makes such a share of all requests late, beyond the share that is allowed
 
 
@@ -46,46 +46,63 @@ class Goal:
 
 @dataclass(frozen=True)
 class Trial:
-    """One run. latencies_ms: in order of arrival, infinite for what was never answered; busy: the
-    share of the servers' time that requests at this rate need, 0 where it is not known.
+    """One run. latencies_ms: in order of arrival, infinite for what was never answered; seconds:
+    that it lasted; busy: the share of the servers' time that requests at this rate need, 0 where it
+    is not known.
     """
 
     rate_per_s: float
     latencies_ms: np.ndarray
+    seconds: float
     busy: float = 0.0
 
 
 @dataclass(frozen=True)
 class Rate:
-    """A rate that was tried. late: by run, in order of arrival, whether each request was late;
-    busy: as a `Trial` has it, the mean over the runs.
+    """A rate that was tried, and the target. latencies_ms: by run, in order of arrival; seconds:
+    that the longest run lasted; busy: as a `Trial` has it, the mean over the runs.
     """
 
     per_s: float
-    late: list[np.ndarray]
-    busy: float = 0.0
+    latencies_ms: list[np.ndarray]
+    seconds: float
+    busy: float
+    limit_ms: float
+    percentile: float
 
     @property
     def requests(self) -> int:
         """How many, in all runs."""
-        return sum(map(len, self.late))
+        return sum(map(len, self.latencies_ms))
 
     @cached_property
     def share(self) -> Interval:
-        """The share that was late, with its 99 % interval; all, where the queue grows without end:
-        a run that is too short to see it says nothing.
+        """The share that was late, with its interval; all, where the queue grows without end: a
+        run that is too short to see it says nothing.
         """
         if self.busy >= 1:
             return Interval(1.0, 1.0, 1.0)
-        return late_share(self.late, SURE)
+        return late_share(self.latencies_ms, self.limit_ms, self.percentile)
+
+    @property
+    def shows_holding(self) -> bool:
+        """Whether runs as long as these can say that the target is held: servers must be idle for
+        half the target at least, or a queue that still grows would not be seen.
+        """
+        return (1 - self.busy) * self.seconds >= self.limit_ms / 1e3 / 2
 
     def holds(self, allowed: float) -> bool | None:
         """Whether at most this share is late, by its interval; None where that cannot be told."""
-        if is_held(self.share.high, allowed):
+        if is_held(self.share.high, allowed) and self.shows_holding:
             return True
         if self.share.low > allowed:
             return False
         return None
+
+    def may_tell(self, allowed: float) -> bool:
+        """Whether it is not decided yet, and one run more may decide it."""
+        is_open = self.holds(allowed) is None
+        return is_open and (self.shows_holding or self.share.value > allowed)
 
 
 @dataclass(frozen=True)
@@ -124,9 +141,11 @@ def next_rate(trials: Sequence[Trial], goal: Goal) -> float | None:
     if not trials:
         return goal.first_per_s
     found = judge_trials(trials, goal.percentile, goal.limit_ms)
-    held = [is_held(share, goal.allowed) for share in found.fitted]
-    if all(held):
-        return 2 * found.rates[-1].per_s
+    fits = [is_held(share, goal.allowed) for share in found.fitted]
+    if all(fits):
+        return next_higher(found.rates[-1])
+    pairs = zip(found.rates, fits, strict=True)
+    held = [fit and rate.shows_holding for rate, fit in pairs]
     if not any(held):
         half = found.rates[0].per_s / 2
         return half if half > goal.first_per_s * QUIET else None
@@ -134,16 +153,25 @@ def next_rate(trials: Sequence[Trial], goal: Goal) -> float | None:
     below, above = found.rates[first_missed - 1], found.rates[first_missed]
     if above.per_s > (1 + goal.resolution) * below.per_s:
         return math.sqrt(below.per_s * above.per_s)
-    unsure = [rate for rate in (below, above) if rate.holds(goal.allowed) is None]
+    unsure = [rate for rate in (below, above) if rate.may_tell(goal.allowed)]
     if not unsure:
         return None
     return min(unsure, key=lambda rate: rate.requests).per_s
 
 
+def next_higher(rate: Rate) -> float:
+    """Where no rate was missed yet: twice the highest, or a little more where its servers are
+    nearly busy already.
+    """
+    if rate.shows_holding:
+        return 2 * rate.per_s
+    return STEP * rate.per_s
+
+
 def judge_trials(trials: Sequence[Trial], percentile: float, limit_ms: float) -> Found:
     """What these trials, whatever they were made for, say of a target."""
     allowed = 1 - percentile / 100
-    rates = pooled(trials, limit_ms)
+    rates = pooled(trials, percentile, limit_ms)
     if not rates:
         return Found(UNKNOWN, "", [], [])
     fitted = isotonic(rates)
@@ -159,16 +187,17 @@ def judge_trials(trials: Sequence[Trial], percentile: float, limit_ms: float) ->
     return Found(Interval(per_s, last_pass, first_fail).finite(), edge, rates, fitted)
 
 
-def pooled(trials: Sequence[Trial], limit_ms: float) -> list[Rate]:
+def pooled(trials: Sequence[Trial], percentile: float, limit_ms: float) -> list[Rate]:
     """Each rate that was tried, with all its runs, from the lowest."""
     runs: dict[float, list[Trial]] = {}
     for trial in trials:
         runs.setdefault(trial.rate_per_s, []).append(trial)
     rates = []
     for per_s in sorted(runs):
-        late = [trial.latencies_ms > limit_ms for trial in runs[per_s]]
-        busy = np.mean([trial.busy for trial in runs[per_s]])
-        rates.append(Rate(per_s, late, float(busy)))
+        latencies = [trial.latencies_ms for trial in runs[per_s]]
+        seconds = max(trial.seconds for trial in runs[per_s])
+        busy = float(np.mean([trial.busy for trial in runs[per_s]]))
+        rates.append(Rate(per_s, latencies, seconds, busy, limit_ms, percentile))
     return rates
 
 
@@ -212,37 +241,57 @@ def edge_at(per_s: float, rates: Sequence[Rate], fitted: Sequence[float], allowe
     return CLIFF if share >= allowed + LEAP else SMOOTH
 
 
-def late_share(runs: Sequence[np.ndarray], confidence: float = 0.95) -> Interval:
-    """The share of requests that was late, with its interval.
+def late_share(runs: Sequence[np.ndarray], limit_ms: float, percentile: float) -> Interval:
+    """The share of requests that was later than the limit, with its 95 % interval.
 
-    Latencies of neighbours depend on each other: they are worth fewer requests by how much the
-    shares of blocks vary more than those of independent ones would (Kish, Survey Sampling, 1965:
-    the design effect). Then Wilson's interval, wider by Student's quantile, as so few blocks said
-    what the requests are worth.
+    runs: latencies of each, ms, in order of arrival. Wilson's interval for as many requests as
+    these are worth, which is fewer where neighbours depend on each other; wider by Student's
+    quantile, as only so many blocks said what they are worth.
     """
     from scipy import stats
 
-    share = float(np.concatenate(runs).mean())
-    worth = sum(map(len, runs)) / design_effect(runs)
-    blocks = sum(len(blocks_of(run)) for run in runs)
-    z = float(stats.t.ppf((1 + confidence) / 2, max(blocks - 1, 1)))
+    latencies = np.concatenate(runs)
+    share = float((latencies > limit_ms).mean())
+    effect, blocks = design_effect(runs, limit_ms, percentile)
+    worth = len(latencies) / effect
+    z = float(stats.t.ppf(0.975, max(blocks - 1, 1)))
     middle = (share + z**2 / (2 * worth)) / (1 + z**2 / worth)
     spread = share * (1 - share) / worth + z**2 / (4 * worth**2)
     half = z * math.sqrt(spread) / (1 + z**2 / worth)
-    return Interval(share, max(middle - half, 0.0), min(middle + half, 1.0))
+    low = max(middle - half, 0.0)
+    if not share:  # exactly; what is left of the subtraction is not
+        low = 0.0
+    return Interval(share, low, min(middle + half, 1.0))
 
 
-def design_effect(runs: Sequence[np.ndarray]) -> float:
-    """How many requests are worth one independent one; at least 1."""
-    share = float(np.concatenate(runs).mean())
-    blocks = [block for run in runs for block in blocks_of(run)]
-    if len(blocks) < 2 or share in (0.0, 1.0):
-        return 1.0
+def design_effect(
+    runs: Sequence[np.ndarray], limit_ms: float, percentile: float
+) -> tuple[float, int]:
+    """How many requests are worth one independent one, at least 1; and how many blocks said so.
+
+    By how much more the share of slow requests varies from block to block than it would were they
+    independent (Kish, Survey Sampling, 1965). Slow is what is beyond the limit, or, where fewer are
+    than may be, the slowest that may be: that nothing was late yet says nothing of how much
+    neighbours depend on each other.
+    """
+    level_ms = min(limit_ms, np.percentile(np.concatenate(runs), percentile, method="higher"))
+    slow = [run >= level_ms - TIE_MS for run in runs]
+    share = float(np.concatenate(slow).mean())
+    if share == 1:  # all alike
+        return 1.0, len(runs) * max(BLOCKS)
+    return max(effect_of(slow, share, count) for count in BLOCKS)
+
+
+def effect_of(slow: Sequence[np.ndarray], share: float, count: int) -> tuple[float, int]:
+    """The design effect as `count` blocks of each run have it, and how many blocks there are."""
+    blocks = [block for run in slow for block in blocks_of(run, count)]
+    if len(blocks) < 2:
+        return 1.0, len(blocks)
     size = np.mean([len(block) for block in blocks])
     spread = np.var([block.mean() for block in blocks], ddof=1)
-    return max(1.0, float(spread * size / (share * (1 - share))))
+    return max(1.0, float(spread * size / (share * (1 - share)))), len(blocks)
 
 
-def blocks_of(run: np.ndarray) -> list[np.ndarray]:
+def blocks_of(run: np.ndarray, count: int) -> list[np.ndarray]:
     """A run cut into equal blocks of neighbours; fewer, where it is short."""
-    return np.array_split(run, max(1, min(BLOCKS, len(run) // FEWEST)))
+    return np.array_split(run, max(1, min(count, len(run) // FEWEST)))

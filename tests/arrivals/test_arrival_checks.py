@@ -24,7 +24,7 @@ def test_a_search_that_cannot_end_within_a_cell_is_refused():
     check_search_time(Arrivals(), Concurrency(), 3600)
     slow = Concurrency(latency_limit_ms=60_000.0)
     message = (
-        "8 runs of 240 s, arrivals.length times the target, take 1920 s, a cell may take 900 s"
+        "8 runs of 300 s, arrivals.length times the target, take 2400 s, a cell may take 900 s"
     )
     with pytest.raises(BadInput, match=message):
         check_search_time(Arrivals(), slow, 900)

@@ -1,6 +1,8 @@
 """Chapter 08 on a virtual clock: its own cells, with a planted server, and faults planted there; then its replay."""
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -11,6 +13,7 @@ from blipkit.arrivals import RateRow
 from blipkit.arrivals.judge_settings import AGREES
 from blipkit.errors import GateFailed
 from blipkit.machine import host
+from blipkit.paths import ROOT
 from blipkit.records.documents import write_machine
 from blipkit.records.results import Results
 from blipkit.records.run_record import RunRecord, write_run
@@ -95,7 +98,7 @@ def test_the_tighter_the_target_the_more_a_closed_loop_flatters(sound):
     rows = results.read("target_shares")
     assert [row["times_service"] for row in rows] == [1.5, 2, 3, 5, 10]
     shares = [row["share"] for row in rows if row["share"]]
-    assert len(shares) >= 3 and shares == sorted(shares) and shares[-1] > 0.85
+    assert len(shares) >= 3 and shares == sorted(shares) and shares[-1] > 0.8
 
 
 def test_a_target_below_the_service_time_is_a_finding(tmp_path, capsys):
@@ -145,6 +148,18 @@ def test_a_search_that_takes_longer_than_a_cell_is_refused_before_it_begins(tmp_
         Exception, match="arrivals: 17 runs at most.* s, a cell may take 10 s; lower arriv"
     ):
         run(tmp_path / "out", Machine(), {**COMMON, "cell_limit_s": 10})
+
+
+@pytest.mark.slow
+def test_the_main_profile_s_search_runs_on_this_machine(tmp_path):
+    """By name, with real processes, without 04's records; then replayed from its folder. Its gates may warn: they are of timing."""
+    out, again = tmp_path / "out", tmp_path / "again"
+    command = [sys.executable, "-m", "blipkit", "run", "tiny", "--only", "08_arrivals"]
+    for options in (["--results", str(out)], ["--results", str(again), "--replay", str(out)]):
+        done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+    (rate,), (replayed,) = (read_typed(Results(place), "rates", RateRow) for place in (out, again))
+    assert rate == replayed and rate.closed_loop_from.startswith("of 04's knobs")
 
 
 def recorded(results: Results, folder):

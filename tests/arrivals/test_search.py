@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from virtual_arrivals import Planted, known_rate
+from virtual_arrivals import Planted, known_rate, waits_s
 
 from blipkit.arrivals.search import (
     CLIFF,
@@ -29,11 +29,11 @@ def goal(percentile=90.0, limit_ms=60.0, first_per_s=97.0, **values) -> Goal:
     )
 
 
-def trial(rate_per_s: float, late: int, of: int = 100, busy: float = 0.0) -> Trial:
+def trial(rate_per_s: float, late: int, of: int = 100, busy: float = 0.0, seconds=60.0) -> Trial:
     """A run whose late requests are spread over it."""
     latencies = np.ones(of)
     latencies[np.linspace(0, of - 1, late).astype(int)] = 99.0
-    return Trial(rate_per_s, latencies, busy)
+    return Trial(rate_per_s, latencies, seconds, busy)
 
 
 def errors(servers: int, percentile: float, limit_ms: float, seeds: range) -> list[float]:
@@ -100,9 +100,9 @@ def test_one_noisy_run_does_not_decide():
 
 def test_a_rate_is_judged_by_its_interval_and_not_by_a_point():
     """9 of 100 late, where 10 may be, is neither held nor missed; 90 of 1,000 less so; 50 of 1,000 is held."""
-    (few,) = pooled([trial(10, 9)], 20.0)
-    (more,) = pooled([trial(10, 50, of=1000)], 20.0)
-    (many,) = pooled([trial(10, 200, of=1000)], 20.0)
+    (few,) = pooled([trial(10, 9)], 90.0, 20.0)
+    (more,) = pooled([trial(10, 50, of=1000)], 90.0, 20.0)
+    (many,) = pooled([trial(10, 200, of=1000)], 90.0, 20.0)
     assert (few.holds(0.1), more.holds(0.1), many.holds(0.1)) == (None, True, False)
 
 
@@ -110,6 +110,12 @@ def test_a_queue_that_grows_without_end_is_missed_whatever_a_short_run_saw():
     """Nothing was late yet, but the servers would need more time than there is."""
     found = judge_trials([trial(10, 0, busy=0.5), trial(20, 0, busy=1.01)], 90.0, 20.0)
     assert (found.per_s.low, found.per_s.high) == (10, 20)
+
+
+def test_a_run_that_is_too_short_to_see_the_queue_grow_says_nothing():
+    """Servers 90 % busy: a run of four targets of 20 ms cannot tell, one of ten can."""
+    short, long = (pooled([trial(10, 0, busy=0.9, seconds=s)], 90.0, 20.0)[0] for s in (0.08, 0.2))
+    assert (short.holds(0.1), long.holds(0.1)) == (None, True)
 
 
 def test_an_edge_is_a_cliff_where_a_tenth_more_makes_another_fifth_late():
@@ -134,7 +140,7 @@ def test_without_a_run_nothing_is_found():
 @given(SHARES)
 def test_the_fit_never_falls_as_the_rate_grows(runs):
     """Whatever was seen; and it keeps the mean over all requests."""
-    rates = pooled([trial(rate, late, of=20) for rate, late in runs], 20.0)
+    rates = pooled([trial(rate, late, of=20) for rate, late in runs], 90.0, 20.0)
     fitted = isotonic(rates)
     assert (np.diff(fitted) >= -1e-12).all()
     weights = [rate.requests for rate in rates]
@@ -152,15 +158,36 @@ def test_the_last_pass_lies_below_the_first_fail(runs, percentile):
 
 def test_neighbours_that_depend_on_each_other_say_less():
     """100 late in one piece leave a wider interval than 100 that are spread over 1,000."""
-    spread = np.zeros(1000, dtype=bool)
-    spread[::10] = True
-    together = np.arange(1000) < 100
-    wide, narrow = late_share([together]), late_share([spread])
+    spread = np.ones(1000)
+    spread[::10] = 99.0
+    together = np.where(np.arange(1000) < 100, 99.0, 1.0)
+    wide, narrow = (late_share([one], 20.0, 90.0) for one in (together, spread))
     assert wide.value == narrow.value == 0.1
     assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
 
 
+def test_that_nothing_is_late_yet_says_little_where_latencies_swing_slowly():
+    """Of 200 requests none was late; a slow swing is worth a few, noise is worth nearly all."""
+    swing = 10 + 8 * np.sin(np.arange(200) / 60)
+    noise = np.random.default_rng(1).permutation(swing)
+    slow, quick = (late_share([one], 20.0, 90.0) for one in (swing, noise))
+    assert slow.value == quick.value == 0
+    assert quick.high < 0.06 and slow.high > 0.3
+
+
 def test_a_share_of_none_or_all_has_an_interval():
-    """No spread is seen there, but a count has one."""
-    none, every = late_share([np.zeros(44, dtype=bool)]), late_share([np.ones(44, dtype=bool)])
-    assert none.low == 0 < none.high < 0.1 and 0.9 < every.low < every.high == 1
+    """A count has one, where no spread is seen."""
+    none, every = (late_share([np.full(44, ms)], 20.0, 90.0) for ms in (1.0, 99.0))
+    assert none.low == 0 < none.high < 1 and 0 < every.low < 0.99 < every.high <= 1
+
+
+@pytest.mark.parametrize(("servers", "busy", "limit_ms"), [(1, 0.586, 60.0), (2, 0.767, 60.0)])
+def test_the_interval_of_the_share_late_covers_it(servers, busy, limit_ms):
+    """Of 200 runs of 1,100 requests on M/D/c, cut from a long one, at least 85 % hold the whole one's share."""
+    rng = np.random.default_rng(5)
+    times = np.cumsum(rng.exponential(SERVICE_S / servers / busy, 400_000))
+    latencies = 1e3 * (waits_s(times, SERVICE_S, servers) + SERVICE_S)
+    share = (latencies > limit_ms).mean()
+    begins = rng.integers(0, len(latencies) - 1100, 200)
+    intervals = [late_share([latencies[at : at + 1100]], limit_ms, 90.0) for at in begins]
+    assert np.mean([one.low <= share <= one.high for one in intervals]) >= 0.85

@@ -13,7 +13,7 @@ SETTING = Setting("torchscript float32", "pipeline", "threads", 1, 1)
 def test_a_looser_target_holds_at_a_higher_rate():
     """Service of 10 ms; all requests took 12 ms at 40 requests/s, 25 at 60, 70 at 80, 200 at 100, the most."""
     seen = {40: 12, 60: 25, 80: 70, 100: 200}
-    trials = [Trial(float(rate), np.full(400, float(ms))) for rate, ms in seen.items()]
+    trials = [Trial(float(rate), np.full(400, float(ms)), 60.0) for rate, ms in seen.items()]
     rows = target_shares(trials, 90.0, Basis(None, SETTING, 100.0, 10.0, "here"))
     assert [row.limit_ms for row in rows] == [15, 20, 30, 50, 100]
     assert [row.share for row in rows] == [0.4, 0.4, 0.6, 0.6, 0.8]
@@ -22,7 +22,7 @@ def test_a_looser_target_holds_at_a_higher_rate():
 
 def test_a_target_that_no_run_held_has_no_share():
     """Nor has any, without a run."""
-    trials = [Trial(50.0, np.full(400, 99.0))]
+    trials = [Trial(50.0, np.full(400, 99.0), 60.0)]
     basis = Basis(None, SETTING, 100.0, 10.0, "here")
     assert [row.share for row in target_shares(trials, 90.0, basis)] == [None] * 4 + [0.5]
     assert target_shares([], 90.0, basis) == []

@@ -52,7 +52,7 @@ class Planted:
             requests = answered(offer, self.servers, lambda: self.service_s)
             requests = requests[requests.scheduled >= 0]
             latency_ms = 1e3 * (requests.received - requests.scheduled).to_numpy()
-            return Trial(rate_per_s, latency_ms, rate_per_s / self.most_per_s)
+            return Trial(rate_per_s, latency_ms, seconds, rate_per_s / self.most_per_s)
 
         return ask
 
