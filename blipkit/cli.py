@@ -163,13 +163,11 @@ def capture(
 
 
 @app.command()
-def publish(folder: Annotated[Path, folder_argument("FOLDER")]) -> None:
-    """Keep a run's evidence in the repository, under results/published/."""
-    from blipkit.records.evidence import not_verified
-    from blipkit.run.publish import publish_folder
+def publish(folder: Annotated[Path | None, folder_argument("FOLDER")] = None) -> None:
+    """Keep a run's evidence in results/published/; without a folder, list anew what is there."""
+    from blipkit.run.publish import publish_in_words
 
-    typer.echo(publish_folder(folder))
-    for line in not_verified([folder]):
+    for line in publish_in_words(folder):
         typer.echo(line)
 
 

@@ -51,7 +51,7 @@ def answer_cost(
     good = setting.good_per_s
     half_width = setting.answers_per_s.half_width
     more = None
-    if half_width is not None:
+    if half_width is not None and setting.seconds:
         more = minutes_more(setting, half_width / MAX_HALF_WIDTH)
     return AnswerCost(usd_per_hour, utilisation, good, good.falling(usd), half_width, more)
 

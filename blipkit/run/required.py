@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from blipkit.arrivals.gates import GATES as ARRIVAL_GATES
+from blipkit.arrivals.judge_settings import AGREES
 from blipkit.cost.decision import saving_gate_name
 from blipkit.cost.prices import AGE_GATE
 from blipkit.cost.pricing import ANSWERS_GATE, INTERVAL_GATE
@@ -35,7 +36,7 @@ def judges(profile: Profile) -> dict[str, str]:
         "02_trace": [EVERY_COMPONENT, SECOND_CALL, PLUGS_IN, *map(gate_name, COMPONENT_NAMES)],
         "03_parity": parity_gates(profile.common.arms),
         "04_concurrency": [*OF_GRID, ADMISSION, execution.GATE],
-        "08_arrivals": list(ARRIVAL_GATES),
+        "08_arrivals": [*ARRIVAL_GATES, AGREES],
         "05_cost": [ANSWERS_GATE, INTERVAL_GATE, AGE_GATE, saving_gate_name(candidate)],
     }
     return {gate: stem for stem, names in gates.items() for gate in names}
