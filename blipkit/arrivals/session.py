@@ -7,7 +7,6 @@ import pandas
 from blipkit.arrivals.basis import Basis
 from blipkit.arrivals.clients import LEAD_S, Sending
 from blipkit.arrivals.schedule import Offer
-from blipkit.display.progress import Steps
 from blipkit.load.counts import RunCounts
 from blipkit.load.host import STOP_S, TIMEOUT_S, Asker
 from blipkit.load.measure import Measured, measure_asked
@@ -61,14 +60,13 @@ class Session:
     """Sends offers to a setting, or to servers that do nothing, on pipelines that stay loaded.
 
     patience_s: how long an answer is waited for, after the last request; connections: that carry
-    the requests; steps: to whom each run is told.
+    the requests.
     """
 
     def __init__(self, hosts: Hosts, basis: Basis, patience_s: float, connections: int):
         self.hosts = hosts
         self.setting = replace(basis.setting, clients=connections)
         self.patience_s = patience_s
-        self.steps: Steps | None = None
         self.sent: list[Sent] = []
 
     def send(self, purpose: str, offer: Offer) -> Sent:
@@ -79,8 +77,6 @@ class Session:
             setting = Setting(NULL, NOTHING, "threads", 1, setting.clients)
         limit = max(len(offer.times()), 1)
         run = Run(setting, number, limit=limit)
-        if self.steps:
-            self.steps.begin(f"{purpose}, {offer.pattern}, {offer.rate_per_s:.1f} requests/s")
         measured = self._measure(run, offer)
         row = OfferRun(number, purpose, setting, offer, limit, measured.counts)
         requests = measured.requests.assign(run=number)
