@@ -30,8 +30,9 @@ MACHINE_COLUMNS = dict.fromkeys(("busy", "steal", "ours", "at"), NUMBERS) | {"ru
 class OfferRun:
     """A record of `arrival_runs`: an offer, to what, and what was counted.
 
-    run: its number; purpose: SEARCH, BESIDE or NULL_SERVER; limit: requests in flight at most,
-    enough to queue all of them; setting: its clients are connections.
+    run: its number; purpose: SEARCH, BESIDE or NULL_SERVER; setting: its clients are connections;
+    limit: requests in flight at most, enough to queue all of them; due: requests that the schedule
+    has in the measured time.
     """
 
     run: int
@@ -39,6 +40,7 @@ class OfferRun:
     setting: Setting = part()
     offer: Offer = part()
     limit: int
+    due: int
     counts: RunCounts = part("counted_")
 
     @property
@@ -75,10 +77,11 @@ class Session:
         setting = self.setting
         if purpose == NULL_SERVER:
             setting = Setting(NULL, NOTHING, "threads", 1, setting.clients)
-        limit = max(len(offer.times()), 1)
-        run = Run(setting, number, limit=limit)
+        times = offer.times()
+        due = int((times >= 0).sum())
+        run = Run(setting, number, limit=max(len(times), 1))
         measured = self._measure(run, offer)
-        row = OfferRun(number, purpose, setting, offer, limit, measured.counts)
+        row = OfferRun(number, purpose, setting, offer, run.limit, due, measured.counts)
         requests = measured.requests.assign(run=number)
         sent = Sent(row, requests, measured.samples.assign(run=number))
         self.sent.append(sent)
