@@ -76,10 +76,6 @@ class RateSearch:
             per_s = min(one.row.offer.rate_per_s for one in runs)
         return [one for one in runs if one.row.offer.rate_per_s == per_s][-1]
 
-    def outcome(self, sent: Sent) -> Outcome:
-        """What came of one of the runs."""
-        return self.outcomes[sent.row.run]
-
     def table(self) -> None:
         """Every run: what was offered, what came of it, and what would make it doubtful."""
         caption = "Every run; late: share of its requests; achieved, lag_ms: of the generator"
