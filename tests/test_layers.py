@@ -159,6 +159,7 @@ TESTED_BY = {
     "report/sides.py": "report/test_compare.py",
     "runners/assemble.py": "runners/test_runners.py",
     "service/json_lines.py": "service/test_ledger.py",
+    "service/metric_lines.py": "service/test_metrics.py",
     "runners/compile.py": "runners/test_runners.py",
     "runners/takes.py": "runners/test_adopted.py",
     "model/outputs.py": "runners/test_adopted.py",

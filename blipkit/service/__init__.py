@@ -12,6 +12,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "ledger": ["LedgerFile", "LedgerLine", "answers_digest", "read_ledger"],
+        "metric_lines": ["MetricLine", "read_lines", "values_of"],
+        "metrics": ["Meter", "backend_metric"],
         "reconcile": ["Reconciled", "reconcile"],
     },
 )
