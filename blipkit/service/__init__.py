@@ -1,0 +1,19 @@
+"""Two tiers, switched live: backends behind one API, and what is watched while traffic moves.
+
+Beside the tiers: the `ledger` of every request and its `Reconciled` outcomes; the `Meter` of a
+tier, as CloudWatch and Prometheus read it; when a switch goes on, holds, or goes back (`Switch`, by
+the sequential tests of `Watch`); what a candidate answered to the same requests (`Tally`), and what
+that does to a camera's alerts (`AlertRule`). docs/switching.md has the formulas.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "ledger": ["LedgerFile", "LedgerLine", "answers_digest", "read_ledger"],
+        "metric_lines": ["MetricLine", "read_lines", "values_of"],
+        "metrics": ["Meter", "backend_metric"],
+        "reconcile": ["Reconciled", "reconcile"],
+    },
+)
