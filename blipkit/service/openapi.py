@@ -154,11 +154,15 @@ def document(tier: str) -> dict[str, Any]:
     if tier == "api":
         problems.update(API_PROBLEMS)
         paths = {PATH: {"post": _post(problems)}, ROUTE_PATH: _route()}
-    paths["/livez"] = {"get": _get("the process lives", {"200": _said("alive", TEXT, "text/plain")})}
+    paths["/livez"] = {
+        "get": _get("the process lives", {"200": _said("alive", TEXT, "text/plain")})
+    }
     paths["/readyz"] = {"get": _get("whether it may be asked", _ready())}
     metrics = {"200": _said("in Prometheus' text format", TEXT, "text/plain")}
     paths["/metrics"] = {"get": _get("what was counted", metrics)}
-    paths["/openapi.json"] = {"get": _get("this document", {"200": _said("it", {"type": "object"})})}
+    paths["/openapi.json"] = {
+        "get": _get("this document", {"200": _said("it", {"type": "object"})})
+    }
     info = {"title": f"blipkit: {tier} tier", "version": blipkit.__version__}
     document = {"openapi": "3.1.0", "info": info, "paths": paths}
     document["components"] = {"schemas": SCHEMAS}

@@ -31,6 +31,7 @@ LARGEST_BODY = 8 * 2**20  # bytes: a camera's frame is far below
 MOST_FIELDS = 256  # of a form
 ID_HEADER = "X-Request-Id"
 ATTEMPT_HEADER = "X-Attempt"
+SHADOW_HEADER = "X-Shadow"  # of a copy: who sent the request got its outcome elsewhere
 ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 ID_WORDS = "expected 1 to 128 of A-Z a-z 0-9 . _ : -"
 
