@@ -61,8 +61,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do now. weights: backend -> its share of what comes next, adding up to 1; none where
-    no backend is ready. reason: in words.
+    """What to do now.
+
+    weights: backend -> its share of what comes next, adding up to 1; none where nobody may have
+    any, so that requests are refused. reason: in words.
     """
 
     action: Action
@@ -154,12 +156,15 @@ class Switch:
         return Decision(action, self._weights(primary, candidate), reason)
 
     def _weights(self, primary: Side, candidate: Side) -> dict[str, float]:
-        """The shares as planned; whoever is not ready gets none, and the other one all."""
+        """The shares as planned; whoever is not ready gets none, and the other one all.
+
+        A candidate that has no share, or went back, gets none however little is left.
+        """
         names = (self.plan.primary, self.plan.candidate)
         if primary.ready and candidate.ready:
             return dict(zip(names, (1 - self.share, self.share), strict=True))
         if primary.ready:
             return dict(zip(names, (1.0, 0.0), strict=True))
-        if candidate.ready:
+        if candidate.ready and self.share > 0:
             return dict(zip(names, (0.0, 1.0), strict=True))
         return {}
