@@ -2,19 +2,20 @@
 `POST /v1/answers`.
 """
 
+import math
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from blipkit.errors import BadInput, BlipkitError, shown
 from blipkit.frames.frames import LABELS, list_files
 from blipkit.reading.files import read_bytes
 from blipkit.reading.json_text import parse_object
 from blipkit.service.replies import answers_in
-from blipkit.service.shadow import Answers, Pair, is_sampled
+from blipkit.service.shadow import Answers, Pair, is_sampled, sample_place
 from blipkit.service.wire import (
     EXPECTED_IMAGE,
     FORMATS,
@@ -27,6 +28,7 @@ from blipkit.service.wire import (
 if TYPE_CHECKING:
     import httpx
 
+Named = TypeVar("Named", Path, "CameraFrame")
 TRIES = 3  # of a request that an endpoint refuses for lack of room
 LONGEST_WAIT_S = 5.0
 
@@ -40,6 +42,11 @@ class CameraFrame:
     path: Path
     camera: str
     place: int
+
+    @property
+    def name(self) -> str:
+        """Its file's."""
+        return self.path.name
 
 
 @dataclass(frozen=True)
@@ -57,22 +64,24 @@ class NotAnswered(BlipkitError):
 def frames_in(folder: Path, share: float) -> list[CameraFrame]:
     """The frames of a folder: those right in it, or, with folders in it, each a camera's.
 
-    share: of the cameras, or of the frames where there is one camera, by their names. BadInput
-    where nothing is there, or nothing is left of it.
+    share: of the cameras, or of the frames where there is one camera; at least one. BadInput where
+    nothing is there.
     """
-    cameras = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    cameras = [path for path in cameras if not path.name.startswith(".")]
-    if cameras:
-        of_cameras = {path.name: path for path in cameras if is_sampled(path.name, share)}
-        found = [frame for name, path in of_cameras.items() for frame in _frames_of(path, name)]
-        seen = f"{len(cameras)} cameras"
-    else:
-        every = _frames_of(folder, "")
-        found = [frame for frame in every if is_sampled(frame.path.name, share)]
-        seen = f"{len(every)} frames"
-    if not found:
-        raise BadInput(f"--sample {share:g} leaves none of {seen} in {folder}; take a larger one")
-    return found
+    cameras = []
+    if folder.is_dir():
+        inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
+        cameras = [path for path in inside if path.is_dir()]
+    if not cameras:
+        return _sample(_frames_of(folder, ""), share)
+    sampled = _sample(sorted(cameras, key=lambda path: path.name), share)
+    return [frame for path in sampled for frame in _frames_of(path, path.name)]
+
+
+def _sample(several: list[Named], share: float) -> list[Named]:
+    """A share of what has names, at least one, in the order given; always the same ones."""
+    count = max(1, math.ceil(share * len(several)))
+    taken = sorted(several, key=lambda one: sample_place(one.name))[:count]
+    return [one for one in several if one in taken]
 
 
 def _frames_of(folder: Path, camera: str) -> list[CameraFrame]:
@@ -170,9 +179,9 @@ def ask_both(
             primary = asked(endpoints.primary, request_id)
             candidate = asked(endpoints.candidate, request_id)
             again = None
-            if is_sampled(f"again {frame.camera} {frame.path.name}", endpoints.twice):
+            if is_sampled(f"again {frame.camera} {frame.name}", endpoints.twice):
                 again = asked(endpoints.primary, f"{request_id}-again")
         except NotAnswered as error:
-            tell(f"{frame.path.name}: {error}")
+            tell(f"{frame.name}: {error}")
             continue
         yield Pair(request_id, frame.camera, float(frame.place), primary, candidate, again)

@@ -85,7 +85,12 @@ def _number(value: float | None) -> float:
 
 def is_sampled(name: str, share: float) -> bool:
     """Whether a request, or a camera, of this name is among the sample: always the same ones."""
-    return zlib.crc32(name.encode("utf-8", "backslashreplace")) < share * 2**32
+    return sample_place(name) < share
+
+
+def sample_place(name: str) -> float:
+    """Where a name falls, 0 to below 1: any share of all names lies below that share."""
+    return zlib.crc32(name.encode("utf-8", "backslashreplace")) / 2**32
 
 
 @dataclass(frozen=True)
