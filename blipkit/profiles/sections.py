@@ -19,6 +19,7 @@ HOMES = {
     "parity": "blipkit.parity.knobs:Parity",
     "concurrency": "blipkit.load.knobs:Concurrency",
     "cost": "blipkit.cost.knobs:Cost",
+    "service": "blipkit.service.knobs:Service",
 }
 
 

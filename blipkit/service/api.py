@@ -105,6 +105,9 @@ class Api(Tier):
                 levels[f"shadow_{name}"] = count
         return levels
 
+    def targets(self) -> int:
+        return len(self.ready)
+
     async def watch(self) -> None:
         """Ask the backends whether they are ready, again and again."""
         while True:

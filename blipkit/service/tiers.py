@@ -85,6 +85,8 @@ class Tier:
         self.leaving = False
         self.given_up = 0
         self.problem: Exception | None = None  # that keeps it from ever being ready
+        for name in ("requests", *COUNTED.values()):
+            meter.add(name, 0)  # a line has it from the first period on
 
     def why_not_ready(self) -> str:
         """Why it may not be asked now, "" where it may."""
@@ -93,6 +95,10 @@ class Tier:
     def levels(self) -> dict[str, float]:
         """What is so at this moment, by the name of its metric."""
         return {"in_flight": self.in_flight}
+
+    def targets(self) -> int:
+        """How many inference servers share its requests."""
+        return 1
 
     async def answer(self, request: Request, request_id: str) -> Ended:
         """The end of a request; Problem where it gets no answers."""
@@ -171,6 +177,13 @@ class Tier:
 
     async def _openapi(self, request: Request) -> Response:
         return JSONResponse(document(self.name))
+
+    def end_period(self, now_ms: int) -> list[str]:
+        """The metrics of the period that ends now, as lines; now_ms: Unix time."""
+        self.set_levels()
+        requests = self.meter.counts["requests"].period
+        self.meter.set("requests_per_target", requests / max(1, self.targets()))
+        return self.meter.lines(now_ms)
 
     def set_levels(self) -> None:
         """Tell the metrics what is so at this moment."""
