@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -39,9 +40,11 @@ def route(
 
     A backend that gets more has to be healthy, and rated for 1.2 times its share of --demand.
     """
+    from blipkit.service.routing import check_weights
+
     given = numbers_of("weight", weights)
     if given:
-        check_percent(given)
+        check_weights(given, given)
     holds = numbers_of("--rated", rated)
     check_amounts(holds, demand, watch)
     if alb:
@@ -52,12 +55,22 @@ def route(
     route_api(api, given, holds, demand)
 
 
+@dataclass(frozen=True)
 class Alarms:
     """Names of alarms, and for how many seconds they are looked at."""
 
-    def __init__(self, names: list[str], watch_s: float):
-        self.names = names
-        self.watch_s = watch_s
+    names: list[str]
+    watch_s: float
+
+
+@dataclass(frozen=True)
+class Routed:
+    """A backend of an API tier. weight: percent; reason: why it is not ready, "" where it is."""
+
+    weight: float
+    url: str
+    ready: bool
+    reason: str
 
 
 def numbers_of(what: str, texts: list[str]) -> dict[str, float]:
@@ -73,17 +86,6 @@ def numbers_of(what: str, texts: list[str]) -> dict[str, float]:
             raise BadInput(f"{what} {shown(text)}; expected each backend once, such as gpu=90")
         found[name] = value
     return found
-
-
-def check_percent(weights: dict[str, float]) -> None:
-    """Refuse what are no percents of a whole."""
-    for name, weight in weights.items():
-        if not 0 <= weight <= 100:
-            raise BadInput(f"weight of {name} is {weight:g}; expected percent, 0 to 100")
-    total = sum(weights.values())
-    if abs(total - 100) > 1e-6:
-        said = ", ".join(f"{name}={weight:g}" for name, weight in weights.items())
-        raise BadInput(f"weights ({said}) are {total:g} in all; expected 100")
 
 
 def check_amounts(rated: dict[str, float], demand: float, watch_s: float) -> None:
@@ -105,7 +107,8 @@ def route_alb(
         raise BadInput("--alb without weights; expected each target group's, such as gpu=95 inf2=5")
     for name, weight in weights.items():
         if weight != int(weight):
-            raise BadInput(f"weight of {name} is {weight:g}; expected whole percents: ALB takes no others")
+            expected = "expected whole percents: ALB takes no others"
+            raise BadInput(f"weight of {name} is {weight:g}; {expected}")
     whole = {name: int(weight) for name, weight in weights.items()}
     alb = connect(rule)
     state = alb.state(rule, whole)
@@ -118,9 +121,7 @@ def route_alb(
     typer.echo("set" if not looks else "set, and no alarm went off")
 
 
-def route_api(
-    url: str, weights: dict[str, float], rated: dict[str, float], demand: float
-) -> None:
+def route_api(url: str, weights: dict[str, float], rated: dict[str, float], demand: float) -> None:
     """Set the weights of an API tier, or say how they are."""
     from blipkit.service.endpoints import check_url
     from blipkit.service.extra import check_extra
@@ -131,35 +132,33 @@ def route_api(
     if weights:
         check_backends(before, weights, rated, demand)
         after = ask_route(base, "PUT", {"weights": weights})
-        typer.echo(f"before: {in_words(before['weights'])}; now: {in_words(after['weights'])}")
+        typer.echo(f"before: {weights_in(before)}; now: {weights_in(after)}")
         return
-    for name, weight in before["weights"].items():
-        state = before["backends"][name]
-        ready = "ready" if state["ready"] else f"not ready: {state['reason']}"
-        typer.echo(f"{name} {weight:g} %, {state['url']}, {ready}")
+    for name, one in before.items():
+        ready = "ready" if one.ready else f"not ready: {one.reason}"
+        typer.echo(f"{name} {one.weight:g} %, {one.url}, {ready}")
 
 
 def check_backends(
-    route: dict[str, Any], weights: dict[str, float], rated: dict[str, float], demand: float
+    route: dict[str, Routed], weights: dict[str, float], rated: dict[str, float], demand: float
 ) -> None:
     """Refuse more for a backend that is not known, not ready, or rated for less than its share."""
     from blipkit.service.switch import no_room
 
     for name, percent in weights.items():
-        if name not in route["weights"]:
-            raise BadInput(f"weights name {shown(name)}; {nearest(name, route['weights'])}")
-        if percent <= route["weights"][name]:
+        if name not in route:
+            raise BadInput(f"weights name {shown(name)}; {nearest(name, route)}")
+        if percent <= route[name].weight:
             continue
-        state = route["backends"][name]
-        if not state["ready"]:
-            reason = state["reason"] or "not asked yet"
+        if not route[name].ready:
+            reason = route[name].reason or "not asked yet"
             raise BlipkitError(f"{name} is not ready ({reason}), and gets no more: nothing was set")
         if name in rated and (problem := no_room(name, rated[name], percent / 100 * demand)):
             raise BlipkitError(f"{problem}: nothing was set")
 
 
-def ask_route(base: str, method: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What an API tier says of its route; BlipkitError for what it refuses, or where none is."""
+def ask_route(base: str, method: str, body: dict[str, Any] | None = None) -> dict[str, Routed]:
+    """What an API tier says of its backends; BlipkitError for what it refuses, or where none is."""
     import httpx
 
     from blipkit.reading.json_text import parse_object
@@ -177,12 +176,25 @@ def ask_route(base: str, method: str, body: dict[str, Any] | None = None) -> dic
     try:
         if reply.status_code != 200:
             raise ValueError(f"status {reply.status_code}: {detail_in(reply.content)}")
-        answer = parse_object(reply.content)
-        if set(answer["weights"]) != set(answer["backends"]):
-            raise ValueError("weights and backends differ")
-    except (ValueError, KeyError, TypeError) as error:
+        return route_in(parse_object(reply.content))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BlipkitError(f"{url}: {error}; expected what `blipkit api` says") from None
-    return answer
+
+
+def route_in(answer: dict[str, Any]) -> dict[str, Routed]:
+    """Backend -> what an API tier says of it; KeyError, TypeError or ValueError for no such."""
+    states = answer["backends"]
+    return {
+        name: Routed(
+            float(weight), states[name]["url"], bool(states[name]["ready"]), states[name]["reason"]
+        )
+        for name, weight in answer["weights"].items()
+    }
+
+
+def weights_in(route: dict[str, Routed]) -> str:
+    """The weights of a route as they are typed."""
+    return in_words({name: one.weight for name, one in route.items()})
 
 
 def in_words(weights: dict[str, float] | dict[str, int]) -> str:

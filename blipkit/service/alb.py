@@ -69,7 +69,9 @@ class Alb:
             actions = described["Actions"]
             weights = weights_in(actions, rule)
             reply = self.elbv2.describe_target_groups(TargetGroupArns=list(weights))
-            called = {one["TargetGroupArn"]: one["TargetGroupName"] for one in reply["TargetGroups"]}
+            called = {
+                one["TargetGroupArn"]: one["TargetGroupName"] for one in reply["TargetGroups"]
+            }
             healthy = {arn: self._healthy(arn) for arn in weights}
         groups = {}
         for name in names:
@@ -193,9 +195,7 @@ def _check_all_named(groups: Mapping[str, Group], called: Mapping[str, str]) -> 
         raise BadInput(f"weights name {', '.join(groups)}; {expected}")
 
 
-def check_step(
-    state: RuleState, weights: Mapping[str, int], capacity: Capacity
-) -> None:
+def check_step(state: RuleState, weights: Mapping[str, int], capacity: Capacity) -> None:
     """Refuse weights that would send traffic to nobody healthy, or to too few of them.
 
     Only a group whose share grows is held against its capacity: one that shrinks had more before.
