@@ -13,7 +13,7 @@ import blipkit
 from blipkit.errors import BadInput, BlipkitError, system_problem
 from blipkit.machine.scratch import ScratchFolder, instead_of_home
 from blipkit.machine.surroundings import find_own_programs
-from blipkit.run import adopting, serving
+from blipkit.run import adopting, serving, shadowing
 from blipkit.run.arguments import (
     CLIP,
     GOLDEN,
@@ -40,6 +40,7 @@ prices = typer.Typer(no_args_is_help=True, help="The price table, params/prices.
 app.add_typer(prices, name="prices")
 app.add_typer(adopting.commands)
 app.add_typer(serving.commands)
+app.add_typer(shadowing.commands)
 console = Console(highlight=False)
 
 

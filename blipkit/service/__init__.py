@@ -11,9 +11,15 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "alerts": ["AlertChange", "AlertRule", "compare_alerts", "parse_rule"],
         "ledger": ["LedgerFile", "LedgerLine", "answers_digest", "read_ledger"],
         "metric_lines": ["MetricLine", "read_lines", "values_of"],
         "metrics": ["Meter", "backend_metric"],
         "reconcile": ["Reconciled", "reconcile"],
+        "replies": ["join_logs"],
+        "shadow": ["Pair", "ShadowSummary", "Tally", "is_sampled"],
+        "switch": ["Decision", "Plan", "Side", "Switch"],
+        "switch_trials": ["Traffic", "try_switches"],
+        "watch": ["Evidence", "Rules", "Watch"],
     },
 )
