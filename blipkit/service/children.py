@@ -15,8 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import uvicorn
 from PIL import Image
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from blipkit.errors import BlipkitError
 from blipkit.frames.questions import Question
@@ -33,7 +37,7 @@ from blipkit.service.mirror import Compared, Mirror
 from blipkit.service.routing import Router
 from blipkit.service.running import Times, listen, run_tier, url_of
 from blipkit.service.tiers import Tier
-from blipkit.service.wire import Answered
+from blipkit.service.wire import PATH, Answered
 from blipkit.serving.answering import FrameSource
 
 AT = "asked at "  # begins the line by which a tier says where
@@ -111,6 +115,19 @@ def serve_api(backends: dict[str, Any], folder: str) -> int:
         tier = Api(known, router, chosen.limits, Meter("api", {}), write, mirror)
         _run(tier, api_app(tier), emit)
     return tier.given_up
+
+
+def serve_bare() -> None:
+    """An app that reads a request and says nothing of it, until it is killed: what HTTP costs."""
+
+    async def reply(request: Request) -> JSONResponse:
+        return JSONResponse({"bytes": len(await request.body())})
+
+    with listen(0) as listening:
+        print(AT + url_of(listening), flush=True)
+        app = Starlette(routes=[Route(PATH, reply, methods=["POST"])])
+        config = uvicorn.Config(app, access_log=False, log_level="warning")
+        uvicorn.Server(config).run(sockets=[listening])
 
 
 def _run(tier: Tier, app: Starlette, emit: Callable[[str], None], port: int = 0) -> None:

@@ -78,6 +78,11 @@ class Stage:
         self.tiers["api"] = self._started("serve_api", asked)
         self.wait_until_ready("api")
 
+    def open_bare(self) -> str:
+        """Start an app that does nothing; where it is asked."""
+        self.tiers["bare"] = self._started("serve_bare", {})
+        return self.tiers["bare"].url
+
     def start(self, name: str, **changed) -> None:
         """Start an inference tier, where it was asked before if it was; changed: of its
         `Serving`.
