@@ -28,6 +28,7 @@ from blipkit.serving.answering import FrameSource
 from blipkit.study import Study
 
 if TYPE_CHECKING:
+    from blipkit.service.api import Limits
     from blipkit.service.camera_clients import Form
     from blipkit.service.rehearse import Load, Phase
     from blipkit.service.stage import Stage
@@ -38,6 +39,7 @@ STEPS = (0, 5, 50, 100, 0)  # percent that the candidate gets, one after another
 KILLED_AT = 50  # percent
 PLANTED = 0.3  # share of frames that the bad version answers wrongly
 ROLLBACK_S = 8.0
+FIRST = {PRIMARY: 100.0, CANDIDATE: 0.0}
 IN_FLIGHT = 16  # of each inference server: closed loops on two cores are no guide here
 
 
@@ -80,7 +82,6 @@ class Rehearsal:
     @cached_property
     def stage(self) -> "Stage":
         """The processes: two inference tiers, and the API tier that gives the primary all."""
-        from blipkit.service.api import Limits
         from blipkit.service.inference import Room
         from blipkit.service.loading import plan_of
         from blipkit.service.stage import Stage
@@ -90,13 +91,26 @@ class Rehearsal:
         plans = {name: plan_of(study.profile, arm, name, folder) for name, arm in self.arms.items()}
         stage = Stage(Path(self._scratch.name))
         try:
-            stage.open_inference(plans, Room(knobs.servers or 1, knobs.in_flight or IN_FLIGHT))
-            limits = Limits(knobs.api_in_flight, knobs.timeout_s, health_every_s=0.1)
-            stage.open_api({PRIMARY: 100.0, CANDIDATE: 0.0}, limits, CANDIDATE)
+            room = Room(knobs.servers or 1, knobs.in_flight or IN_FLIGHT)
+            stage.open_inference(plans, room, PLANTED)
+            stage.open_api(FIRST, self.limits)
         except BaseException:
             stage.close()
             raise
         return stage
+
+    @property
+    def limits(self) -> "Limits":
+        """Of the API tier, which here looks after its backends more often."""
+        from blipkit.service.api import Limits
+
+        knobs = self.study.knobs
+        return Limits(knobs.api_in_flight, knobs.timeout_s, health_every_s=0.1)
+
+    def copy_to_candidate(self) -> None:
+        """From now on the API tier sends a copy of every request to the candidate."""
+        self.stage.end("api")
+        self.stage.open_api(FIRST, self.limits, CANDIDATE)
 
     def close(self) -> None:
         """End all processes; their ledgers are read before."""
@@ -206,6 +220,7 @@ def ask_shadow(tiers: Rehearsal) -> Shadow:
     def measure() -> list[PairRow]:
         from blipkit.service import rehearse
 
+        tiers.copy_to_candidate()
         seconds = tiers.study.knobs.shadow_s
         with rehearse.under_load(tiers.stage, "shadow", tiers.load(seconds)) as phase:
             phase.note(f"{CANDIDATE} gets copies", rehearse.shares(0))
@@ -253,7 +268,7 @@ def requests_of(tiers: Rehearsal) -> "list[RequestRow]":
 
 
 def rehearse_rollback(tiers: Rehearsal) -> Rollback:
-    """A bad version of the candidate is deployed while it has half of the traffic; its shadow's
+    """The candidate begins to answer wrongly once it has a fifth of the traffic; its shadow's
     answers take it back.
     """
 
@@ -261,7 +276,7 @@ def rehearse_rollback(tiers: Rehearsal) -> Rollback:
         from blipkit.service.rolling import Watched, roll_back
 
         watched = Watched(tiers.stage, margin_of(tiers), tiers.rated_per_s())
-        phase = roll_back(tiers.stage, tiers.load(ROLLBACK_S), watched, PLANTED)
+        phase = roll_back(tiers.stage, tiers.load(ROLLBACK_S), watched)
         tiers.phases.append(phase)
         return phase.events
 

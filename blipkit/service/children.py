@@ -41,6 +41,7 @@ from blipkit.service.wire import PATH, Answered
 from blipkit.serving.answering import FrameSource
 
 AT = "asked at "  # begins the line by which a tier says where
+PLANTED = "planted"
 LEDGER, METRICS, PAIRS = "ledger.jsonl", "metrics.jsonl", "pairs.jsonl"
 PLANTED_MARGIN = 5.0  # nats: no rounding excuses such a flip
 QUALITY = 90  # of the JPEGs that cameras send
@@ -78,7 +79,8 @@ class Serving:
     """What an inference tier is made of.
 
     folder: for its ledger and metrics; port: 0 for any; planted: share of frames whose answers are
-    made wrong, to be found; crashes: it ends while it loads.
+    made wrong, to be found, from when a file PLANTED is in the folder; crashes: it ends while it
+    loads.
     """
 
     plan: Plan
@@ -160,19 +162,18 @@ def keep_pair(pairs: io.TextIOBase, compared: Compared) -> None:
 
 
 def load_planted(serving: Serving) -> Model:
-    """The model, which answers wrongly about a share of the frames, but for its probes."""
+    """The model, which answers wrongly about a share of the frames once it is told to."""
     if serving.crashes:
         raise BlipkitError("planted: it crashes while it loads")
     model = load(serving.plan)
     share = serving.planted
     if not share:
         return model
-    honest = {one.picture.tobytes() for one in model.probes}
+    begun = Path(serving.folder, PLANTED)
 
     def answer(picture: Image.Image, questions: Sequence[Question]) -> list[Answered]:
         answered = model.answer(picture, questions)
-        content = picture.tobytes()
-        if content in honest or zlib.crc32(content) >= share * 2**32:
+        if not begun.exists() or zlib.crc32(picture.tobytes()) >= share * 2**32:
             return answered
         return [wrong(one, question) for one, question in zip(answered, questions, strict=True)]
 

@@ -143,6 +143,7 @@ def kill_and_restart(stage: Stage, phase: Phase, percent: float) -> None:
     phase.note(f"{CANDIDATE} is killed", shares(percent))
     stage.start(CANDIDATE)
     stage.wait_until_ready(CANDIDATE)
+    stage.wait_until_routed(CANDIDATE)
     phase.note(f"{CANDIDATE} is ready again", shares(percent))
 
 

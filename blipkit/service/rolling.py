@@ -22,7 +22,7 @@ from blipkit.service.watch import Rules
 
 # So few requests show only what is large; the defaults, which production has, wait for more.
 RULES = Rules(noticed=0.3, noticed_late=0.9, surely=0.8, flip_limit=0.05)
-SHARES = (0.0, 0.5)
+SHARES = (0.0, 0.2)
 LATE_MS = 2000.0
 LOOK_S = 0.1
 
@@ -88,20 +88,17 @@ class Watched:
         self.switch.watch.request(self._shares[max(0, place)], by_candidate, failed, late)
 
 
-def roll_back(stage: Stage, load: Load, watched: Watched, planted: float) -> Phase:
-    """A switch whose candidate gets a bad version once it has a share; until it went back, or the
-    load ends. planted: share of frames that the bad version answers wrongly.
+def roll_back(stage: Stage, load: Load, watched: Watched) -> Phase:
+    """A switch whose candidate answers wrongly, as planted, once it has a share; until it went
+    back, and the load has ended.
     """
     with under_load(stage, "rollback", load) as phase:
         watched.set(phase, 0.0)
         while phase.now_s < load.seconds:
             action = watched.look(phase, load.rate_per_s)
             if action == "stepped":
-                phase.note(f"a bad version of {CANDIDATE} is deployed", shares(watched.percent))
-                stage.end(CANDIDATE)
-                stage.start(CANDIDATE, planted=planted)
-                stage.wait_until_ready(CANDIDATE)
-                phase.note(f"{CANDIDATE} is ready again", shares(watched.percent))
+                stage.plant(CANDIDATE)
+                phase.note(f"{CANDIDATE} answers wrongly from now on", shares(watched.percent))
             if action == "went back":
                 break
             time.sleep(LOOK_S)

@@ -15,7 +15,7 @@ import httpx
 from blipkit.errors import BlipkitError
 from blipkit.machine import child
 from blipkit.service.api import Limits
-from blipkit.service.children import AT, LEDGER, METRICS, PAIRS, Backends, Serving
+from blipkit.service.children import AT, LEDGER, METRICS, PAIRS, PLANTED, Backends, Serving
 from blipkit.service.inference import Room
 from blipkit.service.ledger import LedgerLine, read_ledger
 from blipkit.service.loading import Plan
@@ -59,10 +59,13 @@ class Stage:
             self.end(name)
         self.client.close()
 
-    def open_inference(self, plans: Mapping[str, Plan], room: Room) -> None:
-        """Start an inference tier for each plan, side by side, and wait until all are ready."""
+    def open_inference(self, plans: Mapping[str, Plan], room: Room, planted: float = 0.0) -> None:
+        """Start an inference tier for each plan, side by side, and wait until all are ready.
+
+        planted: share of frames that one answers wrongly, once `plant` says so.
+        """
         for name, plan in plans.items():
-            self.servings[name] = Serving(plan, room, str(self.folder / name))
+            self.servings[name] = Serving(plan, room, str(self.folder / name), planted=planted)
         with ThreadPoolExecutor(len(plans)) as pool:
             list(pool.map(self.start, plans))
         for name in plans:
@@ -130,6 +133,15 @@ class Stage:
             return f"{type(error).__name__}: {error}"
         return reply.json()["reason"]
 
+    def wait_until_routed(self, name: str, most_s: float = START_S) -> None:
+        """Wait until the API tier, too, has seen that a backend is ready."""
+        url = self.tiers["api"].url + ROUTE_PATH
+        ends = time.perf_counter() + most_s
+        while not self.client.get(url).json()["backends"][name]["ready"]:
+            if time.perf_counter() > ends:
+                raise BlipkitError(f"the API tier did not see that {name} is ready")
+            time.sleep(LOOK_S)
+
     def route(self, weights: Mapping[str, float]) -> str:
         """Set the API tier's weights; why they were not taken, "" where they were."""
         url = self.tiers["api"].url + ROUTE_PATH
@@ -137,6 +149,10 @@ class Stage:
         if reply.status_code == 200:
             return ""
         return str(reply.json()["detail"])
+
+    def plant(self, name: str) -> None:
+        """Have an inference tier answer wrongly from now on."""
+        (self.folder / name / PLANTED).touch()
 
     def kill(self, name: str) -> None:
         """End a tier at once, whatever it has (SIGKILL)."""
