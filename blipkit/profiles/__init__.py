@@ -13,6 +13,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "common": ["Common"],
         "knobs": ["BUSY", "SHARE", "ZERO_OR_MORE", "Section", "check_fields", "knob"],
         "profile": ["Profile", "load_profile", "read_profile", "section_in"],
-        "sections": ["chapters", "section_class", "section_of"],
+        "sections": ["chapters", "main_chapters", "section_class", "section_of"],
     },
 )

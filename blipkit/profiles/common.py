@@ -62,7 +62,7 @@ class Common(Section):
     # read by a run and its report alone
     required: list[str] = knob([], "gates that must have been measured", may_be_empty=True)
     only: list[str] = knob(
-        [], "the chapters of this profile, all where it is empty", may_be_empty=True
+        [], "the chapters of this profile; 00 to 05 where it is empty", may_be_empty=True
     )
     cell_limit_s: int = knob(3600, "what one cell may take", "s")
     share_frames: bool = knob(False, "the frames of a folder may be handed on")

@@ -10,6 +10,7 @@ from blipkit.errors import BadInput
 from blipkit.paths import NOTEBOOKS, chapters_in
 from blipkit.profiles.knobs import Section
 
+LAST_OF_MAIN = "05_cost"  # chapters that tell what the main job asks; later ones take longer
 # A section is looked up by name when a profile is read: a chapter's code lies above this folder.
 HOMES = {
     "common": "blipkit.profiles.common:Common",
@@ -48,6 +49,11 @@ def chapters() -> tuple[str, ...]:
             expected = "expected a line in blipkit/profiles/sections.py that names its knobs"
             raise BadInput(f"{stem}.ipynb has no section {section_of(stem)!r}; {expected}")
     return stems
+
+
+def main_chapters() -> tuple[str, ...]:
+    """The chapters of a run where neither it nor its profile names any: later ones run by name."""
+    return tuple(stem for stem in chapters() if stem <= LAST_OF_MAIN)
 
 
 def homes_of(knob: str) -> list[str]:

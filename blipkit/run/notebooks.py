@@ -15,7 +15,7 @@ from blipkit.machine import host, scratch
 from blipkit.machine.monitor import Monitor
 from blipkit.paths import NOTEBOOKS, ROOT, inside
 from blipkit.profiles.profile import Profile
-from blipkit.profiles.sections import chapters
+from blipkit.profiles.sections import chapters, main_chapters
 from blipkit.records.moves import STAGE, finish_moves, in_use
 from blipkit.records.run_record import ChapterRun, write_run
 from blipkit.records.writing import said_in_a_sentence
@@ -41,9 +41,9 @@ def run_profile(
 ) -> int:
     """Run the notebooks of a profile into a results folder; the exit status, 0 or 1.
 
-    only: the stems to run, all where it is empty; force: compile again what is compiled; replay: a
-    results folder recorded elsewhere, to read instead of measuring here. Raises BadInput before
-    anything ran or was written.
+    only: the stems to run, those of the main job where it is empty; force: compile again what is
+    compiled; replay: a results folder recorded elsewhere, to read instead of measuring here. Raises
+    BadInput before anything ran or was written.
     """
     folder = results or default_folder(profile, replay)
     check_ours(folder)
@@ -124,12 +124,12 @@ def conclude(folder: Path, required: list[str], progress: Progress) -> int:
 
 
 def choose(only: list[str]) -> list[str]:
-    """The notebooks named, in running order; all where none is."""
+    """The notebooks named, in running order; those of the main job where none is."""
     known = list(chapters())
     for name in only:
         if name not in known:
             raise BadInput(f"only {name!r} names no notebook; {nearest(name, known)}")
-    return [stem for stem in known if not only or stem in only]
+    return [stem for stem in known if stem in (only or main_chapters())]
 
 
 def run_notebook(

@@ -23,7 +23,7 @@ from blipkit.model.checkpoints import check_source, load_checkpoint
 from blipkit.parity import checks as parity
 from blipkit.paths import is_folder, nearest_existing, user_file, user_folder, user_path
 from blipkit.profiles.profile import Profile
-from blipkit.profiles.sections import chapters
+from blipkit.profiles.sections import main_chapters
 from blipkit.records.documents import check_results_folder
 from blipkit.records.evidence import open_evidence
 from blipkit.run.required import check_required
@@ -149,7 +149,7 @@ def _names_folder(checkpoint: str) -> bool:
 
 def stems_of(profile: Profile) -> set[str]:
     """The chapters that a profile runs by itself."""
-    return set(profile.common.only or chapters())
+    return set(profile.common.only or main_chapters())
 
 
 def check_load(profile: Profile, arms: list) -> None:

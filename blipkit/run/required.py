@@ -23,6 +23,7 @@ from blipkit.runners.arms import REFERENCE
 from blipkit.runners.compiled import EVERY_COMPONENT, SECOND_CALL
 from blipkit.runners.neuron.lowering import gate_name
 from blipkit.runners.plugged import PLUGS_IN
+from blipkit.service.outcome import GATES as SERVICE_GATES
 
 
 def judges(profile: Profile) -> dict[str, str]:
@@ -35,6 +36,7 @@ def judges(profile: Profile) -> dict[str, str]:
         "03_parity": parity_gates(profile.common.arms),
         "04_concurrency": [*OF_GRID, ADMISSION, execution.GATE],
         "05_cost": [ANSWERS_GATE, INTERVAL_GATE, AGE_GATE, saving_gate_name(candidate)],
+        "09_service": list(SERVICE_GATES),
     }
     return {gate: stem for stem, names in gates.items() for gate in names}
 

@@ -96,7 +96,7 @@ def serve(
     folder = results or ROOT / "results" / loaded.name
     chosen = str(arm_of(loaded, arm or loaded.common.arms[0]))
 
-    from blipkit.service.loading import plan_of, recommended, room_of
+    from blipkit.service.loading import load, plan_of, recommended, room_of
 
     plan = plan_of(loaded, chosen, name or chosen, folder)
     limit_ms = loaded.section("concurrency").latency_limit_ms
@@ -106,7 +106,8 @@ def serve(
     if on == "ray":
         from blipkit.service.on_ray import Cluster, serve_on_ray
 
-        serve_on_ray(plan, room.room, Cluster(replicas, address, host, port), typer.echo)
+        cluster = Cluster(replicas, address, host, port)
+        serve_on_ray(partial(load, plan), room.room, cluster, typer.echo)
         return
     serve_here(
         plan, room.room, times_of(loaded.section("service")), Place(host, port, ledger, metrics)

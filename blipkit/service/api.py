@@ -205,7 +205,9 @@ class Api(Tier):
         """`PUT /v1/route`: other weights, from the next request on."""
         try:
             check_caller(request.client.host if request.client else "nowhere")
-            self.router.set(weights_in(await read_body(request), self.backends))
+            body = await read_body(request)
+            await self.look()  # as they are now, not as they were
+            self.router.set(weights_in(body, self.backends))
         except Problem as problem:
             body = encoded(problem_json(problem, ""))
             return Response(body, problem.status, media_type=PROBLEM_TYPE)

@@ -98,15 +98,18 @@ class Inference(Tier):
         }
 
     async def warm(self) -> None:
+        """`load_now` in a thread, unless it is loaded."""
+        if self.model is None:
+            await asyncio.get_running_loop().run_in_executor(self._threads, self.load_now)
+
+    def load_now(self) -> None:
         """Load the model and ask it the probes; what fails is kept as `problem`."""
-        loop = asyncio.get_running_loop()
         try:
-            model = await loop.run_in_executor(self._threads, self.load)
-            self.wrong = await loop.run_in_executor(self._threads, first_wrong, model)
+            model = self.load()
+            self.wrong = first_wrong(model)
+            self.model = model
         except Exception as error:  # whatever a checkpoint or a compiler's file does
             self.problem = error
-            return
-        self.model = model
 
     async def answer(self, request: Request, request_id: str) -> Ended:
         body = await read_body(request)

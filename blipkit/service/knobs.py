@@ -41,3 +41,18 @@ class Service(Section):
         0.05, "of requests that the candidate is asked, too", "share", within=SHARE
     )
     shadow_queue: int = knob(64, "copies that wait for it; more are dropped", within=COUNT)
+    rate_per_s: float = knob(12.0, "that cameras send in the rehearsal, Poisson", "requests/s")
+    step_s: float = knob(2.5, "that a share stays in the rehearsal", "s")
+    shadow_s: float = knob(8.0, "for which the candidate gets copies alone", "s")
+    frames: int = knob(64, "that cameras send, in turn", "frames", within=FEW)
+    hop_requests: int = knob(60, "one after another, for what a hop costs", within=FEW)
+    hop_limit_ms: float = knob(4.0, "that both tiers may add to the model's own time, mean", "ms")
+    excused_margin: float = knob(
+        0.1, "a flip below it is rounding, where 03 has not said what is", "nats"
+    )
+    frame_flip_limit: float = knob(
+        0.05,
+        "upper 95 % bound of the share of frames whose shadow flips",
+        "share",
+        within=SHARE,
+    )

@@ -49,4 +49,9 @@ def weights_in(body: bytes, backends: Mapping[str, Backend]) -> dict[str, float]
         if weight > 0 and not backend.was_ready:
             problem = f"{name} was never ready ({backend.reason}), so it gets no traffic"
             raise rejected(409, f"{problem}; see {backend.url}/readyz")
+    if not any(weight > 0 and backends[name].ready for name, weight in weights.items()):
+        reasons = "; ".join(f"{name}: {backends[name].reason or 'ready'}" for name in backends)
+        raise rejected(
+            409, f"no backend with a weight would be ready ({reasons}); the old ones hold"
+        )
     return weights

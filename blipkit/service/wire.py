@@ -247,6 +247,11 @@ def texts_in(body: bytes) -> list[str] | None:
     return texts
 
 
+def backend_in(body: bytes) -> str:
+    """Who answered, as a reply's body says; "" where it does not."""
+    return str(parse_object(body).get("backend", ""))
+
+
 def detail_in(body: bytes) -> str:
     """What a reply without answers says, or its beginning where it is not of this form."""
     try:

@@ -275,6 +275,26 @@ def test_a_backend_that_was_never_ready_gets_no_traffic():
     )
 
 
+def test_nobody_switches_to_what_is_not_ready():
+    """A candidate that was ready and is not gets no switch that leaves nobody; the old weights hold."""
+    tiers = two(weights={"gpu": 100.0, "inf2": 0.0})
+
+    async def run():
+        async with tiers.open() as client:
+            tiers.inference["inf2"].leaving = True
+            refused = await client.put(ROUTE_PATH, json={"weights": {"inf2": 100}})
+            taken = await client.put(ROUTE_PATH, json={"weights": {"gpu": 50, "inf2": 50}})
+            return refused, taken, await tiers.ask(client, 4)
+
+    refused, taken, replies = asyncio.run(run())
+    assert refused.status_code == 409 and taken.status_code == 200
+    assert (
+        "no backend with a weight would be ready (gpu: ready; inf2: leaving"
+        in refused.json()["detail"]
+    )
+    assert {reply.json()["backend"] for reply in replies} == {"gpu"}
+
+
 def test_weights_are_set_from_this_machine_alone():
     """Who reaches the tier over a network may ask, not route."""
     reply, backends = put(two(), {"weights": {"inf2": 100}}, host="10.0.0.7")
