@@ -16,7 +16,6 @@ from blipkit.records.typed import records_of
 from blipkit.service import (
     ask_by_hand,
     ask_shadow,
-    chapter,
     measure_costs,
     open_tiers,
     reconcile_all,
@@ -51,7 +50,7 @@ def all_gates(tiers) -> dict:
 def test_without_the_extra_every_gate_says_what_installs_it(tmp_path, monkeypatch, capsys):
     """NOT-RUN, with the pip command as what to do next; nothing is started, nothing breaks."""
     lacks = f"serving over HTTP needs uvicorn, not installed here: {PIP}"
-    monkeypatch.setattr(chapter, "lacking", lambda: lacks)
+    monkeypatch.setattr(rehearsal, "lacking", lambda: lacks)
     tiers = open_tiers(studies.study_of("09_service", tmp_path, CHECKPOINT))
     assert str(tiers) == f"NOT-RUN: {lacks}"
     gates = all_gates(tiers)
