@@ -174,6 +174,7 @@ TESTED_BY = {
     "run/serving.py": "run/test_serve_and_api.py",
     "service/json_lines.py": "service/test_ledger.py",
     "service/metric_lines.py": "service/test_metrics.py",
+    "service/panels.py": "service/test_dashboard.py",
     "runners/compile.py": "runners/test_runners.py",
     "runners/takes.py": "runners/test_adopted.py",
     "model/outputs.py": "runners/test_adopted.py",

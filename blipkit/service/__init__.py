@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             *("reconcile_all", "rehearse_rollback", "rehearse_switch"),
         ],
         "alerts": ["AlertChange", "AlertRule", "compare_alerts", "parse_rule"],
+        "dashboard": ["dashboard_body", "show_panels"],
         "ledger": ["LedgerFile", "LedgerLine", "answers_digest", "read_ledger"],
         "metric_lines": ["MetricLine", "read_lines", "values_of"],
         "metrics": ["Meter", "backend_metric"],

@@ -8,7 +8,7 @@ from blipkit.errors import BadInput
 from blipkit.reading.files import MB, read_bytes, shown_path
 from blipkit.reading.json_text import parse_object
 
-LIMIT = 500 * MB  # of a file: two million requests of a ledger
+LIMIT = 200 * MB  # of a file: most of a million requests of a ledger
 
 
 def read_json_lines(

@@ -42,7 +42,7 @@ def read_lines(paths: Iterable[Path]) -> list[MetricLine]:
         for place, line in read_json_lines(path, AGAIN, may_be_cut=True):
             try:
                 one = _metric_line(line)
-            except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
                 said = f"{type(error).__name__} {shown(str(error))}"
                 raise BadInput(f"{place}: is no metric line ({said}); {AGAIN}") from None
             found.setdefault(one.record_id, one)

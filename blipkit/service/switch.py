@@ -26,6 +26,15 @@ class Side:
     rated_per_s: float
 
 
+def no_room(name: str, rated_per_s: float, share_per_s: float, headroom: float = HEADROOM) -> str:
+    """Why a backend is too small for its share of the demand, requests/s; "" where it is not."""
+    wanted = headroom * share_per_s
+    if rated_per_s >= wanted:
+        return ""
+    rated = f"{name} is rated for {rated_per_s:.4g} requests/s"
+    return f"{rated}; expected {wanted:.4g}, {headroom:g} times its share"
+
+
 @dataclass(frozen=True)
 class Plan:
     """From which backend to which, and over which shares of the candidate's, 0-1.
@@ -142,10 +151,8 @@ class Switch:
             name, side, part = plan.primary, primary, 1 - following
         if not side.ready:
             return f"{name} is not ready"
-        wanted = plan.headroom * part * demand_per_s
-        if side.rated_per_s < wanted:
-            rated = f"{name} is rated for {side.rated_per_s:.4g} requests/s"
-            return f"{rated}; expected {wanted:.4g}, {plan.headroom:g} times its share"
+        if too_small := no_room(name, side.rated_per_s, part * demand_per_s, plan.headroom):
+            return too_small
         if now_s - self._since_s < plan.step_s:
             return f"this share has been for {now_s - self._since_s:.3g} of {plan.step_s:g} s"
         if lacking := self.watch.lacking():

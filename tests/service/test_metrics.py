@@ -197,9 +197,19 @@ def test_two_processes_never_share_a_record_id(tmp_path):
     assert values_of(read_lines([tmp_path / "a"]), "requests") == [1, 1]
 
 
+INFINITE = '{"_aws": {"Timestamp": 1e999, "CloudWatchMetrics": [{"Dimensions": [[]], "Metrics": []}]}, "record_id": "a"}'
+
+
 @pytest.mark.parametrize(
     "spoilt",
-    ["{}", '{"_aws": 1}', '{"_aws": {"Timestamp": 1, "CloudWatchMetrics": []}}', "[1]", "x"],
+    [
+        "{}",
+        '{"_aws": 1}',
+        '{"_aws": {"Timestamp": 1, "CloudWatchMetrics": []}}',
+        INFINITE,
+        "[1]",
+        "x",
+    ],
 )
 def test_a_line_that_is_none_is_named(tmp_path, spoilt):
     """File, line, and what was expected."""
