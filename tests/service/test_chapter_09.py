@@ -19,6 +19,7 @@ from blipkit.service import (
     measure_costs,
     open_tiers,
     reconcile_all,
+    rehearsal,
     rehearse_rollback,
     rehearse_switch,
 )
