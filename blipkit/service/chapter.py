@@ -8,9 +8,10 @@ from functools import partial
 
 from blipkit.parity.excused import ExcusedMargin
 from blipkit.records.typed import read_typed
-from blipkit.service.outcome import ByHand, Costs, Outcome, Rollback, Shadow, SwitchRun
+from blipkit.service.metric_lines import MetricLine, read_lines
+from blipkit.service.outcome import ByHand, Costs, Metrics, Outcome, Rollback, Shadow, SwitchRun
 from blipkit.service.reconcile import Reconciled
-from blipkit.service.rehearsal import CANDIDATE, PRIMARY, Rehearsal
+from blipkit.service.rehearsal import CANDIDATE, FIRST, PRIMARY, Rehearsal
 from blipkit.service.rows import CostRow, EventRow, HopRow, PairRow, PhaseRow, RequestRow
 from blipkit.study import Study
 
@@ -131,6 +132,16 @@ def rehearse_rollback(tiers: Rehearsal) -> Rollback:
         return phase.events
 
     return Rollback(tiers.measured("service_rollback", EventRow, measure))
+
+
+def read_metrics(tiers: Rehearsal) -> Metrics:
+    """The lines that both tiers wrote for CloudWatch meanwhile."""
+
+    def measure() -> list[MetricLine]:
+        files = [tiers.stage.metrics(name) for name in ("api", PRIMARY, CANDIDATE)]
+        return read_lines(files)
+
+    return Metrics(tiers.measured("service_metrics", MetricLine, measure), tuple(FIRST))
 
 
 def reconcile_all(tiers: Rehearsal) -> Outcome:
