@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from blipkit.display.tables import show_table
 from blipkit.records.gates import Gate, judge, not_recorded, not_run
 from blipkit.records.typed import records_of
+from blipkit.service.dashboard import show_panels
 from blipkit.service.extra import INSTALL
 from blipkit.service.figures import draw_hops, draw_switch
+from blipkit.service.metric_lines import MetricLine
+from blipkit.service.panels import LATENCY
 from blipkit.service.reconcile import (
     NOTHING_DOUBLE,
     NOTHING_LOST,
@@ -21,6 +24,8 @@ GATES = (NOTHING_LOST, NOTHING_DOUBLE, SWITCH_FAILS_NOTHING, SHADOW_AGREES, HOP_
 BOTH = "both tiers"
 NOTHING = "nothing was measured"
 LARGEST_FLIPS = 5  # shown
+SHOWN_PANELS = (LATENCY, "Requests by backend")
+PERIOD_S = 1.0  # of a line in the rehearsal
 
 
 def not_measured(gate: str, kind: str, lacks: str) -> Gate:
@@ -158,6 +163,26 @@ class Rollback:
             if event.what.startswith("went back"):
                 return f"at {event.at_s:.1f} s {event.what}"
         return "it did not go back: too few frames were compared in the time"
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What both tiers wrote of themselves, as CloudWatch would read it."""
+
+    lines: list[MetricLine]
+    backends: tuple[str, ...]
+
+    def figure(self) -> None:
+        """The panels of docs/cloudwatch-dashboard.json that tell most, from these lines."""
+        if not self.lines:
+            print(NOTHING)
+            return
+        show_panels(self.lines, self.backends, SHOWN_PANELS, PERIOD_S)
+
+    def __str__(self) -> str:
+        """How many lines, and that a collector may send one twice."""
+        doubles = "a collector may send a line twice, and only our reader removes doubles, by id"
+        return f"{len(self.lines)} lines; {doubles}"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
-"""Inference tiers around a made-up model, and what asks them in this process, without sockets."""
+"""Both tiers around made-up models, and what asks them in this process, without sockets."""
 
 import asyncio
+import contextlib
 import io
 import threading
 
@@ -8,9 +9,13 @@ import httpx
 from PIL import Image
 
 from blipkit.frames.questions import Question
+from blipkit.service.api import Api, Limits, api_app
+from blipkit.service.backends import Backend
 from blipkit.service.inference import Inference, Model, Probe, Room, inference_app
 from blipkit.service.metrics import Meter
-from blipkit.service.wire import About, Answered
+from blipkit.service.mirror import Mirror
+from blipkit.service.routing import Router
+from blipkit.service.wire import PATH, About, Answered
 
 QUESTION = "is the dog barking?"
 
@@ -97,3 +102,64 @@ def asking(
             return [await client.request(method, path, **how) for method, path, how in requests]
 
     return asyncio.run(ask()), tier
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """What lies between the tiers: it can be cut, before a request arrives or with it, or say something else."""
+
+    def __init__(self, app):
+        self.inner = httpx.ASGITransport(app)
+        self.dies: Exception | None = None
+        self.says: httpx.Response | None = None
+        self.seen: list[httpx.Request] = []
+
+    async def handle_async_request(self, request):
+        if self.dies:
+            raise self.dies
+        if request.url.path == PATH:
+            self.seen.append(request)
+            if self.says:
+                return httpx.Response(
+                    self.says.status_code, headers=self.says.headers, content=self.says.content
+                )
+        return await self.inner.handle_async_request(request)
+
+
+class Tiers:
+    """Two inference tiers behind an API tier; what happens to them is a test's to say."""
+
+    def __init__(
+        self, models: dict[str, MadeUp], weights: dict[str, float], shadow: float = 0, **limits
+    ):
+        self.models = models
+        self.inference = {name: tier_of(model) for name, model in models.items()}
+        self.wires = {name: Wire(inference_app(tier)) for name, tier in self.inference.items()}
+        backends = [Backend(name, f"http://{name}") for name in models]
+        self.compared = []
+        mirror = Mirror(backends[-1], shadow, 2, self.compared.append) if shadow else None
+        self.ledger = Kept()
+        self.api = Api(
+            backends, Router(weights), Limits(**limits), Meter("api", {}), self.ledger, mirror
+        )
+
+    def between(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            mounts={f"http://{name}": wire for name, wire in self.wires.items()}
+        )
+
+    @contextlib.asynccontextmanager
+    async def open(self, warm=True, host="127.0.0.1"):
+        """What asks the API tier, whose backends have been asked whether they are ready."""
+        if warm:
+            for tier in self.inference.values():
+                await tier.warm()
+        app = api_app(self.api, self.between)
+        async with app.router.lifespan_context(app), client_of(app, host) as client:
+            await self.api.look()
+            yield client
+
+    async def ask(self, client, count: int) -> list[httpx.Response]:
+        return [
+            await client.post(PATH, **form(), headers={"X-Request-Id": f"r{n}"})
+            for n in range(count)
+        ]

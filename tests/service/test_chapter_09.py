@@ -16,13 +16,15 @@ from blipkit.records.typed import records_of
 from blipkit.service import (
     ask_by_hand,
     ask_shadow,
-    chapter,
     measure_costs,
     open_tiers,
+    read_metrics,
     reconcile_all,
+    rehearsal,
     rehearse_rollback,
     rehearse_switch,
 )
+from blipkit.service.metric_lines import MetricLine
 from blipkit.service.outcome import GATES
 from blipkit.service.reconcile import reconcile
 from blipkit.service.rows import CostRow, EventRow, HopRow, PairRow, PhaseRow, request_row
@@ -35,15 +37,13 @@ PIP = "pip install 'blipkit[service]'"
 def all_gates(tiers) -> dict:
     """Every verb's result shown, and the gates by name."""
     by_hand, costs, shadow = ask_by_hand(tiers), measure_costs(tiers), ask_shadow(tiers)
-    switch, rollback, outcome = (
-        rehearse_switch(tiers),
-        rehearse_rollback(tiers),
-        reconcile_all(tiers),
-    )
+    switch, rollback = rehearse_switch(tiers), rehearse_rollback(tiers)
+    metrics, outcome = read_metrics(tiers), reconcile_all(tiers)
     for result in (by_hand, costs, shadow, switch, rollback, outcome):
         result.table()
-    by_hand.figure()
-    switch.figure()
+    for result in (by_hand, switch, metrics):
+        result.figure()
+    print(metrics)
     gates = [*outcome.gates(), *shadow.gates(), *costs.gates()]
     return {gate.gate: gate for gate in gates} | {"rollback": str(rollback)}
 
@@ -51,7 +51,7 @@ def all_gates(tiers) -> dict:
 def test_without_the_extra_every_gate_says_what_installs_it(tmp_path, monkeypatch, capsys):
     """NOT-RUN, with the pip command as what to do next; nothing is started, nothing breaks."""
     lacks = f"serving over HTTP needs uvicorn, not installed here: {PIP}"
-    monkeypatch.setattr(chapter, "lacking", lambda: lacks)
+    monkeypatch.setattr(rehearsal, "lacking", lambda: lacks)
     tiers = open_tiers(studies.study_of("09_service", tmp_path, CHECKPOINT))
     assert str(tiers) == f"NOT-RUN: {lacks}"
     gates = all_gates(tiers)
@@ -103,7 +103,10 @@ def recorded(folder, flips: int = 0, mean_ms: float = 3.0, lost: bool = False):
     events.append(EventRow("switch", 0.3, "inf2 is killed", {"gpu": 95.0, "inf2": 5.0}))
     back = EventRow("rollback", 2.5, "went back: unexcused flips")
     phase = PhaseRow("switch", 5.0, 7, 6, 1, 0, 0, 0, 0, 1, 4, 1, 12.5, 12.5, 0.1, "stand-ins")
+    values = {"latency_ms": (9.0, 12.5), "requests_gpu": (2.0,), "requests_inf2": (0.0,)}
+    lines = [MetricLine(f"l-{n}", 1000 * n, {"Tier": "api"}, values) for n in range(3)]
     rows = {
+        "service_metrics": lines,
         "service_hops": [HopRow("API", "reads", 1.0), HopRow("inference", "answers", 9.0)],
         "service_costs": [
             CostRow("a bare app", 9, 1.0, 2.0),
@@ -139,6 +142,7 @@ def test_what_was_recorded_is_judged_again(tmp_path, capsys):
         in shown
     )
     assert "10.0 ms in all; longest: inference answers, 9.0 ms" in shown and "stand-ins" in shown
+    assert "Latency" in shown and "3 lines; a collector may send a line twice" in shown
 
 
 @pytest.mark.parametrize(

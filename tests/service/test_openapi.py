@@ -75,8 +75,12 @@ def test_what_the_inference_tier_replies_is_what_the_document_says():
 def test_what_the_api_tier_replies_is_what_the_document_says():
     """Weights, and that no backend is ready."""
 
+    def loading(request):
+        return httpx.Response(503, json={"ready": False, "reason": "loading"})
+
     async def ask():
-        async with client_of(api_app(api_tier())) as client:
+        app = api_app(api_tier(), lambda: httpx.AsyncClient(transport=httpx.MockTransport(loading)))
+        async with app.router.lifespan_context(app), client_of(app) as client:
             weights = {"weights": {"gpu": 100}}
             return [
                 await client.get(ROUTE_PATH),
