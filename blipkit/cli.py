@@ -13,7 +13,7 @@ import blipkit
 from blipkit.errors import BadInput, BlipkitError, system_problem
 from blipkit.machine.scratch import ScratchFolder, instead_of_home
 from blipkit.machine.surroundings import find_own_programs
-from blipkit.run import adopting
+from blipkit.run import adopting, serving, shadowing, switching
 from blipkit.run.arguments import (
     CLIP,
     GOLDEN,
@@ -39,6 +39,9 @@ app = typer.Typer(
 prices = typer.Typer(no_args_is_help=True, help="The price table, params/prices.csv.")
 app.add_typer(prices, name="prices")
 app.add_typer(adopting.commands)
+app.add_typer(serving.commands)
+app.add_typer(shadowing.commands)
+app.add_typer(switching.commands)
 console = Console(highlight=False)
 
 

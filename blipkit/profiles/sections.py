@@ -21,6 +21,7 @@ HOMES = {
     "concurrency": "blipkit.load.knobs:Concurrency",
     "arrivals": "blipkit.arrivals.knobs:Arrivals",
     "cost": "blipkit.cost.knobs:Cost",
+    "service": "blipkit.service.knobs:Service",
 }
 
 

@@ -25,6 +25,7 @@ from blipkit.runners.arms import REFERENCE
 from blipkit.runners.compiled import EVERY_COMPONENT, SECOND_CALL
 from blipkit.runners.neuron.lowering import gate_name
 from blipkit.runners.plugged import PLUGS_IN
+from blipkit.service.outcome import GATES as SERVICE_GATES
 
 
 def judges(profile: Profile) -> dict[str, str]:
@@ -38,6 +39,7 @@ def judges(profile: Profile) -> dict[str, str]:
         "04_concurrency": [*OF_GRID, ADMISSION, execution.GATE],
         "08_arrivals": [*ARRIVAL_GATES, AGREES],
         "05_cost": [ANSWERS_GATE, INTERVAL_GATE, AGE_GATE, saving_gate_name(candidate)],
+        "09_service": list(SERVICE_GATES),
     }
     return {gate: stem for stem, names in gates.items() for gate in names}
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from blipkit.frames.images import decode_image
+from blipkit.frames.images import image_in
 from blipkit.frames.jpeg import as_jpegs
 from blipkit.frames.questions import Question, parse_questions
 from blipkit.frames.source import FrameSource
@@ -101,7 +101,7 @@ def make_handler(answering: dict[str, Any], cpus: Sequence[int] = ()) -> Handler
     by = CALLS[plan.call.removesuffix(FROM_JPEG)]
     ask = by(load_checkpoint(plan.checkpoint), artifacts, questions)
     if is_from_jpeg(plan.call):
-        return lambda pictures: ask([decode_image(picture) for picture in pictures])
+        return lambda pictures: ask([image_in(picture) for picture in pictures])
     # decoded before anything is timed
     images = [frame.image for frame in plan.frames.load()]
     return lambda frames: ask([images[index] for index in frames])

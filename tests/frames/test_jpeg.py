@@ -6,7 +6,7 @@ from PIL import Image
 
 from blipkit.errors import BadInput
 from blipkit.frames.frames import synthetic_frames
-from blipkit.frames.images import decode_image
+from blipkit.frames.images import image_in
 from blipkit.frames.jpeg import as_jpegs, to_jpeg
 
 
@@ -14,7 +14,7 @@ def test_a_frame_comes_out_of_its_jpeg_in_its_size_and_much_as_it_was():
     """What a camera's quality loses is a few levels of 255; the bytes are a JPEG's, far fewer than the pixels'."""
     frames = synthetic_frames(2, 3)
     for frame, data in zip(frames, as_jpegs(frames), strict=True):
-        picture = decode_image(data)
+        picture = image_in(data)
         assert (picture.size, picture.mode) == (frame.image.size, "RGB")
         difference = np.subtract(picture, np.asarray(frame.image, dtype=float))
         assert abs(difference).mean() < 8
@@ -24,9 +24,9 @@ def test_a_frame_comes_out_of_its_jpeg_in_its_size_and_much_as_it_was():
 def test_bytes_that_are_no_picture_are_refused_with_the_reason():
     """As files are: damaged, of another kind, or none at all."""
     whole = to_jpeg(Image.new("RGB", (64, 64)))
-    with pytest.raises(BadInput, match=r"a picture of 300 bytes cannot be decoded: [Tt]runcated"):
-        decode_image(whole[:300])
-    with pytest.raises(BadInput, match="a picture of 8 bytes is a PDF; expected JPEG, PNG"):
-        decode_image(b"%PDF-1.7")
+    with pytest.raises(BadInput, match=r"cannot be decoded: [Tt]runcated"):
+        image_in(whole[:300])
+    with pytest.raises(BadInput, match="is a PDF; expected JPEG, PNG"):
+        image_in(b"%PDF-1.7")
     with pytest.raises(BadInput, match="not an image of a format that is read here"):
-        decode_image(b"hello")
+        image_in(b"hello")

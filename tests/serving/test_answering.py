@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 
 from blipkit import Bucket, isolate, load_checkpoint, trace
 from blipkit.frames.frames import synthetic_frames
-from blipkit.frames.images import decode_image
+from blipkit.frames.images import image_in
 from blipkit.frames.jpeg import as_jpegs
 from blipkit.frames.questions import Question
 from blipkit.serving.answering import (
@@ -45,7 +45,7 @@ def test_it_answers_about_the_pictures_that_travel(small, artifact_root):
     jpegs = as_jpegs(frames.load())
     assert plan.asked() == jpegs and replace(plan, call="pipeline").asked() == [0, 1]
     ask = by_pipeline(small, artifacts, [Question("is the dog barking?")])
-    assert make_handler(asdict(plan))(jpegs) == ask([decode_image(jpeg) for jpeg in jpegs])
+    assert make_handler(asdict(plan))(jpegs) == ask([image_in(jpeg) for jpeg in jpegs])
 
 
 def test_generate_answers_what_the_pipeline_does(artifact_root):
