@@ -119,7 +119,7 @@ def test_the_import_check_can_fail():
 TESTED_BY = {
     "arrivals/clients.py": "arrivals/test_arrival_clients.py",
     "arrivals/find.py": "arrivals/test_chapter_08.py",
-    "arrivals/gates.py": "arrivals/test_chapter_08.py",
+    "arrivals/gates.py": "arrivals/test_arrival_gates.py",
     "arrivals/plan.py": "arrivals/test_chapter_08.py",
     "arrivals/rates.py": "arrivals/test_chapter_08.py",
     "arrivals/result.py": "arrivals/test_chapter_08.py",

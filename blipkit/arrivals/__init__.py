@@ -2,9 +2,9 @@
 
 `schedule` draws when requests arrive, `clients` sends them from a process of its own, `session`
 keeps what came of each run, `validity` says whether it may be believed. `search` knows no clock: it
-looks for the highest rate; `find_rate` runs it on servers, and a `RateSearch` is what the runs say
-together. A `RateRow` is what was found, a record of `rates`; `judge` has MLPerf's LoadGen say
-whether it holds. docs/arrivals.md has the formulas.
+looks for the highest rate, by the share that was `late`; `find_rate` runs it on servers, and a
+`RateSearch` is what the runs say together. A `RateRow` is what was found, a record of `rates`;
+`judge` has MLPerf's LoadGen say whether it holds. docs/arrivals.md has the formulas.
 """
 
 import lazy_loader

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas
 
-from blipkit.arrivals.search import Trial, late_share
-from blipkit.arrivals.session import OfferRun, Sent
+from blipkit.arrivals.late import late_share
+from blipkit.arrivals.search import Trial
+from blipkit.arrivals.session import Sent
 from blipkit.arrivals.validity import Generator, generator_of, late_generator, state_of
 from blipkit.load.conditions import Conditions
 from blipkit.load.setting_requests import known
@@ -94,7 +95,7 @@ def trial_of(sent: Sent) -> Trial:
     """A run as the search takes it; what was not even sent is late, too."""
     requests = measured_requests(sent)
     seen = latencies_ms(requests)
-    unsent = max(due_requests(sent.row) - len(seen), 0)
+    unsent = max(sent.row.due - len(seen), 0)
     latencies = np.append(seen, np.full(unsent, np.inf))
     offer = sent.row.offer
     busy = offer.rate_per_s * server_s(requests) / sent.row.setting.servers
@@ -111,16 +112,11 @@ def server_s(requests: pandas.DataFrame) -> float:
     return float(((served.finished - served.started) / served["size"]).mean())
 
 
-def due_requests(row: OfferRun) -> int:
-    """How many requests the schedule has in the measured time."""
-    return int((row.offer.times() >= 0).sum())
-
-
 def outcome_of(sent: Sent, target: Target) -> Outcome:
     """What came of a run."""
     row = sent.row
     requests = measured_requests(sent)
-    generator = generator_of(requests, due_requests(row))
+    generator = generator_of(requests, row.due)
     answered = requests[requests.status.isin(("answered", "wrong"))]
     service_ms = 1e3 * (answered.finished - answered.started)
     late = late_generator(generator, target.limit_ms)
