@@ -10,7 +10,7 @@ STACK := .venv-neuron-stack
 EXTRA_INDEX := $(if $(CPU_TORCH),--extra-index-url https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup neuron-stack run test test-slow test-fuzz test-kill test-service test-browser test-neuron-stack lint lab bench report tiny-pets
+.PHONY: help setup neuron-stack run test test-slow test-fuzz test-kill test-service test-browser test-neuron-stack lint lab bench bench-service report tiny-pets
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -82,6 +82,10 @@ lab: setup ## open copies of the notebooks, with the knobs of PROFILE, in Jupyte
 
 bench: setup ## what the kit itself costs: start-up, a call, a request under load; theory on the real clock
 	$(BIN)/python tests/bench.py
+
+bench-service: setup ## what a hop over HTTP costs: own sockets, a bare app, both tiers, Ray Serve; brings Ray
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,service]'
+	PYTHONPATH=tests:tests/service $(BIN)/python tests/bench_service.py
 
 report: setup ## write verdict and report of results/PROFILE again
 	$(BIN)/blipkit report results/$(PROFILE)
