@@ -42,6 +42,13 @@ FRAMES = typer.Option(
 )
 
 
+PARITY = typer.Option(
+    metavar="FOLDER",
+    help="results in which 03 says what is rounding, in place of --excused",
+    parser=folder_for("--parity"),
+)
+
+
 @commands.command()
 def shadow(
     primary: Annotated[str, typer.Option(metavar="URL", help=f"what answers today: {URL}")] = "",
@@ -55,6 +62,8 @@ def shadow(
     excused: Annotated[
         float, typer.Option(metavar="NATS", help="a flip below this margin is rounding, as 03 says")
     ] = 1e-4,
+    parity: Annotated[Path | None, PARITY] = None,
+    arm: Annotated[str, typer.Option(help="the candidate's, as 03 calls it, with --parity")] = "",
     limit: Annotated[
         float, typer.Option(help="upper 95 % bound of the share of frames that flip, at most")
     ] = 0.02,
@@ -73,6 +82,7 @@ def shadow(
     from blipkit.service.alerts import parse_rule
 
     rules = [parse_rule(text) for text in alert]
+    tally = tally_of(excused, parity, arm)
     if logs:
         check_alone(primary, candidate, frames, question)
         pairs = pairs_of_logs(*logs)
@@ -80,9 +90,6 @@ def shadow(
         asked = Wanted(primary, candidate, frames, tuple(question), candidates, sample, twice)
         pairs = pairs_of_endpoints(asked)
 
-    from blipkit.service.shadow import Tally
-
-    tally = Tally(excused)
     for pair in pairs:
         tally.add(pair)
     if not tally.pairs:
@@ -118,6 +125,19 @@ class Wanted:
             raise BadInput(f"--primary and --candidate are both {primary}; expected {advice}")
         words = tuple(filter(None, (word.strip() for word in self.candidates.split(","))))
         return Endpoints(primary, candidate, Form(self.questions, words), self.twice)
+
+
+def tally_of(margin: float, parity: Path | None, arm: str) -> "Tally":
+    """Counts pairs by a margin in nats, or by all that 03 found out about an arm."""
+    from blipkit.service.shadow import Tally, excused_in
+
+    if parity is None:
+        if arm:
+            raise BadInput(f"--arm {arm!r} without --parity; expected the folder of 03's results")
+        return Tally(margin)
+    excused = excused_in(parity, arm)
+    typer.echo(f"excused, as 03 found for {excused.arm}: {excused.excused_margin:.2g} nats")
+    return Tally(excused.excused_margin, excused)
 
 
 def check_share(option: str, share: float, least: float) -> None:

@@ -15,7 +15,7 @@ API = "http://127.0.0.1:8000"  # where `blipkit api` listens
 TIMEOUT_S = 10.0
 
 WEIGHTS = typer.Argument(
-    help="name=percent of each backend, 100 in all; none: say how it is", metavar="NAME=PERCENT..."
+    help="name=percent of each backend, 100 in all; none: say how it is", metavar="NAME=PERCENT"
 )
 RULE = typer.Option(metavar="RULE_ARN", help="a weighted listener rule of an ALB, in its place")
 RATED = typer.Option(

@@ -72,8 +72,10 @@ class LedgerFile:
         self.close()
 
     def add(self, line: LedgerLine) -> None:
-        """Write a line down."""
-        self._file.write(line_text(line).encode())
+        """Write a line down; OSError where the disk is full."""
+        content = line_text(line).encode()
+        while content:
+            content = content[self._file.write(content) :]
 
     def close(self) -> None:
         """Close the file; nothing waits to be written."""

@@ -112,53 +112,52 @@ def _room(backends: Sequence[str]) -> list[Series]:
 
 def alarms(target_ms: float = 1000.0, backends: Sequence[str] = BACKENDS) -> list[Alarm]:
     """The alarms. target_ms: that p99 has to hold."""
-    unready = [
-        Alarm(
-            f"unready-{name}",
-            READY,
-            backend_metric("ready", name),
-            "Minimum",
-            above=False,
-            threshold=1,
-            periods=2,
-            why=f"{name} is not ready: it gets no traffic, and the others get its share",
-        )
-        for name in backends
-    ]
-    return [
-        Alarm(
-            "p99",
-            LATENCY,
-            "latency_ms",
-            "p99",
-            above=True,
-            threshold=target_ms,
-            periods=3,
-            why="one of a hundred callers waits longer than the target",
-        ),
-        Alarm(
-            "5xx",
-            ERRORS,
-            "errors",
-            "Sum",
-            above=True,
-            threshold=0,
-            periods=1,
-            why="requests failed by an error of the service; a refusal (503) is none",
-        ),
-        *unready,
-        Alarm(
-            "shadow-flips",
-            SHADOW,
-            "shadow_flips",
-            "Sum",
-            above=True,
-            threshold=0.02,
-            periods=3,
-            why="the candidate answers more than this share of compared questions otherwise",
-            over="shadow_answers",
-        ),
-    ]
+    p99 = Alarm(
+        name="p99",
+        panel=LATENCY,
+        metric="latency_ms",
+        statistic="p99",
+        above=True,
+        threshold=target_ms,
+        periods=3,
+        why="one of a hundred callers waits longer than the target",
+    )
+    errors = Alarm(
+        name="5xx",
+        panel=ERRORS,
+        metric="errors",
+        statistic="Sum",
+        above=True,
+        threshold=0,
+        periods=1,
+        why="requests failed by an error of the service; a refusal (503) is none",
+    )
+    flips = Alarm(
+        name="shadow-flips",
+        panel=SHADOW,
+        metric="shadow_flips",
+        statistic="Sum",
+        above=True,
+        threshold=0.02,
+        periods=3,
+        why="the candidate answers more than this share of compared questions otherwise",
+        over="shadow_answers",
+    )
+    return [p99, errors, *map(_unready, backends), flips]
+
+
+def _unready(backend: str) -> Alarm:
+    """Of one backend."""
+    return Alarm(
+        name=f"unready-{backend}",
+        panel=READY,
+        metric=backend_metric("ready", backend),
+        statistic="Minimum",
+        above=False,
+        threshold=1,
+        periods=2,
+        why=f"{backend} is not ready: it gets no traffic, and the others get its share",
+    )
 
 
 def alarm_words(alarm: Alarm) -> str:

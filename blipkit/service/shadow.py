@@ -6,14 +6,19 @@ What counts as a flip, and which ones a precision excuses, are the rules of 03.
 import math
 import zlib
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from blipkit.errors import BadInput, shown
+from blipkit.errors import BadInput, nearest, shown
 from blipkit.parity.answer_pairs import AnswerPair, BriefAnswer
 from blipkit.parity.answers import FlipSummary, summarise_flips, unexcused_flips
 from blipkit.parity.decisions import decision_gate, flipped_frames, frames_of
 from blipkit.records.gates import Gate, not_run, warned
 from blipkit.service.wire import Answered
 from blipkit.statistics import Interval, share_bound, wilson
+
+if TYPE_CHECKING:
+    from blipkit.parity.excused import ExcusedMargin
 
 SHADOW_AGREES = "shadow agrees"
 CANDIDATE = ""  # of no arm that the kit knows: what was measured is its own
@@ -122,12 +127,14 @@ class ShadowSummary:
 class Tally:
     """All that was compared so far, which it keeps: half a kilobyte an answer.
 
-    excused_margin: nats, below which 03 calls a flip the precision's own; dropped: copies that were
-    never compared, which whoever drops them counts here.
+    excused_margin: nats, below which 03 calls a flip the precision's own; excused: all that 03 says
+    of it, where that is known; dropped: copies that were never compared, which whoever drops them
+    counts here.
     """
 
-    def __init__(self, excused_margin: float):
+    def __init__(self, excused_margin: float, excused: "ExcusedMargin | None" = None):
         self.excused_margin = excused_margin
+        self.excused = excused
         self.pairs: list[Pair] = []
         self.dropped = 0
         self.asked_twice = self.changed = 0
@@ -188,11 +195,15 @@ class Tally:
         return replace(gate, gate=SHADOW_AGREES, next=self._advice(gate))
 
     def _moved(self, gate: Gate, limit: float) -> Gate:
-        """With 03's rule for margins that moved further than rounding moves them."""
+        """With 03's rules for margins that moved further, and flips that are more, than the
+        precision explains.
+        """
         from blipkit.parity.excused import ExcusedMargin, judge_excused
         from blipkit.runners.arms import INCUMBENT
 
         excused = ExcusedMargin(INCUMBENT, "measured", None, self.excused_margin)
+        if self.excused:
+            excused = replace(self.excused, excused_gap=None)
         return judge_excused(gate, self._answers, excused, limit)
 
     def _opened(self, gate: Gate, limit: float) -> Gate:
@@ -209,3 +220,24 @@ class Tally:
         if gate.status == "FAIL":
             return "look at the flips: at such margins it is no rounding; do not switch"
         return gate.next.replace(" in 03_parity", "")
+
+
+def excused_in(folder: Path, arm: str) -> "ExcusedMargin":
+    """What 03 excuses for an arm, as a results folder has it; BadInput where it has no such arm.
+
+    arm: "" for the only one.
+    """
+    from blipkit.parity.excused import ExcusedMargin
+    from blipkit.records.documents import check_results_folder, rows_in
+    from blipkit.records.typed import row_of
+
+    check_results_folder(folder)
+    path = folder / "records" / "parity_noise.jsonl"
+    if not path.is_file():
+        raise BadInput(f"{folder} has no {path.name}; expected what 03_parity measured: run it")
+    found = {row.arm: row for row in (row_of(ExcusedMargin, one) for one in rows_in(path))}
+    if not arm and len(found) == 1:
+        return next(iter(found.values()))
+    if arm not in found:
+        raise BadInput(f"--arm {shown(arm)} is none of 03's in {folder}; {nearest(arm, found)}")
+    return found[arm]

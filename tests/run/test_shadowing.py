@@ -65,6 +65,27 @@ def test_a_margin_that_is_excused_does_not_fail(logs):
     assert done.exit_code == 0 and "unexcused 0" in done.output
 
 
+def test_03s_own_margin_excuses(logs, tmp_path):
+    """--parity reads what 03 measured for the arm, its baseline's flips among it; an arm that is none is refused."""
+    folder = tmp_path / "results"
+    (folder / "records").mkdir(parents=True)
+    (folder / "run.json").write_text("{}")
+    paths = logs([3, 25], margin=0.01)
+    assert "has no parity_noise.jsonl" in str(run("--logs", *paths, "--parity", folder).exception)
+    row = {"arm": "torchscript bfloat16", "evidence": "measured", "baseline": "eager bfloat16"}
+    row |= {"excused_margin": 0.02, "baseline_frames": 200, "baseline_flips": 2, "schema": 1}
+    (folder / "records/parity_noise.jsonl").write_text(json.dumps(row) + "\n")
+    done = run("--logs", *paths, "--parity", folder)
+    assert done.exit_code == 0, done.exception
+    assert "excused, as 03 found for torchscript bfloat16: 0.02 nats" in done.output
+    assert "unexcused 0" in done.output
+    many = run("--logs", *logs(range(20), margin=0.01), "--parity", folder)
+    assert many.exit_code == 1 and "2 of 200 with eager bfloat16" in many.output
+    refused = run("--logs", *paths, "--parity", folder, "--arm", "torchscript bfloat15")
+    assert "did you mean 'torchscript bfloat16'?" in str(refused.exception)
+    assert "without --parity" in str(run("--logs", *paths, "--arm", "x").exception)
+
+
 def test_what_stands_in_one_log_alone_is_counted(logs):
     """Nothing is left out silently."""
     first, second = logs()
