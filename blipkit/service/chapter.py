@@ -76,7 +76,8 @@ def ask_shadow(tiers: Rehearsal) -> Shadow:
         with rehearse.under_load(tiers.stage, "shadow", tiers.load(seconds)) as phase:
             phase.note(f"{CANDIDATE} gets copies", rehearse.shares(0))
         tiers.phases.append(phase)
-        return rehearse.all_pairs(tiers.stage, phase)
+        frames = len(tiers.source.load())  # beyond, cameras send the same ones again
+        return [row for row in rehearse.all_pairs(tiers.stage, phase) if row.at_s < frames]
 
     rows = tiers.measured("service_pairs", PairRow, measure)
     return Shadow(rows, margin_of(tiers), tiers.study.knobs.frame_flip_limit, tiers.lacks)
