@@ -10,7 +10,7 @@ import httpx
 from bench import measure_null
 from made_up_tiers import QUESTION, MadeUp, picture
 
-from blipkit.machine import child
+from blipkit.machine import child, host
 from blipkit.paths import ROOT
 from blipkit.records.documents import write_machine
 from blipkit.records.results import Results
@@ -151,7 +151,7 @@ def main() -> None:
     for row in rows:
         print(f"{row.way}: mean {row.mean_ms} ms, p99 {row.p99_ms} ms")
     print(f"metrics: {metrics.us} us a request")
-    write_machine(folder)
+    write_machine(folder, host.describe())
     results = Results(folder)
     write_typed(results, "hops", rows)
     write_typed(results, "metrics", [metrics])
