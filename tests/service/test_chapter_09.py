@@ -18,6 +18,7 @@ from blipkit.service import (
     ask_by_hand,
     ask_shadow,
     measure_costs,
+    move_share,
     open_tiers,
     read_metrics,
     reconcile_all,
@@ -39,6 +40,7 @@ def all_gates(tiers) -> dict:
     """Every verb's result shown, and the gates by name."""
     by_hand, costs, shadow = ask_by_hand(tiers), measure_costs(tiers), ask_shadow(tiers)
     switch, rollback = rehearse_switch(tiers), rehearse_rollback(tiers)
+    move_share(tiers)
     metrics, outcome = read_metrics(tiers), reconcile_all(tiers)
     for result in (by_hand, costs, shadow, switch, rollback, outcome):
         result.table()
@@ -160,6 +162,19 @@ def test_what_was_recorded_and_does_not_hold_is_found(tmp_path, how, gate, statu
     gates.pop("rollback")
     assert {name for name, one in gates.items() if one.status != "PASS"} == {gate}
     assert gates[gate].status == status and gates[gate].next
+
+
+def test_a_share_is_moved_at_the_tier_that_runs(tmp_path, capsys):
+    """Headless it stays 0; what the tier refuses is said; nothing is asked where none runs."""
+    tiers = open_tiers(studies.study_of("09_service", tmp_path, CHECKPOINT))
+    problems = iter(["", "inf2 was never ready"])
+    vars(tiers)["stage"] = SimpleNamespace(route=lambda weights: next(problems))
+    move_share(tiers)
+    move_share(tiers)
+    tiers.lacks = "uvicorn"
+    move_share(tiers)
+    said = capsys.readouterr().out.splitlines()
+    assert said == ["gpu=100, inf2=0", "inf2 was never ready", "no API tier runs here"]
 
 
 def test_a_folder_without_the_chapter_is_not_run(tmp_path):
