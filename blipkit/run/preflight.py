@@ -35,7 +35,7 @@ from blipkit.runners.neuron.options import check_flags
 # chapters that run arms, and those that ask the model about frames in its buckets
 LOADING = {"04_concurrency", "08_arrivals"}  # that ask under load, as 04's knobs say
 RUNNING_ARMS = {"02_trace", "03_parity", *LOADING}
-ASKING = {"01_components", *RUNNING_ARMS}
+ASKING = {"01_components", "09_service", *RUNNING_ARMS}
 TIMEOUT_S = 600  # to load a checkpoint, and every frame of a folder
 
 
@@ -186,6 +186,7 @@ def check_frames(profile: Profile, stems: set[str], questions: list[Question]) -
         "03_parity": asked,
         "04_concurrency": profile.section("concurrency").distinct_frames,
         "08_arrivals": profile.section("concurrency").distinct_frames,
+        "09_service": profile.section("service").frames,
     }
     needed = [count for stem, count in counts.items() if stem in stems]
     if common.frames_from == SYNTHETIC or not needed:

@@ -1,6 +1,7 @@
 """`blipkit serve` and `blipkit api`: the two tiers, each in this process."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -154,6 +155,8 @@ def serve_here(plan: "Plan", room: "Room", times: "Times", place: Place) -> None
         say = announcing(f"{url_of(listening)}/v1/answers")
         say("loading")
         run_tier(tier, inference_app(tier), listening, times, say, emit)
+    if tier.is_loading:  # in a thread, which a compiler may hold for minutes
+        os._exit(0)
 
 
 @commands.command()

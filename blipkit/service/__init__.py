@@ -16,7 +16,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "chapter": [
-            *("ask_by_hand", "ask_shadow", "measure_costs", "open_tiers", "read_metrics"),
+            *("ask_by_hand", "ask_shadow", "measure_costs", "move_share"),
+            *("open_tiers", "read_metrics"),
             *("reconcile_all", "rehearse_rollback", "rehearse_switch"),
         ],
         "alerts": ["AlertChange", "AlertRule", "compare_alerts", "parse_rule"],

@@ -6,6 +6,7 @@ Without the extra `service` nothing is measured, and every gate is NOT-RUN with 
 
 from functools import partial
 
+from blipkit.display.sliders import explore
 from blipkit.parity.excused import ExcusedMargin
 from blipkit.records.typed import read_typed
 from blipkit.service.metric_lines import MetricLine, read_lines
@@ -76,7 +77,8 @@ def ask_shadow(tiers: Rehearsal) -> Shadow:
         with rehearse.under_load(tiers.stage, "shadow", tiers.load(seconds)) as phase:
             phase.note(f"{CANDIDATE} gets copies", rehearse.shares(0))
         tiers.phases.append(phase)
-        return rehearse.all_pairs(tiers.stage, phase)
+        frames = len(tiers.source.load())  # beyond, cameras send the same ones again
+        return [row for row in rehearse.all_pairs(tiers.stage, phase) if row.at_s < frames]
 
     rows = tiers.measured("service_pairs", PairRow, measure)
     return Shadow(rows, margin_of(tiers), tiers.study.knobs.frame_flip_limit, tiers.lacks)
@@ -116,6 +118,22 @@ def requests_of(tiers: Rehearsal) -> "list[RequestRow]":
     from blipkit.service.rehearse import request_rows
 
     return request_rows(tiers.stage, tiers.phases[-1])
+
+
+def move_share(tiers: Rehearsal) -> None:
+    """In JupyterLab a slider that sets the candidate's share at the API tier; headless, it says how
+    the weights are.
+    """
+    if tiers.lacks or tiers.study.replay:
+        print("no API tier runs here")
+        return
+
+    def set_share(percent: float) -> None:
+        weights = {PRIMARY: 100.0 - percent, CANDIDATE: percent}
+        problem = tiers.stage.route(weights)
+        print(problem or ", ".join(f"{name}={weight:g}" for name, weight in weights.items()))
+
+    explore(set_share, percent=(0.0, 100.0, 0.0))
 
 
 def rehearse_rollback(tiers: Rehearsal) -> Rollback:

@@ -55,7 +55,7 @@ def _two_axes():
     figure.delaxes(upper)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     upper.set(title="A switch under load", ylabel="latency, ms")
-    lower.set(xlabel="s", ylabel="the candidate's share, %", ylim=(-5, 105))
+    lower.set(xlabel="s", ylabel="share, %", ylim=(-5, 105))
     return figure, (upper, lower)
 
 
@@ -65,7 +65,9 @@ def _draw_shares(ax, requests: Sequence[RequestRow], events: Sequence[EventRow],
     last = max(row.due_s for row in requests)
     times = [event.at_s for event in set_at] + [last]
     percents = [event.weights[name] for event in set_at]
-    ax.step(times, [*percents, *percents[-1:]], where="post", color="black", label="as set")
+    ax.step(
+        times, [*percents, *percents[-1:]], where="post", color="black", label=f"{name}, as set"
+    )
     bins = np.arange(0, last + BIN_S, BIN_S)
     place = np.digitize([row.due_s for row in requests], bins)
     served = [row.backend == name for row in requests]

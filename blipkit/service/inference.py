@@ -6,6 +6,7 @@ so that the loop stays free to refuse, and to say whether it is ready.
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,7 @@ from blipkit.service.wire import (
     rejected,
 )
 
+LOOK_S = 0.02  # between two looks whether it is loaded
 Answer = Callable[[Image.Image, Sequence[Question]], list[Answered]]
 
 
@@ -98,9 +100,18 @@ class Inference(Tier):
         }
 
     async def warm(self) -> None:
-        """`load_now` in a thread, unless it is loaded."""
-        if self.model is None:
-            await asyncio.get_running_loop().run_in_executor(self._threads, self.load_now)
+        """`load_now` in a thread that nobody waits for at the end, unless it is loaded."""
+        if self.model is not None:
+            return
+        loading = threading.Thread(target=self.load_now, daemon=True)
+        loading.start()
+        while loading.is_alive():
+            await asyncio.sleep(LOOK_S)
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether it has neither a model yet, nor a reason why not."""
+        return self.model is None and self.problem is None
 
     def load_now(self) -> None:
         """Load the model and ask it the probes; what fails is kept as `problem`."""

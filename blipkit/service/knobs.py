@@ -44,7 +44,7 @@ class Service(Section):
     rate_per_s: float = knob(12.0, "that cameras send in the rehearsal, Poisson", "requests/s")
     step_s: float = knob(2.5, "that a share stays in the rehearsal", "s")
     shadow_s: float = knob(8.0, "for which the candidate gets copies alone", "s")
-    frames: int = knob(64, "that cameras send, in turn", "frames", within=FEW)
+    frames: int = knob(128, "that cameras send, in turn", "frames", within=FEW)
     hop_requests: int = knob(60, "one after another, for what a hop costs", within=FEW)
     hop_limit_ms: float = knob(4.0, "that both tiers may add to the model's own time, mean", "ms")
     excused_margin: float = knob(

@@ -122,8 +122,8 @@ def serve_on_ray(
 ) -> None:
     """Serve until told to end. say: told where it is asked, once it is ready."""
     ended = threading.Event()
-    for sig in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(sig, lambda *_: ended.set())
     with on_ray(load, room, cluster) as url:
+        for sig in (signal.SIGTERM, signal.SIGINT):  # ray has handlers of its own once it runs
+            signal.signal(sig, lambda *_: ended.set())
         say(f"{url}{PATH}: ready")
         ended.wait()

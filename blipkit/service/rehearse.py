@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +69,12 @@ class Phase:
 
     def note(self, what: str, weights: dict[str, float]) -> None:
         """Write down what was done."""
-        self.events.append(EventRow(self.name, round(self.now_s, 3), what, dict(weights)))
+        self.events.append(EventRow(self.name, time.time(), what, dict(weights)))
+
+    def end(self, began_s: float) -> None:
+        """The schedule's 0 is known now: from it on, what was done is counted."""
+        self.began_s = began_s
+        self.events = [replace(event, at_s=round(event.at_s - began_s, 3)) for event in self.events]
 
 
 @contextmanager
@@ -94,7 +99,8 @@ def under_load(stage: Stage, name: str, load: Load) -> Iterator[Phase]:
         except BaseException:
             clients.kill()
             raise
-    phase.began_s, phase.lag_p99_ms = reply["began_s"], reply["lag_p99_ms"]
+    phase.end(reply["began_s"])
+    phase.lag_p99_ms = reply["lag_p99_ms"]
     phase.lines = read_ledger([ledger])
 
 

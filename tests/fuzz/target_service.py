@@ -109,6 +109,6 @@ def read_tier(case: Case) -> None:
 
 
 TARGETS = [
-    Target("logs", 900, 10, log_seeds, spoil_logs, read_logs),
-    Target("tier lines", 900, 10, line_seeds, spoil_lines, read_tier),
+    Target("logs", 900, 6, log_seeds, spoil_logs, read_logs),
+    Target("tier lines", 900, 6, line_seeds, spoil_lines, read_tier),
 ]

@@ -6,6 +6,7 @@ import target_service
 import target_texts
 import target_traced
 import target_weights
+import target_wire
 
 MODULES = (
     target_texts,
@@ -14,5 +15,6 @@ MODULES = (
     target_weights,
     target_traced,
     target_service,
+    target_wire,
 )
 TARGETS = {target.name: target for module in MODULES for target in module.TARGETS}

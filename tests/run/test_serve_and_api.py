@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import httpx
 import pytest
@@ -153,3 +154,17 @@ def test_both_tiers_as_people_start_them(tmp_path):
     assert found.is_sound and found.answered == len(tiers[0]) == 6
     assert {line.backend for line in tiers[0]} == set(arms)
     assert not os.popen(f"ps -o pid= --ppid {started[0].process.pid}").read()
+
+
+@pytest.mark.service
+def test_one_that_is_told_to_end_while_it_loads_ends_at_once(tmp_path):
+    """Nothing it has is worth waiting for: status 0."""
+    started = Started(
+        "serve", "smoke", "--port", "0", "--results", str(tmp_path), "--set", "service.leave_s=0"
+    )
+    while not any(line.endswith(": loading") for line in started.said):
+        assert started.process.poll() is None, started.said
+        time.sleep(0.02)
+    begun = time.monotonic()
+    assert started.end() == 0 and not any(line.endswith(": ready") for line in started.said)
+    assert time.monotonic() - begun < 30

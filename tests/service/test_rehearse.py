@@ -113,6 +113,14 @@ def test_a_phase_counts_what_became_of_its_own_requests(stage):
     assert phase_row(stage, phase, "").lost == 1
 
 
+def test_what_was_done_is_counted_from_the_schedules_beginning():
+    """As requests are, by the same clock."""
+    phase = phase_of(0)
+    phase.note("inf2 is killed", shares(50))
+    phase.end(rehearse.time.time() - 2)
+    assert phase.events[0].at_s == pytest.approx(2, abs=0.5) and phase.began_s > 0
+
+
 def test_pairs_are_those_of_the_phase_that_the_primary_answered(stage):
     """A copy of what the candidate itself answered compares nothing."""
     stage.answer("p-1", "yes", "no")
