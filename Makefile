@@ -82,6 +82,7 @@ lab: setup ## open copies of the notebooks, with the knobs of PROFILE, in Jupyte
 
 bench: setup ## what the kit itself costs: start-up, a call, a request under load; theory on the real clock
 	$(BIN)/python tests/bench.py
+	$(BIN)/python tests/bench_capacity.py
 
 bench-judge: setup ## our open loop beside MLPerf's LoadGen on the same servers, A B A B (about 10 minutes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,mlperf]'

@@ -13,7 +13,7 @@ import blipkit
 from blipkit.errors import BadInput, BlipkitError, system_problem
 from blipkit.machine.scratch import ScratchFolder, instead_of_home
 from blipkit.machine.surroundings import find_own_programs
-from blipkit.run import adopting, serving, shadowing, switching
+from blipkit.run import adopting, fleet, serving, shadowing, switching
 from blipkit.run.arguments import (
     CLIP,
     GOLDEN,
@@ -37,6 +37,7 @@ app = typer.Typer(
     help=blipkit.__doc__,
 )
 prices = typer.Typer(no_args_is_help=True, help="The price table, params/prices.csv.")
+app.add_typer(fleet.commands, name="capacity")
 app.add_typer(prices, name="prices")
 app.add_typer(adopting.commands)
 app.add_typer(serving.commands)

@@ -35,7 +35,7 @@ from blipkit.records.run_record import read_run
 from blipkit.records.typed import records_of
 
 # sections whose chapter loads no checkpoint: they read what others recorded
-WITHOUT_CHECKPOINT = ("cost",)
+WITHOUT_CHECKPOINT = ("cost", "capacity")
 # knobs that may differ between a record and its replay: what this machine has, and what only a run
 # reads
 OURS = (
@@ -162,9 +162,9 @@ def open_study(stem: str, namespace: dict[str, Any]) -> Study:
     if replay:
         recorded = (NOTEBOOKS / replay).resolve()
         profile, notes = replayed(profile, recorded)
-        if notes and section != "cost":
+        if notes and section not in WITHOUT_CHECKPOINT:
             print(f"Recorded with other knobs, which are taken: {'; '.join(notes)}")
-        if section != "cost":  # prices alone may be other ones
+        if section not in WITHOUT_CHECKPOINT:  # their knobs are of today: nothing is measured
             values = _as_recorded(values_of(profile.section(section)), values)
     knobs = section_class(section)(**values)
     common = profile.common
@@ -200,7 +200,7 @@ def replayed(profile: Profile, folder: Path) -> tuple[Profile, list[str]]:
     sections = {name: dict(values) for name, values in profile.sections.items()}
     for section, values in recorded.sections.items():
         for name, value in values.items():
-            if section == "cost" or name in OURS:
+            if section in WITHOUT_CHECKPOINT or name in OURS:
                 continue
             sections.setdefault(section, {})[name] = value
             ours = resolved[section][name]

@@ -25,6 +25,7 @@ HOMES = {
     "arrivals": "blipkit.arrivals.knobs:Arrivals",
     "cost": "blipkit.cost.knobs:Cost",
     "service": "blipkit.service.knobs:Service",
+    "capacity": "blipkit.capacity.knobs:Capacity",
 }
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from blipkit.capacity.rows import AnswerRow
 from blipkit.cost.cameras import FleetRow, PaybackRow
 from blipkit.cost.claim import Baseline
 from blipkit.cost.comparison import SavingRow
@@ -127,9 +128,10 @@ def _ends(figure: Interval) -> str:
 
 @dataclass(frozen=True)
 class Money:
-    """What 05 recorded, for the summary; None or empty where it did not.
+    """What 05 and 10 recorded, for the summary; None or empty where they did not.
 
-    point, fleet: of the operating point. claim: against the first of the incumbents.
+    point, fleet: of the operating point. claim: against the first of the incumbents. simulated: the
+    cheapest policy that holds, by 10.
     """
 
     point: Point | None
@@ -137,10 +139,11 @@ class Money:
     savings: list[SavingRow]
     claim: Baseline | None
     paybacks: list[PaybackRow]
+    simulated: AnswerRow | None = None
 
 
 def read_money(results: Results, incumbent: str) -> Money:
-    """What 05 recorded; incumbent: the instance of the claim that is shown."""
+    """What 05 and 10 recorded; incumbent: the instance of the claim that is shown."""
     if not results.has("points"):  # an older kit's
         return Money(None, None, [], None, [])
     baselines = read_typed(results, "baselines", Baseline)
@@ -150,4 +153,7 @@ def read_money(results: Results, incumbent: str) -> Money:
         savings=[row for row in read_typed(results, "savings", SavingRow) if row.comparable],
         claim=next((row for row in baselines if row.incumbent == incumbent), None),
         paybacks=read_typed(results, "payback", PaybackRow),
+        simulated=next(
+            (row for row in read_typed(results, "capacity", AnswerRow) if row.best), None
+        ),
     )

@@ -2,7 +2,7 @@
 
 `preflight` checks it, `notebooks` runs every chapter by papermill into a `folder`. `lab` copies
 chapters to step through, `publish` keeps a run's evidence and `published` lists what is kept,
-`doctor` says what this machine is.
+`doctor` says what this machine is, `fleet` has `blipkit capacity`.
 `arguments` reads what the command line names.
 """
 

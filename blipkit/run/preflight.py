@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from blipkit.arrivals import checks as arrivals
+from blipkit.capacity import checks as capacity
 from blipkit.cost import checks as cost
 from blipkit.cost.systems import find_results
 from blipkit.errors import BadInput
@@ -57,6 +58,8 @@ def check(
     buckets = parse_buckets(common.buckets)
     check_flags(common.compiler_flags)
     check_chapters(profile, stems, arms)
+    if "10_capacity" in stems and "04_concurrency" not in stems:
+        capacity.check_recorded(replay or folder, common.checkpoint)
     if replay:
         check_replay(folder, replay)
         model.check_buckets(load_checkpoint(common.checkpoint), questions, buckets)
@@ -86,6 +89,8 @@ def check_chapters(profile: Profile, stems: set[str], arms: list) -> None:
         arrivals.check_patterns(profile.section("arrivals"))
     if "05_cost" in stems:
         cost.check_prices(profile.section("cost"))
+    if "10_capacity" in stems:
+        capacity.check_capacity(profile.section("capacity"), profile.section("cost"))
 
 
 def check_here(profile: Profile, stems: set[str], arms: list) -> None:
@@ -148,8 +153,21 @@ def use_absolute_folders(profile: Profile) -> None:
     if cost.get("own_prices"):
         file = user_file(cost["own_prices"], "cost.own_prices")
         cost["own_prices"] = str(file.resolve())
+    capacity_folders(profile)
     others = [str(user_path(other, "cost.beside")) for other in cost.get("beside", [])]
     cost["beside"] = [str(find_results(other)) for other in others]
+
+
+def capacity_folders(profile: Profile) -> None:
+    """Make the file of a day's shape, and the folder of a GPU's results, absolute."""
+    knobs = profile.sections.setdefault("capacity", {})
+    shape = knobs.get("shape", "")
+    if isinstance(shape, str) and (is_folder(shape) or shape.endswith(".csv")):
+        knobs["shape"] = str(user_file(shape, "capacity.shape").resolve())
+    instances = dict(knobs.get("instances", {}))
+    if folder := instances.get("gpu_results"):
+        instances["gpu_results"] = str(find_results(folder))
+        knobs["instances"] = instances
 
 
 def _names_folder(checkpoint: str) -> bool:

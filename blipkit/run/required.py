@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from blipkit.arrivals.gates import GATES as ARRIVAL_GATES
 from blipkit.arrivals.judge_settings import AGREES
+from blipkit.capacity.gates import CALIBRATED, CONSERVED, HOLDS
 from blipkit.cost.decision import saving_gate_name
 from blipkit.cost.prices import AGE_GATE
 from blipkit.cost.pricing import ANSWERS_GATE, INTERVAL_GATE
@@ -40,6 +41,7 @@ def judges(profile: Profile) -> dict[str, str]:
         "08_arrivals": [*ARRIVAL_GATES, AGREES],
         "05_cost": [ANSWERS_GATE, INTERVAL_GATE, AGE_GATE, saving_gate_name(candidate)],
         "09_service": list(SERVICE_GATES),
+        "10_capacity": [CALIBRATED, CONSERVED, HOLDS],
     }
     return {gate: stem for stem, names in gates.items() for gate in names}
 

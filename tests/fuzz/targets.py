@@ -1,6 +1,7 @@
 """Everything that reads what people and other machines wrote."""
 
 import target_media
+import target_metrics
 import target_results
 import target_service
 import target_texts
@@ -10,6 +11,7 @@ import target_wire
 
 MODULES = (
     target_texts,
+    target_metrics,
     target_media,
     target_results,
     target_weights,

@@ -1,0 +1,239 @@
+"""Policies side by side: the cheapest of each family that holds, in dollars and lateness."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from blipkit.capacity import figures, gates
+from blipkit.capacity.candidates import Candidate
+from blipkit.capacity.day import Day
+from blipkit.capacity.planned import Planned
+from blipkit.capacity.rows import AnswerRow, StartRow, TriedRow
+from blipkit.capacity.search import (
+    Found,
+    Outcome,
+    Simulated,
+    run_at_rate,
+    run_at_start,
+    run_seed,
+    search,
+)
+from blipkit.capacity.spread import spread
+from blipkit.cost.dollars import DAY_H, MONTH_H
+from blipkit.cost.rows import PriceBasis
+from blipkit.display.tables import show_table
+from blipkit.model.checkpoints import is_demonstration
+from blipkit.records.gates import Gate
+from blipkit.records.typed import records_of, write_typed
+from blipkit.statistics import Interval, mean_interval
+from blipkit.study import Study
+
+DAYS_PER_MONTH = MONTH_H / DAY_H
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """rows: the cheapest of each family; tried: every policy that was simulated; days: of each
+    family that holds, by its name; starts: the best policy by how long a machine takes to start.
+    """
+
+    planned: Planned
+    rows: list[AnswerRow]
+    tried: list[TriedRow]
+    chosen: dict[str, Candidate]
+    days: dict[str, Day]
+    starts: list[StartRow] = field(default_factory=list)
+    unaccounted: int = 0
+    simulated: int = 0
+
+    @property
+    def best(self) -> AnswerRow | None:
+        """The cheapest of all that hold."""
+        return next((row for row in self.rows if row.best), None)
+
+    @property
+    def caption(self) -> str:
+        """Whose figures these are."""
+        machine = self.planned.machine
+        demonstration = ""
+        if is_demonstration(machine.record.checkpoint):
+            demonstration = ", a demonstration model: not BLIP's figures"
+        return f"forecast from {machine.title} ({machine.record.checkpoint}{demonstration})"
+
+    def table(self) -> None:
+        """Each family's cheapest policy, in dollars and lateness."""
+        columns = ("policy", "aims", "machine_hours", "usd_per_day", "usd_per_day_low")
+        columns += ("usd_per_day_high", "usd_per_camera_month", "late", "refused")
+        columns += ("late_minutes", "peak_machines", "holds", "best")
+        title = f"The cheapest policy of each family; {self.caption}; instances alone"
+        show_table(records_of(self.rows), title, columns)
+
+    def table_of_starts(self) -> None:
+        """The best policy, by how long a machine takes to start."""
+        if self.starts:
+            title = f"{self.best.policy}, by how long a machine takes to start; {self.caption}"
+            show_table(records_of(self.starts), title)
+
+    def frontier(self) -> None:
+        """Dollars against lateness, every policy that was simulated."""
+        if self.tried:
+            figures.draw_frontier(self.tried, self.best, self.planned.scenario.late_share)
+
+    def gates(self) -> list[Gate]:
+        """Is every simulated request counted once, and does a policy hold."""
+        late_share = self.planned.scenario.late_share
+        return [
+            gates.conservation_gate(self.unaccounted, self.simulated),
+            gates.target_gate(self.best, late_share, self.planned.knobs.zone_lost),
+        ]
+
+
+def compare_policies(study: Study, planned: Planned) -> Comparison:
+    """The cheapest policy of each family; recorded as `capacity`, `capacity_tried` and
+    `capacity_starts`.
+    """
+    knobs = planned.knobs
+    found = _spread(planned, [(search, (planned, family)) for family in knobs.policies])
+    holding = {one.family: one.candidate for one in found if one.candidate}
+    days = _replicate(planned, holding)
+    rows = [_row(planned, one, days.get(one.family, [])) for one in found]
+    tried = [row for one in found for row in one.tried]
+    outcomes = [one.outcome for runs in days.values() for one in runs]
+    firsts = {family: runs[0].day for family, runs in days.items()}
+    rows, starts = _with_best(planned, rows, holding)
+    write_typed(study.results, "capacity", rows)
+    write_typed(study.results, "capacity_tried", tried)
+    write_typed(study.results, "capacity_starts", starts)
+    return Comparison(
+        planned,
+        rows,
+        tried,
+        holding,
+        firsts,
+        starts,
+        sum(one.unaccounted for one in outcomes),
+        sum(one.requests for one in outcomes),
+    )
+
+
+def _call(function: Callable, args: tuple) -> Any:
+    return function(*args)
+
+
+def _spread(planned: Planned, calls: list[tuple[Callable, tuple]]) -> list:
+    """The calls, over the cores or the cluster."""
+    requests = planned.scenario.demand.requests
+    return spread(_call, calls, requests, planned.knobs.ray_address)
+
+
+def _replicate(planned: Planned, holding: dict[str, Candidate]) -> dict[str, list[Simulated]]:
+    """Days of each policy that holds, one for each seed."""
+    seeds = range(planned.knobs.seeds)
+    calls = [
+        (run_seed, (planned, candidate, seed)) for candidate in holding.values() for seed in seeds
+    ]
+    runs = _spread(planned, calls)
+    count = len(seeds)
+    return {
+        family: runs[place * count : (place + 1) * count] for place, family in enumerate(holding)
+    }
+
+
+def _row(planned: Planned, found: Found, runs: list[Simulated]) -> AnswerRow:
+    """A family's answer; without runs, that none holds."""
+    knobs = planned.knobs
+    record = planned.machine.record
+    price = planned.price
+    basis = PriceBasis(price.region, price.option, "forecast", price.instance, price.as_of)
+    row = AnswerRow(
+        family=found.family,
+        policy=found.family.replace("_", " "),
+        aims=f"none of {len(found.tried)} that were simulated holds",
+        holds=False,
+        start_s=planned.scenario.rules.start_s,
+        cameras=knobs.cameras,
+        events_per_day=knobs.events_per_day,
+        requests=round(planned.scenario.demand.requests),
+        days=len(runs),
+        measured_on=planned.machine.title,
+        checkpoint=record.checkpoint,
+        carried_from=planned.machine.carried_from,
+        price=basis,
+    )
+    if not runs:
+        return row
+    return _with_figures(planned, row, found.candidate, [one.outcome for one in runs])
+
+
+def _with_figures(
+    planned: Planned, row: AnswerRow, candidate: Candidate, outcomes: list[Outcome]
+) -> AnswerRow:
+    """The row with what its days came to."""
+    late = over_days([one.late for one in outcomes])
+    usd = over_days([one.usd_per_day for one in outcomes])
+    tracking = getattr(candidate.policy, "reactive", candidate.policy)
+    return replace(
+        priced(row, usd, planned.knobs.cameras),
+        policy=candidate.policy.name,
+        aims=candidate.words,
+        holds=all(one.holds for one in outcomes),
+        machine_hours=over_days([one.machine_hours for one in outcomes]),
+        late=late,
+        refused=outcomes[0].refused,
+        late_minutes=sum(one.late_minutes for one in outcomes) / len(outcomes),
+        longest_late_minutes=max(one.longest_late_minutes for one in outcomes),
+        peak_machines=max(one.peak_machines for one in outcomes),
+        requests_per_target_minute=getattr(tracking, "target", None),
+    )
+
+
+def priced(row: AnswerRow, usd: Interval, cameras: int) -> AnswerRow:
+    """The row at so many USD a day."""
+    month = usd.times(DAYS_PER_MONTH)
+    return replace(
+        row,
+        usd_per_day=usd,
+        usd_per_month=month,
+        usd_per_camera_month=month.times(1 / cameras),
+    )
+
+
+def over_days(figures: list[float]) -> Interval:
+    """The mean, and the t-interval of days drawn anew where there are several."""
+    if len(figures) == 1:
+        return Interval(figures[0])
+    return mean_interval(figures)
+
+
+def _with_best(
+    planned: Planned, rows: list[AnswerRow], holding: dict[str, Candidate]
+) -> tuple[list[AnswerRow], list[StartRow]]:
+    """The rows with the cheapest marked, its interval as wide as what 04 measured makes it; and the
+    same policy at every start.
+    """
+    able = [row for row in rows if row.holds]
+    best = min(able, key=lambda row: row.usd_per_day.value, default=None)
+    if best is None:
+        return rows, []
+    candidate = holding[best.family]
+    measured = planned.machine.carried_per_s
+    rates = [rate for rate in (measured.low, measured.high) if rate]
+    others = sorted(set(planned.knobs.start_s) - {best.start_s})
+    calls = [(run_at_rate, (planned, candidate, rate)) for rate in rates]
+    calls += [(run_at_start, (planned, candidate, start_s)) for start_s in others]
+    runs = _spread(planned, calls)
+    ends = [one.outcome.usd_per_day for one in runs[: len(rates)]]
+    widened = priced(best, wider(best.usd_per_day, ends), planned.knobs.cameras)
+    marked = [replace(widened, best=True) if row is best else row for row in rows]
+    starts = []
+    for start_s, run in zip(others, runs[len(rates) :], strict=True):
+        came = run.outcome
+        starts.append(StartRow(start_s, came.usd_per_day, came.late, came.late_minutes))
+    own = StartRow(best.start_s, best.usd_per_day.value, best.late.value, best.late_minutes)
+    return marked, sorted([*starts, own], key=lambda row: row.start_s)
+
+
+def wider(usd: Interval, ends: list[float]) -> Interval:
+    """The interval, out to what the ends of 04's come to."""
+    known = [figure for figure in (usd.low, usd.value, usd.high, *ends) if figure is not None]
+    return Interval(usd.value, min(known), max(known))

@@ -1,0 +1,170 @@
+"""The machine that a fleet is made of: as 04 measured it, and what rate it carries.
+
+Service times are the samples themselves. A setting whose servers take several requests at once is
+not simulated: its times are of batches, which depend on the load.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas
+
+from blipkit.arrivals.rows import RateRow
+from blipkit.capacity.stations import Service, Station
+from blipkit.cost.pricing import SETTINGS, read_load_records
+from blipkit.cost.rows import LoadRecord, MeasuredSetting
+from blipkit.errors import BadInput, NotMeasured, shown
+from blipkit.load.recommend import best_setting
+from blipkit.load.setting import Setting, name_of
+from blipkit.load.setting_requests import ANSWERED
+from blipkit.load.summary import INVALID
+from blipkit.records.results import Results
+from blipkit.records.typed import keys_of, read_typed
+from blipkit.statistics import Interval
+
+CLOSED_LOOP = "04's closed loop: clients that wait for their answers"
+OPEN_LOOP = "08's rate: arrivals that do not wait"
+
+
+@dataclass(frozen=True)
+class MeasuredMachine:
+    """A machine at the setting that 04 recommends.
+
+    carried_per_s: requests per second within the target, with its interval, from carried_from;
+    service: of its requests.
+    """
+
+    record: LoadRecord
+    carried_per_s: Interval
+    carried_from: str
+    service: Service
+
+    @property
+    def setting(self) -> MeasuredSetting:
+        return self.record.setting
+
+    @property
+    def title(self) -> str:
+        """Which machine, arm and setting, in words."""
+        setting = self.setting
+        return f"{self.record.machine}, {setting.arm}, setting {name_of(setting)}"
+
+    def station(self, waiting: int) -> Station:
+        """Its servers, and how many may wait for them."""
+        return Station(self.setting.servers, waiting)
+
+
+def recorded_load(results: Results) -> Results:
+    """Where 04's records are: here, or where a replay was recorded."""
+    if results.recorded and not results.has(SETTINGS):
+        return results.recorded
+    return results
+
+
+def check_load(results: Results, checkpoint: str) -> None:
+    """Refuse a folder without 04's records, or with those of another checkpoint."""
+    if not results.has(SETTINGS):
+        advice = "run 04_concurrency first, or with it: --only 04_concurrency --only 10_capacity"
+        raise BadInput(f"{results.folder} has no records of 04_concurrency; {advice}")
+    others = {row.get("checkpoint", checkpoint) for row in results.rows(SETTINGS)} - {checkpoint}
+    if others:
+        seen = f"records of 04_concurrency are of checkpoint {shown(sorted(others)[0])}"
+        advice = "run 04_concurrency again"
+        raise BadInput(f"{results.folder}: {seen}, the profile has {shown(checkpoint)}; {advice}")
+
+
+def measured_machine(results: Results) -> MeasuredMachine:
+    """The machine of a results folder; NotMeasured, with the reason, where nothing can be said."""
+    source = recorded_load(results)
+    records = read_load_records(source)
+    unbatched = [one for one in records if one.setting.batch_size == 1]
+    record = _best(unbatched)
+    if record is None:
+        raise NotMeasured(_why_none(records, unbatched))
+    if record.setting.latency_limit_ms is None:
+        problem = "records of 04_concurrency are of an older kit, which did not say the target"
+        raise NotMeasured(f"{problem}; run 04_concurrency again")
+    service = read_service(source, record)
+    per_s, origin = _carried(source, record)
+    return MeasuredMachine(record, per_s, origin, service)
+
+
+def _best(records: Sequence[LoadRecord]) -> LoadRecord | None:
+    """The setting that 04 recommends; where that has batches, the best one without."""
+    by_setting = {id(one.setting): one for one in records}
+    chosen = [one.setting for one in records if one.setting.best]
+    if not chosen and records:
+        first = records[0]
+        limit_ms = first.setting.latency_limit_ms
+        found = best_setting([one.setting for one in records], limit_ms, first.shared)
+        chosen = [found] if found else []
+    if not chosen:
+        return None
+    return by_setting[id(max(chosen, key=lambda setting: setting.requests_per_s.value))]
+
+
+def _why_none(records: Sequence[LoadRecord], unbatched: Sequence[LoadRecord]) -> str:
+    """Why no machine can be simulated, in words, and what to do."""
+    if not records:
+        return "04_concurrency has no records that say what a machine carries; run it again"
+    if not unbatched:
+        advice = "add 1 to concurrency.batch_sizes and run 04_concurrency again"
+        return f"every setting of 04_concurrency takes several requests at once; {advice}"
+    states = ", ".join(sorted({one.setting.state for one in unbatched}))
+    reason = f"no setting of 04_concurrency holds its target and can be believed: {states}"
+    return f"{reason}; measure longer on a quiet machine, or raise concurrency.latency_limit_ms"
+
+
+def read_service(results: Results, record: LoadRecord) -> Service:
+    """The times of a setting's requests, of all its runs; NotMeasured without their samples."""
+    setting = record.setting
+    asked = Setting(
+        setting.arm,
+        record.conditions.call or "pipeline",
+        setting.placement,
+        setting.servers,
+        setting.clients,
+        setting.batch_size,
+    )
+    frames = []
+    for run in range(setting.runs):
+        name = asked.samples_name(run)
+        if results.has_samples(name):
+            frames.append(results.read_samples(name))
+    if not frames:
+        problem = f"{results.folder} has no requests of setting {name_of(setting)}"
+        raise NotMeasured(f"{problem}; run 04_concurrency again")
+    return service_of(pandas.concat(frames))
+
+
+def service_of(requests: pandas.DataFrame) -> Service:
+    """Service times, and what each request took beside queue and server, s; warm-up left out."""
+    answered = requests[(requests.scheduled >= 0) & requests.status.isin(ANSWERED)]
+    service = (answered.finished - answered.started).to_numpy()
+    waited = (answered.dequeued - answered.sent).to_numpy()
+    latency = (answered.received - answered.scheduled).to_numpy()
+    overhead = np.clip(latency - waited - service, 0.0, None)
+    return Service(service, overhead)
+
+
+def _carried(results: Results, record: LoadRecord) -> tuple[Interval, str]:
+    """Requests per second that a machine carries within the target, and who says so.
+
+    08's from the last rate that held to the first that did not; where every rate held, the highest.
+    """
+    recorded = results.rows("rates")
+    if recorded and set(keys_of(RateRow)) <= set(recorded[0]):
+        for row in read_typed(results, "rates", RateRow):
+            if _is_of(row, record.setting) and row.state != INVALID and row.rate_per_s.low:
+                per_s = row.rate_per_s
+                return replace(per_s, value=per_s.value or per_s.low), OPEN_LOOP
+    return record.setting.requests_per_s, CLOSED_LOOP
+
+
+def _is_of(rate: RateRow, setting: MeasuredSetting) -> bool:
+    """Whether a rate of Poisson arrivals is of this setting and target."""
+    of_rate = (rate.arm, rate.placement, rate.servers, rate.batch_size)
+    of_setting = (setting.arm, setting.placement, setting.servers, setting.batch_size)
+    target = (rate.percentile, rate.limit_ms) == (setting.percentile, setting.latency_limit_ms)
+    return rate.pattern == "poisson" and target and of_rate == of_setting

@@ -1,0 +1,209 @@
+"""Chapter 10 on a made-up machine: its own cells, once, and what they found; and what keeps it from running."""
+
+import json
+
+import matplotlib.pyplot as plt
+import pytest
+from conftest import run_chapter
+from made_fleet import measured_folder, service_of, setting_of
+from studies import displayed
+
+from blipkit.capacity import WhatIf
+from blipkit.cost.rows import PriceBasis
+from blipkit.errors import BadInput, NotMeasured
+from blipkit.profiles.profile import load_profile
+from blipkit.records.results import Results
+from blipkit.records.typed import keys_of
+from blipkit.run.preflight import check_chapters, use_absolute_folders
+
+KNOBS = {
+    "cameras": 8000,
+    "events_per_day": 96.0,
+    "start_s": [60.0, 600.0],
+    "seeds": 2,
+    "policies": ["fixed", "tracking", "yesterday", "gpu_overflow"],
+}
+
+
+def close(figure, *_, **__) -> None:
+    plt.close(figure)
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """The chapter's names after its cells ran once, with a GPU's records beside."""
+    folder = measured_folder(tmp_path_factory.mktemp("own"))
+    gpu = measured_folder(tmp_path_factory.mktemp("gpu"), mean_s=0.1)
+    (gpu / "records" / "cost.jsonl").write_text("")
+    knobs = {**KNOBS, "results": str(folder), "frame_kb": 30.0}
+    knobs["instances"] = {"gpu_results": str(gpu), "gpu_priced_as": "g5.xlarge"}
+    knobs["beside"] = {"cdn_usd_per_gb": 0.1}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("blipkit.capacity.figures.show", close)
+        names, _ = run_chapter("10_capacity", knobs)
+    return names, Results(folder)
+
+
+def test_every_family_has_its_cheapest_and_one_is_the_best(ran):
+    """Four answers; the best holds, is the cheapest of those, and has an interval around it."""
+    rows = ran[1].read("capacity")
+    assert [row["family"] for row in rows] == KNOBS["policies"]
+    holding = [row for row in rows if row["holds"]]
+    (best,) = [row for row in rows if row["best"]]
+    assert best["usd_per_day"] == min(row["usd_per_day"] for row in holding)
+    assert best["usd_per_day_low"] < best["usd_per_day"] < best["usd_per_day_high"]
+    assert best["late"] <= 0.1 and best["evidence"] == "forecast"
+    month = best["usd_per_day"] * 730 / 24
+    assert best["usd_per_camera_month"] == pytest.approx(month / 8000)
+    fixed = next(row for row in rows if row["family"] == "fixed")
+    assert best["usd_per_day"] < 0.8 * fixed["usd_per_day"]
+
+
+def test_the_next_leaner_policy_was_tried_and_does_not_hold(ran):
+    """Which is what makes the cheapest the cheapest."""
+    rows = ran[1].read("capacity_tried")
+    tracked = [row for row in rows if row["family"] == "tracking"]
+    assert [row["holds"] for row in tracked].count(True) == 1 and len(tracked) >= 2
+    chosen = next(row for row in tracked if row["holds"])
+    leaner = [row for row in tracked if not row["holds"]]
+    assert all(row["usd_per_day"] < 1.02 * chosen["usd_per_day"] for row in leaner)
+
+
+def test_its_gates_pass_where_the_machine_is_met_and_requests_are_kept(ran):
+    """The made-up machine was made by the same closed loop."""
+    statuses = {gate.gate: gate.status for gate in ran[1].gates()}
+    assert statuses == dict.fromkeys(
+        ["fleet calibration", "fleet conservation", "fleet target"], "PASS"
+    )
+    rows = ran[1].read("capacity_calibration")
+    assert [row["clients"] for row in rows] == [1, 2, 8]
+
+
+def test_the_formula_of_05_stands_beside_the_simulation(ran):
+    """Always busy is the least; the simulated fleet costs more."""
+    always, busy, simulated = ran[1].read("capacity_formula")
+    assert always["usd_per_month"] < busy["usd_per_month"]
+    assert always["usd_per_month"] < simulated["usd_per_month"]
+    assert "always busy" in always["how"]
+
+
+def test_each_assumption_alone_moves_the_dollars(ran):
+    """Twice the events cost more than half of them, a faster machine less; the widest comes first."""
+    rows = {row["what"]: row for row in ran[1].read("capacity_sensitivity")}
+    assert rows["events_per_day"]["at_from"] < rows["events_per_day"]["at_to"]
+    assert rows["carried_per_s"]["at_from"] >= rows["carried_per_s"]["at_to"]
+    assert rows["zones"]["at_from"] <= rows["zones"]["at_to"]
+    swings = [row["swing"] for row in rows.values()]
+    assert swings == sorted(swings, reverse=True) and rows["zones"]["evidence"] == "forecast"
+
+
+def test_what_was_not_stated_is_not_made_up(ran):
+    """The CDN has its rate and frames; the rest says what is missing."""
+    rows = {row["what"]: row for row in ran[1].read("capacity_beside")}
+    assert rows["CDN"]["usd_per_day"] == pytest.approx(8000 * 96 * 30 / 1e6 * 0.1, rel=1e-3)
+    assert rows["logs"]["usd_per_day"] is None
+    assert rows["logs"]["because"] == "not stated: logs_usd_per_gb, log_kb"
+
+
+def test_a_day_is_kept_minute_by_minute(ran):
+    """1,440 of them, in the samples and in the picture."""
+    minutes = ran[1].read_samples("capacity")
+    assert len(minutes) == 1440 and (minutes.machines >= minutes.in_service).all()
+    assert minutes.requests_per_s.max() > 2 * minutes.requests_per_s.mean()
+
+
+def test_the_policy_can_be_pasted(ran):
+    """A document for each command; where it tracks, its target is per minute."""
+    (row,) = ran[1].read("capacity_policy")
+    document = row["document"]
+    assert json.loads(json.dumps(document)) == document
+    assert document["update-auto-scaling-group"]["MinSize"] == 2
+    assert "04's closed loop" in row["derived_from"]
+
+
+def test_a_slower_start_is_no_cheaper_in_lateness(ran):
+    """The axis of starts, the slowest of which the policy was chosen for."""
+    rows = ran[1].read("capacity_starts")
+    assert [row["start_s"] for row in rows] == [60.0, 600.0]
+
+
+def test_answers_say_what_they_rest_on(ran):
+    """Machine, checkpoint, price with its date, and who said what a machine carries."""
+    best = next(row for row in ran[1].read("capacity") if row["best"])
+    assert best["checkpoint"] == "a hub's" and "setting 2-4" in best["measured_on"]
+    assert set(keys_of(PriceBasis)) - {"evidence"} <= set(best)
+    assert best["instance"] == "m7i.large" and best["requests"] == pytest.approx(768_000, rel=0.01)
+
+
+def test_other_cameras_and_policies_by_the_counts_alone(ran, monkeypatch):
+    """What a slider asks for: twice the cameras cost about twice as much, by any of the policies."""
+    shown = displayed(monkeypatch)
+    what_if = WhatIf(ran[0]["planned"])
+    for policy in range(4):
+        what_if.show(cameras=16_000.0, policy=float(policy), generosity=1.0)
+    assert len(shown) == 4 and all("16,000 cameras" in text for _, text in shown)
+
+
+def test_where_no_policy_holds_the_chapter_says_so(tmp_path, monkeypatch, capsys):
+    """Two machines at most for the load of many: a finding, which warns, and nothing to paste."""
+    monkeypatch.setattr("blipkit.capacity.figures.show", close)
+    folder = measured_folder(tmp_path)
+    knobs = {**KNOBS, "policies": ["tracking"], "group": {"max_machines": 2.0}, "start_s": [60.0]}
+    run_chapter("10_capacity", {**knobs, "results": str(folder)})
+    (gate,) = [one for one in Results(folder).gates() if one.gate == "fleet target"]
+    assert gate.status == "WARN" and "no policy that was tried holds" in gate.reason
+    (row,) = Results(folder).read("capacity")
+    assert not row["holds"] and row["usd_per_day"] is None
+    said = capsys.readouterr().out
+    assert "no policy holds, so no day is shown" in said and "none to paste" in said
+
+
+def refused(folder, **knobs) -> None:
+    run_chapter("10_capacity", {**KNOBS, "policies": ["tracking"], "results": str(folder), **knobs})
+
+
+def test_without_records_of_04_it_is_not_run(tmp_path):
+    """Named, with what to run."""
+    with pytest.raises(NotMeasured, match="no records of 'concurrency'"):
+        refused(tmp_path)
+
+
+def test_an_unstable_machine_of_our_own_is_not_believed(tmp_path):
+    """On a machine that is not shared, nothing unstable is recommended, so nothing is simulated."""
+    service = service_of()
+    rows = [setting_of(count, service, False, state="unstable") for count in (2, 4)]
+    with pytest.raises(NotMeasured, match="no setting of 04_concurrency holds.*unstable"):
+        refused(measured_folder(tmp_path, settings=rows))
+
+
+def test_settings_with_batches_alone_are_not_simulated(tmp_path):
+    """Their times are of batches; the message says what to measure."""
+    rows = [setting_of(4, service_of(), True, batch_size=4)]
+    folder = measured_folder(tmp_path, settings=rows)
+    with pytest.raises(NotMeasured, match="add 1 to concurrency.batch_sizes"):
+        refused(folder)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "words"),
+    [
+        ({"cameras": 0}, "capacity: cameras is 0; expected more than zero"),
+        ({"group": {"max_machines": 1.0}}, "max_machines is 1, and 2 zones take 2"),
+        ({"faults": {"launch_failure_share": 1.0}}, "no machine can ever start"),
+        ({"start_s": [90_000.0]}, "no machine that is launched ever serves"),
+        ({"faults": {"retry": 1.0}}, "capacity.faults: unknown 'retry'; did you mean 'retr"),
+        ({"policies": ["gpu_overflow"]}, "no GPU was measured; name a GPU's results folder"),
+        ({"policies": ["best"]}, "policies is 'best'; known: fixed"),
+        ({"shape": "/nowhere/day.csv"}, "/nowhere/day.csv: No such file"),
+        ({"time_zones": {"0": 0.4}}, "add up to 0.4; expected 1"),
+        ({"instances": {"api_priced_as": "m9.huge"}}, "no price for m9.huge"),
+        ({"beside": {"cdn": 0.1}}, "capacity.beside: unknown 'cdn'"),
+    ],
+)
+def test_knobs_that_mean_no_day_are_refused_before_anything_runs(knobs, words):
+    """By `check`, which a run calls first; exit status 2."""
+    with pytest.raises(BadInput, match=words.replace(".", r"\.")):
+        settings = [f"capacity.{name}={json.dumps(value)}" for name, value in knobs.items()]
+        profile = load_profile("smoke", settings)
+        use_absolute_folders(profile)
+        check_chapters(profile, {"10_capacity"}, [])

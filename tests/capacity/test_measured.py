@@ -1,0 +1,113 @@
+"""The machine of a fleet is the one that 04 recommends, with its own requests; others are refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from made_fleet import ARM, measured_folder, requests_of, service_of, setting_of
+
+from blipkit.arrivals.rows import RateRow
+from blipkit.capacity.measured import (
+    CLOSED_LOOP,
+    OPEN_LOOP,
+    check_load,
+    measured_machine,
+)
+from blipkit.capacity.measured import (
+    service_of as times_of,
+)
+from blipkit.errors import BadInput, NotMeasured
+from blipkit.load.conditions import Conditions
+from blipkit.records.results import Results
+from blipkit.records.typed import record_of
+from blipkit.statistics import Interval
+
+
+def test_it_is_the_recommended_setting_with_its_own_times(tmp_path):
+    """Four clients on two servers; services and overheads are those of the requests."""
+    machine = measured_machine(Results(measured_folder(tmp_path)))
+    assert machine.setting.clients == 4 and machine.carried_from == CLOSED_LOOP
+    assert machine.carried_per_s == machine.setting.requests_per_s
+    made = service_of()
+    assert np.allclose(np.sort(machine.service.service_s), np.sort(made.service_s))
+    assert machine.station(32).room == 34
+
+
+def test_warm_up_and_refusals_are_no_samples():
+    """Only what was answered in the measured time."""
+    requests = requests_of(service_of())
+    requests.loc[0, "scheduled"] = -1.0
+    requests.loc[1, "status"] = "refused"
+    assert len(times_of(requests).service_s) == len(requests) - 2
+
+
+RATE = RateRow(
+    conditions=Conditions(16, 15.0, 2000.0, 0.0, 0.0, 1.0, False, 0.0, ["is it?"], []),
+    setting="2-4",
+    arm=ARM,
+    call="pipeline",
+    placement="threads",
+    servers=2,
+    batch_size=1,
+    pattern="poisson",
+    percentile=90.0,
+    limit_ms=2000.0,
+    rate_per_s=Interval(3.1, 3.0, 3.2),
+    latency_ms=Interval(1900.0),
+    edge="cliff",
+    runs=9,
+    closed_loop_per_s=4.0,
+    closed_loop_from="04",
+    share_of_closed_loop=0.8,
+    answers_per_request=1,
+    state="stable",
+    reason="",
+)
+
+
+def with_rate(folder, **changes):
+    """The folder with a record of 08."""
+    record = record_of(replace(RATE, **changes))
+    Results(folder, "08_arrivals", "made").write("rates", [record])
+    return folder
+
+
+def test_the_rate_of_arrivals_that_do_not_wait_comes_first(tmp_path):
+    """08's, of the same arm, placement and servers."""
+    machine = measured_machine(Results(with_rate(measured_folder(tmp_path))))
+    assert machine.carried_from == OPEN_LOOP and machine.carried_per_s.value == 3.1
+
+
+@pytest.mark.parametrize("change", [{"servers": 1}, {"pattern": "fixed"}, {"state": "INVALID"}])
+def test_another_rate_is_not_taken(tmp_path, change):
+    """Of other servers, of arrivals that are no Poisson process, or that nobody believes."""
+    machine = measured_machine(Results(with_rate(measured_folder(tmp_path), **change)))
+    assert machine.carried_from == CLOSED_LOOP
+
+
+def test_without_the_requests_nothing_is_simulated(tmp_path):
+    """Records without samples: NotMeasured, and what to run."""
+    folder = measured_folder(tmp_path)
+    for path in folder.rglob("*.parquet"):
+        path.unlink()
+    with pytest.raises(NotMeasured, match="no requests of setting 2-4; run 04_concurrency again"):
+        measured_machine(Results(folder))
+
+
+def test_where_a_batch_is_recommended_the_best_without_is_taken(tmp_path):
+    """By 04's own rule, among those that were measured one by one."""
+    service = service_of()
+    rows = [setting_of(count, service, False) for count in (1, 4)]
+    batch = setting_of(8, service, True, batch_size=8)
+    machine = measured_machine(Results(measured_folder(tmp_path, settings=[*rows, batch])))
+    assert (machine.setting.clients, machine.setting.batch_size) == (4, 1)
+
+
+def test_a_folder_of_another_checkpoint_is_refused(tmp_path):
+    """Before anything runs, and so is one without records."""
+    folder = measured_folder(tmp_path)
+    check_load(Results(folder), "a hub's")
+    with pytest.raises(BadInput, match="of checkpoint \"a hub's\", the profile has 'another'"):
+        check_load(Results(folder), "another")
+    with pytest.raises(BadInput, match="no records of 04_concurrency; run 04_concurrency first"):
+        check_load(Results(tmp_path / "empty"), "another")

@@ -1,0 +1,79 @@
+"""The report's camera a month is 10's where it ran, and says whose figure it is."""
+
+import shutil
+
+import pytest
+from bs4 import BeautifulSoup
+
+from blipkit.capacity.rows import AnswerRow
+from blipkit.cost.rows import PriceBasis
+from blipkit.paths import PUBLISHED
+from blipkit.records.results import Results
+from blipkit.records.typed import write_typed
+from blipkit.report.numbers import read_money
+from blipkit.report.page import write_report
+from blipkit.statistics import Interval
+
+PRICED = PUBLISHED / "amd-epyc-2-cores" / "tiny"
+
+
+def answer(**changes) -> AnswerRow:
+    values = {
+        "family": "tracking",
+        "policy": "target tracking",
+        "aims": "aims at 40% of what a machine carries",
+        "holds": True,
+        "start_s": 480.0,
+        "cameras": 300_000,
+        "events_per_day": 48.0,
+        "requests": 14_400_000,
+        "days": 2,
+        "machine_hours": Interval(66.0, 65.0, 67.0),
+        "usd_per_day": Interval(6.6, 6.4, 6.8),
+        "usd_per_month": Interval(201.0, 195.0, 207.0),
+        "usd_per_camera_month": Interval(0.00067, 0.00065, 0.00069),
+        "late": Interval(0.0123, 0.0, 0.02),
+        "peak_machines": 6,
+        "measured_on": "this machine",
+        "checkpoint": "a hub's",
+        "price": PriceBasis("us-east-1", "on_demand", "forecast", "m7i.large", "2026-07-20"),
+        "best": True,
+    }
+    values.update(changes)
+    return AnswerRow(**values)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return shutil.copytree(PRICED, tmp_path / "tiny")
+
+
+def text_of(folder) -> str:
+    path, _ = write_report(folder)
+    page = BeautifulSoup(path.read_text(), "html.parser")
+    return " ".join(page.select_one("#money").find_next("ul").text.split())
+
+
+def test_the_simulated_day_is_the_camera_a_month(folder):
+    """With its interval, machines, lateness, and what it rests on; the evidence is forecast."""
+    rows = [answer(family="fixed", best=False), answer()]
+    write_typed(Results(folder, "10_capacity", "tiny"), "capacity", rows)
+    text = text_of(folder)
+    assert "A camera a month. 0.00067 USD of instances (interval 0.00065 to 0.00069)" in text
+    assert "300,000 cameras with 48 events a day each: target tracking" in text
+    assert "2.8 machines on average and 6 at most; 1.2 % of the requests are late" in text
+    assert "a forecast from this machine" in text and "demonstration" not in text
+
+
+def test_a_demonstration_model_is_called_one(folder):
+    """Its figures are not BLIP's."""
+    write_typed(
+        Results(folder, "10_capacity", "tiny"), "capacity", [answer(checkpoint="builtin:tiny-pets")]
+    )
+    assert "which serves a demonstration model: no figure of BLIP's" in text_of(folder)
+
+
+def test_without_chapter_10_nothing_is_simulated(folder):
+    """The summary is 05's."""
+    assert read_money(Results(folder), "g5.xlarge").simulated is None
+    assert "A camera a month" not in text_of(folder)
