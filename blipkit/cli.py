@@ -13,7 +13,7 @@ import blipkit
 from blipkit.errors import BadInput, BlipkitError, system_problem
 from blipkit.machine.scratch import ScratchFolder, instead_of_home
 from blipkit.machine.surroundings import find_own_programs
-from blipkit.run import adopting, fleet
+from blipkit.run import adopting, fleet, serving, shadowing, switching
 from blipkit.run.arguments import (
     CLIP,
     GOLDEN,
@@ -40,6 +40,9 @@ prices = typer.Typer(no_args_is_help=True, help="The price table, params/prices.
 app.add_typer(fleet.commands, name="capacity")
 app.add_typer(prices, name="prices")
 app.add_typer(adopting.commands)
+app.add_typer(serving.commands)
+app.add_typer(shadowing.commands)
+app.add_typer(switching.commands)
 console = Console(highlight=False)
 
 
@@ -164,13 +167,11 @@ def capture(
 
 
 @app.command()
-def publish(folder: Annotated[Path, folder_argument("FOLDER")]) -> None:
-    """Keep a run's evidence in the repository, under results/published/."""
-    from blipkit.records.evidence import not_verified
-    from blipkit.run.publish import publish_folder
+def publish(folder: Annotated[Path | None, folder_argument("FOLDER")] = None) -> None:
+    """Keep a run's evidence in results/published/; without a folder, list anew what is there."""
+    from blipkit.run.publish import publish_in_words
 
-    typer.echo(publish_folder(folder))
-    for line in not_verified([folder]):
+    for line in publish_in_words(folder):
         typer.echo(line)
 
 

@@ -84,18 +84,36 @@ def _quotient(above: float | None, below: float | None) -> float | None:
     return above / below
 
 
-def percentile(samples, q: float) -> Interval:
+def percentile(samples, q: float, effective: float | None = None) -> Interval:
     """The q-th percentile (0-100) and its 95 % interval from order statistics.
 
-    An end that so few samples cannot bound is infinite. The percentile is itself a sample, not
-    interpolated. Binomial ranks; David and Nagaraja, Order Statistics, section 7.1.
+    effective: how many independent samples these are worth; None where they are independent. An
+    end that so few cannot bound is infinite. The percentile is itself a sample, not interpolated.
+    Binomial ranks; David and Nagaraja, Order Statistics, section 7.1; of samples worth fewer, the
+    ranks of those few, as shares of all.
     """
-    samples = np.asarray(samples, dtype=float)
-    low, high = stats.quantile_test(samples, p=q / 100).confidence_interval(0.95)
+    samples = np.sort(np.asarray(samples, dtype=float))
+    n = len(samples)
+    worth = n
+    if effective is not None:
+        worth = max(int(effective), 1)
+    # the ranks of the ends, from 1, of so many samples as these are worth
+    low, high = stats.binom.ppf([0.025, 0.975], worth, q / 100) + [0, 1]
     value = np.percentile(samples, q, method="inverted_cdf")
-    lower = np.nan_to_num(low, nan=-np.inf)
-    upper = np.nan_to_num(high, nan=np.inf)
-    return Interval(float(value), float(lower), float(upper))
+    return Interval(
+        float(value),
+        _at_rank(samples, math.floor(low * n / worth)),
+        _at_rank(samples, math.ceil(high * n / worth)),
+    )
+
+
+def _at_rank(samples: np.ndarray, rank: int) -> float:
+    """The sample of a rank, from 1; infinite beyond the first or the last."""
+    if rank < 1:
+        return -math.inf
+    if rank > len(samples):
+        return math.inf
+    return float(samples[rank - 1])
 
 
 def samples_needed(q: float, confidence: float = 0.99) -> int:

@@ -25,6 +25,7 @@ from blipkit.machine import child, fork_server, host
 from blipkit.paths import ROOT
 from blipkit.records.documents import write_machine
 from blipkit.records.results import Results
+from blipkit.records.run_record import this_minute
 from blipkit.records.typed import row_of, write_typed
 from blipkit.runners.artifacts import Artifacts
 from blipkit.runners.assemble import load_artifact
@@ -286,7 +287,7 @@ if __name__ == "__main__":
     cost = Cost(round(help_seconds(), 3), round(null_call_us(), 2))
     settings = ((1, 1), (1, 8), (2, 8))
     load = [null_load(*setting) for setting in settings] + [null_load(2, 8, "processes")]
-    results = Results(folder, profile="bench")
+    results = Results(folder, profile="bench", recorded=this_minute())
     for kind, rows in (
         ("bench", [cost]),
         ("echo", [Echo(round(echo_us(), 1))]),

@@ -30,6 +30,8 @@ from blipkit.records.listing import output_of, read_listing, write_listing
 
 HERE, ENVIRONMENT = host.describe().name, dict(os.environ)  # before a test pretends otherwise
 
+QUIET = ROOT / "tests/quiet"  # what a run takes its machine for
+
 # how long an example takes depends on the machine
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
@@ -196,9 +198,11 @@ def artifact_root(tmp_path_factory) -> Path:
 
 
 def run_smoke(results: Path, *options: str) -> Path:
-    """`blipkit run smoke` into a folder; what it printed is shown where it fails."""
+    """`blipkit run smoke` into a folder, as on a quiet machine; what it printed is shown where it fails."""
+    path = os.pathsep.join(filter(None, [str(QUIET), ENVIRONMENT.get("PYTHONPATH")]))
     command = [sys.executable, "-m", "blipkit", "run", "smoke", "--results", str(results), *options]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=ENVIRONMENT)
+    environment = {**ENVIRONMENT, "PYTHONPATH": path}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
     print(done.stdout, done.stderr)
     return results
 

@@ -5,17 +5,19 @@ from pathlib import Path
 
 import yaml
 
+from blipkit.arrivals.rows import RateRow
 from blipkit.cost.dollars import answer_cost
 from blipkit.cost.knobs import Cost
 from blipkit.cost.rows import Choices, Conditions, CostRow, MeasuredSetting, PriceBasis
 from blipkit.cost.systems import System
+from blipkit.load import conditions as load_conditions
 from blipkit.profiles.common import Common
 from blipkit.profiles.profile import Profile
 from blipkit.records.gates import Gate
 from blipkit.records.results import Results
 from blipkit.records.typed import records_of
 from blipkit.records.writing import json_text
-from blipkit.statistics import Interval
+from blipkit.statistics import UNKNOWN, Interval
 from blipkit.study import Study
 
 WHOLE = Conditions(
@@ -39,6 +41,7 @@ def make(
     gates=(),
     load=(),
     cost=(),
+    rates=(),
     schema=1,
     ended="ran",
     profile="p",
@@ -54,6 +57,8 @@ def make(
     common = {"schema": schema, "weights_digest": "w1", "pixel_digest": "p1", "machine": machine}
     common |= {"profile": profile, "versions": {"transformers": "5.23.0"}}
     kinds = {"gates_03_parity": gates, "concurrency": records_of(load), "cost": records_of(cost)}
+    if rates:
+        kinds["rates"] = records_of(rates)
     for kind, rows in kinds.items():
         lines = [json_text({**common, **row}) for row in rows]
         (folder / f"records/{kind}.jsonl").write_text("".join(f"{line}\n" for line in lines))
@@ -108,6 +113,48 @@ def cost_row(
         choices=own["choices"],
         checkpoint=own["checkpoint"] or "",
     )
+
+
+def rate_row(per_s=50.0, low=48.0, high=52.0, answers=1, **fields) -> RateRow:
+    """The rate of Poisson arrivals that 08 found for `cost_row`'s setting, in requests/s; answers: of one request; fields: of it or of its conditions."""
+    conditions = {
+        "distinct_frames": 16,
+        "seconds": 1.0,
+        "latency_limit_ms": WHOLE.latency_limit_ms,
+        "think_ms": WHOLE.think_ms,
+        "repeat_share": WHOLE.repeat_share,
+        "warmup": 0.3,
+        "shared": False,
+        "batch_wait_ms": 0.0,
+        "questions": WHOLE.questions,
+        "buckets": [],
+        "frames_digest": WHOLE.frames_digest,
+        "batch_sizes": [1],
+    }
+    row = {
+        "setting": "2-4",
+        "arm": "a",
+        "call": WHOLE.call,
+        "placement": "threads",
+        "servers": 2,
+        "batch_size": 1,
+        "pattern": "poisson",
+        "percentile": WHOLE.percentile,
+        "limit_ms": WHOLE.latency_limit_ms,
+        "latency_ms": UNKNOWN,
+        "edge": "smooth",
+        "runs": 8,
+        "closed_loop_per_s": 100.0,
+        "closed_loop_from": "recommended by 04 in this results folder",
+        "share_of_closed_loop": 0.5,
+        "state": "stable",
+        "reason": "",
+    }
+    for name, value in fields.items():
+        (conditions if name in conditions else row)[name] = value
+    asked = load_conditions.Conditions(**conditions)
+    rate = Interval(per_s, low, high)
+    return RateRow(conditions=asked, rate_per_s=rate, answers_per_request=answers, **row)
 
 
 ARMS = {"neuron": "neuron matmult bf16", "cuda": "torchscript float16 cuda"}  # of a system

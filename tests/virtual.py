@@ -22,11 +22,18 @@ class Ended(NamedTuple):
 
 
 def drive(
-    dispatcher: Dispatcher, first: list[float], service, again=None, until=10**9, end_s=math.inf
+    dispatcher: Dispatcher,
+    first: list[float],
+    service,
+    again=None,
+    until=10**9,
+    end_s=math.inf,
+    retry=None,
 ) -> list[Ended]:
     """Requests arrive at the times `first`; service() and, where clients ask again, again() are drawn in seconds.
 
     The requests, in the order in which they end. `until`, `end_s`: after so many, or then, no client asks again.
+    retry(): drawn in place of again() by those who were refused.
     """
     order, now = itertools.count(), 0.0
     events = [(at, next(order), "arrive", client) for client, at in enumerate(first)]
@@ -36,6 +43,7 @@ def drive(
     while events:
         now, _, kind, subject = heapq.heappop(events)
         ended = []
+        pause = again
         if kind == "arrive":
             request = Request(subject, next(numbers), 0)
             if dispatcher.offer(request, now):
@@ -43,6 +51,7 @@ def drive(
             else:
                 rows.append(Ended(subject, now, None, now, 0))
                 ended = [request]
+                pause = retry or again
         elif kind == "finish":
             worker, started, ended = subject
             dispatcher.finish(worker)
@@ -59,7 +68,7 @@ def drive(
             heapq.heappush(events, (due, next(order), "look", None))
         if again and len(rows) < until and now < end_s:
             for request in ended:
-                heapq.heappush(events, (now + again(), next(order), "arrive", request.client))
+                heapq.heappush(events, (now + pause(), next(order), "arrive", request.client))
     return rows
 
 

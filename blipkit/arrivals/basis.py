@@ -55,9 +55,9 @@ class Basis:
     def __str__(self) -> str:
         most = f"{self.closed_loop_per_s:.1f} requests/s at most where clients wait"
         alone = f"{self.service_ms:.1f} ms to serve one that is alone"
-        name = f"{self.setting.arm}, {self.setting.servers} servers, {self.setting.placement}"
-        batch = f"batch {self.setting.batch_size}"
-        return f"{name}, {batch} ({self.source}): {most}, {alone}"
+        setting = self.setting
+        placed = f"servers: {setting.servers}, {setting.placement}, batch {setting.batch_size}"
+        return f"{setting.arm}, {placed} ({self.source}): {most}, {alone}"
 
 
 def as_04(study: Study) -> Study:

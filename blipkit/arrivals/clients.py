@@ -21,9 +21,9 @@ from blipkit.serving.protocol import (
     LOST,
     NOT_SERVED,
     REPLY,
-    REQUEST,
     STATUSES,
     WRONG,
+    Asked,
     Served,
 )
 from blipkit.serving.waiting import wait_exactly
@@ -95,7 +95,7 @@ class Sender:
             self._leave(number)
         span_s = self.offer.warmup_s + self.offer.seconds
         measured_cpu_s = cpu_s * self.offer.seconds / span_s
-        counts = ClientCounts(warmup_rounds=1, tries=1, clients_cpu_s=measured_cpu_s, **self.counts)
+        counts = ClientCounts(warmup_rounds=1, clients_cpu_s=measured_cpu_s, **self.counts)
         return ClientReport(counts, start)
 
     def _hear_until(self, due: float) -> None:
@@ -124,7 +124,7 @@ class Sender:
         frame = next(self.frames)
         sent = time.perf_counter()
         with contextlib.suppress(OSError):
-            self.connections[connection].send(REQUEST.pack(number, frame))
+            self.connections[connection].sendall(Asked(number, frame).packed())
             self.in_flight[number] = InFlight(frame, due, sent, connection)
             self.counts["sent"] += 1
 

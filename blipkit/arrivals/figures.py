@@ -1,11 +1,12 @@
 """The figures of 08."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import pandas
 
 from blipkit.display.figures import COLOURS, MARKERS, axes, show
+from blipkit.load.summary import STABLE, UNSTABLE
 from blipkit.records.typed import records_of
 
 if TYPE_CHECKING:
@@ -16,6 +17,17 @@ if TYPE_CHECKING:
 
 LINE = COLOURS[6]  # of a limit, or of what clients who wait reach
 HATCHES = ("", "//", "..", "xx")
+VERDICTS = {True: "held", False: "missed", None: "cannot tell"}
+OF_SEARCH = (
+    "requests_per_s",
+    "requests",
+    "late",
+    "late_low",
+    "late_high",
+    "fitted",
+    "verdict",
+    "state",
+)
 
 
 def draw_by_hand(rows: "Sequence[HandDrawn]", caption: str) -> None:
@@ -36,48 +48,51 @@ def draw_by_hand(rows: "Sequence[HandDrawn]", caption: str) -> None:
     show(figure, caption, records_of(rows), detail=True)
 
 
-def draw_search(found: "Found", target: "Target", closed_per_s: float, caption: str) -> None:
-    """Share of requests late over rate: each rate that was tried, the fit, and the interval."""
+def draw_search(
+    found: "Found", target: "Target", closed_per_s: float, doubted: Collection[float], caption: str
+) -> None:
+    """Share of requests late over rate: each rate that was tried, the fit, and the interval.
+
+    closed_per_s: what clients who wait reach; doubted: the rates with a run that is not stable,
+    which are drawn hollow.
+    """
     title = f"The search: {target}"
     figure, ax = axes(title, "requests per second", "share of requests that was late")
-    rates = found.rates
-    for rate in rates:
-        ax.vlines(rate.per_s, rate.share.low, rate.share.high, color=COLOURS[5])
-    for verdict, look in zip(("held", "missed", "cannot tell"), ("o", "X", "s"), strict=True):
-        alike = [rate for rate in rates if verdict_of(rate, target.allowed) == verdict]
-        places = [rate.per_s for rate in alike]
-        shares = [rate.share.value for rate in alike]
-        ax.plot(places, shares, look, label=verdict, color=COLOURS[MARKERS.index(look) % 3])
-    ax.plot([rate.per_s for rate in rates], found.fitted, "--", color=COLOURS[3], label="fit")
+    table = search_table(found, target.allowed, doubted)
+    ax.vlines(table.requests_per_s, table.late_low, table.late_high, color=COLOURS[5])
+    ax.plot(table.requests_per_s, table.fitted, "--", color=COLOURS[3], label="fit")
+    for verdict, colour, marker in zip(VERDICTS.values(), COLOURS, MARKERS, strict=False):
+        alike = table[table.verdict == verdict]
+        ax.plot(alike.requests_per_s, alike.late, marker, color=colour, label=verdict)
+        hollow = alike[alike.state != STABLE]
+        ax.plot(hollow.requests_per_s, hollow.late, marker, color=colour, mfc="white", zorder=3)
     ax.axhline(target.allowed, color=LINE, linestyle=":", label=f"allowed {target.allowed:g}")
     ax.axvline(closed_per_s, color=COLOURS[4], linestyle="-.", label="clients who wait, at most")
     if found.per_s.low is not None and found.per_s.high is not None:
         ax.axvspan(found.per_s.low, found.per_s.high, color=COLOURS[2], alpha=0.15)
     ax.set_ylim(-0.03, 1.03)
     ax.legend(fontsize=8)
-    show(figure, caption, search_table(found, target.allowed))
+    show(figure, f"{caption}. Hollow: not stable", table)
 
 
-def search_table(found: "Found", allowed: float) -> pandas.DataFrame:
+def search_table(
+    found: "Found", allowed: float, doubted: Collection[float] = ()
+) -> pandas.DataFrame:
     """The data of the picture of a search."""
-    rows = [
-        {
-            "requests_per_s": rate.per_s,
-            "requests": rate.requests,
-            "late": rate.share.value,
-            "late_low": rate.share.low,
-            "late_high": rate.share.high,
-            "fitted": fitted,
-            "verdict": verdict_of(rate, allowed),
-        }
-        for rate, fitted in zip(found.rates, found.fitted, strict=True)
-    ]
-    return pandas.DataFrame(rows)
+    rows = []
+    for rate, fitted in zip(found.rates, found.fitted, strict=True):
+        state = UNSTABLE if rate.per_s in doubted else STABLE
+        share = rate.share
+        verdict = verdict_of(rate, allowed)
+        rows.append(
+            (rate.per_s, rate.requests, share.value, share.low, share.high, fitted, verdict, state)
+        )
+    return pandas.DataFrame(rows, columns=OF_SEARCH)
 
 
 def verdict_of(rate: "Rate", allowed: float) -> str:
     """Whether a rate held the target, in words."""
-    return {True: "held", False: "missed", None: "cannot tell"}[rate.holds(allowed)]
+    return VERDICTS[rate.holds(allowed)]
 
 
 def draw_parts(parts: "Sequence[Parts]", caption: str) -> None:

@@ -8,7 +8,7 @@ from blipkit.arrivals.search import Found
 from blipkit.arrivals.session import NULL_SERVER
 from blipkit.arrivals.validity import ACHIEVED, LAG_SHARE, late_generator
 from blipkit.load.summary import INVALID, UNSTABLE
-from blipkit.records.gates import Gate, invalid, judge, not_run
+from blipkit.records.gates import Gate, decide, invalid, judge, not_run
 
 HOLDS = "rate holds target"
 KEPT_UP = "generator kept up"
@@ -44,8 +44,8 @@ def rate_gate(rate: RateRow, found: Found, target: Target) -> Gate:
     words = f"share of requests at {shown.per_s:.1f} requests/s beyond {target.limit_ms:g} ms"
     reason = f"{words}, upper end of its interval"
     advice = f"no rate down to {shown.per_s:.1f} requests/s is sure to hold {target}; {LONGER}"
-    high = shown.share.high
-    return judge(HOLDS, "timing", high, limit, shared=shared, reason=reason, next=advice)
+    figures = {"measured": shown.share.high, "limit": limit, "reason": reason, "next": advice}
+    return decide(HOLDS, "timing", found.per_s.low is not None, shared=shared, **figures)
 
 
 def generator_gate(outcomes: Sequence[Outcome], target: Target) -> Gate:

@@ -43,3 +43,7 @@ class Arrivals(Section):
     connections: int = knob(
         4, "by which requests are sent, many in flight on each", within=CONNECTIONS
     )
+    judge: bool = knob(
+        False,
+        "whether MLPerf's LoadGen judges the rate that was found; pip install 'blipkit[mlperf]'",
+    )

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas
 
-from blipkit.arrivals.search import Trial, late_share
-from blipkit.arrivals.session import OfferRun, Sent
+from blipkit.arrivals.late import late_share
+from blipkit.arrivals.search import Trial
+from blipkit.arrivals.session import Sent
 from blipkit.arrivals.validity import Generator, generator_of, late_generator, state_of
 from blipkit.load.conditions import Conditions
+from blipkit.load.correlation import effective_size
 from blipkit.load.setting_requests import known
 from blipkit.records.typed import part
 from blipkit.statistics import UNKNOWN, Interval, percentile, samples_needed
@@ -94,7 +96,7 @@ def trial_of(sent: Sent) -> Trial:
     """A run as the search takes it; what was not even sent is late, too."""
     requests = measured_requests(sent)
     seen = latencies_ms(requests)
-    unsent = max(due_requests(sent.row) - len(seen), 0)
+    unsent = max(sent.row.due - len(seen), 0)
     latencies = np.append(seen, np.full(unsent, np.inf))
     offer = sent.row.offer
     busy = offer.rate_per_s * server_s(requests) / sent.row.setting.servers
@@ -111,16 +113,11 @@ def server_s(requests: pandas.DataFrame) -> float:
     return float(((served.finished - served.started) / served["size"]).mean())
 
 
-def due_requests(row: OfferRun) -> int:
-    """How many requests the schedule has in the measured time."""
-    return int((row.offer.times() >= 0).sum())
-
-
 def outcome_of(sent: Sent, target: Target) -> Outcome:
     """What came of a run."""
     row = sent.row
     requests = measured_requests(sent)
-    generator = generator_of(requests, due_requests(row))
+    generator = generator_of(requests, row.due)
     answered = requests[requests.status.isin(("answered", "wrong"))]
     service_ms = 1e3 * (answered.finished - answered.started)
     late = late_generator(generator, target.limit_ms)
@@ -156,7 +153,10 @@ def percentile_of(trials: Sequence[Trial], q: float) -> Interval:
     latencies = np.concatenate([trial.latencies_ms for trial in trials])
     if len(latencies) < samples_needed(q):
         return UNKNOWN
-    return percentile(latencies, q).finite()
+    value = percentile(latencies, q).value
+    # neighbours depend on each other: who comes after a late request is likely late, too
+    effective = sum(effective_size(trial.latencies_ms <= value) for trial in trials)
+    return percentile(latencies, q, effective).finite()
 
 
 def problem_of(sent: Sent) -> str:

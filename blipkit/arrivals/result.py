@@ -22,6 +22,7 @@ from blipkit.arrivals.session import BESIDE, SEARCH, Sent
 from blipkit.arrivals.shares import TargetShare, target_shares
 from blipkit.display.tables import show_table
 from blipkit.load.setting import name_of
+from blipkit.load.summary import STABLE
 from blipkit.records.gates import Gate
 from blipkit.records.typed import records_of, write_typed
 from blipkit.study import Study
@@ -75,10 +76,6 @@ class RateSearch:
             per_s = min(one.row.offer.rate_per_s for one in runs)
         return [one for one in runs if one.row.offer.rate_per_s == per_s][-1]
 
-    def outcome(self, sent: Sent) -> Outcome:
-        """What came of one of the runs."""
-        return self.outcomes[sent.row.run]
-
     def table(self) -> None:
         """Every run: what was offered, what came of it, and what would make it doubtful."""
         caption = "Every run; late: share of its requests; achieved, lag_ms: of the generator"
@@ -87,7 +84,10 @@ class RateSearch:
     def figure(self) -> None:
         """The rates that were tried, what was late there, the fit, and the interval."""
         if self.found and self.found.rates:
-            draw_search(self.found, self.target, self.basis.closed_loop_per_s, str(self))
+            searched = [one for one in self.outcomes if one.purpose == SEARCH]
+            doubted = {one.rate_per_s for one in searched if one.state != STABLE}
+            most_per_s = self.basis.closed_loop_per_s
+            draw_search(self.found, self.target, most_per_s, doubted, str(self))
 
     def patterns_table(self) -> None:
         """Each pattern at the highest rate that held the target."""

@@ -7,7 +7,6 @@ import pandas
 from blipkit.arrivals.basis import Basis
 from blipkit.arrivals.clients import LEAD_S, Sending
 from blipkit.arrivals.schedule import Offer
-from blipkit.display.progress import Steps
 from blipkit.load.counts import RunCounts
 from blipkit.load.host import STOP_S, TIMEOUT_S, Asker
 from blipkit.load.measure import Measured, measure_asked
@@ -31,8 +30,9 @@ MACHINE_COLUMNS = dict.fromkeys(("busy", "steal", "ours", "at"), NUMBERS) | {"ru
 class OfferRun:
     """A record of `arrival_runs`: an offer, to what, and what was counted.
 
-    run: its number; purpose: SEARCH, BESIDE or NULL_SERVER; limit: requests in flight at most,
-    enough to queue all of them; setting: its clients are connections.
+    run: its number; purpose: SEARCH, BESIDE or NULL_SERVER; setting: its clients are connections;
+    limit: requests in flight at most, enough to queue all of them; due: requests that the schedule
+    has in the measured time.
     """
 
     run: int
@@ -40,6 +40,7 @@ class OfferRun:
     setting: Setting = part()
     offer: Offer = part()
     limit: int
+    due: int
     counts: RunCounts = part("counted_")
 
     @property
@@ -61,14 +62,13 @@ class Session:
     """Sends offers to a setting, or to servers that do nothing, on pipelines that stay loaded.
 
     patience_s: how long an answer is waited for, after the last request; connections: that carry
-    the requests; steps: to whom each run is told.
+    the requests.
     """
 
     def __init__(self, hosts: Hosts, basis: Basis, patience_s: float, connections: int):
         self.hosts = hosts
         self.setting = replace(basis.setting, clients=connections)
         self.patience_s = patience_s
-        self.steps: Steps | None = None
         self.sent: list[Sent] = []
 
     def send(self, purpose: str, offer: Offer) -> Sent:
@@ -77,12 +77,11 @@ class Session:
         setting = self.setting
         if purpose == NULL_SERVER:
             setting = Setting(NULL, NOTHING, "threads", 1, setting.clients)
-        limit = max(len(offer.times()), 1)
-        run = Run(setting, number, limit=limit)
-        if self.steps:
-            self.steps.begin(f"{purpose}, {offer.pattern}, {offer.rate_per_s:.1f} requests/s")
+        times = offer.times()
+        due = int((times >= 0).sum())
+        run = Run(setting, number, limit=max(len(times), 1))
         measured = self._measure(run, offer)
-        row = OfferRun(number, purpose, setting, offer, limit, measured.counts)
+        row = OfferRun(number, purpose, setting, offer, run.limit, due, measured.counts)
         requests = measured.requests.assign(run=number)
         sent = Sent(row, requests, measured.samples.assign(run=number))
         self.sent.append(sent)

@@ -91,7 +91,7 @@ class Fleets:
 
         cameras: 0 where no fleet is sized.
         """
-        chosen = best_setting(self.pricing.rows, target_ms, self.pricing.shared)
+        chosen = best_setting(self.pricing.closed_loop, target_ms, self.pricing.shared)
         if chosen is None:
             print(f"no setting holds {target_ms:g} ms; see 04 for the fastest")
             return

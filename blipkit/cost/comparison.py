@@ -56,7 +56,16 @@ class Systems:
 
     def table(self) -> None:
         """What each does, at what price, and what keeps it out of a verdict."""
-        columns = ("machine", "arm", "setting", "answers_per_s", "latency", "instance", "region")
+        columns = (
+            "machine",
+            "arm",
+            "setting",
+            "basis",
+            "answers_per_s",
+            "latency",
+            "instance",
+            "region",
+        )
         columns += ("option", "price_as_of", "usd_per_million", "evidence", "weighed", "gap")
         columns += ("unlike",)
         caption = "Systems side by side, each at its best setting"

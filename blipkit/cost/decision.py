@@ -20,6 +20,7 @@ from blipkit.cost.missing import (
     step_for_gap,
     usable_price,
 )
+from blipkit.cost.missing_rate import finer_search, same_basis
 from blipkit.cost.offers import Offers, choose_offers, contracted_saving, priced_alike
 from blipkit.cost.prices import load_prices
 from blipkit.cost.systems import System, systems_of
@@ -139,9 +140,10 @@ def weigh(
         for gap in best.gaps:
             evidence.lacks(*step_for_gap(best, gap, estimate_hours))
     if len(chosen) == len(KINDS):
-        different = same_conditions(chosen["candidate"], chosen["incumbent"], estimate_hours)
-        if different:
-            evidence.lacks(*different)
+        for compared in (same_conditions, same_basis):
+            unlike = compared(chosen["candidate"], chosen["incumbent"], estimate_hours)
+            if unlike:
+                evidence.lacks(*unlike)
     _check_prices(evidence, sides, offers, knobs, today or date.today())
     if one_sided := stated_utilisation(knobs, chosen):
         evidence.lacks(*one_sided)
@@ -200,13 +202,20 @@ class _Weighing:
         answer = _answer_of(saving)
         if answer == NOT_ENOUGH:
             for system in (candidate, incumbent):
-                self.evidence.lacks(*longer_load(system, candidate, incumbent))
+                self.evidence.lacks(*self._narrower(system))
         else:
             self._note_what_could_turn(answer)
         if self.evidence.missing:
             return self.evidence.decision(NOT_ENOUGH, saving, incumbent)
         self.evidence.because += self._beside(candidate, incumbent)
         return self.evidence.decision(answer, saving, incumbent)
+
+    def _narrower(self, system: System) -> tuple[Reason, MissingStep]:
+        """What would narrow a system's throughput enough to tell both costs apart."""
+        candidate, incumbent = self.chosen["candidate"], self.chosen["incumbent"]
+        if system.row.is_by_arrivals:
+            return finer_search(system, candidate, incumbent, self.estimate_hours)
+        return longer_load(system, candidate, incumbent)
 
     def _note_what_could_turn(self, answer: str) -> None:
         """Note what is missing of the side that would lose."""
@@ -251,4 +260,5 @@ def _saving_in_words(candidate: System, incumbent: System, saving: Saving, knobs
     less_or_more = "less" if share.value > 0 else "more"
     here, there = (f"{system.instance} ({system.arm})" for system in (candidate, incumbent))
     costs = f"costs {abs(share.value):.0%} {less_or_more} on {here} than on {there}"
-    return f"a good answer {costs}; 95 % interval of the saving {interval}; {knobs.busy_in_words()}"
+    sure = f"95 % interval of the saving {interval}"
+    return f"a good answer {costs}; {sure}; {knobs.busy_in_words()}; {candidate.row.basis}"

@@ -48,10 +48,10 @@ def answer_cost(
             return None
         return usd_per_million(usd_per_hour, good_per_s, utilisation)
 
-    good = setting.answers_per_s.times(setting.within_target or 0.0)  # None: not one answer
+    good = setting.good_per_s
     half_width = setting.answers_per_s.half_width
     more = None
-    if half_width is not None:
+    if half_width is not None and setting.seconds:
         more = minutes_more(setting, half_width / MAX_HALF_WIDTH)
     return AnswerCost(usd_per_hour, utilisation, good, good.falling(usd), half_width, more)
 

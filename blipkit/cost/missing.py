@@ -23,10 +23,11 @@ PROFILE_FOR = {"candidate": "inf2", "incumbent": "gpu"}  # side -> the profile t
 # asked for all the same, and the reason says so.
 LONGEST_H = 24.0
 LOAD_NOTEBOOKS = ["04_concurrency", "05_cost"]
-# common.cell_limit_s of a longer load: an hour, and its seconds for each of the three tries
-# (load.clients.TRIES) of a run that does not hold still, and once to spare; all are in one cell.
+BASIS = "throughput_basis"  # the condition that `missing_rate` settles
+# common.cell_limit_s of a longer load: an hour, and the seconds of its runs, which are all in one
+# cell, with as much to spare.
 CELL_SLACK_S = 3600
-CELL_TIMES = 4
+CELL_TIMES = 2
 HALF = ("float16", "bfloat16")  # as an arm names it
 PEOPLE_RUN = ("eager float16 cuda", "torchscript float16 cuda")  # on a GPU, today
 # knob of 04 -> the field of a row that has its value
@@ -86,9 +87,9 @@ def step_for_gap(
     notebooks = []
     if gap.notebook:
         notebooks = list(dict.fromkeys([gap.notebook, "05_cost"]))
-    command = _rerun_command(system, notebooks)
+    command = rerun_command(system, notebooks)
     hours = estimate_hours(system.folder, notebooks)
-    return gap.reason, _step(system, f"this settled: {gap.reason}", command, hours)
+    return gap.reason, step_of(system, f"this settled: {gap.reason}", command, hours)
 
 
 def same_conditions(
@@ -97,8 +98,10 @@ def same_conditions(
     """The incumbent measured again as the candidate was; None where both were measured alike.
 
     The command sets the conditions that a knob states; of the others the step says that it cannot.
+    What their throughputs are by, `missing_rate` settles.
     """
     differing = differing_conditions(candidate.row.conditions, incumbent.row.conditions)
+    differing = [name for name in differing if name != BASIS]
     if not differing:
         return None
     assignments = []
@@ -109,9 +112,9 @@ def same_conditions(
     what = f"the same {_in_words(differing)} on both machines"
     if unset := [name for name in differing if name not in SECTION_OF]:
         what += f"; the command does not set {_in_words(unset)}: make these alike first"
-    command = _rerun_command(incumbent, LOAD_NOTEBOOKS, assignments)
+    command = rerun_command(incumbent, LOAD_NOTEBOOKS, assignments)
     hours = estimate_hours(incumbent.folder, LOAD_NOTEBOOKS)
-    step = _step(incumbent, what, command, hours)
+    step = step_of(incumbent, what, command, hours)
     return f"both machines differ in {_in_words(differing)}", step
 
 
@@ -158,7 +161,7 @@ def stated_utilisation(
     other = next(share for share in stated.values() if share)
     knob = "utilisation" if side == "candidate" else "incumbent_utilisation"
     reason = f"one side alone has a stated utilisation ({other:.0%})"
-    command = _rerun_command(chosen[side], ["05_cost"], [f"cost.{knob}=SHARE"])
+    command = rerun_command(chosen[side], ["05_cost"], [f"cost.{knob}=SHARE"])
     return reason, MissingStep(f"the utilisation of the {side}", command, 0.0, 0.0)
 
 
@@ -176,9 +179,9 @@ def half_precision(
     measured = json.dumps([*dict.fromkeys([*arms, *PEOPLE_RUN])])
     assignments = [f"common.arms={measured}"]
     assignments.append(f"concurrency.arms_under_load={len(arms) + len(PEOPLE_RUN)}")
-    command = _rerun_command(system, [], assignments)
+    command = rerun_command(system, [], assignments)
     hours = estimate_hours(system.folder, [])
-    return reason, _step(system, f"measured: {', '.join(PEOPLE_RUN)}", command, hours)
+    return reason, step_of(system, f"measured: {', '.join(PEOPLE_RUN)}", command, hours)
 
 
 def longer_load(system: System, candidate: System, incumbent: System) -> tuple[Reason, MissingStep]:
@@ -187,7 +190,7 @@ def longer_load(system: System, candidate: System, incumbent: System) -> tuple[R
     Its hours are those of the load alone that is new, in all runs together.
     """
     row = system.row
-    load_minutes = minutes_more(row, _times_narrower(candidate, incumbent))
+    load_minutes = minutes_more(row, times_narrower(candidate, incumbent))
     load_hours = min(load_minutes / 60, LONGEST_H)
     reason = "the interval of the saving includes zero"
     if load_hours == LONGEST_H:
@@ -197,18 +200,19 @@ def longer_load(system: System, candidate: System, incumbent: System) -> tuple[R
     for knob, name in ROW_FIELD_OF_KNOB.items():
         assignments.append(f"concurrency.{knob}={json.dumps([getattr(row, name)])}")
     assignments.append(f"concurrency.seconds={seconds_per_run}")
-    assignments.append(f"common.cell_limit_s={CELL_SLACK_S + CELL_TIMES * seconds_per_run}")
+    cell_s = CELL_SLACK_S + CELL_TIMES * row.runs * seconds_per_run
+    assignments.append(f"common.cell_limit_s={cell_s}")
     what = f"{60 * load_hours:.1f} more minutes of load on {system.instance}"
-    command = _rerun_command(system, LOAD_NOTEBOOKS, assignments)
-    return reason, _step(system, what, command, load_hours)
+    command = rerun_command(system, LOAD_NOTEBOOKS, assignments)
+    return reason, step_of(system, what, command, load_hours)
 
 
-def _step(system: System, what: str, command: str, hours: float) -> MissingStep:
+def step_of(system: System, what: str, command: str, hours: float) -> MissingStep:
     """A step that takes so many hours of a system's machine."""
     return MissingStep(what, command, hours, hours * system.cost.usd_per_hour)
 
 
-def _times_narrower(candidate: System, incumbent: System) -> float:
+def times_narrower(candidate: System, incumbent: System) -> float:
     """How many times narrower both intervals must be to tell two costs apart; inf where never.
 
     They are apart where the half-widths that face each other fit between the two figures.
@@ -235,9 +239,7 @@ def hours_taken(folder: str | None, notebooks: Sequence[str]) -> float | None:
     return None
 
 
-def _rerun_command(
-    system: System, notebooks: Sequence[str], assignments: Sequence[str] = ()
-) -> str:
+def rerun_command(system: System, notebooks: Sequence[str], assignments: Sequence[str] = ()) -> str:
     """The command that runs notebooks of a system's profile again, all where none is named.
 
     assignments: of knobs, as "section.knob=value".

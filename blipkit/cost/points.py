@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from blipkit.cost import figures
 from blipkit.cost.dollars import answer_cost
 from blipkit.cost.pricing import Pricing, say_not_recorded
-from blipkit.cost.rows import AnswerCost, CostRow, PriceBasis
+from blipkit.cost.rows import CLIENTS_WAIT, AnswerCost, CostRow, PriceBasis
 from blipkit.display.tables import show_table
 from blipkit.records.typed import part, records_of, write_typed
 from blipkit.study import Study
@@ -15,7 +15,8 @@ from blipkit.study import Study
 class Point:
     """A record of kind `points`: what a setting costs on machines that are busy part of the time.
 
-    at: which of the three points; within_target: share of the answers, None where there was none.
+    at: which of the three points; within_target: share of the answers, None where there was none;
+    basis: of the throughput, in words.
     """
 
     at: str
@@ -24,6 +25,7 @@ class Point:
     within_target: float | None
     price: PriceBasis = part()
     cost: AnswerCost = part()
+    basis: str = CLIENTS_WAIT
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,15 @@ class Points:
         """Each point with its cost, its interval, and the load that would narrow it."""
         if not self.rows:
             return say_not_recorded("Three points")
-        columns = ("at", "servers", "clients", "price_as_of", "within_target", "usd_per_hour")
+        columns = (
+            "at",
+            "servers",
+            "clients",
+            "basis",
+            "price_as_of",
+            "within_target",
+            "usd_per_hour",
+        )
         columns += ("good_per_s", "usd_per_million", "usd_per_million_low")
         columns += ("usd_per_million_high", "half_width", "minutes_more")
         place = f"{self.pricing.basis.option}, {self.pricing.basis.region}"
@@ -75,4 +85,12 @@ def price_points(study: Study, pricing: Pricing) -> Points:
 def _point(name: str, row: CostRow, utilisation: float, pricing: Pricing) -> Point:
     """A setting on machines that are busy this share of the time."""
     cost = answer_cost(row, pricing.usd_per_hour, utilisation)
-    return Point(name, row.servers, row.clients, row.within_target, pricing.basis, cost)
+    return Point(
+        at=name,
+        servers=row.servers,
+        clients=row.clients,
+        within_target=row.within_target,
+        price=pricing.basis,
+        cost=cost,
+        basis=row.basis,
+    )

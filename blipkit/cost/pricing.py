@@ -1,9 +1,12 @@
 """What a study's settings cost: the prices that it uses, and every setting of 04 at one of them.
 
+Where 08 found the rate of arrivals that holds the target, the operating point is priced by it.
+
 04's rows come from the results folder. Where they are an older kit's, without what a cost is made
 of, nothing is priced here, and what rests on it is NOT-RUN.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -19,6 +22,7 @@ from blipkit.cost.rows import (
     PriceBasis,
 )
 from blipkit.cost.systems import is_instance
+from blipkit.cost.throughput import priced_by_arrivals, rates_of
 from blipkit.display.tables import show_table
 from blipkit.load.summary import INVALID
 from blipkit.records.gates import Gate, decide, not_run
@@ -31,6 +35,7 @@ SETTINGS = "concurrency"  # the kind of 04's records
 NEEDED_KEYS = (*keys_of(MeasuredSetting), "shared")  # of a record of 04, to price it
 ANSWERS_GATE = "dollars per million answers"
 INTERVAL_GATE = "cost interval"
+FINER = "--set arrivals.resolution=0.05 --set arrivals.most_runs=15"
 
 
 def say_not_recorded(what: str) -> None:
@@ -90,12 +95,13 @@ def choose_prices(study: Study) -> StudyPrices:
 class Pricing:
     """Every setting of 04 with what a million good answers cost there.
 
-    rows: none where 04's are an older kit's; an INVALID setting has no cost. machine: what was
-    measured. usd_per_hour: its price. shared: whether it was not ours alone. invalid: how many
-    settings were INVALID.
+    rows: none where 04's are an older kit's; an INVALID setting has no cost. closed_loop: the same,
+    each by the throughput of 04, whose clients wait. machine: what was measured. usd_per_hour: its
+    price. shared: whether it was not ours alone. invalid: how many settings were INVALID.
     """
 
     rows: list[CostRow]
+    closed_loop: list[CostRow]
     basis: PriceBasis
     machine: str
     usd_per_hour: float
@@ -109,13 +115,19 @@ class Pricing:
 
     @property
     def peak(self) -> CostRow | None:
-        """The setting with the most answers per second, whatever the latency."""
-        return max(self.rows, key=_answers_per_s, default=None)
+        """The setting with the most answers per second, whatever the latency; clients wait."""
+        return max(self.closed_loop, key=_answers_per_s, default=None)
 
     @property
     def single(self) -> CostRow | None:
-        """The setting with the fewest servers and clients, as people leave it."""
-        return min(self.rows, key=lambda row: (row.servers, row.clients), default=None)
+        """The setting with the fewest servers and clients, as people leave it; clients wait."""
+        return min(self.closed_loop, key=lambda row: (row.servers, row.clients), default=None)
+
+    @property
+    def best_while_clients_wait(self) -> CostRow | None:
+        """The operating point by 04's throughput, to be compared with `single`."""
+        recommended = (row for row in self.closed_loop if row.best)
+        return max(recommended, key=_answers_per_s, default=None)
 
     @property
     def checkpoint(self) -> str:
@@ -131,8 +143,8 @@ class Pricing:
         """Every setting with its cost and that cost's interval."""
         if not self.rows:
             return say_not_recorded("Every setting, priced")
-        columns = ("arm", "placement", "servers", "clients", "answers_per_s", "latency_ms")
-        columns += ("within_target", "usd_per_million", "usd_per_million_low")
+        columns = ("arm", "placement", "servers", "clients", "basis", "answers_per_s")
+        columns += ("latency_ms", "within_target", "usd_per_million", "usd_per_million_low")
         columns += ("usd_per_million_high", "best")
         price = f"{self.usd_per_hour} USD/h ({self.basis.evidence})"
         show_table(records_of(self.rows), f"Every setting, {self.title} at {price}", columns)
@@ -150,8 +162,8 @@ class Pricing:
             return [not_run(ANSWERS_GATE, kind="answer", reason=reason, next=advice), unknown]
         best = self.best
         if best is None:
-            reason = "no setting of 04 held its latency target"
-            advice = "raise concurrency.latency_limit_ms"
+            reason = "04 recommends no setting: none is known to hold its latency target"
+            advice = "see latency target: measure longer, on a quiet machine, or raise its limit"
             return [not_run(ANSWERS_GATE, kind="answer", reason=reason, next=advice)]
         shown = decide(
             ANSWERS_GATE,
@@ -159,7 +171,7 @@ class Pricing:
             holds=True,
             measured=best.cost.usd_per_million.value,
             evidence=self.basis.evidence,
-            reason=f"good ones, at the operating point, {self.machine} as {self.basis.instance}",
+            reason=f"good ones, at the operating point ({best.basis}), {self.title}",
         )
         return [shown, _interval_gate(best)]
 
@@ -169,18 +181,33 @@ def _answers_per_s(row: CostRow) -> float:
 
 
 def _interval_gate(best: CostRow) -> Gate:
-    """WARN where the cost's interval is wide, with the load that would narrow it."""
-    minutes = best.cost.minutes_more or 0.0
-    longer = f"--set concurrency.seconds={best.seconds + 60 * minutes / best.runs:.1f}"
+    """WARN where the cost's interval is wide or not known, with what would narrow it."""
+    half_width = best.cost.half_width
+    reason = f"half the interval's width over the figure, {best.basis}"
+    if half_width is None:
+        reason = f"too few independent answers for an interval of the throughput, {best.basis}"
     return decide(
         INTERVAL_GATE,
         kind="timing",
-        holds=not minutes,
+        holds=half_width is not None and half_width <= MAX_HALF_WIDTH,
         tolerable=True,
-        measured=best.cost.half_width,
+        measured=half_width,
         limit=MAX_HALF_WIDTH,
-        reason="half the interval's width over the figure",
-        next=f"run {max(minutes, 0.1):.1f} more minutes of load: {longer}",
+        reason=reason,
+        next=_what_narrows(best),
+    )
+
+
+def _what_narrows(best: CostRow) -> str:
+    """How to get a narrower interval of a row's cost."""
+    if best.is_by_arrivals:
+        return f"search more finely in 08_arrivals: {FINER}"
+    if best.cost.half_width is None:
+        return "raise concurrency.seconds, or concurrency.repeats"
+    minutes = best.cost.minutes_more or 0.0
+    seconds = best.seconds + 60 * minutes / best.runs
+    return (
+        f"run {max(minutes, 0.1):.1f} more minutes of load: --set concurrency.seconds={seconds:.1f}"
     )
 
 
@@ -194,14 +221,32 @@ def price_settings(study: Study, prices: StudyPrices) -> Pricing:
     recorded = read_load_records(study.results)
     records = [record for record in recorded if record.setting.state != INVALID]
     limits = read_parity_limits(study.results)
-    rows = [_cost_row(record, basis, price.usd_per_hour, limits) for record in records]
+    closed = [_cost_row(record, basis, price.usd_per_hour, limits) for record in records]
+    machine = study.results.machine.name
+    shared = True
+    if records:
+        machine = records[0].machine
+        shared = records[0].shared
+    rows = _by_arrivals(study.results, closed, machine)
     write_typed(study.results, "cost", rows)
     invalid = len(recorded) - len(records)
-    if not records:
-        machine = study.results.machine.name
-        return Pricing([], basis, machine, price.usd_per_hour, shared=True, invalid=invalid)
-    first = records[0]
-    return Pricing(rows, basis, first.machine, price.usd_per_hour, first.shared, invalid)
+    return Pricing(rows, closed, basis, machine, price.usd_per_hour, shared, invalid)
+
+
+def _by_arrivals(results: Results, closed: Sequence[CostRow], machine: str) -> list[CostRow]:
+    """The rows, the operating points by 08's rate where it has one; prints where it cannot be used.
+
+    closed: every row by 04's throughput.
+    """
+    rates = rates_of(results)
+    rows = []
+    for row in closed:
+        if row.best:
+            row, why_not = priced_by_arrivals(row, machine, rates)
+            if why_not:
+                print(why_not)
+        rows.append(row)
+    return rows
 
 
 def _cost_row(

@@ -7,16 +7,20 @@ from blipkit.records.typed import interval, part, stored_as
 from blipkit.statistics import UNKNOWN, Interval
 
 OLDER_KIT = "of an older kit"  # the state of a row that does not say whether it was stable
+CLOSED_LOOP = "closed loop"  # a basis of throughput: 04's, where clients wait for their answers
+CLIENTS_WAIT = f"{CLOSED_LOOP}: clients wait"  # the same in words
 
 
 @dataclass(frozen=True, kw_only=True)
 class MeasuredSetting:
     """Of a record of 04, what a cost needs; the defaults are those of kits that did not say.
 
-    requests_per_s, answers_per_s: throughput, with 95 % intervals. within_target: of the answers,
-    the share that is right and in time; None where there was not one. percentile: of latency, that
-    the target of latency_limit_ms is about. seconds: measured in each of the runs. best: whether 04
-    recommends it.
+    requests_per_s, answers_per_s: throughput, with 95 % intervals. within_target: of the requests
+    sent, the share that was answered right and in time (of those answered, in an older kit);
+    good_share: of the answers. None where there was not one. percentile: of latency, that the
+    target of latency_limit_ms is about. seconds: measured in each of the runs, 0 where more of
+    them would not narrow the interval. best: whether 04 recommends it. neighbours_percent,
+    steal_percent: of the machine's CPU, what others took.
     """
 
     arm: str
@@ -34,6 +38,22 @@ class MeasuredSetting:
     seconds: float = 0.0
     runs: int = 1
     best: bool
+    good_share: float | None = None
+    neighbours_percent: float | None = None
+    steal_percent: float | None = None
+
+    @property
+    def good_per_s(self) -> Interval:
+        """Answers per second that are right and in time."""
+        share = self.good_share
+        if share is None:  # an older kit counted `within_target` so
+            share = self.within_target
+        return self.answers_per_s.times(share or 0.0)  # None: not one answer
+
+    @property
+    def taken_percent(self) -> float:
+        """Of the machine's CPU, what others took; 0 where it is not known."""
+        return (self.neighbours_percent or 0.0) + (self.steal_percent or 0.0)
 
     @property
     def latency_text(self) -> str:
@@ -50,8 +70,9 @@ class Conditions:
     how strictly their answers were judged.
 
     The digests are of weights, of a fixed frame's pixels and of the frames that were asked about;
-    transformers is its version; parity_limits: the knobs of 03 that say what passes, by name. None
-    where it was not recorded, which keeps a system out of a verdict.
+    transformers is its version; parity_limits: the knobs of 03 that say what passes, by name;
+    throughput_basis: CLOSED_LOOP, or by which arrivals 08 found the rate. None where it was not
+    recorded, which keeps a system out of a verdict.
     """
 
     weights_digest: str | None = None
@@ -65,6 +86,7 @@ class Conditions:
     percentile: float | None = None
     latency_limit_ms: float | None = None
     parity_limits: dict[str, Any] | None = None
+    throughput_basis: str = CLOSED_LOOP
 
 
 @dataclass(frozen=True)
@@ -151,7 +173,8 @@ class CostRow(MeasuredSetting):
     """A record of kind `cost`: a setting of 04, priced.
 
     conditions: under which it was measured, choices: what the system chose for itself; None where
-    an older kit did not say. checkpoint: the model's source, "" likewise.
+    an older kit did not say. checkpoint: the model's source, "" likewise. basis: of its throughput,
+    in words.
     """
 
     price: PriceBasis = part()
@@ -159,3 +182,9 @@ class CostRow(MeasuredSetting):
     conditions: Conditions | None = stored_as("like", default=None)
     choices: Choices | None = stored_as("own", default=None)
     checkpoint: str = ""
+    basis: str = CLIENTS_WAIT
+
+    @property
+    def is_by_arrivals(self) -> bool:
+        """Whether its throughput is the rate of arrivals that 08 found."""
+        return self.conditions is not None and self.conditions.throughput_basis != CLOSED_LOOP

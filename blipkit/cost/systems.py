@@ -8,6 +8,7 @@ from pathlib import Path
 from blipkit.cost.prices import Price
 from blipkit.cost.provenance import Gap, gaps_in_evidence
 from blipkit.cost.rows import AnswerCost, Choices, Conditions, CostRow
+from blipkit.cost.throughput import CHAPTER
 from blipkit.errors import BadInput, nearest
 from blipkit.load.setting import name_of
 from blipkit.load.summary import STABLE
@@ -28,6 +29,8 @@ NEEDED_GATES = {
     "requests conserved": "04_concurrency",
     "latency target": "04_concurrency",
 }
+# of one whose throughput is a rate of arrivals
+NEEDED_BY_ARRIVALS = {"rate holds target": CHAPTER, "generator kept up": CHAPTER}
 PLATFORM_GATE = "platform_support"  # must have been judged, whatever it says
 NEEDED_ON_NEURON = {
     "execution parity": "03_parity",
@@ -148,6 +151,8 @@ def gaps_of(row: CostRow, machine: str, kind: str, gates: list[Gate]) -> list[Ga
     needed = {name.format(arm=arm): notebook for name, notebook in NEEDED_GATES.items()}
     if kind == "neuron":
         needed.update(NEEDED_ON_NEURON)
+    if row.is_by_arrivals:
+        needed.update(NEEDED_BY_ARRIVALS)
     judged = {gate.gate: gate for gate in gates if not _of_other_arm(gate.gate, arm)}
     for name in needed:
         judged.setdefault(name, not_run(name, kind="answer", reason=""))
@@ -158,7 +163,8 @@ def gaps_of(row: CostRow, machine: str, kind: str, gates: list[Gate]) -> list[Ga
             reason = ". ".join(filter(None, sentences))
             gaps.append(Gap(reason, needed.get(name, ""), _is_ruled_out(gate)))
     if row.state != STABLE:
-        gaps.append(Gap(f"the throughput of {arm} is {row.state}", "04_concurrency"))
+        notebook = CHAPTER if row.is_by_arrivals else "04_concurrency"
+        gaps.append(Gap(f"the throughput of {arm} is {row.state}", notebook))
     price = row.price
     if price.evidence not in ("measured", "recorded"):
         reason = f"{machine} is priced as {price.instance}: {price.evidence}"

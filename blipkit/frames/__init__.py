@@ -11,9 +11,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "frames": ["SYNTHETIC", "Frame", "synthetic_frames", "fixed_frame", "load_frames"],
-        "images": ["read_image"],
+        "images": ["image_in", "read_image"],
+        "jpeg": ["as_jpegs", "to_jpeg"],
         "questions": ["Question", "parse_questions", "tokenise"],
         "scenes": ["ACTIVITIES", "QUESTIONS", "Scene", "draw_scene"],
+        "source": ["FrameSource"],
         "video": ["cut_video", "parse_every"],
     },
 )

@@ -7,8 +7,10 @@ deep: all of that is settled here, or the file is refused by its name.
 import io
 import stat
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
@@ -32,29 +34,58 @@ WHITE_IS_ZERO, UNSIGNED = 0, 1  # TIFF's values of two of them
 def read_image(path: Path) -> Image.Image:
     """A file's picture by `as_rgb`; BadInput with its name and the reason where it has none."""
     try:
-        return _decoded(path)
+        _check_file(path)
+        # opened here: by its name, Pillow 13 turns some TIFFs wrong
+        with open(path, "rb") as file:
+            return _picture_in(file, FORMATS, EXPECTED)
     except BadInput as error:
         reason = str(error)
-    except Image.DecompressionBombError:
-        reason = "has more than 50 megapixels"
-    except UnidentifiedImageError:
-        reason = _unknown(path)
-    except Exception as error:  # what a damaged file makes Pillow raise has no end
-        reason = f"cannot be decoded: {str(error)[:REASON] or type(error).__name__}"
+    except OSError as error:
+        reason = _cannot_be_decoded(error)
     raise BadInput(f"{path.name!r} {reason}")
 
 
-def _unknown(path: Path) -> str:
+def image_in(
+    content: bytes, formats: Sequence[str] = FORMATS, expected: str = EXPECTED
+) -> Image.Image:
+    """The picture of a file's content by `as_rgb`; BadInput has the reason where it has none, as a
+    sentence about it goes on.
+
+    formats: those to read, as Pillow names them; expected: the same in words.
+    """
+    return _picture_in(io.BytesIO(content), formats, expected)
+
+
+def _picture_in(file: BinaryIO, formats: Sequence[str], expected: str) -> Image.Image:
+    """The picture of an open file; BadInput where it has none."""
+    try:
+        return _decoded(file, formats)
+    except BadInput:
+        raise
+    except Image.DecompressionBombError:
+        reason = "has more than 50 megapixels"
+    except UnidentifiedImageError:
+        reason = _unknown(file, expected)
+    except Exception as error:  # what a damaged file makes Pillow raise has no end
+        reason = _cannot_be_decoded(error)
+    raise BadInput(reason)
+
+
+def _cannot_be_decoded(error: Exception) -> str:
+    return f"cannot be decoded: {str(error)[:REASON] or type(error).__name__}"
+
+
+def _unknown(file: BinaryIO, expected: str) -> str:
     """What is wrong with a file that is no picture of a format that is read."""
-    with open(path, "rb") as file:
-        seen = what_it_is(file.read(HEAD))
+    file.seek(0)
+    seen = what_it_is(file.read(HEAD))
     if not seen:
         seen = "not an image of a format that is read here"
-    return f"is {seen}; {EXPECTED}"
+    return f"is {seen}; {expected}"
 
 
-def _decoded(path: Path) -> Image.Image:
-    """A file's picture by `as_rgb`; where it has none, BadInput or what Pillow raises."""
+def _check_file(path: Path) -> None:
+    """Refuse what is no file, empty, too large, or has a name that no record could hold."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
         raise BadInput("is no file but a folder, a pipe or a device; expected an image")
@@ -64,12 +95,15 @@ def _decoded(path: Path) -> Image.Image:
         seen = f"has {status.st_size / 2**20:.0f} MiB"
         raise BadInput(f"{seen}; expected at most {LARGEST_FILE // 2**20}")
     if any("\udc80" <= letter <= "\udcff" for letter in path.name):
-        raise BadInput("has a name that is not UTF-8")  # no record could hold it
+        raise BadInput("has a name that is not UTF-8")
+
+
+def _decoded(file: BinaryIO, formats: Sequence[str]) -> Image.Image:
+    """An open file's picture by `as_rgb`; where it has none, BadInput or what Pillow raises."""
     with warnings.catch_warnings():
         # the limit below is the lower one
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        # opened here: by its name, Pillow 13 turns some TIFFs wrong
-        with open(path, "rb") as file, Image.open(file, formats=FORMATS) as image:
+        with Image.open(file, formats=formats) as image:
             check_before_decoding(image, file)
             return as_rgb(image)
 

@@ -64,23 +64,28 @@ def cut_video(clip: Path, folder: Path, every_s: float) -> list[Path]:
     every = Fraction(str(parse_every(str(every_s))))
     _check_clip(clip)
     _check_free(folder, clip.stem)
-    written: list[Path] = []
+    begun: list[Path] = []
     try:
         for seconds, image in _pictures(av, clip, every):
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / f"{clip.stem}-{_time_in_name(seconds)}.png"
+            begun.append(path)
             _write_whole(image, path)
-            written.append(path)
     except KeyboardInterrupt:
-        raise _stopped(clip, written) from None
+        raise _stopped(clip, _in_place(begun)) from None
     except (av.FFmpegError, BlipkitError) as error:
-        raise _damage(clip, error, written) from None
+        raise _damage(clip, error, _in_place(begun)) from None
     except OSError as error:
-        reason = f"{error.strerror}; {len(written)} frames were written"
+        reason = f"{error.strerror}; {len(_in_place(begun))} frames were written"
         raise BlipkitError(
             f"{str(folder)!r}: {reason}. Name a folder that can be written, with room left"
         ) from None
-    return written
+    return begun
+
+
+def _in_place(begun: list[Path]) -> list[Path]:
+    """The files that are whole: the last may not be, and Ctrl-C may come just after it is."""
+    return [path for path in begun if path.exists()]
 
 
 def _pyav():

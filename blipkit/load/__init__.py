@@ -2,7 +2,7 @@
 
 `measure_setting` measures one setting in child processes; `summarise` turns its requests into a
 `Summary`, which says whether it may be believed. A study's grid is `measure_grid`, a list of
-`GridRow`; from these come the law of `fit_laws`, the `OperatingPoint` for a latency target, what
+`GridRow`; from these come the laws of `fit_laws`, the `OperatingPoint` for a latency target, what
 `admit` measures with twice the clients and a limit, and what `prove_execution` knows of the device.
 docs/load.md has the formulas.
 """
@@ -27,7 +27,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "recommend": ["best_setting"],
         "rows": ["AdmissionRow", "GridRow", "SettingRow"],
         "runs": ["Run", "RunExecution", "RunRow"],
-        "scaling": ["Law", "Scalability", "fit_laws", "fit_usl"],
+        "queueing": ["QueueLaw", "fit_queue"],
+        "scaling": ["Scalability", "fit_laws", "server_law"],
         "setting": ["ServerOptions", "Setting", "Workload", "name_of"],
         "summary": ["Criteria", "Summary", "summarise"],
     },

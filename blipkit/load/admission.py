@@ -1,9 +1,15 @@
 """Admission control: twice the clients of the setting to run, but no more requests in flight.
 
 What is beyond is refused at once and counted; those admitted should see that setting's latency.
+
+Every client pauses after each reply, answered or refused. If those who are answered asked again at
+once, they would take every place that they leave, and those refused would never get one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+
+import pandas
 
 from blipkit.display.tables import show_table
 from blipkit.load.asked import Asked
@@ -13,15 +19,29 @@ from blipkit.load.gates import ADMISSION, admission_gate
 from blipkit.load.grid import Grid
 from blipkit.load.recommend import best_setting
 from blipkit.load.rows import AdmissionRecord, AdmissionRow, GridRow
-from blipkit.load.runs import Hosts, Run, RunExecution, RunRow, Runs, keep_run
-from blipkit.load.summary import Criteria, summarise
+from blipkit.load.runs import (
+    Hosts,
+    Run,
+    RunExecution,
+    RunRow,
+    Runs,
+    criteria_of,
+    keep_run,
+    think_s_of,
+)
+from blipkit.load.setting_requests import SettingRequests
+from blipkit.load.summary import summarise
 from blipkit.records.gates import Gate, not_run
 from blipkit.records.typed import measure_typed, record_of, write_typed
 from blipkit.study import Study
 
+# of the mean latency: that a client pauses at least, on average. Servers then stay as good as full,
+# and about three requests are refused for one that is answered.
+PAUSE = 0.25
 SHOWN = (
     "clients",
     "limit",
+    "pause_ms",
     "sent",
     "answered",
     "refused",
@@ -48,6 +68,7 @@ class Admission:
         """Those admitted beside the setting without a limit."""
         caption = "Twice the clients, with admission control"
         if self.row:
+            caption = "; ".join(filter(None, [caption, self.row.turns]))
             show_table([record_of(self.row)], caption, SHOWN)
             return
         none = self.lacks or "no setting holds the target, so there is none to limit"
@@ -70,7 +91,7 @@ def admit(study: Study, grid: Grid, asked: Asked) -> Admission:
         write_typed(study.results, "admission", [])
         return Admission(None, target, [])
     runs = Runs()
-    row = measure_limited(study, best, target, runs)
+    row = measure_limited(study, best, runs)
     if row is None:
         return Admission(None, target, [], "no run with a limit was kept in the recorded folder")
     conditions = conditions_of(study, asked.digest)
@@ -78,16 +99,48 @@ def admit(study: Study, grid: Grid, asked: Asked) -> Admission:
     return Admission(row, target, runs.executions)
 
 
-def measure_limited(study: Study, best: GridRow, target: Target, runs: Runs) -> AdmissionRow | None:
+def measure_limited(study: Study, best: GridRow, runs: Runs) -> AdmissionRow | None:
     """A setting with twice the clients and a limit; None where a recorded folder lacks the run."""
-    crowd = replace(best.setting, clients=2 * best.clients)
-    run = Run(crowd, 0, limit=best.clients)
-    name = f"{crowd.samples_name(run.run)}-limited"
+    run = limited_run(study, best)
+    name = f"{run.setting.samples_name(run.run)}-limited"
     with Hosts(study) as hosts:
         requests = keep_run(hosts, name, run, runs)
     rows = measure_typed(study.results, "admission_runs", RunRow, lambda: runs.rows)
     if {name, "admission_runs"} & study.results.lacking:
         return None
-    criteria = Criteria(len(study.common.questions), crowd.clients, target.percentile)
-    summary = summarise(requests, [row.counts for row in rows], criteria)
-    return AdmissionRow(crowd, summary, limit=best.clients, unlimited_ms=best.latency_ms.high)
+    return admission_row(study, best, requests, rows)
+
+
+def limited_run(study: Study, best: GridRow) -> Run:
+    """Twice the clients of a setting, no more requests in flight than it has clients."""
+    crowd = replace(best.setting, clients=2 * best.clients)
+    think_s = think_s_of(study, Run(best.setting, 0))
+    pause_s = max(think_s, PAUSE * best.summary.times.mean_ms / 1e3)
+    return Run(crowd, 0, limit=best.clients, pause_s=pause_s)
+
+
+def admission_row(
+    study: Study, best: GridRow, requests: pandas.DataFrame, rows: Sequence[RunRow]
+) -> AdmissionRow:
+    """The row of the run with a limit. best: the setting without one; rows: of that run."""
+    run = rows[0].run  # as it was measured, perhaps by an older kit
+    pause_ms = None
+    if run.pause_s is not None:
+        pause_ms = 1e3 * run.pause_s
+    counts = [row.counts for row in rows]
+    answers = answers_per_client(SettingRequests(requests, counts), run.setting.clients)
+    return AdmissionRow(
+        run.setting,
+        summarise(requests, counts, criteria_of(study, run)),
+        limit=run.limit,
+        unlimited_ms=best.latency_ms.high,
+        pause_ms=pause_ms,
+        fewest_answers=min(answers),
+        most_answers=max(answers),
+    )
+
+
+def answers_per_client(measured: SettingRequests, clients: int) -> list[int]:
+    """How many requests of each client were answered, of those due in the measured time."""
+    answered = measured.answered.client.value_counts()
+    return [int(answered.get(client, 0)) for client in range(clients)]

@@ -8,15 +8,19 @@ from blipkit.errors import BadInput
 from blipkit.load.knobs import Concurrency
 from blipkit.machine import host
 from blipkit.model.buckets import Bucket
-from blipkit.runners.arms import Arm, check_timed
+from blipkit.runners.arms import Arm, check_timed, has_model
+from blipkit.serving.answering import FROM_JPEG, NOTHING
 
 SETTING_S = 10  # s to start a setting's processes and end them, by experience
 
 
 def check_arms_under_load(knobs: Concurrency, arms: Sequence[Arm]) -> None:
-    """Refuse arms that have no speed, and contexts for arms that hold no NeuronCore."""
+    """Refuse arms that have no speed or no model, and contexts for arms without a NeuronCore."""
     for arm in arms[: knobs.arms_under_load]:
         check_timed(arm)
+        if not has_model(str(arm)):
+            problem = f"arm '{arm}' has no model: its time is our own overhead"
+            raise BadInput(f"{problem}, which 04 measures anyway; name others in common.arms")
         if not arm.spec.holds_core and "contexts" in knobs.placements:
             problem = f"contexts put a pipeline on each NeuronCore, and arm '{arm}' has none"
             raise BadInput(f"concurrency.placements: {problem}; take threads or processes")
@@ -46,6 +50,33 @@ def check_servers(knobs: Concurrency) -> None:
         raise BadInput(f"concurrency.servers: {problem}; {advice}")
 
 
+def check_cores_for_clients(knobs: Concurrency, arms: Sequence[Arm], threads: int) -> None:
+    """Refuse processes that keep to every core, unless the profile says that they may be shared.
+
+    threads: torch's own, of each server.
+    """
+    crowded = crowded_processes(knobs, arms, threads)
+    if crowded and not knobs.oversubscribe:
+        advice = "name fewer servers, take threads, or say concurrency.oversubscribe: true"
+        raise BadInput(f"concurrency.placements: {crowded}; {advice}")
+
+
+def crowded_processes(knobs: Concurrency, arms: Sequence[Arm], threads: int) -> str:
+    """That processes leave no core of this machine to the clients, in words; "" where they do.
+
+    Those that hold NeuronCores keep to no core of the CPU.
+    """
+    on_cpu = [arm for arm in arms[: knobs.arms_under_load] if not arm.spec.holds_core]
+    if not on_cpu or "processes" not in knobs.placements:
+        return ""
+    cores = host.usable_cores()
+    most = max(knobs.servers)
+    if most * threads < cores:
+        return ""
+    taken = f"processes of {most} servers with {threads} threads each"
+    return f"{taken} leave none of {cores} cores to the clients"
+
+
 def fills_batch(clients: int, batch_size: int) -> bool:
     """Whether there are clients enough to fill a batch; with fewer it would be a smaller one."""
     return clients >= batch_size
@@ -71,20 +102,27 @@ def check_batch_sizes(knobs: Concurrency, buckets: Sequence[Bucket]) -> None:
         raise BadInput(f"{where}, and at most {max(knobs.clients)} clients ask; {advice}")
 
 
+def overhead_calls(knobs: Concurrency) -> list[str]:
+    """The calls of the settings that are our own overhead, in their order."""
+    return [NOTHING, knobs.call, f"{knobs.call}{FROM_JPEG}"]
+
+
 def check_grid_time(knobs: Concurrency, limit_s: int) -> None:
     """Refuse a grid that takes longer than a cell may."""
-    settings = knobs.arms_under_load * len(combinations(knobs))
-    runs = (settings + 2) * knobs.repeats
+    runs = knobs.arms_under_load * len(combinations(knobs)) * knobs.repeats
+    overhead_s = len(overhead_calls(knobs)) * SETTING_S * knobs.repeats
     start_s = SETTING_S
     if "processes" in knobs.placements:
         start_s += knobs.start_gap_s * (max(knobs.servers) - 1)
     once_s = start_s + knobs.warmup + knobs.seconds
-    if runs * once_s <= limit_s:
+    total_s = runs * once_s + overhead_s
+    if total_s <= limit_s:
         return
-    left = math.floor(limit_s / runs - start_s - knobs.warmup)
+    left = math.floor((limit_s - overhead_s) / runs - start_s - knobs.warmup)
     advice = "name fewer servers or clients, or fewer repeats"
     if left >= 1:
         advice = f"take concurrency.seconds={left}"
-    time = f"{runs} runs of about {once_s:g} s take {runs * once_s / 60:.0f} minutes"
+    runs_in_words = f"{runs} runs of about {once_s:g} s, and those of our own overhead,"
+    time = f"{runs_in_words} take {total_s / 60:.0f} minutes"
     problem = f"{time}, a cell may take {limit_s / 60:.0f}"
     raise BadInput(f"concurrency: {problem}; {advice}, or raise common.cell_limit_s")

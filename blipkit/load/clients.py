@@ -1,12 +1,12 @@
 """C closed-loop clients in a process of their own: each thinks, asks, and waits for its answer.
 
 Each has a connection, one thread drives them all, and every request goes into a file as it is
-answered. No library beside numpy is imported: this process starts fast.
+answered. No library beside numpy is imported, but for what makes JPEGs where those travel: this
+process starts fast.
 """
 
 import contextlib
 import heapq
-import itertools
 import math
 import random
 import selectors
@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from blipkit.frames.source import FrameSource
 from blipkit.load.requests import FORMATS, RECORD
 from blipkit.load.stability import uneven
 from blipkit.serving.protocol import (
@@ -26,16 +27,15 @@ from blipkit.serving.protocol import (
     NOT_SERVED,
     REFUSED,
     REPLY,
-    REQUEST,
     STATUSES,
     WRONG,
+    Asked,
     Served,
 )
 from blipkit.serving.waiting import wait_exactly
 
 WARMUP_ROUNDS = 5  # at most, until the thirds of one agree
-TRIES = 3  # of measuring, at most, until its thirds agree; the last one counts
-RETRY_S = 0.05  # a client that was refused waits so long before it asks again
+RETRY_S = 0.05  # a client that does not think waits so long, once refused, before it asks again
 
 
 def frames_in_turn(count: int, repeat_share: float, seed: int) -> Iterator[int]:
@@ -51,14 +51,28 @@ def frames_in_turn(count: int, repeat_share: float, seed: int) -> Iterator[int]:
                 yield index
 
 
+def pause_before_next(rng: random.Random, think_s: float, refused: bool) -> float:
+    """How many seconds a client lets pass before it asks again.
+
+    Who was refused thinks as long as who was answered: in a shorter time they would hammer, in a
+    longer one lose the next free place to those who were just answered.
+    """
+    if think_s:
+        return rng.expovariate(1 / think_s)
+    if refused:
+        return RETRY_S
+    return 0.0
+
+
 @dataclass(frozen=True)
 class Asking:
     """How clients ask; plain values, as a child gets JSON.
 
     clients: how many; seconds: the measured time; warmup_s: of a round of warm-up; timeout_s: how
     long to wait at the end for what is in flight; think_s: mean time, exponential, that a client
-    lets pass before it asks again; repeat_share: of requests about the frame before; seed: of the
-    frames' order and of the times.
+    lets pass after each reply; repeat_share: of requests about the frame before; seed: of the
+    frames' order and of the times; from_jpeg: a FrameSource, whose frames travel as JPEGs;
+    None where indices do.
     """
 
     clients: int
@@ -68,6 +82,7 @@ class Asking:
     think_s: float = 0.0
     repeat_share: float = 0.0
     seed: int = 0
+    from_jpeg: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,8 +91,8 @@ class ClientCounts:
 
     answered, refused, failed, wrong (answered, but otherwise than without load), lost (no reply
     came): requests, together those sent; twice: replies that belong to no request in flight;
-    warmup_rounds, tries: rounds of warm-up, and of measuring, that it took; clients_cpu_s: CPU
-    time of asking.
+    warmup_rounds: rounds of warm-up that it took; clients_cpu_s: CPU time of asking in the measured
+    time; frame_kb: mean size of a frame as it travelled, 1,000 bytes, 0 where its index did.
     """
 
     answered: int = 0
@@ -88,8 +103,8 @@ class ClientCounts:
     sent: int = 0
     twice: int = 0
     warmup_rounds: int = 0
-    tries: int = 0
     clients_cpu_s: float = 0.0
+    frame_kb: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -98,18 +113,6 @@ class ClientReport:
 
     counts: ClientCounts
     start: float
-
-
-class Round(NamedTuple):
-    """Rounds of asking until one was steady.
-
-    count: how many it took; start: of the last one, by the monotonic clock, s; cpu_s: CPU time of
-    asking in it.
-    """
-
-    count: int
-    start: float
-    cpu_s: float
 
 
 class InFlight(NamedTuple):
@@ -131,6 +134,7 @@ class Clients:
         self.asking = asking
         self.expected = expected
         self.record = record
+        self.pictures = [b""] * len(expected)  # of each frame, as it travels; none: its index does
         self.frames = frames_in_turn(len(expected), asking.repeat_share, asking.seed)
         self.rng = random.Random(asking.seed + 1)
         self.selector = selectors.DefaultSelector()
@@ -144,43 +148,54 @@ class Clients:
         self.counts = dict.fromkeys((*STATUSES, "sent", "twice"), 0)
 
     def run(self) -> ClientReport:
-        """Warm up until it is steady, measure, and wait for what is in flight."""
+        """Warm up until it is steady, measure once, and wait for what is in flight.
+
+        To measure again what did not hold still would hide that it did not.
+        """
         asking = self.asking
-        self.due = [(time.perf_counter(), client) for client in self.connections]
+        start = time.perf_counter()
+        self.due = [(start, client) for client in self.connections]
         warmup_rounds = 0
         if asking.warmup_s:
-            warmup_rounds = self._until_steady(asking.warmup_s, WARMUP_ROUNDS).count
-        measured = self._until_steady(asking.seconds, TRIES)
+            warmup_rounds = self._warm_up(asking.warmup_s)
+            start = time.perf_counter()
+        cpu_before = time.process_time()
+        self._ask_until(start + asking.seconds)
+        cpu_s = time.process_time() - cpu_before
         self._wait_for_replies(asking.timeout_s)
         for client in list(self.connections):
             self._leave(client)
         counts = ClientCounts(
             warmup_rounds=warmup_rounds,
-            tries=measured.count,
-            clients_cpu_s=measured.cpu_s,
+            clients_cpu_s=cpu_s,
+            frame_kb=sum(map(len, self.pictures)) / len(self.pictures) / 1e3,
             **self.counts,
         )
-        return ClientReport(counts, measured.start)
+        return ClientReport(counts, start)
 
     def _wait_for_replies(self, timeout_s: float) -> None:
         end = time.perf_counter() + timeout_s
         while self.in_flight and (left := end - time.perf_counter()) > 0:
             self._hear(left)
 
-    def _until_steady(self, seconds: float, most: int) -> Round:
-        """Ask in rounds of so many seconds until the thirds of one agree, at most `most` rounds."""
-        for count in itertools.count(1):
+    def _warm_up(self, round_s: float) -> int:
+        """Ask in rounds of so many seconds until one was steady, or WARMUP_ROUNDS; how many."""
+        for count in range(1, WARMUP_ROUNDS + 1):
             start = time.perf_counter()
-            cpu_before = time.process_time()
             begun = self.record.tell()
-            self._ask_until(start + seconds)
-            cpu_s = time.process_time() - cpu_before
-            self.record.flush()
-            requests = np.fromfile(self.record.name, FORMATS, offset=begun)
-            requests = requests[requests["received"] >= start]
-            latency = requests["received"] - requests["scheduled"]
-            if count == most or not uneven(requests["received"], latency):
-                return Round(count, start, cpu_s)
+            self._ask_until(start + round_s)
+            if self._was_steady(start, begun):
+                return count
+        return WARMUP_ROUNDS
+
+    def _was_steady(self, start: float, begun: int) -> bool:
+        """Whether the thirds of a round agree. start: of the round, s; begun: where its requests
+        begin in their file.
+        """
+        self.record.flush()
+        requests = np.fromfile(self.record.name, FORMATS, offset=begun)
+        requests = requests[requests["received"] >= start]
+        return not uneven(requests["received"], requests["received"] - requests["scheduled"])
 
     def _ask_until(self, end: float) -> None:
         """Send what is due and hear what comes until a time, while any connection is left."""
@@ -204,16 +219,17 @@ class Clients:
         frame = next(self.frames)
         number = self.counts["sent"]
         self.counts["sent"] += 1
+        asked = Asked(number, frame, self.pictures[frame]).packed()
         self.in_flight[client] = InFlight(number, frame, scheduled, time.perf_counter())
         with contextlib.suppress(OSError):  # where the server has hung up, receiving says so
-            self.connections[client].send(REQUEST.pack(number, frame))
+            self.connections[client].sendall(asked)
 
     def _receive(self, client: int, connection: socket.socket) -> None:
         reply = b""
         with contextlib.suppress(OSError):
-            reply = connection.recv(REPLY.size)
+            reply = connection.recv(REPLY.size, socket.MSG_WAITALL)
         received = time.perf_counter()
-        if not reply:
+        if len(reply) < REPLY.size:
             self._leave(client)
             return
         number, status, digest, *served = REPLY.unpack(reply)
@@ -224,16 +240,8 @@ class Clients:
         if status == ANSWERED and digest != self.expected[request.frame]:
             status = WRONG
         self._end(client, status, Served(*served), received)
-        heapq.heappush(self.due, (received + self._pause_s(status), client))
-
-    def _pause_s(self, status: int) -> float:
-        """How long a client waits before it asks again."""
-        pause_s = 0.0
-        if self.asking.think_s:
-            pause_s = self.rng.expovariate(1 / self.asking.think_s)
-        if status == REFUSED:
-            pause_s += RETRY_S
-        return pause_s
+        pause_s = pause_before_next(self.rng, self.asking.think_s, status == REFUSED)
+        heapq.heappush(self.due, (received + pause_s, client))
 
     def _end(
         self, client: int, status: int, served: Served = NOT_SERVED, received: float = math.nan
@@ -255,7 +263,14 @@ class Clients:
 def ask(record: str, address: str, expected: list[int], asking: dict[str, Any]) -> dict[str, Any]:
     """In the child: `Clients.run`, with the requests in the file `record`; a `ClientReport`.
 
-    asking: an `Asking`; both as JSON has them.
+    asking: an `Asking`; both as JSON has them. JPEGs are made before anything is asked.
     """
+    plan = Asking(**asking)
     with open(record, "wb") as file:
-        return asdict(Clients(address, Asking(**asking), expected, file).run())
+        # connected first, as a server does not wait for long for who is still to come
+        clients = Clients(address, plan, expected, file)
+        if plan.from_jpeg:
+            from blipkit.frames.jpeg import as_jpegs
+
+            clients.pictures = as_jpegs(FrameSource(**plan.from_jpeg).load())
+        return asdict(clients.run())

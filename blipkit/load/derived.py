@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from blipkit.load.recommend import KNEE, best_setting
 from blipkit.load.rows import GridRow, SettingRow
 from blipkit.load.summary import INVALID
+from blipkit.runners.arms import has_model
+from blipkit.serving.answering import is_from_jpeg
 
-OVERHEAD = 2  # rows at the head of a grid that are our own overhead: no model, then no work in it
+FED_BY = "clients, frames' bytes, decoding and preprocessing"  # what a server needs a host for
 
 
 @dataclass(frozen=True)
@@ -24,23 +26,39 @@ class Target:
     shared: bool
 
 
+def overhead_rows(rows: Sequence[SettingRow]) -> int:
+    """How many rows at the head of a grid are our own overhead: those of a runner without a model.
+
+    Three; two in a folder of an older kit, in which no frame travelled as a JPEG.
+    """
+    return sum(not has_model(row.arm) for row in rows)
+
+
+def fed_by(rows: Sequence[SettingRow]) -> str:
+    """What feeding a server takes the host's CPU for, by the last row of our overhead, in words."""
+    if any(is_from_jpeg(row.setting.call) for row in rows):
+        return FED_BY
+    return "clients and preprocessing"
+
+
 def predicted_latency_ms(service_ms: float, servers: int, clients: int) -> float:
     """What C clients on S servers see: nobody waits until clients outnumber servers."""
     return service_ms * max(clients / servers, 1)
 
 
 def grid_rows(rows: Sequence[SettingRow], target: Target) -> list[GridRow]:
-    """The rows of a grid, from what was measured; the first OVERHEAD are our own overhead."""
+    """The rows of a grid, from what was measured, our own overhead first."""
     predicted = [with_prediction(row, rows) for row in rows]
-    fed_percent = feeding_percent(rows[1])
-    # the first row feeds nothing: it has no frames and no preprocessing
-    fed = predicted[:1]
-    for row in predicted[1:]:
+    overhead = overhead_rows(rows)
+    last = overhead - 1  # the whole way of a frame to a server; those before it feed nothing
+    fed_percent = feeding_percent(rows[last])
+    fed = predicted[:last]
+    for row in predicted[last:]:
         per_s = row.summary.requests_per_s.value
         fed.append(replace(row, feeding_percent=fed_percent * per_s))
-    measured = fed[OVERHEAD:]
+    measured = fed[overhead:]
     placed = [replace(row, saturated=is_saturated(row, measured)) for row in measured]
-    return fed[:OVERHEAD] + with_best_marked(placed, target)
+    return fed[:overhead] + with_best_marked(placed, target)
 
 
 def with_prediction(row: SettingRow, rows: Sequence[SettingRow]) -> GridRow:
@@ -72,9 +90,10 @@ def or_nan(figure: float | None) -> float:
 
 
 def feeding_percent(null: SettingRow) -> float:
-    """Percent of the host's CPU that clients and preprocessing take for one request a second.
+    """Percent of the host's CPU that it takes to feed a server one request a second.
 
-    null: the row of a runner that does nothing; nan where nothing was answered, or it is INVALID.
+    null: the row of a runner that does nothing, with all that `fed_by` says; nan where
+    nothing was answered, or it is INVALID.
     """
     if null.state == INVALID:
         return math.nan

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Sequence
 
-from blipkit.load.recommend import best_setting
+from blipkit.load.derived import FED_BY
+from blipkit.load.recommend import best_setting, is_quiet, is_trusted
 from blipkit.load.rows import AdmissionRow, GridRow
-from blipkit.load.summary import INVALID, STABLE, Outcomes
-from blipkit.records.gates import Gate, invalid, judge, not_run
+from blipkit.load.summary import INVALID, STABLE, UNSTABLE, Outcomes
+from blipkit.records.gates import Gate, invalid, judge, not_run, warned
 
 ANSWERS = "answers under load"
 CONSERVED = "requests conserved"
@@ -25,12 +26,17 @@ OF_GRID = {
     QUIET: "timing",
 }
 LONGER = "take a quiet machine, or raise concurrency.seconds"
-FEEDING = 10.0  # percent of the host: more for clients and preprocessing is worth a warning
+FEEDING = 10.0  # percent of the host: more for feeding the servers is worth a warning
 SHOWN = 3  # settings named in one reason
 
 
-def load_gates(rows: Sequence[GridRow], limit_ms: float, shared: bool) -> list[Gate]:
-    """The gates of a grid, from the rows of its settings with a model."""
+def load_gates(
+    rows: Sequence[GridRow], limit_ms: float, shared: bool, fed_by: str = FED_BY
+) -> list[Gate]:
+    """The gates of a grid, from the rows of its settings with a model.
+
+    fed_by: what feeding the servers takes the host's CPU for, in words.
+    """
     if not requests_sent(rows):
         reason = "; ".join(["no request was sent", *left_out(rows)])
         return [invalid(ANSWERS, "answer", reason, measured=0, limit=0, next=LONGER)]
@@ -39,7 +45,7 @@ def load_gates(rows: Sequence[GridRow], limit_ms: float, shared: bool) -> list[G
         conserved_gate(rows),
         stable_gate(rows, shared),
         target_gate(rows, limit_ms, shared),
-        host_gate(rows, shared),
+        host_gate(rows, shared, fed_by),
         quiet_gate(rows, shared),
     ]
 
@@ -111,16 +117,16 @@ def stable_gate(rows: Sequence[GridRow], shared: bool) -> Gate:
     return _tolerable(STABLE_LOAD, len(doubted), 0, reason, LONGER)
 
 
-def host_gate(rows: Sequence[GridRow], shared: bool = False) -> Gate:
-    """Clients and preprocessing leave the host's CPU to others."""
+def host_gate(rows: Sequence[GridRow], shared: bool = False, fed_by: str = FED_BY) -> Gate:
+    """What feeds the servers leaves the host's CPU to others."""
     known = [row.feeding_percent for row in believed(rows) if row.feeding_percent is not None]
     known = [percent for percent in known if not math.isnan(percent)]
     if not known:
         unknown = "no believable setting, or none of our own overhead, says what feeding takes"
         reason = "; ".join([unknown, *left_out(rows)])
         return invalid(HOST, "timing", reason, shared=shared, limit=FEEDING, next=LONGER)
-    reason = "percent of the host's CPU for clients and preprocessing"
-    advice = "preprocess elsewhere, or take more vCPUs"
+    reason = f"percent of the host's CPU for {fed_by}"
+    advice = "decode and preprocess elsewhere, or take more vCPUs"
     return _tolerable(HOST, max(known), FEEDING, reason, advice)
 
 
@@ -143,10 +149,11 @@ def _tolerable(name: str, measured: float, limit: float, reason: str, advice: st
 def target_gate(rows: Sequence[GridRow], limit_ms: float, shared: bool) -> Gate:
     """Does some setting hold the latency target?
 
-    A target below the service time is a finding; an unstable system gives no answer.
+    A target below the service time is a finding; an unstable system gives no answer. On a shared
+    machine a setting that is not stable is at most a warning.
     """
     known = [row for row in rows if row.latency_ms.high is not None and row.state != INVALID]
-    trusted = [row for row in known if row.state == STABLE or shared]
+    trusted = [row for row in known if is_trusted(row, shared)]
     if not trusted:
         return target_unknown(rows, known, limit_ms, shared)
     shown = best_setting(rows, limit_ms, shared)
@@ -157,7 +164,10 @@ def target_gate(rows: Sequence[GridRow], limit_ms: float, shared: bool) -> Gate:
     reason = f"p{percent:g} of {shown.name}, upper end of its 95 % interval, ms"
     advice = f"not reachable here; fastest is {high_ms:.0f} ms at {shown.name}"
     words = {"reason": reason, "next": advice}
-    return judge(TARGET, "timing", high_ms, limit_ms, shared=shared, **words)
+    gate = judge(TARGET, "timing", high_ms, limit_ms, shared=shared, **words)
+    if shown.state == STABLE:
+        return gate
+    return warned(gate, f"{shown.name} is {shown.state}: {shown.summary.reason}", LONGER)
 
 
 def target_unknown(
@@ -165,30 +175,47 @@ def target_unknown(
 ) -> Gate:
     """The latency target where no setting may be held against it.
 
-    known: the rows with a percentile.
+    known: the rows with an interval of the percentile.
     """
-    if known:
-        reason = f"no setting is stable, first: {known[0].summary.reason}"
-        advice = LONGER
+    crowded = [row for row in known if not is_quiet(row)]
+    unstable = [row for row in believed(rows) if row.state == UNSTABLE]
+    advice = LONGER
+    if crowded:
+        first = crowded[0]
+        others = f"others took {first.taken_percent:.0f} % of the machine at {first.name}"
+        reason = f"no setting is stable and had most of the machine: {others}"
+    elif known or (unstable and unstable == believed(rows)):
+        first = [*known, *unstable][0]
+        reason = f"no setting is stable, first: {first.summary.reason}"
     else:
-        most = max(row.summary.requests for row in rows)
-        few = f"at most {most} requests a setting are too few"
-        reason = f"{few} for p{rows[0].summary.percentile:g}"
-        advice = f"{LONGER}, or lower concurrency.percentile"
+        reason = too_few(rows)
+        advice = f"{LONGER}, or concurrency.repeats, or lower concurrency.percentile"
     return invalid(TARGET, "timing", reason, shared=shared, limit=limit_ms, next=advice)
+
+
+def too_few(rows: Sequence[GridRow]) -> str:
+    """That no setting has an interval of the percentile, in words."""
+    most = max(rows, key=lambda row: row.summary.requests).summary
+    independent = ""
+    if most.effective_requests is not None:
+        independent = f", worth {most.effective_requests:.0f} independent ones,"
+    few = f"at most {most.requests} requests a setting{independent} are too few"
+    return f"{few} for p{most.percentile:g}"
 
 
 def admission_gate(row: AdmissionRow | None, limit_ms: float, shared: bool) -> Gate:
     """With twice the clients and a limit, those admitted are within the target."""
-    if row is None or row.latency_ms.high is None:
-        reason = "no setting to limit, or too few requests"
-        return not_run(ADMISSION, "timing", reason, "see latency target")
+    if row is None:
+        return not_run(ADMISSION, "timing", "no setting to limit", "see latency target")
     if row.state == INVALID:
         reason = row.summary.reason
         return invalid(ADMISSION, "timing", reason, shared=shared, limit=limit_ms, next=LONGER)
+    if row.latency_ms.high is None:
+        return not_run(ADMISSION, "timing", too_few([row]), LONGER)
     outcomes = row.summary.outcomes
     refused = f"{outcomes.refused} of {outcomes.sent} requests were refused at once"
-    reason = f"{refused}; p{row.summary.percentile:g} of those admitted, ms"
+    admitted = f"p{row.summary.percentile:g} of those admitted, ms"
+    reason = "; ".join(filter(None, [refused, row.turns, admitted]))
     advice = "lower the limit, or take the next smaller setting"
     words = {"reason": reason, "next": advice}
     return judge(ADMISSION, "timing", row.latency_ms.high, limit_ms, shared=shared, **words)

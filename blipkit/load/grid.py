@@ -11,17 +11,27 @@ import pandas
 
 from blipkit.display.progress import Steps
 from blipkit.display.tables import show_table
+from blipkit.frames.jpeg import QUALITY
 from blipkit.load.asked import Asked
 from blipkit.load.conditions import conditions_of
-from blipkit.load.derived import OVERHEAD, Target, grid_rows
+from blipkit.load.derived import Target, fed_by, grid_rows, overhead_rows
 from blipkit.load.figures import draw_chart, draw_over_time, draw_split
 from blipkit.load.gates import grid_not_run, load_gates
-from blipkit.load.plan import settings_of
+from blipkit.load.plan import settings_of, settings_recorded
 from blipkit.load.rows import GridRecord, GridRow, SettingRow
-from blipkit.load.runs import MACHINE_COLUMNS, Hosts, Run, RunExecution, RunRow, Runs, keep_run
+from blipkit.load.runs import (
+    MACHINE_COLUMNS,
+    Hosts,
+    Run,
+    RunExecution,
+    RunRow,
+    Runs,
+    criteria_of,
+    keep_run,
+)
 from blipkit.load.setting import COLUMNS, Setting
 from blipkit.load.stability import FEWEST, WINDOWS, windows
-from blipkit.load.summary import INVALID, Criteria, summarise
+from blipkit.load.summary import INVALID, summarise
 from blipkit.records.gates import Gate
 from blipkit.records.typed import measure_typed, record_of, records_of, write_typed
 from blipkit.study import Study
@@ -43,6 +53,7 @@ SHOWN = (
 DOUBTS = (
     "state",
     "reason",
+    "effective_requests",
     "disturbed",
     "lag_ms",
     "littles_law_ratio",
@@ -64,8 +75,8 @@ NOT_RECORDED = [{"settings": "not recorded"}]
 class Grid:
     """Every setting of a study, measured, or as it was recorded elsewhere.
 
-    rows: a row for each setting, the first OVERHEAD of them our own overhead; target: what they are
-    judged by; requests: a pandas frame of every request; runs: what each of them counted; machine:
+    rows: a row for each setting, those of our own overhead first; target: what they are judged by;
+    requests: a pandas frame of every request; runs: what each of them counted; machine:
     the machine's samples; executions: what proves that a Neuron device executed it, where this
     machine measured; lacks: what a recorded folder lacks, so that nothing can be judged, in words.
     """
@@ -81,7 +92,7 @@ class Grid:
     @property
     def measured(self) -> list[GridRow]:
         """The rows of settings with a model."""
-        return self.rows[OVERHEAD:]
+        return self.rows[overhead_rows(self.rows) :]
 
     @property
     def groups(self) -> dict[tuple[str, ...], list[GridRow]]:
@@ -121,7 +132,14 @@ class Grid:
         per_second = most * first.summary.requests_per_s.value
         percent = most * first.feeding_percent
         need = f"{most} servers at {per_second:.0f} requests/s would need {percent:.0f} %"
-        return f"{need} of this host to be fed (predicted)"
+        return f"{need} of this host for {fed_by(self.rows)} (predicted){self._frame_size()}"
+
+    def _frame_size(self) -> str:
+        """How large a frame is as it travels, in words; "" where none did."""
+        sizes = [row.counts.clients.frame_kb for row in self.runs]
+        if not any(sizes):
+            return ""
+        return f"; a frame is a JPEG of {max(sizes):.1f} kB on average, quality {QUALITY}"
 
     def doubts(self) -> None:
         """For each row, what would make it doubtful."""
@@ -168,7 +186,8 @@ class Grid:
         """Those of `OF_GRID`; NOT-RUN where a recorded folder lacks what they rest on."""
         if self.lacks:
             return grid_not_run(self.lacks)
-        return load_gates(self.measured, self.target.limit_ms, self.target.shared)
+        fed = fed_by(self.rows)
+        return load_gates(self.measured, self.target.limit_ms, self.target.shared, fed)
 
 
 def _show(rows: list[GridRow], columns: Sequence[str], caption: str) -> None:
@@ -207,6 +226,7 @@ def measure_grid(study: Study, asked: Asked) -> Grid:
     recorded = []
     if study.replay:
         recorded = measure_typed(results, "runs", RunRow, list)
+        settings = settings_recorded(settings, recorded)
     if "runs" in results.lacking:
         return as_recorded(study, "counts of the runs")
     todo = list(itertools.product(range(study.knobs.repeats), settings))
@@ -233,15 +253,16 @@ def setting_row(
 ) -> SettingRow:
     """A setting with its summary, from the requests and counts of all settings."""
     counts = [row.counts for row in runs if row.run.setting == setting]
-    criteria = criteria_of(study, setting.clients)
+    criteria = criteria_of(study, Run(setting, 0))
     return SettingRow(setting, summarise(of_setting(requests, setting), counts, criteria))
 
 
 def grid_records(study: Study, asked: Asked, rows: Sequence[GridRow]) -> list[GridRecord]:
     """The records of a grid, each with what was asked; rows with a model have their name."""
     conditions = conditions_of(study, asked.digest)
-    overhead = [GridRecord(conditions, row) for row in rows[:OVERHEAD]]
-    return overhead + [GridRecord(conditions, row, row.name) for row in rows[OVERHEAD:]]
+    count = overhead_rows(rows)
+    overhead = [GridRecord(conditions, row) for row in rows[:count]]
+    return overhead + [GridRecord(conditions, row, row.name) for row in rows[count:]]
 
 
 def as_recorded(study: Study, lacking: str) -> Grid:
@@ -257,15 +278,3 @@ def target_of(study: Study) -> Target:
     """What a study's rows are judged by."""
     knobs = study.knobs
     return Target(knobs.percentile, knobs.latency_limit_ms, study.common.shared)
-
-
-def criteria_of(study: Study, clients: int) -> Criteria:
-    """What the requests of a setting with so many clients are judged by."""
-    knobs = study.knobs
-    return Criteria(
-        questions=len(study.common.questions),
-        clients=clients,
-        percentile=knobs.percentile,
-        think_s=knobs.think_ms / 1e3,
-        limit_ms=knobs.latency_limit_ms,
-    )

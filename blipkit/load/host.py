@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from blipkit.errors import BlipkitError
-from blipkit.load.clients import TRIES, WARMUP_ROUNDS, Asking, ClientReport
+from blipkit.load.clients import WARMUP_ROUNDS, Asking, ClientReport
 from blipkit.load.setting import ServerOptions, Setting, Workload
 from blipkit.machine import child
 from blipkit.machine.scratch import socket_folder
@@ -23,7 +23,7 @@ from blipkit.runners.core_memory import check_core_memory
 from blipkit.runners.neuron.proof import LINGER_S, Execution, Watch
 from blipkit.runners.second_call import check_second_calls
 from blipkit.runners.workers import Worker, check_host_memory
-from blipkit.serving.answering import Answering, place_of
+from blipkit.serving.answering import Answering, is_from_jpeg, place_of
 from blipkit.serving.placement import START_S, copies_of, neuron_cores, predicted_gib
 from blipkit.serving.process import Plan, RightAnswers, Serve, Service, Settle
 from blipkit.serving.server import ServerReport
@@ -203,19 +203,23 @@ def service_of(address: str, setting: Setting, options: ServerOptions, connectio
     )
 
 
-def closed_loop(work: Workload, clients: int) -> Asker:
+def closed_loop(work: Workload, setting: Setting) -> Asker:
     """Clients who each wait for their answer before they ask again."""
+    from_jpeg = None
+    if is_from_jpeg(setting.call):
+        from_jpeg = asdict(work.frames)
     asking = Asking(
-        clients=clients,
+        clients=setting.clients,
         seconds=work.seconds,
         warmup_s=work.warmup_s,
         timeout_s=TIMEOUT_S + 1,
         think_s=work.think_s,
         repeat_share=work.repeat_share,
         seed=work.seed,
+        from_jpeg=from_jpeg,
     )
-    most_s = WARMUP_ROUNDS * work.warmup_s + TRIES * work.seconds + TIMEOUT_S + STOP_S
-    return Asker("blipkit.load.clients:ask", asdict(asking), clients, most_s)
+    most_s = WARMUP_ROUNDS * work.warmup_s + work.seconds + TIMEOUT_S + STOP_S
+    return Asker("blipkit.load.clients:ask", asdict(asking), setting.clients, most_s)
 
 
 def problems_of(reports: Reports) -> list[str]:

@@ -41,9 +41,7 @@ class Concurrency(Section):
     batch_wait_ms: float = knob(
         0.0, "how long the first of them waits for the others", "ms", within=ZERO_OR_MORE
     )
-    seconds: float = knob(
-        1.0, "measured time of a setting, again where it does not hold still", "s"
-    )
+    seconds: float = knob(2.0, "measured time of a setting, in each of its runs", "s")
     warmup: float = knob(
         0.3,
         "of a round of warm-up; there are as many as it takes to be steady, at most five",

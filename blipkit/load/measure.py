@@ -1,8 +1,10 @@
 """Load: S servers answer what C closed-loop clients ask, in processes of their own.
 
 A request is a frame's index; serving it is everything from the decoded frame to the answers of all
-questions. Latency is from when a client meant to send to when it has its answer, so that whoever
-delays a request is charged for it. Left out: loading, decoding image files, and the warm-up, which
+questions. Where frames travel as JPEGs, receiving and decoding them is part of it.
+
+Latency is from when a client meant to send to when it has its answer, so that whoever delays a
+request is charged for it. Left out: loading, decoding image files, and the warm-up, which
 is recorded with times below zero.
 """
 
@@ -24,6 +26,8 @@ from blipkit.runners.artifacts import Artifacts
 from blipkit.runners.neuron.messages import explained
 from blipkit.runners.neuron.proof import Execution
 from blipkit.serving.server import ServerCounts
+
+FEWEST_SAMPLES = 3  # two periods, of which the use of the machine is known
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ def open_host(
 def measure_on(host: Host, setting: Setting, work: Workload, options: ServerOptions) -> Measured:
     """Have the clients of a setting ask for a while, each waiting for its answers."""
     check_setting(setting, work, options)
-    asker = closed_loop(work, setting.clients)
+    asker = closed_loop(work, setting)
     return measure_asked(host, setting, options, asker, work.seconds)
 
 
@@ -103,10 +107,16 @@ def measure_asked(
 
 
 def usage_in(monitor: Monitor, start: float, seconds: float) -> Usage:
-    """What used the machine in the measured time; start: of it, by the monotonic clock, s."""
-    first = start - EVERY_S
-    last = start + seconds + EVERY_S
-    within = [sample for sample in monitor.samples if first <= sample.at_s <= last]
+    """What used the machine in the measured time; start: of it, by the monotonic clock, s.
+
+    Of a time too short for two samples also by those about it: warming up, or at rest already.
+    """
+    for beyond_s in (0.0, EVERY_S):
+        first = start - beyond_s
+        last = start + seconds + beyond_s
+        within = [sample for sample in monitor.samples if first <= sample.at_s <= last]
+        if len(within) >= FEWEST_SAMPLES:
+            break
     return usage_of(within, os.cpu_count())
 
 

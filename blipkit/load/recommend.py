@@ -7,20 +7,28 @@ from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from blipkit.load.rows import GridRow
-from blipkit.load.summary import INVALID, STABLE
+from blipkit.load.summary import INVALID, STABLE, UNCLEAR
 from blipkit.statistics import Interval
 
 # of the highest throughput: what is above it differs by noise, and by how long a request waits
 KNEE = 0.95
 
 
+# percent of the machine's CPU: where others took more, a row says what a smaller machine carries
+MOST_TAKEN = 100 / 3
+
+
 class Candidate(Protocol):
-    """A row that may be the setting to run."""
+    """A row that may be the setting to run.
+
+    taken_percent: of the machine's CPU, what others took while it was measured.
+    """
 
     clients: int
     state: str
     latency_ms: Interval
     answers_per_s: Interval
+    taken_percent: float
 
 
 Row = TypeVar("Row", bound=Candidate)
@@ -30,12 +38,15 @@ def best_setting(rows: Sequence[Row], limit_ms: float, shared: bool = False) -> 
     """The row with the fewest clients among those with nearly the most answers per second whose
     latency is within the target.
 
-    Its interval's upper end is what counts. Only stable rows are trusted; on a shared machine
-    unstable ones, too, which their state says. None where none is left.
+    Its interval's upper end is what counts. Only stable rows are trusted; on a shared machine,
+    where none of them holds the target, unclear ones, and then unstable ones. Never one of which
+    others took more than a third of the machine. None where none is left.
     """
     candidates = [row for row in rows if is_trusted(row, shared) and is_within(row, limit_ms)]
     if not candidates:
         return None
+    least_doubt = min(map(doubt, candidates))
+    candidates = [row for row in candidates if doubt(row) == least_doubt]
     most = max(map(answers_per_s, candidates))
     nearly = [row for row in candidates if answers_per_s(row) >= KNEE * most]
     return min(nearly, key=lambda row: (row.clients, -answers_per_s(row)))
@@ -43,11 +54,27 @@ def best_setting(rows: Sequence[Row], limit_ms: float, shared: bool = False) -> 
 
 def is_trusted(row: Candidate, shared: bool) -> bool:
     """Whether a row may be recommended."""
+    if not is_quiet(row):
+        return False
     return row.state == STABLE or (shared and row.state != INVALID)
 
 
+def is_quiet(row: Candidate) -> bool:
+    """Whether most of the machine was there to be measured."""
+    return row.taken_percent <= MOST_TAKEN
+
+
+def doubt(row: Candidate) -> int:
+    """How far a row's state is from stable: 0 where it is."""
+    if row.state == STABLE:
+        return 0
+    if row.state == UNCLEAR:
+        return 1
+    return 2
+
+
 def is_within(row: Candidate, limit_ms: float) -> bool:
-    """Whether a row's latency is known, and within the target."""
+    """Whether a row's latency has an interval, all of it within the target."""
     high_ms = row.latency_ms.high
     return high_ms is not None and high_ms <= limit_ms
 
@@ -68,6 +95,8 @@ def in_words(best: GridRow | None, rows: Sequence[GridRow], target_ms: float) ->
     below = 1 - best.latency_ms.high / target_ms
     run = f"run {best.servers} servers for {best.clients} clients: {per_s:.0f} answers/s"
     advice = f"{run}, {below:.0%} below the target of {target_ms:g} ms"
+    if best.state != STABLE:
+        advice = f"{advice} ({best.state}: {best.summary.reason})"
     more = next_more_clients(best, rows)
     if more is None:
         return advice

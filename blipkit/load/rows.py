@@ -8,6 +8,8 @@ from blipkit.load.summary import Summary
 from blipkit.records.typed import part
 from blipkit.statistics import Interval
 
+FAIR = 0.5  # of the mean number of answers: what each client gets where they take fair turns
+
 
 @dataclass(frozen=True)
 class SettingRow:
@@ -43,7 +45,7 @@ class SettingRow:
 
     @property
     def state(self) -> str:
-        """Stable, unstable or INVALID."""
+        """Stable, unstable, unclear or INVALID."""
         return self.summary.state
 
     @property
@@ -55,13 +57,18 @@ class SettingRow:
     def answers_per_s(self) -> Interval:
         return self.summary.answers_per_s
 
+    @property
+    def taken_percent(self) -> float:
+        """Of the machine's CPU, what others took."""
+        return self.summary.machine.taken_percent
+
 
 @dataclass(frozen=True)
 class GridRow(SettingRow):
     """A row of a grid, with what follows for it from the others.
 
     predicted_ms: mean latency by the first setting of its arm; ratio: measured over predicted, nan
-    where nothing was; feeding_percent: of the host's CPU, for clients and preprocessing; best:
+    where nothing was; feeding_percent: of the host's CPU, to feed the servers; best:
     whether it is the setting to run of its arm; saturated: throughput near the highest of as many
     servers. None for the rows without a model, which it is not asked of.
     """
@@ -78,11 +85,27 @@ class AdmissionRow(SettingRow):
     """Twice the clients of the setting to run, no more requests in flight than it has clients.
 
     limit: requests in flight at most; unlimited_ms: the latency without a limit and with half the
-    clients, upper end of its interval.
+    clients, upper end of its interval; pause_ms: mean time that a client lets pass after each
+    reply; fewest_answers, most_answers: that one client got in the measured time. None of an older
+    kit.
     """
 
     limit: int
     unlimited_ms: float | None
+    pause_ms: float | None = None
+    fewest_answers: int | None = None
+    most_answers: int | None = None
+
+    @property
+    def turns(self) -> str:
+        """How the answers are spread over the clients, in words; "" where it is not known."""
+        if self.fewest_answers is None:
+            return ""
+        spread = f"answers per client: {self.fewest_answers} to {self.most_answers}"
+        mean = self.summary.requests / self.clients
+        if self.fewest_answers < FAIR * mean:
+            return f"{spread}, which are no fair turns ({mean:.3g} on average)"
+        return spread
 
 
 @dataclass(frozen=True)

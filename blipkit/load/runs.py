@@ -5,23 +5,27 @@ from functools import partial
 
 import pandas
 
+from blipkit.frames.source import FrameSource
 from blipkit.load.counts import RunCounts
 from blipkit.load.host import Host, may_fork
 from blipkit.load.judged import right_digests
 from blipkit.load.measure import Measured, measure_on, open_host
 from blipkit.load.requests import FIELDS
 from blipkit.load.setting import ServerOptions, Setting, Workload
+from blipkit.load.summary import Criteria
 from blipkit.records.samples import COUNTS, NUMBERS, TEXTS
 from blipkit.records.typed import part, record_of
-from blipkit.runners.arms import parse_arm
+from blipkit.runners.arms import has_model, parse_arm
 from blipkit.runners.compile import trace
 from blipkit.runners.neuron.proof import Execution
-from blipkit.serving.answering import NOTHING, FrameSource
+from blipkit.serving.answering import is_from_jpeg
 from blipkit.study import Study
 
-# s that the harness alone is measured, and of a round of its warm-up: thousands of requests already
+# s that a row without a model is measured, and of a round of its warm-up: its requests take a few
+# milliseconds at most
 BRIEF_S = 0.4
 BRIEF_WARMUP_S = 0.1
+FEEDING_S = 5.0  # s at most that the row is measured which says what feeding takes
 # of samples: what says of which run they are, and what is counted with
 RUN_COLUMNS = {
     "arm": TEXTS,
@@ -37,19 +41,20 @@ MACHINE_COLUMNS = dict.fromkeys(("busy", "steal", "ours", "at"), NUMBERS) | RUN_
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a setting. run: its number; limit: requests in flight at most, None for no
-    limit.
+    """One run of a setting.
+
+    run: its number; limit: requests in flight at most, None for no limit; pause_s: mean time that a
+    client lets pass after each reply, None for what the study's clients think.
     """
 
     setting: Setting = part()
     run: int
     limit: int | None = None
+    pause_s: float | None = None
 
     def mark(self, frame: pandas.DataFrame) -> pandas.DataFrame:
         """Requests or samples of this run, with columns that say so."""
-        columns = record_of(self)
-        if self.limit is None:
-            del columns["limit"]
+        columns = {name: value for name, value in record_of(self).items() if value is not None}
         return frame.assign(**columns)
 
 
@@ -108,6 +113,25 @@ def frame_source(study: Study) -> FrameSource:
     return FrameSource(common.frames_from, count, common.seed, common.skip_unreadable)
 
 
+def think_s_of(study: Study, run: Run) -> float:
+    """Mean time that a client of a run lets pass after each reply, s."""
+    if run.pause_s is not None:
+        return run.pause_s
+    return study.knobs.think_ms / 1e3
+
+
+def criteria_of(study: Study, run: Run) -> Criteria:
+    """What the requests of any run of a study are judged by."""
+    knobs = study.knobs
+    return Criteria(
+        questions=len(study.common.questions),
+        clients=run.setting.clients,
+        percentile=knobs.percentile,
+        think_s=think_s_of(study, run),
+        limit_ms=knobs.latency_limit_ms,
+    )
+
+
 def workload_of(study: Study, run: Run) -> Workload:
     """What clients ask in one run of a setting; each run has a seed of its own."""
     knobs = study.knobs
@@ -118,13 +142,15 @@ def workload_of(study: Study, run: Run) -> Workload:
         frames=frame_source(study),
         seconds=knobs.seconds,
         warmup_s=knobs.warmup,
-        think_s=knobs.think_ms / 1e3,
+        think_s=think_s_of(study, run),
         repeat_share=knobs.repeat_share,
         seed=common.seed + run.run,
     )
-    if run.setting.call == NOTHING:
-        work = replace(work, seconds=BRIEF_S, warmup_s=BRIEF_WARMUP_S)
-    return work
+    if has_model(run.setting.arm):
+        return work
+    if is_from_jpeg(run.setting.call):
+        return replace(work, seconds=min(work.seconds, FEEDING_S))
+    return replace(work, seconds=BRIEF_S, warmup_s=BRIEF_WARMUP_S)
 
 
 def options_of(study: Study, run: Run) -> ServerOptions:

@@ -1,11 +1,12 @@
-"""How throughput grows with clients, and where that ends: Gunther's universal scalability law.
+"""How throughput grows with clients and servers, and where that ends: two laws fitted to a grid.
 
-X(N) = a N / (1 + s (N - 1) + k N (N - 1)), with a: throughput of one client, s: contention, k:
-coherency (Gunther, Guerrilla Capacity Planning, chapter 4). As N / X is linear in 1, N - 1 and
-N (N - 1), its coefficients are a least-squares problem without a start value.
+The queue's law (`queueing`) is of all settings of an arm, placement and batch. Gunther's universal
+scalability law, X(S) = a S / (1 + s (S - 1) + k S (S - 1)), is of the highest throughput by number
+of servers, where enough numbers were tried (Guerrilla Capacity Planning, chapter 4). As S / X is
+linear in 1, S - 1 and S (S - 1), its coefficients are a least-squares problem without a start
+value.
 """
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,125 +15,146 @@ import numpy as np
 
 from blipkit.display.tables import show_table
 from blipkit.load.grid import Grid
+from blipkit.load.queueing import FEWEST_POINTS, QueueLaw, QueuePoint, fit_queue
 from blipkit.load.rows import GridRow
 from blipkit.load.summary import INVALID
 from blipkit.records.typed import part, records_of, write_typed
-from blipkit.statistics import Interval
 from blipkit.study import Study
 
-DRAWS = 500  # of throughputs within their intervals, for the law's own intervals
-INTERVAL_SD = 2 * 1.96  # standard deviations in a 95 % interval
+FEWEST_SERVERS = 4  # numbers of servers that three coefficients are fitted to
 
 
 @dataclass(frozen=True)
-class Law:
-    """The law's coefficients with 95 % intervals.
-
-    misfit: the largest relative error; one_client_per_s: requests per second of one client, the
-    law's a; contention, coherency: its s and k; peak: the clients at which throughput is highest,
-    inf where it only levels off.
-    """
-
-    misfit: float
-    one_client_per_s: Interval
-    contention: Interval
-    coherency: Interval
-    peak: float
-
-
-@dataclass(frozen=True)
-class LawRow:
-    """The law of an arm, placement and number of servers. saturated_at: the fewest clients with
-    which it is.
-    """
+class QueueLawRow:
+    """A record of `scalability`: the queue's law of an arm, placement and batch."""
 
     arm: str
     placement: str
-    servers: int
-    saturated_at: int
-    law: Law = part()
+    batch_size: int
+    law: QueueLaw = part()
+
+
+@dataclass(frozen=True)
+class ServerLaw:
+    """The universal scalability law over servers.
+
+    one_server_per_s: requests per second of one, the law's a; contention, coherency: its s and k;
+    peak_servers: with how many throughput is highest, inf where it only levels off; misfit: the
+    largest relative error.
+    """
+
+    one_server_per_s: float
+    contention: float
+    coherency: float
+    peak_servers: float
+    misfit: float
+
+
+@dataclass(frozen=True)
+class ServerLawRow:
+    """A record of `server_scaling`: the law over servers of an arm, placement and batch."""
+
+    arm: str
+    placement: str
+    batch_size: int
+    law: ServerLaw = part()
 
 
 @dataclass(frozen=True)
 class Scalability:
-    """laws: for each arm, placement and number of servers with three numbers of clients, a law.
+    """queues, servers: the laws of each arm, placement and batch that has enough settings.
 
     recorded: False where a replay's folder has no settings to fit.
     """
 
-    laws: list[LawRow]
+    queues: list[QueueLawRow]
+    servers: list[ServerLawRow]
     recorded: bool = True
 
     def table(self) -> None:
-        """Each law's coefficients with their intervals, its peak, and how far it is off."""
-        none = "three numbers of clients are needed"
+        """Each law's figures, with their intervals, and how far it is off."""
+        none = f"{FEWEST_POINTS} believable settings are needed, of requests served one at a time"
         if not self.recorded:
             none = "not recorded"
-        rows = records_of(self.laws) or [{"law": none}]
-        show_table(rows, "The universal scalability law, by number of servers")
+        rows = records_of(self.queues) or [{"law": none}]
+        show_table(rows, "The law of the closed queue: service, and what busy servers add to it")
+        if self.servers:
+            caption = "The universal scalability law, over servers"
+            show_table(records_of(self.servers), caption)
 
 
 def fit_laws(study: Study, grid: Grid) -> Scalability:
-    """A law for each arm, placement and number of servers; it writes records of `scalability`.
+    """The laws of a grid; it writes records of `scalability` and `server_scaling`.
 
     INVALID settings are no points of a law.
     """
     if not grid.rows:
-        return Scalability([], recorded=False)
-    laws = []
-    for (arm, placement), servers in itertools.product(grid.groups, study.knobs.servers):
-        believed = [row for row in grid.groups[arm, placement] if row.state != INVALID]
-        rows = [row for row in believed if row.servers == servers]
-        if law := fit_usl(rows):
-            saturated_at = next(row.clients for row in rows if row.saturated)
-            laws.append(LawRow(arm, placement, servers, saturated_at, law))
-    write_typed(study.results, "scalability", laws)
-    return Scalability(laws)
+        return Scalability([], [], recorded=False)
+    queues, servers = [], []
+    for rows in grid.groups.values():
+        setting = rows[0].setting
+        names = (setting.arm, setting.placement, setting.batch_size)
+        believed = [row for row in rows if row.state != INVALID]
+        if law := queue_law(believed, study.knobs.think_ms):
+            queues.append(QueueLawRow(*names, law))
+        if law := server_law(believed):
+            servers.append(ServerLawRow(*names, law))
+    write_typed(study.results, "scalability", queues)
+    write_typed(study.results, "server_scaling", servers)
+    return Scalability(queues, servers)
 
 
-def fit_usl(rows: Sequence[GridRow], seed: int = 0) -> Law | None:
-    """The law of settings that differ in clients; its intervals from fits to throughputs
-    drawn within theirs.
+def queue_law(rows: Sequence[GridRow], think_ms: float) -> QueueLaw | None:
+    """The queue's law of settings that differ in servers and clients alone.
 
-    None where fewer than three numbers of clients were tried.
+    think_ms: mean time that their clients think. None where there are too few, or their servers
+    take several requests at once, which is another queue.
     """
-    throughputs = [row.summary.requests_per_s for row in rows]
-    clients = np.array([row.clients for row in rows], dtype=float)
-    per_second = np.array([throughput.value for throughput in throughputs])
-    if len(set(clients)) < 3 or not (per_second > 0).all():
+    if any(row.batch_size > 1 for row in rows):
         return None
-    widths = [throughput.high - throughput.low for throughput in throughputs]
-    spread = np.array(widths) / INTERVAL_SD
-    draws = np.random.default_rng(seed).normal(per_second, spread, (DRAWS, len(rows)))
-    a, s, k = _fit(clients, np.maximum(per_second, 1e-9))
-    fits = np.array([_fit(clients, np.maximum(draw, 1e-9)) for draw in draws])
-    low, high = np.percentile(fits, [2.5, 97.5], axis=0)
-    return Law(
-        misfit=float(np.abs(throughput_at(clients, a, s, k) / per_second - 1).max()),
-        one_client_per_s=Interval(float(a), float(low[0]), float(high[0])),
-        contention=Interval(float(s), float(low[1]), float(high[1])),
-        coherency=Interval(float(k), float(low[2]), float(high[2])),
-        peak=peak_of(s, k),
-    )
+    points = []
+    for row in rows:
+        pause_ms = think_ms + max(row.summary.times.overhead_ms or 0.0, 0.0)
+        throughput = row.summary.requests_per_s
+        points.append(QueuePoint(row.servers, row.clients, pause_ms / 1e3, throughput))
+    return fit_queue(points)
 
 
-def _fit(clients: np.ndarray, per_second: np.ndarray) -> tuple[float, float, float]:
+def server_law(rows: Sequence[GridRow]) -> ServerLaw | None:
+    """The universal scalability law of the highest throughput by number of servers.
+
+    None where too few numbers of servers were tried.
+    """
+    best: dict[int, float] = {}
+    for row in rows:
+        per_second = row.summary.requests_per_s.value or 0.0
+        best[row.servers] = max(per_second, best.get(row.servers, 0.0))
+    if len(best) < FEWEST_SERVERS or min(best.values()) <= 0:
+        return None
+    servers = np.array(sorted(best), dtype=float)
+    measured = np.array([best[count] for count in sorted(best)])
+    a, s, k = _fit(servers, measured)
+    misfit = np.abs(throughput_at(servers, a, s, k) / measured - 1).max()
+    return ServerLaw(float(a), float(s), float(k), peak_of(s, k), float(misfit))
+
+
+def _fit(servers: np.ndarray, per_second: np.ndarray) -> tuple[float, float, float]:
     """a, s and k, none of them negative, with the least relative errors of the throughput."""
     from scipy.optimize import nnls
 
-    terms = np.stack([np.ones_like(clients), clients - 1, clients * (clients - 1)], axis=1)
-    weights = (per_second / clients)[:, None]
-    (inverse, contention, coherency), _ = nnls(terms * weights, np.ones(len(clients)))
+    terms = np.stack([np.ones_like(servers), servers - 1, servers * (servers - 1)], axis=1)
+    weights = (per_second / servers)[:, None]
+    (inverse, contention, coherency), _ = nnls(terms * weights, np.ones(len(servers)))
     return 1 / inverse, contention / inverse, coherency / inverse
 
 
-def throughput_at(clients, a: float, s: float, k: float):
-    """Requests per second with so many clients, by the law."""
-    return a * clients / (1 + s * (clients - 1) + k * clients * (clients - 1))
+def throughput_at(servers, a: float, s: float, k: float):
+    """Requests per second with so many servers, by the universal scalability law."""
+    return a * servers / (1 + s * (servers - 1) + k * servers * (servers - 1))
 
 
 def peak_of(s: float, k: float) -> float:
-    """The clients at which the law's throughput is highest; inf where it only levels off."""
+    """The servers at which the law's throughput is highest; inf where it only levels off."""
     if s >= 1:
         return 1.0
     if not k:

@@ -5,7 +5,7 @@ from dataclasses import astuple, dataclass, fields
 from typing import Protocol
 
 from blipkit.errors import BadInput, nearest, shown
-from blipkit.serving.answering import CALLS, NOTHING, FrameSource
+from blipkit.serving.answering import FrameSource, known_calls
 from blipkit.serving.placement import PLACEMENTS
 
 
@@ -13,9 +13,9 @@ from blipkit.serving.placement import PLACEMENTS
 class Setting:
     """An arm, a placement, S servers and C clients under load.
 
-    arm: its text, such as "torchscript float32"; call: one of CALLS, or NOTHING for the harness
-    alone; placement: one of PLACEMENTS; servers, clients: how many; batch_size: requests that a
-    server takes at once, if so many wait.
+    arm: its text, such as "torchscript float32"; call: one of `known_calls`, such as NOTHING for
+    the harness alone; placement: one of PLACEMENTS; servers, clients: how many; batch_size:
+    requests that a server takes at once, if so many wait.
     """
 
     arm: str
@@ -101,7 +101,7 @@ class ServerOptions:
 
 def check_setting(setting: Setting, work: Workload, options: ServerOptions) -> None:
     """Refuse what cannot be measured, before any child is started."""
-    known = {"call": (*CALLS, NOTHING), "placement": tuple(PLACEMENTS)}
+    known = {"call": known_calls(), "placement": tuple(PLACEMENTS)}
     for field, names in known.items():
         value = getattr(setting, field)
         if value not in names:

@@ -1,6 +1,7 @@
 """A setting's summary: what its requests say, and whether that may be believed.
 
-A summary is stable, unstable (its figures drift or differ from window to window) or INVALID (the
+A summary is stable, unstable (its figures drift or differ from window to window, or others took
+part of the machine), unclear (too few answers, or too much noise, to tell) or INVALID (the
 measurement itself cannot be trusted), with the reason in words. docs/load.md has each formula with
 its source.
 """
@@ -13,8 +14,8 @@ import pandas
 
 from blipkit.load.counts import RunCounts
 from blipkit.load.setting_requests import SettingRequests, known
-from blipkit.load.stability import unstable
-from blipkit.machine.monitor import Usage
+from blipkit.load.stability import unclear, unstable
+from blipkit.machine.monitor import Usage, taken_by_others
 from blipkit.records.typed import interval, part
 from blipkit.statistics import Interval
 
@@ -24,6 +25,7 @@ LAG_S = 1e-3
 LITTLE = 0.05  # by which N = X R may miss
 STABLE = "stable"
 UNSTABLE = "unstable"
+UNCLEAR = "unclear"
 INVALID = "INVALID"
 
 
@@ -73,11 +75,13 @@ class Summary:
     """Figures of a setting, None where there are too few requests for one, and its state.
 
     requests: answered, of those due in the measured time; percentile: of latency, that the target
-    is about, and that `latency_ms` is; within_target: share of the requests that was answered
+    is about, and that `latency_ms` is; within_target: share of the requests sent that was answered
     right and within the target; lag_ms: how late the clients sent, p99; littles_law_ratio:
     throughput times latency over the clients; unaccounted: requests not counted exactly once;
     requests_per_s, answers_per_s, p50_ms to latency_ms: with 95 % intervals; clients_percent: CPU
-    time of asking, of all cores; machine: means over the runs; reason: why it is not stable.
+    time of asking, of all cores; machine: means over the runs; reason: why it is not stable;
+    effective_requests: how many independent ones the requests are worth; good_share: of the
+    answers, those that are right and within the target. None where an older kit did not say.
     """
 
     requests: int
@@ -99,6 +103,8 @@ class Summary:
     machine: Usage = part()
     state: str
     reason: str
+    effective_requests: float | None = None
+    good_share: float | None = None
 
 
 def summarise(requests: pandas.DataFrame, runs: Sequence[RunCounts], criteria: Criteria) -> Summary:
@@ -126,6 +132,8 @@ def summarise(requests: pandas.DataFrame, runs: Sequence[RunCounts], criteria: C
         machine=mean_usage([run.machine for run in runs]),
         state=STABLE,
         reason="",
+        effective_requests=measured.effective,
+        good_share=known(measured.good_share(criteria.limit_ms)),
     )
     return judged(figures, measured, criteria)
 
@@ -180,10 +188,19 @@ def judged(figures: Summary, measured: SettingRequests, criteria: Criteria) -> S
     """The summary with its state, and the first reason if it is not stable, the gravest first."""
     if reason := why_invalid(figures, measured, criteria):
         return replace(figures, state=INVALID, reason=reason)
-    for of_run in measured.in_time:
-        if reason := unstable(of_run.received, of_run.received - of_run.scheduled):
-            return replace(figures, state=UNSTABLE, reason=reason)
+    if reason := why_unstable(measured):
+        return replace(figures, state=UNSTABLE, reason=reason)
+    if reason := unclear(measured.answers):
+        return replace(figures, state=UNCLEAR, reason=f"cannot tell: {reason}")
     return figures
+
+
+def why_unstable(measured: SettingRequests) -> str:
+    """Why a setting's figures do not hold still, in words; "" where nothing speaks against it."""
+    others = [words for run in measured.runs for words in taken_by_others(run.machine)]
+    if others:
+        return others[0]
+    return unstable(measured.answers)
 
 
 def why_invalid(figures: Summary, measured: SettingRequests, criteria: Criteria) -> str:
@@ -197,7 +214,25 @@ def why_invalid(figures: Summary, measured: SettingRequests, criteria: Criteria)
         return "; ".join(problems)
     if not figures.requests:
         return "no request was answered in the measured time"
-    return late_clients(figures.lag_ms, measured.p99_ms) or missed_little(figures, criteria)
+    return (
+        broken_clocks(measured)
+        or late_clients(figures.lag_ms, measured.p99_ms)
+        or missed_little(figures, criteria)
+    )
+
+
+def broken_clocks(measured: SettingRequests) -> str:
+    """That clients and servers do not go by one clock, in words; "" where every request reached its
+    steps in their order. Both read the machine's monotonic clock: one that is off, or runs faster,
+    is seen as soon as it is off by what a request waits between the two.
+    """
+    count = measured.out_of_order()
+    if not count:
+        return ""
+    return (
+        f"{count} answered requests have their steps out of order, none may: "
+        "the clocks of clients and servers differ"
+    )
 
 
 def late_clients(lag_ms: float, p99_ms: float) -> str:
@@ -214,6 +249,7 @@ def late_clients(lag_ms: float, p99_ms: float) -> str:
 def missed_little(figures: Summary, criteria: Criteria) -> str:
     """That throughput times latency is not the number of clients, in words; "" where it is.
 
+    Fewer are in flight where clients are stuck. Both are of the same times: no check of the clocks.
     It may miss by the requests that the edges of a run cut, and by chance in the think times.
     """
     ratio = figures.littles_law_ratio

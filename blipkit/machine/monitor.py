@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from blipkit.machine import fork_server
@@ -91,6 +91,11 @@ class Usage:
     gpu_percent: float | None = None
     memory_gib: float | None = None
     disturbed: str = ""
+
+    @property
+    def taken_percent(self) -> float:
+        """Of all cores' time, what others took, the hypervisor among them; 0 where not known."""
+        return (self.neighbours_percent or 0.0) + (self.steal_percent or 0.0)
 
 
 class Monitor:
@@ -227,31 +232,38 @@ def usage_of(samples: Sequence[Sample], logical_cpus: int) -> Usage:
     mean_gpu_percent = None
     if gpu_percents:
         mean_gpu_percent = sum(gpu_percents) / len(gpu_percents)
-    return Usage(
+    usage = Usage(
         # a process's seconds are counted in ticks of 10 ms, which may add up to more than all
         host_percent=min(ours_percent, 100.0),
         neighbours_percent=neighbours_percent,
         steal_percent=steal_percent,
         gpu_percent=mean_gpu_percent,
         memory_gib=max(sample.memory_gib for sample in samples),
-        disturbed="; ".join(_disturbances(samples, steal_percent, neighbours_percent)),
     )
+    disturbed = taken_by_others(usage) + _slowdowns(samples)
+    return replace(usage, disturbed="; ".join(disturbed))
 
 
-def _disturbances(
-    samples: Sequence[Sample], steal_percent: float, neighbours_percent: float
-) -> list[str]:
-    """What besides the measured thing changed its times, in words."""
-    disturbances = []
+def taken_by_others(usage: Usage) -> list[str]:
+    """Who took more of the CPU than leaves a measurement's times alone, in words."""
+    steal_percent = usage.steal_percent or 0.0
+    neighbours_percent = usage.neighbours_percent or 0.0
+    words = []
     if steal_percent > MAX_STEAL_PERCENT:
-        disturbances.append(f"the hypervisor took {steal_percent:.0f} % of the CPU")
+        words.append(f"the hypervisor took {steal_percent:.0f} % of the CPU")
     if neighbours_percent > MAX_NEIGHBOURS_PERCENT:
-        disturbances.append(f"other processes took {neighbours_percent:.0f} % of the CPU")
+        words.append(f"other processes took {neighbours_percent:.0f} % of the CPU")
+    return words
+
+
+def _slowdowns(samples: Sequence[Sample]) -> list[str]:
+    """What made the machine itself slower, in words."""
+    slowdowns = []
     clocks = [sample.mhz for sample in samples if sample.mhz is not None]
     slowest = min(clocks, default=0)
     fastest = max(clocks, default=0)
     if slowest < MIN_CLOCK_FRACTION * fastest:
-        disturbances.append("the CPU's clock varied")
+        slowdowns.append("the CPU's clock varied")
     if any(sample.gpu.slowed for sample in samples if sample.gpu):
-        disturbances.append("heat or power slowed the GPU")
-    return disturbances
+        slowdowns.append("heat or power slowed the GPU")
+    return slowdowns

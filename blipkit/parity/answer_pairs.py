@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from blipkit.frames.frames import Frame
 from blipkit.frames.questions import Question
-from blipkit.model.pipeline import Answer
 from blipkit.records.samples import COUNTS, FLAGS, NUMBERS, TEXTS, TEXTS_OR_NONE
 from blipkit.runners.arms import REFERENCE
 
 if TYPE_CHECKING:
     import pandas
+
+    from blipkit.model.pipeline import Answer
 
 # of the samples `decisions`: what a pair is made of
 COLUMNS = {
@@ -27,7 +28,7 @@ COLUMNS = {
 for side in ("reference", "candidate"):
     COLUMNS[side] = TEXTS
     COLUMNS.update({f"{side}_{name}": NUMBERS for name in ("margin", "probability", "gap")})
-Answers = Sequence[Sequence[Answer]]  # [frame][question]
+Answers = Sequence[Sequence["Answer"]]  # [frame][question]
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def pair_answers(
 
 
 def _pair(
-    arm: str, frame: Frame, question: Question, reference: Answer, candidate: Answer
+    arm: str, frame: Frame, question: Question, reference: "Answer", candidate: "Answer"
 ) -> AnswerPair:
     place = _first_divergence(reference, candidate)
     return AnswerPair(
@@ -115,7 +116,7 @@ def _pair(
     )
 
 
-def _first_divergence(reference: Answer, candidate: Answer) -> int | None:
+def _first_divergence(reference: "Answer", candidate: "Answer") -> int | None:
     """The place of the first token that differs, or that only one of the two has."""
     tokens = zip_longest(reference.tokens, candidate.tokens)
     for place, (expected, answered) in enumerate(tokens):
@@ -124,7 +125,7 @@ def _first_divergence(reference: Answer, candidate: Answer) -> int | None:
     return None
 
 
-def _in_brief(answer: Answer, place: int | None) -> BriefAnswer:
+def _in_brief(answer: "Answer", place: int | None) -> BriefAnswer:
     """place: of the token whose gap is kept."""
     gap = None
     if place is not None:

@@ -3,6 +3,7 @@ them.
 """
 
 import pkgutil
+from collections.abc import Iterable
 from dataclasses import fields
 from functools import cache
 
@@ -10,6 +11,8 @@ from blipkit.errors import BadInput
 from blipkit.paths import NOTEBOOKS, chapters_in
 from blipkit.profiles.knobs import Section
 
+# a chapter -> the earlier one that reads what it leaves, where both run
+RUNS_BEFORE = {"08_arrivals": "05_cost"}
 LAST_OF_MAIN = "05_cost"  # chapters that tell what the main job asks; later ones take longer
 # A section is looked up by name when a profile is read: a chapter's code lies above this folder.
 HOMES = {
@@ -21,6 +24,7 @@ HOMES = {
     "concurrency": "blipkit.load.knobs:Concurrency",
     "arrivals": "blipkit.arrivals.knobs:Arrivals",
     "cost": "blipkit.cost.knobs:Cost",
+    "service": "blipkit.service.knobs:Service",
     "capacity": "blipkit.capacity.knobs:Capacity",
 }
 
@@ -50,6 +54,15 @@ def chapters() -> tuple[str, ...]:
             expected = "expected a line in blipkit/profiles/sections.py that names its knobs"
             raise BadInput(f"{stem}.ipynb has no section {section_of(stem)!r}; {expected}")
     return stems
+
+
+def in_running_order(stems: Iterable[str]) -> list[str]:
+    """Chapters by their numbers, but for those that an earlier one reads: they run before it."""
+
+    def place(stem: str) -> tuple[str, bool]:
+        return RUNS_BEFORE.get(stem, stem), stem not in RUNS_BEFORE
+
+    return sorted(stems, key=place)
 
 
 def main_chapters() -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from blipkit.errors import BadInput, NotMeasured
 from blipkit.machine import host
 from blipkit.paths import NOTEBOOKS, PUBLISHED, inside
+from blipkit.reading.files import MB, read_text
 from blipkit.records.documents import SCHEMA, plain_value, read_machine, rows_in
 from blipkit.records.evidence import open_evidence
 from blipkit.records.gates import Gate, judged_otherwise
@@ -23,6 +24,9 @@ from blipkit.records.run_record import read_run
 from blipkit.records.samples import read_samples
 from blipkit.records.typed import records_of, row_of
 from blipkit.records.writing import json_text, write_bytes
+
+TEXT_LIMIT = 16 * MB  # of a text that is kept beside the samples
+TEXT_EXPECTED = "expected a text that a notebook keeps: record the folder again"
 
 
 class Results:
@@ -144,6 +148,21 @@ class Results:
                 f"samples/{name}.parquet was not kept: {error.strerror or error}"
             )
         return frame
+
+    def measure_text(self, name: str, measure: Callable[[], str]) -> str:
+        """The text that measure() returns, kept beside the samples as samples/<name>; in a replay,
+        the recorded one, "" where its folder has none.
+        """
+        path = f"samples/{name}"
+        if not self.recorded:
+            text = measure()
+        elif self.recorded._find(path):
+            text = read_text(self.recorded.folder / path, TEXT_LIMIT, TEXT_EXPECTED)
+        else:
+            self._lacks(name, f"no {path} was kept there")
+            return ""
+        self._put(path, text.encode("utf-8"))
+        return text
 
     @property
     def artifacts(self) -> Path:

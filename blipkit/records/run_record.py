@@ -1,6 +1,7 @@
 """How a run went, chapter by chapter: the one place that reads and writes run.json."""
 
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,6 +62,11 @@ class RunRecord:
     def with_chapter(self, stem: str, ended: ChapterRun) -> "RunRecord":
         """The same run, one chapter further."""
         return replace(self, notebooks={**self.notebooks, stem: ended})
+
+
+def this_minute() -> str:
+    """Now, as a run says when it started."""
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def read_run(folder: Path) -> RunRecord:

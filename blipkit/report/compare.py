@@ -112,6 +112,8 @@ def _change(what: str, before: Side, after: Side, baseline: bool) -> Change:
     unlike = ""
     if PRICED_BY & set(differing):
         unlike = "priced otherwise"
+    if "basis" in differing:
+        unlike = "one throughput is of clients who wait, or of other arrivals"
     moved = before.figure.value != after.figure.value
     if moved and TIMING_GATE in (before.quantity, after.quantity):
         quantity = TIMING_GATE

@@ -94,7 +94,7 @@ def _load_shown(title: str, recorded: RecordedCost) -> HeadlineNumber:
         value=number(row.answers_per_s.value),
         unit="answers/s",
         interval=_ends(row.answers_per_s),
-        note=f"{system}, {row.latency_text}",
+        note=f"{system}, {row.latency_text}; {row.basis}",
         evidence=row.price.evidence.partition(",")[0],  # without what is said of the prices
         machine=recorded.machine,
     )

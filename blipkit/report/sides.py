@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from blipkit.arrivals.rows import RateRow
 from blipkit.cost.rows import CostRow
 from blipkit.display.tables import number
 from blipkit.load.summary import INVALID
@@ -51,6 +52,7 @@ P50 = Quantity("p50", "ms", judged=False)
 P90 = Quantity("p90", "ms")
 P99 = Quantity("p99", "ms")
 THROUGHPUT = Quantity("throughput", "answers/s", more_is_better=True, judged=False)
+RATE = Quantity("rate of arrivals", "requests/s", more_is_better=True, judged=False)
 COST = Quantity("cost", "USD per million good answers")
 
 
@@ -61,6 +63,7 @@ WORDS = {
     "region": "region",
     "option": "option",
     "price_as_of": "prices of",
+    "basis": "throughput by",
     "evidence": "evidence",
 }
 
@@ -74,6 +77,7 @@ class Terms:
     region: str | None = None
     option: str | None = None
     price_as_of: str | None = None
+    basis: str | None = None
     evidence: str | None = None
 
     def differing(self, other: "Terms") -> list[str]:
@@ -120,10 +124,17 @@ def sides_of(folder: Path, ended: Sequence[Gate]) -> dict[str, Side]:
         figures = (row.p50_ms, row.p90_ms, row.p99_ms, row.answers_per_s)
         for quantity, figure in zip(quantities, figures, strict=True):
             sides[f"{_setting(row)}: {quantity.name}"] = _figure_side(quantity, figure, terms)
+    for row in read_typed(results, "rates", RateRow):
+        if row.state == INVALID:
+            continue
+        target = f"{row.pattern}, p{row.percentile:g} <= {row.limit_ms:g} ms"
+        sides[f"{_servers(row)}: {RATE.name}, {target}"] = _figure_side(
+            RATE, row.rate_per_s, Terms()
+        )
     for row in _rows_of_models(results, "cost", CostRow):
         if row.state == INVALID:
             continue
-        terms = Terms(**vars(row.price))
+        terms = Terms(basis=row.basis, **vars(row.price))
         usd = row.cost.usd_per_million
         sides[f"{_setting(row)}: {COST.name}"] = _figure_side(COST, usd, terms)
     return sides
@@ -137,10 +148,15 @@ def _rows_of_models(results: Results, kind: str, row: type[Row]) -> list[Row]:
 
 def _setting(row: LoadRow | CostRow) -> str:
     """A row's arm, placement if it is not threads, servers and clients in words."""
+    return f"{_servers(row)}, clients {row.clients}"
+
+
+def _servers(row: LoadRow | CostRow | RateRow) -> str:
+    """The same without clients, as where requests do not come from any."""
     system = row.arm
     if row.placement != "threads":
         system = f"{row.arm}, {row.placement}"
-    return f"{system}, servers {row.servers}, clients {row.clients}"
+    return f"{system}, servers {row.servers}"
 
 
 def _gate_side(gate: Gate) -> Side:

@@ -21,6 +21,7 @@ SYSTEM_COLUMNS = {
     "machine": "machine",
     "arm": "arm",
     "setting": "servers-clients",
+    "basis": "throughput by",
     "answers_per_s": "answers/s",
     "latency": "latency",
     "instance": "priced as",

@@ -6,7 +6,6 @@ import contextlib
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
@@ -20,7 +19,7 @@ from blipkit.records.documents import read_document, read_machine, write_machine
 from blipkit.records.evidence import check_links
 from blipkit.records.listing import verify
 from blipkit.records.moves import JOURNAL, STAGE, finish_moves, put_in_place
-from blipkit.records.run_record import RunRecord, Stated, read_run, write_run
+from blipkit.records.run_record import RunRecord, Stated, read_run, this_minute, write_run
 from blipkit.records.writing import PART, remove_parts, write_text
 from blipkit.runners.artifacts import ADOPTED
 
@@ -99,7 +98,7 @@ def begin(profile: Profile, folder: Path, replay: Path | None) -> RunRecord:
     keys = {name: list(values) for name, values in profile.sections.items()}
     run = RunRecord(
         profile=profile.name,
-        started=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        started=this_minute(),
         stated=Stated(keys, profile.settings),
     )
     machine = host.describe()

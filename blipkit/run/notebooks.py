@@ -15,7 +15,7 @@ from blipkit.machine import host, scratch
 from blipkit.machine.monitor import Monitor
 from blipkit.paths import NOTEBOOKS, ROOT, inside
 from blipkit.profiles.profile import Profile
-from blipkit.profiles.sections import chapters, main_chapters
+from blipkit.profiles.sections import chapters, in_running_order, main_chapters
 from blipkit.records.moves import STAGE, finish_moves, in_use
 from blipkit.records.run_record import ChapterRun, write_run
 from blipkit.records.writing import said_in_a_sentence
@@ -129,7 +129,7 @@ def choose(only: list[str]) -> list[str]:
     for name in only:
         if name not in known:
             raise BadInput(f"only {name!r} names no notebook; {nearest(name, known)}")
-    return [stem for stem in known if stem in (only or main_chapters())]
+    return in_running_order(stem for stem in known if stem in (only or main_chapters()))
 
 
 def run_notebook(

@@ -36,7 +36,7 @@ from blipkit.runners.neuron.options import check_flags
 # chapters that run arms, and those that ask the model about frames in its buckets
 LOADING = {"04_concurrency", "08_arrivals"}  # that ask under load, as 04's knobs say
 RUNNING_ARMS = {"02_trace", "03_parity", *LOADING}
-ASKING = {"01_components", *RUNNING_ARMS}
+ASKING = {"01_components", "09_service", *RUNNING_ARMS}
 TIMEOUT_S = 600  # to load a checkpoint, and every frame of a folder
 
 
@@ -183,14 +183,15 @@ def stems_of(profile: Profile) -> set[str]:
 def check_load(profile: Profile, arms: list) -> None:
     """Refuse what cannot be measured under load.
 
-    That is an arm without a speed, a percentile of too few requests, more servers than cores, or a
-    batch that no bucket takes at once.
+    That is an arm without a speed, a percentile of too few requests, more servers than cores,
+    processes that leave no core to the clients, or a batch that no bucket takes at once.
     """
     knobs = profile.section("concurrency")
     load.check_number_of_arms(knobs, arms)
     load.check_arms_under_load(knobs, arms)
     load.check_percentile(knobs)
     load.check_servers(knobs)
+    load.check_cores_for_clients(knobs, arms, profile.common.threads)
     load.check_batch_sizes(knobs, parse_buckets(profile.common.buckets))
 
 
@@ -203,6 +204,7 @@ def check_frames(profile: Profile, stems: set[str], questions: list[Question]) -
         "03_parity": asked,
         "04_concurrency": profile.section("concurrency").distinct_frames,
         "08_arrivals": profile.section("concurrency").distinct_frames,
+        "09_service": profile.section("service").frames,
     }
     needed = [count for stem, count in counts.items() if stem in stems]
     if common.frames_from == SYNTHETIC or not needed:

@@ -1,7 +1,8 @@
 """Keep a run's evidence in the repository, under results/published/.
 
-What is kept is copied beside its place, then swapped with it whole. Of the paths that stay on this
-machine nothing is written but what `report.private` shows in their place.
+What is kept is copied beside its place, then swapped with it whole; then the list of what is
+published is written anew. Of the paths that stay on this machine nothing is written but what
+`report.private` shows in their place.
 """
 
 import hashlib
@@ -18,10 +19,11 @@ from blipkit.paths import PUBLISHED, inside
 from blipkit.reading.files import MB, read_bytes
 from blipkit.reading.json_text import parse_object
 from blipkit.records.documents import check_results_folder, read_machine
-from blipkit.records.evidence import open_evidence
+from blipkit.records.evidence import not_verified, open_evidence
 from blipkit.records.listing import EVIDENCE, output_of, read_listing, write_listing
 from blipkit.records.writing import said_in_a_sentence
 from blipkit.report.private import Hidden, hidden_in
+from blipkit.run.published import write_readme
 
 KEPT = (
     "environment.json",
@@ -31,6 +33,15 @@ KEPT = (
     "verdict.md",
 )
 LARGEST = 256 * MB  # of a file that is kept
+
+
+def publish_in_words(folder: Path | None) -> list[str]:
+    """Publish a folder, or only list anew what is published where none is named; the lines to say:
+    what was written, and whether the folder is as its run left it.
+    """
+    if folder is None:
+        return [str(write_readme(PUBLISHED))]
+    return [str(publish_folder(folder)), *not_verified([folder])]
 
 
 def publish_folder(folder: Path) -> Path:
@@ -59,6 +70,7 @@ def publish_folder(folder: Path) -> Path:
             target.rename(before)
         unfinished.rename(target)
         shutil.rmtree(before, ignore_errors=True)
+        write_readme(PUBLISHED)
     return target
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from blipkit.arrivals.gates import GATES as ARRIVAL_GATES
+from blipkit.arrivals.judge_settings import AGREES
 from blipkit.capacity.gates import CALIBRATED, CONSERVED, HOLDS
 from blipkit.cost.decision import saving_gate_name
 from blipkit.cost.prices import AGE_GATE
@@ -25,6 +26,7 @@ from blipkit.runners.arms import REFERENCE
 from blipkit.runners.compiled import EVERY_COMPONENT, SECOND_CALL
 from blipkit.runners.neuron.lowering import gate_name
 from blipkit.runners.plugged import PLUGS_IN
+from blipkit.service.outcome import GATES as SERVICE_GATES
 
 
 def judges(profile: Profile) -> dict[str, str]:
@@ -36,8 +38,9 @@ def judges(profile: Profile) -> dict[str, str]:
         "02_trace": [EVERY_COMPONENT, SECOND_CALL, PLUGS_IN, *map(gate_name, COMPONENT_NAMES)],
         "03_parity": parity_gates(profile.common.arms),
         "04_concurrency": [*OF_GRID, ADMISSION, execution.GATE],
-        "08_arrivals": list(ARRIVAL_GATES),
+        "08_arrivals": [*ARRIVAL_GATES, AGREES],
         "05_cost": [ANSWERS_GATE, INTERVAL_GATE, AGE_GATE, saving_gate_name(candidate)],
+        "09_service": list(SERVICE_GATES),
         "10_capacity": [CALIBRATED, CONSERVED, HOLDS],
     }
     return {gate: stem for stem, names in gates.items() for gate in names}

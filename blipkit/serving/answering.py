@@ -12,35 +12,22 @@ from typing import Any
 
 import torch
 
-from blipkit.frames.frames import Frame, load_frames
+from blipkit.frames.images import image_in
+from blipkit.frames.jpeg import as_jpegs
 from blipkit.frames.questions import Question, parse_questions
+from blipkit.frames.source import FrameSource
 from blipkit.model.buckets import Bucket
 from blipkit.model.checkpoints import Checkpoint, load_checkpoint
 from blipkit.records.typed import row_of
 from blipkit.runners.artifacts import Artifact, Artifacts, read_artifact
 
 NOTHING = "nothing"  # a call that answers without a model: what it takes is the harness's own
+# How a call's name ends where a frame travels as a camera sends it, to be decoded where it is
+# served; elsewhere its index travels, and all frames are decoded before anything is timed.
+FROM_JPEG = " from JPEG"
 
-Handler = Callable[[list[int]], list[list[str]]]  # frames' indices -> the answers about each
-
-
-@dataclass(frozen=True)
-class FrameSource:
-    """Which frames are asked about, as `load_frames` takes them.
-
-    source: "synthetic", or a folder of images; count: how many at most; seed: the series of
-    synthetic scenes, or which images of a folder; skip_unreadable: go on without images that cannot
-    be read.
-    """
-
-    source: str
-    count: int
-    seed: int
-    skip_unreadable: bool = False
-
-    def load(self) -> list[Frame]:
-        """The frames, in the order in which their indices count."""
-        return load_frames(self.source, self.count, self.seed, self.skip_unreadable)
+# frames' indices, or their pictures as they travel -> the answers about each
+Handler = Callable[[list[int | bytes]], list[list[str]]]
 
 
 @dataclass(frozen=True)
@@ -56,7 +43,7 @@ class Answering:
     """What a process that answers needs to know; plain values, as a child gets JSON.
 
     checkpoint: its source; components: where each compiled one is; questions: as a profile writes
-    them; frames: which ones; call: one of CALLS, or NOTHING; threads: torch's own, of each server;
+    them; frames: which ones; call: one of `known_calls`; threads: torch's own, of each server;
     forked: whether it touches neither CUDA nor Neuron, so that its processes may be forked;
     start_gap_s: between the starts of two of its processes.
     """
@@ -74,6 +61,23 @@ class Answering:
         """The compiled components, each checked against its manifest."""
         places = self.components
         return Artifacts(read_artifact(Path(one.folder), Bucket(**one.sizes)) for one in places)
+
+    def asked(self) -> list[int | bytes]:
+        """What asks about each frame, in their order: its index, or its picture as it travels."""
+        frames = self.frames.load()
+        if is_from_jpeg(self.call):
+            return as_jpegs(frames)
+        return list(range(len(frames)))
+
+
+def is_from_jpeg(call: str) -> bool:
+    """Whether frames travel as JPEGs in a call, by its name."""
+    return call.endswith(FROM_JPEG)
+
+
+def known_calls() -> list[str]:
+    """Every call, by its name: those of CALLS, from decoded frames or from JPEGs, and NOTHING."""
+    return [*CALLS, *(f"{call}{FROM_JPEG}" for call in CALLS), NOTHING]
 
 
 def place_of(artifact: Artifact) -> ArtifactPlace:
@@ -94,17 +98,16 @@ def make_handler(answering: dict[str, Any], cpus: Sequence[int] = ()) -> Handler
     torch.set_num_threads(plan.threads)
     artifacts = plan.read_artifacts()
     questions = parse_questions(plan.questions)
-    ask = CALLS[plan.call](load_checkpoint(plan.checkpoint), artifacts, questions)
+    by = CALLS[plan.call.removesuffix(FROM_JPEG)]
+    ask = by(load_checkpoint(plan.checkpoint), artifacts, questions)
+    if is_from_jpeg(plan.call):
+        return lambda pictures: ask([image_in(picture) for picture in pictures])
     # decoded before anything is timed
     images = [frame.image for frame in plan.frames.load()]
-
-    def answer(frames: list[int]) -> list[list[str]]:
-        return ask([images[index] for index in frames])
-
-    return answer
+    return lambda frames: ask([images[index] for index in frames])
 
 
-def answer_nothing(frames: list[int]) -> list[list[str]]:
+def answer_nothing(frames: list[int | bytes]) -> list[list[str]]:
     """No answers about each frame, at once."""
     return [[]] * len(frames)
 

@@ -97,8 +97,9 @@ def in_processes(
 ) -> Servers:
     """A process with a whole pipeline for each NeuronCore, or else for each server.
 
-    Where there are no NeuronCores, each process keeps to CPU cores of its own. They load side by
-    side, each begun `start_gap_s` after the one before it.
+    Where there are no NeuronCores, each process keeps to CPU cores of its own, of which one is left
+    to the clients where there are enough. They load side by side, each begun `start_gap_s` after
+    the one before it.
     """
     count = copies_of("processes", servers, cores)
 
@@ -109,7 +110,7 @@ def in_processes(
         if cores:
             environment["NEURON_RT_VISIBLE_CORES"] = str(cores[number])
         else:
-            cpus = cpus_of(number, answering.threads)
+            cpus = cpus_of(number, answering.threads, count)
         return Worker(
             "blipkit.serving.answering:make_handler",
             len(range(number, servers, count)),  # connections: one for each server
@@ -134,11 +135,18 @@ def executed_here() -> list[Sent]:
     return [neuron.executed()]
 
 
-def cpus_of(number: int, threads: int) -> list[int]:
-    """CPU cores of the process `number`, one a thread; none where the system cannot pin it."""
+def cpus_of(number: int, threads: int, count: int) -> list[int]:
+    """CPU cores of the process `number` of `count`, one a thread; none where the system cannot pin
+    it.
+
+    The first core is left to the clients, and to what hands their requests on, where there are
+    enough.
+    """
     if not hasattr(os, "sched_getaffinity"):
         return []
     usable = sorted(os.sched_getaffinity(0))
+    if len(usable) > count * threads:
+        usable = usable[1:]
     return [usable[(number * threads + i) % len(usable)] for i in range(threads)]
 
 

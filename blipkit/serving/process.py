@@ -103,8 +103,7 @@ class Host:
 
     def right_answers(self) -> list[int]:
         """Digests of the answers about each frame, one frame at a time."""
-        frames = len(self.plan.answering.frames.load())
-        return digests_without_load(self._servers.handlers[0], frames)
+        return digests_without_load(self._servers.handlers[0], self.plan.answering.asked())
 
     def open(self, service: Service) -> None:
         """Listen: who connects from now on is served by `serve`."""
@@ -124,9 +123,9 @@ class Host:
         return settled
 
 
-def digests_without_load(handler: Handler, count: int) -> list[int]:
-    """Digests of the answers about each of `count` frames, one frame at a time."""
+def digests_without_load(handler: Handler, asked: list[int | bytes]) -> list[int]:
+    """Digests of the answers about each frame that is asked about, one at a time."""
     digests = []
-    for index in range(count):
-        digests += digests_by(handler, [index])
+    for frame in asked:
+        digests += digests_by(handler, [frame])
     return digests

@@ -1,6 +1,9 @@
-"""The messages between clients and servers: of a fixed size, over a local socket.
+"""The messages between clients and servers, over a local socket.
 
-The clients' process starts fast, so nothing is imported here but the standard library.
+A connection may carry many requests at a time: a reply has its request's number, and goes back on
+the connection that asked. Who sends without waiting for replies must read them meanwhile, as a
+server waits until a reply is taken. The clients' process starts fast, so nothing is imported here
+but the standard library.
 """
 
 import math
@@ -14,8 +17,22 @@ from typing import NamedTuple
 STATUSES = ("answered", "refused", "failed", "wrong", "lost")
 ANSWERED, REFUSED, FAILED, WRONG, LOST = range(len(STATUSES))
 
-REQUEST = struct.Struct("<QI")  # the request's number, the frame's index
+# The request's number, the frame's index, and how many bytes of its picture follow: none where the
+# index is all that travels.
+REQUEST = struct.Struct("<QII")
 REPLY = struct.Struct("<QBIHIHddd")  # the request's number, its status, the digest, then Served
+
+
+class Asked(NamedTuple):
+    """A request: its number, the frame's index, and its picture, b"" where only the index came."""
+
+    number: int
+    frame: int
+    picture: bytes = b""
+
+    def packed(self) -> bytes:
+        """As it travels."""
+        return REQUEST.pack(self.number, self.frame, len(self.picture)) + self.picture
 
 
 class Served(NamedTuple):

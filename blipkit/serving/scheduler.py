@@ -11,11 +11,19 @@ from typing import NamedTuple
 
 
 class Request(NamedTuple):
-    """What a client asks: its own number, the request's, and the index of a frame."""
+    """What a client asks: its own number, the request's, the index of a frame, and the frame's
+    picture, b"" where only the index came.
+    """
 
     client: int
     number: int
     frame: int
+    picture: bytes = b""
+
+    @property
+    def asked(self) -> int | bytes:
+        """What is asked about: the picture, or the index where only that came."""
+        return self.picture or self.frame
 
 
 class Assigned(NamedTuple):

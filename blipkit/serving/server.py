@@ -15,13 +15,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from blipkit.errors import BlipkitError, WorkerGone
+from blipkit.serving.connection import Connection
 from blipkit.serving.protocol import (
     ANSWERED,
     FAILED,
     NOT_SERVED,
     REFUSED,
     REPLY,
-    REQUEST,
     STATUSES,
     Served,
     digest,
@@ -63,9 +63,9 @@ class ServerReport:
 class Server:
     """Serves `clients` clients, who connect to a socket at `address`, until the last has left.
 
-    handlers: for each worker, frames' indices -> the answers about each. Where a batch raises, its
-    requests are tried one by one and those that raise again fail; a worker that raises WorkerGone,
-    or is overdue, gets no more requests.
+    handlers: for each worker, frames' indices or pictures -> the answers about each. Where a batch
+    raises, its requests are tried one by one and those that raise again fail; a worker that raises
+    WorkerGone, or is overdue, gets no more requests.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Server:
         self.handlers = handlers
         self.dispatcher = dispatcher
         self.clients = clients
-        self.connections: dict[int, socket.socket] = {}
+        self.connections: dict[int, Connection] = {}
         self.lock = threading.RLock()  # of the dispatcher, and of what is counted
         self.counts: Counter[str] = Counter()
         self.numbers = itertools.count(1)  # of batches
@@ -104,8 +104,9 @@ class Server:
         self.listener.settimeout(JOIN_S)
         with self.listener, contextlib.suppress(TimeoutError):
             for client in range(self.clients):
-                connection = self.connections[client] = self.listener.accept()[0]
-                self.selector.register(connection, selectors.EVENT_READ, client)
+                stream, _ = self.listener.accept()
+                self.connections[client] = Connection(stream)
+                self.selector.register(stream, selectors.EVENT_READ, client)
 
     def _start_threads(self) -> list[threading.Thread]:
         """One for each worker, and one more, so that one of them always listens."""
@@ -126,9 +127,12 @@ class Server:
         return min(self.dispatcher.overdue_s, threading.TIMEOUT_MAX)
 
     def _give_up_overdue(self) -> None:
+        reason = f"no answer in {self.dispatcher.overdue_s:g} s"
+        lost = []
         with self.lock:
             for worker in self.dispatcher.overdue(time.perf_counter()):
-                self._lose(worker, f"no answer in {self.dispatcher.overdue_s:g} s")
+                lost += self._lose(worker, reason)
+        self._fail(lost)
 
     def _serve(self) -> None:
         pause_s = 0.0
@@ -140,7 +144,7 @@ class Server:
                 batches += others
 
     def _hear(self, pause_s: float) -> Request | None:
-        """Wait for one event of a connection; a request, if it is one.
+        """Wait for one event of a connection; a request, if one has come whole with it.
 
         What else is there is left to the next thread that waits.
         """
@@ -148,16 +152,17 @@ class Server:
             events = wait_exactly(self.selector, pause_s)
         else:
             events = self.selector.select(LOOK_S)
-        for key, _ in events[:1]:
-            try:
-                if message := key.fileobj.recv(REQUEST.size, socket.MSG_DONTWAIT):
-                    return Request(key.data, *REQUEST.unpack(message))
-                self._leave(key.data)
-            except BlockingIOError:  # another thread was faster
-                continue
-            except OSError:
-                self._leave(key.data)
-        return None
+        if not events:
+            return None
+        client = events[0][0].data
+        try:
+            asked = self.connections[client].hear()
+        except (KeyError, OSError):  # another thread saw it leave, or this one does
+            self._leave(client)
+            return None
+        if asked is None:
+            return None
+        return Request(client, *asked)
 
     def _turn(self, request: Request | None) -> tuple[list[Assigned], float]:
         """Offer what came; the batches to serve, and in how many s to look again."""
@@ -178,7 +183,7 @@ class Server:
         try:
             digests = digests_of(self.handlers[worker], batch)
         except WorkerGone as error:
-            self._lose(worker, str(error))
+            self._fail(self._lose(worker, str(error)))
             return [], LOOK_S
         finished = time.perf_counter()
         with self.lock:
@@ -203,27 +208,35 @@ class Server:
             self.counts[STATUSES[status]] += 1
         reply = REPLY.pack(request.number, status, answers, *served)
         try:
-            self.connections[request.client].send(reply)
+            self.connections[request.client].tell(reply)
         except (KeyError, OSError):  # the client is gone
             with self.lock:
                 self.counts["undelivered"] += 1
 
-    def _lose(self, worker: int, reason: str) -> None:
-        """Give up a worker: what it was serving fails; where it was the last, all that waits."""
+    def _lose(self, worker: int, reason: str) -> list[Request]:
+        """Give up a worker; the requests that fail by it, which are still to be told so.
+
+        They are what it was serving, and where it was the last, all that waits.
+        """
         with self.lock:
             self.problems[worker] = f"worker {worker} was given up: {reason}"
-            for request in self.dispatcher.lose(worker):
-                self._reply(request, FAILED)
+            return self.dispatcher.lose(worker)
+
+    def _fail(self, requests: Sequence[Request]) -> None:
+        """Reply that requests failed; outside the lock, as a client may take its time to read."""
+        for request in requests:
+            self._reply(request, FAILED)
 
     def _leave(self, client: int) -> None:
         with self.lock:
             if client in self.connections:  # else another thread saw it, too
-                self.selector.unregister(self.connections[client])
-                self.connections.pop(client).close()
+                connection = self.connections.pop(client)
+                self.selector.unregister(connection.stream)
+                connection.close()
                 self.counts["dropped"] += self.dispatcher.leave(client)
 
 
-def digests_by(handler: Callable, frames: list[int]) -> list[int]:
+def digests_by(handler: Callable, frames: list[int | bytes]) -> list[int]:
     """The digest of the answers about each frame; BlipkitError where that is not one for each."""
     digests = [digest(texts) for texts in handler(frames)]
     if len(digests) != len(frames):
@@ -239,7 +252,7 @@ def digests_of(handler: Callable, batch: Sequence[Request]) -> list[int | None]:
     One request must not spoil its whole batch: where that fails, they are tried one by one.
     """
     try:
-        return digests_by(handler, [request.frame for request in batch])
+        return digests_by(handler, [request.asked for request in batch])
     except WorkerGone:
         raise
     except (Exception, SystemExit):  # a model can raise anything; the worker lives on

@@ -36,7 +36,7 @@ class Answers:
         for _ in range(self.most):
             if not (request := connection.recv(REQUEST.size)):
                 return
-            number, _ = REQUEST.unpack(request)
+            number, *_ = REQUEST.unpack(request)
             time.sleep(self.delay_s)
             reply = REPLY.pack(number, ANSWERED, 0, *NOT_SERVED) * self.times
             for begin in range(0, len(reply), self.piece):

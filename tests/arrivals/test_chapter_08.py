@@ -10,6 +10,7 @@ from conftest import run_chapter
 from virtual_arrivals import Loaded, Machine, known_rate
 
 from blipkit.arrivals import RateRow
+from blipkit.arrivals.judge_settings import AGREES
 from blipkit.errors import GateFailed
 from blipkit.machine import host
 from blipkit.paths import ROOT
@@ -43,7 +44,9 @@ def run(folder, machine: Machine | None, common=COMMON, closed=CLOSED, replay=""
             assert "FAIL" in str(error) or "INVALID" in str(error)
     assert all(one.closed for one in Loaded.opened)
     results = Results(folder)
-    return {gate.gate: gate for gate in results.gates()}, results
+    gates = {gate.gate: gate for gate in results.gates()}
+    assert gates.pop(AGREES).status == "NOT-RUN"  # nobody asked for it
+    return gates, results
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ def sent(rate=50.0, change=None, **counted) -> Sent:
         requests = change(requests)
     measured = Machine().measured(requests, offer.seconds)
     clients = replace(measured.counts.clients, **counted)
-    row = OfferRun(3, SEARCH, SETTING, offer, 120, replace(measured.counts, clients=clients))
+    row = OfferRun(3, SEARCH, SETTING, offer, 120, 100, replace(measured.counts, clients=clients))
     return Sent(row, requests, measured.samples)
 
 

@@ -15,7 +15,7 @@ def sent(requests: pandas.DataFrame, machine: pandas.DataFrame | None = None) ->
     setting = Setting("torchscript float32", "pipeline", "threads", 1, 1)
     offer = Offer("fixed", 10.0, 100.0, 0.0)
     measured = Machine().measured(requests, 100.0)
-    row = OfferRun(0, SEARCH, setting, offer, 99, measured.counts)
+    row = OfferRun(0, SEARCH, setting, offer, 99, 99, measured.counts)
     return Sent(row, requests, measured.samples if machine is None else machine)
 
 

@@ -13,7 +13,7 @@ DEMAND = {"cameras": 1000, "events_per_day": 96.0, "utilisation": 0.5}
 
 
 def pricing_of(*rows: CostRow) -> Pricing:
-    return Pricing(list(rows), BASIS, "a machine", 0.1008, shared=False)
+    return Pricing(list(rows), list(rows), BASIS, "a machine", 0.1008, shared=False)
 
 
 def cost(answers: float, high_ms: float, **fields) -> CostRow:

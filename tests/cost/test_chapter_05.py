@@ -6,14 +6,17 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import pytest
 from conftest import run_chapter
+from made_up import rate_row
 
+from blipkit.arrivals.gates import GATES as ARRIVAL_GATES
+from blipkit.arrivals.rows import RateRow
 from blipkit.cost.prices import TABLE as PRICES
 from blipkit.cost.rows import MeasuredSetting
 from blipkit.machine import host
 from blipkit.paths import PUBLISHED
 from blipkit.records.gates import Gate
 from blipkit.records.results import Results
-from blipkit.records.typed import record_of
+from blipkit.records.typed import record_of, write_typed
 from blipkit.statistics import UNKNOWN, Interval
 
 MACHINES = {
@@ -91,6 +94,7 @@ def run(tmp_path, monkeypatch):
         judged=(),
         limits=(),
         rows=None,
+        arrivals=(),
         **knobs,
     ) -> Results:
         monkeypatch.setattr("blipkit.cost.figures.show", close)
@@ -115,6 +119,10 @@ def run(tmp_path, monkeypatch):
         parity = Results(folder, "03_parity", name, **stamps)
         parity.write_gates(gates)
         parity.write("limits_03_parity", [{"limits": {"flip_limit": 0.02, **dict(limits)}}])
+        if arrivals:
+            open_loop = Results(folder, "08_arrivals", name, **stamps)
+            write_typed(open_loop, "rates", arrivals)
+            open_loop.write_gates([Gate(gate, "timing", "PASS") for gate in ARRIVAL_GATES])
         Results(folder, "00_environment", name).write("environment", [MACHINES[name]])
         knobs |= {"priced_as": PRICED_AS[name], "results": str(folder), "profile": name}
         run_chapter("05_cost", knobs)
@@ -192,6 +200,40 @@ def test_the_fleet_and_the_payback_follow_the_knobs(run):
     }
     paid = run("inf2", beside=beside, one_off=spent, **DEMAND).read("payback")
     assert all(row["one_off_usd"] > 5000 and row["months"] > 0 for row in paid)
+
+
+def rate_of(arm: str, per_s: float) -> RateRow:
+    """The rate of Poisson arrivals that the recommended setting holds, of four answers each."""
+    ends = (0.98 * per_s, 1.02 * per_s)
+    target = {"percentile": 99.0, "limit_ms": 250.0, "latency_limit_ms": 250.0}
+    return rate_row(per_s, *ends, answers=4, arm=arm, frames_digest="f1", **target)
+
+
+def test_both_sides_by_arrivals_give_a_verdict(run, capsys):
+    """08's rates on both machines: the saving is theirs, and the chapter says by what."""
+    gpu_arm, inf2_arm = "torchscript float16 cuda", "neuron matmult bf16"
+    gpu = run("gpu", {gpu_arm: 250.0}, arrivals=[rate_of(gpu_arm, 40.0)])
+    inf2 = run("inf2", beside=[str(gpu.folder)], arrivals=[rate_of(inf2_arm, 100.0)])
+    saving = gate_of(inf2, "saving of inf2.xlarge")
+    assert saving.measured == pytest.approx(1 - 0.7582 / 1.006 * 40 / 100)
+    said = "open arrivals, poisson: rate that holds p99 <= 250 ms"
+    assert f"{said}: 400.0 answers/s, 99.0% in time: 396.0 good ones/s" in capsys.readouterr().out
+    assert said in gate_of(inf2, "dollars per million answers").reason
+
+
+@pytest.mark.parametrize("with_rates", ["gpu", "inf2"])
+def test_a_side_by_arrivals_is_not_compared_with_one_by_clients_who_wait(run, with_rates):
+    """NOT-RUN, and the step is to run 08 on the other side."""
+    arms = {"gpu": "torchscript float16 cuda", "inf2": "neuron matmult bf16"}
+    arrivals = {name: [] for name in arms}
+    arrivals[with_rates] = [rate_of(arms[with_rates], 60.0)]
+    gpu = run("gpu", {arms["gpu"]: 250.0}, arrivals=arrivals["gpu"])
+    inf2 = run("inf2", beside=[str(gpu.folder)], arrivals=arrivals["inf2"])
+    gate = gate_of(inf2, "saving of inf2.xlarge")
+    (lacking,) = set(arms) - {with_rates}
+    assert gate.status == "NOT-RUN" and "by closed loop" in gate.reason
+    (step,) = inf2.read("missing")
+    assert step["command"] == f"blipkit run {lacking} --only 08_arrivals --only 05_cost"
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_what_is_published_is_shown_and_never_weighed(tmp_path, published):
     """This machine is weighed; of those published only one that says what was asked stands beside it."""
     study, here = study_of(tmp_path / "here"), cost(conditions=Conditions(percentile=90.0))
     write_typed(study.results, "cost", [here])
-    systems = compare_systems(study, Pricing([here], BASIS, "m", 1.0, shared=False))
+    systems = compare_systems(study, Pricing([here], [here], BASIS, "m", 1.0, shared=False))
     assert [(row.system.arm, row.weighed, row.unlike) for row in systems.rows] == [
         ("a", True, ""),
         ("new", False, "percentile"),
@@ -57,7 +57,7 @@ def test_a_published_folder_that_is_named_is_weighed_once(tmp_path, published):
     """`beside` makes it a side of the verdict, and it is not shown a second time."""
     study = study_of(tmp_path / "here", beside=[str(published / "new")])
     write_typed(study.results, "cost", [])
-    systems = compare_systems(study, Pricing([], BASIS, "m", 1.0, shared=True))
+    systems = compare_systems(study, Pricing([], [], BASIS, "m", 1.0, shared=True))
     assert [(row.system.arm, row.weighed, row.unlike) for row in systems.rows] == [
         ("new", True, "not recorded here")
     ]

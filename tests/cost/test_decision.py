@@ -265,6 +265,8 @@ def test_an_interval_that_includes_zero_says_how_much_longer():
         int(word.partition("=")[2]) for word in words if word.startswith("concurrency.seconds")
     )
     assert seconds == pytest.approx(10 + 3600 * ours.hours, abs=1)
+    limit = next(int(word.partition("=")[2]) for word in words if "cell_limit_s" in word)
+    assert limit >= 2 * FAST.row.runs * seconds, "all runs are in one cell"
     longer = [system("neuron", ALIKE * 1.04, 0.1 / times), system("cuda", wide=0.1 / times)]
     assert decide(longer).answer == "move"
 

@@ -63,6 +63,12 @@ def test_only_good_answers_count():
     assert nothing.good_per_s.value == 0
 
 
+def test_what_was_refused_costs_nothing_twice():
+    """A half was refused, and is no answer: of the answers all are good, whatever share of the requests they are."""
+    row = cost_row(100.0, 3.6, within_target=0.5, good_share=1.0)
+    assert row.good_per_s.value == 100 and row.cost.usd_per_million.value == pytest.approx(10)
+
+
 def test_a_wide_interval_says_how_much_longer():
     """An interval of 20 % to either side needs four times the load: 3 times 10 s more; a narrow one nothing."""
     wide, narrow = (cost_row(100.0, 1.0, low=100 - w, high=100 + w, seconds=10.0) for w in (20, 5))

@@ -15,6 +15,7 @@ from blipkit.load.summary import INVALID
 from blipkit.paths import PUBLISHED
 from blipkit.records.results import Results
 from blipkit.records.typed import record_of
+from blipkit.statistics import Interval
 
 OLDER = PUBLISHED / "amd-epyc-2-cores" / "cpu"
 
@@ -121,3 +122,13 @@ def test_an_invalid_setting_has_no_cost(tmp_path, capsys):
     gates = pricing.gates()
     assert {gate.status for gate in gates} == {"NOT-RUN"}
     assert gates[0].reason == "every setting of 04 is INVALID"
+
+
+def test_a_throughput_without_an_interval_is_a_warning(tmp_path):
+    """One run with too few independent answers: the cost is a figure, how far off it may be is not known, and what to do is said."""
+    rows = [setting(1, 1, 100.0, best=True, answers_per_s=Interval(100.0))]
+    _, pricing = priced_study(tmp_path, rows)
+    shown, interval = pricing.gates()
+    assert shown.status == "PASS" and pricing.best.cost.usd_per_million.high is None
+    assert (interval.status, interval.measured) == ("WARN", None)
+    assert interval.next == "raise concurrency.seconds, or concurrency.repeats"

@@ -3,9 +3,11 @@ from dataclasses import fields, replace
 import pytest
 from made_up import cost_row
 
+from blipkit.arrivals.gates import GATES as ARRIVAL_GATES
 from blipkit.cost.prices import find_price, load_prices
 from blipkit.cost.rows import OLDER_KIT, Conditions
 from blipkit.cost.systems import (
+    NEEDED_BY_ARRIVALS,
     Gap,
     differing_conditions,
     find_results,
@@ -80,6 +82,20 @@ def test_a_system_whose_gates_pass_has_no_gap():
         Gate("platform_support", "answer", "WARN")
     ]
     assert gaps_of(ROW, "m", "neuron", shown) == []
+
+
+def test_a_rate_of_arrivals_must_have_held_and_its_generator_kept_up():
+    """Where it is the throughput; else 08 need not have run. The names are those of its gates."""
+    passed = [Gate(name, "answer", "PASS") for name in WHOLE]
+    conditions = replace(ROW.conditions, throughput_basis="open arrivals, poisson")
+    by_rate = replace(ROW, conditions=conditions)
+    assert gaps_of(ROW, "m", "cuda", passed) == []
+    assert [gap.notebook for gap in gaps_of(by_rate, "m", "cuda", passed)] == ["08_arrivals"] * 2
+    held = [*passed, *(Gate(name, "timing", "PASS") for name in ARRIVAL_GATES)]
+    assert gaps_of(by_rate, "m", "cuda", held) == []
+    assert set(NEEDED_BY_ARRIVALS) == set(ARRIVAL_GATES)
+    unstable = replace(by_rate, state="unstable")
+    assert [gap.notebook for gap in gaps_of(unstable, "m", "cuda", held)] == ["08_arrivals"]
 
 
 @pytest.mark.parametrize("status", ["WARN", "FAIL", "INVALID", "NOT-RUN"])

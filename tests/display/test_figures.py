@@ -72,7 +72,10 @@ print(matplotlib.rcParams["text.usetex"])
 """
 
 
-@pytest.mark.parametrize("backend", ["an-editors-own", "module://not_here", "tkagg"])
+SLOWER = [pytest.param(name, marks=pytest.mark.slow) for name in ("an-editors-own", "tkagg")]
+
+
+@pytest.mark.parametrize("backend", ["module://not_here", *SLOWER])
 def test_a_users_matplotlib_settings_have_no_say(tmp_path, backend):
     """LaTeX that is not installed, and a backend that an editor names, stop no figure."""
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\n")

@@ -56,7 +56,7 @@ def test_every_spoilt_input_is_read_or_refused(name, place, table):
 def test_there_are_ten_thousand_inputs_and_a_sample():
     """Over all targets; the sample is a hundred or two, so that it takes seconds."""
     assert sum(target.count for target in TARGETS.values()) >= 10_000
-    assert 100 <= sum(len(target.sampled) for target in TARGETS.values()) <= 220
+    assert 100 <= sum(len(target.sampled) for target in TARGETS.values()) <= 250
 
 
 def test_an_input_is_known_by_its_number(place):

@@ -77,7 +77,7 @@ def admitted(rate: float, high_ms: float, **values) -> AdmissionRow:
 
 def run_counts(sent: int, seconds: float, **values) -> RunCounts:
     """Of a run whose requests were all answered; values: what else was counted."""
-    clients = ClientCounts(answered=sent, sent=sent, warmup_rounds=1, tries=1, clients_cpu_s=0.1)
+    clients = ClientCounts(answered=sent, sent=sent, warmup_rounds=1, clients_cpu_s=0.1)
     servers = ServerCounts(received=sent, answered=sent)
     machine = Usage(host_percent=50.0)
     counts = RunCounts(clients, servers, seconds, 2, "", machine)

@@ -6,13 +6,20 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from load_rows import run_counts
 
+from blipkit.frames.jpeg import as_jpegs
+from blipkit.frames.source import FrameSource
+from blipkit.load import clients
 from blipkit.load.clients import RETRY_S, Asking, ClientReport, Clients, frames_in_turn
 from blipkit.load.requests import read_requests
+from blipkit.load.summary import STABLE, Criteria, summarise
 from blipkit.serving.protocol import ANSWERED, NOT_SERVED, REFUSED, REPLY, REQUEST
 
 
@@ -32,13 +39,17 @@ def test_a_repeat_share_asks_again_about_the_frame_before():
 
 
 class Echo:
-    """Answers every request with one status, on as many connections as `replies` has, and hangs up after so many on each."""
+    """Answers every request with one status, on as many connections as `replies` has, and hangs up after so many on each.
 
-    def __init__(self, path, status=ANSWERED, replies=(10**9,), twice=False):
+    stall: which request waits before it is answered, and how long, s.
+    """
+
+    def __init__(self, path, status=ANSWERED, replies=(10**9,), twice=False, stall=(-1, 0.0)):
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(str(path))
         self.listener.listen()
-        self.status, self.twice = status, twice
+        self.pictures = []
+        self.status, self.twice, self.stall = status, twice, stall
         for count in replies:
             threading.Thread(target=self.run, args=[count], daemon=True).start()
 
@@ -48,10 +59,14 @@ class Echo:
 
     def answer(self, count):
         connection = self.listener.accept()[0]
-        for _ in range(count):
+        for turn in range(count):
             if not (request := connection.recv(REQUEST.size)):
                 return
-            number, _ = REQUEST.unpack(request)
+            number, _, length = REQUEST.unpack(request)
+            if length:
+                self.pictures.append(connection.recv(length, socket.MSG_WAITALL))
+            if turn == self.stall[0]:
+                time.sleep(self.stall[1])
             reply = REPLY.pack(number, self.status, 0, *NOT_SERVED)
             connection.send(reply)
             if self.twice:
@@ -70,14 +85,14 @@ def test_a_client_thinks_before_it_asks_again(tmp_path):
     """20 ms on average: half a second holds about 25 requests."""
     Echo(tmp_path / "socket")
     counts = ask(tmp_path, 0.5, think_s=0.02).counts
-    assert 10 < counts.sent / counts.tries < 45
+    assert 10 < counts.sent < 45
 
 
 def test_who_is_refused_waits_before_asking_again(tmp_path):
     """Nobody hammers a server that is full."""
     Echo(tmp_path / "socket", REFUSED)
     counts = ask(tmp_path).counts
-    assert counts.refused == counts.sent <= counts.tries * (0.3 / RETRY_S + 1)
+    assert counts.refused == counts.sent <= 0.3 / RETRY_S + 1
 
 
 def test_a_server_that_hangs_up_leaves_a_request_lost(tmp_path):
@@ -112,18 +127,31 @@ def test_warm_up_lasts_until_it_is_steady_and_no_longer_than_five_rounds(tmp_pat
     )
 
 
-def test_what_is_uneven_is_measured_again_and_the_last_try_counts(tmp_path, monkeypatch):
-    """At most three times; requests of the tries before have times below zero."""
-    doubts = iter(["uneven", ""])
-    monkeypatch.setattr("blipkit.load.clients.uneven", lambda *_: next(doubts))
-    Echo(tmp_path / "socket")
-    report = ask(tmp_path, 0.1)
+def test_a_stall_in_the_measured_time_is_in_the_summary(tmp_path):
+    """What is measured is measured once, however unsteady: trying again until it is steady would leave the stall out."""
+    stall_s = 0.25
+    Echo(tmp_path / "socket", stall=(50, stall_s))
+    report = ask(tmp_path, 0.5, think_s=0.002)
     requests, _ = read_requests(tmp_path / "record", report.start)
-    assert (
-        report.counts.tries == 2
-        and requests.scheduled.min() < -0.05
-        and requests.scheduled.max() > 0.05
-    )
+    assert len(requests) == report.counts.sent and requests.scheduled.min() == 0
+    counts = run_counts(report.counts.sent, 0.5)
+    row = summarise(requests.assign(run=0), [counts], Criteria(1, 1, 90, 0.002))
+    assert row.requests * row.times.mean_ms >= 1e3 * stall_s
+    assert row.state != STABLE
+
+
+def test_frames_travel_as_their_jpegs(tmp_path):
+    """Each with the requests about it; how large they are on average is counted, and 0 where an index travels."""
+    echo = Echo(tmp_path / "socket", replies=2 * [10**9])
+    source = FrameSource("synthetic", 2, 3)
+    asking = Asking(1, seconds=0.1, warmup_s=0.0, timeout_s=1.0, from_jpeg=asdict(source))
+    place = {"record": str(tmp_path / "record"), "address": str(tmp_path / "socket")}
+    counts = clients.ask(expected=[0, 0], asking=asdict(asking), **place)["counts"]
+    jpegs = as_jpegs(source.load())
+    assert set(echo.pictures) == set(jpegs) and len(echo.pictures) == counts["sent"]
+    assert counts["frame_kb"] == pytest.approx(sum(map(len, jpegs)) / 2e3)
+    plain = clients.ask(expected=[0, 0], asking=asdict(replace(asking, from_jpeg=None)), **place)
+    assert plain["counts"]["frame_kb"] == 0 and len(echo.pictures) == counts["sent"]
 
 
 def test_clients_need_neither_torch_nor_pandas():

@@ -3,6 +3,9 @@
 import pytest
 from load_rows import counted, run_counts
 
+from blipkit.load.counts import RunCounts
+from blipkit.records.typed import record_of, row_of
+
 
 @pytest.mark.parametrize(
     "changed",
@@ -29,3 +32,9 @@ def test_where_something_died_the_two_sides_may_differ():
 def test_the_clients_own_share_of_the_cpu():
     """0.1 s in 2 s on two cores."""
     assert run_counts(600, 2.0).clients_percent == pytest.approx(2.5)
+
+
+def test_a_run_recorded_with_its_tries_is_read():
+    """Earlier kits measured again what did not hold still, and said how often."""
+    counts = run_counts(600, 2.0)
+    assert row_of(RunCounts, {**record_of(counts), "tries": 3}) == counts

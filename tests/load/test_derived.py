@@ -5,9 +5,10 @@ import math
 import pytest
 from load_rows import cell, changed
 
-from blipkit.load.derived import Target, grid_rows, predicted_latency_ms
+from blipkit.load.derived import Target, fed_by, grid_rows, overhead_rows, predicted_latency_ms
 from blipkit.load.rows import GridRow
 from blipkit.load.summary import INVALID
+from blipkit.statistics import Interval
 
 TARGET = Target(percentile=99, limit_ms=40, shared=False)
 
@@ -44,6 +45,25 @@ def test_feeding_is_that_of_the_null_row_for_as_many_requests():
     rows = grid_rows(grid(), TARGET)
     assert rows[0].feeding_percent is None and rows[1].feeding_percent == pytest.approx(40)
     assert rows[2].feeding_percent == pytest.approx(40 * 90 / 8000)
+
+
+def test_feeding_is_that_of_a_frame_s_whole_way_where_frames_travel_as_jpegs():
+    """The third row's: 50 percent of the host for 500 requests a second; rows before it feed nothing."""
+    measured = grid()
+    jpegs = changed(measured[1], call="pipeline from JPEG", host_percent=50.0)
+    jpegs = changed(jpegs, requests_per_s=Interval(500.0))
+    rows = grid_rows([*measured[:2], jpegs, *measured[2:]], TARGET)
+    assert [row.feeding_percent for row in rows[:3]] == [None, None, pytest.approx(50)]
+    assert rows[3].feeding_percent == pytest.approx(50 * 90 / 500)
+    assert [row.name for row in rows[3:]] == ["1-1", "1-2", "1-4", "2-4"]
+    assert fed_by(rows) == "clients, frames' bytes, decoding and preprocessing"
+    assert (overhead_rows(rows), overhead_rows(rows[3:])) == (3, 0)
+
+
+def test_an_older_folder_has_two_rows_of_overhead_and_says_what_its_feeding_is():
+    """No frame travelled as a JPEG there."""
+    rows = grid_rows(grid(), TARGET)
+    assert overhead_rows(rows) == 2 and fed_by(rows) == "clients and preprocessing"
 
 
 def test_saturated_is_near_the_most_of_as_many_servers():

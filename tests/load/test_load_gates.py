@@ -62,7 +62,30 @@ def test_too_few_requests_are_no_verdict_either():
         gate.status == INVALID
         and gate.reason == "at most 120 requests a setting are too few for p99"
     )
-    assert gate.next.endswith("raise concurrency.seconds, or lower concurrency.percentile")
+    advice = "raise concurrency.seconds, or concurrency.repeats, or lower concurrency.percentile"
+    assert gate.next.endswith(advice)
+    rows = [cell(1, 1, 90, None, requests=520, effective_requests=31.0)]
+    gate = next(g for g in load_gates(rows, 40, False) if g.gate == "latency target")
+    assert gate.reason == (
+        "at most 520 requests a setting, worth 31 independent ones, are too few for p99"
+    )
+
+
+def test_a_target_held_by_an_unstable_setting_alone_is_a_warning():
+    """On a shared machine; what makes it unstable is said first."""
+    reason = "other processes took 20 % of the CPU"
+    rows = [cell(2, 4, 190, 30, UNSTABLE, neighbours_percent=20.0, reason=reason)]
+    gate = next(g for g in load_gates(rows, 40, True) if g.gate == "latency target")
+    assert gate.status == "WARN" and gate.measured == 30
+    assert gate.reason.startswith(f"2-4 is unstable: {reason}; p99 of 2-4")
+
+
+def test_a_machine_that_others_took_gives_no_verdict():
+    """More than a third of it: who took how much is said."""
+    rows = [cell(2, 4, 190, 30, UNSTABLE, neighbours_percent=83.0)]
+    gate = next(g for g in load_gates(rows, 40, True) if g.gate == "latency target")
+    assert gate.status == "WARN" and gate.measured is None
+    assert "others took 83 % of the machine at 2-4; the machine is shared" in gate.reason
 
 
 def test_no_request_at_all_is_invalid():
@@ -83,6 +106,12 @@ def test_admission_control_is_judged_by_those_admitted():
         and admission_gate(row, 30, True).status == "WARN"
     )
     assert admission_gate(None, 30, False).status == "NOT-RUN"
+    few = admission_gate(admitted(190, None, effective_requests=31.0), 30, False)
+    assert (few.status, few.next) == (
+        "NOT-RUN",
+        "take a quiet machine, or raise concurrency.seconds",
+    )
+    assert "worth 31 independent ones, are too few for p99" in few.reason
 
 
 def test_admission_control_that_cannot_be_believed_is_not_passed():

@@ -4,7 +4,7 @@ import numpy as np
 from load_rows import GRID, cell
 
 from blipkit.load.recommend import best_setting, in_words
-from blipkit.load.summary import INVALID, UNSTABLE
+from blipkit.load.summary import INVALID, UNCLEAR, UNSTABLE
 
 
 def test_the_best_setting_is_the_fastest_within_the_target():
@@ -28,9 +28,31 @@ def test_noise_does_not_choose_among_saturated_settings():
 
 
 def test_what_is_unstable_is_not_recommended():
-    """On a machine of our own; on a shared one it may be, but never what is INVALID."""
+    """On a machine of our own; on a shared one it may be where no stable one holds the target, but never what is INVALID."""
     rows = [*GRID[:3], cell(2, 4, 190, 30, UNSTABLE), cell(2, 8, 999, 30, INVALID)]
-    assert best_setting(rows, 40).servers == 1 and best_setting(rows, 40, shared=True).servers == 2
+    assert best_setting(rows, 40).servers == 1 == best_setting(rows, 40, shared=True).servers
+    assert best_setting(rows[3:], 40) is None and best_setting(rows[3:], 40, shared=True) is rows[3]
+
+
+def test_what_is_unclear_stands_before_what_is_unstable():
+    """Nothing speaks against it; on a machine of our own it is measured for longer all the same."""
+    rows = [cell(2, 4, 190, 30, UNSTABLE), cell(1, 2, 100, 30, UNCLEAR)]
+    assert best_setting(rows, 40, shared=True) is rows[1] and best_setting(rows, 40) is None
+
+
+def test_what_others_left_little_of_is_never_recommended():
+    """83 % of the machine taken by others, or half by them and a tenth by the hypervisor: not even on a shared one."""
+    crowded = cell(2, 4, 190, 30, UNSTABLE, neighbours_percent=83.0)
+    squeezed = cell(2, 4, 190, 30, UNSTABLE, neighbours_percent=25.0, steal_percent=10.0)
+    busy = cell(1, 1, 90, 13, UNSTABLE, neighbours_percent=25.0, steal_percent=5.0)
+    assert best_setting([crowded, squeezed], 40, shared=True) is None
+    assert best_setting([crowded, busy], 40, shared=True) is busy
+
+
+def test_a_recommendation_says_where_it_is_not_stable():
+    """With the reason, beside the figures."""
+    row = cell(2, 4, 190, 30, UNSTABLE, reason="other processes took 20 % of the CPU")
+    assert "(unstable: other processes took 20 % of the CPU)" in in_words(row, [row], 40)
 
 
 def test_a_recommendation_says_what_more_clients_would_cost():

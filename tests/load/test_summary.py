@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from load_rows import counted, run_counts
 
 from blipkit.load.counts import RunCounts
-from blipkit.load.summary import INVALID, STABLE, UNSTABLE, Criteria, Summary, summarise
+from blipkit.load.summary import INVALID, STABLE, UNCLEAR, UNSTABLE, Criteria, Summary, summarise
+from blipkit.machine.monitor import Usage
 from blipkit.records.typed import record_of
 from blipkit.statistics import UNKNOWN
 
@@ -25,7 +26,8 @@ def run_of(
         due = free[client]
         free[client] = due + latency
         queued = due + lag_s
-        times = (due, queued, queued, due + 0.5 * latency, due + 0.9 * latency, due + latency)
+        began, ended = queued + 0.5 * (latency - lag_s), due + 0.9 * latency
+        times = (due, queued, queued, began, ended, due + latency)
         rows.append((client, "answered", number, *times))
     frame = pandas.DataFrame(rows, columns=["client", "status", "run", *TIMES])
     return frame, run_counts(len(rows), min(free))
@@ -188,3 +190,56 @@ def test_what_is_recorded_must_be_what_was_counted(sent):
     died = counted(counts, sent=sent, problem="the clients: died (SIGKILL)")
     reason = summarise(frame, [died], Criteria(4, 2, 99)).reason
     assert reason == f"the clients: died (SIGKILL); {row.reason}"
+
+
+def test_a_run_that_others_disturbed_is_unstable():
+    """More than 5 % of the CPU by other processes, or 2 % by the hypervisor, in any run; up to that it is not."""
+    frame, counts = run_of(noisy(600))
+    reasons = []
+    for usage in (Usage(neighbours_percent=83.0), Usage(steal_percent=2.5), Usage(None, 5.0, 2.0)):
+        row = summarise(frame, [counted(counts, machine=usage)], Criteria(4, 2, 99))
+        reasons.append((row.state, row.reason))
+    assert reasons == [
+        (UNSTABLE, "other processes took 83 % of the CPU"),
+        (UNSTABLE, "the hypervisor took 2 % of the CPU"),
+        (STABLE, ""),
+    ]
+
+
+def test_a_run_too_short_to_tell_is_unclear():
+    """Not unstable, not INVALID; without an interval, and so without a figure to hold against a target."""
+    row = row_of(noisy(50), percent=50)
+    assert row.state == UNCLEAR
+    assert row.reason.startswith("cannot tell: 49 answers are worth ")
+    assert row.p50_ms.value and row.p50_ms.high is None is row.latency_ms.high
+    assert row.requests_per_s.value and row.requests_per_s.high is None
+    assert row.effective_requests <= 50
+
+
+def test_correlated_latencies_have_wider_intervals():
+    """Each latency four times in a row: a quarter of them is independent, and the interval twice as wide."""
+    once = row_of(noisy(2400), percent=90).latency_ms
+    repeated = row_of(np.repeat(noisy(600), 4), percent=90, clients=1)
+    assert repeated.effective_requests == pytest.approx(600, rel=0.2)
+    assert repeated.latency_ms.high - repeated.latency_ms.low > 1.4 * (once.high - once.low)
+
+
+@pytest.mark.parametrize(("step", "by"), [("dequeued", -0.02), ("finished", 0.02)])
+def test_a_server_with_another_clock_is_seen(step, by):
+    """Its times lie before a request was sent, or after its answer came: INVALID, with how many."""
+    frame, counts = run_of(noisy(600))
+    frame.loc[frame.index[:7], step] += by
+    row = summarise(frame, [counts], Criteria(4, 2, 99))
+    assert row.state == INVALID
+    assert row.reason.startswith("7 answered requests have their steps out of order, none may")
+
+
+def test_refused_requests_are_not_within_the_target():
+    """Of 1,200 sent a half was refused at once: half are good, of the answers all, and refusals have no steps to check."""
+    frame, counts = run_of(noisy(600))
+    refused = frame.assign(status="refused", dequeued=np.nan, started=np.nan, finished=np.nan)
+    counts = counted(counts, sent=1200, refused=600)
+    both = pandas.concat([frame, refused], ignore_index=True)
+    row = summarise(both, [counts], Criteria(4, 2, 99, limit_ms=20))
+    assert (row.within_target, row.good_share) == (0.5, 1.0)
+    assert row.state == STABLE, row.reason

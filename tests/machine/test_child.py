@@ -44,7 +44,7 @@ def test_a_childs_error_comes_back_in_its_own_words(small, tmp_path):
             jobs=[],
         )
     with pytest.raises(BadInput, match="did you mean 'null'"):
-        child.call("blipkit.runners.arms:parse_arm", timeout_s=120, text="nul float32")
+        child.call("blipkit.runners.arms:parse_arm", timeout_s=120, forked=True, text="nul float32")
 
 
 @pytest.mark.parametrize("forked", [False, True])

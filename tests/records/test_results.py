@@ -95,6 +95,24 @@ def test_samples_come_back_as_they_went(tmp_path):
     assert Results(tmp_path).read_samples("requests").equals(frame)
 
 
+def test_a_text_is_kept_beside_the_samples(tmp_path):
+    """As it was, with the file's own name."""
+    out = Results(tmp_path, "n")
+    assert out.measure_text("judge/log.txt", lambda: "p90 8 ms, µ\n") == "p90 8 ms, µ\n"
+    assert (tmp_path / "samples/judge/log.txt").read_text() == "p90 8 ms, µ\n"
+
+
+def test_a_replay_keeps_the_recorded_text(tmp_path, capsys):
+    """And none where none was kept there."""
+    far = recorded(tmp_path / "far")
+    (far / "samples/log.txt").write_text("theirs")
+    out = Results(tmp_path / "here", "n", "mine", str(far), weights_digest="d1")
+    assert out.measure_text("log.txt", never) == "theirs"
+    assert (tmp_path / "here/samples/log.txt").read_text() == "theirs"
+    assert out.measure_text("other.txt", never) == "" and out.lacking == {"other.txt"}
+    assert "no samples/other.txt was kept there" in capsys.readouterr().out
+
+
 def test_gates_come_back_in_notebook_order(tmp_path):
     """The verdict reads every notebook's gates."""
     for notebook in ("02_trace", "01_components"):

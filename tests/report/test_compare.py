@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_up import cost_row, make
+from made_up import cost_row, make, rate_row
 from rich.console import Console
 
 from blipkit.cost.rows import AnswerCost, CostRow
@@ -113,6 +113,32 @@ def test_a_baseline_does_not_ask_for_what_it_has_not(tmp_path):
         tmp_path, {"gates": [("g", "NOT-RUN")]}, {"gates": [("g", "FAIL")]}, baseline=True
     )
     assert changes["g"].judgement == "not known" and not has_worsened(changes.values())
+
+
+def test_a_cost_by_arrivals_is_not_compared_with_one_by_clients_who_wait(tmp_path):
+    """Neither is better or worse, which the line says with both; two by arrivals are compared."""
+    by_rate = replace(priced(3, 4, 3.5), basis="open arrivals, poisson: rate that holds p90")
+    changes = changes_of(tmp_path / "one", {"cost": [priced(1, 2, 1.5)]}, {"cost": [by_rate]})
+    (change,) = changes.values()
+    assert change.judgement == "not known"
+    assert change.reason == "one throughput is of clients who wait, or of other arrivals"
+    assert "throughput by closed loop: clients wait in A, open arrivals" in change.what
+    cheaper = replace(priced(1, 2, 1.5), basis=by_rate.basis)
+    changes = changes_of(tmp_path / "both", {"cost": [by_rate]}, {"cost": [cheaper]})
+    assert changes["cost"].judgement == "better"
+
+
+def test_rates_of_arrivals_are_compared_by_their_intervals(tmp_path):
+    """Each with its pattern and its target; shown, and never in the exit status. INVALID ones say nothing."""
+    a = {"rates": [rate_row(50.0, 48.0, 52.0)]}
+    changes = changes_of(tmp_path / "less", a, {"rates": [rate_row(40.0, 38.0, 42.0)]})
+    (change,) = changes.values()
+    name = "rate of arrivals, poisson, p90 <= 250 ms"
+    assert list(changes) == [name] and change.what == f"a, servers 2: {name}"
+    assert change.judgement == "worse" and not has_worsened([change])
+    assert change.before.shown == "50 (48 to 52)"
+    changes = changes_of(tmp_path / "invalid", a, {"rates": [rate_row(state="INVALID")]})
+    assert changes[name].judgement == "not known"
 
 
 def test_a_baselines_settings_must_have_been_measured(tmp_path):

@@ -3,18 +3,22 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from made_up import cost_row, make
 from page_lint import problems
 
+from blipkit.cost.rows import CLIENTS_WAIT
 from blipkit.display.figures import show_frames
 from blipkit.display.tables import number, table_html
 from blipkit.records.results import Results
 from blipkit.report.numbers import HeadlineNumber, three_numbers
 from blipkit.report.page import chapter, write_report
+from blipkit.report.tables import _systems_table
 from blipkit.run.publish import PUBLISHED
 
 GOOD = """<html lang="en"><title>t</title><main id="m"><h1>a</h1><h2>b</h2><img src="data:," alt="words">
@@ -74,6 +78,16 @@ def test_three_numbers_follow_with_their_source(page):
         assert re.search(r"\d", item.strong.text) and "95 % interval" in item.text
         assert "Measured" in item.text and "AMD" in item.text or "on " in item.text
     assert "USD per million good answers" in page.select("ul.numbers li")[2].text
+
+
+@pytest.mark.parametrize("basis", [CLIENTS_WAIT, "open arrivals, poisson: rate that holds p90"])
+def test_how_much_load_says_who_offered_it(tmp_path, basis):
+    """Clients who wait, or arrivals that do not; the table of systems says it, too."""
+    row = replace(cost_row(best=True), basis=basis)
+    folder = make(tmp_path / "f", cost=[row])
+    load = three_numbers(Results(folder))[1]
+    assert load.note.endswith(f"; {basis}")
+    assert basis in _systems_table([folder])
 
 
 def test_numbers_that_nobody_measured_are_not_run(tmp_path):

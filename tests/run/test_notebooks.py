@@ -380,3 +380,6 @@ def test_new_outputs_replace_the_old_ones_together(tmp_path):
 def test_only_keeps_the_running_order():
     """Notebooks named in any order run in their own."""
     assert choose(["03_parity", "01_components"]) == ["01_components", "03_parity"]
+    # 05 prices by the rate that 08 finds
+    both = choose(["05_cost", "08_arrivals", "04_concurrency"])
+    assert both == ["04_concurrency", "08_arrivals", "05_cost"]

@@ -178,7 +178,7 @@ def test_a_kill_at_any_step_leaves_one_whole(published, tmp_path, kill_at):
     assert content(kept[0]) == before or b"new" in content(kept[0])["records/k.jsonl"]
     assert [path.parent for path in published.glob("*/*/run.json")] in ([target], [])
     assert b"new" in content(publish_folder(source))["records/k.jsonl"]
-    assert sorted(path.name for path in published.iterdir()) == ["m"]
+    assert sorted(path.name for path in published.iterdir()) == ["README.md", "m"]
 
 
 def test_a_publishing_that_fails_after_a_kill_brings_the_old_one_back(
@@ -215,7 +215,8 @@ def test_no_byte_of_a_private_path_is_published(published, tmp_path):
     (source / "samples").mkdir()
     frame = pandas.DataFrame({"file": [f"{secret}/1.png", None], "sent": [0.5, 1.0]})
     frame.to_parquet(source / "samples/s.parquet")
-    names = ("records/k.jsonl", "samples/s.parquet")
+    (source / "samples/judge.txt").write_text(f"a judge's log, of {secret}\n")
+    names = ("records/k.jsonl", "samples/s.parquet", "samples/judge.txt")
     write_listing(source, {"03_parity": [output_of(source, name) for name in names]})
     before = content(source)
     target = publish_folder(source)
@@ -224,6 +225,7 @@ def test_no_byte_of_a_private_path_is_published(published, tmp_path):
             assert not re.search(rb"clients|Zo|alice", text), name
     samples = pandas.read_parquet(target / "samples/s.parquet")
     assert list(samples["file"])[0] == ".../cams/1.png" and list(samples["sent"]) == [0.5, 1.0]
+    assert (target / "samples/judge.txt").read_text() == "a judge's log, of .../cams\n"
     assert read_sections(target / "profile.yaml")["common"] == {
         "frames_from": ".../cams",
         "checkpoint": "~/blip",

@@ -124,6 +124,7 @@ def _trace_in_process(folder: str, root: str, queue) -> None:
     )
 
 
+@pytest.mark.slow
 def test_two_processes_asking_at_once_compile_once(checkpoint_folders, tmp_path):
     """The second waits for the first and finds its work done."""
     context = multiprocessing.get_context("spawn")

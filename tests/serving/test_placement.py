@@ -18,7 +18,7 @@ from blipkit.load.setting import ServerOptions, Setting, Workload
 from blipkit.runners.artifacts import Artifacts
 from blipkit.serving import placement
 from blipkit.serving.answering import NOTHING, Answering, FrameSource
-from blipkit.serving.placement import copies_of
+from blipkit.serving.placement import copies_of, cpus_of
 
 
 def measure(artifacts: Artifacts, source: str, placed: str = "threads") -> Measured:
@@ -85,6 +85,14 @@ def test_processes_are_started_apart(monkeypatch):
     assert sorted(waited) == [0, 0, 0, 0, 2.5, 5]
 
 
+def test_processes_leave_the_first_core_to_the_clients(monkeypatch):
+    """Where there are enough; where there are not, all are shared out in turn."""
+    monkeypatch.setattr(placement.os, "sched_getaffinity", lambda _: {4, 5, 6, 7}, raising=False)
+    assert [cpus_of(number, 1, 3) for number in range(3)] == [[5], [6], [7]]
+    assert [cpus_of(number, 2, 2) for number in range(2)] == [[4, 5], [6, 7]]
+    assert [cpus_of(number, 3, 2) for number in range(2)] == [[4, 5, 6], [7, 4, 5]]
+
+
 def test_what_a_core_cannot_hold_or_run_twice_is_refused_before_a_process_loads_it(
     monkeypatch, tmp_path
 ):
@@ -103,7 +111,15 @@ def test_what_a_core_cannot_hold_or_run_twice_is_refused_before_a_process_loads_
 
 def test_the_time_of_a_grid_counts_what_lies_between_the_starts():
     """Of processes; threads are started at once."""
-    settings = {"servers": [4], "clients": [1], "seconds": 1.0, "warmup": 0.0, "start_gap_s": 600.0}
-    with pytest.raises(BadInput, match=r"3 runs of about 1811 s take 91 minutes"):
+    settings = {
+        "servers": [4],
+        "clients": [1, 2],
+        "seconds": 1.0,
+        "warmup": 0.0,
+        "start_gap_s": 600.0,
+    }
+    with pytest.raises(
+        BadInput, match=r"2 runs of about 1811 s, and those of our own overhead, take 61 minutes"
+    ):
         check_grid_time(Concurrency(placements=["processes"], **settings), 3600)
     check_grid_time(Concurrency(placements=["threads"], **settings), 3600)

@@ -11,14 +11,16 @@ from blipkit.serving.protocol import (
     REPLY,
     REQUEST,
     STATUSES,
+    Asked,
     Served,
     digest,
 )
 
 
 def test_a_message_comes_out_as_it_went_in():
-    """A request is number and frame; a reply says besides how it was served."""
-    assert REQUEST.unpack(REQUEST.pack(2**40, 7)) == (2**40, 7)
+    """A request is number and frame, before its picture, if it has one; a reply says besides how it was served."""
+    assert REQUEST.unpack(Asked(2**40, 7).packed()) == (2**40, 7, 0)
+    assert Asked(1, 7, b"picture").packed() == REQUEST.pack(1, 7, 7) + b"picture"
     served = Served(worker=1, batch=2, size=3, dequeued=0.1, started=0.2, finished=0.3)
     number, status, answers, *how = REPLY.unpack(REPLY.pack(5, ANSWERED, digest(["yes"]), *served))
     assert (number, STATUSES[status], answers, Served(*how)) == (

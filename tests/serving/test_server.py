@@ -10,7 +10,7 @@ import pytest
 from blipkit.errors import BlipkitError, WorkerGone
 from blipkit.load.clients import Asking, Clients
 from blipkit.load.requests import read_requests
-from blipkit.serving.protocol import ANSWERED, FAILED, REFUSED, REPLY, REQUEST, digest
+from blipkit.serving.protocol import ANSWERED, FAILED, REFUSED, REPLY, Asked, digest
 from blipkit.serving.scheduler import Dispatcher, Request
 from blipkit.serving.server import Server, ServerReport, digests_by, digests_of
 
@@ -47,7 +47,7 @@ class Running:
 
 
 def send(connection, number: int, frame: int = 0) -> None:
-    connection.send(REQUEST.pack(number, frame))
+    connection.send(Asked(number, frame).packed())
 
 
 def status(connection) -> tuple[int, int]:

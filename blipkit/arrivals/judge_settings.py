@@ -1,0 +1,72 @@
+"""How MLPerf's LoadGen is asked to judge a rate, and in what that is not its official run."""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+
+import numpy as np
+
+AGREES = "judge agrees"  # the gate
+CONFIDENCE = 0.99  # of LoadGen's early stopping
+# of the requests that the target lets be late: LoadGen is to see so many, and still be sure
+SHARE = 0.75
+LEAST_S = 2.0  # of LoadGen's schedule, where so few requests take less
+MOST_QUERIES = 10**7
+OFFICIAL_S = 600
+OFFICIAL_QUERIES = 100
+
+
+@dataclass(frozen=True)
+class Judging:
+    """What LoadGen is told; plain values, as a child gets JSON.
+
+    rate_per_s: target_qps; limit_ms, percentile: the target latency; queries, least_s: the least
+    number of queries, and the least duration; schedule_seed: of its schedule, and of the frames'
+    order.
+    """
+
+    rate_per_s: float
+    limit_ms: float
+    percentile: float
+    queries: int
+    least_s: float
+    schedule_seed: int
+
+    @property
+    def expected_s(self) -> float:
+        """How long its schedule is about to be."""
+        return max(self.queries / self.rate_per_s, self.least_s)
+
+
+def judging_of(rate_per_s: float, percentile: float, limit_ms: float, seed: int) -> Judging:
+    """A rate as LoadGen is to judge it, by as few queries as its early stopping needs."""
+    queries = queries_needed(percentile)
+    return Judging(rate_per_s, limit_ms, percentile, queries, LEAST_S, seed)
+
+
+def queries_needed(percentile: float, share: float = SHARE) -> int:
+    """The fewest queries of which this share of what may be late is, and early stopping holds.
+
+    LoadGen's rule: were 1 - percentile of all late, so few late ones among so many would come up
+    in at most one of a hundred runs (binomial, tolerance 0).
+    """
+    from scipy import stats
+
+    may_be_late = 1 - percentile / 100
+
+    def holds(queries: int) -> bool:
+        late = np.floor(share * may_be_late * queries)
+        return bool(stats.binom.cdf(late, queries, may_be_late) <= 1 - CONFIDENCE)
+
+    return bisect_left(range(MOST_QUERIES), True, key=holds)
+
+
+def unofficial() -> list[str]:
+    """In what this run is none that MLPerf would accept, a line each."""
+    return [
+        f"min_query_count and min_duration: what early stopping needs where {SHARE:.0%} of the"
+        f" requests that may be late are; officially {OFFICIAL_QUERIES} and {OFFICIAL_S} s",
+        "target latency and percentile: the profile's; officially those of a benchmark, at p99",
+        "seeds: of the profile; officially those that a round publishes",
+        "samples: the frames of the profile, by their index; officially a benchmark's data set",
+        "PerformanceOnly alone: no accuracy run beside it; answers are compared by their digests",
+    ]

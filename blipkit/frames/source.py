@@ -1,0 +1,29 @@
+"""Which frames are asked about, as plain values that a child process gets."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from blipkit.frames.frames import Frame
+
+
+@dataclass(frozen=True)
+class FrameSource:
+    """Which frames are asked about, as `load_frames` takes them.
+
+    source: "synthetic", or a folder of images; count: how many at most; seed: the series of
+    synthetic scenes, or which images of a folder; skip_unreadable: go on without images that cannot
+    be read.
+    """
+
+    source: str
+    count: int
+    seed: int
+    skip_unreadable: bool = False
+
+    def load(self) -> "list[Frame]":
+        """The frames, in the order in which their indices count."""
+        # late: clients that send indices load no frames, and start the faster
+        from blipkit.frames.frames import load_frames
+
+        return load_frames(self.source, self.count, self.seed, self.skip_unreadable)

@@ -1,0 +1,260 @@
+"""`blipkit shadow`: do two endpoints, or the logs of two, answer the same?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from blipkit.errors import BadInput, BlipkitError
+from blipkit.paths import user_file
+from blipkit.run.arguments import folder_for
+
+if TYPE_CHECKING:
+    from blipkit.records.gates import Gate
+    from blipkit.service.alerts import AlertChange, AlertRule
+    from blipkit.service.endpoints import Endpoints
+    from blipkit.service.shadow import Pair, Tally
+    from blipkit.statistics import Interval
+
+commands = typer.Typer()
+
+SHOWN_FLIPS = 20  # lines
+SHOWN_PROBLEMS = 5  # requests that were not compared
+
+
+def read_log_name(text: str) -> Path:
+    """A log's file from the command line."""
+    return user_file(text, "--logs")
+
+
+URL = "an endpoint that answers POST /v1/answers"
+LOGS = typer.Option(
+    metavar="A.jsonl B.jsonl",
+    help="logs of both instead, joined by request_id",
+    parser=read_log_name,
+)
+FRAMES = typer.Option(
+    metavar="FOLDER",
+    help="what to ask about: images, or a folder of them for each camera",
+    parser=folder_for("--frames"),
+)
+
+
+PARITY = typer.Option(
+    metavar="FOLDER",
+    help="results in which 03 says what is rounding, in place of --excused",
+    parser=folder_for("--parity"),
+)
+
+
+@commands.command()
+def shadow(
+    primary: Annotated[str, typer.Option(metavar="URL", help=f"what answers today: {URL}")] = "",
+    candidate: Annotated[str, typer.Option(metavar="URL", help="what may replace it")] = "",
+    frames: Annotated[Path | None, FRAMES] = None,
+    question: Annotated[list[str], typer.Option(help="repeatable")] = [],
+    candidates: Annotated[str, typer.Option(help="answers to choose from: yes,no")] = "",
+    sample: Annotated[float, typer.Option(help="share of the cameras, or of one's frames")] = 1.0,
+    twice: Annotated[float, typer.Option(help="share that the primary is asked again")] = 0.05,
+    logs: Annotated[tuple[Path, Path] | None, LOGS] = None,
+    excused: Annotated[
+        float, typer.Option(metavar="NATS", help="a flip below this margin is rounding, as 03 says")
+    ] = 1e-4,
+    parity: Annotated[Path | None, PARITY] = None,
+    arm: Annotated[str, typer.Option(help="the candidate's, as 03 calls it, with --parity")] = "",
+    limit: Annotated[
+        float, typer.Option(help="upper 95 % bound of the share of frames that flip, at most")
+    ] = 0.02,
+    alert: Annotated[
+        list[str], typer.Option(help="'yes in 2 of 5 frames of a camera'; repeatable")
+    ] = [],
+) -> None:
+    """Say whether a candidate answers as the primary does, and what it does to alerts; exit 1 where
+    the gate does not hold.
+    """
+    for name, share in (("--sample", sample), ("--twice", twice), ("--limit", limit)):
+        check_share(name, share, least=0.0 if name == "--twice" else 1e-9)
+    if not 0 <= excused < float("inf"):
+        raise BadInput(f"--excused is {excused}; expected nats, 0 or more")
+
+    from blipkit.service.alerts import parse_rule
+
+    rules = [parse_rule(text) for text in alert]
+    tally = tally_of(excused, parity, arm)
+    if logs:
+        check_alone(primary, candidate, frames, question)
+        pairs = pairs_of_logs(*logs)
+    else:
+        asked = Wanted(primary, candidate, frames, tuple(question), candidates, sample, twice)
+        pairs = pairs_of_endpoints(asked)
+
+    for pair in pairs:
+        tally.add(pair)
+    if not tally.pairs:
+        raise BlipkitError("no request was answered by both; see above why")
+    raise typer.Exit(tell(tally, rules, limit))
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked for on the command line, of two endpoints."""
+
+    primary: str
+    candidate: str
+    frames: Path | None
+    questions: tuple[str, ...]
+    candidates: str
+    sample: float
+    twice: float
+
+    def endpoints(self) -> "Endpoints":
+        """Both, and the form; BadInput for what is missing or cannot be."""
+        from blipkit.service.endpoints import Endpoints, Form, check_url
+
+        for option in ("primary", "candidate", "frames", "questions"):
+            if not getattr(self, option):
+                name = option.removesuffix("s") if option == "questions" else option
+                expected = "expected it, or --logs A.jsonl B.jsonl of two that were asked already"
+                raise BadInput(f"--{name} is not said; {expected}")
+        primary = check_url(self.primary, "--primary")
+        candidate = check_url(self.candidate, "--candidate")
+        if primary == candidate:
+            advice = "two of them, or --twice, which asks the primary again"
+            raise BadInput(f"--primary and --candidate are both {primary}; expected {advice}")
+        words = tuple(filter(None, (word.strip() for word in self.candidates.split(","))))
+        return Endpoints(primary, candidate, Form(self.questions, words), self.twice)
+
+
+def tally_of(margin: float, parity: Path | None, arm: str) -> "Tally":
+    """Counts pairs by a margin in nats, or by all that 03 found out about an arm."""
+    from blipkit.service.shadow import Tally, excused_in
+
+    if parity is None:
+        if arm:
+            raise BadInput(f"--arm {arm!r} without --parity; expected the folder of 03's results")
+        return Tally(margin)
+    excused = excused_in(parity, arm)
+    typer.echo(f"excused, as 03 found for {excused.arm}: {excused.excused_margin:.2g} nats")
+    return Tally(excused.excused_margin, excused)
+
+
+def check_share(option: str, share: float, least: float) -> None:
+    """Refuse what is no share."""
+    if not least <= share <= 1:
+        raise BadInput(f"{option} is {share}; expected a share, such as 0.05, at most 1")
+
+
+def check_alone(primary: str, candidate: str, frames: Path | None, questions: list[str]) -> None:
+    """Refuse logs beside endpoints, of which one would not be looked at."""
+    if primary or candidate or frames or questions:
+        raise BadInput("--logs stands beside endpoints or frames; expected the one or the other")
+
+
+def pairs_of_logs(primary: Path, candidate: Path) -> "Iterable[Pair]":
+    """The pairs of two logs; says how many requests stand in one alone."""
+    from blipkit.service.replies import join_logs
+
+    joined = join_logs(primary, candidate)
+    for path, alone in ((primary, joined.alone_in_primary), (candidate, joined.alone_in_candidate)):
+        if alone:
+            typer.echo(f"{path}: {alone} requests that the other log does not have; not compared")
+    return joined.pairs
+
+
+def pairs_of_endpoints(wanted: Wanted) -> "Iterable[Pair]":
+    """The pairs of two endpoints as they are answered; says why some are not."""
+    endpoints = wanted.endpoints()
+
+    from blipkit.service.extra import check_extra
+
+    check_extra(("httpx",))
+
+    import httpx
+
+    from blipkit.service.endpoints import ask_both, frames_in
+
+    frames = frames_in(wanted.frames, wanted.sample)
+    problems: list[str] = []
+    with httpx.Client(timeout=30, trust_env=False) as client:
+        yield from ask_both(client, endpoints, frames, problems.append)
+    for problem in problems[:SHOWN_PROBLEMS]:
+        typer.echo(problem, err=True)
+    if problems:
+        typer.echo(f"not compared: {len(problems)} of {len(frames)} frames", err=True)
+
+
+def tell(tally: "Tally", rules: "list[AlertRule]", limit: float) -> int:
+    """Print what was found; 1 where the gate is FAIL or INVALID, else 0."""
+    from blipkit.service.alerts import compare_alerts
+
+    changes = [compare_alerts(rule, tally.pairs) for rule in rules]
+    for line in flip_lines(tally):
+        typer.echo(line)
+    for line in summary_lines(tally):
+        typer.echo(line)
+    for change in changes:
+        typer.echo(alert_line(change))
+    gate = tally.gate(limit)
+    typer.echo(gate_line(gate))
+    return int(gate.status in ("FAIL", "INVALID"))
+
+
+def flip_lines(tally: "Tally") -> list[str]:
+    """The first answers that differ."""
+    flips = tally.flipped
+    lines = [
+        f"{one.frame}: {one.question} {one.reference.text} ({one.reference.margin:.3g} nats), "
+        f"candidate {one.candidate.text} ({one.candidate.margin:.3g} nats)"
+        for one in flips[:SHOWN_FLIPS]
+    ]
+    if len(flips) > SHOWN_FLIPS:
+        lines.append(f"and {len(flips) - SHOWN_FLIPS} more answers that differ")
+    return lines
+
+
+def summary_lines(tally: "Tally") -> list[str]:
+    """Counts, with their intervals."""
+    found = tally.summary()
+    lines = [
+        f"frames compared: {found.frames}, with a flip that no rounding excuses: "
+        f"{found.flipped_frames}, upper 95 % bound {found.frame_bound:.2%}",
+        f"answers: {found.answers}, flipped {found.flips}: {percent(found.flip_rate)}; "
+        f"unexcused {found.unexcused}; the same: {percent(found.agreement)}",
+    ]
+    if found.open_answers:
+        lines.append(f"open answers: {found.open_answers}, other words {found.open_flips}")
+    if found.asked_twice:
+        asked = f"the primary, asked twice: {found.asked_twice} frames"
+        lines.append(f"{asked}, answered otherwise {found.changed}")
+    return lines
+
+
+def percent(share: "Interval") -> str:
+    """A share with its interval."""
+    if share.value is None:
+        return "none asked"
+    return f"{share.value:.2%} ({share.low:.2%} to {share.high:.2%})"
+
+
+def alert_line(change: "AlertChange") -> str:
+    """What the candidate does to the alerts of a rule."""
+    return (
+        f"alerts, {change.rule}: {change.alerts} of {change.cameras} cameras; "
+        f"lost {change.lost}, per 1,000 {per_1000(change.lost_per_1000)}; "
+        f"added {change.added}, per 1,000 {per_1000(change.added_per_1000)}"
+    )
+
+
+def per_1000(rate: "Interval") -> str:
+    """A rate with its interval."""
+    if rate.value is None:
+        return "not known: no alert"
+    return f"{rate.value:.1f} ({rate.low:.1f} to {rate.high:.1f})"
+
+
+def gate_line(gate: "Gate") -> str:
+    """The gate in one line."""
+    words = "; ".join(filter(None, (gate.reason, gate.next)))
+    return f"{gate.gate}: {gate.status}: {words}"

@@ -1,0 +1,202 @@
+"""`blipkit route`: which backend gets how much, at the API tier or at a load balancer of AWS's."""
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from blipkit.errors import BadInput, BlipkitError, nearest, shown
+
+commands = typer.Typer()
+
+API = "http://127.0.0.1:8000"  # where `blipkit api` listens
+TIMEOUT_S = 10.0
+
+WEIGHTS = typer.Argument(
+    help="name=percent of each backend, 100 in all; none: say how it is", metavar="NAME=PERCENT"
+)
+RULE = typer.Option(metavar="RULE_ARN", help="a weighted listener rule of an ALB, in its place")
+RATED = typer.Option(
+    metavar="NAME=PER_S", help="requests/s that one target holds, as 04 says; repeatable"
+)
+DEMAND = typer.Option(metavar="PER_S", help="requests/s that are asked of all together")
+ALARM = typer.Option(help="of CloudWatch: where it is on, the old weights are set; repeatable")
+WATCH = typer.Option(metavar="S", help="how long the alarms are looked at, s")
+
+
+@commands.command()
+def route(
+    weights: Annotated[list[str], WEIGHTS] = [],
+    api: Annotated[str, typer.Option(metavar="URL", help="the API tier")] = API,
+    alb: Annotated[str, RULE] = "",
+    rated: Annotated[list[str], RATED] = [],
+    demand: Annotated[float, DEMAND] = 0.0,
+    alarm: Annotated[list[str], ALARM] = [],
+    watch: Annotated[float, WATCH] = 300.0,
+) -> None:
+    """Set the backends' weights while traffic goes on: blipkit route gpu=90 inf2=10.
+
+    A backend that gets more has to be healthy, and rated for 1.2 times its share of --demand.
+    """
+    from blipkit.service.routing import check_weights
+
+    given = numbers_of("weight", weights)
+    if given:
+        check_weights(given, given)
+    holds = numbers_of("--rated", rated)
+    check_amounts(holds, demand, watch)
+    if alb:
+        route_alb(alb, given, holds, demand, Alarms(alarm, watch))
+        return
+    if alarm:
+        raise BadInput("--alarm is looked at with --alb alone; expected both, or neither")
+    route_api(api, given, holds, demand)
+
+
+@dataclass(frozen=True)
+class Alarms:
+    """Names of alarms, and for how many seconds they are looked at."""
+
+    names: list[str]
+    watch_s: float
+
+
+@dataclass(frozen=True)
+class Routed:
+    """A backend of an API tier. weight: percent; reason: why it is not ready, "" where it is."""
+
+    weight: float
+    url: str
+    ready: bool
+    reason: str
+
+
+def numbers_of(what: str, texts: list[str]) -> dict[str, float]:
+    """Name -> number of `name=number` texts; BadInput for another text, or a name twice."""
+    found: dict[str, float] = {}
+    for text in texts:
+        name, equals, number = text.partition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            value = math.nan
+        if not equals or not name or not math.isfinite(value) or name in found:
+            raise BadInput(f"{what} {shown(text)}; expected each backend once, such as gpu=90")
+        found[name] = value
+    return found
+
+
+def check_amounts(rated: dict[str, float], demand: float, watch_s: float) -> None:
+    """Refuse rates and times that cannot be."""
+    for what, value in (*rated.items(), ("--demand", demand), ("--watch", watch_s)):
+        if not 0 <= value < math.inf:
+            raise BadInput(f"{what} is {value}; expected a number, 0 or more")
+    if rated and not demand:
+        raise BadInput("--rated is said and --demand is not; expected both, or neither")
+
+
+def route_alb(
+    rule: str, weights: dict[str, float], rated: dict[str, float], demand: float, alarms: Alarms
+) -> None:
+    """Set the weights of an ALB's rule, and watch its alarms."""
+    from blipkit.service.alb import LOOK_S, Capacity, check_step, connect, set_and_watch
+
+    if not weights:
+        raise BadInput("--alb without weights; expected each target group's, such as gpu=95 inf2=5")
+    for name, weight in weights.items():
+        if weight != int(weight):
+            expected = "expected whole percents: ALB takes no others"
+            raise BadInput(f"weight of {name} is {weight:g}; {expected}")
+    whole = {name: int(weight) for name, weight in weights.items()}
+    alb = connect(rule)
+    state = alb.state(rule, whole)
+    check_step(state, whole, Capacity(demand, rated))
+    looks = math.ceil(alarms.watch_s / LOOK_S) if alarms.names else 0
+    typer.echo(f"before: {in_words(state.weights())}; now: {in_words(whole)}")
+    if looks:
+        typer.echo(f"looking at {', '.join(alarms.names)} for {alarms.watch_s:g} s")
+    set_and_watch(alb, state, whole, alarms.names, looks, time.sleep)
+    typer.echo("set" if not looks else "set, and no alarm went off")
+
+
+def route_api(url: str, weights: dict[str, float], rated: dict[str, float], demand: float) -> None:
+    """Set the weights of an API tier, or say how they are."""
+    from blipkit.service.endpoints import check_url
+    from blipkit.service.extra import check_extra
+
+    check_extra(("httpx",))
+    base = check_url(url, "--api")
+    before = ask_route(base, "GET")
+    if weights:
+        check_backends(before, weights, rated, demand)
+        after = ask_route(base, "PUT", {"weights": weights})
+        typer.echo(f"before: {weights_in(before)}; now: {weights_in(after)}")
+        return
+    for name, one in before.items():
+        ready = "ready" if one.ready else f"not ready: {one.reason}"
+        typer.echo(f"{name} {one.weight:g} %, {one.url}, {ready}")
+
+
+def check_backends(
+    route: dict[str, Routed], weights: dict[str, float], rated: dict[str, float], demand: float
+) -> None:
+    """Refuse more for a backend that is not known, not ready, or rated for less than its share."""
+    from blipkit.service.switch import no_room
+
+    for name, percent in weights.items():
+        if name not in route:
+            raise BadInput(f"weights name {shown(name)}; {nearest(name, route)}")
+        if percent <= route[name].weight:
+            continue
+        if not route[name].ready:
+            reason = route[name].reason or "not asked yet"
+            raise BlipkitError(f"{name} is not ready ({reason}), and gets no more: nothing was set")
+        if name in rated and (problem := no_room(name, rated[name], percent / 100 * demand)):
+            raise BlipkitError(f"{problem}: nothing was set")
+
+
+def ask_route(base: str, method: str, body: dict[str, Any] | None = None) -> dict[str, Routed]:
+    """What an API tier says of its backends; BlipkitError for what it refuses, or where none is."""
+    import httpx
+
+    from blipkit.reading.json_text import parse_object
+    from blipkit.service.wire import ROUTE_PATH, detail_in
+
+    url = base + ROUTE_PATH
+    try:
+        with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as client:
+            reply = client.request(method, url, json=body)
+    except httpx.HTTPError as error:
+        seen = f"{url}: {type(error).__name__}: {error}"
+        raise BlipkitError(f"{seen}; expected the API tier there: blipkit api, or --api") from None
+    if reply.status_code == 422:
+        raise BadInput(f"{url}: {detail_in(reply.content)}")
+    try:
+        if reply.status_code != 200:
+            raise ValueError(f"status {reply.status_code}: {detail_in(reply.content)}")
+        return route_in(parse_object(reply.content))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BlipkitError(f"{url}: {error}; expected what `blipkit api` says") from None
+
+
+def route_in(answer: dict[str, Any]) -> dict[str, Routed]:
+    """Backend -> what an API tier says of it; KeyError, TypeError or ValueError for no such."""
+    states = answer["backends"]
+    return {
+        name: Routed(
+            float(weight), states[name]["url"], bool(states[name]["ready"]), states[name]["reason"]
+        )
+        for name, weight in answer["weights"].items()
+    }
+
+
+def weights_in(route: dict[str, Routed]) -> str:
+    """The weights of a route as they are typed."""
+    return in_words({name: one.weight for name, one in route.items()})
+
+
+def in_words(weights: dict[str, float] | dict[str, int]) -> str:
+    """Weights as they are typed."""
+    return " ".join(f"{name}={weight:g}" for name, weight in weights.items())

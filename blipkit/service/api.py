@@ -1,0 +1,269 @@
+"""The API tier: an ASGI app that hands each request to one of several backends, by weights that
+are changed while it runs.
+
+Backends are URLs. One that is not ready gets nothing; the tier is ready while any that has a weight
+is. A request whose backend dies with it is sent to another one, once.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+
+import httpx
+from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from blipkit.reading.json_text import parse_object
+from blipkit.service.backends import Backend, in_words
+from blipkit.service.ledger import LedgerLine, answers_digest
+from blipkit.service.metrics import Meter, backend_metric
+from blipkit.service.mirror import Mirror, Original
+from blipkit.service.route import check_caller, route_json, weights_in
+from blipkit.service.routing import Router
+from blipkit.service.tiers import PROBLEM_TYPE, Ended, Tier, ended_by, not_found, read_body
+from blipkit.service.wire import (
+    ATTEMPT_HEADER,
+    ID_HEADER,
+    PATH,
+    ROUTE_PATH,
+    Problem,
+    detail_in,
+    encoded,
+    failed,
+    problem_json,
+    refused,
+    rejected,
+    texts_in,
+)
+
+ATTEMPTS = 2  # at most: the second at another backend than the first
+KEEP_S = 30  # that a connection to a backend is kept, less than servers keep theirs
+
+
+@dataclass(frozen=True)
+class Limits:
+    """in_flight: requests at most; timeout_s: for a backend's reply; health_every_s: between two
+    questions whether a backend is ready.
+    """
+
+    in_flight: int = 256
+    timeout_s: float = 10.0
+    health_every_s: float = 0.5
+
+
+class Died(Exception):
+    """A backend that ended with the request, or was not there."""
+
+
+class Api(Tier):
+    """The API tier in one process. mirror: what sends copies to a candidate, if anything does."""
+
+    def __init__(
+        self,
+        backends: Sequence[Backend],
+        router: Router,
+        limits: Limits,
+        meter: Meter,
+        write: Callable[[LedgerLine], None],
+        mirror: Mirror | None = None,
+    ):
+        super().__init__("api", meter, write)
+        self.backends = {backend.name: backend for backend in backends}
+        self.router = router
+        self.limits = limits
+        self.mirror = mirror
+        self.client: httpx.AsyncClient | None = None
+
+    @property
+    def ready(self) -> set[str]:
+        """The backends that are ready."""
+        return {name for name, backend in self.backends.items() if backend.ready}
+
+    def why_not_ready(self) -> str:
+        if any(self.router.weights[name] > 0 for name in self.ready):
+            return ""
+        states = [
+            f"{name} ({self.router.weights[name]:g} %): {backend.reason or 'ready'}"
+            for name, backend in self.backends.items()
+        ]
+        return f"no backend with a weight is ready: {'; '.join(states)}"
+
+    def levels(self) -> dict[str, float]:
+        levels = {"in_flight": float(self.in_flight), "ready": float(not self.why_not_ready())}
+        for name, backend in self.backends.items():
+            levels[backend_metric("ready", name)] = float(backend.ready)
+            levels[backend_metric("weight", name)] = self.router.weights[name]
+            levels[backend_metric("in_flight", name)] = backend.in_flight
+        if self.mirror:
+            for name, count in vars(self.mirror.copies).items():
+                levels[f"shadow_{name}"] = count
+        return levels
+
+    def targets(self) -> int:
+        return len(self.ready)
+
+    async def watch(self) -> None:
+        """Ask the backends whether they are ready, again and again."""
+        while True:
+            await self.look()
+            await asyncio.sleep(self.limits.health_every_s)
+
+    async def look(self) -> None:
+        """Ask every backend once whether it is ready."""
+        backends = list(self.backends.values())
+        if self.mirror and self.mirror.backend not in backends:
+            backends.append(self.mirror.backend)
+        await asyncio.gather(*(backend.look(self.client) for backend in backends))
+
+    async def answer(self, request: Request, request_id: str) -> Ended:
+        started = time.perf_counter()
+        if self.in_flight > self.limits.in_flight:
+            raise refused(f"{self.in_flight - 1} requests are in flight; ask again")
+        body = await read_body(request)
+        kind = request.headers.get("content-type", "")
+        tried: list[str] = []
+        died = ""
+        for attempt in range(1, ATTEMPTS + 1):
+            name = self.router.choose(self.ready.difference(tried))
+            if name is None:
+                break
+            backend = self.backends[name]
+            headers = {"Content-Type": kind, ID_HEADER: request_id, ATTEMPT_HEADER: str(attempt)}
+            try:
+                reply = await self._ask(backend, headers, body)
+            except Died as error:
+                died = f"{name}: {error}"
+                tried.append(name)
+                continue
+            except Problem as problem:
+                return ended_by(problem, request_id, backend=name, attempt=attempt)
+            ended = self._ended(reply, backend, attempt, request_id, started)
+            return self._mirrored(ended, Original(request_id, kind, body, ended.body))
+        if died:
+            problem = failed(502, f"the backend ended without a reply, and none else did: {died}")
+            return ended_by(problem, request_id, backend=tried[-1], attempt=len(tried))
+        raise refused(self.why_not_ready())
+
+    async def _ask(self, backend: Backend, headers: dict[str, str], body: bytes) -> httpx.Response:
+        """A backend's reply; Died where it is gone, Problem where it takes too long."""
+        self.meter.add(backend_metric("requests", backend.name))
+        backend.in_flight += 1
+        try:
+            return await self.client.post(backend.url + PATH, content=body, headers=headers)
+        except (httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout):
+            self.meter.add(backend_metric("errors", backend.name))
+            problem = f"{backend.name} gave no reply in {self.limits.timeout_s:g} s"
+            raise failed(504, problem) from None
+        except httpx.HTTPError as error:
+            self.meter.add(backend_metric("errors", backend.name))
+            backend.reason = in_words(error)  # until it is asked again whether it is ready
+            raise Died(backend.reason) from None
+        finally:
+            backend.in_flight -= 1
+
+    def _ended(
+        self,
+        reply: httpx.Response,
+        backend: Backend,
+        attempt: int,
+        request_id: str,
+        started: float,
+    ) -> Ended:
+        """A backend's reply as the caller gets it."""
+        where = {"backend": backend.name, "attempt": attempt}
+        texts = texts_in(reply.content)
+        if reply.status_code == 200 and texts is not None:
+            content = parse_object(reply.content)
+            content["backend"] = backend.name
+            content.setdefault("timings_ms", {})["api"] = hop_ms(reply, started)
+            return Ended("answered", 200, encoded(content), answers_digest(texts), **where)
+        problem = problem_of(reply)
+        if problem.outcome == "failed":
+            self.meter.add(backend_metric("errors", backend.name))
+        return ended_by(problem, request_id, **where)
+
+    def _mirrored(self, ended: Ended, original: Original) -> Ended:
+        """The same end, after which a copy goes to the candidate where it is sampled."""
+        if self.mirror is None or ended.outcome != "answered":
+            return ended
+        if not self.mirror.wants(original.request_id):
+            return ended
+        afterwards = BackgroundTask(self.mirror.offer, original)
+        return replace(ended, afterwards=afterwards)
+
+    async def get_route(self, request: Request) -> Response:
+        """`GET /v1/route`."""
+        return JSONResponse(route_json(self.router.weights, self.backends))
+
+    async def put_route(self, request: Request) -> Response:
+        """`PUT /v1/route`: other weights, from the next request on."""
+        try:
+            check_caller(request.client.host if request.client else "nowhere")
+            body = await read_body(request)
+            await self.look()  # as they are now, not as they were
+            self.router.set(weights_in(body, self.backends))
+        except Problem as problem:
+            body = encoded(problem_json(problem, ""))
+            return Response(body, problem.status, media_type=PROBLEM_TYPE)
+        return await self.get_route(request)
+
+
+def hop_ms(reply: httpx.Response, started: float) -> dict[str, float]:
+    """How long the backend took for its reply, and everything here until now."""
+    total_s = time.perf_counter() - started
+    taken = {"backend": reply.elapsed.total_seconds(), "total": total_s}
+    return {name: round(1000 * seconds, 3) for name, seconds in taken.items()}
+
+
+def problem_of(reply: httpx.Response) -> Problem:
+    """What a backend's reply without answers means for the caller."""
+    status = reply.status_code
+    detail = detail_in(reply.content)
+    if status == 503:
+        after = reply.headers.get("Retry-After", "1")
+        return refused(detail, int(after) if after.isdecimal() else 1)
+    if 400 <= status < 500:
+        return rejected(status, detail)
+    if status < 400:
+        return failed(502, f"the backend replied with {status}, and no answers: {detail}")
+    return failed(status, detail)
+
+
+def api_app(tier: Api, client: Callable[[], httpx.AsyncClient] | None = None) -> Starlette:
+    """The ASGI app. client: makes what asks the backends; by itself, over the network."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with (client or make_client)() as tier.client:
+            tier.client.timeout = httpx.Timeout(tier.limits.timeout_s)
+            tasks = [asyncio.create_task(tier.watch())]
+            if tier.mirror:
+                running = tier.mirror.run(tier.client, tier.limits.timeout_s)
+                tasks.append(asyncio.create_task(running))
+            yield
+            for task in tasks:
+                task.cancel()
+
+    routes = [
+        Route(PATH, tier.post, methods=["POST"]),
+        Route(ROUTE_PATH, tier.get_route, methods=["GET"]),
+        Route(ROUTE_PATH, tier.put_route, methods=["PUT"]),
+        *tier.routes(),
+    ]
+    return Starlette(
+        routes=routes, lifespan=lifespan, exception_handlers={HTTPException: not_found}
+    )
+
+
+def make_client() -> httpx.AsyncClient:
+    """What asks backends, over connections that are kept."""
+    limits = httpx.Limits(
+        max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_S
+    )
+    return httpx.AsyncClient(limits=limits, trust_env=False)

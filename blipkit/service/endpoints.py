@@ -1,0 +1,187 @@
+"""Two endpoints asked the same: the frames of a folder, sent to both in the form of
+`POST /v1/answers`.
+"""
+
+import math
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from blipkit.errors import BadInput, BlipkitError, shown
+from blipkit.frames.frames import LABELS, list_files
+from blipkit.reading.files import read_bytes
+from blipkit.reading.json_text import parse_object
+from blipkit.service.replies import answers_in
+from blipkit.service.shadow import Answers, Pair, is_sampled, sample_place
+from blipkit.service.wire import (
+    EXPECTED_IMAGE,
+    FORMATS,
+    ID_HEADER,
+    LARGEST_BODY,
+    PATH,
+    detail_in,
+)
+
+if TYPE_CHECKING:
+    import httpx
+
+Named = TypeVar("Named", Path, "CameraFrame")
+TRIES = 3  # of a request that an endpoint refuses for lack of room
+LONGEST_WAIT_S = 5.0
+
+
+@dataclass(frozen=True)
+class CameraFrame:
+    """A frame as a file. camera: its folder's name, "" for one right in the folder of all; place:
+    among the camera's, by name.
+    """
+
+    path: Path
+    camera: str
+    place: int
+
+    @property
+    def name(self) -> str:
+        """Its file's."""
+        return self.path.name
+
+
+@dataclass(frozen=True)
+class Form:
+    """What is asked about each frame. candidates: to choose from, the same for all questions."""
+
+    questions: tuple[str, ...]
+    candidates: tuple[str, ...] = ()
+
+
+class NotAnswered(BlipkitError):
+    """An endpoint that gave no answers to a request, and why."""
+
+
+def frames_in(folder: Path, share: float) -> list[CameraFrame]:
+    """The frames of a folder: those right in it, or, with folders in it, each a camera's.
+
+    share: of the cameras, or of the frames where there is one camera; at least one. BadInput where
+    nothing is there.
+    """
+    cameras = []
+    if folder.is_dir():
+        inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
+        cameras = [path for path in inside if path.is_dir()]
+    if not cameras:
+        return _sample(_frames_of(folder, ""), share)
+    sampled = _sample(sorted(cameras, key=lambda path: path.name), share)
+    return [frame for path in sampled for frame in _frames_of(path, path.name)]
+
+
+def _sample(several: list[Named], share: float) -> list[Named]:
+    """A share of what has names, at least one, in the order given; always the same ones."""
+    count = max(1, math.ceil(share * len(several)))
+    taken = sorted(several, key=lambda one: sample_place(one.name))[:count]
+    return [one for one in several if one in taken]
+
+
+def _frames_of(folder: Path, camera: str) -> list[CameraFrame]:
+    files = list_files(str(folder))
+    return [CameraFrame(path, camera, place) for place, path in enumerate(files)]
+
+
+def image_bytes(path: Path) -> bytes:
+    """A frame's file, which has to be a JPEG or a PNG; BadInput names it."""
+    content = read_bytes(path, LARGEST_BODY, EXPECTED_IMAGE)
+    if not content.startswith(tuple(FORMATS.values())):
+        raise BadInput(f"{path} is neither; {EXPECTED_IMAGE} in this folder, beside {LABELS}")
+    return content
+
+
+def check_url(text: str, option: str) -> str:
+    """An endpoint's URL without its path; BadInput for what is none."""
+    from urllib.parse import urlsplit
+
+    expected = f"expected such as http://127.0.0.1:8080, without {PATH}"
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise BadInput(f"{option} {shown(text)}: {error}; {expected}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise BadInput(f"{option} {shown(text)}; {expected}")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise BadInput(f"{option} {shown(text)} has more than host and port; {expected}")
+    return text.rstrip("/")
+
+
+def ask(client: "httpx.Client", url: str, form: Form, image: bytes, request_id: str) -> Answers:
+    """An endpoint's answers about a frame; NotAnswered says why there are none.
+
+    Where it has no room, it is asked again after the time that it says, three times in all.
+    """
+    import httpx
+
+    fields = {"question": list(form.questions)}
+    if form.candidates:
+        fields["candidates"] = list(form.candidates)
+    for attempt in range(1, TRIES + 1):
+        try:
+            reply = client.post(
+                url + PATH,
+                data=fields,
+                files={"image": ("frame", image)},
+                headers={ID_HEADER: request_id},
+            )
+        except httpx.HTTPError as error:
+            raise NotAnswered(f"{url}: {type(error).__name__}: {error}") from None
+        if reply.status_code == 503 and attempt < TRIES:
+            time.sleep(_wait_s(reply.headers.get("Retry-After", "1")))
+            continue
+        break
+    if reply.status_code != 200:
+        raise NotAnswered(f"{url}: status {reply.status_code}: {detail_in(reply.content)}")
+    try:
+        return answers_in(parse_object(reply.content))
+    except ValueError as error:
+        raise NotAnswered(f"{url}: {error}") from None
+
+
+def _wait_s(after: str) -> float:
+    """What Retry-After says, at most 5 s."""
+    return min(float(after) if after.isdecimal() else 1.0, LONGEST_WAIT_S)
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Both, and what they are asked. twice: share of frames that the primary is asked again."""
+
+    primary: str
+    candidate: str
+    form: Form
+    twice: float = 0.0
+
+
+def ask_both(
+    client: "httpx.Client",
+    endpoints: Endpoints,
+    frames: Sequence[CameraFrame],
+    tell: Callable[[str], None],
+) -> Iterator[Pair]:
+    """A pair for each frame that both answer. tell: is told why another one is not compared."""
+    for frame in frames:
+        request_id = uuid.uuid4().hex
+        image = image_bytes(frame.path)
+
+        def asked(url: str, name: str, image: bytes = image) -> Answers:
+            return ask(client, url, endpoints.form, image, name)
+
+        try:
+            primary = asked(endpoints.primary, request_id)
+            candidate = asked(endpoints.candidate, request_id)
+            again = None
+            if is_sampled(f"again {frame.camera} {frame.name}", endpoints.twice):
+                again = asked(endpoints.primary, f"{request_id}-again")
+        except NotAnswered as error:
+            tell(f"{frame.name}: {error}")
+            continue
+        yield Pair(request_id, frame.camera, float(frame.place), primary, candidate, again)

@@ -1,0 +1,115 @@
+"""Copies of requests for a candidate, which no caller waits for.
+
+A share of requests, chosen by their ids, is sent to the candidate once the caller has its answers.
+Copies wait in a bounded queue; where it is full, the copy is dropped and counted, and nothing else.
+"""
+
+import asyncio
+import contextlib
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+
+from blipkit.service.backends import Backend
+from blipkit.service.metrics import Meter
+from blipkit.service.wire import ID_HEADER, PATH, SHADOW_HEADER, texts_in
+
+WORKERS = 2  # copies that the candidate has at once
+
+
+@dataclass(frozen=True)
+class Original:
+    """A request that was answered. body: as it came; reply: as the caller got it."""
+
+    request_id: str
+    content_type: str
+    body: bytes
+    reply: bytes
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The same request answered twice, the bodies of both replies."""
+
+    request_id: str
+    primary: bytes
+    candidate: bytes
+
+
+@dataclass
+class Copies:
+    """What became of the copies: those not answered, or whose reply never came, are `failed`."""
+
+    offered: int = 0
+    dropped: int = 0
+    compared: int = 0
+    failed: int = 0
+
+
+def count_flips(meter: Meter, compared: Compared) -> None:
+    """Tell the metrics how many answers were compared, and how many of them differ."""
+    pair = texts_in(compared.primary), texts_in(compared.candidate)
+    if None in pair or len(pair[0]) != len(pair[1]):
+        meter.add("shadow_unreadable")
+        return
+    meter.add("shadow_answers", len(pair[0]))
+    meter.add("shadow_flips", sum(one != other for one, other in zip(*pair, strict=True)))
+
+
+class Mirror:
+    """Sends copies to one backend. compare: told of each that was answered; share: of requests;
+    room: copies that wait at most.
+    """
+
+    def __init__(
+        self, backend: Backend, share: float, room: int, compare: Callable[[Compared], None]
+    ):
+        self.backend = backend
+        self.share = share
+        self.compare = compare
+        self.copies = Copies()
+        self._waiting: asyncio.Queue[Original] = asyncio.Queue(room)
+
+    def wants(self, request_id: str) -> bool:
+        """Whether a request is among the sample: the same one each time it is asked."""
+        return zlib.crc32(request_id.encode()) < self.share * 2**32
+
+    async def offer(self, original: Original) -> None:
+        """Queue a copy; where there is no room, or nobody to ask, drop it."""
+        self.copies.offered += 1
+        if not self.backend.ready:
+            self.copies.dropped += 1
+            return
+        try:
+            self._waiting.put_nowait(original)
+        except asyncio.QueueFull:
+            self.copies.dropped += 1
+
+    async def run(self, client: httpx.AsyncClient, timeout_s: float) -> None:
+        """Send copies until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(WORKERS):
+                group.create_task(self._work(client, timeout_s))
+
+    async def _work(self, client: httpx.AsyncClient, timeout_s: float) -> None:
+        while True:
+            original = await self._waiting.get()
+            with contextlib.suppress(httpx.HTTPError):
+                await self._send(client, original, timeout_s)
+                continue
+            self.copies.failed += 1
+
+    async def _send(self, client: httpx.AsyncClient, original: Original, timeout_s: float) -> None:
+        """Ask the candidate, and hand both replies on."""
+        headers = {
+            "Content-Type": original.content_type,
+            ID_HEADER: original.request_id,
+            SHADOW_HEADER: "1",
+        }
+        url = self.backend.url + PATH
+        reply = await client.post(url, content=original.body, headers=headers, timeout=timeout_s)
+        reply.raise_for_status()
+        self.copies.compared += 1
+        self.compare(Compared(original.request_id, original.reply, reply.content))

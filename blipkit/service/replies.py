@@ -1,0 +1,120 @@
+"""What endpoints answered: read from replies, and from logs of two that are joined by request
+id.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from blipkit.errors import BadInput, shown
+from blipkit.reading.files import shown_path
+from blipkit.records.field_types import WrongType, check_types
+from blipkit.service.json_lines import read_json_lines
+from blipkit.service.shadow import Answers, Pair
+from blipkit.service.wire import Answered
+
+FORM = (
+    'expected a line such as {"request_id": "1", "camera": "porch", "at_s": 0.0, '
+    '"answers": [{"question": "...", "text": "yes", "probability": 0.9, "margin": 2.2}]}'
+)
+
+
+@dataclass(frozen=True)
+class Logged:
+    """One line of a log. camera, at_s: None where it does not say."""
+
+    request_id: str
+    answers: Answers
+    camera: str | None
+    at_s: float | None
+
+
+def answers_in(body: dict[str, Any]) -> Answers:
+    """The answers of a reply, or of a line of a log; ValueError says what is wrong with them.
+
+    A probability or a margin may be null, or not there.
+    """
+    given = body.get("answers")
+    if not isinstance(given, list) or not given:
+        raise ValueError(f"answers is {shown(given)}; expected a list of at least one")
+    return tuple(_answered(one) for one in given)
+
+
+def _answered(one: Any) -> Answered:
+    if not isinstance(one, dict):
+        raise ValueError(f"an answer is {shown(one)}; expected an object")
+    values = {name: one.get(name) for name in ("question", "text", "probability", "margin")}
+    margin = values.pop("margin")
+    probability = values.pop("probability")
+    check_types(Answered, values)
+    for name, value in (("probability", probability), ("margin", margin)):
+        if value is not None and type(value) not in (int, float):
+            raise WrongType(f"{name} is {shown(value)}; expected a number or null")
+    return Answered(values["question"], values["text"], probability, margin)
+
+
+def read_log(path: Path) -> dict[str, Logged]:
+    """Request id -> its line; BadInput names the line that is ill-formed, or whose id was above."""
+    found: dict[str, Logged] = {}
+    lines: dict[str, str] = {}
+    for place, record in read_json_lines(path, FORM):
+        try:
+            one = _logged(record)
+        except ValueError as error:
+            raise BadInput(f"{place}: {error}; {FORM}") from None
+        if one.request_id in found:
+            problem = f"request {shown(one.request_id)} stands here again"
+            first = lines[one.request_id].rpartition(", ")[2]
+            raise BadInput(f"{place}: {problem}, first in {first}; expected each once")
+        found[one.request_id] = one
+        lines[one.request_id] = place
+    return found
+
+
+def _logged(record: dict[str, Any]) -> Logged:
+    request_id, camera, at_s = (record.get(name) for name in ("request_id", "camera", "at_s"))
+    if not isinstance(request_id, str) or not request_id:
+        raise ValueError(f"request_id is {shown(request_id)}; expected a text")
+    if not isinstance(camera, str | None):
+        raise ValueError(f"camera is {shown(camera)}; expected a text")
+    if at_s is not None and type(at_s) not in (int, float):
+        raise ValueError(f"at_s is {shown(at_s)}; expected a number of seconds")
+    return Logged(request_id, answers_in(record), camera, at_s)
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Two logs joined. alone: request ids that stand in the primary's, or the candidate's, only."""
+
+    pairs: list[Pair]
+    alone_in_primary: int
+    alone_in_candidate: int
+
+
+def join_logs(primary: Path, candidate: Path) -> Joined:
+    """The pairs of two logs, in the primary's order, which also says camera and time.
+
+    BadInput where they have no request in common, or were asked other questions.
+    """
+    first, second = read_log(primary), read_log(candidate)
+    pairs = list(_pairs(first, second))
+    if not pairs:
+        names = f"{shown_path(primary)} and {shown_path(candidate)}"
+        seen = f"such as {_example(first)} and {_example(second)}"
+        raise BadInput(f"{names} have no request id in common, {seen}; expected logs of the same")
+    return Joined(pairs, len(first) - len(pairs), len(second) - len(pairs))
+
+
+def _example(log: dict[str, Logged]) -> str:
+    return shown(next(iter(log), None))
+
+
+def _pairs(first: dict[str, Logged], second: dict[str, Logged]) -> Iterator[Pair]:
+    """A time that nobody says is the place in the log."""
+    for place, (request_id, one) in enumerate(first.items()):
+        other = second.get(request_id)
+        if other is None:
+            continue
+        at_s = float(place) if one.at_s is None else one.at_s
+        yield Pair(request_id, one.camera or "", at_s, one.answers, other.answers)

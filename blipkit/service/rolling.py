@@ -1,0 +1,105 @@
+"""A switch that is watched live: the shadow's answers and the ledger of the API tier decide."""
+
+import math
+import time
+from bisect import bisect_right
+
+from blipkit.service.ledger import LedgerLine
+from blipkit.service.rehearse import (
+    CANDIDATE,
+    PRIMARY,
+    Load,
+    Phase,
+    pair_rows,
+    set_weights,
+    shares,
+    under_load,
+)
+from blipkit.service.shadow import Tally
+from blipkit.service.stage import Stage
+from blipkit.service.switch import Plan, Side, Switch
+from blipkit.service.watch import Rules
+
+# So few requests show only what is large; the defaults, which production has, wait for more.
+RULES = Rules(noticed=0.3, noticed_late=0.9, surely=0.8, flip_limit=0.05)
+SHARES = (0.0, 0.2)
+LATE_MS = 2000.0
+LOOK_S = 0.1
+
+
+class Watched:
+    """A switch on a stage, told of what happens there.
+
+    excused_margin: nats, below which a flip is rounding; rated_per_s: what each side holds,
+    requests/s, as 04 measured it.
+    """
+
+    def __init__(self, stage: Stage, excused_margin: float, rated_per_s: dict[str, float]):
+        self.stage = stage
+        self.rated_per_s = rated_per_s
+        self.switch = Switch(Plan(PRIMARY, CANDIDATE, SHARES, rules=RULES))
+        self.tally = Tally(excused_margin)
+        self.percent = 0.0
+        self._pairs = self._lines = 0  # that the switch has been told of
+        self._since: list[float] = []  # Unix times of changes of shares
+        self._shares: list[float] = []
+
+    def look(self, phase: Phase, demand_per_s: float) -> str:
+        """Tell the switch what is new, do what it decides, and return what that was."""
+        self._tell(phase)
+        sides = {
+            name: Side(not self.stage.why_not_ready(name), self.rated_per_s.get(name, math.inf))
+            for name in (PRIMARY, CANDIDATE)
+        }
+        decision = self.switch.look(phase.now_s, sides, demand_per_s)
+        percent = 100 * decision.weights.get(CANDIDATE, 0.0)
+        if decision.weights and percent != self.percent:
+            self.set(phase, percent)
+        if decision.action in ("stepped", "went back"):
+            phase.note(f"{decision.action}: {decision.reason}", shares(self.percent))
+        return decision.action
+
+    def set(self, phase: Phase, percent: float) -> None:
+        """Set the candidate's share."""
+        self._since.append(time.time())
+        self._shares.append(percent / 100)
+        self.percent = percent
+        set_weights(self.stage, phase, shares(percent))
+
+    def _tell(self, phase: Phase) -> None:
+        """Hand on the pairs and the API tier's lines that were not there before."""
+        pairs = pair_rows(self.stage, phase)
+        for row in pairs[self._pairs :]:
+            self.switch.watch.pair(self.tally.add(row.pair()))
+        self._pairs = len(pairs)
+        known = set(phase.ids)
+        lines = [line for line in self.stage.ledger("api") if line.request_id in known]
+        for line in lines[self._lines :]:
+            self._tell_line(line)
+        self._lines = len(lines)
+
+    def _tell_line(self, line: LedgerLine) -> None:
+        """One request: who was asked first, and how that ended."""
+        retried = line.attempt > 1
+        by_candidate = (line.backend == CANDIDATE) != retried
+        failed = retried or line.outcome == "failed"
+        late = line.outcome == "answered" and line.latency_ms > LATE_MS
+        place = bisect_right(self._since, line.at_s - line.latency_ms / 1000) - 1
+        self.switch.watch.request(self._shares[max(0, place)], by_candidate, failed, late)
+
+
+def roll_back(stage: Stage, load: Load, watched: Watched) -> Phase:
+    """A switch whose candidate answers wrongly, as planted, once it has a share; until it went
+    back, and the load has ended.
+    """
+    with under_load(stage, "rollback", load) as phase:
+        watched.set(phase, 0.0)
+        while phase.now_s < load.seconds:
+            action = watched.look(phase, load.rate_per_s)
+            if action == "stepped":
+                stage.plant(CANDIDATE)
+                phase.note(f"{CANDIDATE} answers wrongly from now on", shares(watched.percent))
+            if action == "went back":
+                break
+            time.sleep(LOOK_S)
+    return phase

@@ -1,0 +1,131 @@
+"""A tier in this process, by uvicorn: it listens, writes its metrics, and leaves in order.
+
+Told to end (SIGTERM), it says at once that it is not ready, goes on taking requests until whoever
+routes to it has seen that, finishes what is in flight, and ends with status 0.
+"""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import uvicorn
+from starlette.applications import Starlette
+
+from blipkit.errors import BadInput, BlipkitError
+from blipkit.service.tiers import Tier
+
+KEEP_S = 75  # that an idle connection is kept: longer than load balancers and our API tier keep it
+BACKLOG = 2048
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Times:
+    """leave_s: after SIGTERM, how long requests are still taken; drain_s: then, what is in flight
+    may take; metrics_every_s: between two lines of metrics.
+    """
+
+    leave_s: float = 2.0
+    drain_s: float = 20.0
+    metrics_every_s: float = 10.0
+
+
+def listen(port: int, host: str = LOOPBACK) -> socket.socket:
+    """A socket that listens; port 0: any that is free. BadInput where it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except (OSError, OverflowError) as error:
+        reason = os.strerror(error.errno) if getattr(error, "errno", None) else str(error)
+        advice = "pass another --port, or end what listens there"
+        raise BadInput(f"cannot listen on {host}:{port}: {reason}; {advice}") from None
+
+
+def url_of(listening: socket.socket) -> str:
+    """Where a socket is asked."""
+    host, port, *_ = listening.getsockname()
+    if ":" in host:
+        host = f"[{host}]"
+    return f"http://{host}:{port}"
+
+
+def run_tier(
+    tier: Tier,
+    app: Starlette,
+    listening: socket.socket,
+    times: Times,
+    say: Callable[[str], None],
+    emit: Callable[[str], None],
+) -> None:
+    """Serve until told to end. say: told when it is ready; emit: takes each line of metrics.
+
+    BlipkitError where what answers could not be loaded, or requests were given up at the end.
+    """
+    config = uvicorn.Config(
+        app,
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        timeout_keep_alive=KEEP_S,
+        timeout_graceful_shutdown=max(1, round(times.drain_s)),
+    )
+    server = Server(config, tier, times, say, emit)
+    server.run(sockets=[listening])
+    server.write_metrics()
+    if tier.problem:
+        raise BlipkitError(f"it could not be loaded: {tier.problem}") from tier.problem
+    if tier.given_up:
+        limit = f"service.drain_s is {times.drain_s:g}"
+        raise BlipkitError(f"{tier.given_up} requests were given up at the end; {limit}")
+
+
+class Server(uvicorn.Server):
+    """uvicorn's, which leaves in order, and looks after a tier while it serves."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        tier: Tier,
+        times: Times,
+        say: Callable[[str], None],
+        emit: Callable[[str], None],
+    ):
+        super().__init__(config)
+        self.tier = tier
+        self.times = times
+        self.say = say
+        self.emit = emit
+        self._was_ready = False
+        self._leave_at = 0.0
+        self._write_at = time.monotonic() + times.metrics_every_s
+
+    def handle_exit(self, sig: int, frame) -> None:
+        """A signal: the first one is obeyed in order, a second one at once."""
+        if self.tier.leaving:
+            self.should_exit = self.force_exit = True
+            return
+        self.tier.leaving = True
+        self._leave_at = time.monotonic()
+        if sig == signal.SIGTERM:  # Ctrl-C is a person's, who waits
+            self._leave_at += self.times.leave_s
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: is it ready, are metrics due, is it to end?"""
+        now = time.monotonic()
+        if not self._was_ready and not self.tier.why_not_ready():
+            self._was_ready = True
+            self.say("ready")
+        if now >= self._write_at:
+            self._write_at += self.times.metrics_every_s
+            self.write_metrics()
+        if self.tier.problem or (self.tier.leaving and now >= self._leave_at):
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+    def write_metrics(self) -> None:
+        """The lines of the period until now."""
+        for line in self.tier.end_period(round(1000 * time.time())):
+            self.emit(line)

@@ -1,0 +1,170 @@
+"""`blipkit serve` and `blipkit api` on the command line: what they refuse, and both as people start them."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from blipkit import cli
+from blipkit.errors import BadInput
+from blipkit.frames.frames import load_frames
+from blipkit.run.serving import ledger_to, lines_to, weights_of
+from blipkit.service import extra
+from blipkit.service.ledger import read_ledger
+from blipkit.service.reconcile import reconcile
+
+GPU, INF2 = "gpu=http://127.0.0.1:1", "inf2=http://127.0.0.1:2"
+REFUSED = [
+    (["api"], "no --backend; expected at least one, such as gpu=http://127.0.0.1:8001"),
+    (["api", "--backend", "http://a"], "--backend 'http://a'; expected name=url"),
+    (["api", "--backend", "GPU=http://a"], "the name of small letters"),
+    (["api", "--backend", "gpu=ftp://a"], "'ftp://a' is no URL of a tier"),
+    (["api", "--backend", "gpu=http://a:x"], "'http://a:x' is no URL of a tier"),
+    (["api", "--backend", GPU, "--backend", GPU], "--backend gpu stands twice"),
+    (["api", "--backend", GPU, "--weight", "gpu=90"], "are 90 in all; expected 100"),
+    (["api", "--backend", GPU, "--weight", "gpu"], "weight 'gpu'; expected each backend once"),
+    (["api", "--backend", GPU, "--weight", "gpu=x"], "weight of gpu is 'x'; expected percent"),
+    (
+        ["api", "--backend", GPU, "--backend", INF2, "--shadow", "inf"],
+        "--shadow 'inf'; did you mean 'inf2'?",
+    ),
+    (
+        ["api", "--backend", GPU, "--shadow", "gpu", "--sample", "0"],
+        "--sample 0; expected a share above 0",
+    ),
+    (
+        ["api", "--backend", GPU, "--set", "service.timeout=3"],
+        "unknown key 'timeout'; did you mean 'timeout_s'?",
+    ),
+    (["serve", "smoke", "--on", "rays"], "--on 'rays'; did you mean 'ray'?"),
+    (["serve", "smoke", "--replicas", "2"], "--replicas and --address are Ray's; add --on ray"),
+    (["serve", "smoke", "--on", "ray", "--replicas", "0"], "--replicas 0; expected at least 1"),
+    (["serve", "smoke", "--arm", "eager float32"], "is none of smoke's"),
+    (["serve", "smoke", "--ledger", "/"], "--ledger / is a folder; expected a file"),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), REFUSED)
+def test_what_cannot_be_is_refused_before_anything_listens(words, said):
+    """As bad input, with what was expected."""
+    done = CliRunner().invoke(cli.app, words)
+    assert isinstance(done.exception, BadInput) and said in str(done.exception)
+
+
+@pytest.mark.parametrize("words", [["serve", "smoke"], ["api", "--backend", GPU]])
+def test_without_the_extra_one_sentence_says_what_installs_it(monkeypatch, words):
+    """Nothing else of the kit needs it."""
+    monkeypatch.setattr(extra, "find_spec", lambda name: None if name == "uvicorn" else name)
+    done = CliRunner().invoke(cli.app, words)
+    expected = "serving over HTTP needs uvicorn, not installed here: pip install 'blipkit[service]'"
+    assert isinstance(done.exception, BadInput) and str(done.exception) == expected
+
+
+def test_weights_are_read_as_they_are_written():
+    """A backend that is not named gets nothing; one that stands twice is refused."""
+    assert weights_of(["gpu=97.5", "inf2=2.5"], ["gpu", "inf2"]) == {"gpu": 97.5, "inf2": 2.5}
+    with pytest.raises(BadInput, match="weight 'gpu=50'; expected each backend once"):
+        weights_of(["gpu=50", "gpu=50"], ["gpu"])
+
+
+def test_lines_go_where_they_are_asked_to_go(tmp_path, capsys):
+    """Into a file, which is added to; printed, for -; nowhere, for none."""
+    for text in ("a", "b"):
+        with lines_to(str(tmp_path / "metrics")) as emit:
+            emit(text)
+    assert (tmp_path / "metrics").read_text() == "a\nb\n"
+    with lines_to("-") as emit, lines_to(None) as nowhere, ledger_to(None) as write:
+        emit("printed")
+        nowhere("lost")
+        write("lost")
+    assert capsys.readouterr().out == "printed\n"
+
+
+class Started:
+    """A command as a person starts it; `said` grows with what it prints."""
+
+    def __init__(self, *words: str):
+        command = [sys.executable, "-m", "blipkit", *words]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        self.said: list[str] = []
+        self.ready = threading.Event()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout:
+            self.said.append(line.rstrip())
+            if line.endswith(": ready\n"):
+                self.ready.set()
+        self.ready.set()
+
+    @property
+    def url(self) -> str:
+        """Where it is asked, once it says that it is ready."""
+        assert self.ready.wait(120) and self.said[-1].endswith("/v1/answers: ready"), self.said
+        return self.said[-1].removesuffix("/v1/answers: ready")
+
+    def end(self, sig: int = signal.SIGTERM) -> int:
+        self.process.send_signal(sig)
+        self.reader.join(60)
+        return self.process.wait(60)
+
+
+@pytest.mark.service
+def test_both_tiers_as_people_start_them(tmp_path):
+    """Two inference tiers, one API tier, curl's form; each leaves with status 0, and the ledgers agree."""
+    results = ["--results", str(tmp_path / "results")]
+    quick = ["--set", "service.leave_s=0.2", "--set", "service.health_every_s=0.1"]
+    arms = {"gpu": "torchscript float32", "inf2": "neuron_emulated matmult bf16"}
+    started = [
+        Started(
+            *("serve", "smoke", "--port", "0", "--name", name, "--arm", arm, *results, *quick),
+            *("--ledger", str(tmp_path / f"{name}.jsonl")),
+        )
+        for name, arm in arms.items()
+    ]
+    words = [f"--backend={name}={one.url}" for name, one in zip(arms, started, strict=True)]
+    words += ["--weight", "gpu=50", "--weight", "inf2=50", "--ledger", str(tmp_path / "api.jsonl")]
+    api = Started("api", "--port", "0", *words, *quick)
+    load_frames("synthetic", 1, 3, False)[0].image.save(frame := tmp_path / "dog.jpg")
+    curl = ["curl", "-sS", "-F", f"image=@{frame}", "-F", "question=is the dog barking?"]
+    ids = [f"c{number}" for number in range(6)]
+    for one in ids:
+        done = subprocess.run(
+            [*curl, "-H", f"X-Request-Id: {one}", f"{api.url}/v1/answers"],
+            capture_output=True,
+            check=True,
+        )
+        assert b'"text": "no"' in done.stdout, done
+    route = httpx.get(f"{api.url}/v1/route").json()
+    assert {name: one["was_ready"] for name, one in route["backends"].items()} == dict.fromkeys(
+        arms, True
+    )
+    assert [one.end() for one in started] == [0, 0] and api.end(signal.SIGINT) == 0
+    tiers = [read_ledger([tmp_path / f"{name}.jsonl"]) for name in ("api", "gpu", "inf2")]
+    found = reconcile(tiers[0], tiers[0], tiers[1] + tiers[2], ids)
+    assert found.is_sound and found.answered == len(tiers[0]) == 6
+    assert {line.backend for line in tiers[0]} == set(arms)
+    assert not os.popen(f"ps -o pid= --ppid {started[0].process.pid}").read()
+
+
+@pytest.mark.service
+def test_one_that_is_told_to_end_while_it_loads_ends_at_once(tmp_path):
+    """Nothing it has is worth waiting for: status 0."""
+    started = Started(
+        "serve", "smoke", "--port", "0", "--results", str(tmp_path), "--set", "service.leave_s=0"
+    )
+    while not any(line.endswith(": loading") for line in started.said):
+        assert started.process.poll() is None, started.said
+        time.sleep(0.02)
+    begun = time.monotonic()
+    assert started.end() == 0 and not any(line.endswith(": ready") for line in started.said)
+    assert time.monotonic() - begun < 30

@@ -1,0 +1,171 @@
+"""`blipkit route` on the command line: what it refuses, sets and says."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from typer.testing import CliRunner
+
+from blipkit import cli
+from blipkit.errors import BadInput, BlipkitError
+from blipkit.run import switching
+
+RULE = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener-rule/app/cams/1/2/3"
+
+
+def run(*words):
+    return CliRunner().invoke(cli.app, ["route", *map(str, words)])
+
+
+class Tier(BaseHTTPRequestHandler):
+    """An API tier's route, as `blipkit api` says it."""
+
+    def do_GET(self):
+        self.reply(200, self.server.route)
+
+    def do_PUT(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.server.refuses:
+            return self.reply(*self.server.refuses)
+        known = dict.fromkeys(self.server.route["weights"], 0.0)
+        self.server.route["weights"] = known | body["weights"]
+        return self.reply(200, self.server.route)
+
+    def reply(self, status, content):
+        text = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def tier():
+    pytest.importorskip("httpx", reason="needs the extra service")
+    server = HTTPServer(("127.0.0.1", 0), Tier)
+    state = {"url": "http://gpu", "ready": True, "reason": ""}
+    gone = {"url": "http://cpu", "ready": False, "reason": "status 503"}
+    server.route = {
+        "weights": {"gpu": 100.0, "inf2": 0.0, "cpu": 0.0},
+        "backends": {"gpu": state, "inf2": state, "cpu": gone},
+    }
+    server.refuses = None
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_weights_are_set_and_both_are_said(tier):
+    """From the next request on; the weights before stand beside, to go back."""
+    done = run("gpu=90", "inf2=10", "--api", tier.url)
+    assert done.exit_code == 0, done.exception
+    assert done.output == "before: gpu=100 inf2=0 cpu=0; now: gpu=90 inf2=10 cpu=0\n"
+    assert tier.route["weights"]["inf2"] == 10
+
+
+def test_without_weights_it_says_how_it_is(tier):
+    """Each backend, its share, and whether it is ready."""
+    output = run("--api", tier.url).output
+    assert "gpu 100 %, http://gpu, ready" in output
+    assert "cpu 0 %, http://cpu, not ready: status 503" in output
+
+
+def test_a_backend_that_gets_more_has_to_be_ready_and_hold_it(tier):
+    """Else nothing is set."""
+    for words, said in (
+        (["gpu=90", "cpu=10"], "cpu is not ready (status 503), and gets no more: nothing was set"),
+        (
+            ["gpu=90", "inf2=10", "--rated", "inf2=11", "--demand", "100"],
+            "inf2 is rated for 11 requests/s; expected 12, 1.2 times its share: nothing was set",
+        ),
+    ):
+        done = run(*words, "--api", tier.url)
+        assert isinstance(done.exception, BlipkitError) and str(done.exception) == said
+    assert tier.route["weights"]["gpu"] == 100
+    assert (
+        run("gpu=90", "inf2=10", "--rated", "inf2=12", "--demand", 100, "--api", tier.url).exit_code
+        == 0
+    )
+
+
+def test_what_the_tier_refuses_is_said(tier):
+    """Bad weights are bad input; all else is an error, with what it said."""
+    tier.refuses = 422, {"detail": "weights are 90 in all"}
+    done = run("gpu=90", "inf2=10", "--api", tier.url)
+    assert isinstance(done.exception, BadInput) and "weights are 90 in all" in str(done.exception)
+    tier.refuses = 409, {"detail": "inf2 was never ready"}
+    done = run("gpu=90", "inf2=10", "--api", tier.url)
+    assert not isinstance(done.exception, BadInput)
+    assert "status 409: inf2 was never ready; expected what `blipkit api` says" in str(
+        done.exception
+    )
+
+
+def test_a_tier_that_is_none_is_said(tier):
+    """Nobody there, or somebody else."""
+    pytest.importorskip("httpx", reason="needs the extra service")
+    done = run("--api", "http://127.0.0.1:9")
+    assert "expected the API tier there: blipkit api, or --api" in str(done.exception)
+    tier.route = {"hello": 1}
+    assert "expected what `blipkit api` says" in str(run("--api", tier.url).exception)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["gpu"], "weight 'gpu'; expected each backend once, such as gpu=90"),
+        (["gpu=x"], "weight 'gpu=x'"),
+        (["gpu=50", "gpu=50"], "weight 'gpu=50'; expected each backend once"),
+        (["gpu=nan"], "weight 'gpu=nan'"),
+        (["gpu=90", "inf2=20"], "weights (gpu=90, inf2=20) are 110 in all; expected 100"),
+        (["gpu=-10", "inf2=110"], "weight of gpu is -10"),
+        (["--demand", "-1"], "--demand is -1.0; expected a number, 0 or more"),
+        (["--rated", "gpu=5"], "--rated is said and --demand is not"),
+        (["--alarm", "p99"], "--alarm is looked at with --alb alone"),
+        (["--api", "tier"], "--api 'tier'; expected such as http://127.0.0.1:8080"),
+        (["--alb", RULE], "--alb without weights"),
+        (["--alb", "rule", "gpu=95", "inf2=5"], "--alb 'rule'; expected arn:aws"),
+        (["--alb", RULE, "gpu=99.5", "inf2=0.5"], "expected whole percents: ALB takes no others"),
+    ],
+)
+def test_what_cannot_be_set_is_refused(words, said):
+    """Before anything is asked: bad input."""
+    done = run(*words)
+    assert isinstance(done.exception, BadInput) and said in str(done.exception)
+
+
+def test_a_load_balancer_is_set_and_watched(monkeypatch):
+    """Its weights before and now, which alarms are looked at and for how long, and the end."""
+    from blipkit.service import alb
+
+    group = alb.Group("arn", "cameras-inf2", 0, healthy=3)
+    seen = []
+
+    class Made:
+        def state(self, rule, names):
+            groups = {"gpu": alb.Group("arn2", "cameras-gpu", 100, 2), "inf2": group}
+            return alb.RuleState(rule, [], groups)
+
+        def set(self, state, weights):
+            seen.append(dict(weights))
+
+        def alarms_on(self, names):
+            return []
+
+    monkeypatch.setattr(alb, "connect", lambda rule: Made())
+    monkeypatch.setattr(switching.time, "sleep", seen.append)
+    words = ["--rated", "inf2=2", "--demand", 100, "--alarm", "p99", "--watch", 15]
+    done = run("--alb", RULE, "gpu=95", "inf2=5", *words)
+    assert done.exit_code == 0, done.exception
+    assert done.output.splitlines() == [
+        "before: gpu=100 inf2=0; now: gpu=95 inf2=5",
+        "looking at p99 for 15 s",
+        "set, and no alarm went off",
+    ]
+    assert seen == [{"gpu": 95, "inf2": 5}, 10, 10]

@@ -1,0 +1,78 @@
+"""The inference tier on Ray Serve: the same app, its room, and nothing left running."""
+
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from made_up_tiers import MadeUp, form
+
+from blipkit.errors import BlipkitError
+from blipkit.service import on_ray
+from blipkit.service.inference import Room
+from blipkit.service.on_ray import Cluster, replica_app
+from blipkit.service.running import listen
+from blipkit.service.wire import PATH
+
+
+def test_a_replica_that_would_answer_wrongly_does_not_start():
+    """It raises, so that Serve never puts it before requests; so does one that cannot be loaded."""
+    assert replica_app(MadeUp(), Room()).routes
+    with pytest.raises(BlipkitError, match="a probe is answered 'yes'; the reference answers 'no'"):
+        replica_app(MadeUp(probe="no"), Room())
+    with pytest.raises(BlipkitError, match="it could not be loaded: no file"):
+        replica_app(raising, Room())
+
+
+def raising():
+    raise RuntimeError("no file")
+
+
+def rays() -> set[str]:
+    """Processes of Ray's."""
+    listed = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True).stdout
+    names = ("ray::", "raylet", "gcs_server", "haproxy")
+    return {line for line in listed.splitlines() if any(name in line for name in names)}
+
+
+def slow():
+    """A model that takes a while, made in a replica, where this file need not be known."""
+    model = MadeUp()()
+
+    def answer(picture, questions):
+        time.sleep(0.2)
+        return model.answer(picture, questions)
+
+    return on_ray.Model(model.about, answer, model.probes)
+
+
+@pytest.mark.service
+def test_replicas_answer_refuse_and_end(monkeypatch):
+    """The form, the document and readiness as on uvicorn; beyond its room 503; then no process is left."""
+    monkeypatch.setenv("PYTHONPATH", ":".join(sys.path))
+    with listen(0) as taken:
+        port = taken.getsockname()[1]
+    before = rays()
+    with (
+        on_ray.on_ray(slow, Room(1, 2), Cluster(port=port)) as url,
+        httpx.Client(base_url=url, timeout=60) as client,
+    ):
+        assert (
+            client.get("/readyz").json()["ready"] and client.get("/openapi.json").status_code == 200
+        )
+        reply = client.post(PATH, **form(), headers={"X-Request-Id": "r1"})
+        assert reply.status_code == 200 and reply.json()["request_id"] == "r1"
+        assert client.post(PATH, **form(kind="captions")).status_code == 422
+        with ThreadPoolExecutor(16) as pool:
+            replies = list(
+                pool.map(lambda _: httpx.post(url + PATH, **form(), timeout=60), range(16))
+            )
+        statuses = {one.status_code for one in replies}
+        assert statuses == {200, 503}, statuses
+    for _ in range(100):
+        if rays() == before:
+            break
+        time.sleep(0.1)
+    assert rays() == before
