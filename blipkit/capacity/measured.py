@@ -5,22 +5,20 @@ not simulated: its times are of batches, which depend on the load.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas
 
-from blipkit.arrivals.rows import RateRow
 from blipkit.capacity.stations import Service, Station
 from blipkit.cost.pricing import SETTINGS, read_load_records
 from blipkit.cost.rows import LoadRecord, MeasuredSetting
+from blipkit.cost.throughput import is_rate_of, rates_of, why_not_used, with_figure
 from blipkit.errors import BadInput, NotMeasured, shown
 from blipkit.load.recommend import best_setting
 from blipkit.load.setting import Setting, name_of
 from blipkit.load.setting_requests import ANSWERED
-from blipkit.load.summary import INVALID
 from blipkit.records.results import Results
-from blipkit.records.typed import keys_of, read_typed
 from blipkit.statistics import Interval
 
 CLOSED_LOOP = "04's closed loop: clients that wait for their answers"
@@ -149,22 +147,10 @@ def service_of(requests: pandas.DataFrame) -> Service:
 
 
 def _carried(results: Results, record: LoadRecord) -> tuple[Interval, str]:
-    """Requests per second that a machine carries within the target, and who says so.
-
-    08's from the last rate that held to the first that did not; where every rate held, the highest.
-    """
-    recorded = results.rows("rates")
-    if recorded and set(keys_of(RateRow)) <= set(recorded[0]):
-        for row in read_typed(results, "rates", RateRow):
-            if _is_of(row, record.setting) and row.state != INVALID and row.rate_per_s.low:
-                per_s = row.rate_per_s
-                return replace(per_s, value=per_s.value or per_s.low), OPEN_LOOP
+    """Requests per second that a machine carries within the target, and who says so."""
+    for found in rates_of(results):
+        rate = found.rate
+        is_own = is_rate_of(found, record.setting, record.conditions, record.machine)
+        if is_own and rate.pattern == "poisson" and not why_not_used(rate):
+            return with_figure(rate.rate_per_s), OPEN_LOOP
     return record.setting.requests_per_s, CLOSED_LOOP
-
-
-def _is_of(rate: RateRow, setting: MeasuredSetting) -> bool:
-    """Whether a rate of Poisson arrivals is of this setting and target."""
-    of_rate = (rate.arm, rate.placement, rate.servers, rate.batch_size)
-    of_setting = (setting.arm, setting.placement, setting.servers, setting.batch_size)
-    target = (rate.percentile, rate.limit_ms) == (setting.percentile, setting.latency_limit_ms)
-    return rate.pattern == "poisson" and target and of_rate == of_setting

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from blipkit.arrivals.rows import RateRow
 from blipkit.cost.dollars import answer_cost
-from blipkit.cost.rows import CostRow
+from blipkit.cost.rows import Conditions, CostRow, MeasuredSetting
 from blipkit.load.setting import name_of
 from blipkit.load.summary import INVALID
 from blipkit.records.results import Results
@@ -50,18 +50,19 @@ def priced_by_arrivals(
     cannot be used, "" where there is none.
     """
     for record in records:
-        if not _is_of(record, row, machine):
+        if not is_rate_of(record, row, row.conditions, machine):
             continue
-        if reason := _why_not_used(record.rate):
+        if reason := why_not_used(record.rate):
             return row, f"{row.arm}, {name_of(row)}: {reason}, so that {row.basis} is priced"
         return _at_rate(row, record.rate), ""
     return row, ""
 
 
-def _is_of(record: RateRecord, row: CostRow, machine: str) -> bool:
+def is_rate_of(
+    record: RateRecord, row: MeasuredSetting, conditions: Conditions, machine: str
+) -> bool:
     """Whether a rate is of the same model, machine, setting and target, and the same was asked."""
     rate = record.rate
-    conditions = row.conditions
     of_rate = (
         *(record.weights_digest, record.machine, rate.arm, rate.call, rate.placement),
         *(rate.servers, rate.batch_size, rate.percentile, rate.limit_ms),
@@ -75,7 +76,7 @@ def _is_of(record: RateRecord, row: CostRow, machine: str) -> bool:
     return of_rate == of_setting
 
 
-def _why_not_used(rate: RateRow) -> str:
+def why_not_used(rate: RateRow) -> str:
     """Why a rate that was recorded is no throughput, in words; "" where it is one."""
     if rate.state == INVALID:
         return f"08's rate is {INVALID} ({rate.reason})"
@@ -91,7 +92,7 @@ def _at_rate(row: CostRow, rate: RateRow) -> CostRow:
     as many answers are within the target as the percentile says. More load does not narrow it, but
     a search that is finer.
     """
-    per_s = _with_figure(rate.rate_per_s)
+    per_s = with_figure(rate.rate_per_s)
     at_rate = replace(
         row,
         requests_per_s=per_s,
@@ -106,7 +107,7 @@ def _at_rate(row: CostRow, rate: RateRow) -> CostRow:
     return replace(at_rate, cost=answer_cost(at_rate, row.cost.usd_per_hour))
 
 
-def _with_figure(per_s: Interval) -> Interval:
+def with_figure(per_s: Interval) -> Interval:
     """The rate by the fit; where every rate that was tried held, the highest of them."""
     if per_s.value is None:
         return replace(per_s, value=per_s.low)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_fleet import ARM, measured_folder, requests_of, service_of, setting_of
+from made_fleet import ARM, ASKED, measured_folder, requests_of, service_of, setting_of
 
 from blipkit.arrivals.rows import RateRow
 from blipkit.capacity.measured import (
@@ -41,8 +41,9 @@ def test_warm_up_and_refusals_are_no_samples():
     assert len(times_of(requests).service_s) == len(requests) - 2
 
 
+QUESTIONS = ASKED["questions"]
 RATE = RateRow(
-    conditions=Conditions(16, 15.0, 2000.0, 0.0, 0.0, 1.0, False, 0.0, ["is it?"], []),
+    conditions=Conditions(16, 15.0, 2000.0, 0.0, 0.0, 1.0, False, 0.0, QUESTIONS, [], "f1"),
     setting="2-4",
     arm=ARM,
     call="pipeline",
@@ -65,10 +66,10 @@ RATE = RateRow(
 )
 
 
-def with_rate(folder, **changes):
+def with_rate(folder, weights="w1", **changes):
     """The folder with a record of 08."""
     record = record_of(replace(RATE, **changes))
-    Results(folder, "08_arrivals", "made").write("rates", [record])
+    Results(folder, "08_arrivals", "made", weights_digest=weights).write("rates", [record])
     return folder
 
 
@@ -78,9 +79,19 @@ def test_the_rate_of_arrivals_that_do_not_wait_comes_first(tmp_path):
     assert machine.carried_from == OPEN_LOOP and machine.carried_per_s.value == 3.1
 
 
-@pytest.mark.parametrize("change", [{"servers": 1}, {"pattern": "fixed"}, {"state": "INVALID"}])
+OTHERS = [
+    {"servers": 1},
+    {"pattern": "fixed"},
+    {"state": "INVALID"},
+    {"limit_ms": 100.0},
+    {"weights": "w2"},
+    {"rate_per_s": Interval(3.1)},
+]
+
+
+@pytest.mark.parametrize("change", OTHERS)
 def test_another_rate_is_not_taken(tmp_path, change):
-    """Of other servers, of arrivals that are no Poisson process, or that nobody believes."""
+    """Of other servers, weights or targets, no Poisson process, or that nobody is sure of."""
     machine = measured_machine(Results(with_rate(measured_folder(tmp_path), **change)))
     assert machine.carried_from == CLOSED_LOOP
 
