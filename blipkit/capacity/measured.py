@@ -111,7 +111,8 @@ def _why_none(records: Sequence[LoadRecord], unbatched: Sequence[LoadRecord]) ->
         return f"every setting of 04_concurrency takes several requests at once; {advice}"
     states = ", ".join(sorted({one.setting.state for one in unbatched}))
     reason = f"no setting of 04_concurrency holds its target and can be believed: {states}"
-    return f"{reason}; measure longer on a quiet machine, or raise concurrency.latency_limit_ms"
+    advice = "measure longer on a quiet machine, or raise concurrency.latency_limit_ms"
+    return f"{reason}; the rows of 04 say why: {advice}"
 
 
 def read_service(results: Results, record: LoadRecord) -> Service:
