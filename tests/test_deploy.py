@@ -49,6 +49,7 @@ def test_cfn_lint_has_nothing_to_say():
     assert [str(one) for one in found] == []
 
 
+@pytest.mark.slow
 def test_cfn_lint_would_say_something():
     """A template with a property that is none is found out."""
     api = pytest.importorskip("cfnlint.api", reason="needs cfn-lint: pip install -e '.[dev]'")

@@ -104,7 +104,8 @@ def test_a_failed_request_fails_the_switch_and_a_refused_one_does_not():
 
 def test_both_bounds_are_stated():
     """Nothing lost in 40,000 requests bounds it per request; 100 switches bound it per switch much less."""
-    lost, _, failed = reconcile(*sound_run(["answered"] * 40_000)).gates(switches=100)
+    client = [made_line(f"r{number}") for number in range(40_000)]
+    lost, _, failed = reconcile(client, None, None).gates(switches=100)
     assert "per request 7.5e-05" in lost.reason
     assert "100 switches, so that per switch it is below 0.03" in failed.reason
 
