@@ -22,7 +22,7 @@ from blipkit.service.hops import cost_row
 from blipkit.service.inference import Inference, Room, inference_app
 from blipkit.service.metrics import Meter
 from blipkit.service.on_ray import FAST, Cluster, on_ray
-from blipkit.service.rows import CostRow
+from blipkit.service.rows import HopCost
 from blipkit.service.running import Times, listen, run_tier, url_of
 
 HERE = Path(__file__).parent
@@ -98,19 +98,19 @@ def behind_api(stack: ExitStack, url: str, folder: Path) -> str:
     return stack.enter_context(started("blipkit.service.children:serve_api", **asked))
 
 
-def cost(client: httpx.Client, way: str, url: str) -> CostRow:
+def cost(client: httpx.Client, way: str, url: str) -> HopCost:
     cost_row(client, way, url, [FORM], 20)  # warms up
     return cost_row(client, way, url, [FORM], REQUESTS)
 
 
-def own_sockets() -> CostRow:
+def own_sockets() -> HopCost:
     """The harness of 04, which is no HTTP: one client, one server, no model."""
     requests = measure_null(1, 1, 3.0).requests
     ms = 1000 * (requests.received - requests.scheduled)[requests.scheduled >= 0]
-    return CostRow("own sockets", len(ms), round(ms.mean(), 3), round(ms.quantile(0.99), 3))
+    return HopCost("own sockets", len(ms), round(ms.mean(), 3), round(ms.quantile(0.99), 3))
 
 
-def hops(folder: Path) -> list[CostRow]:
+def hops(folder: Path) -> list[HopCost]:
     """One client, one request after another, by each way."""
     rows = [own_sockets()]
     with ExitStack() as stack:
@@ -126,7 +126,7 @@ def hops(folder: Path) -> list[CostRow]:
     return rows
 
 
-def on_ray_rows(folder: Path, fast: bool) -> list[CostRow]:
+def on_ray_rows(folder: Path, fast: bool) -> list[HopCost]:
     """The same with the inference tier on Ray Serve; its settings are read once in a process."""
     words = "on Ray, its settings for throughput" if fast else "on Ray, as it is"
     with listen(0) as taken:
@@ -146,7 +146,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     rows = hops(folder)
     for fast in (False, True):
-        rows += [CostRow(**row) for row in apart(folder, fast)]
+        rows += [HopCost(**row) for row in apart(folder, fast)]
     metrics = metrics_cost()
     for row in rows:
         print(f"{row.way}: mean {row.mean_ms} ms, p99 {row.p99_ms} ms")

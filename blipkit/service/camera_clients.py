@@ -19,23 +19,23 @@ BEGIN_S = 0.2  # between now and the first moment of a schedule
 
 
 @dataclass(frozen=True)
-class Form:
+class EncodedForm:
     """A request's form, encoded once for all requests that send it."""
 
     content: bytes
     content_type: str
 
 
-def form_of(image: bytes, questions: Sequence[str]) -> Form:
+def form_of(image: bytes, questions: Sequence[str]) -> EncodedForm:
     """The form that asks questions about an image, a JPEG or a PNG."""
     parts = [("image", ("frame", image, "application/octet-stream"))]
     parts += [("question", (None, text)) for text in questions]
     request = httpx.Request("POST", "http://tier", files=parts)
-    return Form(request.read(), request.headers["Content-Type"])
+    return EncodedForm(request.read(), request.headers["Content-Type"])
 
 
 @dataclass(frozen=True)
-class Asked:
+class Followed:
     """What clients did. lines: one a request, in the order of their ends; lag_ms: how late the
     clients themselves sent each; began_s: Unix time of the schedule's 0.
     """
@@ -60,7 +60,7 @@ class Cameras:
     def __init__(
         self,
         client: httpx.AsyncClient,
-        forms: Sequence[Form],
+        forms: Sequence[EncodedForm],
         name: str = "camera",
         write: Callable[[LedgerLine], None] = lambda line: None,
     ):
@@ -71,7 +71,7 @@ class Cameras:
         self.lines: list[LedgerLine] = []
         self.lag_ms: list[float] = []
 
-    async def follow(self, times: Sequence[float]) -> Asked:
+    async def follow(self, times: Sequence[float]) -> Followed:
         """Send a request at each time, s from the beginning, and wait for what becomes of all."""
         start = time.perf_counter() + BEGIN_S
         began_s = time.time() + BEGIN_S
@@ -80,7 +80,7 @@ class Cameras:
                 due = start + at_s
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
                 group.create_task(self._ask(number, due))
-        return Asked(self.lines, self.lag_ms, began_s)
+        return Followed(self.lines, self.lag_ms, began_s)
 
     async def _ask(self, number: int, due: float) -> None:
         """One request, from when it was due to the line that says how it ended."""

@@ -12,8 +12,20 @@ from blipkit.records.typed import read_typed
 from blipkit.service.metric_lines import MetricLine, read_lines
 from blipkit.service.outcome import ByHand, Costs, Metrics, Outcome, Rollback, Shadow, SwitchRun
 from blipkit.service.reconcile import Reconciled
-from blipkit.service.rehearsal import CANDIDATE, FIRST, PRIMARY, Rehearsal
-from blipkit.service.rows import CostRow, EventRow, HopRow, PairRow, PhaseRow, RequestRow
+from blipkit.service.rehearsal import FIRST, Rehearsal
+from blipkit.service.rows import (
+    BARE,
+    BOTH,
+    CANDIDATE,
+    ONE,
+    PRIMARY,
+    EventRow,
+    HopCost,
+    HopRow,
+    PairRow,
+    PhaseRow,
+    RequestRow,
+)
 from blipkit.study import Study
 
 STEPS = (0, 5, 50, 100, 0)  # percent that the candidate gets, one after another
@@ -44,14 +56,14 @@ def ask_by_hand(tiers: Rehearsal) -> ByHand:
 def measure_costs(tiers: Rehearsal) -> Costs:
     """What each tier adds to the model's own time, beside an app that does nothing."""
 
-    def measure() -> list[CostRow]:
+    def measure() -> list[HopCost]:
         from blipkit.service import hops
 
         stage, knobs = tiers.stage, tiers.study.knobs
         ways = {
-            hops.BARE: stage.open_bare(),
-            hops.ONE: stage.tiers[PRIMARY].url,
-            hops.BOTH: stage.tiers["api"].url,
+            BARE: stage.open_bare(),
+            ONE: stage.tiers[PRIMARY].url,
+            BOTH: stage.tiers["api"].url,
         }
         forms = tiers.forms()
         rows = [
@@ -61,7 +73,7 @@ def measure_costs(tiers: Rehearsal) -> Costs:
         stage.end("bare")
         return rows
 
-    rows = tiers.measured("service_costs", CostRow, measure)
+    rows = tiers.measured("service_costs", HopCost, measure)
     study = tiers.study
     return Costs(rows, study.knobs.hop_limit_ms, study.common.shared, tiers.lacks)
 

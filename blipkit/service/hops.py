@@ -6,16 +6,15 @@ from statistics import mean
 
 import httpx
 
-from blipkit.service.camera_clients import Form
+from blipkit.service.camera_clients import EncodedForm
 from blipkit.service.rehearse import quantile
-from blipkit.service.rows import CostRow, HopRow
+from blipkit.service.rows import HopCost, HopRow
 from blipkit.service.wire import PATH
 
 MODEL = ("decode", "answer")  # what takes as long without any tier
-BARE, ONE, BOTH = "a bare app", "the inference tier", "both tiers"
 
 
-def ask(client: httpx.Client, url: str, form: Form) -> tuple[float, dict]:
+def ask(client: httpx.Client, url: str, form: EncodedForm) -> tuple[float, dict]:
     """How long a reply took, ms, and what it says."""
     started = time.perf_counter()
     headers = {"Content-Type": form.content_type}
@@ -42,12 +41,12 @@ def hop_rows(took_ms: float, timings_ms: dict[str, dict[str, float]]) -> list[Ho
 
 
 def cost_row(
-    client: httpx.Client, way: str, url: str, forms: Sequence[Form], requests: int
-) -> CostRow:
+    client: httpx.Client, way: str, url: str, forms: Sequence[EncodedForm], requests: int
+) -> HopCost:
     """What a way adds: requests one after another, each without what its model took."""
     added = []
     for number in range(requests):
         took_ms, reply = ask(client, url, forms[number % len(forms)])
         inference = reply.get("timings_ms", {}).get("inference", {})
         added.append(took_ms - sum(inference.get(part, 0.0) for part in MODEL))
-    return CostRow(way, requests, round(mean(added), 3), round(quantile(added, 0.99), 3))
+    return HopCost(way, requests, round(mean(added), 3), round(quantile(added, 0.99), 3))

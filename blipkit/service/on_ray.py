@@ -13,6 +13,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from starlette.applications import Starlette
 
@@ -30,6 +31,14 @@ FAST = {
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
     "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",
     "RAY_SERVE_ENABLE_HA_PROXY": "1",
+}
+# of files that its HAProxy keeps: variable -> name in a folder that is removed at the end
+FILES = {
+    "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": "haproxy.cfg",
+    "RAY_SERVE_HAPROXY_SOCKET_PATH": "admin.sock",
+    "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": "metrics.sock",
+    "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": "",
+    "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": "server-state",
 }
 OURS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
@@ -55,16 +64,14 @@ def on_ray(load: Callable[[], Model], room: Room, cluster: Cluster) -> Iterator[
 
     load: makes the model, in each replica. BlipkitError where Ray cannot start, or no replica can.
     """
-    os.environ.update(OURS)
-    if cluster.fast and not cluster.address:
-        for name, value in FAST.items():
-            os.environ.setdefault(name, value)
-    import ray
-    from ray import serve
-
     with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(socket_folder())
+        set_variables(cluster, folder)
+        import ray
+        from ray import serve
+
         try:
-            ray.init(**ray_options(cluster, stack))
+            ray.init(**ray_options(cluster, folder))
             stack.callback(ray.shutdown)
             logging.getLogger("ray.serve").setLevel(logging.WARNING)
             serve.start(http_options={"host": cluster.host, "port": cluster.port})
@@ -76,15 +83,27 @@ def on_ray(load: Callable[[], Model], room: Room, cluster: Cluster) -> Iterator[
         yield f"http://{cluster.host}:{cluster.port}"
 
 
-def ray_options(cluster: Cluster, stack: contextlib.ExitStack) -> dict[str, object]:
-    """What `ray.init` is told; what it makes in a folder of its own is gone with the stack."""
+def set_variables(cluster: Cluster, folder: str) -> None:
+    """What Ray reads as it is imported; what its user has set holds. folder: for its files."""
+    os.environ.update(OURS)
+    if cluster.address:  # which was started with its own
+        return
+    wanted = {name: str(Path(folder, file)) for name, file in FILES.items()}
+    if cluster.fast:
+        wanted.update(FAST)
+    for name, value in wanted.items():
+        os.environ.setdefault(name, value)
+
+
+def ray_options(cluster: Cluster, folder: str) -> dict[str, object]:
+    """What `ray.init` is told. folder: for its files."""
     options: dict[str, object] = {"log_to_driver": False, "logging_level": "error"}
     if cluster.address:
         options["address"] = cluster.address
         return options
     options["include_dashboard"] = False
     options["object_store_memory"] = OBJECTS
-    options["_temp_dir"] = stack.enter_context(socket_folder())
+    options["_temp_dir"] = folder
     options["_node_ip_address"] = "127.0.0.1"
     return options
 

@@ -16,12 +16,11 @@ from blipkit.service.reconcile import (
     SWITCH_FAILS_NOTHING,
     Reconciled,
 )
-from blipkit.service.rows import CostRow, EventRow, HopRow, PairRow, PhaseRow, RequestRow
+from blipkit.service.rows import BOTH, EventRow, HopCost, HopRow, PairRow, PhaseRow, RequestRow
 from blipkit.service.shadow import SHADOW_AGREES, Tally
 
 HOP_COST = "hop cost"
 GATES = (NOTHING_LOST, NOTHING_DOUBLE, SWITCH_FAILS_NOTHING, SHADOW_AGREES, HOP_COST)
-BOTH = "both tiers"
 NOTHING = "nothing was measured"
 LARGEST_FLIPS = 5  # shown
 SHOWN_PANELS = (LATENCY, "Requests by backend")
@@ -59,7 +58,7 @@ class ByHand:
 class Costs:
     """What the tiers add to the model's own time. limit_ms: of both together, on average."""
 
-    rows: list[CostRow]
+    rows: list[HopCost]
     limit_ms: float
     shared: bool
     lacks: str

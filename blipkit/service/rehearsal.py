@@ -9,17 +9,17 @@ from blipkit.machine.scratch import ScratchFolder
 from blipkit.records.typed import measure_typed
 from blipkit.runners.arms import is_forkable, parse_arm
 from blipkit.service.extra import lacking
+from blipkit.service.rows import CANDIDATE, PRIMARY
 from blipkit.serving.answering import FrameSource
 from blipkit.study import Study
 
 if TYPE_CHECKING:
     from blipkit.service.api import Limits
-    from blipkit.service.camera_clients import Form
+    from blipkit.service.camera_clients import EncodedForm
     from blipkit.service.rehearse import Load, Phase
     from blipkit.service.stage import Stage
 
 Row = TypeVar("Row")
-PRIMARY, CANDIDATE = "gpu", "inf2"
 FIRST = {PRIMARY: 100.0, CANDIDATE: 0.0}
 PLANTED = 0.3  # share of frames that the candidate answers wrongly, once it is told to
 IN_FLIGHT = 16  # of each inference server: closed loops on two cores are no guide here
@@ -114,7 +114,7 @@ class Rehearsal:
         count = self.study.knobs.frames
         return FrameSource(common.frames_from, count, common.seed, common.skip_unreadable)
 
-    def forms(self) -> "list[Form]":
+    def forms(self) -> "list[EncodedForm]":
         """The frames as requests."""
         from blipkit.service.camera_clients import form_of
         from blipkit.service.children import jpeg

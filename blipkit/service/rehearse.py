@@ -18,11 +18,18 @@ from blipkit.service.json_lines import read_json_lines
 from blipkit.service.ledger import LedgerLine, read_ledger
 from blipkit.service.reconcile import Reconciled, reconcile
 from blipkit.service.replies import answers_in
-from blipkit.service.rows import EventRow, PairRow, PhaseRow, RequestRow, request_row
+from blipkit.service.rows import (
+    CANDIDATE,
+    PRIMARY,
+    EventRow,
+    PairRow,
+    PhaseRow,
+    RequestRow,
+    request_row,
+)
 from blipkit.service.stage import Stage
 from blipkit.serving.answering import FrameSource
 
-PRIMARY, CANDIDATE = "gpu", "inf2"
 MOST_S = 120  # beyond a schedule, that clients may take
 
 

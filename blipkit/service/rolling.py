@@ -5,16 +5,8 @@ import time
 from bisect import bisect_right
 
 from blipkit.service.ledger import LedgerLine
-from blipkit.service.rehearse import (
-    CANDIDATE,
-    PRIMARY,
-    Load,
-    Phase,
-    pair_rows,
-    set_weights,
-    shares,
-    under_load,
-)
+from blipkit.service.rehearse import Load, Phase, pair_rows, set_weights, shares, under_load
+from blipkit.service.rows import CANDIDATE, PRIMARY
 from blipkit.service.shadow import Tally
 from blipkit.service.stage import Stage
 from blipkit.service.switch import Plan, Side, Switch

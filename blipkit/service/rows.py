@@ -6,6 +6,9 @@ from blipkit.service.ledger import LedgerLine
 from blipkit.service.shadow import Pair
 from blipkit.service.wire import Answered
 
+PRIMARY, CANDIDATE = "gpu", "inf2"  # backends of a rehearsal
+BARE, ONE, BOTH = "a bare app", "the inference tier", "both tiers"  # ways of a request
+
 
 @dataclass(frozen=True)
 class HopRow:
@@ -17,7 +20,7 @@ class HopRow:
 
 
 @dataclass(frozen=True)
-class CostRow:
+class HopCost:
     """What lies between a client and the model, of requests that one client sent one after another.
 
     way: through which tiers; mean_ms, p99_ms: of what is not decoding or answering.

@@ -27,7 +27,7 @@ LOOK_S = 0.05
 
 
 @dataclass
-class Tier:
+class Running:
     """A tier that runs. child: its process; url: where it is asked."""
 
     child: child.Child
@@ -43,7 +43,7 @@ class Stage:
     def __init__(self, folder: Path, forked: bool = True):
         self.folder = folder
         self.forked = forked
-        self.tiers: dict[str, Tier] = {}
+        self.tiers: dict[str, Running] = {}
         self.servings: dict[str, Serving] = {}
         self.client = httpx.Client(timeout=START_S, trust_env=False)
 
@@ -96,7 +96,7 @@ class Stage:
         self.servings[name] = replace(self.servings[name], port=port)
         self.tiers[name] = tier
 
-    def _started(self, function: str, asked: dict) -> Tier:
+    def _started(self, function: str, asked: dict) -> Running:
         """A child that serves, once it has said where."""
         target = f"blipkit.service.children:{function}"
         process = child.start(target, asked, threads=1, forked=self.forked)
@@ -108,7 +108,7 @@ class Stage:
             while True:
                 line = said.get(timeout=START_S)
                 if line.startswith(AT):
-                    return Tier(process, line.removeprefix(AT))
+                    return Running(process, line.removeprefix(AT))
         process.kill()
         raise BlipkitError(
             f"{function} did not say where it is asked; it printed {process.printed}"

@@ -109,3 +109,12 @@ def is_alive(process: psutil.Process) -> bool:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def test_a_child_can_be_told_to_end():
+    """By SIGTERM, which it may obey in order; told again once it has ended, nothing happens."""
+    waiting = child.start("signal:pause", {})
+    waiting.tell_to_end()
+    with pytest.raises(ChildFailed, match="SIGTERM"):
+        waiting.result(timeout_s=20)
+    waiting.tell_to_end()

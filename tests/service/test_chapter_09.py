@@ -29,7 +29,7 @@ from blipkit.service import (
 from blipkit.service.metric_lines import MetricLine
 from blipkit.service.outcome import GATES
 from blipkit.service.reconcile import reconcile
-from blipkit.service.rows import CostRow, EventRow, HopRow, PairRow, PhaseRow, request_row
+from blipkit.service.rows import EventRow, HopCost, HopRow, PairRow, PhaseRow, request_row
 from blipkit.service.wire import Answered
 
 CHECKPOINT = SimpleNamespace(provenance=dict)
@@ -112,8 +112,8 @@ def recorded(folder, flips: int = 0, mean_ms: float = 3.0, lost: bool = False):
         "service_metrics": lines,
         "service_hops": [HopRow("API", "reads", 1.0), HopRow("inference", "answers", 9.0)],
         "service_costs": [
-            CostRow("a bare app", 9, 1.0, 2.0),
-            CostRow("both tiers", 9, mean_ms, 9.0),
+            HopCost("a bare app", 9, 1.0, 2.0),
+            HopCost("both tiers", 9, mean_ms, 9.0),
         ],
         "service_pairs": pairs,
         "service_requests": requests,

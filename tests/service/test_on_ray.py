@@ -1,5 +1,6 @@
 """The inference tier on Ray Serve: the same app, its room, and nothing left running."""
 
+import os
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from made_up_tiers import MadeUp, form
 from blipkit.errors import BlipkitError
 from blipkit.service import on_ray
 from blipkit.service.inference import Room
-from blipkit.service.on_ray import Cluster, replica_app
+from blipkit.service.on_ray import FAST, FILES, Cluster, replica_app
 from blipkit.service.running import listen
 from blipkit.service.wire import PATH
 
@@ -28,6 +29,24 @@ def test_a_replica_that_would_answer_wrongly_does_not_start():
 
 def raising():
     raise RuntimeError("no file")
+
+
+def test_what_its_user_has_set_holds(monkeypatch):
+    """Settings for throughput on a cluster of our own, its files in a folder that is removed; on one that exists, neither."""
+    name, *others = FAST
+    monkeypatch.setattr(os, "environ", {name: "0"})
+    on_ray.set_variables(Cluster(address="10.0.0.1:6379"), "/x")
+    assert not any(other in os.environ for other in (*others, *FILES))
+    on_ray.set_variables(Cluster(), "/x")
+    assert os.environ[name] == "0" and {os.environ[other] for other in others} == {"1"}
+    assert all(os.environ[file].startswith("/x") for file in FILES)
+
+
+def test_a_cluster_that_exists_is_asked_where_it_is():
+    """Nothing is made for it; one of our own has no dashboard, a small store, and its files in the folder."""
+    assert on_ray.ray_options(Cluster(address="10.0.0.1:6379"), "/x")["address"] == "10.0.0.1:6379"
+    ours = on_ray.ray_options(Cluster(), "/x")
+    assert "address" not in ours and ours["_temp_dir"] == "/x" and not ours["include_dashboard"]
 
 
 def rays() -> set[str]:
