@@ -118,9 +118,12 @@ def test_the_import_check_can_fail():
 
 # Modules without a file of tests of their own, and the file whose tests have them.
 TESTED_BY = {
+    "arrivals/queueing.py": "arrivals/test_erlang.py",
+    "capacity/compiled.py": "capacity/test_numba.py",
+    "capacity/engine.py": "capacity/test_fleet_engine.py",
     "capacity/candidates.py": "capacity/test_chapter_10.py",
     "capacity/comparison.py": "capacity/test_chapter_10.py",
-    "capacity/fleet.py": "capacity/test_engine.py",
+    "capacity/fleet.py": "capacity/test_fleet_engine.py",
     "capacity/gates.py": "capacity/test_calibration.py",
     "capacity/money.py": "capacity/test_chapter_10.py",
     "capacity/opened.py": "capacity/test_chapter_10.py",
@@ -129,7 +132,7 @@ TESTED_BY = {
     "capacity/search.py": "capacity/test_chapter_10.py",
     "capacity/sensitivity.py": "capacity/test_chapter_10.py",
     "capacity/shapes.py": "capacity/test_demand.py",
-    "capacity/stations.py": "capacity/test_engine.py",
+    "capacity/stations.py": "capacity/test_fleet_engine.py",
     "arrivals/clients.py": "arrivals/test_arrival_clients.py",
     "arrivals/find.py": "arrivals/test_chapter_08.py",
     "arrivals/gates.py": "arrivals/test_arrival_gates.py",

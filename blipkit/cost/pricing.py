@@ -32,7 +32,9 @@ from blipkit.runners.arms import has_model
 from blipkit.study import Study
 
 SETTINGS = "concurrency"  # the kind of 04's records
-NEEDED_KEYS = (*keys_of(MeasuredSetting), "shared")  # of a record of 04, to price it
+SINCE_LATER = {"good_share"}  # keys that a price is made of where they are there
+# of a record of 04, to price it
+NEEDED_KEYS = tuple(key for key in keys_of(MeasuredSetting) if key not in SINCE_LATER) + ("shared",)
 ANSWERS_GATE = "dollars per million answers"
 INTERVAL_GATE = "cost interval"
 FINER = "--set arrivals.resolution=0.05 --set arrivals.most_runs=15"

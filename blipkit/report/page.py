@@ -23,6 +23,7 @@ from blipkit.report.private import NOTHING, Hidden, has_private_frames, hidden_i
 from blipkit.report.tables import make_tables
 from blipkit.report.verdict import Verdict, has_rehearsed, render, write_verdict
 
+OF_CHAPTER = re.compile(r"^\d\d_\w+\.ipynb$")  # a link from one notebook to another
 # those at the head of the report
 HEAD_FIGURES = "figure:not(.detail):has(> img[src^='data:image/svg'])"
 
@@ -54,6 +55,7 @@ def _page(folder: Path, beside: Sequence[Path], verdict: Verdict) -> str:
     hidden = hidden_in(folder, *beside)
     paths = chapters_in(folder)
     chapters = [chapter(path, private, hidden) for path in paths]
+    unlink_others(chapters, {path.stem for path in paths})
     page = render(
         "report.html",
         verdict,
@@ -85,12 +87,20 @@ def chapter(path: Path, private: bool, hidden: Hidden = NOTHING):
     section = BeautifulSoup(markup, "html.parser").section
     for heading in section.find_all(re.compile("^h[1-5]$")):
         heading.name = f"h{int(heading.name[1]) + 1}"
-    for link in section.find_all("a", href=re.compile(r"^\d\d_\w+\.ipynb$")):
+    for link in section.find_all("a", href=OF_CHAPTER):
         link["href"] = "#" + link["href"].removesuffix(".ipynb")
     if private:
         for frame in section.find_all("img", class_="frame"):
             frame.replace_with("(this frame stays in the results folder)")
     return section
+
+
+def unlink_others(chapters: Sequence, stems: set[str]) -> None:
+    """Make links to chapters that are not in the report plain text: they would lead nowhere."""
+    for section in chapters:
+        for link in section.find_all("a", href=re.compile(r"^#\d\d_\w+$")):
+            if link["href"].removeprefix("#") not in stems:
+                link.unwrap()
 
 
 def body_of(path: Path, hidden: Hidden = NOTHING) -> str:

@@ -20,7 +20,7 @@ from blipkit.machine import host
 from blipkit.paths import NOTEBOOKS, ROOT
 from blipkit.profiles.common import Common
 from blipkit.profiles.profile import load_profile
-from blipkit.profiles.sections import section_class, section_of
+from blipkit.profiles.sections import main_chapters, section_class, section_of
 from blipkit.records.listing import evidence_in, read_listing
 from blipkit.records.moves import in_use, put_in_place
 from blipkit.records.results import Results
@@ -45,9 +45,9 @@ def verdict_of(folder: Path) -> dict:
     return json.loads((folder / "verdict.json").read_text())
 
 
-@pytest.mark.parametrize("stem", STEMS)
-def test_every_notebook_ran(smoke, stem):
-    """Each notebook in notebooks/ went through papermill with the smoke profile, to its last cell."""
+@pytest.mark.parametrize("stem", main_chapters())
+def test_every_notebook_of_the_main_job_ran(smoke, stem):
+    """Each went through papermill with the smoke profile, to its last cell."""
     notebook = nbformat.read(smoke / f"{stem}.ipynb", as_version=4)
     assert [c.execution_count for c in notebook.cells if c.cell_type == "code"][-1] is not None
     assert json.loads((smoke / "run.json").read_text())["notebooks"][stem]["status"] == "ran"
@@ -117,8 +117,8 @@ def test_what_a_run_leaves(smoke):
         "concurrency",
         "cost",
     } <= kinds
-    # two of overhead, two settings, one limited
-    assert len(list((smoke / "samples/requests").glob("*.parquet"))) == 5
+    # three of overhead, two settings, one limited
+    assert len(list((smoke / "samples/requests").glob("*.parquet"))) == 6
     assert not (smoke / ".stage").exists() and not (smoke / "run.pid").exists()
 
 
@@ -148,7 +148,7 @@ def test_every_record_says_where_it_is_from(smoke):
 def test_a_foreign_checkpoint_goes_through_every_notebook(foreign):
     """A folder of another shape stops no notebook: float32 parity passes; synthetic scenes prove little about its decisions."""
     state = json.loads((foreign / "run.json").read_text())["notebooks"]
-    assert {stem: one["status"] for stem, one in state.items()} == dict.fromkeys(STEMS, "ran")
+    assert {stem: one["status"] for stem, one in state.items()} == dict.fromkeys(main_chapters(), "ran")
     status = {g["gate"]: g["status"] for g in verdict_of(foreign)["gates"]}
     assert {s for name, s in status.items() if name.startswith("parity torchscript float32")} == {
         "PASS"
