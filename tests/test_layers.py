@@ -187,7 +187,6 @@ TESTED_BY = {
     "service/rehearsal.py": "service/test_chapter_09.py",
     "service/rolling.py": "service/test_rehearse.py",
     "service/rows.py": "service/test_chapter_09.py",
-    "service/stage.py": "service/test_switches.py",
     "service/extra.py": "run/test_serve_and_api.py",
     "service/backends.py": "service/test_api.py",
     "service/mirror.py": "service/test_api.py",

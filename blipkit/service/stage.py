@@ -135,20 +135,27 @@ class Stage:
 
     def wait_until_routed(self, name: str, most_s: float = START_S) -> None:
         """Wait until the API tier, too, has seen that a backend is ready."""
-        url = self.tiers["api"].url + ROUTE_PATH
         ends = time.perf_counter() + most_s
-        while not self.client.get(url).json()["backends"][name]["ready"]:
+        while not self._ask_route("GET").json()["backends"][name]["ready"]:
             if time.perf_counter() > ends:
                 raise BlipkitError(f"the API tier did not see that {name} is ready")
             time.sleep(LOOK_S)
 
     def route(self, weights: Mapping[str, float]) -> str:
         """Set the API tier's weights; why they were not taken, "" where they were."""
-        url = self.tiers["api"].url + ROUTE_PATH
-        reply = self.client.put(url, json={"weights": dict(weights)})
+        reply = self._ask_route("PUT", json={"weights": dict(weights)})
         if reply.status_code == 200:
             return ""
         return str(reply.json()["detail"])
+
+    def _ask_route(self, method: str, **what) -> httpx.Response:
+        """The API tier's reply; BlipkitError with what it printed, where it gives none."""
+        api = self.tiers["api"]
+        try:
+            return self.client.request(method, api.url + ROUTE_PATH, **what)
+        except httpx.HTTPError as error:
+            printed = api.child.printed.strip() or "nothing"
+            raise BlipkitError(f"the API tier: {error}; it printed: {printed}") from error
 
     def plant(self, name: str) -> None:
         """Have an inference tier answer wrongly from now on."""
