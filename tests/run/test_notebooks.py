@@ -148,7 +148,9 @@ def test_every_record_says_where_it_is_from(smoke):
 def test_a_foreign_checkpoint_goes_through_every_notebook(foreign):
     """A folder of another shape stops no notebook: float32 parity passes; synthetic scenes prove little about its decisions."""
     state = json.loads((foreign / "run.json").read_text())["notebooks"]
-    assert {stem: one["status"] for stem, one in state.items()} == dict.fromkeys(main_chapters(), "ran")
+    assert {stem: one["status"] for stem, one in state.items()} == dict.fromkeys(
+        main_chapters(), "ran"
+    )
     status = {g["gate"]: g["status"] for g in verdict_of(foreign)["gates"]}
     assert {s for name, s in status.items() if name.startswith("parity torchscript float32")} == {
         "PASS"
