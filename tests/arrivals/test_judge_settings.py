@@ -40,11 +40,12 @@ def test_without_any_late_query_it_is_the_kits_own_minimum(percentile):
 
 
 def test_a_slow_rate_takes_as_long_as_its_queries():
-    """And a fast one the least duration."""
+    """And a fast one the least duration, in which a queue that grows by a twentieth passes the target half way."""
     slow = judging_of(1.0, 90, 250, 3)
     fast = judging_of(1e6, 90, 250, 3)
     assert slow.expected_s == pytest.approx(slow.queries)
-    assert fast.expected_s == LEAST_S
+    assert fast.expected_s / 2 / 20 == pytest.approx(0.25)
+    assert judging_of(1e6, 90, 1, 3).expected_s == LEAST_S
 
 
 def test_what_is_not_official_is_said():
