@@ -71,7 +71,8 @@ def unofficial() -> list[str]:
     return [
         f"min_query_count: what early stopping needs where {SHARE:.0%} of the requests that may be"
         f" late are; officially {OFFICIAL_QUERIES}",
-        f"min_duration: {TARGETS} times the target, at least {LEAST_S:g} s; officially {OFFICIAL_S} s",
+        f"min_duration: {TARGETS} times the target, at least {LEAST_S:g} s;"
+        f" officially {OFFICIAL_S} s",
         "target latency and percentile: the profile's; officially those of a benchmark, at p99",
         "seeds: of the profile; officially those that a round publishes",
         "samples: the frames of the profile, by their index; officially a benchmark's data set",
