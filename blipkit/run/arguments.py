@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.core import TyperGroup
 
-from blipkit.errors import BadInput
+from blipkit.errors import BadInput, shown
 from blipkit.paths import user_file, user_folder, user_path
 
 if TYPE_CHECKING:
@@ -67,6 +67,24 @@ def check_settings(settings: Sequence[str]) -> None:
         if seen.setdefault(key, value) != value:
             problem = f"--set gives {key} twice, as {seen[key]} and as {value}"
             raise BadInput(f"{problem}; expected one value: leave one of them out")
+
+
+def named_values(what: str, texts: Sequence[str]) -> dict[str, str]:
+    """Name -> value of `name=value` texts, each of a backend; BadInput by `not_named` for another
+    text, or a name twice. what: such a text's name in the message.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name or name in found:
+            raise not_named(what, text)
+        found[name] = value
+    return found
+
+
+def not_named(what: str, text: str) -> BadInput:
+    """What to raise for a text that gives no backend its value."""
+    return BadInput(f"{what} {shown(text)}; expected each backend once, such as gpu=90 inf2=10")
 
 
 def command_again(

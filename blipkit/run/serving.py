@@ -13,12 +13,15 @@ import typer
 from blipkit.errors import BadInput, nearest
 from blipkit.paths import ROOT, user_file
 from blipkit.run.adopting import arm_of
-from blipkit.run.arguments import PROFILE, RESULTS, SETTINGS, check_settings
+from blipkit.run.arguments import PROFILE, RESULTS, SETTINGS, check_settings, named_values
 
 if TYPE_CHECKING:
+    from blipkit.service.backends import Backend
     from blipkit.service.inference import Room
     from blipkit.service.knobs import Service
     from blipkit.service.loading import Plan
+    from blipkit.service.metrics import Meter
+    from blipkit.service.mirror import Mirror
     from blipkit.service.running import Times
 
 commands = typer.Typer()
@@ -192,23 +195,15 @@ def api(
     from blipkit.service.api import Api, Limits, api_app
     from blipkit.service.backends import parse_backends
     from blipkit.service.metrics import Meter
-    from blipkit.service.mirror import Mirror, count_flips
     from blipkit.service.routing import Router, first_alone
     from blipkit.service.running import run_tier, url_of
 
     backends = parse_backends(backend)
     names = [one.name for one in backends]
     weights = weights_of(weight, names) if weight else first_alone(names)
-    if shadow and shadow not in names:
-        raise BadInput(f"--shadow {shadow!r}; {nearest(shadow, names)}")
-    share = knobs.shadow_share if sample is None else sample
-    if not 0 < share <= 1:
-        raise BadInput(f"--sample {share:g}; expected a share above 0, at most 1")
     meter = Meter("api", {})
-    mirror = None
-    if shadow:
-        candidate = backends[names.index(shadow)]
-        mirror = Mirror(candidate, share, knobs.shadow_queue, partial(count_flips, meter))
+    share = knobs.shadow_share if sample is None else sample
+    mirror = mirror_to(shadow, share, backends, knobs.shadow_queue, meter)
     limits = Limits(knobs.api_in_flight, knobs.timeout_s, knobs.health_every_s)
     with opened(Place(host, port, ledger, metrics)) as (listening, write, emit):
         tier = Api(backends, Router(weights), limits, meter, write, mirror)
@@ -216,20 +211,31 @@ def api(
         run_tier(tier, api_app(tier), listening, times_of(knobs), say, emit)
 
 
+def mirror_to(
+    shadow: str, share: float, backends: list["Backend"], room: int, meter: "Meter"
+) -> "Mirror | None":
+    """What copies a share of requests to the backend `shadow`; none where that is ""."""
+    from blipkit.service.mirror import Mirror, count_flips
+
+    by_name = {one.name: one for one in backends}
+    if shadow and shadow not in by_name:
+        raise BadInput(f"--shadow {shadow!r}; {nearest(shadow, by_name)}")
+    if not 0 < share <= 1:
+        raise BadInput(f"--sample {share:g}; expected a share above 0, at most 1")
+    if not shadow:
+        return None
+    return Mirror(by_name[shadow], share, room, partial(count_flips, meter))
+
+
 def weights_of(texts: list[str], names: list[str]) -> dict[str, float]:
     """The weights that `name=percent` texts say."""
     from blipkit.service.routing import check_weights
 
     given: dict[str, object] = {}
-    for text in texts:
-        name, equals, percent = text.partition("=")
-        try:
-            value = float(percent)
-        except ValueError:
-            value = percent
-        if not equals or name in given:
-            raise BadInput(f"weight {text!r}; expected each backend once, such as gpu=90 inf2=10")
-        given[name] = value
+    for name, percent in named_values("weight", texts).items():
+        given[name] = percent  # what is no number is refused by its backend's name
+        with contextlib.suppress(ValueError):
+            given[name] = float(percent)
     return check_weights(given, names)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from blipkit.errors import BadInput, BlipkitError, nearest, shown
+from blipkit.run.arguments import named_values, not_named
 
 commands = typer.Typer()
 
@@ -76,14 +77,13 @@ class Routed:
 def numbers_of(what: str, texts: list[str]) -> dict[str, float]:
     """Name -> number of `name=number` texts; BadInput for another text, or a name twice."""
     found: dict[str, float] = {}
-    for text in texts:
-        name, equals, number = text.partition("=")
+    for name, text in named_values(what, texts).items():
         try:
-            value = float(number)
+            value = float(text)
         except ValueError:
             value = math.nan
-        if not equals or not name or not math.isfinite(value) or name in found:
-            raise BadInput(f"{what} {shown(text)}; expected each backend once, such as gpu=90")
+        if not math.isfinite(value):
+            raise not_named(what, f"{name}={text}")
         found[name] = value
     return found
 

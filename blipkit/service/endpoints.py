@@ -15,7 +15,8 @@ from blipkit.frames.frames import LABELS, list_files
 from blipkit.reading.files import read_bytes
 from blipkit.reading.json_text import parse_object
 from blipkit.service.replies import answers_in
-from blipkit.service.shadow import Answers, Pair, is_sampled, sample_place
+from blipkit.service.routing import is_sampled, sample_place
+from blipkit.service.shadow import Answers, Pair
 from blipkit.service.wire import (
     EXPECTED_IMAGE,
     FORMATS,

@@ -6,7 +6,6 @@ Copies wait in a bounded queue; where it is full, the copy is dropped and counte
 
 import asyncio
 import contextlib
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ import httpx
 
 from blipkit.service.backends import Backend
 from blipkit.service.metrics import Meter
+from blipkit.service.routing import is_sampled
 from blipkit.service.wire import ID_HEADER, PATH, SHADOW_HEADER, texts_in
 
 WORKERS = 2  # copies that the candidate has at once
@@ -74,7 +74,7 @@ class Mirror:
 
     def wants(self, request_id: str) -> bool:
         """Whether a request is among the sample: the same one each time it is asked."""
-        return zlib.crc32(request_id.encode()) < self.share * 2**32
+        return is_sampled(request_id, self.share)
 
     async def offer(self, original: Original) -> None:
         """Queue a copy; where there is no room, or nobody to ask, drop it."""

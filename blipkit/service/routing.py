@@ -1,8 +1,10 @@
-"""Which backend gets the next request: a share for each, exact over every hundred requests.
+"""Which backend gets the next request: a share for each, exact over every hundred requests; and
+which requests are among a sample.
 
 Nothing here knows a clock, a socket, or what a backend is.
 """
 
+import zlib
 from collections.abc import Collection, Mapping
 
 from blipkit.errors import BadInput, nearest, shown
@@ -35,6 +37,16 @@ def first_alone(names: Collection[str]) -> dict[str, float]:
     weights = dict.fromkeys(names, 0.0)
     weights[next(iter(names))] = WHOLE
     return weights
+
+
+def is_sampled(name: str, share: float) -> bool:
+    """Whether a request, or a camera, of this name is among the sample: always the same ones."""
+    return sample_place(name) < share
+
+
+def sample_place(name: str) -> float:
+    """Where a name falls, 0 to below 1: any share of all names lies below that share."""
+    return zlib.crc32(name.encode("utf-8", "backslashreplace")) / 2**32
 
 
 class Router:

@@ -4,7 +4,6 @@ What counts as a flip, and which ones a precision excuses, are the rules of 03.
 """
 
 import math
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,16 +85,6 @@ def _brief(answer: Answered, is_open: bool) -> BriefAnswer:
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else value
-
-
-def is_sampled(name: str, share: float) -> bool:
-    """Whether a request, or a camera, of this name is among the sample: always the same ones."""
-    return sample_place(name) < share
-
-
-def sample_place(name: str) -> float:
-    """Where a name falls, 0 to below 1: any share of all names lies below that share."""
-    return zlib.crc32(name.encode("utf-8", "backslashreplace")) / 2**32
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ import pytest
 from made_up_pairs import ASKED, made_up_pairs, pair_of, said
 
 from blipkit.errors import BadInput
-from blipkit.service.shadow import SHADOW_AGREES, Pair, Tally, is_sampled
+from blipkit.service.routing import is_sampled
+from blipkit.service.shadow import SHADOW_AGREES, Pair, Tally
 from blipkit.service.switch import Plan, Side, Switch
 
 EXCUSED = 0.05  # nats
