@@ -98,6 +98,7 @@ def _at_rate(row: CostRow, rate: RateRow) -> CostRow:
         requests_per_s=per_s,
         answers_per_s=per_s.times(rate.answers_per_request),
         within_target=rate.percentile / 100,
+        good_share=rate.percentile / 100,
         latency_ms=rate.latency_ms,
         seconds=0.0,
         state=rate.state,
