@@ -12,7 +12,7 @@ from blipkit.load.asked import digest_of_frames
 from blipkit.load.conditions import Conditions, conditions_of
 from blipkit.load.measure import Measured
 from blipkit.load.runs import Hosts, Run
-from blipkit.load.setting import Setting, name_of
+from blipkit.load.setting import Setting, differ_in_clients, name_of
 from blipkit.load.setting_requests import SettingRequests
 from blipkit.load.summary import INVALID
 from blipkit.profiles.sections import section_of
@@ -90,18 +90,13 @@ def recorded_basis(
 ) -> Basis | None:
     """What 04 says; None where nothing it measured of the setting can be believed."""
     believed = [row for row in rows if row.state != INVALID and row.requests_per_s.value]
-    alike = [row for row in believed if is_served_by(row.setting, best.setting)]
+    alike = [row for row in believed if differ_in_clients(row.setting, best.setting)]
     alone = [row for row in believed if is_alone_like(row.setting, best.setting)]
     known = [row for row in alone if row.service_ms]
     if not (alike and known):
         return None
     most = max(row.requests_per_s.value for row in alike)
     return Basis(conditions, best.setting, most, known[0].service_ms, FROM_04)
-
-
-def is_served_by(setting: Setting, other: Setting) -> bool:
-    """Whether two settings differ in nothing but clients."""
-    return replace(setting, clients=other.clients) == other
 
 
 def is_alone_like(setting: Setting, other: Setting) -> bool:

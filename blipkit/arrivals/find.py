@@ -95,9 +95,8 @@ def kept(study: Study, sent: Sent) -> Sent:
     not_kept = frame.attrs.get("not_kept")
     if not not_kept:
         return sent
-    counts = sent.row.counts
-    problems = "; ".join(filter(None, [counts.problem, not_kept]))
-    return replace(sent, row=replace(sent.row, counts=replace(counts, problem=problems)))
+    counts = sent.row.counts.with_problem(not_kept)
+    return replace(sent, row=replace(sent.row, counts=counts))
 
 
 def run_all(study: Study, basis: Basis, target: Target) -> list[Sent]:

@@ -12,6 +12,7 @@ from blipkit.arrivals.session import Sent
 from blipkit.arrivals.validity import Generator, generator_of, late_generator, state_of
 from blipkit.load.conditions import Conditions
 from blipkit.load.correlation import effective_size
+from blipkit.load.counts import miscounted
 from blipkit.load.setting_requests import known
 from blipkit.records.typed import part
 from blipkit.statistics import UNKNOWN, Interval, percentile, samples_needed
@@ -161,10 +162,8 @@ def percentile_of(trials: Sequence[Trial], q: float) -> Interval:
 
 def problem_of(sent: Sent) -> str:
     """What went wrong in a run, in words: a process that died, or requests that went astray."""
-    problems = [sent.row.counts.problem]
-    counted = sent.row.counts.clients.sent
-    if counted != len(sent.requests):
-        problems.append(f"{len(sent.requests)} requests were recorded, {counted} counted as sent")
-    if twice := sent.row.counts.clients.twice:
+    clients = sent.row.counts.clients
+    problems = [sent.row.counts.problem, miscounted(len(sent.requests), clients.sent)]
+    if twice := clients.twice:
         problems.append(f"{twice} answers belong to no request")
     return "; ".join(filter(None, problems))

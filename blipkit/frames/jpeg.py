@@ -15,8 +15,8 @@ def as_jpegs(frames: Sequence[Frame]) -> list[bytes]:
     return [to_jpeg(frame.image) for frame in frames]
 
 
-def to_jpeg(image: Image.Image) -> bytes:
+def to_jpeg(image: Image.Image, quality: int = QUALITY) -> bytes:
     """An RGB picture as a JPEG."""
     file = io.BytesIO()
-    image.save(file, "JPEG", quality=QUALITY)
+    image.save(file, "JPEG", quality=quality)
     return file.getvalue()

@@ -1,11 +1,18 @@
 """What is counted in one run of a setting: by its clients, by its servers, and of the machine."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from blipkit.load.clients import ClientCounts
 from blipkit.machine.monitor import Usage
 from blipkit.records.typed import part
 from blipkit.serving.server import ServerCounts
+
+
+def miscounted(recorded: int, sent: int) -> str:
+    """That clients wrote down more or fewer requests than they counted; "" where they did not."""
+    if recorded == sent:
+        return ""
+    return f"{recorded} requests were recorded, {sent} counted as sent"
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,10 @@ class RunCounts:
     cores: int
     problem: str
     machine: Usage = part()
+
+    def with_problem(self, problem: str) -> "RunCounts":
+        """The same run, in which this went wrong, too."""
+        return replace(self, problem="; ".join(filter(None, [self.problem, problem])))
 
     @property
     def clients_percent(self) -> float:

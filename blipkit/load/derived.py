@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from blipkit.load.recommend import KNEE, best_setting
 from blipkit.load.rows import GridRow, SettingRow
+from blipkit.load.setting import differ_in_clients
 from blipkit.load.summary import INVALID
 from blipkit.runners.arms import has_model
 from blipkit.serving.answering import is_from_jpeg
@@ -111,14 +112,9 @@ def is_saturated(row: SettingRow, measured: Sequence[SettingRow]) -> bool:
     if row.state == INVALID:
         return False
     believed = [other for other in measured if other.state != INVALID]
-    alike = [other for other in believed if differs_in_clients(other, row)]
+    alike = [other for other in believed if differ_in_clients(other.setting, row.setting)]
     most = max(other.summary.requests_per_s.value for other in alike)
     return row.summary.requests_per_s.value >= KNEE * most
-
-
-def differs_in_clients(row: SettingRow, other: SettingRow) -> bool:
-    """Whether two settings differ in nothing but clients."""
-    return replace(row.setting, clients=other.clients) == other.setting
 
 
 def with_best_marked(rows: Sequence[GridRow], target: Target) -> list[GridRow]:

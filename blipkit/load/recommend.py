@@ -3,10 +3,10 @@ hold the latency target.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from blipkit.load.rows import GridRow
+from blipkit.load.setting import differ_in_clients
 from blipkit.load.summary import INVALID, STABLE, UNCLEAR
 from blipkit.statistics import Interval
 
@@ -107,8 +107,7 @@ def in_words(best: GridRow | None, rows: Sequence[GridRow], target_ms: float) ->
 
 def next_more_clients(best: GridRow, rows: Sequence[GridRow]) -> GridRow | None:
     """The next setting of as many servers, placed as these, that answered and is not INVALID."""
-    place = replace(best.setting, clients=0)
-    alike = [row for row in rows if replace(row.setting, clients=0) == place]
+    alike = [row for row in rows if differ_in_clients(row.setting, best.setting)]
     for row in alike:
         answered = row.summary.requests and row.state != INVALID
         if row.clients > best.clients and answered:

@@ -101,9 +101,7 @@ class Runs:
     def add_problem(self, problem: str) -> None:
         """Write down what went wrong with the run that was measured last, too."""
         last = self.rows.pop()
-        problems = filter(None, [last.counts.problem, problem])
-        counts = replace(last.counts, problem="; ".join(problems))
-        self.rows.append(replace(last, counts=counts))
+        self.rows.append(replace(last, counts=last.counts.with_problem(problem)))
 
 
 def frame_source(study: Study) -> FrameSource:

@@ -1,7 +1,7 @@
 """A setting, and what is asked of it; plain values, each with its unit."""
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from typing import Protocol
 
 from blipkit.errors import BadInput, nearest, shown
@@ -43,6 +43,11 @@ class Setting:
 
 
 COLUMNS = tuple(one.name for one in fields(Setting))  # of tables and samples
+
+
+def differ_in_clients(one: Setting, other: Setting) -> bool:
+    """Whether two settings differ in nothing but clients, if at all."""
+    return replace(one, clients=other.clients) == other
 
 
 class Placed(Protocol):

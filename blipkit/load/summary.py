@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import pandas
 
-from blipkit.load.counts import RunCounts
+from blipkit.load.counts import RunCounts, miscounted
 from blipkit.load.setting_requests import SettingRequests, known
 from blipkit.load.stability import unclear, unstable
 from blipkit.machine.monitor import Usage, taken_by_others
@@ -206,10 +206,8 @@ def why_unstable(measured: SettingRequests) -> str:
 def why_invalid(figures: Summary, measured: SettingRequests, criteria: Criteria) -> str:
     """Why a measurement cannot be trusted, in words; "" where it can."""
     problems = [run.problem for run in measured.runs if run.problem]
-    recorded = len(measured.requests)
-    sent = figures.outcomes.sent
-    if recorded != sent:
-        problems.append(f"{recorded} requests were recorded, {sent} counted as sent")
+    if problem := miscounted(len(measured.requests), figures.outcomes.sent):
+        problems.append(problem)
     if problems:
         return "; ".join(problems)
     if not figures.requests:

@@ -23,6 +23,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from blipkit.errors import BlipkitError
+from blipkit.frames.jpeg import to_jpeg
 from blipkit.frames.questions import Question
 from blipkit.records.typed import row_of
 from blipkit.records.writing import json_text
@@ -211,5 +212,4 @@ def send(sending: dict[str, Any], ledger: str) -> dict[str, Any]:
 
 def jpeg(picture: Image.Image) -> bytes:
     """A picture as a camera sends it."""
-    picture.save(content := io.BytesIO(), "JPEG", quality=QUALITY)
-    return content.getvalue()
+    return to_jpeg(picture, QUALITY)

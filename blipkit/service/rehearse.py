@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from blipkit.arrivals.schedule import uniform_times
 from blipkit.machine import child
 from blipkit.reading.json_text import parse_object
 from blipkit.service.children import Sending
@@ -45,10 +46,9 @@ class Load:
     seed: int = 0
 
     def times(self) -> list[float]:
-        """A Poisson process: given how many, the times are uniform."""
+        """A Poisson process; s from its beginning, in order."""
         rng = np.random.default_rng(self.seed)
-        count = rng.poisson(self.rate_per_s * self.seconds)
-        return sorted(float(one) for one in rng.uniform(0, self.seconds, count))
+        return sorted(map(float, uniform_times(rng, self.rate_per_s, self.seconds)))
 
 
 @dataclass
