@@ -92,7 +92,7 @@ bench-service: setup ## what a hop over HTTP costs: own sockets, a bare app, bot
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,service]'
 	PYTHONPATH=tests:tests/service $(BIN)/python tests/bench_service.py
 
-bench-switches: setup ## a hundred switches between two tiers while 40,000 requests come (half an hour)
+bench-switches: setup ## a hundred switches between two tiers while 40,000 requests come (16 minutes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,service]'
 	PYTHONPATH=tests:tests/service $(BIN)/python tests/bench_switches.py
 

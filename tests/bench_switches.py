@@ -17,7 +17,7 @@ from blipkit.service.rehearse import phase_row, reconciled
 from blipkit.service.rows import PhaseRow
 from blipkit.statistics import share_bound
 
-LONG = Plan(switches=100, seconds=16, rate_per_s=25.5, kills=10)
+LONG = Plan(switches=100, seconds=9, rate_per_s=45.5, kills=10)
 
 
 @dataclass(frozen=True)
