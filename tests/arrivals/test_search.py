@@ -1,5 +1,7 @@
 """The search finds a rate that was planted on a virtual clock, and does not trust one noisy run."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -68,6 +70,19 @@ def test_the_planted_rate_is_found_in_19_of_20_seeds(servers, percentile, limit_
         error for error in errors(servers, percentile, limit_ms, range(20)) if abs(error) > 0.05
     ]
     assert len(missed) <= 1, missed
+
+
+@pytest.mark.slow
+def test_the_rate_of_servers_whose_times_vary_is_found_on_average():
+    """M/M/1: latency is exponential, so that p90 is within 250 ms up to 50 - ln(10) / 0.25 requests/s; 20 seeds."""
+    known = 1 / SERVICE_S - math.log(10) / 0.25
+    target = Target(90.0, 250.0, shared=False)
+    found = []
+    for seed in range(20):
+        planted = Planted(SERVICE_S, 1, seed, varies=True)
+        trials = search(planted.asks(90.0, 250.0), Goal(target, 48.0, 0.1, MOST_RUNS))
+        found.append(judge_trials(trials, target).per_s.value / known - 1)
+    assert abs(np.mean(found)) <= 0.05 and np.mean(np.abs(found) <= 0.1) >= 0.9, found
 
 
 def test_a_server_that_is_too_slow_ends_the_search_soon():
