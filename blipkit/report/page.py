@@ -12,13 +12,14 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup
 
+from blipkit.capacity.gates import CALIBRATED
 from blipkit.errors import shown
 from blipkit.paths import chapters_in, inside
 from blipkit.records.evidence import open_evidence
 from blipkit.records.results import Results
 from blipkit.records.writing import said_in_a_sentence, write_text
 from blipkit.report.folders import check_reportable, is_by_hand, knobs_of, machine_of, run_of
-from blipkit.report.numbers import read_money, three_numbers
+from blipkit.report.numbers import read_money, read_served, three_numbers
 from blipkit.report.private import NOTHING, Hidden, has_private_frames, hidden_in
 from blipkit.report.tables import make_tables
 from blipkit.report.verdict import Verdict, has_rehearsed, render, write_verdict
@@ -65,6 +66,8 @@ def _page(folder: Path, beside: Sequence[Path], verdict: Verdict) -> str:
         machine=machine,
         numbers=three_numbers(results),
         money=read_money(results, knobs_of(folder, "cost").incumbents[0]),
+        served=read_served(results),
+        calibration=CALIBRATED,
         tables=make_tables(verdict, machine, [*beside, folder]),
         figures=[figure for section in chapters for figure in section.select(HEAD_FIGURES)],
         chapters=chapters,

@@ -90,6 +90,25 @@ def test_how_much_load_says_who_offered_it(tmp_path, basis):
     assert basis in _systems_table([folder])
 
 
+def test_the_rates_that_were_tried_are_no_confidence_interval(tmp_path):
+    """With arrivals that do not wait the ends are rates, and no clients are named; with clients it is 95 %."""
+    tried = replace(cost_row(low=90.0, high=110.0, best=True), basis="open arrivals, poisson: x")
+    _, load, cost = three_numbers(Results(make(tmp_path / "open", cost=[tried])))
+    for one in (load, cost):
+        assert one.interval.startswith("between the rates that held and those that did not, ")
+    assert "at the highest rate that surely held" in load.note and "clients" not in load.note
+    waiting = replace(tried, basis=CLIENTS_WAIT)
+    _, load, _ = three_numbers(Results(make(tmp_path / "closed", cost=[waiting])))
+    assert load.interval == "95 % interval 90 to 110" and "clients 4" in load.note
+
+
+@pytest.mark.parametrize("state", ["unstable", "unclear"])
+def test_a_figure_that_may_not_hold_still_says_so_beside_it(tmp_path, state):
+    """Who reads the first screen alone has to know."""
+    folder = make(tmp_path / "f", cost=[cost_row(best=True, state=state)])
+    assert f", {state}: " in three_numbers(Results(folder))[1].note
+
+
 def test_numbers_that_nobody_measured_are_not_run(tmp_path):
     """An empty folder has titles and no numbers."""
     titles = ("Same answers?", "How much load?", "At what cost?")
