@@ -54,9 +54,11 @@ def shadow(
     primary: Annotated[str, typer.Option(metavar="URL", help=f"what answers today: {URL}")] = "",
     candidate: Annotated[str, typer.Option(metavar="URL", help="what may replace it")] = "",
     frames: Annotated[Path | None, FRAMES] = None,
-    question: Annotated[list[str], typer.Option(help="repeatable")] = [],
+    question: Annotated[list[str], typer.Option(help="what is asked; repeatable")] = [],
     candidates: Annotated[str, typer.Option(help="answers to choose from: yes,no")] = "",
-    sample: Annotated[float, typer.Option(help="share of the cameras, or of one's frames")] = 1.0,
+    sample: Annotated[
+        float, typer.Option(help="share of the cameras that are asked about, or of one's frames")
+    ] = 1.0,
     twice: Annotated[float, typer.Option(help="share that the primary is asked again")] = 0.05,
     logs: Annotated[tuple[Path, Path] | None, LOGS] = None,
     excused: Annotated[
