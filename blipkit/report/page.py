@@ -25,6 +25,7 @@ from blipkit.report.tables import make_tables
 from blipkit.report.verdict import Verdict, has_rehearsed, render, write_verdict
 
 OF_CHAPTER = re.compile(r"^\d\d_\w+\.ipynb$")  # a link from one notebook to another
+SENTENCE = 50  # characters; a cell of more gets room for some words a line
 # those at the head of the report
 HEAD_FIGURES = "figure:not(.detail):has(> img[src^='data:image/svg'])"
 
@@ -127,8 +128,8 @@ def body_of(path: Path, hidden: Hidden = NOTHING) -> str:
 
 
 def scrollable(page):
-    """Wide tables and code scroll in a box of their own, which a keyboard can reach; statuses can
-    be styled.
+    """Wide tables and code scroll in a box of their own, which a keyboard can reach; statuses, and
+    sentences in cells, can be styled.
     """
     for table in page.find_all("table"):
         label = "table"
@@ -140,4 +141,6 @@ def scrollable(page):
         pre["tabindex"] = "0"
     for cell in page.find_all("td", string=re.compile(r"^. (PASS|WARN|FAIL|INVALID|NOT-RUN)$")):
         cell["class"] = ["status", cell.string.split()[1]]
+    for cell in page.find_all("td", string=lambda text: text and len(text) > SENTENCE):
+        cell["class"] = ["sentence"]
     return page

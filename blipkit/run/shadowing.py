@@ -73,8 +73,9 @@ def shadow(
         list[str], typer.Option(help="'yes in 2 of 5 frames of a camera'; repeatable")
     ] = [],
 ) -> None:
-    """Say whether a candidate answers as the primary does, and what it does to alerts; exit 1 where
-    the gate does not hold.
+    """Say whether a candidate answers as the primary does, and what it does to alerts.
+
+    Exit 1 where the gate does not hold.
     """
     for name, share in (("--sample", sample), ("--twice", twice), ("--limit", limit)):
         check_share(name, share, least=0.0 if name == "--twice" else 1e-9)

@@ -104,7 +104,7 @@ def test_the_summary_says_what_became_of_requests_while_backends_were_switched(f
     phases = [phase(), phase(sent=100, answered=100, refused=0, switches=3, killed=0)]
     write_typed(Results(folder, "09_service", "tiny"), "service", phases)
     text = text_of(folder)
-    assert "While it moves. 300 requests, while backends were switched 8 times, 1 killed" in text
+    assert "While it moves. 300 requests, while backends were switched 8 times and 1 killed" in text
     assert "299 answered, 1 refused, 0 failed, 0 lost, 0 with two outcomes" in text
     assert "fewer than 0.99 % of requests come to harm" in text
     assert "Stand-ins: a stands in for inf2." in text

@@ -17,7 +17,7 @@ from blipkit.display.figures import show_frames
 from blipkit.display.tables import number, table_html
 from blipkit.records.results import Results
 from blipkit.report.numbers import HeadlineNumber, three_numbers
-from blipkit.report.page import chapter, write_report
+from blipkit.report.page import chapter, scrollable, write_report
 from blipkit.report.tables import _systems_table
 from blipkit.run.publish import PUBLISHED
 
@@ -213,6 +213,14 @@ def test_two_machines_stand_side_by_side(smoke, replayed, tmp_path):
     )
     assert any("A machine far away is priced as g5.xlarge" in what for what in missing)
     assert problems(path.read_text()) == []
+
+
+def test_a_sentence_in_a_cell_is_not_squeezed_into_a_column_of_words():
+    """It has room beside many columns of figures; figures and statuses stay as they are."""
+    table = f"<table><tr><td>3</td><td>! WARN</td><td>{'word ' * 20}</td></tr></table>"
+    page = scrollable(BeautifulSoup(table, "html.parser"))
+    classes = [cell.get("class") for cell in page.find_all("td")]
+    assert classes == [None, ["status", "WARN"], ["sentence"]]
 
 
 def test_tables_say_what_is_not_known():
