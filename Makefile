@@ -54,7 +54,7 @@ test: setup ## the test suite, in two processes
 test-slow: setup ## the tests that make test leaves out (minutes)
 	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 
-test-fuzz: setup ## over 10,000 spoilt inputs, none of which may break out of its reader (about 10 minutes)
+test-fuzz: setup ## over 14,000 spoilt inputs, none of which may break out of its reader (about 10 minutes)
 	$(BIN)/python -m pytest -m fuzz tests/fuzz
 
 test-kill: setup ## 60 runs killed at random times and run again (about 40 minutes); KILLS=6 for a short one

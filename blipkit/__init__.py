@@ -1,5 +1,5 @@
-"""blipkit: can this BLIP model move to AWS Inferentia2 without changing its answers, and what will
-it cost there?
+"""blipkit: can this BLIP model move to AWS Inferentia2 without changing its answers, how much load
+will it carry there, what will it cost, and how is it served while it moves?
 """
 
 import lazy_loader

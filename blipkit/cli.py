@@ -10,14 +10,13 @@ import typer
 from rich.console import Console
 
 import blipkit
-from blipkit.errors import BadInput, BlipkitError, system_problem
+from blipkit.errors import INTERRUPTED, BlipkitError, system_problem
 from blipkit.machine.scratch import ScratchFolder, instead_of_home
 from blipkit.machine.surroundings import find_own_programs
 from blipkit.run import adopting, fleet, serving, shadowing, switching
 from blipkit.run.arguments import (
     CLIP,
     GOLDEN,
-    INTERRUPTED,
     ONLY,
     PROFILE,
     REPLAY,
@@ -275,7 +274,7 @@ def doctor(
 
 
 def entry() -> None:
-    """Errors become one message and an exit status: 2 for bad input, 1 for the rest."""
+    """Errors become one message and the exit status that they say."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows ? instead
@@ -286,7 +285,7 @@ def entry() -> None:
             app()
     except BlipkitError as error:
         typer.echo(f"blipkit: {error}", err=True)
-        raise SystemExit(2 if isinstance(error, BadInput) else 1) from None
+        raise SystemExit(error.exit_status) from None
     except OSError as error:
         typer.echo(f"blipkit: {system_problem(error)}", err=True)
         raise SystemExit(1) from None

@@ -7,6 +7,7 @@ from typing import Any
 
 SHOWN = 100  # characters of a value that a message quotes
 LINE = 500  # characters of one line of a message
+INTERRUPTED = 130  # the exit status of Ctrl-C, as shells give it
 
 
 def shown(value: Any) -> str:
@@ -27,17 +28,27 @@ def shortened(text: str, length: int) -> str:
 
 
 class BlipkitError(Exception):
-    """Something went wrong while running; exit status 1.
+    """Something went wrong while running.
 
     Each line of what it says is at most 500 characters, its beginning and end kept.
     """
+
+    exit_status = 1
 
     def __str__(self) -> str:
         return "\n".join(shortened(line, LINE) for line in super().__str__().split("\n"))
 
 
 class BadInput(BlipkitError):
-    """The user asked for something that cannot be; nothing was run; exit status 2."""
+    """The user asked for something that cannot be; nothing was run."""
+
+    exit_status = 2
+
+
+class Interrupted(BlipkitError):
+    """Ctrl-C in a run; what finished before is kept."""
+
+    exit_status = INTERRUPTED
 
 
 class NotMeasured(BlipkitError):

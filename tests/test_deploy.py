@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import tarfile
+import tomllib
 
 import pytest
 import yaml
@@ -29,6 +30,19 @@ def short_form(loader, suffix, node):
 
 
 Loader.add_multi_constructor("!", short_form)
+
+
+def test_a_container_that_serves_can_be_built(template):
+    """The Dockerfile takes an extra, and the template says which one `serve` and `api` need."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    built = (ROOT / "Dockerfile").read_text()
+    assert "\nARG EXTRAS=\n" in built and '-e ".${EXTRAS:+[$EXTRAS]}"' in built
+    named = re.findall(
+        r"EXTRAS=(\w+)", built + template["Parameters"]["Inf2Container"]["Description"]
+    )
+    assert named == ["service", "service"] and "service" in extras
 
 
 @pytest.fixture(scope="module")

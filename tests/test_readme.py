@@ -56,6 +56,47 @@ def in_pairs(fresh: dict, forked: dict) -> str:
     return f"{start} s; compiling takes {compiled} s in them, a request {served} ms"
 
 
+def later_chapters(full: Path) -> list[tuple[str, str]]:
+    """A line for each of 08, 09 and 10, from the records of the profile `full`."""
+    (rate,) = rows(full, "rates")
+    held, missed = rate["rate_per_s_low"], rate["rate_per_s_high"]
+    phases = rows(full, "service")
+    sent, switches, failed, lost, double = (
+        sum(phase[name] for phase in phases)
+        for name in ("sent", "switches", "failed", "lost", "double")
+    )
+    day = next(row for row in rows(full, "capacity") if row["best"])
+    gates = {g["gate"]: g for g in json.loads((full / "verdict.json").read_text())["gates"]}
+    calibration = gates["fleet calibration"]["status"]
+    return [
+        (
+            f"arrivals that do not wait, the rate that holds p{rate['percentile']:g} within {rate['limit_ms']:g} ms",
+            f"{rate['rate_per_s']:.0f} requests/s; {held:.0f} surely held, {missed:.0f} did not; {rate['state']}",
+        ),
+        (
+            "two tiers, switched while requests arrive, stand-ins on loopback",
+            f"{sent} requests, {switches} switches: {failed} failed, {lost} lost, {double} with two outcomes",
+        ),
+        (
+            f"a simulated day of {day['cameras']:,} cameras of the demonstration model",
+            f"{day['machine_hours'] / 24:.1f} machines on average, {day['peak_machines']} at most, {day['usd_per_month']:.0f} USD a month; a forecast, its calibration {calibration}",
+        ),
+    ]
+
+
+def fleet_days(bench: Path) -> list[tuple[str, str]]:
+    """How long the simulation of a day takes, by its events; nothing until the bench has recorded it."""
+    if not (bench / "records/fleet_days.jsonl").is_file():
+        return []
+    return [
+        (
+            f"a day of {day['cameras']:,} cameras with {day['events_per_day']:g} events each, simulated",
+            f"{day['requests'] / 1e6:.1f} million requests in {day['wall_s']:.1f} s on one core, {day['peak_mib']} MiB",
+        )
+        for day in rows(bench, "fleet_days")
+    ]
+
+
 def figures() -> str:
     """The table of the first screen, from the records of the machine that published the profile `tiny`."""
     (tiny,) = PUBLISHED.glob("*/tiny")
@@ -115,6 +156,8 @@ def figures() -> str:
     ]
     fresh, forked = rows(tiny.parent / "bench", "children")
     lines.append(("a child process with torch, started fresh; forked", in_pairs(fresh, forked)))
+    lines += later_chapters(tiny.parent / "full")
+    lines += fleet_days(tiny.parent / "bench")
     lines.append(on_a_gpu())
     table = "".join(f"| {what} | {seen} |\n" for what, seen in lines)
     return f"| what | seen on {read_machine(tiny).name} |\n|---|---|\n{table}"

@@ -260,5 +260,5 @@ def _saving_in_words(candidate: System, incumbent: System, saving: Saving, knobs
     less_or_more = "less" if share.value > 0 else "more"
     here, there = (f"{system.instance} ({system.arm})" for system in (candidate, incumbent))
     costs = f"costs {abs(share.value):.0%} {less_or_more} on {here} than on {there}"
-    sure = f"95 % interval of the saving {interval}"
+    sure = f"interval of the saving {interval}"
     return f"a good answer {costs}; {sure}; {knobs.busy_in_words()}; {candidate.row.basis}"

@@ -69,7 +69,7 @@ def _cells(row: CostRow | Point, at: str) -> dict[str, Any]:
 def draw_costs(systems: Sequence[ComparedSystem]) -> None:
     """What a million good answers cost on each system, with intervals."""
     size = (7.2, 1.2 + 0.6 * len(systems))
-    figure, ax = axes("What a million good answers cost", "USD, with 95 % intervals", "", size)
+    figure, ax = axes("What a million good answers cost", "USD, with intervals", "", size)
     labels = []
     costs = []
     for place, row in enumerate(systems):

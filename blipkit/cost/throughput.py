@@ -38,6 +38,16 @@ def pattern_of(basis: str) -> str:
     return basis.removeprefix(OPEN)
 
 
+def interval_in_words(basis: str) -> str:
+    """What stands before the ends of a throughput, or of what rests on it, by its basis in words.
+
+    Those of a rate of arrivals are rates that were tried, no confidence interval.
+    """
+    if basis.startswith(OPEN):
+        return "between the rates that held and those that did not,"
+    return "95 % interval"
+
+
 def rates_of(results: Results) -> list[RateRecord]:
     """What 08 recorded in a folder; none where it did not run."""
     return read_typed(results, RATES, RateRecord)

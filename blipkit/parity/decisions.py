@@ -97,7 +97,8 @@ def _within_limit(
     asked = len(frames_of(pairs))
     bound = flip_bound(pairs, excused_margin)
     reason = f"upper 95 % bound of the share of frames with an unexcused flip: {beyond} of {asked}"
-    reason += f"; {len(flips_in(ranked(pairs)))} flips in all"
+    flips = len(flips_in(ranked(pairs)))
+    reason += f"; {flips} {'flip' if flips == 1 else 'flips'} in all"
     reason += f"; a flip at a margin below {excused_margin:.2g} nats is its format's rounding"
     advice = "look at the flips in 03_parity: at such margins it is no rounding"
     if not beyond:

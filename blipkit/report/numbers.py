@@ -1,4 +1,6 @@
-"""The head of the report: three numbers with their sources, and what the money comes to."""
+"""The head of the report: three numbers with their sources, what the money comes to, and what
+became of requests while backends were switched.
+"""
 
 from dataclasses import dataclass
 
@@ -8,18 +10,26 @@ from blipkit.cost.claim import Baseline
 from blipkit.cost.comparison import SavingRow
 from blipkit.cost.points import Point
 from blipkit.cost.rows import AnswerCost, CostRow
+from blipkit.cost.throughput import OPEN, interval_in_words
 from blipkit.display.tables import number
-from blipkit.load.summary import INVALID
+from blipkit.load.summary import INVALID, UNCLEAR, UNSTABLE
 from blipkit.records.results import Results
 from blipkit.records.typed import part, read_typed
-from blipkit.statistics import Interval, wilson
+from blipkit.statistics import Interval, share_bound, wilson
+
+# a state of a setting -> what it means for its figure
+DOUBTS = {
+    UNSTABLE: "unstable: it may come out otherwise on a quiet machine",
+    UNCLEAR: "unclear: too few answers to tell whether it holds still",
+}
 
 
 @dataclass(frozen=True)
 class HeadlineNumber:
     """One of the three numbers, as text; all but the title are "" where nobody measured it.
 
-    note: of which arm, setting or price it is; evidence, machine: where it comes from.
+    interval: its ends, with what they are; note: of which arm, setting or price it is; evidence,
+    machine: where it comes from.
     """
 
     title: str
@@ -79,7 +89,7 @@ def _flips_shown(title: str, flips: Flips) -> HeadlineNumber:
         title=title,
         value=f"{flips.ranked_flips} of {flips.ranked_answers}",
         unit="answers differ from the reference's",
-        interval=f"{rate.low:.2%} to {rate.high:.2%}",
+        interval=f"95 % interval {rate.low:.2%} to {rate.high:.2%}",
         note=flips.arm,
         evidence=flips.evidence,
         machine=flips.machine,
@@ -88,16 +98,25 @@ def _flips_shown(title: str, flips: Flips) -> HeadlineNumber:
 
 def _load_shown(title: str, recorded: RecordedCost) -> HeadlineNumber:
     row = recorded.row
-    system = f"{row.arm}, servers {row.servers}, clients {row.clients}"
+    said = [row.arm, f"servers {row.servers}", _offered(row)]
+    if row.state in DOUBTS:
+        said.append(DOUBTS[row.state])
     return HeadlineNumber(
         title=title,
         value=number(row.answers_per_s.value),
         unit="answers/s",
-        interval=_ends(row.answers_per_s),
-        note=f"{system}, {row.latency_text}; {row.basis}",
+        interval=_ends(row.answers_per_s, row.basis),
+        note=f"{', '.join(said)}; {row.basis}",
         evidence=row.price.evidence.partition(",")[0],  # without what is said of the prices
         machine=recorded.machine,
     )
+
+
+def _offered(row: CostRow) -> str:
+    """By how many clients, or at which rate, the latency was measured, and how long it was."""
+    if row.basis.startswith(OPEN):
+        return f"{row.latency_text} at the highest rate that surely held"
+    return f"clients {row.clients}, {row.latency_text}"
 
 
 def _cost_shown(title: str, recorded: RecordedCost, paid: AnswerCost) -> HeadlineNumber:
@@ -112,18 +131,18 @@ def _cost_shown(title: str, recorded: RecordedCost, paid: AnswerCost) -> Headlin
         title=title,
         value=number(usd.value),
         unit="USD per million good answers",
-        interval=_ends(usd),
+        interval=_ends(usd, recorded.row.basis),
         note=f"{place}, prices of {price.price_as_of}",
         evidence=price.evidence,
         machine=recorded.machine,
     )
 
 
-def _ends(figure: Interval) -> str:
-    """Both ends of an interval; "" where one is not known."""
+def _ends(figure: Interval, basis: str) -> str:
+    """Both ends of a figure and what they are, by its basis; "" where one is not known."""
     if None in (figure.low, figure.high):
         return ""
-    return f"{number(figure.low)} to {number(figure.high)}"
+    return f"{interval_in_words(basis)} {number(figure.low)} to {number(figure.high)}"
 
 
 @dataclass(frozen=True)
@@ -157,3 +176,42 @@ def read_money(results: Results, incumbent: str) -> Money:
             (row for row in read_typed(results, "capacity", AnswerRow) if row.best), None
         ),
     )
+
+
+@dataclass(frozen=True)
+class Served:
+    """What became of requests while backends were switched: of a record of 09, or of all together.
+
+    stands_in: what the backends were, in words.
+    """
+
+    sent: int
+    answered: int
+    refused: int
+    rejected: int
+    failed: int
+    lost: int
+    double: int
+    switches: int
+    killed: int
+    stands_in: str
+
+    @property
+    def bound(self) -> float:
+        """Upper 95 % bound of the share that fails, gets lost or comes to two outcomes."""
+        return share_bound(self.failed + self.lost + self.double, self.sent)
+
+
+COUNTS = (
+    *("sent", "answered", "refused", "rejected", "failed", "lost", "double"),
+    *("switches", "killed"),
+)
+
+
+def read_served(results: Results) -> Served | None:
+    """What 09 recorded, its phases added up; None where nothing was switched."""
+    phases = read_typed(results, "service", Served)
+    if not any(phase.sent and phase.switches for phase in phases):
+        return None
+    counts = {name: sum(getattr(phase, name) for phase in phases) for name in COUNTS}
+    return Served(stands_in=phases[0].stands_in, **counts)

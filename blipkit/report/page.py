@@ -12,18 +12,20 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup
 
+from blipkit.capacity.gates import CALIBRATED
 from blipkit.errors import shown
 from blipkit.paths import chapters_in, inside
 from blipkit.records.evidence import open_evidence
 from blipkit.records.results import Results
 from blipkit.records.writing import said_in_a_sentence, write_text
 from blipkit.report.folders import check_reportable, is_by_hand, knobs_of, machine_of, run_of
-from blipkit.report.numbers import read_money, three_numbers
+from blipkit.report.numbers import read_money, read_served, three_numbers
 from blipkit.report.private import NOTHING, Hidden, has_private_frames, hidden_in
 from blipkit.report.tables import make_tables
 from blipkit.report.verdict import Verdict, has_rehearsed, render, write_verdict
 
 OF_CHAPTER = re.compile(r"^\d\d_\w+\.ipynb$")  # a link from one notebook to another
+SENTENCE = 50  # characters; a cell of more gets room for some words a line
 # those at the head of the report
 HEAD_FIGURES = "figure:not(.detail):has(> img[src^='data:image/svg'])"
 
@@ -65,6 +67,8 @@ def _page(folder: Path, beside: Sequence[Path], verdict: Verdict) -> str:
         machine=machine,
         numbers=three_numbers(results),
         money=read_money(results, knobs_of(folder, "cost").incumbents[0]),
+        served=read_served(results),
+        calibration=CALIBRATED,
         tables=make_tables(verdict, machine, [*beside, folder]),
         figures=[figure for section in chapters for figure in section.select(HEAD_FIGURES)],
         chapters=chapters,
@@ -124,8 +128,8 @@ def body_of(path: Path, hidden: Hidden = NOTHING) -> str:
 
 
 def scrollable(page):
-    """Wide tables and code scroll in a box of their own, which a keyboard can reach; statuses can
-    be styled.
+    """Wide tables and code scroll in a box of their own, which a keyboard can reach; statuses, and
+    sentences in cells, can be styled.
     """
     for table in page.find_all("table"):
         label = "table"
@@ -137,4 +141,6 @@ def scrollable(page):
         pre["tabindex"] = "0"
     for cell in page.find_all("td", string=re.compile(r"^. (PASS|WARN|FAIL|INVALID|NOT-RUN)$")):
         cell["class"] = ["status", cell.string.split()[1]]
+    for cell in page.find_all("td", string=lambda text: text and len(text) > SENTENCE):
+        cell["class"] = ["sentence"]
     return page

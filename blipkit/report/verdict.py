@@ -13,6 +13,7 @@ from blipkit.cost.decision import NOT_ENOUGH, weigh_folders
 from blipkit.cost.fleets import about_usd
 from blipkit.cost.missing import MissingStep
 from blipkit.cost.systems import PLATFORM_GATE
+from blipkit.cost.throughput import interval_in_words
 from blipkit.display.tables import number
 from blipkit.paths import inside
 from blipkit.records.documents import SCHEMA
@@ -178,8 +179,8 @@ def write_verdict(folder: Path, beside: Sequence[Path] = ()) -> Verdict:
 def render(name: str, verdict: Verdict, **parts: Any) -> str:
     """The template NAME.j2 of this package, filled in with a verdict, its words and other `parts`.
 
-    Filters there: `number`, `percent`, `about` (USD), `cell` (of a Markdown table) and `plain` (as
-    XML can hold).
+    Filters there: `number`, `percent`, `about` (USD), `ends` (what an interval is, by a basis of
+    throughput), `cell` (of a Markdown table) and `plain` (as XML can hold).
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -190,6 +191,7 @@ def render(name: str, verdict: Verdict, **parts: Any) -> str:
     environment.filters["number"] = number
     environment.filters["percent"] = _percent
     environment.filters["about"] = about_usd
+    environment.filters["ends"] = interval_in_words
     environment.filters["cell"] = _cell
     environment.filters["plain"] = _plain
     template = environment.get_template(f"{name}.j2")

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.core import TyperGroup
 
-from blipkit.errors import BadInput, shown
+from blipkit.errors import INTERRUPTED, BadInput, shown
 from blipkit.paths import user_file, user_folder, user_path
 
 if TYPE_CHECKING:
     from blipkit.profiles.profile import Profile
-
-INTERRUPTED = 130  # the exit status of Ctrl-C
 
 
 class Commands(TyperGroup):

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from blipkit.display.progress import VARIABLE
-from blipkit.errors import BadInput, BlipkitError, nearest
+from blipkit.errors import BadInput, Interrupted, nearest
 from blipkit.machine import host, scratch
 from blipkit.machine.monitor import Monitor
 from blipkit.paths import NOTEBOOKS, ROOT, inside
@@ -100,10 +100,10 @@ def default_folder(profile: Profile, replay: Path | None) -> Path:
     return ROOT / "results" / name
 
 
-def interrupted(stem: str, folder: Path, again: str) -> BlipkitError:
+def interrupted(stem: str, folder: Path, again: str) -> Interrupted:
     """The error for Ctrl-C in a notebook; again: the command that goes on with it."""
     problem = f"interrupted in {stem}; what finished before is kept in {folder}"
-    return BlipkitError(f"{problem}. To go on: {again}")
+    return Interrupted(f"{problem}. To go on: {again}")
 
 
 def ending_line(stem: str, ended: ChapterRun) -> str:

@@ -79,7 +79,7 @@ def serve(
     host: HOST = LOOPBACK,
     port: Annotated[int, typer.Option(help="0: any that is free")] = INFERENCE_PORT,
     on: ON = "uvicorn",
-    replicas: Annotated[int, typer.Option(help="of it, on Ray")] = 1,
+    replicas: Annotated[int, typer.Option(help="how many of it run on Ray")] = 1,
     address: Annotated[str, typer.Option(help="of a Ray cluster that exists")] = "",
     ledger: LEDGER = None,
     metrics: METRICS = None,
@@ -176,9 +176,7 @@ def api(
     port: Annotated[int, typer.Option(help="0: any that is free")] = API_PORT,
     ledger: LEDGER = None,
     metrics: METRICS = None,
-    profile: Annotated[
-        str, typer.Option(help="the profile whose section `service` holds")
-    ] = "tiny",
+    profile: HELD = "tiny",
     settings: SETTINGS = [],
 ) -> None:
     """Hand POST /v1/answers to backends, by weights that can be set while it runs: the API tier.

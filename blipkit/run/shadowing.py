@@ -54,9 +54,11 @@ def shadow(
     primary: Annotated[str, typer.Option(metavar="URL", help=f"what answers today: {URL}")] = "",
     candidate: Annotated[str, typer.Option(metavar="URL", help="what may replace it")] = "",
     frames: Annotated[Path | None, FRAMES] = None,
-    question: Annotated[list[str], typer.Option(help="repeatable")] = [],
+    question: Annotated[list[str], typer.Option(help="what is asked; repeatable")] = [],
     candidates: Annotated[str, typer.Option(help="answers to choose from: yes,no")] = "",
-    sample: Annotated[float, typer.Option(help="share of the cameras, or of one's frames")] = 1.0,
+    sample: Annotated[
+        float, typer.Option(help="share of the cameras that are asked about, or of one's frames")
+    ] = 1.0,
     twice: Annotated[float, typer.Option(help="share that the primary is asked again")] = 0.05,
     logs: Annotated[tuple[Path, Path] | None, LOGS] = None,
     excused: Annotated[
@@ -71,8 +73,9 @@ def shadow(
         list[str], typer.Option(help="'yes in 2 of 5 frames of a camera'; repeatable")
     ] = [],
 ) -> None:
-    """Say whether a candidate answers as the primary does, and what it does to alerts; exit 1 where
-    the gate does not hold.
+    """Say whether a candidate answers as the primary does, and what it does to alerts.
+
+    Exit 1 where the gate does not hold.
     """
     for name, share in (("--sample", sample), ("--twice", twice), ("--limit", limit)):
         check_share(name, share, least=0.0 if name == "--twice" else 1e-9)

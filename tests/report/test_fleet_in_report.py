@@ -1,16 +1,17 @@
-"""The report's camera a month is 10's where it ran, and says whose figure it is."""
+"""The report's summary: a camera a month is 10's where it ran, and what 09 saw while backends were switched."""
 
 import shutil
 
 import pytest
 from bs4 import BeautifulSoup
 
-from blipkit.capacity.rows import AnswerRow
+from blipkit.capacity.gates import calibration_gate
+from blipkit.capacity.rows import AnswerRow, CalibrationRow
 from blipkit.cost.rows import PriceBasis
 from blipkit.paths import PUBLISHED
 from blipkit.records.results import Results
 from blipkit.records.typed import write_typed
-from blipkit.report.numbers import read_money
+from blipkit.report.numbers import Served, read_money, read_served
 from blipkit.report.page import write_report
 from blipkit.statistics import Interval
 
@@ -65,6 +66,19 @@ def test_the_simulated_day_is_the_camera_a_month(folder):
     assert "a forecast from this machine" in text and "demonstration" not in text
 
 
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_a_fleet_of_a_machine_that_is_not_the_measured_one_says_so(folder, calibrated):
+    """Who reads the dollars alone must know that nothing may be sized by them."""
+    results = Results(folder, "10_capacity", "tiny")
+    write_typed(results, "capacity", [answer()])
+    error = 0.0 if calibrated else 0.3
+    times = (Interval(10.0, 9.0, 11.0), 10.0, 0.0, 0.1)
+    row = CalibrationRow(2, Interval(100.0, 99.0, 101.0), 130.0, error, 0.1, *times)
+    write_typed(results, "gates_10_capacity", [calibration_gate([row], 0.3, shared=True)])
+    said = "Fleet calibration is WARN: measure 04 longer, on a quiet machine; do not size a fleet"
+    assert (said in text_of(folder)) is not calibrated
+
+
 def test_a_demonstration_model_is_called_one(folder):
     """Its figures are not BLIP's."""
     write_typed(
@@ -77,3 +91,27 @@ def test_without_chapter_10_nothing_is_simulated(folder):
     """The summary is 05's."""
     assert read_money(Results(folder), "g5.xlarge").simulated is None
     assert "A camera a month" not in text_of(folder)
+
+
+def phase(**changes) -> Served:
+    values = {"sent": 200, "answered": 199, "refused": 1, "rejected": 0, "failed": 0, "lost": 0}
+    values |= {"double": 0, "switches": 5, "killed": 1, "stands_in": "a stands in for inf2"}
+    return Served(**{**values, **changes})
+
+
+def test_the_summary_says_what_became_of_requests_while_backends_were_switched(folder):
+    """All phases together, how little so few requests show, and what stood in for what."""
+    phases = [phase(), phase(sent=100, answered=100, refused=0, switches=3, killed=0)]
+    write_typed(Results(folder, "09_service", "tiny"), "service", phases)
+    text = text_of(folder)
+    assert "While it moves. 300 requests, while backends were switched 8 times and 1 killed" in text
+    assert "299 answered, 1 refused, 0 failed, 0 lost, 0 with two outcomes" in text
+    assert "fewer than 0.99 % of requests come to harm" in text
+    assert "Stand-ins: a stands in for inf2." in text
+
+
+def test_without_a_switch_the_summary_says_nothing_of_one(folder):
+    """A chapter that stopped before it, or did not run."""
+    assert read_served(Results(folder)) is None
+    write_typed(Results(folder, "09_service", "tiny"), "service", [phase(switches=0)])
+    assert read_served(Results(folder)) is None and "While it moves" not in text_of(folder)

@@ -17,7 +17,7 @@ from blipkit.display.figures import show_frames
 from blipkit.display.tables import number, table_html
 from blipkit.records.results import Results
 from blipkit.report.numbers import HeadlineNumber, three_numbers
-from blipkit.report.page import chapter, write_report
+from blipkit.report.page import chapter, scrollable, write_report
 from blipkit.report.tables import _systems_table
 from blipkit.run.publish import PUBLISHED
 
@@ -88,6 +88,25 @@ def test_how_much_load_says_who_offered_it(tmp_path, basis):
     load = three_numbers(Results(folder))[1]
     assert load.note.endswith(f"; {basis}")
     assert basis in _systems_table([folder])
+
+
+def test_the_rates_that_were_tried_are_no_confidence_interval(tmp_path):
+    """With arrivals that do not wait the ends are rates, and no clients are named; with clients it is 95 %."""
+    tried = replace(cost_row(low=90.0, high=110.0, best=True), basis="open arrivals, poisson: x")
+    _, load, cost = three_numbers(Results(make(tmp_path / "open", cost=[tried])))
+    for one in (load, cost):
+        assert one.interval.startswith("between the rates that held and those that did not, ")
+    assert "at the highest rate that surely held" in load.note and "clients" not in load.note
+    waiting = replace(tried, basis=CLIENTS_WAIT)
+    _, load, _ = three_numbers(Results(make(tmp_path / "closed", cost=[waiting])))
+    assert load.interval == "95 % interval 90 to 110" and "clients 4" in load.note
+
+
+@pytest.mark.parametrize("state", ["unstable", "unclear"])
+def test_a_figure_that_may_not_hold_still_says_so_beside_it(tmp_path, state):
+    """Who reads the first screen alone has to know."""
+    folder = make(tmp_path / "f", cost=[cost_row(best=True, state=state)])
+    assert f", {state}: " in three_numbers(Results(folder))[1].note
 
 
 def test_numbers_that_nobody_measured_are_not_run(tmp_path):
@@ -194,6 +213,14 @@ def test_two_machines_stand_side_by_side(smoke, replayed, tmp_path):
     )
     assert any("A machine far away is priced as g5.xlarge" in what for what in missing)
     assert problems(path.read_text()) == []
+
+
+def test_a_sentence_in_a_cell_is_not_squeezed_into_a_column_of_words():
+    """It has room beside many columns of figures; figures and statuses stay as they are."""
+    table = f"<table><tr><td>3</td><td>! WARN</td><td>{'word ' * 20}</td></tr></table>"
+    page = scrollable(BeautifulSoup(table, "html.parser"))
+    classes = [cell.get("class") for cell in page.find_all("td")]
+    assert classes == [None, ["status", "WARN"], ["sentence"]]
 
 
 def test_tables_say_what_is_not_known():

@@ -310,6 +310,18 @@ def test_an_interrupted_run_keeps_what_finished_and_says_how_to_go_on(tmp_path, 
         pass
 
 
+def test_an_interrupted_run_ends_as_shells_expect(said, monkeypatch):
+    """130, as for Ctrl-C in any command: not the 1 of a run with a finding."""
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("BLIPKIT_FORK_SERVER", "off")
+    monkeypatch.setattr("blipkit.run.notebooks.run_notebook", interrupted)
+    status, error = said("run", "smoke", "--results", "here")
+    assert status == 130 and "interrupted in 00_environment" in error
+
+
 def test_to_go_on_is_the_whole_command(tmp_path, monkeypatch):
     """The profile by a path that works, every --set, --results and what is left, as a shell takes them."""
 
