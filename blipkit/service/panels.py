@@ -85,6 +85,7 @@ def panels(backends: Sequence[str] = BACKENDS) -> list[Panel]:
             (
                 Series("compared", "shadow_answers", "Sum"),
                 Series("flipped", "shadow_flips", "Sum"),
+                Series("flipped, not excused", "shadow_unexcused", "Sum"),
             ),
         ),
         Panel(
@@ -135,12 +136,13 @@ def alarms(target_ms: float = 1000.0, backends: Sequence[str] = BACKENDS) -> lis
     flips = Alarm(
         name="shadow-flips",
         panel=SHADOW,
-        metric="shadow_flips",
+        metric="shadow_unexcused",
         statistic="Sum",
         above=True,
         threshold=0.02,
         periods=3,
-        why="the candidate answers more than this share of compared questions otherwise",
+        why="of the compared questions, the candidate answers more than this share otherwise, "
+        "at margins that no rounding reaches",
         over="shadow_answers",
     )
     return [p99, errors, *map(_unready, backends), flips]
