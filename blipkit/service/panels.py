@@ -52,6 +52,11 @@ class Alarm:
 
 LATENCY, ERRORS, READY = "Latency", "Errors, refusals, rejections", "Backends that are ready"
 SHADOW = "Shadow"
+SHADOWED = (
+    Series("compared", "shadow_answers", "Sum"),
+    Series("flipped", "shadow_flips", "Sum"),
+    Series("flipped, not excused", "shadow_unexcused", "Sum"),
+)
 
 
 def panels(backends: Sequence[str] = BACKENDS) -> list[Panel]:
@@ -79,15 +84,7 @@ def panels(backends: Sequence[str] = BACKENDS) -> list[Panel]:
             "1: ready",
             tuple(Series(name, backend_metric("ready", name), "Minimum") for name in backends),
         ),
-        Panel(
-            SHADOW,
-            "answers a period",
-            (
-                Series("compared", "shadow_answers", "Sum"),
-                Series("flipped", "shadow_flips", "Sum"),
-                Series("flipped, not excused", "shadow_unexcused", "Sum"),
-            ),
-        ),
+        Panel(SHADOW, "answers a period", SHADOWED),
         Panel(
             "Requests a target",
             "requests in 10 s",
