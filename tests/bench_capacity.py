@@ -18,6 +18,7 @@ from blipkit.machine import host
 from blipkit.paths import ROOT
 from blipkit.records.documents import write_machine
 from blipkit.records.results import Results
+from blipkit.records.run_record import this_minute
 from blipkit.records.typed import write_typed
 
 CAMERAS = 300_000
@@ -78,6 +79,7 @@ if __name__ == "__main__":
     else:
         folder = ROOT / "results" / "bench"
         rows = fleet_days()
-        write_typed(Results(folder, profile="bench"), "fleet_days", rows)
+        results = Results(folder, profile="bench", recorded=this_minute())
+        write_typed(results, "fleet_days", rows)
         write_machine(Path(folder), host.describe())
         print("fleet_days", *rows, sep="\n  ")
