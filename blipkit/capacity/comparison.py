@@ -174,18 +174,20 @@ def _with_best(
     best = min(able, key=lambda row: row.usd_per_day.value, default=None)
     if best is None:
         return rows, []
-    candidate = holding[best.family].found.candidate
+    chosen = holding[best.family]
+    candidate = chosen.found.candidate
     measured = planned.machine.carried_per_s
     rates = [rate for rate in (measured.low, measured.high) if rate]
-    starts = sorted(set(planned.knobs.start_s))
+    others = sorted(set(planned.knobs.start_s) - {best.start_s})
     calls = [(run_at_rate, (planned, candidate, rate)) for rate in rates]
-    calls += [(run_at_start, (planned, candidate, start_s)) for start_s in starts]
+    calls += [(run_at_start, (planned, candidate, start_s)) for start_s in others]
     outcomes = [one.outcome for one in spread_days(planned, calls)]
     ends = [one.usd_per_day for one in outcomes[: len(rates)]]
     widened = priced(best, wider(best.usd_per_day, ends), planned.knobs.cameras)
     marked = [replace(widened, best=True) if row is best else row for row in rows]
-    at_starts = zip(starts, outcomes[len(rates) :], strict=True)
-    return marked, [_start_row(start_s, outcome) for start_s, outcome in at_starts]
+    at_starts = dict(zip(others, outcomes[len(rates) :], strict=True))
+    at_starts[best.start_s] = chosen.days[0].outcome
+    return marked, [_start_row(start_s, at_starts[start_s]) for start_s in sorted(at_starts)]
 
 
 def _start_row(start_s: float, day: Outcome) -> StartRow:

@@ -18,6 +18,7 @@ from blipkit.records.typed import records_of, write_typed
 from blipkit.study import Study
 
 BEFORE, AFTER = 4, 3  # minutes shown of a ramp: before the alarm, and after capacity came
+MOST = 60  # minutes of a ramp, where capacity is long in coming
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def ramp_of(day: Day, policy: Policy, event: ScalingEvent) -> list[RampRow]:
     """Minute by minute: the metric, its target, machines and who was late."""
     tracking = getattr(policy, "reactive", policy)
     first = int(event.at_s // 60)
-    last = came_at(day, event) + AFTER
+    last = min(came_at(day, event) + AFTER, first + MOST)
     rows = []
     for minute in range(max(0, first - BEFORE), min(last, len(day.sent) - 1) + 1):
         serving = int(day.ready[minute].sum())

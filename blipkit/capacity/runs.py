@@ -98,11 +98,13 @@ def run_seed(planned: Planned, candidate: Candidate, seed: int) -> Simulated:
 
 
 def run_at_rate(planned: Planned, candidate: Candidate, per_s: float) -> Simulated:
-    """A day where a machine carries so many requests per second, and the policy knows it."""
+    """A day where a machine carries so many requests per second, and the policy knows it; what it
+    costs, as it is judged without a zone lost.
+    """
     scenario = planned.as_slow_as(per_s)
     carried = Carried(per_s, planned.carried_per_s[1])
     knowing = alike(candidate, scenario, carried, planned.knobs)
-    return Simulated(judged(planned, scenario, knowing, ANEW).outcome)
+    return Simulated(outcome_of(planned, simulate(scenario, knowing.policy, ANEW)))
 
 
 def run_at_start(planned: Planned, candidate: Candidate, start_s: float) -> Simulated:
