@@ -88,19 +88,6 @@ def later_chapters(full: Path) -> list[tuple[str, str]]:
     ]
 
 
-def fleet_days(bench: Path) -> list[tuple[str, str]]:
-    """How long the simulation of a day takes, by its events; nothing until the bench has recorded it."""
-    if not (bench / "records/fleet_days.jsonl").is_file():
-        return []
-    return [
-        (
-            f"a day of {day['cameras']:,} cameras with {day['events_per_day']:g} events each, simulated",
-            f"{day['requests'] / 1e6:.1f} million requests in {day['wall_s']:.1f} s on one core, {day['peak_mib']} MiB",
-        )
-        for day in rows(bench, "fleet_days")
-    ]
-
-
 def figures() -> str:
     """The table of the first screen, from the records of the machine that published the profile `tiny`."""
     (tiny,) = PUBLISHED.glob("*/tiny")
@@ -161,7 +148,6 @@ def figures() -> str:
     fresh, forked = rows(tiny.parent / "bench", "children")
     lines.append(("a child process with torch, started fresh; forked", in_pairs(fresh, forked)))
     lines += later_chapters(tiny.parent / "full")
-    lines += fleet_days(tiny.parent / "bench")
     lines.append(on_a_gpu())
     table = "".join(f"| {what} | {seen} |\n" for what, seen in lines)
     return f"| what | seen on {read_machine(tiny).name} |\n|---|---|\n{table}"
