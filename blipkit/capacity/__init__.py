@@ -1,9 +1,10 @@
 """A fleet through a day: machines, minutes late, dollars, scaled on the request count.
 
 Chapter 10's verbs: `planned` makes the knobs a day on the machine of `measured`; `calibration`
-tries that machine; `comparison` finds the cheapest policies, by the `search` over `candidates`;
-`opened` shows a day, `sensitivity` varies it; `money` has 05's formula, what stands `beside`, and
-the policy to paste, `policy_json`.
+tries that machine; `comparison` has the cheapest policies, by the `search` over `candidates` and by
+`choosing` among those found, which tries them in other days (`runs`); `opened` shows a day,
+`sensitivity` varies it; `money` has 05's formula, what stands `beside`, and the policy to paste,
+`policy_json`.
 
 What cameras ask is in `demand` and `shapes`; the queues, request by request, in `engine`, which
 `compiled` has numba compile, on the slots of `fleet`. `policies` says how many machines are wanted,

@@ -113,7 +113,8 @@ def read_metrics(path: Path) -> Metrics:
         gap_s = _seconds(before[0], after[0], f"{path}, line {line}")
         if gap_s != PERIOD_S:
             seen = f"{after[0]} comes {gap_s:g} s after the line before"
-            raise BadInput(f"{path}, line {line}: {seen}; expected every minute, in order")
+            expected = "expected every minute, in order, in UTC where clocks change"
+            raise BadInput(f"{path}, line {line}: {seen}; {expected}")
     counts = np.array([one[1:] for one in read])
     if not counts[0, 1]:
         raise BadInput(f"{path}: no instance in the first minute; begin where the fleet serves")

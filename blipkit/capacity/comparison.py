@@ -104,10 +104,13 @@ def _row(planned: Planned, chosen: Chosen) -> AnswerRow:
     record = planned.machine.record
     price = planned.price
     basis = PriceBasis(price.region, price.option, "forecast", price.instance, price.as_of)
+    nothing = "none that was tried has the capacity, within the group's most machines"
+    if found.tried:
+        nothing = f"none of {len(found.tried)} that were simulated holds"
     row = AnswerRow(
         family=found.family,
         policy=found.family.replace("_", " "),
-        aims=f"none of {len(found.tried)} that were simulated holds",
+        aims=nothing,
         holds=False,
         start_s=planned.scenario.rules.start_s,
         cameras=knobs.cameras,

@@ -26,6 +26,7 @@ def draw_day(cells, title: str, caption: str) -> None:
     look = {"color": COLOURS[6], "linestyle": STYLES[1]}
     beside.step(cells.hour, cells.machines, where="post", label="machines paid for", **look)
     beside.set(ylim=(0, 1.15 * cells.machines.max()), ylabel="machines")
+    beside.locator_params(axis="y", integer=True)
     beside.grid(False)
     figure.legend(loc="outside lower center", ncols=4)
     hourly = cells.groupby(np.floor(cells.hour).astype(int)).mean().round(3)

@@ -1,5 +1,7 @@
 """The queues of the machines that run: slots given, taken back, lost, for the compiled engine."""
 
+import math
+
 import numpy as np
 
 from blipkit.capacity import engine
@@ -50,9 +52,9 @@ class Fleet:
 
     @property
     def mean_s(self) -> float:
-        """Mean latency so far."""
-        answered = self.tallies.minutes["answered"].sum()
-        return float(self._queues.state["total_s"][0] / answered)
+        """Mean latency so far; NaN before the first answer."""
+        answered = int(self.tallies.minutes["answered"].sum())
+        return float(self._queues.state["total_s"][0]) / answered if answered else math.nan
 
     def start(self, machine: Machine) -> None:
         """Give a machine a slot; the balancer sends to it from now on."""

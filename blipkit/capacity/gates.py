@@ -44,7 +44,9 @@ def _missed(row: CalibrationRow) -> list[str]:
 
 
 def conservation_gate(unaccounted: int, requests: int) -> Gate:
-    """Every simulated request was answered, refused or failed, once."""
+    """Every simulated request was answered, refused or failed, once; NOT-RUN without any."""
+    if not requests:
+        return not_run(CONSERVED, "answer", "no day of a policy that holds has a request")
     reason = f"of {requests:,} simulated requests, not counted exactly once"
     advice = "report it: this is the kit's own fault"
     details = {"evidence": FORECAST, "reason": reason, "next": advice}

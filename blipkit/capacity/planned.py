@@ -42,7 +42,7 @@ class Planned:
     def events_per_day(self) -> float:
         """Of a camera, as they are in this day: a file's, or a holiday's, are not the knob's."""
         demand = self.scenario.demand
-        return round(demand.requests / demand.at_once / demand.cameras, 4)
+        return float(f"{demand.requests / demand.at_once / demand.cameras:.6g}")
 
     @property
     def usd_per_hour(self) -> tuple[float, float]:

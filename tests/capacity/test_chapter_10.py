@@ -239,8 +239,11 @@ def test_where_no_policy_holds_the_chapter_says_so(tmp_path, monkeypatch, capsys
     run_chapter("10_capacity", {**knobs, "results": str(folder)})
     (gate,) = [one for one in Results(folder).gates() if one.gate == "fleet target"]
     assert gate.status == "WARN" and "no policy that was tried holds" in gate.reason
+    (kept,) = [one for one in Results(folder).gates() if one.gate == "fleet conservation"]
+    assert kept.status == "NOT-RUN"
     (row,) = Results(folder).read("capacity")
     assert not row["holds"] and row["usd_per_day"] is None
+    assert row["aims"] == "none that was tried has the capacity, within the group's most machines"
     said = capsys.readouterr().out
     assert "no policy holds, so no day is shown" in said and "none to paste" in said
 

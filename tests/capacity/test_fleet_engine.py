@@ -126,10 +126,10 @@ def test_the_last_refusal_is_counted():
 
 
 def test_without_machines_everything_is_refused():
-    """Nobody to send to."""
+    """Nobody to send to; no answer, no mean latency."""
     fleet = fleet_of(0, Station(1, 5), [1.0])
     fleet.advance(np.array([1.0]), np.zeros(1), 2.0)
-    assert fleet.tallies.minutes["refused"].sum() == 1
+    assert fleet.tallies.minutes["refused"].sum() == 1 and np.isnan(fleet.mean_s)
 
 
 @given(

@@ -1,5 +1,7 @@
 """Days over a real Ray cluster, by joblib's own backend: as they come out here."""
 
+import tempfile
+
 import pytest
 from made_fleet import planned_day
 
@@ -13,13 +15,17 @@ ray = pytest.importorskip("ray", reason="needs the extra service")
 
 @pytest.fixture
 def address():
-    """Of a cluster of one node, in processes of its own; gone afterwards."""
+    """Of a cluster of one node, in processes of its own; gone afterwards, with its files."""
     from ray.cluster_utils import Cluster
 
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
-    yield made.address
-    ray.shutdown()
-    made.shutdown()
+    with tempfile.TemporaryDirectory(
+        prefix="ray-"
+    ) as folder:  # short: sockets have their paths in it
+        node = {"num_cpus": 2, "include_dashboard": False, "temp_dir": folder}
+        made = Cluster(initialize_head=True, head_node_args=node)
+        yield made.address
+        ray.shutdown()
+        made.shutdown()
 
 
 def test_a_clusters_days_are_the_same(tmp_path, address):
