@@ -49,20 +49,24 @@ def test_a_rate_that_is_sure_to_hold_passes():
 
 
 @pytest.mark.parametrize(
-    "trials",
+    ("trials", "advice"),
     [
-        [alike(50.0, 99.0)],
-        [alike(50.0, 1.0, seconds=0.1, busy=0.95), alike(60.0, 1.0, busy=1.0)],
+        ([alike(50.0, 99.0)], "raise concurrency.latency_limit_ms, or take faster servers"),
+        (
+            [alike(50.0, 1.0, seconds=0.1, busy=0.95), alike(60.0, 1.0, busy=1.0)],
+            "raise arrivals.length or arrivals.most_runs",
+        ),
     ],
     ids=["missed", "not to be told"],
 )
-def test_without_a_last_pass_it_fails_and_says_how_far_down_was_tried(trials):
+def test_without_a_last_pass_it_fails_and_says_how_far_down_was_tried(trials, advice):
     """Also where nothing was late, but runs were too short to say so; on a shared machine it warns."""
     failed = gate(*trials)
     assert failed.status == "FAIL" and gate(*trials, target=SHARED).status == "WARN"
     assert failed.next.startswith(
         "no rate down to 50.0 requests/s is sure to hold p90 within 20 ms"
     )
+    assert failed.next.endswith(advice)
 
 
 def test_more_than_clients_who_wait_reach_is_not_believed():
