@@ -16,6 +16,7 @@ KEPT_UP = "generator kept up"
 GATES = (HOLDS, KEPT_UP)
 QUIET = "take a quiet machine, a core for the generator, or raise the target"
 LONGER = "raise arrivals.length or arrivals.most_runs"
+FASTER = "raise concurrency.latency_limit_ms, or take faster servers"
 DIED = "take away the cause, and run 08_arrivals again"
 DOUBTED = "raise arrivals.length, or measure 04_concurrency again on a quiet machine"
 SHOWN = 3  # runs named in one reason
@@ -59,8 +60,9 @@ def rate_gate(rate: RateRow, found: Found, target: Target, advice: str) -> Gate:
     shown = next((one for one in found.rates if one.per_s == found.per_s.low), lowest)
     words = f"share of requests at {shown.per_s:.1f} requests/s beyond {target.limit_ms:g} ms"
     reason = f"{words}, upper end of its interval"
-    longer = f"no rate down to {shown.per_s:.1f} requests/s is sure to hold {target}; {LONGER}"
-    figures = {"measured": shown.share.high, "limit": limit, "reason": reason, "next": longer}
+    what_helps = FASTER if shown.holds is False else LONGER
+    none = f"no rate down to {shown.per_s:.1f} requests/s is sure to hold {target}; {what_helps}"
+    figures = {"measured": shown.share.high, "limit": limit, "reason": reason, "next": none}
     return decide(HOLDS, "timing", found.per_s.low is not None, shared=shared, **figures)
 
 

@@ -87,13 +87,17 @@ def trial_of(sent: Sent) -> Trial:
 
 
 def server_s(requests: pandas.DataFrame) -> float:
-    """What a request takes of a server's time, on average; requests of a batch share it. 0 where
-    none was served.
+    """What a request takes of a server's time on average, in batches of the size in which that is
+    least; 0 where none was served.
+
+    Requests of a batch share it. Servers that take small batches are always busy long before they
+    have too much to do: a queue that grows makes the batches larger.
     """
     served = requests[requests.finished.notna()]
     if served.empty:
         return 0.0
-    return float(((served.finished - served.started) / served["size"]).mean())
+    share_s = (served.finished - served.started) / served["size"]
+    return float(share_s.groupby(served["size"]).mean().min())
 
 
 def outcome_of(sent: Sent, target: Target) -> Outcome:

@@ -31,14 +31,17 @@ class Prediction:
 
 def predict_wait(search: RateSearch) -> Prediction | None:
     """At the highest rate of Poisson arrivals whose servers are busy at most `BUSY` of the time, or
-    else the lowest; None where there is no such run.
+    else the lowest; None where there is no such run, or servers take batches, in which requests
+    wait otherwise than the formula has it.
     """
     runs = [one for one in search.outcomes if is_usable(one)]
-    if not runs:
+    if not runs or search.basis.setting.batch_size > 1:
         return None
     servers = search.basis.setting.servers
     calm = [one for one in runs if busy_of(one, servers) <= BUSY]
-    chosen = max(calm or runs[:1], key=lambda one: one.rate_per_s)
+    chosen = min(runs, key=lambda one: one.rate_per_s)
+    if calm:
+        chosen = max(calm, key=lambda one: one.rate_per_s)
     return prediction_at(chosen, search.basis)
 
 
@@ -54,9 +57,7 @@ def busy_of(outcome: Outcome, servers: int) -> float:
 
 
 def prediction_at(outcome: Outcome, basis: Basis) -> Prediction:
-    """What theory says of a run. Requests that are served together wait for each other otherwise
-    than the formula has it: the ratio shows by how much.
-    """
+    """What theory says of a run."""
     servers = basis.setting.servers
     service_s = outcome.service_ms / 1e3
     wait_s = mean_wait_s(outcome.rate_per_s, service_s, outcome.service_variation, servers)
@@ -77,7 +78,8 @@ def prediction_at(outcome: Outcome, basis: Basis) -> Prediction:
 
 def show_prediction(prediction: Prediction | None) -> None:
     """The prediction beside what was measured."""
-    rows = [{"prediction": "no run with Poisson arrivals"}]
+    none = "no run with Poisson arrivals, of requests served one at a time"
+    rows = [{"prediction": none}]
     if prediction:
         rows = [prediction]
     show_table(rows, "Mean time in the queue: predicted, measured, and the ratio of the two")

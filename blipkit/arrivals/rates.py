@@ -24,7 +24,10 @@ def rate_row(
     share = None
     if found.per_s.value is not None:
         share = found.per_s.value / basis.closed_loop_per_s
-    state, reason = rate_state(outcomes, found.per_s, share)
+    bounded = share
+    if setting.batch_size > 1:  # clients who wait leave batches half full: others reach more
+        bounded = None
+    state, reason = rate_state(outcomes, found.per_s, bounded)
     return RateRow(
         conditions=basis.conditions,
         setting=name_of(setting),
@@ -60,7 +63,8 @@ def rate_state(
 ) -> tuple[str, str]:
     """The state of the rate, and the first reason why it is not stable, the gravest first.
 
-    per_s: that was found; share: its share of the closed loop's maximum.
+    per_s: that was found; share: its share of the closed loop's maximum, None where that is no
+    bound.
     """
     judged = [one for one in outcomes if one.purpose in (SEARCH, NULL_SERVER)]
     for state in (INVALID, UNSTABLE):

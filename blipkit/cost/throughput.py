@@ -109,7 +109,7 @@ def _at_rate(row: CostRow, rate: RateRow) -> CostRow:
         answers_per_s=per_s.times(rate.answers_per_request),
         within_target=rate.percentile / 100,
         good_share=rate.percentile / 100,
-        latency_ms=rate.latency_ms,
+        latency_ms=latency_at_figure(rate),
         seconds=0.0,
         state=rate.state,
         conditions=replace(row.conditions, throughput_basis=basis_of(rate)),
@@ -123,3 +123,13 @@ def with_figure(per_s: Interval) -> Interval:
     if per_s.value is None:
         return replace(per_s, value=per_s.low)
     return per_s
+
+
+def latency_at_figure(rate: RateRow) -> Interval:
+    """The percentile at the rate that is priced: by the fit it is the limit there; that of the last
+    pass, where this is that rate.
+    """
+    per_s = with_figure(rate.rate_per_s)
+    if per_s.value == per_s.low:
+        return rate.latency_ms
+    return Interval(rate.limit_ms)

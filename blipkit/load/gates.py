@@ -225,6 +225,6 @@ def admission_gate(row: AdmissionRow | None, limit_ms: float, shared: bool) -> G
     refused = f"{outcomes.refused} of {outcomes.sent} requests were refused at once"
     admitted = f"p{row.summary.percentile:g} of those admitted, ms"
     reason = "; ".join(filter(None, [refused, row.turns, admitted]))
-    advice = "lower the limit, or take the next smaller setting"
+    advice = f"admit fewer than {row.limit} at once, as a setting of fewer clients does"
     words = {"reason": reason, "next": advice}
     return judge(ADMISSION, "timing", row.latency_ms.high, limit_ms, shared=shared, **words)

@@ -19,6 +19,7 @@ from blipkit.load.derived import fed_by, grid_rows, or_nan, overhead_rows
 from blipkit.load.figures import draw_chart, draw_over_time, draw_split
 from blipkit.load.gates import grid_not_run, load_gates
 from blipkit.load.plan import settings_of, settings_recorded
+from blipkit.load.recommend import counted
 from blipkit.load.rows import GridRecord, GridRow, SettingRow
 from blipkit.load.runs import (
     MACHINE_COLUMNS,
@@ -135,7 +136,8 @@ class Grid:
         percent = most * or_nan(first.feeding_percent)
         if math.isnan(percent):
             return "not known: the last row of our own overhead says nothing"
-        need = f"{most} servers at {per_second:.0f} requests/s would need {percent:.0f} %"
+        servers = counted(most, "server")
+        need = f"{servers} at {per_second:.0f} requests/s would need {percent:.0f} %"
         return f"{need} of this host for {fed_by(self.rows)} (predicted){self._frame_size()}"
 
     def _frame_size(self) -> str:

@@ -1,8 +1,11 @@
 """The gates of 08, on made-up runs: a rate that is not sure to hold is no rate, and a generator without proof is none."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from test_outcome import SETTING, sent
+from virtual import drive
 
 from blipkit.arrivals.basis import Basis
 from blipkit.arrivals.gates import (
@@ -18,16 +21,18 @@ from blipkit.arrivals.outcome import outcome_of
 from blipkit.arrivals.rates import rate_row
 from blipkit.arrivals.search import Trial, judge_trials
 from blipkit.load.target import Target
+from blipkit.serving.scheduler import Dispatcher
 
 TARGET = Target(90.0, 20.0, shared=False)
 SHARED = Target(90.0, 20.0, shared=True)
 BASIS = Basis(None, SETTING, 100.0, 10.0, "here")
 
 
-def gate(*trials: Trial, target=TARGET, closed_per_s=100.0):
+def gate(*trials: Trial, target=TARGET, closed_per_s=100.0, batch_size=1):
     """Of a search that made these runs, each by a generator that kept up."""
     found = judge_trials(trials, target)
-    basis = Basis(None, SETTING, closed_per_s, 10.0, "here")
+    setting = replace(SETTING, batch_size=batch_size)
+    basis = Basis(None, setting, closed_per_s, 10.0, "here")
     outcomes = [outcome_of(sent(), target)]
     return arrival_gates(rate_row(basis, target, found, outcomes, 5), found, outcomes, target)[0]
 
@@ -44,20 +49,24 @@ def test_a_rate_that_is_sure_to_hold_passes():
 
 
 @pytest.mark.parametrize(
-    "trials",
+    ("trials", "advice"),
     [
-        [alike(50.0, 99.0)],
-        [alike(50.0, 1.0, seconds=0.1, busy=0.95), alike(60.0, 1.0, busy=1.0)],
+        ([alike(50.0, 99.0)], "raise concurrency.latency_limit_ms, or take faster servers"),
+        (
+            [alike(50.0, 1.0, seconds=0.1, busy=0.95), alike(60.0, 1.0, busy=1.0)],
+            "raise arrivals.length or arrivals.most_runs",
+        ),
     ],
     ids=["missed", "not to be told"],
 )
-def test_without_a_last_pass_it_fails_and_says_how_far_down_was_tried(trials):
+def test_without_a_last_pass_it_fails_and_says_how_far_down_was_tried(trials, advice):
     """Also where nothing was late, but runs were too short to say so; on a shared machine it warns."""
     failed = gate(*trials)
     assert failed.status == "FAIL" and gate(*trials, target=SHARED).status == "WARN"
     assert failed.next.startswith(
         "no rate down to 50.0 requests/s is sure to hold p90 within 20 ms"
     )
+    assert failed.next.endswith(advice)
 
 
 def test_more_than_clients_who_wait_reach_is_not_believed():
@@ -67,6 +76,14 @@ def test_more_than_clients_who_wait_reach_is_not_believed():
     assert doubted.status == "INVALID" and "of the closed loop's maximum" in doubted.reason
     assert doubted.next == DOUBTED
     assert gate(*trials, closed_per_s=30.0, target=SHARED).status == "PASS"
+
+
+def test_batches_are_fuller_where_nobody_waits():
+    """Eight clients who wait reach 200 requests/s on a server of 8 at once in 20 ms, which can 400: more than theirs is no reason to doubt."""
+    served = drive(Dispatcher(1, 8, 8), [0.0] * 8, lambda: 0.02, lambda: 0.0, end_s=10.0)
+    assert len(served) / 10 == pytest.approx(200, rel=0.02)
+    trials = [alike(50.0, 1.0), alike(130.0, 99.0)]
+    assert gate(*trials, closed_per_s=30.0, batch_size=8).status == "PASS"
 
 
 def test_runs_that_contradict_each_other_are_not_believed():

@@ -116,3 +116,5 @@ def test_requests_of_a_batch_share_their_server_s_time():
     """Two in a batch of 10 ms took 5 ms of it each."""
     requests = pandas.DataFrame({"started": [0.0, 0.0], "finished": [0.01, 0.01], "size": [2, 2]})
     assert server_s(requests) == pytest.approx(0.005) and server_s(requests[:0]) == 0
+    alone = pandas.DataFrame({"started": [1.0], "finished": [1.01], "size": [1]})
+    assert server_s(pandas.concat([requests, alone])) == pytest.approx(0.005)

@@ -19,8 +19,9 @@ def outcome(rate: float, queued_ms: float, **values) -> Outcome:
     return replace(base, rate_per_s=rate, queued_ms=queued_ms, **{**figures, **values})
 
 
-def predicted(*outcomes: Outcome):
-    basis = Basis(None, SETTING, 200.0, 10.0, "here")
+def predicted(*outcomes: Outcome, batch_size: int = 1):
+    setting = replace(SETTING, batch_size=batch_size)
+    basis = Basis(None, setting, 200.0, 10.0, "here")
     return predict_wait(RateSearch(TARGET, basis, outcomes=list(outcomes)))
 
 
@@ -34,8 +35,13 @@ def test_the_highest_rate_below_85_percent_busy_is_taken():
 
 def test_more_than_the_servers_can_do_has_no_prediction():
     """Only an overloaded run is there: no mean exists, and no ratio."""
-    found = predicted(outcome(250.0, 500.0))
+    found = predicted(outcome(280.0, 700.0), outcome(250.0, 500.0))
     assert found.predicted_ms is None is found.ratio and found.measured_ms == 500
+
+
+def test_servers_that_take_batches_have_no_prediction():
+    """Who comes while they serve waits for the next batch, not for each of those before it."""
+    assert predicted(outcome(40.0, 1.0), batch_size=4) is None
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,15 @@ def test_the_planted_rate_is_found_in_19_of_20_seeds(servers, percentile, limit_
     assert len(missed) <= 1, missed
 
 
+def test_servers_that_take_batches_are_not_overloaded_while_they_take_small_ones():
+    """Eight at once in 20 ms, 400 requests/s at most: they are always busy from 200 on, and hold p90 within 100 ms up to 377."""
+    target = Target(90.0, 100.0, shared=False)
+    for seed in range(2):
+        planted = Planted(SERVICE_S, 1, seed, length=5.0, batch=8)
+        trials = search(planted.asks(90.0, 100.0), Goal(target, 390.0, 0.1, 8))
+        assert judge_trials(trials, target).per_s.value == pytest.approx(377, rel=0.06)
+
+
 @pytest.mark.slow
 def test_the_rate_of_servers_whose_times_vary_is_found_on_average():
     """M/M/1: latency is exponential, so that p90 is within 250 ms up to 50 - ln(10) / 0.25 requests/s; 20 seeds."""

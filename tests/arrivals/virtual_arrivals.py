@@ -6,6 +6,7 @@ import numpy as np
 import pandas
 from virtual import drive
 
+from blipkit.arrivals.outcome import server_s
 from blipkit.arrivals.schedule import Offer
 from blipkit.arrivals.search import Trial
 from blipkit.load.clients import ClientCounts
@@ -25,19 +26,22 @@ class Planted:
     """M/D/c: `servers` servers take exactly `service_s`; a run of it, as the search asks for one.
 
     length: of a run, in the requests that the percentile needs and in targets; varies: M/M/c instead,
-    whose service times are exponential.
+    whose service times are exponential; batch: requests that a server takes at once, in the time of one.
     """
 
-    def __init__(self, service_s: float, servers: int, seed: int, length=25.0, varies=False):
+    def __init__(
+        self, service_s: float, servers: int, seed: int, length=25.0, varies=False, batch=1
+    ):
         self.service_s, self.servers, self.seed, self.length = service_s, servers, seed, length
-        self.varies, self.runs, self.rng = varies, 0, np.random.default_rng(seed)
+        self.varies, self.batch = varies, batch
+        self.runs, self.rng = 0, np.random.default_rng(seed)
 
     def service(self) -> float:
         return self.rng.exponential(self.service_s) if self.varies else self.service_s
 
     @property
     def most_per_s(self) -> float:
-        return self.servers / self.service_s
+        return self.batch * self.servers / self.service_s
 
     def asks(self, percentile: float, limit_ms: float):
         """rate -> what was seen there."""
@@ -53,11 +57,11 @@ class Planted:
                 WARMUP * seconds,
                 schedule_seed=1000 * self.seed + self.runs,
             )
-            requests = answered(offer, self.servers, self.service)
+            requests = answered(offer, self.servers, self.service, batch=self.batch)
             requests = requests[requests.scheduled >= 0]
             latency_ms = 1e3 * (requests.received - requests.scheduled).to_numpy()
-            served_s = (requests.finished - requests.started).mean()
-            return Trial(rate_per_s, latency_ms, seconds, rate_per_s * served_s / self.servers)
+            busy = rate_per_s * server_s(requests) / self.servers
+            return Trial(rate_per_s, latency_ms, seconds, busy)
 
         return ask
 

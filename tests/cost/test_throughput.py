@@ -13,6 +13,7 @@ from blipkit.cost.throughput import basis_of, pattern_of
 from blipkit.load.summary import INVALID
 from blipkit.records.results import Results
 from blipkit.records.typed import record_of, write_typed
+from blipkit.statistics import Interval
 
 LIMIT = {"percentile": WHOLE.percentile, "latency_limit_ms": WHOLE.latency_limit_ms}
 BY_ARRIVALS = "open arrivals, poisson: rate that holds p90 <= 250 ms"
@@ -65,6 +66,15 @@ def test_a_rate_of_08_is_the_operating_points_throughput(tmp_path, capsys):
     assert [row["answers_per_s"] for row in recorded] == [60.0, 50.0, 110.0]
     pricing.table()
     assert BY_ARRIVALS in capsys.readouterr().out
+
+
+def test_the_latency_is_that_of_the_rate_that_is_priced(tmp_path):
+    """By the fit the percentile is the limit there, however short it was at the last pass; it is that one's where every rate held."""
+    short = Interval(17.0, 15.0, 20.0)
+    _, pricing = priced(tmp_path / "fit", [rate_row(25.0, 12.0, 27.0, latency_ms=short)])
+    assert pricing.best.latency_ms.value == 250.0 and pricing.best.latency_text == "p90 250 ms"
+    _, pricing = priced(tmp_path / "held", [rate_row(40.0, 40.0, None, latency_ms=short)])
+    assert pricing.best.latency_ms == short
 
 
 def test_what_is_compared_with_the_closed_loop_is_the_closed_loop(tmp_path):

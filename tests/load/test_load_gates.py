@@ -113,6 +113,7 @@ def test_admission_control_is_judged_by_those_admitted():
         admission_gate(row, 30, False).status == "FAIL"
         and admission_gate(row, 30, True).status == "WARN"
     )
+    assert admission_gate(row, 30, False).next.startswith("admit fewer than 4 at once")
     assert admission_gate(None, 30, False).status == "NOT-RUN"
     few = admission_gate(admitted(190, None, effective_requests=31.0), 30, False)
     assert (few.status, few.next) == (
