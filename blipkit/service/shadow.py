@@ -76,15 +76,17 @@ def _answer_pair(frame: str, first: Answered, second: Answered) -> AnswerPair:
 
 
 def _brief(answer: Answered, is_open: bool) -> BriefAnswer:
-    """An open answer has no runner-up; elsewhere a margin that is none is not a number."""
-    margin = answer.margin
+    """An open answer has no runner-up; elsewhere a margin that is none is not a number. Of a
+    probability that nobody says, nothing is held against it.
+    """
+    margin, probability = answer.margin, answer.probability
     if is_open:
         margin = math.inf
-    return BriefAnswer(answer.text, _number(margin), _number(answer.probability))
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
+    elif margin is None:
+        margin = math.nan
+    if probability is None:
+        probability = 1.0
+    return BriefAnswer(answer.text, margin, probability)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from blipkit.errors import BadInput
 from blipkit.service.routing import is_sampled
 from blipkit.service.shadow import SHADOW_AGREES, Pair, Tally
 from blipkit.service.switch import Plan, Side, Switch
+from blipkit.service.wire import Answered
 
 EXCUSED = 0.05  # nats
 
@@ -69,6 +70,21 @@ def test_an_answer_that_is_not_a_number_is_never_excused():
         tally = Tally(EXCUSED)
         assert tally.add(Pair("r", "", 0, (said(ASKED[0], "yes", 0.01),), (broken,)))
         assert tally.gate(0.02).status == "FAIL"
+
+
+def test_a_probability_may_be_left_out():
+    """As in a log that has none: nothing is held against it, on either side or both."""
+    with_it, without = (said(ASKED[0], "yes"),), (Answered(ASKED[0], "yes", None, 3.0),)
+    for first, second in ((without, without), (with_it, without), (without, with_it)):
+        tally = tally_of(Pair(f"r{n}", "", n, first, second) for n in range(200))
+        assert tally.gate(0.02).status == "PASS" and tally.summary().flips == 0
+
+
+def test_a_margin_of_the_primary_that_is_none_says_the_same_wherever_it_stands():
+    """First or last: what cannot be compared has not moved."""
+    pairs = [pair_of(["yes"], ["yes"], f"r{n}") for n in range(200)]
+    broken = Pair("b", "", 0, (said(ASKED[0], "yes", math.nan),), (said(ASKED[0], "yes"),))
+    assert tally_of([broken, *pairs]).gate(0.02) == tally_of([*pairs, broken]).gate(0.02)
 
 
 def test_asking_twice_excuses_nothing():
