@@ -123,6 +123,22 @@ def test_open_answers_are_counted_apart():
     assert (found.open_answers, found.open_flips, found.flips) == (30, 30, 0)
     gate = tally.gate(0.02)
     assert gate.status == "WARN" and "open answers differ about 30 of 330 frames" in gate.reason
+    assert gate.next == "compare them in 03_parity, which knows their margins"
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "status"),
+    [("a dog", 300, "PASS"), ("a dog", 30, "WARN"), ("a cat", 300, "WARN")],
+)
+def test_open_answers_alone_are_judged_by_their_words(text, count, status):
+    """The same about enough frames, about too few, and others: never more than a warning."""
+    pairs = [
+        Pair(f"o{n}", "", 0, (said("what?", "a dog", None),), (said("what?", text, None),))
+        for n in range(count)
+    ]
+    gate = tally_of(pairs).gate(0.02)
+    assert gate.status == status and gate.gate == SHADOW_AGREES and gate.evidence == "measured"
+    assert f"of {count} frames" in gate.reason and bool(gate.next) == (status == "WARN")
 
 
 def test_answers_to_other_questions_are_refused():
