@@ -42,6 +42,7 @@ def draw_switch(requests: Sequence[RequestRow], events: Sequence[EventRow]) -> N
         due, took = [row.due_s for row in rows], [row.latency_ms for row in rows]
         edge = {"facecolors": "none", "edgecolors": "black", "s": 60, "marker": marker}
         upper.scatter(due, took, label=f"{label}: {len(rows)}", **edge)
+    upper.set_ylim(bottom=0)
     upper.legend(fontsize="x-small", ncols=2)
     _draw_shares(lower, requests, events, CANDIDATE)
     counts = ", ".join(f"{sum(row.outcome == end for row in requests)} {end}" for end in ENDS)
@@ -80,5 +81,6 @@ def _draw_shares(ax, requests: Sequence[RequestRow], events: Sequence[EventRow],
     for event in events:
         if "killed" in event.what or "ready again" in event.what:
             ax.axvline(event.at_s, color="grey", lw=1)
-            ax.annotate(event.what, (event.at_s, 5), rotation=90, fontsize="x-small")
+            beside = {"xytext": (3, 0), "textcoords": "offset points"}
+            ax.annotate(event.what, (event.at_s, 5), rotation=90, fontsize="x-small", **beside)
     ax.legend(fontsize="x-small")

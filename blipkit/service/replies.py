@@ -24,12 +24,15 @@ FORM = (
 
 @dataclass(frozen=True)
 class Logged:
-    """One line of a log. camera, at_s: None where it does not say."""
+    """One line of a log. camera, at_s: None where it does not say; has_margins: whether any answer
+    says its own, be it null.
+    """
 
     request_id: str
     answers: Answers
     camera: str | None
     at_s: float | None
+    has_margins: bool
 
 
 def answers_in(body: dict[str, Any]) -> Answers:
@@ -89,7 +92,9 @@ def _logged(record: dict[str, Any]) -> Logged:
         raise ValueError(f"camera is {shown(camera)}; expected a text")
     if at_s is not None and (type(at_s) not in (int, float) or not math.isfinite(at_s)):
         raise ValueError(f"at_s is {shown(at_s)}; expected a number of seconds")
-    return Logged(request_id, answers_in(record), camera, at_s)
+    answers = answers_in(record)
+    has_margins = any("margin" in one for one in record["answers"])
+    return Logged(request_id, answers, camera, at_s, has_margins)
 
 
 @dataclass(frozen=True)
@@ -125,5 +130,8 @@ def _pairs(first: dict[str, Logged], second: dict[str, Logged]) -> Iterator[Pair
         other = second.get(request_id)
         if other is None:
             continue
+        if one.has_margins != other.has_margins:
+            expected = "expected it in both, or in neither: then all answers are open ones"
+            raise BadInput(f"request {shown(request_id)}: one log alone has a margin; {expected}")
         at_s = float(place) if one.at_s is None else one.at_s
         yield Pair(request_id, one.camera or "", at_s, one.answers, other.answers)

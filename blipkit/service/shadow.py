@@ -12,14 +12,15 @@ from blipkit.errors import BadInput, nearest, shown
 from blipkit.parity.answer_pairs import AnswerPair, BriefAnswer
 from blipkit.parity.answers import FlipSummary, summarise_flips, unexcused_flips
 from blipkit.parity.decisions import decision_gate, flipped_frames, frames_of
-from blipkit.records.gates import Gate, not_run, warned, worsened
+from blipkit.records.gates import Gate, decide, not_run, warned, worsened
 from blipkit.service.wire import Answered
-from blipkit.statistics import Interval, share_bound, wilson
+from blipkit.statistics import Interval, share_bound, trials_needed, wilson
 
 if TYPE_CHECKING:
     from blipkit.parity.excused import ExcusedMargin
 
 SHADOW_AGREES = "shadow agrees"
+COMPARE_OPEN = "compare them in 03_parity, which knows their margins"
 CANDIDATE = ""  # of no arm that the kit knows: what was measured is its own
 Answers = tuple[Answered, ...]
 
@@ -76,15 +77,17 @@ def _answer_pair(frame: str, first: Answered, second: Answered) -> AnswerPair:
 
 
 def _brief(answer: Answered, is_open: bool) -> BriefAnswer:
-    """An open answer has no runner-up; elsewhere a margin that is none is not a number."""
-    margin = answer.margin
+    """An open answer has no runner-up; elsewhere a margin that is none is not a number. Of a
+    probability that nobody says, nothing is held against it.
+    """
+    margin, probability = answer.margin, answer.probability
     if is_open:
         margin = math.inf
-    return BriefAnswer(answer.text, _number(margin), _number(answer.probability))
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
+    elif margin is None:
+        margin = math.nan
+    if probability is None:
+        probability = 1.0
+    return BriefAnswer(answer.text, margin, probability)
 
 
 @dataclass(frozen=True)
@@ -176,14 +179,19 @@ class Tally:
         if not self._answers:
             advice = "send requests that both answer"
             return not_run(SHADOW_AGREES, "answer", "nothing was compared", advice)
-        gate = decision_gate(CANDIDATE, self._answers, limit, self.excused_margin)
-        gate = self._moved(gate, limit)
-        gate = self._opened(gate, limit)
+        gate = self._open_alone(limit)
+        if frames_of(self._answers):
+            gate = self._opened(self._ranked(limit), limit)
         if self.changed:
             why = f"the primary itself answers {self.changed} of {self.asked_twice} otherwise"
             gate = warned(gate, f"{why} when asked twice", "make it deterministic, then compare")
-        gate = replace(gate, gate=SHADOW_AGREES, next=self._advice(gate))
         return self._answered(gate, limit)
+
+    def _ranked(self, limit: float) -> Gate:
+        """Of the answers that were chosen from candidates."""
+        gate = decision_gate(CANDIDATE, self._answers, limit, self.excused_margin)
+        gate = self._moved(gate, limit)
+        return replace(gate, gate=SHADOW_AGREES, next=self._advice(gate))
 
     def _moved(self, gate: Gate, limit: float) -> Gate:
         """With 03's rules for margins that moved further, and flips that are more, than the
@@ -199,12 +207,37 @@ class Tally:
 
     def _opened(self, gate: Gate, limit: float) -> Gate:
         """At most WARN where open answers differ: their margins are not sent."""
-        opened = [pair for pair in self._answers if pair.is_open]
-        differing = {pair.frame for pair in opened if pair.flipped}
-        if not differing or share_bound(len(differing), len(self.pairs)) <= limit:
+        differing = self._differing()
+        if not differing or share_bound(differing, len(self.pairs)) <= limit:
             return gate
-        why = f"open answers differ about {len(differing)} of {len(self.pairs)} frames"
-        return warned(gate, why, "compare them in 03_parity, which knows their margins")
+        return warned(gate, self._open_words(differing), COMPARE_OPEN)
+
+    def _open_alone(self, limit: float) -> Gate:
+        """Where no question has candidates: WARN where too many frames differ, or too few are
+        there.
+        """
+        differing = self._differing()
+        bound = share_bound(differing, len(self.pairs))
+        advice = COMPARE_OPEN
+        if not differing:
+            advice = f"ask {trials_needed(limit)} frames"
+        return decide(
+            SHADOW_AGREES,
+            "answer",
+            holds=bound <= limit,
+            tolerable=True,
+            measured=bound,
+            limit=limit,
+            reason=self._open_words(differing),
+            next=advice,
+        )
+
+    def _differing(self) -> int:
+        """About how many frames an open answer differs."""
+        return len({pair.frame for pair in self._answers if pair.is_open and pair.flipped})
+
+    def _open_words(self, differing: int) -> str:
+        return f"open answers differ about {differing} of {len(self.pairs)} frames"
 
     def _answered(self, gate: Gate, limit: float) -> Gate:
         """FAIL where the candidate answers too few: what it does answer may be the easy part."""

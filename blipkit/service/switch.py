@@ -122,6 +122,7 @@ class Switch:
         if reason:
             return self._decide("held", primary, candidate, reason)
         self.place += 1
+        self._is_done = self._is_last and not self.share  # nothing of it is left to be seen
         self._begin(now_s)
         percent = f"{100 * self.share:g} %"
         return self._decide("stepped", primary, candidate, f"{self.plan.candidate} gets {percent}")

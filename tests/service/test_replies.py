@@ -74,6 +74,17 @@ def test_logs_of_different_requests_are_refused(logs):
         join_logs(*logs([line("a")], [line("a", [dict(ANSWER, question="is he?")])]))
 
 
+def test_margins_stand_in_both_logs_or_in_neither(logs):
+    """Left out of one alone, all of its answers would be no numbers; null is one that is none."""
+    bare = {name: ANSWER[name] for name in ("question", "text")}
+    null = dict(bare, margin=None)
+    for first, second in ((ANSWER, bare), (bare, ANSWER), (bare, null)):
+        with pytest.raises(BadInput, match="request 'a': one log alone has a margin; expected it"):
+            join_logs(*logs([line("a", [first])], [line("a", [second])]))
+    for first, second in ((bare, bare), (ANSWER, null)):
+        assert len(join_logs(*logs([line("a", [first])], [line("a", [second])])).pairs) == 1
+
+
 def test_a_log_is_not_compared_with_itself(logs):
     """The same file twice agrees, and says nothing."""
     first, _ = logs([line("a")])

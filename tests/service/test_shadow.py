@@ -7,6 +7,7 @@ from blipkit.errors import BadInput
 from blipkit.service.routing import is_sampled
 from blipkit.service.shadow import SHADOW_AGREES, Pair, Tally
 from blipkit.service.switch import Plan, Side, Switch
+from blipkit.service.wire import Answered
 
 EXCUSED = 0.05  # nats
 
@@ -71,6 +72,21 @@ def test_an_answer_that_is_not_a_number_is_never_excused():
         assert tally.gate(0.02).status == "FAIL"
 
 
+def test_a_probability_may_be_left_out():
+    """As in a log that has none: nothing is held against it, on either side or both."""
+    with_it, without = (said(ASKED[0], "yes"),), (Answered(ASKED[0], "yes", None, 3.0),)
+    for first, second in ((without, without), (with_it, without), (without, with_it)):
+        tally = tally_of(Pair(f"r{n}", "", n, first, second) for n in range(200))
+        assert tally.gate(0.02).status == "PASS" and tally.summary().flips == 0
+
+
+def test_a_margin_of_the_primary_that_is_none_says_the_same_wherever_it_stands():
+    """First or last: what cannot be compared has not moved."""
+    pairs = [pair_of(["yes"], ["yes"], f"r{n}") for n in range(200)]
+    broken = Pair("b", "", 0, (said(ASKED[0], "yes", math.nan),), (said(ASKED[0], "yes"),))
+    assert tally_of([broken, *pairs]).gate(0.02) == tally_of([*pairs, broken]).gate(0.02)
+
+
 def test_asking_twice_excuses_nothing():
     """A primary that contradicts itself is said to, and no flip is excused by it."""
     pairs = [pair_of(["yes"], ["yes"], f"r{n}", again=["yes"]) for n in range(200)]
@@ -107,6 +123,22 @@ def test_open_answers_are_counted_apart():
     assert (found.open_answers, found.open_flips, found.flips) == (30, 30, 0)
     gate = tally.gate(0.02)
     assert gate.status == "WARN" and "open answers differ about 30 of 330 frames" in gate.reason
+    assert gate.next == "compare them in 03_parity, which knows their margins"
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "status"),
+    [("a dog", 300, "PASS"), ("a dog", 30, "WARN"), ("a cat", 300, "WARN")],
+)
+def test_open_answers_alone_are_judged_by_their_words(text, count, status):
+    """The same about enough frames, about too few, and others: never more than a warning."""
+    pairs = [
+        Pair(f"o{n}", "", 0, (said("what?", "a dog", None),), (said("what?", text, None),))
+        for n in range(count)
+    ]
+    gate = tally_of(pairs).gate(0.02)
+    assert gate.status == status and gate.gate == SHADOW_AGREES and gate.evidence == "measured"
+    assert f"of {count} frames" in gate.reason and bool(gate.next) == (status == "WARN")
 
 
 def test_answers_to_other_questions_are_refused():
