@@ -10,7 +10,7 @@ STACK := .venv-neuron-stack
 EXTRA_INDEX := $(if $(CPU_TORCH),--extra-index-url https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup neuron-stack run test test-slow test-fuzz test-kill test-service test-browser test-neuron-stack lint lab bench bench-judge bench-service report tiny-pets
+.PHONY: help setup neuron-stack run test test-slow test-fuzz test-kill test-service test-browser test-neuron-stack lint lab bench bench-judge bench-service bench-switches report tiny-pets
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -91,6 +91,10 @@ bench-judge: setup ## our open loop beside MLPerf's LoadGen on the same servers,
 bench-service: setup ## what a hop over HTTP costs: own sockets, a bare app, both tiers, Ray Serve; brings Ray
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,service]'
 	PYTHONPATH=tests:tests/service $(BIN)/python tests/bench_service.py
+
+bench-switches: setup ## a hundred switches between two tiers while 40,000 requests come (16 minutes)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,service]'
+	PYTHONPATH=tests:tests/service $(BIN)/python tests/bench_switches.py
 
 report: setup ## write verdict and report of results/PROFILE again
 	$(BIN)/blipkit report results/$(PROFILE)

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from blipkit.machine import host
 from blipkit.paths import ROOT
 from blipkit.records.documents import write_machine
 from blipkit.records.results import Results
+from blipkit.records.run_record import this_minute
 from blipkit.records.typed import write_typed
 
 CAMERAS = 300_000
@@ -78,6 +78,6 @@ if __name__ == "__main__":
     else:
         folder = ROOT / "results" / "bench"
         rows = fleet_days()
-        write_typed(Results(folder, profile="bench"), "fleet_days", rows)
-        write_machine(Path(folder), host.describe())
+        write_typed(Results(folder, profile="bench", recorded=this_minute()), "fleet_days", rows)
+        write_machine(folder, host.describe())
         print("fleet_days", *rows, sep="\n  ")

@@ -1,6 +1,7 @@
-"""What a hop costs here, in one run: the kit's own sockets, a bare app, each tier, Ray Serve with and without its settings for throughput, and the metrics: `make bench-service`. Writes records to results/bench-service/."""
+"""What a hop costs here, in one run: the kit's own sockets, a bare app, each tier, Ray Serve with and without its settings for throughput, and the metrics: `make bench-service`. Writes records to results/bench/."""
 
 import queue
+import tempfile
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -14,6 +15,7 @@ from blipkit.machine import child, host
 from blipkit.paths import ROOT
 from blipkit.records.documents import write_machine
 from blipkit.records.results import Results
+from blipkit.records.run_record import this_minute
 from blipkit.records.typed import write_typed
 from blipkit.service.api import Limits
 from blipkit.service.camera_clients import form_of
@@ -142,19 +144,19 @@ def on_ray_rows(folder: Path, fast: bool) -> list[HopCost]:
 
 def main() -> None:
     """`python tests/bench_service.py`; each way that Ray is set in a process of its own."""
-    folder = ROOT / "results" / "bench-service"
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = hops(folder)
-    for fast in (False, True):
-        rows += [HopCost(**row) for row in apart(folder, fast)]
+    with tempfile.TemporaryDirectory() as made:
+        rows = hops(Path(made))
+        for fast in (False, True):
+            rows += [HopCost(**row) for row in apart(Path(made), fast)]
     metrics = metrics_cost()
     for row in rows:
         print(f"{row.way}: mean {row.mean_ms} ms, p99 {row.p99_ms} ms")
     print(f"metrics: {metrics.us} us a request")
-    write_machine(folder, host.describe())
-    results = Results(folder)
+    folder = ROOT / "results" / "bench"
+    results = Results(folder, profile="bench", recorded=this_minute())
     write_typed(results, "hops", rows)
-    write_typed(results, "metrics", [metrics])
+    write_typed(results, "metrics_cost", [metrics])
+    write_machine(folder, host.describe())
 
 
 def apart(folder: Path, fast: bool) -> list[dict]:

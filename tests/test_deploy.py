@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 from blipkit.paths import ROOT
+from blipkit.service.live_flips import begin_counts
+from blipkit.service.metrics import Meter
 from blipkit.service.panels import alarms
 
 TEMPLATE = ROOT / "deploy/cloudformation.yaml"
@@ -247,7 +249,64 @@ def test_a_machine_that_is_not_right_is_given_up(boot, spoilt, said):
 
 @pytest.mark.parametrize(("ready", "said"), [("200", "CONTINUE"), ("503", "ABANDON")])
 def test_the_api_tier_is_ready_or_given_up(boot, ready, said):
-    """It asks the load balancer, whose rule has the weights."""
+    """It asks the load balancer, whose rule has the weights, and sends copies to Inf2 alone."""
     _, seen = boot("Api", ready=ready)
     assert results_of(seen) == [said]
-    assert "api --backend inference=http://balancer:8001" in "\n".join(seen)
+    said = "\n".join(seen)
+    assert "api --backend inference=http://balancer:8001" in said
+    assert "--backend inf2=http://balancer:8002 --shadow inf2" in said
+
+
+def test_copies_reach_inf2_whatever_the_weights_are(template):
+    """By a listener of its own, which the API group alone may reach."""
+    listeners = of_type(template, "ElasticLoadBalancingV2::Listener")
+    (action,) = listeners["ShadowListener"]["DefaultActions"]
+    assert action["TargetGroupArn"] == ["Ref", "Inf2Targets"]
+    opened = [
+        one["SourceSecurityGroupId"]
+        for one in of_type(template, "EC2::SecurityGroupIngress").values()
+        if one["FromPort"] == listeners["ShadowListener"]["Port"]
+    ]
+    assert opened == [["GetAtt", "ApiGroup.GroupId"]]
+
+
+def test_an_outage_of_the_inference_tier_ends_no_machine_of_the_api_tier(template):
+    """A backend's health is no reason to give a machine of the API group up: it is asked whether it lives; the others, whether they are ready."""
+    groups = of_type(template, "ElasticLoadBalancingV2::TargetGroup")
+    paths = {name: one["HealthCheckPath"] for name, one in groups.items()}
+    assert paths == {"ApiTargets": "/livez", "GpuTargets": "/readyz", "Inf2Targets": "/readyz"}
+
+
+def test_a_refresh_that_goes_back_may_read_the_artifact_before(template):
+    """A machine of the version before fetches the key of that time: what is granted does not follow the newest key."""
+    statements = [
+        one
+        for role in of_type(template, "IAM::Role").values()
+        for policy in role["Policies"]
+        for one in policy["PolicyDocument"]["Statement"]
+    ]
+    (reading,) = [one for one in statements if one["Action"] == "s3:GetObject"]
+    assert reading["Resource"][1].endswith(":s3:::${ArtifactBucket}/blipkit/*")
+    for name in ("Gpu", "Inf2"):
+        pattern = template["Parameters"][f"{name}ArtifactKey"]["AllowedPattern"]
+        assert re.fullmatch(pattern, "blipkit/2026-11-28/inf2.tar")
+        assert not re.fullmatch(pattern, "others/inf2.tar")
+
+
+def test_an_alarm_is_of_a_metric_that_the_api_tier_writes(template):
+    """By its lines' names and dimensions: one of another name would never go off."""
+    pytest.importorskip("starlette", reason="needs the extra service")
+    from blipkit.service.tiers import Tier
+
+    meter = Meter("api", {})
+    begin_counts(meter)
+    Tier("api", meter, print)
+    meter.observe("latency_ms", 1.0)
+    (line,) = map(json.loads, meter.lines(0))
+    for alarm in of_type(template, "CloudWatch::Alarm").values():
+        parts = [one["MetricStat"] for one in alarm.get("Metrics", ()) if "MetricStat" in one]
+        for metric in [part["Metric"] for part in parts] or [alarm]:
+            if metric["Namespace"] != "blipkit":
+                continue
+            assert metric["MetricName"] in line
+            assert {one["Name"]: one["Value"] for one in metric["Dimensions"]} == meter.dimensions

@@ -17,7 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "find": ["find_rate", "target_of", "where_to_ask"],
         "gates": ["arrival_gates"],
         "judge": ["JudgeRow", "Judgement", "judge_rate", "judge_time"],
-        "outcome": ["ArrivalRow", "Outcome", "Target"],
+        "outcome": ["ArrivalRow", "Outcome"],
         "plan": ["expected_time"],
         "prediction": ["Prediction", "predict_wait", "show_prediction"],
         "queueing": ["erlang_c", "mean_wait_s"],

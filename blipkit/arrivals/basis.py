@@ -4,8 +4,10 @@ Where 04 recommends a setting in this results folder, it is that one, with 04's 
 the largest that the knobs of 04 name, and two brief runs with clients who wait.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from blipkit.errors import NotMeasured
 from blipkit.load.asked import digest_of_frames
@@ -28,13 +30,24 @@ CROWD = 2  # clients for each server, or place in its batch, where this chapter 
 
 @dataclass(frozen=True)
 class ClosedLoopRow:
-    """What this chapter reads of a record of 04's `concurrency`."""
+    """What this chapter reads of a record of 04's `concurrency`.
+
+    questions, batch_wait_ms: of its `Conditions`, None where an older kit did not say.
+    """
 
     setting: Setting = part()
     requests_per_s: Interval
     service_ms: float | None
     state: str
     best: bool
+    questions: list[Any] | None = None
+    batch_wait_ms: float | None = None
+
+    def is_asked_like(self, conditions: Conditions) -> bool:
+        """Whether it says how fast requests are served that are asked under these conditions."""
+        asked = (self.questions, self.batch_wait_ms)
+        here = (conditions.questions, conditions.batch_wait_ms)
+        return all(one in (None, other) for one, other in zip(asked, here, strict=True))
 
 
 @dataclass(frozen=True)
@@ -70,7 +83,7 @@ def basis_of(study: Study, hosts: Hosts) -> Basis:
     """The setting to ask, and its figures where clients wait. hosts: of the study as 04 sees it."""
     closed = hosts.study
     conditions = conditions_of(closed, digest_of_frames(closed))
-    rows = closed_loop_rows(study)
+    rows = [row for row in closed_loop_rows(study) if row.is_asked_like(conditions)]
     best = next((row for row in rows if row.best), None)
     if best is not None and (basis := recorded_basis(best, rows, conditions)):
         return basis
@@ -122,6 +135,11 @@ def measured_basis(hosts: Hosts, conditions: Conditions) -> Basis:
     crowd = figures_of(hosts.measure(Run(setting, 0)), setting)
     single = figures_of(hosts.measure(Run(alone, 0)), alone)
     most = crowd.throughput().value
+    if not most:
+        took_s = crowd.mean_ms("scheduled", "received") / 1e3
+        seen = f"requests took {took_s:.3g} s on average, and {crowd.seconds:g} s were measured"
+        advice = f"raise concurrency.seconds to {math.ceil(4 * took_s)}"
+        raise NotMeasured(f"setting {name_of(setting)}: {seen}, too short to see any; {advice}")
     return Basis(conditions, setting, most, single.mean_ms("started", "finished"), FROM_KNOBS)
 
 

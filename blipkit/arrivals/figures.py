@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import pandas
 
+from blipkit.arrivals.search import Found, is_too_much
 from blipkit.display.figures import COLOURS, MARKERS, axes, show
 from blipkit.load.summary import STABLE, UNSTABLE
+from blipkit.load.target import Target
 from blipkit.records.typed import records_of
 
 if TYPE_CHECKING:
     from blipkit.arrivals.by_hand import HandDrawn
-    from blipkit.arrivals.outcome import Target
-    from blipkit.arrivals.search import Found, Rate
     from blipkit.arrivals.slowest import Parts
 
 LINE = COLOURS[6]  # of a limit, or of what clients who wait reach
@@ -24,6 +24,7 @@ OF_SEARCH = (
     "late",
     "late_low",
     "late_high",
+    "busy",
     "fitted",
     "verdict",
     "state",
@@ -49,7 +50,7 @@ def draw_by_hand(rows: "Sequence[HandDrawn]", caption: str) -> None:
 
 
 def draw_search(
-    found: "Found", target: "Target", closed_per_s: float, doubted: Collection[float], caption: str
+    found: Found, target: Target, closed_per_s: float, doubted: Collection[float], caption: str
 ) -> None:
     """Share of requests late over rate: each rate that was tried, the fit, and the interval.
 
@@ -58,7 +59,7 @@ def draw_search(
     """
     title = f"The search: {target}"
     figure, ax = axes(title, "requests per second", "share of requests that was late")
-    table = search_table(found, target.allowed, doubted)
+    table = search_table(found, doubted)
     ax.vlines(table.requests_per_s, table.late_low, table.late_high, color=COLOURS[5])
     ax.plot(table.requests_per_s, table.fitted, "--", color=COLOURS[3], label="fit")
     for verdict, colour, marker in zip(VERDICTS.values(), COLOURS, MARKERS, strict=False):
@@ -72,27 +73,21 @@ def draw_search(
         ax.axvspan(found.per_s.low, found.per_s.high, color=COLOURS[2], alpha=0.15)
     ax.set_ylim(-0.03, 1.03)
     ax.legend(fontsize=8)
-    show(figure, f"{caption}. Hollow: not stable", table)
+    how_to_read = ["Hollow: not stable"]
+    if any(is_too_much(rate.busy) for rate in found.rates):
+        how_to_read.append("all late: what needs more time than servers have, its queue grows")
+    show(figure, f"{caption}. {'; '.join(how_to_read)}", table)
 
 
-def search_table(
-    found: "Found", allowed: float, doubted: Collection[float] = ()
-) -> pandas.DataFrame:
+def search_table(found: Found, doubted: Collection[float] = ()) -> pandas.DataFrame:
     """The data of the picture of a search."""
     rows = []
     for rate, fitted in zip(found.rates, found.fitted, strict=True):
         state = UNSTABLE if rate.per_s in doubted else STABLE
-        share = rate.share
-        verdict = verdict_of(rate, allowed)
-        rows.append(
-            (rate.per_s, rate.requests, share.value, share.low, share.high, fitted, verdict, state)
-        )
+        late = (rate.share.value, rate.share.low, rate.share.high)
+        verdict = VERDICTS[rate.holds]
+        rows.append((rate.per_s, rate.requests, *late, rate.busy, fitted, verdict, state))
     return pandas.DataFrame(rows, columns=OF_SEARCH)
-
-
-def verdict_of(rate: "Rate", allowed: float) -> str:
-    """Whether a rate held the target, in words."""
-    return VERDICTS[rate.holds(allowed)]
 
 
 def draw_parts(parts: "Sequence[Parts]", caption: str) -> None:

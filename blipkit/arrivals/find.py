@@ -9,10 +9,10 @@ from functools import partial
 import pandas
 
 from blipkit.arrivals.basis import Basis, as_04, basis_of
-from blipkit.arrivals.outcome import Target, problem_of, trial_of
+from blipkit.arrivals.outcome import problem_of, trial_of
 from blipkit.arrivals.plan import FASTER, goal_of, likely_seconds, offer_of, patience_s
 from blipkit.arrivals.result import RateSearch, judged
-from blipkit.arrivals.search import Trial, judge_trials, search
+from blipkit.arrivals.search import Trial, is_too_much, judge_trials, search
 from blipkit.arrivals.session import (
     BESIDE,
     MACHINE_COLUMNS,
@@ -25,6 +25,7 @@ from blipkit.arrivals.session import (
 )
 from blipkit.display.progress import Steps
 from blipkit.load.runs import Hosts
+from blipkit.load.target import Target
 from blipkit.records.typed import measure_typed
 from blipkit.study import Study
 
@@ -114,7 +115,7 @@ def run_all(study: Study, basis: Basis, target: Target) -> list[Sent]:
         ask = partial(asked, partial(send, SEARCH, knobs.pattern), target)
         trials = search(ask, goal_of(knobs, target, basis))
         rates = [trial.rate_per_s for trial in trials] or [basis.closed_loop_per_s]
-        found = judge_trials(trials, target.percentile, target.limit_ms)
+        found = judge_trials(trials, target)
         for pattern in knobs.beside:
             send(BESIDE, pattern, found.per_s.low or min(rates))
         send(NULL_SERVER, knobs.pattern, FASTER * max(rates))
@@ -128,6 +129,14 @@ def asked(send: Callable[[float], Sent], target: Target, rate_per_s: float) -> T
     if problem := problem_of(sent):
         print(f"{rate_per_s:.1f} requests/s: {problem}")
         return None
-    late = (trial.latencies_ms > target.limit_ms).mean()
-    print(f"{rate_per_s:.1f} requests/s: {late:.1%} of {len(trial.latencies_ms)} late")
+    print(in_words(trial, target))
     return trial
+
+
+def in_words(trial: Trial, target: Target) -> str:
+    """What a run of the search saw, in a line."""
+    late = (trial.latencies_ms > target.limit_ms).mean()
+    words = f"{trial.rate_per_s:.1f} requests/s: {late:.1%} of {len(trial.latencies_ms)} late"
+    if is_too_much(trial.busy):
+        return f"{words}; servers need {trial.busy:.0%} of their time, so the queue grows: missed"
+    return words

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from blipkit.arrivals.outcome import Outcome, Target
+from blipkit.arrivals.outcome import Outcome
 from blipkit.arrivals.rows import RateRow
 from blipkit.arrivals.search import Found
 from blipkit.arrivals.session import NULL_SERVER
 from blipkit.arrivals.validity import ACHIEVED, LAG_SHARE, late_generator
-from blipkit.load.summary import INVALID, UNSTABLE
+from blipkit.load.summary import INVALID, STABLE, UNSTABLE
+from blipkit.load.target import Target
 from blipkit.records.gates import Gate, decide, invalid, judge, not_run
 
 HOLDS = "rate holds target"
@@ -15,6 +16,8 @@ KEPT_UP = "generator kept up"
 GATES = (HOLDS, KEPT_UP)
 QUIET = "take a quiet machine, a core for the generator, or raise the target"
 LONGER = "raise arrivals.length or arrivals.most_runs"
+DIED = "take away the cause, and run 08_arrivals again"
+DOUBTED = "raise arrivals.length, or measure 04_concurrency again on a quiet machine"
 SHOWN = 3  # runs named in one reason
 
 
@@ -27,24 +30,37 @@ def arrival_gates(
     rate: RateRow, found: Found, outcomes: Sequence[Outcome], target: Target
 ) -> list[Gate]:
     """The gates of the runs of a study."""
-    return [rate_gate(rate, found, target), generator_gate(outcomes, target)]
+    advice = advice_on(outcomes, target)
+    return [rate_gate(rate, found, target, advice), generator_gate(outcomes, target)]
 
 
-def rate_gate(rate: RateRow, found: Found, target: Target) -> Gate:
+def advice_on(outcomes: Sequence[Outcome], target: Target) -> str:
+    """What to do about a rate that cannot be believed, by the gravest that its runs failed at."""
+    doubted = [one for one in outcomes if one.state != STABLE]
+    if not doubted:
+        return DOUBTED
+    late = [late_generator(one.generator, target.limit_ms) for one in doubted]
+    if any(one.state == INVALID and one.reason not in late for one in doubted):
+        return DIED
+    return QUIET
+
+
+def rate_gate(rate: RateRow, found: Found, target: Target, advice: str) -> Gate:
     """Some rate is sure to hold the target: the share late, upper end, is within what is allowed.
 
-    That none does is a finding; a generator that was late, or a server that died, gives no answer.
+    That none does is a finding; a generator that was late, or a server that died, gives no answer:
+    advice says what to do then.
     """
     shared = target.shared
     limit = target.allowed
     if rate.state == INVALID or (rate.state == UNSTABLE and not shared):
-        return invalid(HOLDS, "timing", rate.reason, shared=shared, limit=limit, next=QUIET)
+        return invalid(HOLDS, "timing", rate.reason, shared=shared, limit=limit, next=advice)
     lowest = found.rates[0]
     shown = next((one for one in found.rates if one.per_s == found.per_s.low), lowest)
     words = f"share of requests at {shown.per_s:.1f} requests/s beyond {target.limit_ms:g} ms"
     reason = f"{words}, upper end of its interval"
-    advice = f"no rate down to {shown.per_s:.1f} requests/s is sure to hold {target}; {LONGER}"
-    figures = {"measured": shown.share.high, "limit": limit, "reason": reason, "next": advice}
+    longer = f"no rate down to {shown.per_s:.1f} requests/s is sure to hold {target}; {LONGER}"
+    figures = {"measured": shown.share.high, "limit": limit, "reason": reason, "next": longer}
     return decide(HOLDS, "timing", found.per_s.low is not None, shared=shared, **figures)
 
 

@@ -3,7 +3,7 @@ found holds the target, a little below it and a little above.
 """
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from blipkit.arrivals.basis import Basis, as_04
@@ -25,6 +25,7 @@ INSTALL = "pip install 'blipkit[mlperf]'"
 EXPECTED = {0.95: VALID, 1.1: INVALID}
 PATTERN = "poisson"  # of LoadGen's schedule
 LONGER = "raise arrivals.length, so that the search sees more requests, or take a quiet machine"
+AGAIN = "take away the cause, and run 08_arrivals again"
 SHOWN = ("times_found", "rate_per_s", "expected", "validity", "queries", "late")
 SHOWN += ("scheduled_per_s", "completed_per_s", "p50_ns", "p90_ns", "p99_ns", "early_stopping")
 SHOWN += ("counted_disturbed",)
@@ -48,24 +49,31 @@ class JudgeRow:
 
     @property
     def is_as_expected(self) -> bool:
-        """Whether it said what it should."""
-        return self.verdict.validity == self.expected
+        """Whether it said what it should, and INVALID because too many requests were late."""
+        if self.verdict.validity != self.expected:
+            return False
+        return self.expected == VALID or self.verdict.is_too_late
 
     def __str__(self) -> str:
         said = f"at {self.times_found:g} of the rate, {self.judging.rate_per_s:.1f} requests/s, it"
         verdict = self.verdict
-        late = f"{verdict.late} of {verdict.queries} beyond {self.judging.limit_ms:g} ms"
-        return f"{said} says {verdict.validity} ({late}), expected {self.expected}"
+        why = f"{verdict.late} of {verdict.queries} beyond {self.judging.limit_ms:g} ms"
+        if verdict.reasons and not verdict.is_too_late:
+            why = f"{why}, without {' and '.join(verdict.reasons)}"
+        return f"{said} says {verdict.validity} ({why}), expected {self.expected}"
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """rows: none where LoadGen was not asked, and `why_not` says why."""
+    """rows: none where LoadGen was not asked, and `why_not` says why; no_verdict: the multiples of
+    the rate at which it came to none here, and why.
+    """
 
     rows: list[JudgeRow] = field(default_factory=list)
     why_not: str = ""
     advice: str = ""
     shared: bool = False
+    no_verdict: Mapping[float, str] = field(default_factory=dict)
 
     def table(self) -> None:
         """What it was told, what it said, and in what this is no official run."""
@@ -79,21 +87,32 @@ class Judgement:
         """Whether it says VALID below the rate, and INVALID above."""
         if self.why_not:
             return [not_run(AGREES, "timing", self.why_not, self.advice)]
-        return [judge_gate(self.rows, self.shared)]
+        return [judge_gate(self.rows, self.shared, self.no_verdict)]
 
 
-def judge_gate(rows: Sequence[JudgeRow], shared: bool) -> Gate:
-    """PASS where LoadGen says at each multiple what it should."""
+def judge_gate(rows: Sequence[JudgeRow], shared: bool, no_verdict: Mapping[float, str]) -> Gate:
+    """PASS where LoadGen says at each multiple what it should.
+
+    no_verdict: as a `Judgement` has it.
+    """
     said = {row.times_found for row in rows}
-    reason = "; ".join(map(str, rows))
+    absent = [times for times in EXPECTED if times not in said]
+    words = [in_words(times, no_verdict.get(times, "")) for times in absent]
+    reason = "; ".join([*words, *map(str, rows)])
     limit = len(EXPECTED)
-    if absent := [f"{times:g}" for times in EXPECTED if times not in said]:
-        seen = f"it came to no verdict at {', '.join(absent)} of the rate"
-        reason = "; ".join(filter(None, [seen, reason]))
-        return invalid(AGREES, "timing", reason, shared=shared, limit=limit, next=LONGER)
+    if absent:
+        return invalid(AGREES, "timing", reason, shared=shared, limit=limit, next=AGAIN)
     agreed = sum(row.is_as_expected for row in rows)
     details = {"measured": agreed, "limit": limit, "reason": reason, "next": LONGER}
     return decide(AGREES, "timing", agreed == limit, shared=shared, **details)
+
+
+def in_words(times: float, why: str) -> str:
+    """That LoadGen came to no verdict at a multiple of the rate, and why, where that is known."""
+    words = f"it came to no verdict at {times:g} of the rate"
+    if not why:
+        return words
+    return f"{words} ({why})"
 
 
 def is_installed() -> bool:
@@ -153,17 +172,22 @@ def judge_rate(study: Study, found: RateSearch) -> Judgement:
     why_not, advice = why_not_judged(study, found)
     if why_not:
         return Judgement([], why_not, advice, shared)
-    rows = measure_typed(study.results, "judged", JudgeRow, lambda: judge_all(study, found))
+    no_verdict: dict[float, str] = {}
+    rows = measure_typed(
+        study.results, "judged", JudgeRow, lambda: judge_all(study, found, no_verdict)
+    )
     if "judged" in study.results.lacking:
         return Judgement([], "no verdict of LoadGen's was recorded there", "", shared)
     if study.replay:
         for name in [name for row in rows for name in row.logs]:
             study.results.measure_text(name, str)
-    return Judgement(rows, shared=shared)
+    return Judgement(rows, shared=shared, no_verdict=no_verdict)
 
 
-def judge_all(study: Study, found: RateSearch) -> list[JudgeRow]:
-    """A row for each multiple at which LoadGen came to a verdict; why not at others is printed."""
+def judge_all(study: Study, found: RateSearch, no_verdict: dict[float, str]) -> list[JudgeRow]:
+    """A row for each multiple at which LoadGen came to a verdict; why it did not at the others is
+    printed, and written into `no_verdict`.
+    """
     plans = plans_of(study, found)
     rows = []
     with Hosts(as_04(study)) as hosts, Steps(len(plans), "judging") as steps:
@@ -173,6 +197,7 @@ def judge_all(study: Study, found: RateSearch) -> list[JudgeRow]:
                 run = judge_at(study, hosts, found.basis, judging)
             except BlipkitError as error:
                 print(f"LoadGen at {judging.rate_per_s:.1f} requests/s: {error}")
+                no_verdict[times] = str(error)
                 continue
             logs = keep_logs(study, times, run)
             rows.append(JudgeRow(times, EXPECTED[times], judging, run.verdict, logs, run.counts))

@@ -66,6 +66,11 @@ class Verdict:
     loadgen: str
 
     @property
+    def is_too_late(self) -> bool:
+        """Whether more requests were late than it allows, or may be."""
+        return not (self.latency_is_held and self.early_stopping_is_held)
+
+    @property
     def reasons(self) -> list[str]:
         """Which of its conditions LoadGen found broken, in words."""
         conditions = {

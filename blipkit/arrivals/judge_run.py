@@ -37,7 +37,8 @@ class JudgedRun:
 def run_judge(host: Host, setting: Setting, options: ServerOptions, judging: Judging) -> JudgedRun:
     """Have LoadGen judge a setting, by as many connections as that has clients.
 
-    BlipkitError where it came to no verdict, with the reason.
+    BlipkitError where it came to no verdict, or to one on servers of which something died: what
+    they left unanswered was late there, whatever the rate.
     """
     with ScratchFolder() as logs:
         asker = asker_of(judging, setting.clients, logs)
@@ -47,6 +48,9 @@ def run_judge(host: Host, setting: Setting, options: ServerOptions, judging: Jud
         except BlipkitError as error:
             problems = filter(None, [measured.counts.problem, str(error)])
             raise BlipkitError("; ".join(problems)) from None
+        if problem := measured.counts.problem:
+            seen = f"it says {verdict.validity}, {verdict.late} of {verdict.queries} late"
+            raise BlipkitError(f"{problem}; {seen}, which is no verdict on the rate")
         files = {name: read_text(Path(logs, name), TEXT_LIMIT, TEXT_EXPECTED) for name in KEPT}
     return JudgedRun(verdict, measured.counts, files)
 

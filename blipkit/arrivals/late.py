@@ -17,13 +17,15 @@ TIE_MS = 1e-6  # latencies that differ by less are alike
 def late_share(runs: Sequence[np.ndarray], limit_ms: float, percentile: float) -> Interval:
     """The share of requests that was later than the limit, with its 95 % interval.
 
-    runs: latencies of each, ms, in order of arrival. Wilson's interval for as many requests as
-    these are worth, which is fewer where neighbours depend on each other; wider by Student's
-    quantile, as only so many blocks said what they are worth.
+    runs: latencies of each, ms, in order of arrival; without any it may be anything. Wilson's
+    interval for as many requests as these are worth, which is fewer where neighbours depend on each
+    other; wider by Student's quantile, as only so many blocks said what they are worth.
     """
     from scipy import stats
 
     latencies = np.concatenate(runs)
+    if not len(latencies):
+        return Interval(None, 0.0, 1.0)
     share = float((latencies > limit_ms).mean())
     effect, blocks = design_effect(runs, limit_ms, percentile)
     worth = len(latencies) / effect

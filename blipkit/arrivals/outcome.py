@@ -14,27 +14,9 @@ from blipkit.load.conditions import Conditions
 from blipkit.load.correlation import effective_size
 from blipkit.load.counts import miscounted
 from blipkit.load.setting_requests import known
+from blipkit.load.target import Target
 from blipkit.records.typed import part
 from blipkit.statistics import UNKNOWN, Interval, percentile, samples_needed
-
-
-@dataclass(frozen=True)
-class Target:
-    """What requests are judged by: the percentile of latency, its limit, and whether the machine is
-    not ours alone.
-    """
-
-    percentile: float
-    limit_ms: float
-    shared: bool
-
-    @property
-    def allowed(self) -> float:
-        """The share of requests that may be late."""
-        return 1 - self.percentile / 100
-
-    def __str__(self) -> str:
-        return f"p{self.percentile:g} within {self.limit_ms:g} ms"
 
 
 @dataclass(frozen=True)
@@ -161,9 +143,13 @@ def percentile_of(trials: Sequence[Trial], q: float) -> Interval:
 
 
 def problem_of(sent: Sent) -> str:
-    """What went wrong in a run, in words: a process that died, or requests that went astray."""
+    """What went wrong in a run, in words: a process that died, requests that went astray, or none
+    that was due.
+    """
     clients = sent.row.counts.clients
     problems = [sent.row.counts.problem, miscounted(len(sent.requests), clients.sent)]
+    if not sent.row.due:
+        problems.append("no request was due in the measured time: raise arrivals.length")
     if twice := clients.twice:
         problems.append(f"{twice} answers belong to no request")
     return "; ".join(filter(None, problems))

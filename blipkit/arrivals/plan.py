@@ -7,10 +7,10 @@ to be seen: so minutes scale with the service time and with the target.
 from blipkit.arrivals.basis import Basis
 from blipkit.arrivals.checks import shortest_run_s
 from blipkit.arrivals.knobs import Arrivals
-from blipkit.arrivals.outcome import Target
 from blipkit.arrivals.schedule import Offer
 from blipkit.arrivals.search import Goal
 from blipkit.errors import BadInput
+from blipkit.load.target import Target
 from blipkit.statistics import samples_needed
 from blipkit.study import Study
 
@@ -44,8 +44,7 @@ def run_seconds(knobs: Arrivals, target: Target, rate_per_s: float) -> float:
 def goal_of(knobs: Arrivals, target: Target, basis: Basis) -> Goal:
     """What the search looks for; it begins where clients who wait end."""
     return Goal(
-        percentile=target.percentile,
-        limit_ms=target.limit_ms,
+        target=target,
         first_per_s=basis.closed_loop_per_s,
         resolution=knobs.resolution,
         most_runs=knobs.most_runs,

@@ -10,7 +10,6 @@ from blipkit.arrivals.gates import arrival_gates, arrivals_not_run
 from blipkit.arrivals.outcome import (
     ArrivalRow,
     Outcome,
-    Target,
     outcome_of,
     problem_of,
     trial_of,
@@ -23,6 +22,7 @@ from blipkit.arrivals.shares import TargetShare, target_shares
 from blipkit.display.tables import show_table
 from blipkit.load.setting import name_of
 from blipkit.load.summary import STABLE
+from blipkit.load.target import Target
 from blipkit.records.gates import Gate
 from blipkit.records.typed import records_of, write_typed
 from blipkit.study import Study
@@ -44,7 +44,8 @@ SHOWN = (
     "state",
     "reason",
 )
-OF_PATTERNS = ("pattern", "rate_per_s", "sent", "late", "latency_ms", "mean_ms", "queued_ms")
+OF_PATTERNS = ("pattern", "rate_per_s", "seconds", "sent")
+OF_PATTERNS += ("late", "latency_ms", "mean_ms", "queued_ms")
 
 
 @dataclass(frozen=True)
@@ -126,10 +127,10 @@ def judged(study: Study, basis: Basis, target: Target, sent: Sequence[Sent]) -> 
     outcomes = [outcome_of(one, target) for one in sent]
     searched = [one for one in sent if one.row.purpose == SEARCH and not problem_of(one)]
     trials = [trial_of(one) for one in searched]
-    found = judge_trials(trials, target.percentile, target.limit_ms)
+    found = judge_trials(trials, target)
     questions = len(study.common.questions)
     rate = rate_row(basis, target, found, outcomes, questions)
-    shares = target_shares(trials, target.percentile, basis)
+    shares = target_shares(trials, target, basis)
     write_typed(study.results, "arrivals", [arrival_row(basis, target, one) for one in outcomes])
     write_typed(study.results, "rates", [rate])
     write_typed(study.results, "target_shares", shares)
@@ -146,7 +147,8 @@ def in_words(rate: RateRow, target: Target) -> str:
     """What was found, in a sentence."""
     per_s = rate.rate_per_s
     if per_s.low is None:
-        return f"no rate that was tried is sure to hold {target}"
+        none = f"no rate that was tried is sure to hold {target}"
+        return "; ".join(filter(None, [none, rate.reason]))
     answers_per_s = per_s.low * rate.answers_per_request
     parts = [f"{target} is held at {per_s.low:.1f} requests/s, {answers_per_s:.0f} answers/s"]
     if per_s.high is None:
@@ -158,4 +160,6 @@ def in_words(rate: RateRow, target: Target) -> str:
         parts.append(f"by the fit up to {per_s.value:.1f} ({share})")
     if rate.edge:
         parts.append(f"a {rate.edge} edge")
+    if rate.state != STABLE:
+        parts.append(f"{rate.state}: {rate.reason}")
     return "; ".join(parts)

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from blipkit.arrivals.late import late_share
+from blipkit.load.target import Target
 from blipkit.statistics import UNKNOWN, Interval
 
 SMOOTH = "smooth"
@@ -26,20 +27,14 @@ LEAP = 0.2  # makes such a share of all requests late, beyond the share that is 
 class Goal:
     """What is to be found.
 
-    percentile, limit_ms: of latency, the target; first_per_s: where to begin; resolution: how far
-    apart, as a share, the last pass and the first fail may be; most_runs: at most so many.
+    target: that is to be held; first_per_s: where to begin; resolution: how far apart, as a share,
+    the last pass and the first fail may be; most_runs: at most so many.
     """
 
-    percentile: float
-    limit_ms: float
+    target: Target
     first_per_s: float
     resolution: float
     most_runs: int
-
-    @property
-    def allowed(self) -> float:
-        """The share of requests that may be late."""
-        return 1 - self.percentile / 100
 
 
 @dataclass(frozen=True)
@@ -55,18 +50,22 @@ class Trial:
     busy: float = 0.0
 
 
+def is_too_much(busy: float) -> bool:
+    """Whether servers need more time than there is, so that their queue grows without end."""
+    return busy >= 1
+
+
 @dataclass(frozen=True)
 class Rate:
-    """A rate that was tried, and the target. latencies_ms: by run, in order of arrival; seconds:
-    that the longest run lasted; busy: as a `Trial` has it, the mean over the runs.
+    """A rate that was tried, and the target that it is judged by. latencies_ms: by run, in order of
+    arrival; seconds: that the longest run lasted; busy: as a `Trial` has it, the runs' mean.
     """
 
     per_s: float
     latencies_ms: list[np.ndarray]
     seconds: float
     busy: float
-    limit_ms: float
-    percentile: float
+    target: Target
 
     @property
     def requests(self) -> int:
@@ -78,29 +77,31 @@ class Rate:
         """The share that was late, with its interval; all, where the queue grows without end: a
         run that is too short to see it says nothing.
         """
-        if self.busy >= 1:
+        if is_too_much(self.busy):
             return Interval(1.0, 1.0, 1.0)
-        return late_share(self.latencies_ms, self.limit_ms, self.percentile)
+        return late_share(self.latencies_ms, self.target.limit_ms, self.target.percentile)
 
     @property
     def shows_holding(self) -> bool:
         """Whether runs as long as these can say that the target is held: servers must be idle for
         half the target at least, or a queue that still grows would not be seen.
         """
-        return (1 - self.busy) * self.seconds >= self.limit_ms / 1e3 / 2
+        return (1 - self.busy) * self.seconds >= self.target.limit_ms / 1e3 / 2
 
-    def holds(self, allowed: float) -> bool | None:
-        """Whether at most this share is late, by its interval; None where that cannot be told."""
-        if is_held(self.share.high, allowed) and self.shows_holding:
+    @property
+    def holds(self) -> bool | None:
+        """Whether it holds the target, by the share's interval; None where that cannot be told."""
+        if is_held(self.share.high, self.target) and self.shows_holding:
             return True
-        if self.share.low > allowed:
+        if self.share.low > self.target.allowed:
             return False
         return None
 
-    def may_tell(self, allowed: float) -> bool:
+    @property
+    def may_tell(self) -> bool:
         """Whether it is not decided yet, and one run more may decide it."""
-        is_open = self.holds(allowed) is None
-        return is_open and (self.shows_holding or self.share.value > allowed)
+        is_open = self.holds is None
+        return is_open and (self.shows_holding or self.share.value > self.target.allowed)
 
 
 @dataclass(frozen=True)
@@ -138,20 +139,19 @@ def next_rate(trials: Sequence[Trial], goal: Goal) -> float | None:
     """
     if not trials:
         return goal.first_per_s
-    found = judge_trials(trials, goal.percentile, goal.limit_ms)
-    fits = [is_held(share, goal.allowed) for share in found.fitted]
+    found = judge_trials(trials, goal.target)
+    fits = [is_held(share, goal.target) for share in found.fitted]
     if all(fits):
         return next_higher(found.rates[-1])
-    pairs = zip(found.rates, fits, strict=True)
-    held = [fit and rate.shows_holding for rate, fit in pairs]
-    if not any(held):
+    first_missed = fits.index(False)
+    held = [place for place in range(first_missed) if found.rates[place].shows_holding]
+    if not held:
         half = found.rates[0].per_s / 2
         return half if half > goal.first_per_s * QUIET else None
-    first_missed = held.index(False)
-    below, above = found.rates[first_missed - 1], found.rates[first_missed]
+    below, above = found.rates[held[-1]], found.rates[held[-1] + 1]
     if above.per_s > (1 + goal.resolution) * below.per_s:
         return math.sqrt(below.per_s * above.per_s)
-    unsure = [rate for rate in (below, above) if rate.may_tell(goal.allowed)]
+    unsure = [rate for rate in (below, above) if rate.may_tell]
     if not unsure:
         return None
     return min(unsure, key=lambda rate: rate.requests).per_s
@@ -166,26 +166,23 @@ def next_higher(rate: Rate) -> float:
     return STEP * rate.per_s
 
 
-def judge_trials(trials: Sequence[Trial], percentile: float, limit_ms: float) -> Found:
+def judge_trials(trials: Sequence[Trial], target: Target) -> Found:
     """What these trials, whatever they were made for, say of a target."""
-    allowed = 1 - percentile / 100
-    rates = pooled(trials, percentile, limit_ms)
+    rates = pooled(trials, target)
     if not rates:
         return Found(UNKNOWN, "", [], [])
     fitted = isotonic(rates)
-    verdicts = [rate.holds(allowed) for rate in rates]
-    missed = [rate.per_s for rate, holds in zip(rates, verdicts, strict=True) if holds is False]
-    first_fail = min(missed, default=math.inf)
-    passed = [rate.per_s for rate, holds in zip(rates, verdicts, strict=True) if holds]
+    first_fail = min((rate.per_s for rate in rates if rate.holds is False), default=math.inf)
+    passed = [rate.per_s for rate in rates if rate.holds]
     last_pass = max((per_s for per_s in passed if per_s < first_fail), default=None)
-    per_s = crossing(rates, fitted, allowed)
+    per_s = crossing(rates, fitted, target)
     edge = ""
     if per_s is not None and per_s < rates[-1].per_s:
-        edge = edge_at(per_s, rates, fitted, allowed)
+        edge = edge_at(per_s, rates, fitted, target)
     return Found(Interval(per_s, last_pass, first_fail).finite(), edge, rates, fitted)
 
 
-def pooled(trials: Sequence[Trial], percentile: float, limit_ms: float) -> list[Rate]:
+def pooled(trials: Sequence[Trial], target: Target) -> list[Rate]:
     """Each rate that was tried, with all its runs, from the lowest."""
     runs: dict[float, list[Trial]] = {}
     for trial in trials:
@@ -195,7 +192,7 @@ def pooled(trials: Sequence[Trial], percentile: float, limit_ms: float) -> list[
         latencies = [trial.latencies_ms for trial in runs[per_s]]
         seconds = max(trial.seconds for trial in runs[per_s])
         busy = float(np.mean([trial.busy for trial in runs[per_s]]))
-        rates.append(Rate(per_s, latencies, seconds, busy, limit_ms, percentile))
+        rates.append(Rate(per_s, latencies, seconds, busy, target))
     return rates
 
 
@@ -211,17 +208,17 @@ def isotonic(rates: Sequence[Rate]) -> list[float]:
     return list(map(float, isotonic_regression(shares, weights=weights).x))
 
 
-def is_held(share: float, allowed: float) -> bool:
+def is_held(share: float, target: Target) -> bool:
     """Whether so few are late; the sum of the percentile and its rest may not be exactly 1."""
-    return share <= allowed + 1e-12
+    return share <= target.allowed + 1e-12
 
 
-def crossing(rates: Sequence[Rate], fitted: Sequence[float], allowed: float) -> float | None:
+def crossing(rates: Sequence[Rate], fitted: Sequence[float], target: Target) -> float | None:
     """The rate at which the fit reaches the allowed share, on a line between two that were tried.
 
     The highest one where all of them held it; None where none did.
     """
-    held = [is_held(share, allowed) for share in fitted]
+    held = [is_held(share, target) for share in fitted]
     if not any(held):
         return None
     if all(held):
@@ -229,11 +226,11 @@ def crossing(rates: Sequence[Rate], fitted: Sequence[float], allowed: float) -> 
     above = held.index(False)
     shares = fitted[above - 1 : above + 1]
     per_s = [rate.per_s for rate in rates[above - 1 : above + 1]]
-    return float(np.interp(allowed, shares, per_s))
+    return float(np.interp(target.allowed, shares, per_s))
 
 
-def edge_at(per_s: float, rates: Sequence[Rate], fitted: Sequence[float], allowed: float) -> str:
+def edge_at(per_s: float, rates: Sequence[Rate], fitted: Sequence[float], target: Target) -> str:
     """Whether a little more load than this rate makes far more requests late."""
     tried = [rate.per_s for rate in rates]
     share = np.interp(STEP * per_s, tried, fitted)
-    return CLIFF if share >= allowed + LEAP else SMOOTH
+    return CLIFF if share >= target.allowed + LEAP else SMOOTH

@@ -106,7 +106,7 @@ def usage(samples: pandas.DataFrame, cores: int) -> pandas.DataFrame:
     percentages of all cores' time.
     """
     passed_s = samples["at"].diff() * cores
-    others_s = (samples.busy.diff() - samples.ours.diff()).clip(lower=0)
+    others_s = (samples.busy.diff() - samples.ours.diff()).clip(lower=0).round(6)
     spans = pandas.DataFrame(
         {
             "begin": samples["at"].shift(),

@@ -1,9 +1,13 @@
 """What a decision lacks of the rates of arrivals that 08 finds: the step that gets it."""
 
+import contextlib
 import math
+from pathlib import Path
 
 from blipkit.arrivals.knobs import Arrivals
 from blipkit.cost.missing import (
+    CELL_SLACK_S,
+    CELL_TIMES,
     LONGEST_H,
     EstimateHours,
     MissingStep,
@@ -15,6 +19,8 @@ from blipkit.cost.missing import (
 from blipkit.cost.rows import CLOSED_LOOP
 from blipkit.cost.systems import System
 from blipkit.cost.throughput import CHAPTER, pattern_of
+from blipkit.errors import BlipkitError
+from blipkit.profiles.profile import section_in
 
 NOTEBOOKS = [CHAPTER, "05_cost"]
 FINEST = 0.01  # resolution of a search
@@ -59,8 +65,17 @@ def finer_search(
     resolution = FINEST
     if rate.is_bounded and rate.low and math.isfinite(times):
         resolution = max((rate.high / rate.low - 1) / times, FINEST)
-        assignments.append(f"arrivals.length={times**2 * Arrivals().length:.0f}")
+        assignments.append(f"arrivals.length={times**2 * length_searched(system):.0f}")
     assignments.append(f"arrivals.resolution={resolution:.3f}")
+    cell_s = CELL_SLACK_S + CELL_TIMES * math.ceil(3600 * hours)
+    assignments.append(f"common.cell_limit_s={cell_s}")
     what = f"a finer search for the rate on {system.instance}"
     command = rerun_command(system, NOTEBOOKS, assignments)
     return reason, step_of(system, what, command, hours)
+
+
+def length_searched(system: System) -> float:
+    """`arrivals.length` of the search on a system; the default where its folder does not say."""
+    with contextlib.suppress(BlipkitError):
+        return section_in(Path(system.folder), Arrivals.name).length
+    return Arrivals().length

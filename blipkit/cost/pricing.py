@@ -37,7 +37,8 @@ SINCE_LATER = {"good_share"}  # keys that a price is made of where they are ther
 NEEDED_KEYS = tuple(key for key in keys_of(MeasuredSetting) if key not in SINCE_LATER) + ("shared",)
 ANSWERS_GATE = "dollars per million answers"
 INTERVAL_GATE = "cost interval"
-FINER = "--set arrivals.resolution=0.05 --set arrivals.most_runs=15"
+# rates nearer to each other say nothing by runs that are too short to tell which of them held
+FINER = "--set arrivals.length=25 --set arrivals.resolution=0.05 --set arrivals.most_runs=15"
 
 
 def say_not_recorded(what: str) -> None:
@@ -187,7 +188,10 @@ def _interval_gate(best: CostRow) -> Gate:
     half_width = best.cost.half_width
     reason = f"half the interval's width over the figure, {best.basis}"
     if half_width is None:
-        reason = f"too few independent answers for an interval of the throughput, {best.basis}"
+        unknown = "too few independent answers for an interval of the throughput"
+        if best.is_by_arrivals:
+            unknown = "no rate that was tried is sure to miss the target"
+        reason = f"{unknown}, {best.basis}"
     return decide(
         INTERVAL_GATE,
         kind="timing",

@@ -16,7 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "asked": ["Asked", "what_clients_ask"],
         "conditions": ["Conditions", "conditions_of"],
         "counts": ["RunCounts"],
-        "derived": ["Target", "predicted_latency_ms"],
+        "derived": ["predicted_latency_ms"],
         "execution": ["ExecutionProof", "prove_execution"],
         "figures": ["draw_request"],
         "gates": ["admission_gate", "load_gates"],
@@ -31,5 +31,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "scaling": ["Scalability", "fit_laws", "server_law"],
         "setting": ["ServerOptions", "Setting", "Workload", "name_of"],
         "summary": ["Criteria", "Summary", "summarise"],
+        "target": ["Target"],
     },
 )

@@ -14,7 +14,6 @@ import pandas
 from blipkit.display.tables import show_table
 from blipkit.load.asked import Asked
 from blipkit.load.conditions import conditions_of
-from blipkit.load.derived import Target
 from blipkit.load.gates import ADMISSION, admission_gate
 from blipkit.load.grid import Grid
 from blipkit.load.recommend import best_setting
@@ -31,6 +30,7 @@ from blipkit.load.runs import (
 )
 from blipkit.load.setting_requests import SettingRequests
 from blipkit.load.summary import summarise
+from blipkit.load.target import Target
 from blipkit.records.gates import Gate, not_run
 from blipkit.records.typed import measure_typed, record_of, write_typed
 from blipkit.study import Study

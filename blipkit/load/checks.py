@@ -34,10 +34,13 @@ def check_number_of_arms(knobs: Concurrency, arms: Sequence[Arm]) -> None:
 
 
 def check_percentile(knobs: Concurrency) -> None:
-    """Refuse a percentile that no latency has."""
+    """Refuse a percentile that no latency has, and a share in its place."""
+    problem = f"concurrency.percentile is {knobs.percentile}"
     if knobs.percentile >= 100:
-        problem = f"concurrency.percentile is {knobs.percentile}"
         raise BadInput(f"{problem}; expected less than 100, such as 90 or 99")
+    if knobs.percentile < 1:
+        meant = 100 * knobs.percentile
+        raise BadInput(f"{problem}; expected percent, such as 90 or 99: is {meant:g} meant?")
 
 
 def check_servers(knobs: Concurrency) -> None:

@@ -2,29 +2,17 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from blipkit.load.recommend import KNEE, best_setting
 from blipkit.load.rows import GridRow, SettingRow
 from blipkit.load.setting import differ_in_clients
 from blipkit.load.summary import INVALID
+from blipkit.load.target import Target
 from blipkit.runners.arms import has_model
 from blipkit.serving.answering import is_from_jpeg
 
 FED_BY = "clients, frames' bytes, decoding and preprocessing"  # what a server needs a host for
-
-
-@dataclass(frozen=True)
-class Target:
-    """What the rows are judged by.
-
-    percentile: of latency, that the target is about; limit_ms: the target; shared: whether the
-    machine is not ours alone, so that unstable settings may be recommended, too.
-    """
-
-    percentile: float
-    limit_ms: float
-    shared: bool
 
 
 def overhead_rows(rows: Sequence[SettingRow]) -> int:
@@ -70,13 +58,14 @@ def with_prediction(row: SettingRow, rows: Sequence[SettingRow]) -> GridRow:
 
 
 def service_time_ms(row: SettingRow, rows: Sequence[SettingRow]) -> float:
-    """A request's service time, by the first setting that is served in the same way; nan if that
-    answered nothing, or is INVALID.
+    """A request's service time, by the first setting that is served in the same way, whose requests
+    wait as `predicted_latency_ms` says; nan if that answered nothing, or is INVALID.
     """
     first = next(other for other in rows if is_served_alike(other, row))
     if first.state == INVALID:
         return math.nan
-    return or_nan(first.summary.times.mean_ms) / first.clients
+    times_service = predicted_latency_ms(1.0, first.servers, first.clients)
+    return or_nan(first.summary.times.mean_ms) / times_service
 
 
 def is_served_alike(row: SettingRow, other: SettingRow) -> bool:

@@ -45,9 +45,10 @@ def draw_request(reached_ms: dict[str, float], row: GridRow) -> None:
     show(figure, caption, steps, detail=True)
 
 
-def draw_split(rows: Sequence[GridRow]) -> None:
-    """The mean latency of each setting as a bar: in the queue, served, and the rest."""
-    figure, ax = axes("Where the mean latency goes", "#servers - #clients", "mean latency, ms")
+def draw_split(rows: Sequence[GridRow], arm: str) -> None:
+    """The mean latency of each setting of an arm as a bar: in the queue, served, and the rest."""
+    title = f"Where the mean latency goes: {arm}"
+    figure, ax = axes(title, "#servers - #clients", "mean latency, ms")
     split = cells_of(rows)[["setting", *PARTS]].fillna(0.0)
     bottom = [0.0] * len(rows)
     for part, colour, hatch in zip(PARTS, COLOURS, HATCHES, strict=False):
@@ -72,7 +73,7 @@ def draw_over_time(
 
     row: its setting's; beside: the machine's samples, may be empty.
     """
-    title = "Latency over time, the busiest setting"
+    title = f"Latency over time, the busiest setting: {row.arm}, {row.name}"
     figure, ax = axes(title, "s from the start of measuring", "latency, ms")
     latency_ms = 1e3 * (answered.received - answered.scheduled)
     ax.plot(answered.received, latency_ms, ".", color=COLOURS[5], label="a request")
@@ -147,7 +148,7 @@ def draw_curve(
     figure, ax = axes(title, "answers per second", y)
     cells = cells_of(rows)
     for count, colour, marker in zip(cells.servers.unique(), COLOURS, MARKERS, strict=False):
-        line = cells[cells.servers == count]
+        line = cells[cells.servers == count].sort_values("clients")
         label = f"servers: {count}"
         ax.plot(line.answers_per_s, line.latency_high_ms, marker=marker, color=colour, label=label)
     for row in cells[cells.latency_high_ms.notna()].itertuples():

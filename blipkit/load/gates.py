@@ -66,12 +66,19 @@ def believed(rows: Sequence[GridRow]) -> list[GridRow]:
     return [row for row in rows if row.state != INVALID]
 
 
+def named(row: GridRow, rows: Sequence[GridRow]) -> str:
+    """A row's name among these, with its arm where they are of several."""
+    if len({one.arm for one in rows}) == 1:
+        return row.name
+    return f"{row.arm}, {row.name}"
+
+
 def left_out(rows: Sequence[GridRow]) -> list[str]:
     """Which rows are no evidence, and why, in words; one sentence, or none."""
     doubted = [row for row in rows if row.state == INVALID]
     if not doubted:
         return []
-    reasons = [f"{row.name}: {row.summary.reason}" for row in doubted[:SHOWN]]
+    reasons = [f"{named(row, rows)}: {row.summary.reason}" for row in doubted[:SHOWN]]
     counted = f"{len(doubted)} of {len(rows)} settings are INVALID and no evidence"
     return [f"{counted}: {'; '.join(reasons)}"]
 
@@ -109,7 +116,7 @@ def conserved_gate(rows: Sequence[GridRow]) -> Gate:
 def stable_gate(rows: Sequence[GridRow], shared: bool) -> Gate:
     """Every setting has one throughput and one latency; where none has, nothing can be said."""
     doubted = [row for row in rows if row.state != STABLE]
-    reasons = [f"{row.name} is {row.state}: {row.summary.reason}" for row in doubted]
+    reasons = [f"{named(row, rows)} is {row.state}: {row.summary.reason}" for row in doubted]
     reason = "; ".join(reasons[:SHOWN]) or "every setting is stable"
     if len(doubted) == len(rows):
         figures = {"measured": len(doubted), "limit": 0}
@@ -136,7 +143,7 @@ def quiet_gate(rows: Sequence[GridRow], shared: bool = False) -> Gate:
     if not disturbed and not believed(rows):
         reason = "; ".join(left_out(rows))
         return invalid(QUIET, "timing", reason, shared=shared, limit=0, next=LONGER)
-    reasons = [f"{row.name}: {row.summary.machine.disturbed}" for row in disturbed]
+    reasons = [f"{named(row, rows)}: {row.summary.machine.disturbed}" for row in disturbed]
     reason = "; ".join(reasons[:SHOWN]) or "nothing disturbed it"
     return _tolerable(QUIET, len(disturbed), 0, reason, LONGER)
 
@@ -161,13 +168,14 @@ def target_gate(rows: Sequence[GridRow], limit_ms: float, shared: bool) -> Gate:
         shown = min(trusted, key=lambda row: row.latency_ms.high)
     high_ms = shown.latency_ms.high
     percent = shown.summary.percentile
-    reason = f"p{percent:g} of {shown.name}, upper end of its 95 % interval, ms"
-    advice = f"not reachable here; fastest is {high_ms:.0f} ms at {shown.name}"
+    name = named(shown, rows)
+    reason = f"p{percent:g} of {name}, upper end of its 95 % interval, ms"
+    advice = f"not reachable here; fastest is {high_ms:.0f} ms at {name}"
     words = {"reason": reason, "next": advice}
     gate = judge(TARGET, "timing", high_ms, limit_ms, shared=shared, **words)
     if shown.state == STABLE:
         return gate
-    return warned(gate, f"{shown.name} is {shown.state}: {shown.summary.reason}", LONGER)
+    return warned(gate, f"{name} is {shown.state}: {shown.summary.reason}", LONGER)
 
 
 def target_unknown(
@@ -182,7 +190,8 @@ def target_unknown(
     advice = LONGER
     if crowded:
         first = crowded[0]
-        others = f"others took {first.taken_percent:.0f} % of the machine at {first.name}"
+        taken = f"others took {first.taken_percent:.0f} % of the machine"
+        others = f"{taken} at {named(first, rows)}"
         reason = f"no setting is stable and had most of the machine: {others}"
     elif known or (unstable and unstable == believed(rows)):
         first = [*known, *unstable][0]

@@ -4,6 +4,7 @@ A setting has clients and a dispatcher of its own; the pipelines stay loaded fro
 """
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from blipkit.display.tables import show_table
 from blipkit.frames.jpeg import QUALITY
 from blipkit.load.asked import Asked
 from blipkit.load.conditions import conditions_of
-from blipkit.load.derived import Target, fed_by, grid_rows, overhead_rows
+from blipkit.load.derived import fed_by, grid_rows, or_nan, overhead_rows
 from blipkit.load.figures import draw_chart, draw_over_time, draw_split
 from blipkit.load.gates import grid_not_run, load_gates
 from blipkit.load.plan import settings_of, settings_recorded
@@ -32,6 +33,7 @@ from blipkit.load.runs import (
 from blipkit.load.setting import COLUMNS, Setting
 from blipkit.load.stability import FEWEST, WINDOWS, windows
 from blipkit.load.summary import INVALID, summarise
+from blipkit.load.target import Target
 from blipkit.records.gates import Gate
 from blipkit.records.typed import measure_typed, record_of, records_of, write_typed
 from blipkit.study import Study
@@ -130,7 +132,9 @@ class Grid:
             return "not known: every setting is INVALID"
         most = max(row.servers for row in self.measured)
         per_second = most * first.summary.requests_per_s.value
-        percent = most * first.feeding_percent
+        percent = most * or_nan(first.feeding_percent)
+        if math.isnan(percent):
+            return "not known: the last row of our own overhead says nothing"
         need = f"{most} servers at {per_second:.0f} requests/s would need {percent:.0f} %"
         return f"{need} of this host for {fed_by(self.rows)} (predicted){self._frame_size()}"
 
@@ -147,15 +151,15 @@ class Grid:
         if not self.rows:
             show_table(NOT_RECORDED, caption)
             return
-        names = [f"{r.setting.call}, {r.placement} {r.servers}-{r.clients}" for r in self.rows]
+        names = [f"{row.arm}, {row.setting.call}, {row.name}" for row in self.rows]
         table = pandas.DataFrame(records_of(self.rows), columns=DOUBTS)
         table.insert(0, "setting", names)
         show_table(table, caption)
 
     def where_latency_goes(self) -> None:
-        """A figure: the mean latency of each setting, split."""
-        if self.measured:
-            draw_split(self.measured)
+        """A figure for each arm: the mean latency of each of its settings, split."""
+        for arm in dict.fromkeys(row.arm for row in self.measured):
+            draw_split([row for row in self.measured if row.arm == arm], arm)
 
     def over_time(self) -> None:
         """A figure: each answer of the busiest setting's first run, its thirds, and our CPU."""

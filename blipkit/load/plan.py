@@ -44,7 +44,9 @@ def expected_time(study: Study) -> str:
     """
     knobs = study.knobs
     count = len(settings_of(study))
-    each = f"{knobs.repeats} times {knobs.seconds:g} s each"
+    each = f"{knobs.seconds:g} s each"
+    if knobs.repeats > 1:
+        each = f"{knobs.repeats} times {each}"
     arms = [parse_arm(arm) for arm in study.common.arms[: knobs.arms_under_load]]
     beside_s = FORKED_S if all(map(is_forkable, arms)) else SETTING_S
     plan = f"{count} settings, {each}, and about {beside_s} s beside that for each"

@@ -93,7 +93,8 @@ def in_words(best: GridRow | None, rows: Sequence[GridRow], target_ms: float) ->
         return f"no setting holds {target_ms:g} ms"
     per_s = best.answers_per_s.value
     below = 1 - best.latency_ms.high / target_ms
-    run = f"run {best.servers} servers for {best.clients} clients: {per_s:.0f} answers/s"
+    setting = f"{counted(best.servers, 'server')} for {counted(best.clients, 'client')}"
+    run = f"run {setting}: {per_s:.0f} answers/s"
     advice = f"{run}, {below:.0%} below the target of {target_ms:g} ms"
     if best.state != STABLE:
         advice = f"{advice} ({best.state}: {best.summary.reason})"
@@ -105,11 +106,19 @@ def in_words(best: GridRow | None, rows: Sequence[GridRow], target_ms: float) ->
     return f"{advice}; {more.clients} clients: {gain:+.0%} throughput, {wait:+.0%} latency"
 
 
+def counted(count: int, noun: str) -> str:
+    """So many of what has a plural in -s."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun}s"
+
+
 def next_more_clients(best: GridRow, rows: Sequence[GridRow]) -> GridRow | None:
     """The next setting of as many servers, placed as these, that answered and is not INVALID."""
-    alike = [row for row in rows if differ_in_clients(row.setting, best.setting)]
-    for row in alike:
-        answered = row.summary.requests and row.state != INVALID
-        if row.clients > best.clients and answered:
-            return row
-    return None
+    more = [
+        row
+        for row in rows
+        if differ_in_clients(row.setting, best.setting) and row.clients > best.clients
+    ]
+    answered = [row for row in more if row.summary.requests and row.state != INVALID]
+    return min(answered, key=lambda row: row.clients, default=None)

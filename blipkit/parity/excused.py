@@ -79,7 +79,8 @@ def judge_excused(
 
 def _movement(pairs: Sequence[AnswerPair], excused: ExcusedMargin) -> str:
     """Why the largest movement of a margin is no rounding; "" where it may be."""
-    furthest = max((pair.movement for pair in ranked(pairs)), default=0.0)
+    moved = [pair.movement for pair in ranked(pairs)]
+    furthest = max((one for one in moved if not math.isnan(one)), default=0.0)
     reach = OUTLIER * excused.excused_margin
     if math.isnan(reach) or furthest <= reach:
         return ""

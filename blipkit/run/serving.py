@@ -201,7 +201,7 @@ def api(
     weights = weights_of(weight, names) if weight else first_alone(names)
     meter = Meter("api", {})
     share = knobs.shadow_share if sample is None else sample
-    mirror = mirror_to(shadow, share, backends, knobs.shadow_queue, meter)
+    mirror = mirror_to(shadow, share, backends, knobs, meter)
     limits = Limits(knobs.api_in_flight, knobs.timeout_s, knobs.health_every_s)
     with opened(Place(host, port, ledger, metrics)) as (listening, write, emit):
         tier = Api(backends, Router(weights), limits, meter, write, mirror)
@@ -210,11 +210,9 @@ def api(
 
 
 def mirror_to(
-    shadow: str, share: float, backends: list["Backend"], room: int, meter: "Meter"
+    shadow: str, share: float, backends: list["Backend"], knobs: "Service", meter: "Meter"
 ) -> "Mirror | None":
     """What copies a share of requests to the backend `shadow`; none where that is ""."""
-    from blipkit.service.mirror import Mirror, count_flips
-
     by_name = {one.name: one for one in backends}
     if shadow and shadow not in by_name:
         raise BadInput(f"--shadow {shadow!r}; {nearest(shadow, by_name)}")
@@ -222,7 +220,13 @@ def mirror_to(
         raise BadInput(f"--sample {share:g}; expected a share above 0, at most 1")
     if not shadow:
         return None
-    return Mirror(by_name[shadow], share, room, partial(count_flips, meter))
+
+    from blipkit.service.live_flips import begin_counts, count_flips
+    from blipkit.service.mirror import Mirror
+
+    begin_counts(meter)
+    compare = partial(count_flips, meter, knobs.excused_margin)
+    return Mirror(by_name[shadow], share, knobs.shadow_queue, compare)
 
 
 def weights_of(texts: list[str], names: list[str]) -> dict[str, float]:

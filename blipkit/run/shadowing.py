@@ -91,7 +91,7 @@ def shadow(
         pairs = pairs_of_logs(*logs)
     else:
         asked = Wanted(primary, candidate, frames, tuple(question), candidates, sample, twice)
-        pairs = pairs_of_endpoints(asked)
+        pairs = pairs_of_endpoints(asked, rules, tally)
 
     for pair in pairs:
         tally.add(pair)
@@ -166,8 +166,12 @@ def pairs_of_logs(primary: Path, candidate: Path) -> "Iterable[Pair]":
     return joined.pairs
 
 
-def pairs_of_endpoints(wanted: Wanted) -> "Iterable[Pair]":
-    """The pairs of two endpoints as they are answered; says why some are not."""
+def pairs_of_endpoints(
+    wanted: Wanted, rules: "list[AlertRule]", tally: "Tally"
+) -> "Iterable[Pair]":
+    """The pairs of two endpoints as they are answered; says why some are not, and counts for the
+    tally those that the candidate left out.
+    """
     endpoints = wanted.endpoints()
 
     from blipkit.service.extra import check_extra
@@ -176,14 +180,18 @@ def pairs_of_endpoints(wanted: Wanted) -> "Iterable[Pair]":
 
     import httpx
 
-    from blipkit.service.endpoints import ask_both, frames_in
+    from blipkit.service.alerts import check_rule
+    from blipkit.service.endpoints import NotCompared, ask_both, frames_in
 
     frames = frames_in(wanted.frames, wanted.sample)
-    problems: list[str] = []
+    for rule in rules:
+        check_rule(rule, wanted.questions, any(frame.camera for frame in frames))
+    problems: list[NotCompared] = []
     with httpx.Client(timeout=30, trust_env=False) as client:
         yield from ask_both(client, endpoints, frames, problems.append)
+    tally.unanswered = sum(problem.by_candidate for problem in problems)
     for problem in problems[:SHOWN_PROBLEMS]:
-        typer.echo(problem, err=True)
+        typer.echo(problem.why, err=True)
     if problems:
         typer.echo(f"not compared: {len(problems)} of {len(frames)} frames", err=True)
 

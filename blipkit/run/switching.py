@@ -93,15 +93,16 @@ def check_amounts(rated: dict[str, float], demand: float, watch_s: float) -> Non
     for what, value in (*rated.items(), ("--demand", demand), ("--watch", watch_s)):
         if not 0 <= value < math.inf:
             raise BadInput(f"{what} is {value}; expected a number, 0 or more")
-    if rated and not demand:
-        raise BadInput("--rated is said and --demand is not; expected both, or neither")
+    if bool(rated) != bool(demand):
+        said, other = ("--rated", "--demand") if rated else ("--demand", "--rated")
+        raise BadInput(f"{said} is said and {other} is not; expected both, or neither")
 
 
 def route_alb(
     rule: str, weights: dict[str, float], rated: dict[str, float], demand: float, alarms: Alarms
 ) -> None:
     """Set the weights of an ALB's rule, and watch its alarms."""
-    from blipkit.service.alb import LOOK_S, Capacity, check_step, connect, set_and_watch
+    from blipkit.service.alb import LOOK_S, Capacity, check_step, connect, set_and_watch, sticky_s
 
     if not weights:
         raise BadInput("--alb without weights; expected each target group's, such as gpu=95 inf2=5")
@@ -114,11 +115,15 @@ def route_alb(
     state = alb.state(rule, whole)
     check_step(state, whole, Capacity(demand, rated))
     looks = math.ceil(alarms.watch_s / LOOK_S) if alarms.names else 0
-    typer.echo(f"before: {in_words(state.weights())}; now: {in_words(whole)}")
+    typer.echo(f"before: {in_words(state.weights())}; to be set: {in_words(whole)}")
+    if seconds := sticky_s(state.actions):
+        typer.echo(f"the rule is sticky: a caller stays with its group for up to {seconds} s")
     if looks:
         typer.echo(f"looking at {', '.join(alarms.names)} for {alarms.watch_s:g} s")
-    set_and_watch(alb, state, whole, alarms.names, looks, time.sleep)
+    silent = set_and_watch(alb, state, whole, alarms.names, looks, time.sleep)
     typer.echo("set" if not looks else "set, and no alarm went off")
+    if silent:
+        typer.echo(f"without data to the end, so that they said nothing: {', '.join(silent)}")
 
 
 def route_api(url: str, weights: dict[str, float], rated: dict[str, float], demand: float) -> None:
@@ -145,15 +150,20 @@ def check_backends(
     """Refuse more for a backend that is not known, not ready, or rated for less than its share."""
     from blipkit.service.switch import no_room
 
+    for what, names in (("weights name", weights), ("--rated names", rated)):
+        for name in names:
+            if name not in route:
+                raise BadInput(f"{what} {shown(name)}; {nearest(name, route)}")
     for name, percent in weights.items():
-        if name not in route:
-            raise BadInput(f"weights name {shown(name)}; {nearest(name, route)}")
         if percent <= route[name].weight:
             continue
         if not route[name].ready:
             reason = route[name].reason or "not asked yet"
             raise BlipkitError(f"{name} is not ready ({reason}), and gets no more: nothing was set")
-        if name in rated and (problem := no_room(name, rated[name], percent / 100 * demand)):
+        if demand and name not in rated:
+            expected = f"expected --rated {name}=REQUESTS_PER_S beside --demand"
+            raise BadInput(f"{name} gets more, and nobody says what it holds; {expected}")
+        if demand and (problem := no_room(name, rated[name], percent / 100 * demand)):
             raise BlipkitError(f"{problem}: nothing was set")
 
 
@@ -173,6 +183,8 @@ def ask_route(base: str, method: str, body: dict[str, Any] | None = None) -> dic
         raise BlipkitError(f"{seen}; expected the API tier there: blipkit api, or --api") from None
     if reply.status_code == 422:
         raise BadInput(f"{url}: {detail_in(reply.content)}")
+    if reply.status_code in (403, 409):
+        raise BlipkitError(f"{url}: {detail_in(reply.content)}: nothing was set")
     try:
         if reply.status_code != 200:
             raise ValueError(f"status {reply.status_code}: {detail_in(reply.content)}")

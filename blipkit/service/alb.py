@@ -93,10 +93,10 @@ class Alb:
             actions = with_weights(state.actions, by_arn)
             self.elbv2.modify_rule(RuleArn=state.arn, Actions=actions)
 
-    def alarms_on(self, names: Sequence[str]) -> list[str]:
-        """Which of these alarms are on; BadInput for one that is not there."""
+    def alarm_states(self, names: Sequence[str]) -> dict[str, str]:
+        """Name -> OK, ALARM or INSUFFICIENT_DATA; BadInput for an alarm that is not there."""
         if not names:
-            return []
+            return {}
         with in_a_sentence("read the alarms"):
             reply = self.cloudwatch.describe_alarms(
                 AlarmNames=list(names), AlarmTypes=["MetricAlarm", "CompositeAlarm"]
@@ -106,7 +106,7 @@ class Alb:
         for name in names:
             if name not in states:
                 raise BadInput(f"--alarm {shown(name)}: CloudWatch has none of that name here")
-        return [name for name in names if states[name] == "ALARM"]
+        return {name: states[name] for name in names}
 
 
 def region_of(rule: str) -> str:
@@ -138,8 +138,27 @@ def in_a_sentence(doing: str):
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        expected = "expected credentials (AWS_PROFILE, or a role) that may do it in that region"
-        raise BlipkitError(f"AWS did not {doing}: {error}; {expected}") from None
+        raise BlipkitError(f"AWS did not {doing}: {error}; {_advice(str(error))}") from None
+
+
+def _advice(said: str) -> str:
+    """What to do about an error of AWS's, by the words that it has."""
+    if "NotFound" in said:
+        return "expected what is there: is it this ARN, in this account?"
+    if "Throttling" in said or "Timeout" in said or "timeout" in said:
+        return "expected a reply: try again in a minute"
+    return "expected credentials (AWS_PROFILE, or a role) that may do it in that region"
+
+
+def sticky_s(actions: Sequence[dict[str, Any]]) -> int:
+    """For how long the rule keeps a caller at the group that it was sent to first, s; 0: it does
+    not.
+    """
+    for action in actions:
+        config = action.get("ForwardConfig", {}).get("TargetGroupStickinessConfig", {})
+        if config.get("Enabled"):
+            return config.get("DurationSeconds", 0)
+    return 0
 
 
 def weights_in(actions: Sequence[dict[str, Any]], rule: str) -> dict[str, int]:
@@ -224,22 +243,40 @@ def set_and_watch(
     alarms: Sequence[str],
     looks: int,
     wait: Callable[[float], None],
-) -> None:
+) -> list[str]:
     """Set the weights, look at the alarms so many times, and put the old weights back where one is
-    on, or cannot be read any more.
+    on, or nobody looks any more: they cannot be read, or Ctrl-C.
 
-    wait: sleeps for so many seconds. BlipkitError says that it went back, and why.
+    Returns the alarms that had no data at the last look. wait: sleeps for so many seconds.
+    BlipkitError says that it went back, and why.
     """
-    if on := alb.alarms_on(alarms):
+    if on := _in_state("ALARM", alb.alarm_states(alarms)):
         raise BlipkitError(f"alarm {', '.join(on)} is on already; expected none: nothing was set")
     alb.set(state, weights)
-    for _ in range(looks):
-        wait(LOOK_S)
-        try:
-            on = alb.alarms_on(alarms)
-        except BlipkitError as error:
-            alb.set(state, state.weights())
-            raise BlipkitError(f"{error}; the old weights are set again") from None
-        if on:
-            alb.set(state, state.weights())
-            raise BlipkitError(f"alarm {', '.join(on)} is on: the old weights are set again")
+    states: dict[str, str] = {}
+    try:
+        for _ in range(looks):
+            wait(LOOK_S)
+            states = alb.alarm_states(alarms)
+            if on := _in_state("ALARM", states):
+                raise BlipkitError(f"alarm {', '.join(on)} is on")
+    except BlipkitError as error:
+        raise put_back(alb, state, str(error)) from None
+    except KeyboardInterrupt:
+        raise put_back(alb, state, "interrupted while the alarms were looked at") from None
+    return _in_state("INSUFFICIENT_DATA", states)
+
+
+def _in_state(state: str, states: Mapping[str, str]) -> list[str]:
+    """The alarms that are in a state."""
+    return [name for name, one in states.items() if one == state]
+
+
+def put_back(alb: Alb, state: RuleState, why: str) -> BlipkitError:
+    """Set a rule's old weights; what to raise, which says whether they are set."""
+    try:
+        alb.set(state, state.weights())
+    except BlipkitError as error:
+        old = " ".join(f"{name}={weight}" for name, weight in state.weights().items())
+        return BlipkitError(f"{why}; the old weights ({old}) are NOT set again: {error}")
+    return BlipkitError(f"{why}: the old weights are set again")

@@ -4,7 +4,7 @@ of both.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from blipkit.errors import BadInput, shown
@@ -117,12 +117,17 @@ def _series(rule: AlertRule, pairs: Iterable[Pair]) -> dict[tuple[str, str], lis
             asked.add(first.question)
             if pair.camera and rule.question in ("", first.question):
                 found[pair.camera, first.question].append((first.text, second.text))
+    check_rule(rule, asked, bool(found))
+    return found
+
+
+def check_rule(rule: AlertRule, asked: Collection[str], has_cameras: bool) -> None:
+    """Refuse a rule about a question that is not asked, or where no frame says its camera."""
     if rule.question and rule.question not in asked:
         raise BadInput(f"rule {shown(str(rule))}: that was not asked, but {shown(sorted(asked))}")
-    if not found:
+    if not has_cameras:
         advice = "put each camera's frames into a folder of its own, or its name into the log"
         raise BadInput(f"rule {shown(str(rule))}: no frame says which camera it is of; {advice}")
-    return found
 
 
 def _matched(first: Sequence[int], second: Sequence[int], window: int) -> int:

@@ -33,6 +33,7 @@ from blipkit.service.wire import (
     PATH,
     ROUTE_PATH,
     Problem,
+    backend_in,
     detail_in,
     encoded,
     failed,
@@ -106,7 +107,7 @@ class Api(Tier):
         return levels
 
     def targets(self) -> int:
-        return len(self.ready)
+        return sum(self.router.weights[name] > 0 for name in self.ready)
 
     async def watch(self) -> None:
         """Ask the backends whether they are ready, again and again."""
@@ -144,7 +145,8 @@ class Api(Tier):
             except Problem as problem:
                 return ended_by(problem, request_id, backend=name, attempt=attempt)
             ended = self._ended(reply, backend, attempt, request_id, started)
-            return self._mirrored(ended, Original(request_id, kind, body, ended.body))
+            original = Original(request_id, kind, body, ended.body)
+            return self._mirrored(ended, original, reply)
         if died:
             problem = failed(502, f"the backend ended without a reply, and none else did: {died}")
             return ended_by(problem, request_id, backend=tried[-1], attempt=len(tried))
@@ -188,9 +190,13 @@ class Api(Tier):
             self.meter.add(backend_metric("errors", backend.name))
         return ended_by(problem, request_id, **where)
 
-    def _mirrored(self, ended: Ended, original: Original) -> Ended:
-        """The same end, after which a copy goes to the candidate where it is sampled."""
+    def _mirrored(self, ended: Ended, original: Original, reply: httpx.Response) -> Ended:
+        """The same end, after which a copy goes to the candidate where it is sampled, unless it
+        answered itself: by its reply, too, as behind a backend's URL there may be several.
+        """
         if self.mirror is None or ended.outcome != "answered":
+            return ended
+        if self.mirror.backend.name in (ended.backend, backend_in(reply.content)):
             return ended
         if not self.mirror.wants(original.request_id):
             return ended

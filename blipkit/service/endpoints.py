@@ -153,6 +153,14 @@ def _wait_s(after: str) -> float:
 
 
 @dataclass(frozen=True)
+class NotCompared:
+    """A frame that one of both did not answer. by_candidate: the primary did."""
+
+    why: str
+    by_candidate: bool
+
+
+@dataclass(frozen=True)
 class Endpoints:
     """Both, and what they are asked. twice: share of frames that the primary is asked again."""
 
@@ -166,7 +174,7 @@ def ask_both(
     client: "httpx.Client",
     endpoints: Endpoints,
     frames: Sequence[CameraFrame],
-    tell: Callable[[str], None],
+    tell: Callable[[NotCompared], None],
 ) -> Iterator[Pair]:
     """A pair for each frame that both answer. tell: is told why another one is not compared."""
     for frame in frames:
@@ -176,13 +184,14 @@ def ask_both(
         def asked(url: str, name: str, image: bytes = image) -> Answers:
             return ask(client, url, endpoints.form, image, name)
 
+        primary = candidate = again = None
         try:
             primary = asked(endpoints.primary, request_id)
             candidate = asked(endpoints.candidate, request_id)
-            again = None
             if is_sampled(f"again {frame.camera} {frame.name}", endpoints.twice):
                 again = asked(endpoints.primary, f"{request_id}-again")
         except NotAnswered as error:
-            tell(f"{frame.name}: {error}")
+            by_candidate = primary is not None and candidate is None
+            tell(NotCompared(f"{frame.name}: {error}", by_candidate))
             continue
         yield Pair(request_id, frame.camera, float(frame.place), primary, candidate, again)

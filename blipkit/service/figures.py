@@ -6,7 +6,7 @@ import numpy as np
 
 from blipkit.display.figures import COLOURS, MARKERS, STYLES, axes, show
 from blipkit.records.typed import records_of
-from blipkit.service.rows import EventRow, HopRow, RequestRow
+from blipkit.service.rows import CANDIDATE, EventRow, HopRow, RequestRow
 
 BIN_S = 0.5  # of the share that was served
 ENDS = ("answered", "refused", "rejected", "failed", "lost")
@@ -43,7 +43,7 @@ def draw_switch(requests: Sequence[RequestRow], events: Sequence[EventRow]) -> N
         edge = {"facecolors": "none", "edgecolors": "black", "s": 60, "marker": marker}
         upper.scatter(due, took, label=f"{label}: {len(rows)}", **edge)
     upper.legend(fontsize="x-small", ncols=2)
-    _draw_shares(lower, requests, events, backends[-1])
+    _draw_shares(lower, requests, events, CANDIDATE)
     counts = ", ".join(f"{sum(row.outcome == end for row in requests)} {end}" for end in ENDS)
     caption = f"{len(requests)} requests: {counts}; {len(retried)} at the second attempt"
     show(figure, caption, records_of(events))

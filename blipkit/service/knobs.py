@@ -13,14 +13,14 @@ class Service(Section):
 
     servers: int = knob(
         0,
-        "requests that an inference server serves at once; 0: those of the setting that 04"
-        " recommends, else 1",
+        "requests that an inference server serves at once; 0: in 09 one, by `blipkit serve` those"
+        " of the setting that 04 recommends, else one",
         within=ZERO_OR_MORE,
     )
     in_flight: int = knob(
         0,
-        "requests that an inference server has at most, served or waiting; 0: the clients of the"
-        " setting that 04 recommends, else 4 a server",
+        "requests that an inference server has at most, served or waiting; 0: in 09 16, by"
+        " `blipkit serve` the clients of the setting that 04 recommends, else 4 a server",
         "requests",
         within=ZERO_OR_MORE,
     )

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import httpx
 
 from blipkit.service.backends import Backend
-from blipkit.service.metrics import Meter
 from blipkit.service.routing import is_sampled
-from blipkit.service.wire import ID_HEADER, PATH, SHADOW_HEADER, texts_in
+from blipkit.service.wire import ID_HEADER, PATH, SHADOW_HEADER
 
 WORKERS = 2  # copies that the candidate has at once
 
@@ -46,16 +45,6 @@ class Copies:
     dropped: int = 0
     compared: int = 0
     failed: int = 0
-
-
-def count_flips(meter: Meter, compared: Compared) -> None:
-    """Tell the metrics how many answers were compared, and how many of them differ."""
-    pair = texts_in(compared.primary), texts_in(compared.candidate)
-    if None in pair or len(pair[0]) != len(pair[1]):
-        meter.add("shadow_unreadable")
-        return
-    meter.add("shadow_answers", len(pair[0]))
-    meter.add("shadow_flips", sum(one != other for one, other in zip(*pair, strict=True)))
 
 
 class Mirror:

@@ -16,7 +16,17 @@ from blipkit.service.reconcile import (
     SWITCH_FAILS_NOTHING,
     Reconciled,
 )
-from blipkit.service.rows import BOTH, EventRow, HopCost, HopRow, PairRow, PhaseRow, RequestRow
+from blipkit.service.rows import (
+    BARE,
+    BOTH,
+    STAYED,
+    EventRow,
+    HopCost,
+    HopRow,
+    PairRow,
+    PhaseRow,
+    RequestRow,
+)
 from blipkit.service.shadow import SHADOW_AGREES, Tally
 
 HOP_COST = "hop cost"
@@ -69,6 +79,14 @@ class Costs:
         caption = "What is added to the model's own time, one client, one request after another"
         show_table(records_of(self.rows), caption, columns)
 
+    def __str__(self) -> str:
+        """How many times as much both tiers add as the app that does nothing."""
+        found = {row.way: row.mean_ms for row in self.rows}
+        if not found.get(BARE) or BOTH not in found:
+            return NOTHING
+        ratio = found[BOTH] / found[BARE]
+        return f"both tiers add {found[BOTH]:.1f} ms, {ratio:.1f} times what the bare app does"
+
     def gates(self) -> list[Gate]:
         """Whether both tiers together add no more than they may."""
         both = next((row for row in self.rows if row.way == BOTH), None)
@@ -113,7 +131,14 @@ class Shadow:
             print(NOTHING)
             return
         tally = self.tally
-        show_table(records_of([tally.summary()]), "Answers of the shadow beside the primary's")
+        columns = [
+            *("frames", "flipped_frames", "frame_bound", "answers", "flips"),
+            *("flip_rate", "flip_rate_low", "flip_rate_high", "unexcused"),
+        ]
+        found, caption = tally.summary(), "Answers of the shadow beside the primary's"
+        show_table(records_of([found]), caption, columns)
+        if found.open_answers:
+            print(f"open answers: {found.open_answers}, other words {found.open_flips}")
         for flip in sorted(tally.flipped, key=lambda one: -one.reference.margin)[:LARGEST_FLIPS]:
             texts = f"{flip.reference.text}, shadow {flip.candidate.text}"
             print(f"{flip.frame}: {flip.question} {texts}, margin {flip.reference.margin:.2g} nats")
@@ -159,9 +184,9 @@ class Rollback:
         if not self.events:
             return NOTHING
         for event in self.events:
-            if event.what.startswith("went back"):
+            if event.what.startswith(("went back", STAYED)):
                 return f"at {event.at_s:.1f} s {event.what}"
-        return "it did not go back: too few frames were compared in the time"
+        return "it did not go back"
 
 
 @dataclass(frozen=True)

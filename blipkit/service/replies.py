@@ -2,6 +2,7 @@
 id.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ from blipkit.service.wire import Answered
 
 FORM = (
     'expected a line such as {"request_id": "1", "camera": "porch", "at_s": 0.0, '
-    '"answers": [{"question": "...", "text": "yes", "probability": 0.9, "margin": 2.2}]}'
+    '"answers": [{"question": "...", "text": "yes", "probability": 0.9, "margin": 2.2}]}, '
+    "200 MB of them at most: of more, take a part"
 )
 
 
@@ -51,11 +53,16 @@ def _answered(one: Any) -> Answered:
     for name, value in (("probability", probability), ("margin", margin)):
         if value is not None and type(value) not in (int, float):
             raise WrongType(f"{name} is {shown(value)}; expected a number or null")
+    if margin is not None and margin < 0:  # signed, as yes over no, it would excuse any flip
+        expected = "expected nats by which the answer is ahead of the next, 0 or more"
+        raise ValueError(f"margin is {shown(margin)}; {expected}")
     return Answered(values["question"], values["text"], probability, margin)
 
 
 def read_log(path: Path) -> dict[str, Logged]:
-    """Request id -> its line; BadInput names the line that is ill-formed, or whose id was above."""
+    """Request id -> its line; BadInput names the line that is ill-formed, or whose id was above, or
+    the file that has none.
+    """
     found: dict[str, Logged] = {}
     lines: dict[str, str] = {}
     for place, record in read_json_lines(path, FORM):
@@ -69,6 +76,8 @@ def read_log(path: Path) -> dict[str, Logged]:
             raise BadInput(f"{place}: {problem}, first in {first}; expected each once")
         found[one.request_id] = one
         lines[one.request_id] = place
+    if not found:
+        raise BadInput(f"{shown_path(path)} has no line; {FORM}")
     return found
 
 
@@ -78,7 +87,7 @@ def _logged(record: dict[str, Any]) -> Logged:
         raise ValueError(f"request_id is {shown(request_id)}; expected a text")
     if not isinstance(camera, str | None):
         raise ValueError(f"camera is {shown(camera)}; expected a text")
-    if at_s is not None and type(at_s) not in (int, float):
+    if at_s is not None and (type(at_s) not in (int, float) or not math.isfinite(at_s)):
         raise ValueError(f"at_s is {shown(at_s)}; expected a number of seconds")
     return Logged(request_id, answers_in(record), camera, at_s)
 
@@ -95,19 +104,19 @@ class Joined:
 def join_logs(primary: Path, candidate: Path) -> Joined:
     """The pairs of two logs, in the primary's order, which also says camera and time.
 
-    BadInput where they have no request in common, or were asked other questions.
+    BadInput where they have no request in common, or were asked other questions, and for one log
+    that is given twice.
     """
+    if primary.exists() and candidate.exists() and primary.samefile(candidate):
+        expected = "expected the primary's, and the candidate's"
+        raise BadInput(f"both logs are {shown_path(primary)}; {expected}")
     first, second = read_log(primary), read_log(candidate)
     pairs = list(_pairs(first, second))
     if not pairs:
         names = f"{shown_path(primary)} and {shown_path(candidate)}"
-        seen = f"such as {_example(first)} and {_example(second)}"
+        seen = f"such as {shown(next(iter(first)))} and {shown(next(iter(second)))}"
         raise BadInput(f"{names} have no request id in common, {seen}; expected logs of the same")
     return Joined(pairs, len(first) - len(pairs), len(second) - len(pairs))
-
-
-def _example(log: dict[str, Logged]) -> str:
-    return shown(next(iter(log), None))
 
 
 def _pairs(first: dict[str, Logged], second: dict[str, Logged]) -> Iterator[Pair]:

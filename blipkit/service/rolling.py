@@ -6,7 +6,7 @@ from bisect import bisect_right
 
 from blipkit.service.ledger import LedgerLine
 from blipkit.service.rehearse import Load, Phase, pair_rows, set_weights, shares, under_load
-from blipkit.service.rows import CANDIDATE, PRIMARY
+from blipkit.service.rows import CANDIDATE, PRIMARY, STAYED
 from blipkit.service.shadow import Tally
 from blipkit.service.stage import Stage
 from blipkit.service.switch import Plan, Side, Switch
@@ -32,9 +32,10 @@ class Watched:
         self.switch = Switch(Plan(PRIMARY, CANDIDATE, SHARES, rules=RULES))
         self.tally = Tally(excused_margin)
         self.percent = 0.0
+        self.reason = ""  # of what was decided last
         self._pairs = self._lines = 0  # that the switch has been told of
-        self._since: list[float] = []  # Unix times of changes of shares
-        self._shares: list[float] = []
+        self._since: list[float] = [0.0]  # Unix times of changes of shares
+        self._shares: list[float] = [0.0]  # from then on
 
     def look(self, phase: Phase, demand_per_s: float) -> str:
         """Tell the switch what is new, do what it decides, and return what that was."""
@@ -44,19 +45,22 @@ class Watched:
             for name in (PRIMARY, CANDIDATE)
         }
         decision = self.switch.look(phase.now_s, sides, demand_per_s)
+        self.reason = decision.reason
         percent = 100 * decision.weights.get(CANDIDATE, 0.0)
         if decision.weights and percent != self.percent:
-            self.set(phase, percent)
+            self.set(phase, percent)  # where that is refused, the next look tries again
         if decision.action in ("stepped", "went back"):
             phase.note(f"{decision.action}: {decision.reason}", shares(self.percent))
         return decision.action
 
     def set(self, phase: Phase, percent: float) -> None:
-        """Set the candidate's share."""
-        self._since.append(time.time())
+        """Set the candidate's share, which stays as it is where the API tier refuses."""
+        now = time.time()
+        if set_weights(self.stage, phase, shares(percent)):
+            return
+        self._since.append(now)
         self._shares.append(percent / 100)
         self.percent = percent
-        set_weights(self.stage, phase, shares(percent))
 
     def _tell(self, phase: Phase) -> None:
         """Hand on the pairs and the API tier's lines that were not there before."""
@@ -71,19 +75,25 @@ class Watched:
         self._lines = len(lines)
 
     def _tell_line(self, line: LedgerLine) -> None:
-        """One request: who was asked first, and how that ended."""
+        """One request: who was asked first, and how that ended; none that no backend was asked.
+
+        What the callers do wrong, both sides reject alike: that one rejects more is its failure.
+        """
+        if not line.backend:
+            return
         retried = line.attempt > 1
         by_candidate = (line.backend == CANDIDATE) != retried
-        failed = retried or line.outcome == "failed"
-        late = line.outcome == "answered" and line.latency_ms > LATE_MS
+        failed = retried or line.outcome in ("failed", "rejected")
+        late = not failed and (line.outcome == "refused" or line.latency_ms > LATE_MS)
         place = bisect_right(self._since, line.at_s - line.latency_ms / 1000) - 1
-        self.switch.watch.request(self._shares[max(0, place)], by_candidate, failed, late)
+        self.switch.watch.request(self._shares[place], by_candidate, failed, late)
 
 
 def roll_back(stage: Stage, load: Load, watched: Watched) -> Phase:
     """A switch whose candidate answers wrongly, as planted, once it has a share; until it went
     back, and the load has ended.
     """
+    action = ""
     with under_load(stage, "rollback", load) as phase:
         watched.set(phase, 0.0)
         while phase.now_s < load.seconds:
@@ -94,4 +104,6 @@ def roll_back(stage: Stage, load: Load, watched: Watched) -> Phase:
             if action == "went back":
                 break
             time.sleep(LOOK_S)
+        if action != "went back":
+            phase.note(f"{STAYED}: {watched.reason}", shares(watched.percent))
     return phase

@@ -8,6 +8,7 @@ from blipkit.service.wire import Answered
 
 PRIMARY, CANDIDATE = "gpu", "inf2"  # backends of a rehearsal
 BARE, ONE, BOTH = "a bare app", "the inference tier", "both tiers"  # ways of a request
+STAYED = "did not go back"  # begins the event of a switch whose load ended before
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from blipkit.errors import BadInput, nearest, shown
 from blipkit.parity.answer_pairs import AnswerPair, BriefAnswer
 from blipkit.parity.answers import FlipSummary, summarise_flips, unexcused_flips
 from blipkit.parity.decisions import decision_gate, flipped_frames, frames_of
-from blipkit.records.gates import Gate, not_run, warned
+from blipkit.records.gates import Gate, not_run, warned, worsened
 from blipkit.service.wire import Answered
 from blipkit.statistics import Interval, share_bound, wilson
 
@@ -95,7 +95,8 @@ class ShadowSummary:
     of their share; answers, flips, flip_rate: to questions with candidates, excused flips included;
     unexcused: flips at a margin that rounding does not reach; agreement: share of the same answers;
     open_answers, open_flips: to questions without; asked_twice, changed: requests that the primary
-    was asked twice, and those that it answered otherwise; dropped: copies that were not compared.
+    was asked twice, and those that it answered otherwise; unanswered: requests that the primary
+    answered and the candidate did not.
     """
 
     frames: int
@@ -110,22 +111,22 @@ class ShadowSummary:
     open_flips: int
     asked_twice: int
     changed: int
-    dropped: int
+    unanswered: int
 
 
 class Tally:
     """All that was compared so far, which it keeps: half a kilobyte an answer.
 
     excused_margin: nats, below which 03 calls a flip the precision's own; excused: all that 03 says
-    of it, where that is known; dropped: copies that were never compared, which whoever drops them
-    counts here.
+    of it, where that is known; unanswered: requests that the primary alone answered, which whoever
+    asks counts here.
     """
 
     def __init__(self, excused_margin: float, excused: "ExcusedMargin | None" = None):
         self.excused_margin = excused_margin
         self.excused = excused
         self.pairs: list[Pair] = []
-        self.dropped = 0
+        self.unanswered = 0
         self.asked_twice = self.changed = 0
         self._answers: list[AnswerPair] = []
 
@@ -164,7 +165,7 @@ class Tally:
             open_flips=flips.open_flips,
             asked_twice=self.asked_twice,
             changed=self.changed,
-            dropped=self.dropped,
+            unanswered=self.unanswered,
         )
 
     def _flipped_frames(self) -> set[str]:
@@ -181,7 +182,8 @@ class Tally:
         if self.changed:
             why = f"the primary itself answers {self.changed} of {self.asked_twice} otherwise"
             gate = warned(gate, f"{why} when asked twice", "make it deterministic, then compare")
-        return replace(gate, gate=SHADOW_AGREES, next=self._advice(gate))
+        gate = replace(gate, gate=SHADOW_AGREES, next=self._advice(gate))
+        return self._answered(gate, limit)
 
     def _moved(self, gate: Gate, limit: float) -> Gate:
         """With 03's rules for margins that moved further, and flips that are more, than the
@@ -203,6 +205,14 @@ class Tally:
             return gate
         why = f"open answers differ about {len(differing)} of {len(self.pairs)} frames"
         return warned(gate, why, "compare them in 03_parity, which knows their margins")
+
+    def _answered(self, gate: Gate, limit: float) -> Gate:
+        """FAIL where the candidate answers too few: what it does answer may be the easy part."""
+        frames = len(self.pairs) + self.unanswered
+        if not self.unanswered or share_bound(self.unanswered, frames) <= limit:
+            return gate
+        why = f"the candidate gave no answers to {self.unanswered} of {frames} frames"
+        return worsened(gate, f"{why} that the primary answered", "look at why, as said above")
 
     def _advice(self, gate: Gate) -> str:
         """What to do next, where this is not 03."""

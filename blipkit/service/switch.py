@@ -89,6 +89,7 @@ class Switch:
         self.watch = Watch(plan.rules)
         self.place = 0  # in the plan's shares
         self.went_back = ""  # why, once it has
+        self._is_done = False
         self._since_s: float | None = None  # when this share began
 
     @property
@@ -100,8 +101,8 @@ class Switch:
 
     @property
     def is_over(self) -> bool:
-        """Whether no further step will be taken."""
-        return bool(self.went_back) or self.place == len(self.plan.shares) - 1
+        """Whether no further step will be taken, and the last share has been seen, too."""
+        return bool(self.went_back) or self._is_done
 
     def look(self, now_s: float, sides: Mapping[str, Side], demand_per_s: float) -> Decision:
         """Decide by all that was seen. now_s: any clock that only goes on; sides: backend -> what
@@ -113,16 +114,21 @@ class Switch:
         if not self.went_back and self.watch.evidence().goes_back:
             self.went_back = self._why()
             return self._decide("went back", primary, candidate, self.went_back)
+        reason = self._why_not(now_s, primary, candidate, demand_per_s)
+        self._is_done = self._is_done or (self._is_last and not reason)
         if self.is_over:
             reason = self.went_back or "all steps were taken"
             return self._decide("done", primary, candidate, reason)
-        reason = self._why_not(now_s, primary, candidate, demand_per_s)
         if reason:
             return self._decide("held", primary, candidate, reason)
         self.place += 1
         self._begin(now_s)
         percent = f"{100 * self.share:g} %"
         return self._decide("stepped", primary, candidate, f"{self.plan.candidate} gets {percent}")
+
+    @property
+    def _is_last(self) -> bool:
+        return self.place == len(self.plan.shares) - 1
 
     def _begin(self, now_s: float) -> None:
         self._since_s = now_s
@@ -141,8 +147,10 @@ class Switch:
         return f"{name} goes back: {evidence.worst}, p {evidence.p_value:.2g}; {counts}"
 
     def _why_not(self, now_s: float, primary: Side, candidate: Side, demand_per_s: float) -> str:
-        """Why the next step is not taken yet; "" where it may be."""
+        """Why the next step is not taken yet, or the last share not left alone; "" where it may."""
         plan = self.plan
+        if self._is_last:
+            return self._unseen(now_s) if self.share else ""
         if not candidate.ready:
             return f"{plan.candidate} is not ready"
         following = plan.shares[self.place + 1]
@@ -153,8 +161,14 @@ class Switch:
             return f"{name} is not ready"
         if too_small := no_room(name, side.rated_per_s, part * demand_per_s, plan.headroom):
             return too_small
-        if now_s - self._since_s < plan.step_s:
-            return f"this share has been for {now_s - self._since_s:.3g} of {plan.step_s:g} s"
+        if following == 1 and (lacking := self.watch.lacking_of_primary()):
+            return f"too few seen: {lacking}"
+        return self._unseen(now_s)
+
+    def _unseen(self, now_s: float) -> str:
+        """Why this share has not been seen enough; "" where it has."""
+        if now_s - self._since_s < self.plan.step_s:
+            return f"this share has been for {now_s - self._since_s:.3g} of {self.plan.step_s:g} s"
         if lacking := self.watch.lacking():
             return f"too few seen: {lacking}"
         return ""

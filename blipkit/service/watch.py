@@ -12,7 +12,7 @@ from blipkit.service.sequential import (
     needed_by_limit,
     needed_by_ratio,
 )
-from blipkit.statistics import share_bound
+from blipkit.statistics import share_bound, trials_needed
 
 FAILURES, LATENESS, FLIPS = "failures", "lateness", "unexcused flips"
 LARGEST_LOG = 700.0  # whose exponential is a number
@@ -27,8 +27,9 @@ class Rules:
     failed requests, of late ones beside the primary's, or of flipped frames that must have had its
     chance to show before a step is taken, with the chance `surely`; flip_limit: the share of frames
     that may have an unexcused flip; late_together: late requests that come in one go, as behind a
-    pause, and count as one: at least so many, and as many as the primary ever had; compares:
-    whether a shadow's answers are watched, too.
+    pause, and count as one: at least so many, and as many as the primary ever had; flips_together:
+    the same of frames that flip, as those of one clip; compares: whether a shadow's answers are
+    watched, too.
     """
 
     chance: float = 0.05
@@ -37,6 +38,7 @@ class Rules:
     surely: float = 0.95
     flip_limit: float = 0.005
     late_together: int = 5
+    flips_together: int = 1
     compares: bool = True
 
     def __post_init__(self):
@@ -47,8 +49,13 @@ class Rules:
         if self.compares and self.flip_limit >= self.noticed:
             problem = f"flip_limit is {self.flip_limit} and noticed {self.noticed}"
             raise BadInput(f"{problem}; expected a smaller limit: what is allowed is not noticed")
-        if self.late_together < 1:
-            raise BadInput(f"late_together is {shown(self.late_together)}; expected at least 1")
+        for name in ("late_together", "flips_together"):
+            value = getattr(self, name)
+            if value < 1:
+                raise BadInput(f"{name} is {shown(value)}; expected at least 1")
+        if self.compares and pairs_needed(self) is None:
+            problem = f"flip_limit is {self.flip_limit} and noticed {self.noticed}"
+            raise BadInput(f"{problem}: no number of frames would show it; expected them apart")
 
     @property
     def signals(self) -> int:
@@ -79,7 +86,7 @@ class Evidence:
 
 @dataclass
 class Served:
-    """Requests that one side served. late: above the target, and answered."""
+    """Requests that one side was sent. late: refused, or answered above the target."""
 
     requests: int = 0
     failed: int = 0
@@ -105,7 +112,7 @@ class Watch:
         self._at_step = 0  # requests that the candidate served since the step began
         self._failures = RatioTest()
         self._lateness = RatioTest(together=self.together)
-        self._flips = LimitTest(rules.flip_limit)
+        self._flips = LimitTest(rules.flip_limit, rules.flips_together)
         self._alone: dict[str, LimitTest] = {}  # where no primary is there to compare with
         self._most = 0.0  # the largest log e-value so far
 
@@ -127,7 +134,8 @@ class Watch:
 
     def request(self, share: float, by_candidate: bool, failed: bool, late: bool) -> None:
         """A request ended. share: the candidate's when it was sent; failed: at the side that it was
-        sent to first, answered elsewhere or not; late: answered, and above the target.
+        sent to first, answered elsewhere or not; late: not answered in time, as what takes longer
+        than the target, or is refused.
         """
         side = self.candidate if by_candidate else self.primary
         side.add(failed, late)
@@ -193,6 +201,15 @@ class Watch:
             return f"{self.pairs} of {pairs_needed(self.rules)} frames compared"
         return ""
 
+    def lacking_of_primary(self) -> str:
+        """What has not been seen of the primary that a candidate with all traffic is held against,
+        in words; "" where enough has. Enough bounds a share that is a quarter of what is noticed.
+        """
+        needed = trials_needed(self.rules.noticed / 4)
+        if self.primary.requests >= needed:
+            return ""
+        return f"{self.primary.requests} of {needed} requests to the primary, to compare with"
+
     def _alone_limits(self) -> tuple[float, ...]:
         return tuple(test.limit for test in self._alone.values())
 
@@ -234,7 +251,10 @@ def _noticed_beside(rate: float, allowed: float) -> float:
 
 
 @functools.cache
-def pairs_needed(rules: Rules) -> int:
-    """How many frames have to be compared before the first step."""
+def pairs_needed(rules: Rules) -> int | None:
+    """How many frames have to be compared before the first step; None where no number of them would
+    show what has to be noticed.
+    """
     limit = rules.limit * rules.signals
-    return needed_by_limit(rules.noticed, rules.flip_limit, limit, rules.surely).trials or 0
+    noticed, allowed = rules.noticed, rules.flip_limit
+    return needed_by_limit(noticed, allowed, limit, rules.surely, rules.flips_together).trials

@@ -1,9 +1,21 @@
 """What 08 rests on: 04's recommended setting with its figures, or else what 04's knobs name."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 from studies import study_of
+from virtual_arrivals import Machine
 
-from blipkit.arrivals.basis import FROM_04, as_04, closed_loop_rows, knobs_setting, recorded_basis
+from blipkit.arrivals.basis import (
+    FROM_04,
+    as_04,
+    closed_loop_rows,
+    knobs_setting,
+    measured_basis,
+    recorded_basis,
+)
+from blipkit.errors import NotMeasured
 from blipkit.load.conditions import conditions_of
 from blipkit.load.setting import Setting
 
@@ -72,6 +84,35 @@ def test_what_was_recorded_of_another_checkpoint_is_not_taken(study, checkpoint_
 def test_without_a_service_time_04_says_too_little(study, rows):
     """Then this chapter measures by itself."""
     assert basis(study(rows)) is None
+
+
+def test_what_was_asked_otherwise_is_not_taken(study):
+    """More questions about a frame take longer; an older kit's row does not say what was asked."""
+    made = study(GRID[:1])
+    asked = conditions_of(as_04(made), "")
+    (row,) = closed_loop_rows(made)
+    assert row.is_asked_like(asked)
+    assert replace(row, questions=asked.questions).is_asked_like(asked)
+    assert not replace(row, questions=asked.questions[:1]).is_asked_like(asked)
+    assert not replace(row, batch_wait_ms=50.0).is_asked_like(asked)
+
+
+def test_servers_slower_than_the_measured_time_say_what_to_do(small, tmp_path):
+    """Each request takes 3 s of 2 s: no rate of zero, from which nothing could begin."""
+    made = study_of("04_concurrency", tmp_path, small)
+
+    class Slow:
+        study = made
+
+        def measure(self, run):
+            return Machine(service_s=3.0).closed_loop(
+                None, run.setting, SimpleNamespace(seconds=2.0), None
+            )
+
+    with pytest.raises(
+        NotMeasured, match=r"took .* s on average, and 2 s .* concurrency.seconds to"
+    ):
+        measured_basis(Slow(), None)
 
 
 def test_the_knobs_name_the_largest_setting(small, tmp_path):

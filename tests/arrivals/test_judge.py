@@ -15,12 +15,12 @@ from blipkit.arrivals.judge import EXPECTED, INSTALL, JudgeRow, judge_gate, judg
 from blipkit.arrivals.judge_log import INVALID, VALID, Verdict
 from blipkit.arrivals.judge_run import JudgedRun
 from blipkit.arrivals.judge_settings import AGREES, judging_of, queries_needed
-from blipkit.arrivals.outcome import Target
 from blipkit.arrivals.result import RateSearch
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.load.clients import ClientCounts
 from blipkit.load.counts import RunCounts
 from blipkit.load.setting import Setting
+from blipkit.load.target import Target
 from blipkit.machine.monitor import Usage
 from blipkit.records.typed import record_of
 from blipkit.serving.protocol import STATUSES
@@ -102,7 +102,7 @@ def loadgen(monkeypatch):
 )
 def test_it_agrees_where_both_verdicts_are_as_expected(below, above, shared, status):
     """VALID a little below the rate, INVALID a little above; on a shared machine it warns, with the figures."""
-    gate = judge_gate([row(0.95, below, late=20), row(1.1, above, late=99)], shared)
+    gate = judge_gate([row(0.95, below, late=20), row(1.1, above, late=99)], shared, {})
     assert (gate.gate, gate.kind, gate.status) == (AGREES, "timing", status)
     expected = (below == VALID) + (above == INVALID)
     assert (gate.measured, gate.limit) == (expected, 2)
@@ -113,10 +113,23 @@ def test_it_agrees_where_both_verdicts_are_as_expected(below, above, shared, sta
 
 @pytest.mark.parametrize(("shared", "status"), [(False, "INVALID"), (True, "WARN")])
 def test_one_verdict_is_no_agreement(shared, status):
-    """Where LoadGen came to none at one of the rates, nothing is known."""
-    gate = judge_gate([row(0.95, VALID)], shared)
+    """Where LoadGen came to none at one of the rates, nothing is known; why is said, where that is known."""
+    gate = judge_gate([row(0.95, VALID)], shared, {})
     assert gate.status == status
     assert gate.reason.startswith("it came to no verdict at 1.1 of the rate; at 0.95")
+    gate = judge_gate([row(0.95, VALID)], shared, {1.1: "its log was cut off"})
+    assert gate.reason.startswith("it came to no verdict at 1.1 of the rate (its log was cut off);")
+    assert gate.next == "take away the cause, and run 08_arrivals again"
+
+
+def test_a_run_that_was_invalid_for_something_else_does_not_agree():
+    """Above the rate it must be that too many were late, and not that its own run was too short."""
+    short = replace(verdict(INVALID), latency_is_held=True, early_stopping_is_held=True)
+    short = replace(short, duration_suffices=False)
+    rows = [row(0.95, VALID), replace(row(1.1, INVALID), verdict=short)]
+    gate = judge_gate(rows, False, {})
+    assert (gate.status, gate.measured) == ("FAIL", 1)
+    assert "says INVALID (3 of 739 beyond 250 ms, without the least duration)" in gate.reason
 
 
 def test_both_rates_are_judged_and_kept(study, loadgen, capsys):
@@ -137,12 +150,13 @@ def test_both_rates_are_judged_and_kept(study, loadgen, capsys):
 
 
 def test_a_run_that_died_leaves_the_other_verdict(study, loadgen, capsys):
-    """It is said why, and the gate is INVALID."""
+    """It is said why, in the gate's reason too, and the gate is INVALID."""
     loadgen["verdict"] = lambda judging: (
         "the servers: died" if judging.rate_per_s > 50 else verdict(VALID)
     )
     judged = judge_rate(study, found())
     assert statuses(judged.gates()) == {AGREES: "INVALID"}
+    assert "at 1.1 of the rate (the servers: died)" in judged.gates()[0].reason
     assert "LoadGen at 55.0 requests/s: the servers: died" in capsys.readouterr().out
 
 

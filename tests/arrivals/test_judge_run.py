@@ -3,19 +3,26 @@
 import importlib.util
 import json
 from dataclasses import asdict
+from pathlib import Path
 
+import pandas
 import pytest
+from test_judge_log import REAL
 
 from blipkit.arrivals import judge_run
 from blipkit.arrivals.judge_child import Asking
-from blipkit.arrivals.judge_log import KEPT
+from blipkit.arrivals.judge_log import DETAIL, KEPT
 from blipkit.arrivals.judge_run import asker_of, in_flight_at_most, run_judge
 from blipkit.arrivals.judge_settings import Judging, judging_of
 from blipkit.errors import BlipkitError
-from blipkit.load.measure import open_host
+from blipkit.load.clients import ClientCounts
+from blipkit.load.counts import RunCounts
+from blipkit.load.measure import Measured, open_host
 from blipkit.load.setting import ServerOptions, Setting, Workload
+from blipkit.machine.monitor import Usage
 from blipkit.runners.artifacts import Artifacts
 from blipkit.serving.answering import NOTHING, FrameSource
+from blipkit.serving.server import ServerCounts
 
 JUDGING = Judging(200.0, 250.0, 90.0, 50, 0.2, 3)
 OPTIONS = ServerOptions(limit=in_flight_at_most(JUDGING))
@@ -45,6 +52,21 @@ def host():
     host = open_host(Artifacts([]), SETTING, work, OPTIONS, 1)
     yield host
     host.close()
+
+
+def test_a_verdict_on_servers_that_died_is_none(monkeypatch):
+    """All that they left unanswered was late: INVALID, as is expected above the rate, and no proof of anything."""
+    folder = REAL.read_text()
+
+    def measured(host, setting, options, asker, seconds):
+        Path(asker.asking["logs"], DETAIL).write_text(folder)
+        counts = RunCounts(ClientCounts(), ServerCounts(), seconds, 2, "worker 0: died", Usage())
+        return Measured(pandas.DataFrame(), counts, pandas.DataFrame(), None, 1.0)
+
+    monkeypatch.setattr(judge_run, "measure_asked", measured)
+    said = "worker 0: died; it says INVALID, .* of 400 late, which is no verdict on the rate"
+    with pytest.raises(BlipkitError, match=said):
+        run_judge(None, SETTING, OPTIONS, JUDGING)
 
 
 @pytest.mark.slow

@@ -28,6 +28,12 @@ def test_that_nothing_is_late_yet_says_little_where_latencies_swing_slowly():
     assert quick.high < 0.06 and slow.high > 0.3
 
 
+def test_without_a_request_a_share_may_be_anything():
+    """As of a run so short that none was due."""
+    share = late_share([np.array([])], 20.0, 90.0)
+    assert (share.value, share.low, share.high) == (None, 0, 1)
+
+
 def test_a_share_of_none_or_all_has_an_interval():
     """A count has one, where no spread is seen."""
     none, every = (late_share([np.full(44, ms)], 20.0, 90.0) for ms in (1.0, 99.0))

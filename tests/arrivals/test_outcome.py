@@ -7,10 +7,11 @@ import pandas
 import pytest
 from virtual_arrivals import Machine, answered
 
-from blipkit.arrivals.outcome import Target, outcome_of, problem_of, server_s, trial_of
+from blipkit.arrivals.outcome import outcome_of, problem_of, server_s, trial_of
 from blipkit.arrivals.schedule import Offer
 from blipkit.arrivals.session import SEARCH, OfferRun, Sent
 from blipkit.load.setting import Setting
+from blipkit.load.target import Target
 
 TARGET = Target(90.0, 15.0, shared=False)
 SETTING = Setting("torchscript float32", "pipeline", "threads", 2, 4)
@@ -100,6 +101,15 @@ def test_what_went_astray_is_a_problem():
     assert problem_of(sent(sent=121)) == "120 requests were recorded, 121 counted as sent"
     assert problem_of(sent(twice=2)) == "2 answers belong to no request"
     assert outcome_of(sent(twice=2), TARGET).state == "INVALID"
+
+
+def test_a_run_without_a_request_that_was_due_is_a_problem():
+    """It was too short, and its outcome says so."""
+    one = sent(change=lambda requests: requests[requests.scheduled < 0], sent=20)
+    none = replace(one, row=replace(one.row, due=0))
+    outcome = outcome_of(none, TARGET)
+    assert outcome.state == "INVALID" and "raise arrivals.length" in outcome.reason
+    assert outcome.late.value is None is outcome.mean_ms
 
 
 def test_requests_of_a_batch_share_their_server_s_time():

@@ -3,12 +3,13 @@
 import pytest
 
 from blipkit.arrivals.basis import Basis
-from blipkit.arrivals.outcome import Target, outcome_of
+from blipkit.arrivals.outcome import outcome_of
 from blipkit.arrivals.schedule import Offer
 from blipkit.arrivals.session import NULL_SERVER, Session
 from blipkit.load.measure import open_host
 from blipkit.load.runs import Run
 from blipkit.load.setting import ServerOptions, Setting, Workload
+from blipkit.load.target import Target
 from blipkit.profiles.common import Common
 from blipkit.runners.artifacts import Artifacts
 from blipkit.serving.answering import NOTHING, FrameSource

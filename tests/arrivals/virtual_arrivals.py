@@ -24,12 +24,16 @@ WARMUP = 0.2
 class Planted:
     """M/D/c: `servers` servers take exactly `service_s`; a run of it, as the search asks for one.
 
-    length: of a run, in the requests that the percentile needs and in targets.
+    length: of a run, in the requests that the percentile needs and in targets; varies: M/M/c instead,
+    whose service times are exponential.
     """
 
-    def __init__(self, service_s: float, servers: int, seed: int, length: float = 25.0):
+    def __init__(self, service_s: float, servers: int, seed: int, length=25.0, varies=False):
         self.service_s, self.servers, self.seed, self.length = service_s, servers, seed, length
-        self.runs = 0
+        self.varies, self.runs, self.rng = varies, 0, np.random.default_rng(seed)
+
+    def service(self) -> float:
+        return self.rng.exponential(self.service_s) if self.varies else self.service_s
 
     @property
     def most_per_s(self) -> float:
@@ -49,10 +53,11 @@ class Planted:
                 WARMUP * seconds,
                 schedule_seed=1000 * self.seed + self.runs,
             )
-            requests = answered(offer, self.servers, lambda: self.service_s)
+            requests = answered(offer, self.servers, self.service)
             requests = requests[requests.scheduled >= 0]
             latency_ms = 1e3 * (requests.received - requests.scheduled).to_numpy()
-            return Trial(rate_per_s, latency_ms, seconds, rate_per_s / self.most_per_s)
+            served_s = (requests.finished - requests.started).mean()
+            return Trial(rate_per_s, latency_ms, seconds, rate_per_s * served_s / self.servers)
 
         return ask
 

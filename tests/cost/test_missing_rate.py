@@ -92,6 +92,21 @@ def test_costs_that_cannot_be_told_apart_need_a_finer_search():
         assert knobs.length > Arrivals().length and knobs.resolution < 0.1
 
 
+def test_a_finer_search_is_longer_than_the_one_that_was_made(tmp_path):
+    """Not than the default; and a cell may take as long as it needs."""
+    (tmp_path / "profile.yaml").write_text("arrivals: {length: 25.0}")
+    candidate = by("neuron", POISSON, 300.0 * 0.7582 / 1.006 * 1.02, wide=0.05)
+    candidate = replace(candidate, folder=str(tmp_path))
+    incumbent = by("cuda", POISSON, wide=0.05)
+    lengths = {}
+    for one in (candidate, replace(candidate, folder="nowhere")):
+        command = finer_search(one, candidate, incumbent, hours)[1].command
+        profile = load_profile("tiny", settings=command.split(" --set ")[1:])
+        lengths[one.folder] = profile.section("arrivals").length
+        assert profile.section("common").cell_limit_s > 3600
+    assert lengths[str(tmp_path)] == pytest.approx(5 * lengths["nowhere"], rel=0.01)
+
+
 def test_costs_that_are_the_same_are_not_told_apart_in_a_day():
     """The hours end at a day, and the reason says so."""
     candidate = by("neuron", POISSON, 300.0 * 0.7582 / 1.006)

@@ -127,6 +127,7 @@ def test_where_every_rate_held_the_highest_counts(tmp_path):
     assert vars(best.requests_per_s) == {"value": 40.0, "low": 40.0, "high": None}
     gate = pricing.gates()[1]
     assert gate.status == "WARN" and "search more finely in 08_arrivals" in gate.next
+    assert gate.reason.startswith("no rate that was tried is sure to miss the target, open arr")
 
 
 @pytest.mark.parametrize(("high", "status"), [(26.0, "PASS"), (40.0, "WARN")])
@@ -137,6 +138,7 @@ def test_a_wide_search_is_searched_more_finely(tmp_path, high, status):
     gate = pricing.gates()[1]
     assert gate.status == status
     assert ("--set arrivals.resolution=" in gate.next) == (status == "WARN")
+    assert ("--set arrivals.length=25" in gate.next) == (status == "WARN")
     assert "open arrivals" in gate.reason
 
 

@@ -5,9 +5,10 @@ import math
 import pytest
 from load_rows import cell, changed
 
-from blipkit.load.derived import Target, fed_by, grid_rows, overhead_rows, predicted_latency_ms
+from blipkit.load.derived import fed_by, grid_rows, overhead_rows, predicted_latency_ms
 from blipkit.load.rows import GridRow
 from blipkit.load.summary import INVALID
+from blipkit.load.target import Target
 from blipkit.statistics import Interval
 
 TARGET = Target(percentile=99, limit_ms=40, shared=False)
@@ -38,6 +39,15 @@ def test_a_row_is_held_against_what_the_first_setting_predicts():
     rows = grid_rows(grid(), TARGET)
     assert [row.predicted_ms for row in rows] == [0.1, 4.0, 10.0, 20.0, 40.0, 20.0]
     assert rows[4].ratio == pytest.approx(1.1) and rows[3].ratio == pytest.approx(0.95)
+
+
+def test_a_first_setting_of_several_clients_predicts_by_what_they_wait():
+    """Two clients of two servers wait for nobody, so their 10 ms are the service; four wait once."""
+    for clients, mean_ms in ((2, 10.0), (4, 20.0)):
+        rows = [*grid()[:2], cell(2, clients, 180, 13, mean_ms=mean_ms), cell(2, 8, 190, 50)]
+        rows = grid_rows(rows, TARGET)
+        assert (rows[2].predicted_ms, rows[2].ratio) == pytest.approx((mean_ms, 1))
+        assert rows[3].predicted_ms == pytest.approx(40)
 
 
 def test_feeding_is_that_of_the_null_row_for_as_many_requests():

@@ -7,6 +7,7 @@ from blipkit.load.checks import (
     check_arms_under_load,
     check_batch_sizes,
     check_cores_for_clients,
+    check_percentile,
     crowded_processes,
     fills_batch,
 )
@@ -57,6 +58,17 @@ def test_processes_on_every_core_leave_none_to_the_clients(monkeypatch):
     crowded = Concurrency(placements=["processes"], servers=[2], oversubscribe=True)
     check_cores_for_clients(crowded, ARMS, threads=1)
     assert crowded_processes(crowded, ARMS, 1).startswith("processes of 2")
+
+
+@pytest.mark.parametrize(
+    ("percentile", "words"),
+    [(100.0, "expected less than 100"), (0.9, "percent, such as 90 or 99: is 90 meant")],
+)
+def test_a_percentile_is_percent(percentile, words):
+    """A share in its place would make every target hold."""
+    with pytest.raises(BadInput, match=words):
+        check_percentile(Concurrency(percentile=percentile))
+    check_percentile(Concurrency(percentile=50.0))
 
 
 def test_an_arm_without_a_model_is_not_put_under_load():

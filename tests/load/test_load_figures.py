@@ -1,13 +1,16 @@
 """The figures of 04 say in words what they show."""
 
+import math
+
 import pandas
 import pytest
 from load_rows import GRID, cell, changed
 
-from blipkit.load import figures
+from blipkit.load import figures, grid
 from blipkit.load.rows import GridRow
 from blipkit.load.stability import Window
 from blipkit.load.summary import INVALID, UNSTABLE
+from blipkit.load.target import Target
 from blipkit.statistics import UNKNOWN
 
 
@@ -22,6 +25,11 @@ def captions(monkeypatch) -> list[str]:
 
     monkeypatch.setattr(figures, "show", show)
     return shown
+
+
+def grid_of(rows) -> grid.Grid:
+    empty = pandas.DataFrame()
+    return grid.Grid(rows, Target(99, 40, False), empty, [], empty, [])
 
 
 def rows() -> list[GridRow]:
@@ -48,8 +56,22 @@ def test_the_chart_of_settings_with_too_few_answers_says_so(captions, settings):
 def test_where_latency_goes_has_a_bar_for_a_setting_without_answers(captions):
     """Of no height."""
     dead = changed(rows()[0], queued_ms=None, service_ms=None, overhead_ms=None, state=INVALID)
-    figures.draw_split([rows()[1], dead])
+    figures.draw_split([rows()[1], dead], "an arm")
     assert captions == ["1-2: 1.0 ms queued, 8.0 ms served; 1-1: 0.0 ms queued, 0.0 ms served"]
+
+
+def test_each_arm_has_a_picture_of_where_its_latency_goes(captions):
+    """Settings of two arms have the same names: one on top of the other they would be one bar."""
+    slow = [changed(row, arm="torchscript bfloat16", service_ms=80.0) for row in GRID[:1]]
+    grid_of(GRID[:1] + slow).where_latency_goes()
+    assert captions == ["1-1: 1.0 ms queued, 8.0 ms served", "1-1: 1.0 ms queued, 80.0 ms served"]
+
+
+def test_what_feeding_takes_is_not_known_without_our_own_overhead():
+    """It was not measured, or an older kit did not say."""
+    for unknown in (None, math.nan):
+        rows = [changed(row, feeding_percent=unknown) for row in GRID]
+        assert grid_of(rows).feeding().startswith("not known: the last row of our own overhead")
 
 
 def test_the_curve_is_drawn_with_and_without_a_setting_to_run(captions):

@@ -88,6 +88,14 @@ def test_a_machine_that_others_took_gives_no_verdict():
     assert "others took 83 % of the machine at 2-4; the machine is shared" in gate.reason
 
 
+def test_of_several_arms_each_is_named():
+    """Settings of two arms have the same names."""
+    slow = changed(GRID[0], arm="torchscript bfloat16", state=UNSTABLE, reason="it drifts")
+    gates = {gate.gate: gate for gate in load_gates([*GRID, slow], 40, False)}
+    assert gates["stable load"].reason == "torchscript bfloat16, 1-1 is unstable: it drifts"
+    assert gates["latency target"].reason.startswith("p99 of torchscript float32, 2-4, upper")
+
+
 def test_no_request_at_all_is_invalid():
     """An empty measurement proves nothing."""
     rows = [cell(1, 1, 0, None, INVALID, sent=0, requests=0)]

@@ -32,6 +32,14 @@ def test_our_own_overhead_comes_first(study):
     assert {(one.arm, one.servers, one.clients) for one in settings[:3]} == {("null float32", 1, 1)}
 
 
+def test_a_plan_says_how_often_and_for_how_long(study):
+    """How often where it is more than once."""
+    once = study(4)
+    assert expected_time(once).startswith("4 settings, 3 s each, and about 1 s beside that")
+    twice = replace(once, knobs=replace(once.knobs, repeats=2))
+    assert expected_time(twice).startswith("4 settings, 2 times 3 s each, and about 1 s")
+
+
 def test_a_plan_says_where_clients_have_no_core(study):
     """Two processes on two cores, as the profile allows it; on three one is left, and nothing is said."""
     words = "; processes of 2 servers with 1 threads each leave none of 2 cores to the clients, who"

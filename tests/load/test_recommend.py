@@ -59,13 +59,19 @@ def test_a_recommendation_says_what_more_clients_would_cost():
     """How far below the target it is, and what the next more clients on as many servers gain and wait."""
     words = in_words(GRID[1], GRID, 40)
     assert words.startswith(
-        "run 1 servers for 2 clients: 400 answers/s, 38% below the target of 40 ms"
+        "run 1 server for 2 clients: 400 answers/s, 38% below the target of 40 ms"
     )
     assert words.endswith("; 4 clients: +1% throughput, +98% latency")
     assert in_words(GRID[4], GRID, 40).endswith("25% below the target of 40 ms"), (
         "nobody tried more"
     )
     assert in_words(None, GRID, 5) == "no setting holds 5 ms"
+
+
+def test_the_next_more_clients_are_the_fewest_of_them():
+    """In whatever order a profile names them."""
+    assert "; 2 clients: " in in_words(GRID[0], [GRID[2], *GRID], 40)
+    assert in_words(GRID[0], GRID[:1], 40).startswith("run 1 server for 1 client: 360 answers/s")
 
 
 def test_more_clients_that_got_no_answer_cost_nothing_that_is_known():

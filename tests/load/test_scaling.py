@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from load_rows import GRID, cell, changed
 
-from blipkit.load.derived import Target
 from blipkit.load.grid import Grid
 from blipkit.load.scaling import (
     Scalability,
@@ -20,6 +19,7 @@ from blipkit.load.scaling import (
     throughput_at,
 )
 from blipkit.load.summary import INVALID
+from blipkit.load.target import Target
 from blipkit.records.results import Results
 
 SERVERS = np.array((1, 2, 4, 8, 16))

@@ -134,6 +134,18 @@ def test_what_cannot_be_compared_is_refused(words, said):
     assert isinstance(done.exception, BadInput) and said in str(done.exception)
 
 
+def test_a_rule_that_cannot_be_answered_is_refused_first(tmp_path):
+    """Before any frame is asked about: no cameras, or a question that is none of those."""
+    pytest.importorskip("httpx", reason="needs the extra service")
+    (tmp_path / "1.jpg").write_bytes(b"\xff\xd8\xff")
+    ends = ["--primary", "http://127.0.0.1:9", "--candidate", "http://127.0.0.1:10"]
+    ends += ["--frames", tmp_path, "--question", "q"]
+    done = run(*ends, "--alert", "yes in 2 of 5 frames")
+    assert "no frame says which camera" in str(done.exception) and "Connect" not in done.stderr
+    done = run(*ends, "--alert", "yes to 'p' in 2 of 5 frames")
+    assert isinstance(done.exception, BadInput) and "that was not asked" in str(done.exception)
+
+
 def test_nobody_there_is_said(tmp_path):
     """Each frame with its reason, and that none was compared: an error, no bad input."""
     pytest.importorskip("httpx", reason="needs the extra service")

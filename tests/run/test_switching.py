@@ -84,6 +84,15 @@ def test_a_backend_that_gets_more_has_to_be_ready_and_hold_it(tier):
             ["gpu=90", "inf2=10", "--rated", "inf2=11", "--demand", "100"],
             "inf2 is rated for 11 requests/s; expected 12, 1.2 times its share: nothing was set",
         ),
+        (
+            ["gpu=90", "inf2=10", "--rated", "gpu=11", "--demand", "100"],
+            "inf2 gets more, and nobody says what it holds; "
+            "expected --rated inf2=REQUESTS_PER_S beside --demand",
+        ),
+        (
+            ["gpu=90", "inf2=10", "--rated", "inf=11", "--demand", "100"],
+            "--rated names 'inf'; did you mean 'inf2'?",
+        ),
     ):
         done = run(*words, "--api", tier.url)
         assert isinstance(done.exception, BlipkitError) and str(done.exception) == said
@@ -102,9 +111,10 @@ def test_what_the_tier_refuses_is_said(tier):
     tier.refuses = 409, {"detail": "inf2 was never ready"}
     done = run("gpu=90", "inf2=10", "--api", tier.url)
     assert not isinstance(done.exception, BadInput)
-    assert "status 409: inf2 was never ready; expected what `blipkit api` says" in str(
-        done.exception
-    )
+    assert str(done.exception).endswith("/v1/route: inf2 was never ready: nothing was set")
+    tier.refuses = 500, {"detail": "a fault"}
+    done = run("gpu=90", "inf2=10", "--api", tier.url)
+    assert "status 500: a fault; expected what `blipkit api` says" in str(done.exception)
 
 
 def test_a_tier_that_is_none_is_said(tier):
@@ -127,6 +137,7 @@ def test_a_tier_that_is_none_is_said(tier):
         (["gpu=-10", "inf2=110"], "weight of gpu is -10"),
         (["--demand", "-1"], "--demand is -1.0; expected a number, 0 or more"),
         (["--rated", "gpu=5"], "--rated is said and --demand is not"),
+        (["--demand", "5"], "--demand is said and --rated is not"),
         (["--alarm", "p99"], "--alarm is looked at with --alb alone"),
         (["--api", "tier"], "--api 'tier'; expected such as http://127.0.0.1:8080"),
         (["--alb", RULE], "--alb without weights"),
@@ -150,13 +161,15 @@ def test_a_load_balancer_is_set_and_watched(monkeypatch):
     class Made:
         def state(self, rule, names):
             groups = {"gpu": alb.Group("arn2", "cameras-gpu", 100, 2), "inf2": group}
-            return alb.RuleState(rule, [], groups)
+            sticky = {"Enabled": True, "DurationSeconds": 60}
+            config = {"TargetGroups": [], "TargetGroupStickinessConfig": sticky}
+            return alb.RuleState(rule, [{"Type": "forward", "ForwardConfig": config}], groups)
 
         def set(self, state, weights):
             seen.append(dict(weights))
 
-        def alarms_on(self, names):
-            return []
+        def alarm_states(self, names):
+            return dict.fromkeys(names, "INSUFFICIENT_DATA")
 
     monkeypatch.setattr(alb, "connect", lambda rule: Made())
     monkeypatch.setattr(switching.time, "sleep", seen.append)
@@ -164,8 +177,10 @@ def test_a_load_balancer_is_set_and_watched(monkeypatch):
     done = run("--alb", RULE, "gpu=95", "inf2=5", *words)
     assert done.exit_code == 0, done.exception
     assert done.output.splitlines() == [
-        "before: gpu=100 inf2=0; now: gpu=95 inf2=5",
+        "before: gpu=100 inf2=0; to be set: gpu=95 inf2=5",
+        "the rule is sticky: a caller stays with its group for up to 60 s",
         "looking at p99 for 15 s",
         "set, and no alarm went off",
+        "without data to the end, so that they said nothing: p99",
     ]
     assert seen == [{"gpu": 95, "inf2": 5}, 10, 10]

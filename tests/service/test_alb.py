@@ -10,6 +10,7 @@ from blipkit.service.alb import (
     connect,
     region_of,
     set_and_watch,
+    sticky_s,
     with_weights,
 )
 
@@ -89,11 +90,10 @@ OK = {"p99": "OK", "5xx": "INSUFFICIENT_DATA"}
 NAMES = ("p99", "5xx")
 
 
-def switch(aws: Stubbed, gpu=95, inf2=5, alarms=(), looks=0):
-    waited = []
+def switch(aws: Stubbed, gpu=95, inf2=5, alarms=(), looks=0, wait=lambda seconds: None):
+    """The alarms that had no data at the end."""
     state = aws.alb.state(RULE, ["gpu", "inf2"])
-    set_and_watch(aws.alb, state, {"gpu": gpu, "inf2": inf2}, alarms, looks, waited.append)
-    return waited
+    return set_and_watch(aws.alb, state, {"gpu": gpu, "inf2": inf2}, alarms, looks, wait)
 
 
 def test_the_rule_is_read_with_its_healthy_targets():
@@ -110,7 +110,7 @@ def test_weights_alone_are_changed():
     with Stubbed() as aws:
         aws.rule(100, 0, actions=[AUTHENTICATE, forward(100, 0)])
         aws.modified(95, 5, AUTHENTICATE)
-        assert switch(aws) == []
+        switch(aws)
 
 
 def test_a_rule_that_also_names_its_one_group_is_written_once():
@@ -134,14 +134,52 @@ def test_an_alarm_puts_the_old_weights_back():
 
 
 def test_quiet_alarms_leave_the_new_weights():
-    """After the time that they are looked at."""
+    """After the time that they are looked at; one without data has said nothing, and is named."""
+    waited = []
     with Stubbed() as aws:
         aws.rule(90, 10)
         for _ in range(4):
             aws.alarms(**OK)
         aws.modified(50, 50)
         # the first look comes before the weights are set
-        assert switch(aws, 50, 50, NAMES, looks=3) == [10, 10, 10]
+        assert switch(aws, 50, 50, NAMES, looks=3, wait=waited.append) == ["5xx"]
+    assert waited == [10, 10, 10]
+
+
+def test_who_stops_looking_has_the_old_weights_back():
+    """Ctrl-C while the alarms are looked at: nobody would see what the new ones do."""
+
+    def interrupt(seconds):
+        raise KeyboardInterrupt
+
+    with Stubbed() as aws:
+        aws.rule(90, 10)
+        aws.alarms(**OK)
+        aws.modified(50, 50)
+        aws.modified(90, 10)
+        with pytest.raises(BlipkitError, match="interrupted.*: the old weights are set again"):
+            switch(aws, 50, 50, NAMES, looks=5, wait=interrupt)
+
+
+def test_old_weights_that_cannot_be_set_are_said_to_be_not():
+    """With the alarm that is on, the weights to set by hand, and why they are not."""
+    with Stubbed() as aws:
+        aws.rule(90, 10)
+        aws.alarms(**OK)
+        aws.modified(50, 50)
+        aws.alarms(**{"p99": "ALARM", "5xx": "OK"})
+        aws.elbv2.add_client_error("modify_rule", "AccessDenied", "not for you")
+        with pytest.raises(BlipkitError) as refused:
+            switch(aws, 50, 50, NAMES, looks=1)
+    said = str(refused.value)
+    assert said.startswith("alarm p99 is on; the old weights (gpu=90 inf2=10) are NOT set again")
+    assert "not for you" in said
+
+
+def test_a_sticky_rule_is_known():
+    """For how long it keeps a caller where it is; 0 where it does not."""
+    assert sticky_s([AUTHENTICATE, forward(1, 1)]) == 60
+    assert sticky_s([AUTHENTICATE, {"Type": "forward", "ForwardConfig": {}}]) == 0
 
 
 def test_an_alarm_that_is_on_already_lets_nothing_be_set():
@@ -244,11 +282,19 @@ def test_a_rule_without_weights_is_refused():
             aws.alb.state(RULE, ["gpu", "inf2"])
 
 
-def test_what_aws_refuses_is_one_sentence():
-    """And what is needed."""
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("AccessDenied", "expected credentials"),
+        ("RuleNotFound", "is it this ARN, in this account"),
+        ("Throttling", "try again in a minute"),
+    ],
+)
+def test_what_aws_refuses_is_one_sentence(code, advice):
+    """And what to do about it."""
     with Stubbed() as aws:
-        aws.elbv2.add_client_error("describe_rules", "AccessDenied", "not for you")
-        with pytest.raises(BlipkitError, match="did not read the rule.*not for you.*credentials"):
+        aws.elbv2.add_client_error("describe_rules", code, "not for you")
+        with pytest.raises(BlipkitError, match=f"did not read the rule.*not for you.*{advice}"):
             aws.alb.state(RULE, ["gpu", "inf2"])
 
 

@@ -291,6 +291,37 @@ def test_the_sample_is_the_same_each_time_and_as_large_as_asked():
     assert abs(sum(chosen) - 400) < 80
 
 
+def test_a_candidate_is_not_compared_with_itself():
+    """What it answered as a backend is not copied to it: with half of the traffic, half is compared."""
+    tiers = two(weights={"gpu": 50.0, "inf2": 50.0}, shadow=0.99)
+
+    async def run():
+        async with tiers.open() as client:
+            replies = await tiers.ask(client, 6)
+            copies = tiers.api.mirror.copies
+            while copies.compared < 3:
+                await asyncio.sleep(0.001)
+            return replies, copies
+
+    replies, copies = asyncio.run(run())
+    assert Counter(reply.json()["backend"] for reply in replies) == {"gpu": 3, "inf2": 3}
+    assert copies.offered == copies.compared == 3
+
+
+def test_behind_one_url_the_reply_says_who_answered():
+    """As behind a load balancer, whose weights the API tier does not know: still no copy of its own answers."""
+    tiers = two(weights={"gpu": 100.0, "inf2": 0.0}, shadow=0.99)
+    tiers.models["gpu"].name = "inf2"
+
+    async def run():
+        async with tiers.open() as client:
+            return await tiers.ask(client, 2)
+
+    replies = asyncio.run(run())
+    assert {reply.json()["backend"] for reply in replies} == {"gpu"}
+    assert tiers.api.mirror.copies.offered == 0
+
+
 def test_an_overloaded_candidate_costs_copies_alone():
     """With room for two, and two at work, the rest is dropped and counted; every caller has its answers."""
     tiers, replies = shadowed(0.99, 9, hold=True)

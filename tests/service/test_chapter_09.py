@@ -46,7 +46,7 @@ def all_gates(tiers) -> dict:
         result.table()
     for result in (by_hand, switch, metrics):
         result.figure()
-    print(metrics)
+    print(metrics, costs)
     gates = [*outcome.gates(), *shadow.gates(), *costs.gates()]
     return {gate.gate: gate for gate in gates} | {"rollback": str(rollback)}
 
@@ -145,6 +145,7 @@ def test_what_was_recorded_is_judged_again(tmp_path, capsys):
         in shown
     )
     assert "10.0 ms in all; longest: inference answers, 9.0 ms" in shown and "stand-ins" in shown
+    assert "both tiers add 3.0 ms, 3.0 times what the bare app does" in shown
     assert "Latency" in shown and "3 lines; a collector may send a line twice" in shown
 
 

@@ -69,7 +69,7 @@ def test_alarms_are_said_in_words():
         "unready-inf2",
         "shadow-flips",
     ]
-    assert "Sum of shadow_flips over that of shadow_answers above 0.02" in said[-1]
+    assert "Sum of shadow_unexcused over that of shadow_answers above 0.02" in said[-1]
     titles = {panel.title for panel in panels()}
     assert all(one.panel in titles for one in alarms())
 

@@ -133,10 +133,14 @@ def test_what_is_not_answered_is_told_and_the_rest_goes_on(made, client, folder)
     primary, told = made((500, {"detail": "broken"}, {})), []
     endpoints = Endpoints(primary.url, made().url, FORM)
     pairs = list(ask_both(client, endpoints, frames_in(folder, 1.0), told.append))
-    assert len(pairs) == 3 and len(told) == 1 and told[0].startswith("1.jpg: http://127.0.0.1")
+    assert len(pairs) == 3 and len(told) == 1
+    assert told[0].why.startswith("1.jpg: http://127.0.0.1") and not told[0].by_candidate
     gone = Endpoints("http://127.0.0.1:9", primary.url, FORM)
     assert list(ask_both(client, gone, frames_in(folder, 1.0), told.append)) == []
-    assert "ConnectError" in told[-1]
+    assert "ConnectError" in told[-1].why and not told[-1].by_candidate
+    gone = Endpoints(primary.url, "http://127.0.0.1:9", FORM)
+    assert list(ask_both(client, gone, frames_in(folder, 1.0), told.append)) == []
+    assert "ConnectError" in told[-1].why and told[-1].by_candidate
 
 
 def test_a_sample_takes_whole_cameras(folder):

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -166,6 +167,47 @@ def test_a_request_counts_against_who_was_asked_first(stage):
     assert (watched.switch.watch.candidate.failed, watched.switch.watch.primary.failed) == (1, 0)
 
 
+@pytest.mark.parametrize(
+    ("outcome", "failed", "late"),
+    [("failed", 1, 0), ("rejected", 1, 0), ("refused", 0, 1), ("answered", 0, 0)],
+)
+def test_no_answer_counts_against_who_gave_none(stage, outcome, failed, late):
+    """A candidate that refuses or rejects is not better than one that answers; what no backend was asked counts for nobody."""
+    watched = Watched(stage, 0.1, {})
+    watched.set(phase_of(0), 20.0)
+    line = made_line("p-x", "api", outcome)
+    watched._tell_line(replace(line, backend="inf2"))
+    watched._tell_line(replace(line, backend=""))
+    watch = watched.switch.watch
+    assert (watch.candidate.requests, watch.primary.requests) == (1, 0)
+    assert (watch.candidate.failed, watch.candidate.late) == (failed, late)
+
+
+def test_a_candidate_that_refuses_everything_goes_back(stage):
+    """Though it answers nothing wrongly."""
+    watched, phase = Watched(stage, 0.1, {}), phase_of(0)
+    watched.set(phase, 20.0)
+    for number in range(200):
+        ours = number % 5 == 0
+        line = made_line(f"p-{number}", "api", "refused" if ours else "answered")
+        backend = "inf2" if ours else "gpu"
+        watched._tell_line(replace(line, backend=backend, at_s=rehearse.time.time() + 1))
+    assert watched.look(phase, 12.0) == "went back"
+    assert any("lateness" in event.what for event in phase.events)
+
+
+def test_weights_that_are_refused_are_asked_for_again(stage):
+    """The share is what the API tier has, not what was wished; the next look tries once more."""
+    phase, watched = phase_of(0), Watched(stage, 0.1, {})
+    watched.set(phase, 20.0)  # the switch itself is still at 0
+    stage.refuses = "no backend with a weight would be ready"
+    watched.look(phase, 12.0)
+    assert watched.percent == 20.0 and watched._shares == [0.0, 0.2]
+    stage.refuses = ""
+    watched.look(phase, 12.0)
+    assert watched.percent == 0.0 and watched._shares == [0.0, 0.2, 0.0]
+
+
 def test_a_load_ends_before_the_phase_is_judged(stage, monkeypatch):
     """The planted fault begins with the first step, and the loop ends once it went back."""
     phase, looks = phase_of(9), iter(["held", "stepped", "held", "went back"])
@@ -174,6 +216,17 @@ def test_a_load_ends_before_the_phase_is_judged(stage, monkeypatch):
     load = Load(12.0, 30.0, FrameSource("synthetic", 1, 3), ["q"])
     assert rolling.roll_back(stage, load, watched) is phase
     assert stage.done == [("plant", "inf2")] and next(looks, None) is None
+
+
+def test_a_load_that_ends_before_says_why_nothing_went_back(stage, monkeypatch):
+    """What was decided last, in its own words."""
+    phase = phase_of(9)
+    watched = SimpleNamespace(set=lambda *_: None, percent=0.0, reason="too few seen")
+    watched.look = lambda *_: "held"
+    monkeypatch.setattr(rolling, "under_load", lambda *_: nullcontext(phase))
+    monkeypatch.setattr(rolling, "LOOK_S", 0.0)
+    rolling.roll_back(stage, Load(12.0, 0.01, FrameSource("synthetic", 1, 3), ["q"]), watched)
+    assert [event.what for event in phase.events] == ["did not go back: too few seen"]
 
 
 def test_the_parts_of_a_request_are_all_of_it():

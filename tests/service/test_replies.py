@@ -52,6 +52,8 @@ def test_logs_are_joined_by_request_id(logs):
         (line("b", [dict(ANSWER, margin=True)]), "line 2: margin is True"),
         (line("b", camera=3), "line 2: camera is 3"),
         (line("b", at_s="now"), "line 2: at_s is 'now'"),
+        (line("b", at_s=float("nan")), "line 2: at_s is nan"),
+        (line("b", [dict(ANSWER, margin=-2.2)]), "line 2: margin is -2.2; expected nats by which"),
         (line("a"), "line 2: request 'a' stands here again, first in line 1"),
         (line("b")[:30], "line 2: "),
     ],
@@ -66,10 +68,17 @@ def test_logs_of_different_requests_are_refused(logs):
     """With an example of each, and what was expected."""
     with pytest.raises(BadInput, match="no request id in common, such as 'a' and 'b'; expected"):
         join_logs(*logs([line("a")], [line("b")]))
-    with pytest.raises(BadInput, match="no request id in common, such as None and None"):
-        join_logs(*logs([""]))
+    with pytest.raises(BadInput, match="b.jsonl has no line; expected a line such as"):
+        join_logs(*logs([line("a")], [""]))
     with pytest.raises(BadInput, match="request 'a': candidate answered .*is he"):
         join_logs(*logs([line("a")], [line("a", [dict(ANSWER, question="is he?")])]))
+
+
+def test_a_log_is_not_compared_with_itself(logs):
+    """The same file twice agrees, and says nothing."""
+    first, _ = logs([line("a")])
+    with pytest.raises(BadInput, match="both logs are .*a.jsonl; expected the primary's"):
+        join_logs(first, first.parent / "." / first.name)
 
 
 def test_a_file_that_is_none_is_named(tmp_path):

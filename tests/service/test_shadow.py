@@ -84,6 +84,17 @@ def test_asking_twice_excuses_nothing():
     assert worse.gate(0.02).status == "FAIL" and worse.summary().unexcused == 200
 
 
+def test_a_candidate_that_answers_the_easy_frames_alone_does_not_agree():
+    """Each frame that it left out counts as one that flips does: a few of many are within the limit."""
+    pairs = [pair_of(["yes"], ["yes"], f"r{n}") for n in range(300)]
+    for unanswered, status in ((0, "PASS"), (1, "PASS"), (30, "FAIL")):
+        tally = tally_of(pairs)
+        tally.unanswered = unanswered
+        gate = tally.gate(0.02)
+        assert (gate.status, tally.summary().unanswered) == (status, unanswered)
+    assert gate.reason.startswith("the candidate gave no answers to 30 of 330 frames that the")
+
+
 def test_open_answers_are_counted_apart():
     """They have no margin to be excused by: other words are at most a warning."""
     alike = [pair_of(["yes"], ["yes"], f"r{n}") for n in range(300)]

@@ -20,9 +20,16 @@ def send(switch: Switch, count: int, failed=False) -> None:
         switch.watch.request(switch.share, True, failed, late=False)
 
 
+def see_primary(switch: Switch, count: int = 100) -> None:
+    """So many of the primary's, that a candidate with all traffic is held against."""
+    for _ in range(count):
+        switch.watch.request(switch.share, False, failed=False, late=False)
+
+
 def test_all_steps_are_taken_and_shares_are_those_of_the_plan():
     """0, 5, 50, 100 and back to 0, each once enough was seen, and then it is done."""
     switch = Switch(Plan("gpu", "inf2", rules=QUICK))
+    see_primary(switch)
     seen = []
     for now in range(1000):
         decision = switch.look(now, both(), 100)
@@ -96,6 +103,7 @@ def test_a_step_needs_room(rated, action):
 def test_the_way_back_needs_room_too():
     """From all to none, the primary has to hold what comes to it."""
     switch = Switch(Plan("gpu", "inf2", (0.0, 1.0, 0.0), rules=QUICK))
+    see_primary(switch)
     switch.look(0, both(), 100)
     send(switch, 100)
     small = both(primary=Side(True, 10.0))
@@ -115,6 +123,31 @@ def test_too_few_hold_the_step():
         switch.watch.pair(False)
     assert switch.look(1, both(), 100).action == "stepped"
     assert switch.look(2, both(), 100).reason.startswith("too few seen: 0 of ")
+
+
+def test_nothing_is_given_all_that_nobody_saw_beside_the_primary():
+    """With all traffic a candidate is held against what the primary showed: where that is nothing, any failure would pass."""
+    switch = Switch(Plan("gpu", "inf2", (0.0, 1.0), rules=QUICK))
+    decision = switch.look(0, both(), 100)
+    assert decision.action == "held"
+    assert decision.reason == "too few seen: 0 of 29 requests to the primary, to compare with"
+    see_primary(switch, 29)
+    assert switch.look(1, both(), 100).action == "stepped"
+
+
+def test_the_last_share_is_watched_too():
+    """A plan that ends at 100 % is over once that has been seen, not when it is given; a fault that begins there goes back."""
+    for failing in (False, True):
+        switch = Switch(Plan("gpu", "inf2", (0.0, 1.0), step_s=5, rules=QUICK))
+        see_primary(switch)
+        assert switch.look(0, both(), 100).action == "held"
+        assert switch.look(5, both(), 100).action == "stepped" and not switch.is_over
+        assert switch.look(6, both(), 100).reason == "this share has been for 1 of 5 s"
+        assert switch.look(11, both(), 100).reason.startswith("too few seen: 0 of ")
+        send(switch, 200, failing)
+        decision = switch.look(12, both(), 100)
+        assert decision.action == ("went back" if failing else "done") and switch.is_over
+        assert decision.weights["inf2"] == (not failing)
 
 
 def test_a_step_lasts_as_long_as_it_should():

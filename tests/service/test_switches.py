@@ -1,26 +1,26 @@
 """Switches under load lose nothing: a sample in this process, and tiers in processes that are killed."""
 
 import asyncio
-import json
-import os
 import time
 
 import httpx
 import numpy as np
 import pytest
+from long_switches import (
+    QUESTIONS,
+    STANDS_IN,
+    STEPS,
+    Plan,
+    switch_often,
+    three_backends,
+)
 from made_up_tiers import Kept, MadeUp, Tiers, picture
 
-from blipkit.machine import fork_server
-from blipkit.profiles.profile import load_profile
-from blipkit.service.api import Limits
 from blipkit.service.camera_clients import Cameras, form_of
-from blipkit.service.children import Serving
 from blipkit.service.inference import Room
-from blipkit.service.loading import plan_of
 from blipkit.service.reconcile import reconcile
 from blipkit.service.rehearse import (
     Load,
-    kill_and_restart,
     phase_row,
     reconciled,
     request_rows,
@@ -28,17 +28,8 @@ from blipkit.service.rehearse import (
     shares,
     under_load,
 )
-from blipkit.service.stage import Stage
 from blipkit.service.wire import ROUTE_PATH
 from blipkit.serving.answering import FrameSource
-
-QUESTIONS = ["is the dog barking?", "is the dog playing?"]
-STEPS = (5, 50, 100, 0)
-# of the long ones: SWITCHES=100 RATE=25 SECONDS=16 sends 40,000 requests through 100 switches
-SWITCHES = int(os.environ.get("SWITCHES", 8))
-RATE = float(os.environ.get("RATE", 15))
-SECONDS = float(os.environ.get("SECONDS", 1.5))  # between two switches
-KILLS = 10
 
 
 def test_switches_lose_nothing_whatever_is_cut():
@@ -79,45 +70,20 @@ def test_switches_lose_nothing_whatever_is_cut():
 
 @pytest.fixture
 def stage(tmp_path):
-    """Two inference tiers of the tiny model before an API tier that knows a third, which never starts."""
-    fork_server.address()
-    profile = load_profile("tiny")
-    arms = {"gpu": "torchscript float32", "inf2": "torchscript bfloat16"}
-    plans = {name: plan_of(profile, arm, name, tmp_path) for name, arm in arms.items()}
-    with Stage(tmp_path) as opened:
-        opened.open_inference(plans, Room(1, 64))
-        opened.servings["bad"] = Serving(plans["inf2"], Room(), str(tmp_path / "bad"), crashes=True)
-        opened.start("bad")
-        weights = {"gpu": 100.0, "inf2": 0.0, "bad": 0.0}
-        opened.open_api(weights, Limits(health_every_s=0.1))
+    """`three_backends`, opened."""
+    with three_backends(tmp_path) as opened:
         yield opened
 
 
 @pytest.mark.service
 def test_switches_under_load_lose_nothing(stage):
-    """Ten of the switches have their candidate killed; one that crashes while starting gets no traffic."""
-    seconds = SWITCHES * SECONDS + 1
-    frames = FrameSource("synthetic", 64, 3)
-    load = Load(RATE, seconds, frames, QUESTIONS, timeout_s=30)
-    kills = min(KILLS, SWITCHES // 4)
-    with under_load(stage, "switches", load) as phase:
-        for number in range(SWITCHES):
-            begun = time.perf_counter()
-            percent = STEPS[number % len(STEPS)]
-            assert not set_weights(stage, phase, shares(percent))
-            if percent in (5, 50) and phase.killed < kills:
-                time.sleep(SECONDS / 3)
-                kill_and_restart(stage, phase, percent)
-            time.sleep(max(0.0, SECONDS - (time.perf_counter() - begun)))
-        problem = set_weights(stage, phase, {"gpu": 95.0, "bad": 5.0})
+    """Two of the switches have their candidate killed; one that crashes while starting gets no traffic."""
+    phase, problem = switch_often(stage, Plan(8, 1.5, 15, kills=2))
     assert problem.startswith("bad was never ready")
-    found = reconciled(stage, [phase])
-    row = phase_row(stage, phase, "torchscript float32 and bfloat16 stand in, over loopback")
-    print(json.dumps(vars(row)))
-    for gate in found.gates(phase.switches):
-        print(gate.gate, gate.status, gate.reason)
-        assert gate.status == "PASS"
-    assert row.switches == SWITCHES and row.killed == kills
+    for gate in reconciled(stage, [phase]).gates(phase.switches):
+        assert gate.status == "PASS", gate.reason
+    row = phase_row(stage, phase, STANDS_IN)
+    assert (row.switches, row.killed) == (8, 2)
     assert row.failed == row.lost == row.double == 0
     assert {one.backend for one in request_rows(stage, phase)} >= {"gpu", "inf2"}
 
@@ -125,7 +91,7 @@ def test_switches_under_load_lose_nothing(stage):
 @pytest.mark.service
 def test_a_server_that_is_told_to_end_loses_nothing(stage):
     """SIGTERM in the middle: readiness fails, what is in flight is finished, the process ends in order, nothing is retried."""
-    load = Load(RATE, 4.0, FrameSource("synthetic", 16, 3), QUESTIONS, timeout_s=30)
+    load = Load(15, 4.0, FrameSource("synthetic", 16, 3), QUESTIONS, timeout_s=30)
     with under_load(stage, "leaving", load) as phase:
         set_weights(stage, phase, shares(50))
         time.sleep(1.5)

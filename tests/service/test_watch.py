@@ -1,7 +1,15 @@
 import pytest
 
 from blipkit.errors import BadInput
-from blipkit.service.watch import FAILURES, FLIPS, LATENESS, Rules, Watch, requests_needed
+from blipkit.service.watch import (
+    FAILURES,
+    FLIPS,
+    LATENESS,
+    Rules,
+    Watch,
+    pairs_needed,
+    requests_needed,
+)
 
 
 def made_watch(share: float = 0.5, **rules) -> Watch:
@@ -94,6 +102,16 @@ def _with_together(together: int) -> Watch:
     return watch
 
 
+def test_frames_of_one_clip_count_once():
+    """Four frames that flip together are worth one, and so many more have to be compared."""
+    one, four = made_watch(), made_watch(flips_together=4)
+    one.pair(True)
+    for _ in range(4):
+        four.pair(True)
+    assert four.evidence().e_value == pytest.approx(one.evidence().e_value)
+    assert pairs_needed(four.rules) > 2 * pairs_needed(one.rules)
+
+
 def test_alone_a_candidate_is_held_against_the_primarys_past():
     """With all traffic there is no primary to compare with: more than it ever showed goes back."""
     for failing, goes_back in ((1, False), (30, True)):
@@ -114,6 +132,8 @@ def test_alone_a_candidate_is_held_against_the_primarys_past():
         ({"noticed": 1.5}, "noticed is 1.5"),
         ({"flip_limit": 0.05}, "flip_limit is 0.05 and noticed 0.02; expected a smaller limit"),
         ({"late_together": 0}, "late_together is 0; expected at least 1"),
+        ({"flips_together": 0}, "flips_together is 0; expected at least 1"),
+        ({"noticed": 0.0051}, "0.0051: no number of frames would show it; expected them apart"),
     ],
 )
 def test_rules_that_say_nothing_are_refused(rules, said):
