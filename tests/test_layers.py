@@ -129,7 +129,7 @@ TESTED_BY = {
     "capacity/opened.py": "capacity/test_chapter_10.py",
     "capacity/planned.py": "capacity/test_chapter_10.py",
     "capacity/rows.py": "capacity/test_chapter_10.py",
-    "capacity/search.py": "capacity/test_chapter_10.py",
+    "capacity/search.py": "capacity/test_fleet_search.py",
     "capacity/sensitivity.py": "capacity/test_chapter_10.py",
     "capacity/shapes.py": "capacity/test_demand.py",
     "capacity/stations.py": "capacity/test_fleet_engine.py",

@@ -22,6 +22,10 @@ BEGIN, END = (
     "<!-- figures: made from results/published by tests/test_readme.py -->\n",
     "<!-- end of figures -->",
 )
+FLEET_BEGIN, FLEET_END = (
+    "<!-- fleet days: made from results/published by tests/test_readme.py -->\n",
+    "<!-- end of fleet days -->",
+)
 
 
 def rows(folder: Path, kind: str) -> list[dict]:
@@ -81,19 +85,6 @@ def later_chapters(full: Path) -> list[tuple[str, str]]:
             f"a simulated day of {day['cameras']:,} cameras of the demonstration model",
             f"{day['machine_hours'] / 24:.1f} machines on average, {day['peak_machines']} at most, {day['usd_per_month']:.0f} USD a month; a forecast, its calibration {calibration}",
         ),
-    ]
-
-
-def fleet_days(bench: Path) -> list[tuple[str, str]]:
-    """How long the simulation of a day takes, by its events; nothing until the bench has recorded it."""
-    if not (bench / "records/fleet_days.jsonl").is_file():
-        return []
-    return [
-        (
-            f"a day of {day['cameras']:,} cameras with {day['events_per_day']:g} events each, simulated",
-            f"{day['requests'] / 1e6:.1f} million requests in {day['wall_s']:.1f} s on one core, {day['peak_mib']} MiB",
-        )
-        for day in rows(bench, "fleet_days")
     ]
 
 
@@ -157,10 +148,22 @@ def figures() -> str:
     fresh, forked = rows(tiny.parent / "bench", "children")
     lines.append(("a child process with torch, started fresh; forked", in_pairs(fresh, forked)))
     lines += later_chapters(tiny.parent / "full")
-    lines += fleet_days(tiny.parent / "bench")
     lines.append(on_a_gpu())
     table = "".join(f"| {what} | {seen} |\n" for what, seen in lines)
     return f"| what | seen on {read_machine(tiny).name} |\n|---|---|\n{table}"
+
+
+def fleet_days(bench: Path) -> str:
+    """The table of how long a simulated day of a fleet takes; empty where the bench has none."""
+    if not (bench / "records/fleet_days.jsonl").is_file():
+        return ""
+    seen = f"on one core of {read_machine(bench).name}"
+    lines = [f"| a day of 300,000 cameras with | requests | {seen} | memory |", "|---|---|---|---|"]
+    for row in rows(bench, "fleet_days"):
+        assert row["cameras"] == 300_000
+        what = f"{row['events_per_day']:g} events each | {row['requests']:,}"
+        lines.append(f"| {what} | {row['wall_s']:.1f} s | {row['peak_mib']:,} MiB |")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def added_up(chapter: str, instance: str) -> tuple[int, float]:
@@ -181,6 +184,29 @@ def test_the_readme_shows_the_published_figures():
     assert README.partition(BEGIN)[2].partition(END)[0] == figures(), (
         f"README should read:\n{figures()}"
     )
+
+
+def test_the_readme_shows_how_long_a_fleets_day_takes():
+    """Of the machine that published the profile `tiny`; nothing where its bench has no such days."""
+    (tiny,) = PUBLISHED.glob("*/tiny")
+    made = fleet_days(tiny.parent / "bench")
+    assert README.partition(FLEET_BEGIN)[2].partition(FLEET_END)[0] == made, (
+        f"README should have:\n{FLEET_BEGIN}{made}{FLEET_END}"
+    )
+
+
+def test_a_table_of_fleet_days_is_made_from_their_records(tmp_path):
+    """A line for each number of events, in the order of the records; none without any."""
+    assert fleet_days(tmp_path) == ""
+    day = {"cameras": 300_000, "requests": 7_200_410, "wall_s": 1.04, "cpu_s": 1.0, "peak_mib": 301}
+    (tmp_path / "records").mkdir()
+    lines = [json.dumps({**day, "events_per_day": events}) for events in (24.0, 96.0)]
+    (tmp_path / "records/fleet_days.jsonl").write_text("\n".join(lines))
+    (tiny,) = PUBLISHED.glob("*/tiny")
+    (tmp_path / "environment.json").write_text((tiny / "environment.json").read_text())
+    made = fleet_days(tmp_path)
+    assert "| 24 events each | 7,200,410 | 1.0 s | 301 MiB |\n| 96 events each |" in made
+    assert read_machine(tmp_path).name in made.partition("\n")[0]
 
 
 def test_the_flip_count_is_the_records():

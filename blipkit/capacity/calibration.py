@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from blipkit.capacity import gates
-from blipkit.capacity.measured import MeasuredMachine, recorded_load
+from blipkit.capacity.measured import MeasuredMachine, place_of, recorded_load
 from blipkit.capacity.rows import CalibrationRow
 from blipkit.capacity.stations import Service
 from blipkit.cost.pricing import read_load_records
@@ -59,10 +59,13 @@ def closed_loop(service: Service, loop: ClosedLoop, seed: int = 0) -> tuple[floa
 
 @dataclass(frozen=True)
 class Calibration:
-    """The settings that were left out. shared: the machine was not ours alone."""
+    """The settings that were left out. shared: the machine was not ours alone; caption: whose
+    figures these are.
+    """
 
     rows: list[CalibrationRow]
     shared: bool
+    caption: str = ""
 
     @property
     def mape(self) -> float | None:
@@ -78,7 +81,8 @@ class Calibration:
             return
         columns = ("clients", "requests_per_s", "simulated_per_s", "rate_error", "rate_allowed")
         columns += ("latency_ms", "simulated_ms", "latency_error", "latency_allowed")
-        show_table(records_of(self.rows), f"Calibration, {SCOPE}: MAPE {self.mape:.1%}", columns)
+        title = f"Calibration, {SCOPE}: MAPE {self.mape:.1%}; {self.caption}"
+        show_table(records_of(self.rows), title, columns)
 
     def gates(self) -> list[Gate]:
         """Whether the simulated machine is the measured one."""
@@ -92,21 +96,19 @@ def calibrate(study: Study, machine: MeasuredMachine) -> Calibration:
     records = read_load_records(recorded_load(study.results))
     rows = calibration_rows(machine, [record.setting for record in records])
     write_typed(study.results, "capacity_calibration", rows)
-    return Calibration(rows, machine.record.shared)
+    return Calibration(rows, machine.record.shared, machine.caption)
 
 
 def calibration_rows(
     machine: MeasuredMachine, settings: Sequence[MeasuredSetting]
 ) -> list[CalibrationRow]:
     """A row for each number of clients, on as many servers, that was left out."""
-    own = machine.setting
-    rows = []
-    for one in settings:
-        place = (one.arm, one.placement, one.servers, one.batch_size)
-        is_alike = place == (own.arm, own.placement, own.servers, own.batch_size)
-        if is_alike and one.clients != own.clients and one.state != INVALID:
-            rows.append(_row(machine, one))
-    return rows
+    own = machine.busy
+    return [
+        _row(machine, one)
+        for one in settings
+        if place_of(one) == place_of(own) and one.clients != own.clients and one.state != INVALID
+    ]
 
 
 def _row(machine: MeasuredMachine, setting: MeasuredSetting) -> CalibrationRow:

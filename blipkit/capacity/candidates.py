@@ -24,11 +24,16 @@ MINUTE_S = 60
 
 @dataclass(frozen=True)
 class Candidate:
-    """A policy, and its knob in words, such as "70 % of what a machine carries"."""
+    """A policy, and its knob in words, such as "70 % of what a machine carries".
+
+    aim: the same in figures that mean the same on another day, or of other machines: the share, a
+    fixed fleet's machines over those that the peak takes, or base and share of GPU overflow.
+    """
 
     family: str
     policy: Policy
     words: str
+    aim: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,14 @@ def candidates(
     return list(makers[family](scenario, carried, knobs))
 
 
+def alike(candidate: Candidate, scenario: Scenario, carried: Carried, knobs: Capacity) -> Candidate:
+    """The candidate of the same family that aims as this one does, on another day or of other
+    machines; a fixed fleet, with as many for its peak.
+    """
+    found = candidates(candidate.family, scenario, carried, knobs)
+    return min(found, key=lambda one: math.dist(one.aim, candidate.aim))
+
+
 def in_words(share: float) -> str:
     return f"aims at {share:.0%} of what a machine carries"
 
@@ -68,8 +81,11 @@ def _fixed(scenario: Scenario, carried: Carried, knobs: Capacity) -> list[Candid
     fewest = max(scenario.rules.least, math.ceil(per_s.mean() / carried.own))
     most = max(fewest, math.ceil(2 * per_s.max() / carried.own) + scenario.rules.zones)
     step = max(1, (most - fewest) // 40)
-    counts = range(fewest, most + 1, step)
-    return [Candidate("fixed", Fixed(count), f"{count} machines") for count in counts]
+    peak = per_s.max() / carried.own
+    return [
+        Candidate("fixed", Fixed(count), f"{count} machines", (count / peak,))
+        for count in range(fewest, most + 1, step)
+    ]
 
 
 def tracking(share: float, carried: Carried, knobs: Capacity) -> TargetTracking:
@@ -83,7 +99,8 @@ def tracking(share: float, carried: Carried, knobs: Capacity) -> TargetTracking:
 
 def _tracking(scenario: Scenario, carried: Carried, knobs: Capacity) -> list[Candidate]:
     return [
-        Candidate("tracking", tracking(share, carried, knobs), in_words(share)) for share in SHARES
+        Candidate("tracking", tracking(share, carried, knobs), in_words(share), (share,))
+        for share in SHARES
     ]
 
 
@@ -91,7 +108,7 @@ def _tracking_10s(scenario: Scenario, carried: Carried, knobs: Capacity) -> list
     found = []
     for share in SHARES:
         policy = high_resolution(share * carried.own * MINUTE_S)
-        found.append(Candidate("tracking_10s", policy, in_words(share)))
+        found.append(Candidate("tracking_10s", policy, in_words(share), (share,)))
     return found
 
 
@@ -107,7 +124,7 @@ def _scheduled(scenario: Scenario, carried: Carried, knobs: Capacity) -> list[Ca
     for share in SHARES:
         hours = tuple(math.ceil(per_s / (share * carried.own) - 1e-9) for per_s in cells)
         policy = Scheduled(hours, lead_s=scenario.rules.start_s)
-        found.append(Candidate("scheduled", policy, in_words(share)))
+        found.append(Candidate("scheduled", policy, in_words(share), (share,)))
     return found
 
 
@@ -118,7 +135,7 @@ def _yesterday(scenario: Scenario, carried: Carried, knobs: Capacity) -> list[Ca
     for share in SHARES:
         reactive = tracking(share, carried, knobs)
         policy = YesterdaysCurve(hours, reactive, lead_s=scenario.rules.start_s)
-        found.append(Candidate("yesterday", policy, in_words(share)))
+        found.append(Candidate("yesterday", policy, in_words(share), (share,)))
     return found
 
 
@@ -131,5 +148,5 @@ def _gpu_overflow(scenario: Scenario, carried: Carried, knobs: Capacity) -> list
             base = max(scenario.rules.least, math.ceil(part * peak))
             policy = GpuOverflow(base, tracking(share, carried, knobs), worth)
             words = f"a base of {base}, {in_words(share)}"
-            found.append(Candidate("gpu_overflow", policy, words))
+            found.append(Candidate("gpu_overflow", policy, words, (part, share)))
     return found

@@ -7,15 +7,41 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from blipkit.capacity.compiled import check_numba
+from blipkit.capacity.demand import Demand
 from blipkit.capacity.knobs import BESIDE, BURSTS, FAULTS, GROUP, INSTANCES, Capacity
 from blipkit.capacity.measured import check_load
+from blipkit.capacity.shapes import DAY_S
 from blipkit.capacity.spread import check_ray
 from blipkit.cost.knobs import Cost
 from blipkit.cost.prices import find_price, load_prices
 from blipkit.cost.systems import find_results
 from blipkit.errors import BadInput, nearest, shown
+from blipkit.profiles.knobs import POSITIVE, Range
 from blipkit.records.evidence import open_evidence
 from blipkit.records.results import Results
+
+MOST_REQUESTS = 1e10  # a day: half an hour of simulation
+MOST_MACHINES = 100_000
+
+
+def whole(least: int, most: int) -> Range:
+    """A whole number between two."""
+    words = f"a whole number from {least} to {most:,}"
+    return Range(words, lambda value: value % 1 == 0 and least <= value <= most)
+
+
+# of a retry's wait, twice as long each time: after ten it is a thousand times the first
+RANGES = {
+    "at_once": whole(1, 1000),
+    "repeats": Range("0 to 1,000", lambda value: value <= 1000),
+    "storm_share": Range("a share, at most 1", lambda value: value <= 1),
+    "storm_s": POSITIVE,
+    "storm_at_h": Range("an hour of the day, below 24", lambda value: value < 24),
+    "min_per_zone": whole(0, MOST_MACHINES),
+    "max_machines": whole(1, MOST_MACHINES),
+    "retries": whole(0, 10),
+    "retry_s": Range("a day at most, 86,400", lambda value: value <= DAY_S),
+}
 
 
 def check_capacity(knobs: Capacity, cost: Cost) -> None:
@@ -36,8 +62,12 @@ def check_capacity(knobs: Capacity, cost: Cost) -> None:
     }
     for name, (given, known) in named.items():
         check_names(f"capacity.{name}", given, known)
-    demand_of(knobs)
+        check_ranges(f"capacity.{name}", given)
+    check_requests(demand_of(knobs))
     rules_of(knobs, max(knobs.start_s)).check()
+    if knobs.zone_lost and knobs.zones == 1:
+        seen = "capacity.zone_lost is true with one zone, and nothing is left where that is lost"
+        raise BadInput(f"{seen}; expected capacity.zones=2 or more, or capacity.zone_lost=false")
     check_instances(knobs, cost)
 
 
@@ -46,6 +76,22 @@ def check_names(where: str, given: Mapping[str, object], known: Sequence[str]) -
     for name in given:
         if name not in known:
             raise BadInput(f"{where}: unknown {shown(name)}; {nearest(name, known)}")
+
+
+def check_ranges(where: str, given: Mapping[str, object]) -> None:
+    """Refuse a figure that its name cannot mean."""
+    for name, value in given.items():
+        known = RANGES.get(name)
+        if known and not known.holds(value):
+            raise BadInput(f"{where}: {name} is {value:g}; expected {known.words}")
+
+
+def check_requests(demand: Demand) -> None:
+    """Refuse more requests than anybody waits for: each is simulated."""
+    if demand.requests > MOST_REQUESTS:
+        seen = f"{demand.requests:.3g} requests a day"
+        advice = "name fewer cameras or events, of which the fleet grows in proportion"
+        raise BadInput(f"capacity: {seen}; expected at most {MOST_REQUESTS:.0e}; {advice}")
 
 
 def check_instances(knobs: Capacity, cost: Cost) -> None:

@@ -1,28 +1,17 @@
 """Policies side by side: the cheapest of each family that holds, in dollars and lateness."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from blipkit.capacity import figures, gates
 from blipkit.capacity.beside import DAYS_PER_MONTH
 from blipkit.capacity.candidates import Candidate
+from blipkit.capacity.choosing import Chosen, choose, spread_days
 from blipkit.capacity.day import Day
 from blipkit.capacity.planned import Planned
 from blipkit.capacity.rows import AnswerRow, StartRow, TriedRow
-from blipkit.capacity.search import (
-    Found,
-    Outcome,
-    Simulated,
-    run_at_rate,
-    run_at_start,
-    run_seed,
-    search,
-)
-from blipkit.capacity.spread import spread
+from blipkit.capacity.runs import Outcome, run_at_rate, run_at_start
 from blipkit.cost.rows import PriceBasis
 from blipkit.display.tables import show_table
-from blipkit.model.checkpoints import is_demonstration
 from blipkit.records.gates import Gate
 from blipkit.records.typed import records_of, write_typed
 from blipkit.statistics import Interval, mean_interval
@@ -52,11 +41,7 @@ class Comparison:
     @property
     def caption(self) -> str:
         """Whose figures these are."""
-        machine = self.planned.machine
-        demonstration = ""
-        if is_demonstration(machine.record.checkpoint):
-            demonstration = ", a demonstration model: not BLIP's figures"
-        return f"forecast from {machine.title} ({machine.record.checkpoint}{demonstration})"
+        return self.planned.machine.caption
 
     def table(self) -> None:
         """Each family's cheapest policy, in dollars and lateness."""
@@ -69,13 +54,15 @@ class Comparison:
     def table_of_starts(self) -> None:
         """The best policy, by how long a machine takes to start."""
         if self.starts:
-            title = f"{self.best.policy}, by how long a machine takes to start; {self.caption}"
+            policy = f"{self.best.policy}, {self.best.aims}"
+            title = f"{policy}, by how long a machine takes to start; {self.caption}"
             show_table(records_of(self.starts), title)
 
     def frontier(self) -> None:
         """Dollars against lateness, every policy that was simulated."""
         if self.tried:
-            figures.draw_frontier(self.tried, self.best, self.planned.scenario.late_share)
+            late_share = self.planned.scenario.late_share
+            figures.draw_frontier(self.tried, self.best, late_share, self.caption)
 
     def gates(self) -> list[Gate]:
         """Is every simulated request counted once, and does a policy hold."""
@@ -90,15 +77,12 @@ def compare_policies(study: Study, planned: Planned) -> Comparison:
     """The cheapest policy of each family; recorded as `capacity`, `capacity_tried` and
     `capacity_starts`.
     """
-    knobs = planned.knobs
-    found = _spread(planned, [(search, (planned, family)) for family in knobs.policies])
-    holding = {one.family: one.candidate for one in found if one.candidate}
-    days = _replicate(planned, holding)
-    rows = [_row(planned, one, days.get(one.family, [])) for one in found]
-    tried = [row for one in found for row in one.tried]
-    outcomes = [one.outcome for runs in days.values() for one in runs]
-    firsts = {family: runs[0].day for family, runs in days.items()}
+    chosen = choose(planned)
+    rows = [_row(planned, one) for one in chosen]
+    holding = {one.found.family: one for one in chosen if one.days}
     rows, starts = _with_best(planned, rows, holding)
+    tried = [row for one in chosen for row in one.found.tried]
+    outcomes = [run.outcome for one in chosen for run in one.days]
     write_typed(study.results, "capacity", rows)
     write_typed(study.results, "capacity_tried", tried)
     write_typed(study.results, "capacity_starts", starts)
@@ -106,40 +90,17 @@ def compare_policies(study: Study, planned: Planned) -> Comparison:
         planned,
         rows,
         tried,
-        holding,
-        firsts,
+        {family: one.found.candidate for family, one in holding.items()},
+        {family: one.days[0].day for family, one in holding.items()},
         starts,
         sum(one.unaccounted for one in outcomes),
         sum(one.requests for one in outcomes),
     )
 
 
-def _call(function: Callable, args: tuple) -> Any:
-    return function(*args)
-
-
-def _spread(planned: Planned, calls: list[tuple[Callable, tuple]]) -> list:
-    """The calls, over the cores or the cluster."""
-    requests = planned.scenario.demand.requests
-    return spread(_call, calls, requests, planned.knobs.ray_address)
-
-
-def _replicate(planned: Planned, holding: dict[str, Candidate]) -> dict[str, list[Simulated]]:
-    """Days of each policy that holds, one for each seed."""
-    seeds = range(planned.knobs.seeds)
-    calls = [
-        (run_seed, (planned, candidate, seed)) for candidate in holding.values() for seed in seeds
-    ]
-    runs = _spread(planned, calls)
-    count = len(seeds)
-    return {
-        family: runs[place * count : (place + 1) * count] for place, family in enumerate(holding)
-    }
-
-
-def _row(planned: Planned, found: Found, runs: list[Simulated]) -> AnswerRow:
-    """A family's answer; without runs, that none holds."""
-    knobs = planned.knobs
+def _row(planned: Planned, chosen: Chosen) -> AnswerRow:
+    """A family's answer; without days, that none holds."""
+    knobs, found = planned.knobs, chosen.found
     record = planned.machine.record
     price = planned.price
     basis = PriceBasis(price.region, price.option, "forecast", price.instance, price.as_of)
@@ -150,17 +111,17 @@ def _row(planned: Planned, found: Found, runs: list[Simulated]) -> AnswerRow:
         holds=False,
         start_s=planned.scenario.rules.start_s,
         cameras=knobs.cameras,
-        events_per_day=knobs.events_per_day,
+        events_per_day=planned.events_per_day,
         requests=round(planned.scenario.demand.requests),
-        days=len(runs),
+        days=len(chosen.days),
         measured_on=planned.machine.title,
         checkpoint=record.checkpoint,
         carried_from=planned.machine.carried_from,
         price=basis,
     )
-    if not runs:
+    if not chosen.days:
         return row
-    return _with_figures(planned, row, found.candidate, [one.outcome for one in runs])
+    return _with_figures(planned, row, found.candidate, [one.outcome for one in chosen.days])
 
 
 def _with_figures(
@@ -174,7 +135,7 @@ def _with_figures(
         priced(row, usd, planned.knobs.cameras),
         policy=candidate.policy.name,
         aims=candidate.words,
-        holds=all(one.holds for one in outcomes),
+        holds=True,
         machine_hours=over_days([one.machine_hours for one in outcomes]),
         late=late,
         refused=outcomes[0].refused,
@@ -204,31 +165,34 @@ def over_days(figures: list[float]) -> Interval:
 
 
 def _with_best(
-    planned: Planned, rows: list[AnswerRow], holding: dict[str, Candidate]
+    planned: Planned, rows: list[AnswerRow], holding: dict[str, Chosen]
 ) -> tuple[list[AnswerRow], list[StartRow]]:
     """The rows with the cheapest marked, its interval as wide as what 04 measured makes it; and the
-    same policy at every start.
+    same policy at every start, in the same day.
     """
     able = [row for row in rows if row.holds]
     best = min(able, key=lambda row: row.usd_per_day.value, default=None)
     if best is None:
         return rows, []
-    candidate = holding[best.family]
+    chosen = holding[best.family]
+    candidate = chosen.found.candidate
     measured = planned.machine.carried_per_s
     rates = [rate for rate in (measured.low, measured.high) if rate]
     others = sorted(set(planned.knobs.start_s) - {best.start_s})
     calls = [(run_at_rate, (planned, candidate, rate)) for rate in rates]
     calls += [(run_at_start, (planned, candidate, start_s)) for start_s in others]
-    runs = _spread(planned, calls)
-    ends = [one.outcome.usd_per_day for one in runs[: len(rates)]]
+    outcomes = [one.outcome for one in spread_days(planned, calls)]
+    ends = [one.usd_per_day for one in outcomes[: len(rates)]]
     widened = priced(best, wider(best.usd_per_day, ends), planned.knobs.cameras)
     marked = [replace(widened, best=True) if row is best else row for row in rows]
-    starts = []
-    for start_s, run in zip(others, runs[len(rates) :], strict=True):
-        came = run.outcome
-        starts.append(StartRow(start_s, came.usd_per_day, came.late, came.late_minutes))
-    own = StartRow(best.start_s, best.usd_per_day.value, best.late.value, best.late_minutes)
-    return marked, sorted([*starts, own], key=lambda row: row.start_s)
+    at_starts = dict(zip(others, outcomes[len(rates) :], strict=True))
+    at_starts[best.start_s] = chosen.days[0].outcome
+    return marked, [_start_row(start_s, at_starts[start_s]) for start_s in sorted(at_starts)]
+
+
+def _start_row(start_s: float, day: Outcome) -> StartRow:
+    """The best policy's day where a machine takes so long to start."""
+    return StartRow(start_s, day.usd_per_day, day.late, day.late_minutes, day.holds)
 
 
 def wider(usd: Interval, ends: list[float]) -> Interval:

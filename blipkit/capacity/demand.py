@@ -5,6 +5,7 @@ requests at once, and a camera may repeat within seconds; both make bursts, and 
 that is stated.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from blipkit.capacity.shapes import (
     DAY_S,
     FLAT,
     HOLIDAY,
+    HOURS,
     MINUTES,
     NAMES,
     cell_hours,
@@ -95,6 +97,9 @@ def day_of(
     time_zones: hours ahead of the first zone's clock -> share of the cameras.
     """
     if shape not in NAMES:
+        if time_zones:
+            problem = "capacity.time_zones are stated, and capacity.shape is a file"
+            raise BadInput(f"{problem}, which has its own hours; leave one of them out")
         return _of_file(cameras, shape, at_once)
     ordinary = np.zeros(DAY_S // CELL_S)
     today = np.zeros_like(ordinary)
@@ -118,17 +123,26 @@ def _of_file(cameras: int, shape: str, at_once: int) -> Demand:
 
 def zone_shares(time_zones: Mapping[str, float]) -> dict[float, float]:
     """Hours ahead -> share of the cameras; all in one zone where none is stated."""
-    shares = {}
+    shares: dict[float, float] = {}
     for text, share in time_zones.items():
-        try:
-            shares[float(text)] = share
-        except ValueError:
-            expected = 'expected hours ahead, such as "-3": 0.5'
-            raise BadInput(f"capacity.time_zones: {shown(text)}; {expected}") from None
+        hours = _hours_ahead(text)
+        shares[hours] = shares.get(hours, 0.0) + share
     if shares and abs(sum(shares.values()) - 1) > 1e-6:
         seen = f"the shares add up to {sum(shares.values()):g}"
         raise BadInput(f"capacity.time_zones: {seen}; expected 1")
     return shares or {0.0: 1.0}
+
+
+def _hours_ahead(text: str) -> float:
+    """Of a time zone, as the knob names it; no clock is a day ahead of another, or more."""
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = math.nan
+    if not abs(hours) < HOURS:
+        expected = 'expected hours ahead, such as "-3": 0.5, less than 24'
+        raise BadInput(f"capacity.time_zones: {shown(text)}; {expected}")
+    return hours
 
 
 def with_burst(demand: Demand, burst: Burst) -> Demand:

@@ -32,7 +32,9 @@ def draw_day(cells, title: str, caption: str) -> None:
     show(figure, caption, hourly.drop(columns="hour").reset_index())
 
 
-def draw_frontier(tried: Sequence[TriedRow], best: AnswerRow | None, late_share: float) -> None:
+def draw_frontier(
+    tried: Sequence[TriedRow], best: AnswerRow | None, late_share: float, whose: str
+) -> None:
     """Dollars a day against the share of late requests; hollow marks do not hold the target."""
     figure, ax = axes(
         "Policies in dollars and lateness", "USD a day, instances", "share of requests not in time"
@@ -51,4 +53,5 @@ def draw_frontier(tried: Sequence[TriedRow], best: AnswerRow | None, late_share:
     words = "no policy that was tried holds the target"
     if best:
         words = f"cheapest that holds: {best.policy}, {best.aims}, {best.usd_per_day.value:.2f} USD"
-    show(figure, f"{words}. Hollow: does not hold; {NEVER:g} stands for none late", tried)
+    marks = f"Hollow: does not hold, in some hour or with a zone lost; {NEVER:g}: none late"
+    show(figure, f"{words}. {marks}; {whose}", tried)

@@ -53,12 +53,13 @@ def conservation_gate(unaccounted: int, requests: int) -> Gate:
 
 def target_gate(best: AnswerRow | None, late_share: float, zone_lost: bool) -> Gate:
     """Whether some policy that was tried holds the target; a finding, so at most WARN."""
-    though = ", though a zone is lost at the peak" if zone_lost else ""
+    where = "in a day, and in one with a zone lost at its peak" if zone_lost else "in a day"
     if best is None:
-        reason = f"no policy that was tried holds the target{though}"
+        reason = f"no policy that was tried holds the target {where}"
         advice = "raise capacity.group.max_machines or capacity.queue_limit, or name other policies"
         details = {"limit": late_share, "evidence": FORECAST, "reason": reason, "next": advice}
         return decide(HOLDS, "timing", holds=False, tolerable=True, **details)
-    reason = f"share of requests that are late with {best.policy}, {best.aims}{though}"
+    reason = f"share of requests that are late with {best.policy}, {best.aims}; it holds {where}"
+    reason += f", in every hour, {best.days} days drawn anew"
     details = {"evidence": FORECAST, "reason": reason}
     return judge(HOLDS, "timing", best.late.value, late_share, tolerable=True, **details)

@@ -2,6 +2,7 @@
 for from launch to end.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 
@@ -87,6 +88,7 @@ class Group:
 
     def __post_init__(self):
         self._random = Random(self.seed)
+        self._placed: Counter[tuple[int, int]] = Counter()  # (zone, kind) of those that run
 
     def begin(self, wanted: Counts) -> None:
         """Have so many machines at the start of the day, ready and warm."""
@@ -98,7 +100,7 @@ class Group:
 
     def count(self, kind: int) -> int:
         """Machines of a kind that run, ready or not."""
-        return sum(machine.kind == kind for machine in self.running)
+        return sum(self._placed[zone, kind] for zone in range(self.rules.zones))
 
     def ready(self) -> Counts:
         """Machines that serve, of each kind."""
@@ -129,8 +131,8 @@ class Group:
 
     def lose_zone(self, now_s: float) -> list[Machine]:
         """The machines of the zone that has most in service, all gone at once."""
-        zones = range(self.rules.zones)
-        worst = max(zones, key=lambda zone: self._in_zone(zone, serving=True))
+        serving = Counter(machine.zone for machine in self.running if machine.serves)
+        worst = max(range(self.rules.zones), key=lambda zone: serving[zone])
         self.lost_zones.add(worst)
         gone = [one for one in self.running if one.zone == worst]
         for machine in gone:
@@ -156,30 +158,25 @@ class Group:
     def _add(self, machine: Machine) -> None:
         self.running.append(machine)
         self.all.append(machine)
+        self._placed[machine.zone, machine.kind] += 1
 
     def _stop(self, kind: int, now_s: float) -> Machine:
         """Stop a machine that does not serve yet, else the oldest of the fullest zone."""
         of_kind = [machine for machine in self.running if machine.kind == kind]
         idle = [machine for machine in of_kind if not machine.serves]
-        zones = [machine.zone for machine in of_kind]
-        chosen = idle[-1] if idle else max(of_kind, key=lambda one: zones.count(one.zone))
+        fullest = max(of_kind, key=lambda one: self._placed[one.zone, kind])
+        chosen = idle[-1] if idle else fullest
         self._end(chosen, now_s)
         return chosen
 
     def _end(self, machine: Machine, now_s: float) -> None:
         machine.ended_s = now_s
         self.running.remove(machine)
+        self._placed[machine.zone, machine.kind] -= 1
 
     def _emptiest_zone(self, kind: int) -> int:
         """The zone with the fewest machines of a kind, of those that are not lost."""
         left = [zone for zone in range(self.rules.zones) if zone not in self.lost_zones]
         if not left:
             return 0
-        return min(left, key=lambda zone: self._in_zone(zone, kind))
-
-    def _in_zone(self, zone: int, kind: int | None = None, serving: bool = False) -> int:
-        """Machines in a zone, of a kind or of all."""
-        return sum(
-            one.zone == zone and kind in (None, one.kind) and (one.serves or not serving)
-            for one in self.running
-        )
+        return min(left, key=lambda zone: self._placed[zone, kind])

@@ -15,9 +15,11 @@ from blipkit.cost.pricing import SETTINGS, read_load_records
 from blipkit.cost.rows import LoadRecord, MeasuredSetting
 from blipkit.cost.throughput import is_rate_of, rates_of, why_not_used, with_figure
 from blipkit.errors import BadInput, NotMeasured, shown
-from blipkit.load.recommend import best_setting
+from blipkit.load.recommend import best_setting, is_trusted
 from blipkit.load.setting import Setting, name_of
 from blipkit.load.setting_requests import ANSWERED
+from blipkit.load.summary import STABLE
+from blipkit.model.checkpoints import is_demonstration
 from blipkit.records.results import Results
 from blipkit.statistics import Interval
 
@@ -30,13 +32,14 @@ class MeasuredMachine:
     """A machine at the setting that 04 recommends.
 
     carried_per_s: requests per second within the target, with its interval, from carried_from;
-    service: of its requests.
+    service: of the requests of `busy`, the same setting but where that left servers idle.
     """
 
     record: LoadRecord
     carried_per_s: Interval
     carried_from: str
     service: Service
+    busy: MeasuredSetting
 
     @property
     def setting(self) -> MeasuredSetting:
@@ -44,9 +47,27 @@ class MeasuredMachine:
 
     @property
     def title(self) -> str:
-        """Which machine, arm and setting, in words."""
+        """Which machine, arm and setting, and whose times, in words."""
         setting = self.setting
-        return f"{self.record.machine}, {setting.arm}, setting {name_of(setting)}"
+        title = f"{self.record.machine}, {setting.arm}, setting {name_of(setting)}"
+        if self.busy.clients == setting.clients:
+            return title
+        return f"{title}, times of {name_of(self.busy)}"
+
+    @property
+    def caption(self) -> str:
+        """Whose figures a forecast from it is: evidence, machine, checkpoint, what to doubt."""
+        record = self.record
+        doubts = []
+        if is_demonstration(record.checkpoint):
+            doubts.append("a demonstration model: not BLIP's figures")
+        if self.busy.clients < self.busy.servers:
+            doubts.append("its servers were never all busy in 04")
+        unsure = {one.state for one in (record.setting, self.busy)} - {STABLE}
+        if unsure:
+            doubts.append(f"04 was {' and '.join(sorted(unsure))}")
+        named = ", ".join([record.checkpoint or "no checkpoint named", *doubts])
+        return f"forecast from {self.title} ({named})"
 
     def station(self, waiting: int) -> Station:
         """Its servers, and how many may wait for them."""
@@ -83,9 +104,9 @@ def measured_machine(results: Results) -> MeasuredMachine:
     if record.setting.latency_limit_ms is None:
         problem = "records of 04_concurrency are of an older kit, which did not say the target"
         raise NotMeasured(f"{problem}; run 04_concurrency again")
-    service = read_service(source, record)
+    busy = _busiest(unbatched, record)
     per_s, origin = _carried(source, record)
-    return MeasuredMachine(record, per_s, origin, service)
+    return MeasuredMachine(record, per_s, origin, read_service(source, busy), busy.setting)
 
 
 def _best(records: Sequence[LoadRecord]) -> LoadRecord | None:
@@ -100,6 +121,29 @@ def _best(records: Sequence[LoadRecord]) -> LoadRecord | None:
     if not chosen:
         return None
     return by_setting[id(max(chosen, key=lambda setting: setting.requests_per_s.value))]
+
+
+def place_of(setting: MeasuredSetting) -> tuple[str, str, int, int]:
+    """What settings have in common that differ in clients alone."""
+    return setting.arm, setting.placement, setting.servers, setting.batch_size
+
+
+def _busiest(records: Sequence[LoadRecord], best: LoadRecord) -> LoadRecord:
+    """The record whose requests a loaded machine's are drawn from: the best setting's, or where it
+    has fewer clients than servers, which then never slowed each other down, that of the fewest
+    clients that keep all of them busy, if any is trusted.
+    """
+    own = best.setting
+    if own.clients >= own.servers:
+        return best
+    alike = [
+        one
+        for one in records
+        if place_of(one.setting) == place_of(own)
+        and one.setting.clients >= own.servers
+        and is_trusted(one.setting, one.shared)
+    ]
+    return min(alike, key=lambda one: one.setting.clients, default=best)
 
 
 def _why_none(records: Sequence[LoadRecord], unbatched: Sequence[LoadRecord]) -> str:

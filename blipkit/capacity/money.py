@@ -11,7 +11,7 @@ from blipkit.capacity.planned import Planned
 from blipkit.capacity.policies import TargetTracking
 from blipkit.capacity.policy_json import policy_document
 from blipkit.capacity.rows import BesideRow, FormulaRow, PolicyRow
-from blipkit.capacity.search import usd_of
+from blipkit.capacity.runs import usd_of
 from blipkit.cost.dollars import DAY_H, HOUR_S
 from blipkit.cost.prices import find_price, load_prices
 from blipkit.display.sliders import explore
@@ -117,16 +117,18 @@ def _formula(how: str, planned: Planned, per_s: float) -> FormulaRow:
 
 @dataclass(frozen=True)
 class Paste:
-    """The policy to paste; None where none holds."""
+    """The policy to paste; None where none holds. caption: whose figures it rests on."""
 
     row: PolicyRow | None
+    caption: str
 
     def show(self) -> None:
         """The document, and whose rate its target is."""
         if self.row is None:
             print("no policy holds, so there is none to paste")
             return
-        print(f"{self.row.family}; its rate is from {self.row.derived_from}")
+        rate = f"its rate is from {self.row.derived_from}"
+        print(f"{self.row.family.replace('_', ' ')}; {rate}; {self.caption}")
         print(json.dumps(self.row.document, indent=1))
 
 
@@ -140,7 +142,7 @@ def paste_policy(study: Study, comparison: Comparison) -> Paste:
         document = policy_document(comparison.chosen[best.family].policy, rules, most)
         rows.append(PolicyRow(best.family, planned.machine.carried_from, document))
     write_typed(study.results, "capacity_policy", rows)
-    return Paste(rows[0] if rows else None)
+    return Paste(rows[0] if rows else None, comparison.caption)
 
 
 @dataclass(frozen=True)
@@ -183,4 +185,5 @@ class WhatIf:
             "usd_per_camera_month": usd * DAYS_PER_MONTH / cameras,
             "has_the_capacity": counted.may_hold(scenario.late_share),
         }
-        show_table([cells], f"{round(cameras):,} cameras, by the counts of a day alone, no queues")
+        title = f"{round(cameras):,} cameras, by the counts of a day alone, no queues"
+        show_table([cells], f"{title}; {planned.machine.caption}")

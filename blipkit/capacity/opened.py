@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas
 
 from blipkit.capacity import figures
@@ -11,12 +12,13 @@ from blipkit.capacity.day import Day
 from blipkit.capacity.planned import Planned
 from blipkit.capacity.policies import Policy
 from blipkit.capacity.rows import RampRow, SpellRow
-from blipkit.capacity.search import spells_of
+from blipkit.capacity.runs import spells_of
 from blipkit.display.tables import show_table
 from blipkit.records.typed import records_of, write_typed
 from blipkit.study import Study
 
 BEFORE, AFTER = 4, 3  # minutes shown of a ramp: before the alarm, and after capacity came
+MOST = 60  # minutes of a ramp, where capacity is long in coming
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,12 @@ class OpenedDay:
         if event is None:
             print("the fleet never grew in this day, so there is no ramp to open")
             return
-        cells = ramp_of(self.planned, self.ramp_day, self.ramp_policy, event)
+        cells = ramp_of(self.ramp_day, self.ramp_policy, event)
         minute = int(event.at_s // 60)
-        came = minute + round(self.planned.scenario.rules.start_s / 60)
-        grown = f"{event.before[0]} to {event.after[0]} machines"
+        grown = f"{sum(event.before)} to {sum(event.after)} machines"
+        came = came_at(self.ramp_day, event)
         words = f"wanted at minute {minute}, {grown} ({event.why}); in service from {came} on"
-        show_table(cells, f"A ramp of {self.ramp_policy.name}: {words}")
+        show_table(cells, f"A ramp of {self.ramp_policy.name}: {words}; {self.caption}")
 
     def spells(self) -> None:
         """The minutes in which too many were late, one after another."""
@@ -110,11 +112,21 @@ def first_out(day: Day | None) -> ScalingEvent | None:
     return next((one for one in grown if one.at_s >= 3600), next(iter(grown), None))
 
 
-def ramp_of(planned: Planned, day: Day, policy: Policy, event: ScalingEvent) -> list[RampRow]:
+def came_at(day: Day, event: ScalingEvent) -> int:
+    """The minute from which more machines were in service than when they were wanted; the day's
+    last where none came.
+    """
+    serving = day.ready.sum(axis=1)
+    first = min(int(event.at_s // 60), len(serving) - 1)
+    more = np.flatnonzero(serving[first:] > serving[max(0, first - 1)])
+    return first + int(more[0]) if len(more) else len(serving) - 1
+
+
+def ramp_of(day: Day, policy: Policy, event: ScalingEvent) -> list[RampRow]:
     """Minute by minute: the metric, its target, machines and who was late."""
     tracking = getattr(policy, "reactive", policy)
     first = int(event.at_s // 60)
-    last = first + round(planned.scenario.rules.start_s / 60) + AFTER
+    last = min(came_at(day, event) + AFTER, first + MOST)
     rows = []
     for minute in range(max(0, first - BEFORE), min(last, len(day.sent) - 1) + 1):
         serving = int(day.ready[minute].sum())

@@ -13,6 +13,7 @@ from blipkit.cost.knobs import Cost
 from blipkit.cost.prices import Price, find_price, load_prices
 from blipkit.cost.systems import find_results
 from blipkit.display.tables import show_table
+from blipkit.errors import NotMeasured
 from blipkit.records.results import Results
 from blipkit.study import Study
 
@@ -36,6 +37,12 @@ class Planned:
         """Requests per second that a machine of each kind carries."""
         gpu = self.gpu.carried_per_s.value if self.gpu else 0.0
         return self.machine.carried_per_s.value, gpu
+
+    @property
+    def events_per_day(self) -> float:
+        """Of a camera, as they are in this day: a file's, or a holiday's, are not the knob's."""
+        demand = self.scenario.demand
+        return round(demand.requests / demand.at_once / demand.cameras, 4)
 
     @property
     def usd_per_hour(self) -> tuple[float, float]:
@@ -62,7 +69,7 @@ class Planned:
             f"p{self.machine.setting.percentile:g} within {1e3 * self.scenario.late_after_s:g} ms"
         )
         where = f"priced as {self.price.instance}, {self.price.option}, {self.price.region}"
-        show_table([cells], f"What is simulated: {target}; {where}")
+        show_table([cells], f"What is simulated: {target}; {where}; {self.machine.caption}")
 
     def with_start(self, start_s: float) -> Scenario:
         """The day where machines take so long to start."""
@@ -83,21 +90,30 @@ def plan_day(study: Study) -> Planned:
     cost = study.profile.section("cost")
     prices = load_prices(cost.own_prices)
     price = find_price(prices, cost.priced_as, cost.region, cost.option)
-    gpu, gpu_price = _gpu(knobs, cost, prices)
+    gpu, gpu_price = _gpu(machine, knobs, cost, prices)
     scenario = scenario_of(knobs, machine, gpu)
     return Planned(knobs, machine, price, scenario, gpu, gpu_price)
 
 
 def _gpu(
-    knobs: Capacity, cost: Cost, prices: list[Price]
+    machine: MeasuredMachine, knobs: Capacity, cost: Cost, prices: list[Price]
 ) -> tuple[MeasuredMachine | None, Price | None]:
     """The GPU machine that is named, and its price; None without one."""
     folder = knobs.instances.get("gpu_results")
     if not folder:
         return None, None
-    machine = measured_machine(Results(find_results(folder)))
+    gpu = measured_machine(Results(find_results(folder)))
+    check_same_model(machine, gpu)
     instance = knobs.instances.get("gpu_priced_as", cost.incumbents[0])
-    return machine, find_price(prices, instance, cost.region, cost.option)
+    return gpu, find_price(prices, instance, cost.region, cost.option)
+
+
+def check_same_model(own: MeasuredMachine, gpu: MeasuredMachine) -> None:
+    """NotMeasured where a GPU's records are of other weights than the fleet's own."""
+    weights, others = (one.record.conditions.weights_digest for one in (own, gpu))
+    if weights != others:
+        seen = f"{gpu.title} served {gpu.record.checkpoint}, the fleet {own.record.checkpoint}"
+        raise NotMeasured(f"capacity.instances: {seen}; measure the same checkpoint on both")
 
 
 def scenario_of(

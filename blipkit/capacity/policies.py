@@ -7,10 +7,12 @@ docs/capacity.md has AWS's rules, each with its page.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 Counts = tuple[int, int]
+Figure = TypeVar("Figure", int, float)
 NONE: Counts = (0, 0)
 LOW = 0.9  # of the target: what the alarm for scaling in is below
 
@@ -158,6 +160,12 @@ def high_resolution(target: float) -> TargetTracking:
     )
 
 
+def most_ahead(hours: Sequence[Figure], now_s: float, lead_s: float) -> Figure:
+    """The most of every hour from now to `lead_s` later; hours: a figure for each of the day."""
+    first, last = int(now_s // 3600), int((now_s + lead_s) // 3600)
+    return max(hours[hour % len(hours)] for hour in range(first, last + 1))
+
+
 @dataclass(frozen=True)
 class Scheduled:
     """As many machines as a plan says for each hour of the day; `lead_s` before it begins."""
@@ -167,16 +175,15 @@ class Scheduled:
     name: str = "scheduled"
 
     def first(self, requests_per_minute: float) -> Counts:
-        return (self.hours[0], 0)
+        return (self.wanted_at(0.0), 0)
 
     def decide(self, alarm: Alarm, seen: Seen) -> Decision:
-        now = self._hour(seen.now_s)
-        soon = self._hour(seen.now_s + self.lead_s)
-        wanted = max(self.hours[now], self.hours[soon])
-        return Decision(alarm, (wanted, 0), f"the plan for {soon}:00")
+        soon = int((seen.now_s + self.lead_s) // 3600) % len(self.hours)
+        return Decision(alarm, (self.wanted_at(seen.now_s), 0), f"the plan for {soon}:00")
 
-    def _hour(self, at_s: float) -> int:
-        return int(at_s // 3600) % len(self.hours)
+    def wanted_at(self, now_s: float) -> int:
+        """Machines at a moment of the day, s."""
+        return most_ahead(self.hours, now_s, self.lead_s)
 
 
 @dataclass(frozen=True)
@@ -204,9 +211,7 @@ class YesterdaysCurve:
 
     def _foreseen(self, now_s: float) -> int:
         """Machines for the most that yesterday had within the lead."""
-        here = int(now_s // 3600) % len(self.hours)
-        soon = int((now_s + self.lead_s) // 3600) % len(self.hours)
-        expected = max(self.hours[here], self.hours[soon])
+        expected = most_ahead(self.hours, now_s, self.lead_s)
         return math.ceil(expected / self.reactive.target - 1e-9)
 
 

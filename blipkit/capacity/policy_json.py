@@ -1,13 +1,20 @@
-"""A policy as AWS's command line takes it: what to paste, with names of yours to fill in."""
+"""A policy as AWS's command line takes it: what to paste, with names of yours to fill in.
+
+The warm-up stands once, with the group, and counts from launch to warm: an instance is InService as
+soon as it runs. A group whose lifecycle hook keeps it out until its model is loaded takes that time
+off.
+"""
 
 from typing import Any
 
 from blipkit.capacity.group import GroupRules
-from blipkit.capacity.policies import Fixed, Policy, Scheduled, TargetTracking
+from blipkit.capacity.policies import Fixed, GpuOverflow, Policy, Scheduled, TargetTracking
+from blipkit.capacity.shapes import MINUTES
 
 GROUP = "YOUR-GROUP"
 LABEL = "app/YOUR-BALANCER/ID/targetgroup/YOUR-TARGETS/ID"
 TARGET_GROUP = "targetgroup/YOUR-TARGETS/ID"
+TIME_ZONE = "YOUR-AREA/YOUR-CITY"  # whose clock the day was planned by; without it, UTC
 
 
 def policy_document(policy: Policy, rules: GroupRules, most: int) -> dict[str, Any]:
@@ -19,34 +26,35 @@ def policy_document(policy: Policy, rules: GroupRules, most: int) -> dict[str, A
     document = {"update-auto-scaling-group": group_document(policy, rules, most)}
     tracking = getattr(policy, "reactive", policy)
     if isinstance(tracking, TargetTracking):
-        document["put-scaling-policy"] = _tracking(tracking, rules)
+        document["put-scaling-policy"] = _tracking(tracking)
     if isinstance(policy, Scheduled):
-        document["batch-put-scheduled-update-group-action"] = _scheduled(policy)
+        document["batch-put-scheduled-update-group-action"] = _scheduled(policy, rules)
     return document
 
 
 def group_document(policy: Policy, rules: GroupRules, most: int) -> dict[str, Any]:
-    """The group's bounds; its warm-up is the time until a machine serves."""
+    """The group's bounds, of the fleet's own kind alone, and its warm-up, s."""
     least = rules.least
     if isinstance(policy, Fixed):
         least = most = max(policy.machines, rules.least)
+    if isinstance(policy, GpuOverflow):
+        most = max(policy.base, rules.least)
     return {
         "AutoScalingGroupName": GROUP,
         "MinSize": least,
         "MaxSize": most,
-        "DefaultInstanceWarmup": round(max(0.0, rules.warmup_s - rules.start_s)),
+        "DefaultInstanceWarmup": round(max(rules.warmup_s, rules.start_s)),
     }
 
 
-def _tracking(policy: TargetTracking, rules: GroupRules) -> dict[str, Any]:
+def _tracking(policy: TargetTracking) -> dict[str, Any]:
     """TargetValue: requests per target per minute."""
-    target = {"TargetValue": round(policy.target, 1), "DisableScaleIn": False}
+    target = {"TargetValue": float(f"{policy.target:.6g}"), "DisableScaleIn": False}
     target.update(_metric(policy))
     return {
         "AutoScalingGroupName": GROUP,
         "PolicyName": "requests-per-target",
         "PolicyType": "TargetTrackingScaling",
-        "EstimatedInstanceWarmup": round(max(rules.warmup_s, rules.start_s)),
         "TargetTrackingConfiguration": target,
     }
 
@@ -69,19 +77,21 @@ def _metric(policy: TargetTracking) -> dict[str, Any]:
     return {"CustomizedMetricSpecification": {"Metrics": [query]}}
 
 
-def _scheduled(policy: Scheduled) -> dict[str, Any]:
-    """An action for each hour in which the plan changes, as early as a machine takes to start."""
+def _scheduled(policy: Scheduled, rules: GroupRules) -> dict[str, Any]:
+    """An action for each minute in which the plan changes, within the group's bounds, beyond which
+    AWS refuses it.
+    """
+    plan = [rules.bounded((policy.wanted_at(60.0 * minute), 0))[0] for minute in range(MINUTES)]
     actions = []
-    for hour, machines in enumerate(policy.hours):
-        before = policy.hours[hour - 1]
-        if machines == before:
+    for minute, machines in enumerate(plan):
+        if machines == plan[minute - 1]:
             continue
-        lead_s = policy.lead_s if machines > before else 0.0
-        minutes = (hour * 60 - round(lead_s / 60)) % 1440
+        hour, past = divmod(minute, 60)
         actions.append(
             {
-                "ScheduledActionName": f"hour-{hour:02}",
-                "Recurrence": f"{minutes % 60} {minutes // 60} * * *",
+                "ScheduledActionName": f"at-{hour:02}-{past:02}",
+                "Recurrence": f"{past} {hour} * * *",
+                "TimeZone": TIME_ZONE,
                 "DesiredCapacity": machines,
             }
         )

@@ -14,13 +14,14 @@ FORECAST = "forecast"
 class AnswerRow:
     """A record of `capacity`: the cheapest policy of a family that holds the target, and its day.
 
-    policy: in words, and its knob in `aims`; holds: in every hour, and, where a zone is to be
-    lost, in the one after it; start_s: of a machine; machine_hours, usd_per_day to
-    usd_per_camera_month: of instances alone, of all cameras or of one, with intervals from what 04
-    measured and from days drawn anew; late, refused: shares of the requests, late ones those that
-    were refused among them; late_minutes: in which more than the target allows were late, at most
-    longest_late_minutes one after another; peak_machines: paid for at once; requests: of the day;
-    requests_per_target_minute: what it aims at, None for a policy that has no target.
+    policy: in words, and its knob in `aims`; holds: in every hour of every day drawn anew, and,
+    where a zone is to be lost, in the same days with a zone lost; start_s: of a machine;
+    machine_hours, usd_per_day to usd_per_camera_month: of instances alone, of all cameras or of
+    one, with intervals from what 04 measured and from the days, with no zone lost; late, refused:
+    shares of the requests, late ones those that were refused among them; late_minutes: in which
+    more than the target allows were late, at most longest_late_minutes one after another;
+    peak_machines: paid for at once; requests: of the day; events_per_day: of a camera, as they are
+    in the day; requests_per_target_minute: what it aims at, None for a policy without a target.
     measured_on, checkpoint, carried_from: whose figures it rests on. best: the cheapest of all.
     """
 
@@ -60,7 +61,8 @@ class AnswerRow:
 class TriedRow:
     """A record of `capacity_tried`: a policy that was simulated on the way to the cheapest.
 
-    usd_per_day: of instances; late: share of the requests; holds: as in `capacity`.
+    usd_per_day: of instances; late: share of the requests, both of the day that was searched, with
+    no zone lost; holds: as in `capacity`, in that day, and where it was the cheapest, in others.
     """
 
     family: str
@@ -73,15 +75,17 @@ class TriedRow:
 
 @dataclass(frozen=True)
 class StartRow:
-    """A record of `capacity_starts`: the best policy where machines take start_s to start.
+    """A record of `capacity_starts`: the best policy where machines take start_s to start, each in
+    the same day.
 
-    late: share of the requests, in a day; late_minutes: as in `capacity`.
+    late: share of the requests; late_minutes, holds: as in `capacity`, None of an older kit.
     """
 
     start_s: float
     usd_per_day: float
     late: float
     late_minutes: float
+    holds: bool | None = None
     evidence: str = FORECAST
 
 

@@ -1,40 +1,19 @@
 """The cheapest policy of a family that holds the target: counted first, then simulated.
 
 The counts of a day alone say what each candidate costs, and which lack the capacity. The others are
-simulated from the cheapest on, and the first that holds is taken.
+simulated, from the cheapest on in growing strides, then between the one that held and the ones that
+did not. All of this is of one day, which a policy may have been lucky in: `choosing` draws others.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from blipkit.capacity.candidates import Candidate, Carried, candidates
-from blipkit.capacity.day import Day, Scenario, count_day, simulate
+from blipkit.capacity.day import Scenario, count_day
 from blipkit.capacity.planned import Planned
 from blipkit.capacity.rows import TriedRow
+from blipkit.capacity.runs import judged, usd_of
 
-STEP = 1.03  # after one that did not hold, the next that costs so many times as much is tried
-MOST_TRIES = 12
-
-
-@dataclass(frozen=True)
-class Found:
-    """A family's candidate that holds, None where none does; every one that was simulated."""
-
-    family: str
-    candidate: Candidate | None
-    tried: list[TriedRow]
-
-
-def usd_of(planned: Planned, billed_s: tuple[float, float]) -> float:
-    """USD of machine-seconds of both kinds."""
-    own, gpu = planned.usd_per_hour
-    return (billed_s[0] * own + billed_s[1] * gpu) / 3600
-
-
-def judged_day(planned: Planned) -> Scenario:
-    """The day that a policy has to hold: where a zone is to be lost, with that."""
-    if planned.knobs.zone_lost:
-        return planned.scenario.with_zone_lost()
-    return planned.scenario
+STRIDE = 1.03  # after one that did not hold, the next tried costs so much more, then twice that
 
 
 @dataclass(frozen=True)
@@ -46,58 +25,96 @@ class Costed:
     may_hold: bool
 
 
+@dataclass(frozen=True)
+class Found:
+    """A family's candidate that holds in the day that was searched, None where none does.
+
+    tried: every one that was simulated; dearer: the candidates that cost more, the cheapest first.
+    """
+
+    family: str
+    candidate: Candidate | None = None
+    tried: list[TriedRow] = field(default_factory=list)
+    dearer: list[Costed] = field(default_factory=list)
+
+
 def search(planned: Planned, family: str) -> Found:
-    """The cheapest candidate of a family that holds the target, by simulation of one day each.
-
-    From the first that holds on, leaner ones are tried until one does not, which shows that what is
-    found is the cheapest.
-    """
-    ordered = _costed(planned, family)
-    tried: dict[int, TriedRow] = {}
-    place = _first_that_holds(planned, family, ordered, tried)
-    if place is None:
-        return Found(family, None, list(tried.values()))
-    while place:
-        leaner = place - 1
-        if leaner not in tried:
-            tried[leaner] = _try(planned, family, ordered[leaner].candidate)
-        if not tried[leaner].holds:
-            break
-        place = leaner
-    return Found(family, ordered[place].candidate, list(tried.values()))
+    """The cheapest candidate of a family that holds the target, as far as one day shows it."""
+    return _Search(planned, family, _costed(planned, family)).found()
 
 
-def _first_that_holds(
-    planned: Planned, family: str, ordered: list[Costed], tried: dict[int, TriedRow]
-) -> int | None:
-    """The place of the first candidate that holds, from the cheapest on of those with capacity
-    enough; what is tried on the way goes into `tried`.
-    """
-    failed_usd = 0.0
-    for place, one in enumerate(ordered):
-        if not one.may_hold or one.usd < failed_usd * STEP:
-            continue
-        tried[place] = _try(planned, family, one.candidate)
-        if tried[place].holds:
-            return place
-        if len(tried) == MOST_TRIES:
-            break
-        failed_usd = one.usd
-    return None
+def search_on(planned: Planned, refuted: Found) -> Found:
+    """The next dearer candidate that holds, where another day has shown that this one does not."""
+    found = _Search(planned, refuted.family, refuted.dearer).found()
+    words = refuted.candidate.words
+    before = [replace(row, holds=row.holds and row.aims != words) for row in refuted.tried]
+    return replace(found, tried=[*before, *found.tried])
 
 
-def _try(planned: Planned, family: str, candidate: Candidate) -> TriedRow:
-    """A day of a candidate, simulated."""
-    scenario = judged_day(planned)
-    day = simulate(scenario, candidate.policy)
-    usd = usd_of(planned, day.billed_s)
-    holds = day.holds(scenario.late_share)
-    return TriedRow(family, candidate.words, usd, day.share_not_in_time, holds)
+class _Search:
+    """The candidates of a family, the cheapest first, and those that were simulated so far."""
+
+    def __init__(self, planned: Planned, family: str, ordered: list[Costed]):
+        self._planned = planned
+        self._family = family
+        self._ordered = ordered
+        self._tried: dict[int, TriedRow] = {}
+
+    def found(self) -> Found:
+        """The cheapest that holds, with the next leaner one, which does not, simulated as well."""
+        place = self._first()
+        if place is None:
+            return Found(self._family, tried=list(self._tried.values()))
+        leaner = self._failing_below(place)
+        while place - leaner > 1:
+            middle = (place + leaner) // 2
+            if self._holds(middle):
+                place = middle
+            else:
+                leaner = middle
+        while leaner >= 0 and self._holds(leaner):  # one that the counts alone ruled out
+            place, leaner = leaner, leaner - 1
+        chosen = self._ordered[place].candidate
+        tried = [self._tried[one] for one in sorted(self._tried)]
+        return Found(self._family, chosen, tried, self._ordered[place + 1 :])
+
+    def _first(self) -> int | None:
+        """The place of one that holds, from the cheapest on of those with capacity enough; at last
+        the dearest of them.
+        """
+        able = [place for place, one in enumerate(self._ordered) if one.may_hold]
+        stride, least_usd = STRIDE, 0.0
+        for place in able:
+            usd = self._ordered[place].usd
+            if usd < least_usd and place != able[-1]:
+                continue
+            if self._holds(place):
+                return place
+            least_usd = usd * stride
+            stride **= 2
+        return None
+
+    def _failing_below(self, place: int) -> int:
+        """The dearest below a place that was tried, or lacks the capacity; -1 where none is."""
+        below = range(place - 1, -1, -1)
+        return next(
+            (one for one in below if one in self._tried or not self._ordered[one].may_hold), -1
+        )
+
+    def _holds(self, place: int) -> bool:
+        """Whether a candidate holds, by simulation of one day."""
+        if place not in self._tried:
+            candidate = self._ordered[place].candidate
+            run = judged(self._planned, self._planned.scenario, candidate, seed=0).outcome
+            self._tried[place] = TriedRow(
+                self._family, candidate.words, run.usd_per_day, run.late, run.holds
+            )
+        return self._tried[place].holds
 
 
 def _costed(planned: Planned, family: str) -> list[Costed]:
     """The candidates of a family, the cheapest first."""
-    scenario = judged_day(planned)
+    scenario = hardest_day(planned)
     carried = Carried(*planned.carried_per_s)
     found = []
     for candidate in candidates(family, scenario, carried, planned.knobs):
@@ -107,90 +124,8 @@ def _costed(planned: Planned, family: str) -> list[Costed]:
     return sorted(found, key=lambda one: one.usd)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """A simulated day in a few figures; see AnswerRow."""
-
-    machine_hours: float
-    usd_per_day: float
-    late: float
-    refused: float
-    late_minutes: int
-    longest_late_minutes: int
-    peak_machines: int
-    requests: int
-    unaccounted: int
-    holds: bool
-
-
-def outcome_of(planned: Planned, day: Day) -> Outcome:
-    """The figures of a day."""
-    minutes = day.late_minutes(planned.scenario.late_share)
-    spells = spells_of(minutes)
-    return Outcome(
-        machine_hours=sum(day.billed_s) / 3600,
-        usd_per_day=usd_of(planned, day.billed_s),
-        late=day.share_not_in_time,
-        refused=day.share_refused,
-        late_minutes=len(minutes),
-        longest_late_minutes=max((length for _, length in spells), default=0),
-        peak_machines=int(day.running.sum(axis=1).max()),
-        requests=int(day.sent.sum()),
-        unaccounted=day.unaccounted,
-        holds=day.holds(planned.scenario.late_share),
-    )
-
-
-def spells_of(minutes) -> list[tuple[int, int]]:
-    """(first, how many) of each run of minutes one after another."""
-    spells: list[tuple[int, int]] = []
-    for minute in map(int, minutes):
-        if spells and minute == sum(spells[-1]):
-            spells[-1] = (spells[-1][0], spells[-1][1] + 1)
-        else:
-            spells.append((minute, 1))
-    return spells
-
-
-@dataclass(frozen=True)
-class Simulated:
-    """A simulated day in figures; day: all of it, None where it is one of several."""
-
-    outcome: Outcome
-    day: Day | None = None
-
-
-def run_seed(planned: Planned, candidate: Candidate, seed: int) -> Simulated:
-    """A day of a policy, its requests drawn from this seed; the whole day of the first."""
-    day = simulate(planned.scenario, candidate.policy, seed)
-    return Simulated(outcome_of(planned, day), day if seed == 0 else None)
-
-
-def run_at_rate(planned: Planned, candidate: Candidate, per_s: float) -> Simulated:
-    """A day where a machine carries so many requests per second, and the policy knows it."""
-    slower = replace(planned, scenario=planned.as_slow_as(per_s))
-    ratio = per_s / planned.machine.carried_per_s.value
-    policy = scaled(candidate.policy, ratio)
-    return Simulated(outcome_of(slower, simulate(slower.scenario, policy)))
-
-
-def run_at_start(planned: Planned, candidate: Candidate, start_s: float) -> Simulated:
-    """A day where a machine takes so long to start."""
-    policy = with_lead(candidate.policy, start_s)
-    return Simulated(outcome_of(planned, simulate(planned.with_start(start_s), policy)))
-
-
-def scaled(policy, ratio: float):
-    """The policy for machines that carry so many times as much; a count of machines stays."""
-    if hasattr(policy, "target"):
-        return replace(policy, target=policy.target * ratio)
-    if hasattr(policy, "reactive"):
-        return replace(policy, reactive=scaled(policy.reactive, ratio))
-    return policy
-
-
-def with_lead(policy, start_s: float):
-    """The policy where machines take so long to start."""
-    if hasattr(policy, "lead_s"):
-        return replace(policy, lead_s=start_s)
-    return policy
+def hardest_day(planned: Planned) -> Scenario:
+    """The day that takes the most capacity: where a zone is to be lost, with that."""
+    if planned.knobs.zone_lost:
+        return planned.scenario.with_zone_lost()
+    return planned.scenario

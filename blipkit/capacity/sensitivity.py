@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-from blipkit.capacity.candidates import Candidate, Carried, candidates
+from blipkit.capacity.candidates import Candidate, Carried, alike
 from blipkit.capacity.comparison import Comparison
 from blipkit.capacity.day import count_day
 from blipkit.capacity.planned import Planned, scenario_of
 from blipkit.capacity.rows import FORECAST
-from blipkit.capacity.search import usd_of
+from blipkit.capacity.runs import usd_of
 from blipkit.capacity.shapes import EVENING, HOLIDAY
 from blipkit.cost.dollars import Swing, sensitivity
 from blipkit.display.tables import show_table
@@ -113,7 +113,5 @@ class _Varied:
         )
         scenario = scenario_of(knobs, planned.machine, planned.gpu)
         carried = Carried(carried_per_s, planned.carried_per_s[1])
-        alike = candidates(self.candidate.family, scenario, carried, knobs)
-        same = [one for one in alike if one.words == self.candidate.words]
-        policy = (same or [self.candidate])[0].policy
+        policy = alike(self.candidate, scenario, carried, knobs).policy
         return usd_of(planned, count_day(scenario, policy, carried.pair).billed_s)

@@ -76,8 +76,10 @@ def backtest(
     from blipkit.display.tables import terminal_table
 
     check_positive({"--target": target, "--min": least, "--max": most})
-    check_not_negative({"--start-s": start_s, "--metric-delay-s": metric_delay_s})
     warm_s = start_s if warmup_s is None else warmup_s
+    check_not_negative(
+        {"--start-s": start_s, "--warmup-s": warm_s, "--metric-delay-s": metric_delay_s}
+    )
     rules = GroupRules(zones=1, min_per_zone=least, most=most, start_s=start_s, warmup_s=warm_s)
     if most < least:
         raise BadInput(f"--max is {most}, less than --min, {least}; expected at least as many")

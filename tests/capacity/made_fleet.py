@@ -6,7 +6,11 @@ import numpy as np
 import pandas
 
 from blipkit.capacity.calibration import ClosedLoop, closed_loop
+from blipkit.capacity.knobs import Capacity
+from blipkit.capacity.measured import measured_machine
+from blipkit.capacity.planned import Planned, scenario_of
 from blipkit.capacity.stations import Service
+from blipkit.cost.prices import find_price, load_prices
 from blipkit.cost.rows import MeasuredSetting
 from blipkit.load.setting import Setting
 from blipkit.records.results import Results
@@ -86,3 +90,11 @@ def measured_folder(
         asked_of = Setting(row.arm, "pipeline", row.placement, row.servers, row.clients)
         results.write_samples(asked_of.samples_name(0), requests_of(service))
     return folder
+
+
+def planned_day(folder: Path, **knobs) -> Planned:
+    """An evening of 8,000 cameras on the machine of a made-up folder, priced as m7i.large."""
+    machine = measured_machine(Results(measured_folder(folder)))
+    given = Capacity(**{"cameras": 8000, "events_per_day": 96.0, "start_s": [60.0, 600.0], **knobs})
+    price = find_price(load_prices(), "m7i.large", "us-east-1")
+    return Planned(given, machine, price, scenario_of(given, machine))

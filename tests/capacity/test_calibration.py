@@ -37,7 +37,8 @@ def record_of_setting(setting, shared=False) -> LoadRecord:
 
 def machine_of(service, shared=False) -> MeasuredMachine:
     setting = setting_of(4, service, True)
-    return MeasuredMachine(record_of_setting(setting, shared), setting.requests_per_s, "", service)
+    record = record_of_setting(setting, shared)
+    return MeasuredMachine(record, setting.requests_per_s, "", service, setting)
 
 
 def settings(service, counts=(1, 2, 8)):

@@ -92,6 +92,20 @@ def test_a_file_says_the_day(tmp_path):
     assert demand.per_minute() == pytest.approx([minute % 7 for minute in range(1440)])
 
 
+def test_a_zone_that_is_named_twice_has_both_its_shares():
+    """As 0 and as 0.0."""
+    assert zone_shares({"0": 0.5, "0.0": 0.3, "-3.5": 0.2}) == {0.0: 0.8, -3.5: 0.2}
+
+
+def test_a_file_with_a_mark_of_byte_order_is_read_and_has_no_time_zones(tmp_path):
+    """As a spreadsheet writes it; its hours are its own."""
+    lines = ["\ufeffminute,requests", *(f"{minute},5" for minute in range(1440))]
+    path = write(tmp_path, lines)
+    assert day_of(10, 24.0, path).requests == pytest.approx(7200)
+    with pytest.raises(BadInput, match="time_zones are stated, and capacity.shape is a file"):
+        day_of(10, 24.0, path, time_zones={"0": 0.5, "3": 0.5})
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -102,6 +116,7 @@ def test_a_file_says_the_day(tmp_path):
         (lambda lines: [lines[0], "0,-3", *lines[2:]], "line 2: -3 requests; expected a count"),
         (lambda lines: [lines[0], "0,nan", *lines[2:]], "line 2: nan requests"),
         (lambda lines: [lines[0], "0,many", *lines[2:]], "line 2: saw '0,many'"),
+        (lambda lines: [line.replace(",", ";") for line in lines], "line is 'minute;requests'"),
         (lambda lines: ["when,what", *lines[1:]], "the first line is 'when,what'"),
         (lambda lines: [lines[0]], "1440 minutes are missing"),
         (lambda lines: [], "an empty file"),
@@ -121,7 +136,8 @@ def test_other_shapes_and_zones_are_refused():
         day_of(10, 24.0, "evning")
     with pytest.raises(BadInput, match="add up to 0.9; expected 1"):
         zone_shares({"0": 0.5, "3": 0.4})
-    with pytest.raises(BadInput, match="'Paris'; expected hours ahead"):
-        zone_shares({"Paris": 1.0})
+    for name in ("Paris", "nan", "inf", "24"):
+        with pytest.raises(BadInput, match=f"'{name}'; expected hours ahead"):
+            zone_shares({name: 1.0})
     with pytest.raises(BadInput, match="peak_ratio is 9; expected 1 to 4.4"):
         day_of(10, 24.0, "evening", 9.0)

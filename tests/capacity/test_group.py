@@ -1,6 +1,8 @@
 """Machines start, serve, are stopped and paid for; zones are kept even, and rules that start none are refused."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from blipkit.capacity.group import Group, GroupRules
 from blipkit.errors import BadInput
@@ -73,6 +75,27 @@ def test_a_lost_zone_takes_its_machines_and_others_are_launched_elsewhere():
     group.set_wanted((5, 0), 660.0)
     assert set(zones(group)) == {1} and group.count(0) == 5
     assert all(one.ended_s == 600.0 for one in gone)
+
+
+@given(
+    st.integers(1, 4),
+    st.lists(st.tuples(st.integers(0, 12), st.integers(0, 5), st.booleans()), max_size=12),
+)
+def test_what_is_counted_is_what_runs(zones, steps):
+    """However machines come, go and are lost: of each kind, and even over the zones that are left."""
+    group = begun((zones, 0), zones=zones)
+    for number, (own, gpu, lost) in enumerate(steps, 1):
+        if lost and len(group.lost_zones) + 1 < zones:
+            group.lose_zone(60.0 * number)
+        group.set_wanted((own, gpu), 60.0 * number)
+        serving(group)
+        for kind in (0, 1):
+            places = [one.zone for one in group.running if one.kind == kind]
+            assert group.count(kind) == len(places) == group.wanted[kind]
+            left = set(range(zones)) - group.lost_zones
+            assert set(places) <= left
+            shares = [places.count(zone) for zone in left]
+            assert max(shares) - min(shares) <= 1
 
 
 def test_failed_launches_are_counted_and_tried_again():

@@ -7,6 +7,7 @@ import pytest
 from made_fleet import ARM, ASKED, measured_folder, requests_of, service_of, setting_of
 
 from blipkit.arrivals.rows import RateRow
+from blipkit.capacity.calibration import calibration_rows
 from blipkit.capacity.measured import (
     CLOSED_LOOP,
     OPEN_LOOP,
@@ -16,8 +17,10 @@ from blipkit.capacity.measured import (
 from blipkit.capacity.measured import (
     service_of as times_of,
 )
+from blipkit.capacity.stations import Service
 from blipkit.errors import BadInput, NotMeasured
 from blipkit.load.conditions import Conditions
+from blipkit.load.setting import Setting
 from blipkit.records.results import Results
 from blipkit.records.typed import record_of
 from blipkit.statistics import Interval
@@ -112,6 +115,40 @@ def test_where_a_batch_is_recommended_the_best_without_is_taken(tmp_path):
     batch = setting_of(8, service, True, batch_size=8)
     machine = measured_machine(Results(measured_folder(tmp_path, settings=[*rows, batch])))
     assert (machine.setting.clients, machine.setting.batch_size) == (4, 1)
+
+
+def test_a_setting_that_left_servers_idle_lends_its_place_and_not_its_times(tmp_path):
+    """One client is recommended for two servers: the times are those of two, who slowed each other down."""
+    service = service_of()
+    rows = [setting_of(count, service, count == 1) for count in (1, 2, 4)]
+    folder = measured_folder(tmp_path, settings=rows)
+    slower = Service(service.service_s * 1.3, service.overhead_s)
+    asked = Setting(ARM, "pipeline", "threads", 2, 2)
+    Results(folder).write_samples(asked.samples_name(0), requests_of(slower))
+    machine = measured_machine(Results(folder))
+    assert machine.setting.clients == 1 and machine.busy.clients == 2
+    assert machine.service.service_s.mean() == pytest.approx(1.3 * service.service_s.mean())
+    assert machine.title.endswith("setting 2-1, times of 2-2")
+    predicted = calibration_rows(machine, rows)
+    assert [row.clients for row in predicted] == [1, 4]
+
+
+def test_without_a_trusted_setting_that_kept_all_servers_busy_its_own_times_say_so(tmp_path):
+    """Two clients were unstable, on a machine of our own."""
+    service = service_of()
+    rows = [setting_of(1, service, True), setting_of(2, service, False, state="unstable")]
+    machine = measured_machine(Results(measured_folder(tmp_path, settings=rows)))
+    assert machine.busy.clients == 1 and "servers were never all busy in 04" in machine.caption
+
+
+def test_a_doubtful_machine_says_so(tmp_path):
+    """Of a demonstration model, and unstable on a shared machine."""
+    rows = [setting_of(4, service_of(), False, state="unstable")]
+    folder = measured_folder(
+        tmp_path, settings=rows, asked={"shared": True}, checkpoint="builtin:tiny-pets"
+    )
+    caption = measured_machine(Results(folder)).caption
+    assert "a demonstration model: not BLIP's figures, 04 was unstable" in caption
 
 
 def test_a_folder_of_another_checkpoint_is_refused(tmp_path):

@@ -129,6 +129,16 @@ def test_a_plan_begins_as_early_as_a_machine_takes_to_start():
     assert wanted == [2, 2, 5, 5, 5, 1]
 
 
+def test_a_start_of_hours_passes_over_none_of_them():
+    """Two hours to start: what hour 1 wants is launched the day before it, and kept through it."""
+    policy = Scheduled((2, 5, 1, 1), lead_s=7200.0)
+    assert [policy.wanted_at(hour * 3600.0) for hour in range(4)] == [5, 5, 2, 5]
+    assert policy.first(0.0) == (5, 0)
+    curve = YesterdaysCurve((200.0, 500.0, 100.0, 100.0), TargetTracking(TARGET), lead_s=7200.0)
+    decision = curve.decide(Alarm(), Seen(0.0, 200.0, 2, (2, 0), (0, 0), (2, 0)))
+    assert decision.wanted == (5, 0)
+
+
 def test_yesterdays_curve_launches_ahead_and_never_stops_by_itself():
     """What was in the next hour yesterday is there before it; less comes by target tracking."""
     policy = YesterdaysCurve((150.0, 480.0, 90.0), TargetTracking(TARGET), lead_s=600.0)

@@ -33,6 +33,7 @@ def test_the_command_shows_both_counts(tmp_path):
         (["--min", "5", "--max", "3"], "--max is 3, less than --min, 5"),
         (["--target", "0"], "--target is 0; expected more than zero"),
         (["--start-s", "-1"], "--start-s is -1; expected zero or more"),
+        (["--warmup-s", "-1"], "--warmup-s is -1; expected zero or more"),
     ],
 )
 def test_options_that_mean_nothing_are_refused(tmp_path, options, words):
