@@ -102,7 +102,10 @@ def system_problem(error: OSError) -> str:
 def nearest(word: object, known: Iterable) -> str:
     """Advice on a word that is not known: "did you mean 'X'?", or all that is, "known: X, Y"."""
     names = sorted(map(str, known))
+    begun = [name for name in names if word and name.startswith(str(word))]
     close = get_close_matches(str(word)[:SHOWN], names, n=1)
+    if len(begun) == 1:
+        close = begun
     if close:
         return f"did you mean {shown(close[0])}?"
     return f"known: {', '.join(names) or 'none'}"

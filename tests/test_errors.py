@@ -40,6 +40,14 @@ def test_advice_on_a_long_word_is_short():
     assert nearest("x" * 10**6, ["frames"]) == "known: frames"
 
 
+def test_a_word_that_is_cut_short_is_completed():
+    """Before one that resembles it; not where several begin so."""
+    assert nearest("rate", ["frames", "rate_per_s"]) == "did you mean 'rate_per_s'?"
+    assert nearest("08", ["04_load", "08_arrivals"]) == "did you mean '08_arrivals'?"
+    assert nearest("te", ["text_a", "text_b"]) == "known: text_a, text_b"
+    assert nearest("", ["frames"]) == "known: frames"
+
+
 def test_the_command_line_cuts_what_it_says(monkeypatch, capsys):
     """Whatever was quoted on the way."""
     monkeypatch.setattr(sys, "argv", ["blipkit", "doctor", "--lowering", "x" * 10**5])

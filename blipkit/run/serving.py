@@ -91,6 +91,7 @@ def serve(
     It answers when /readyz is 200, until it is told to end.
     """
     from blipkit.profiles.profile import load_profile
+    from blipkit.runners.arms import check_machine, parse_arm
     from blipkit.service.extra import HTTP, RAY, check_extra
 
     check_settings(settings)
@@ -99,6 +100,8 @@ def serve(
     check_extra(HTTP + RAY if on == "ray" else HTTP)
     folder = results or ROOT / "results" / loaded.name
     chosen = str(arm_of(loaded, arm or loaded.common.arms[0]))
+    if on == "uvicorn":  # a cluster's machines are others than this one
+        check_machine(parse_arm(chosen))
 
     from blipkit.service.loading import load, plan_of, recommended, room_of
 

@@ -46,6 +46,7 @@ REFUSED = [
     (["serve", "smoke", "--replicas", "2"], "--replicas and --address are Ray's; add --on ray"),
     (["serve", "smoke", "--on", "ray", "--replicas", "0"], "--replicas 0; expected at least 1"),
     (["serve", "smoke", "--arm", "eager float32"], "is none of smoke's"),
+    (["serve", "inf2"], "arm 'neuron matmult bf16'"),
     (["serve", "smoke", "--ledger", "/"], "--ledger / is a folder; expected a file"),
 ]
 
