@@ -5,6 +5,7 @@ import tempfile
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -23,7 +24,8 @@ from blipkit.service.children import AT, Backends
 from blipkit.service.hops import cost_row
 from blipkit.service.inference import Inference, Room, inference_app
 from blipkit.service.metrics import Meter
-from blipkit.service.on_ray import FAST, Cluster, on_ray
+from blipkit.service.on_ray import FAST, Cluster, Deployed, on_ray
+from blipkit.service.replicas import Written, inference_replica
 from blipkit.service.rows import HopCost
 from blipkit.service.running import Times, listen, run_tier, url_of
 
@@ -135,7 +137,9 @@ def on_ray_rows(folder: Path, fast: bool) -> list[HopCost]:
         port = taken.getsockname()[1]
     with ExitStack() as stack:
         client = stack.enter_context(httpx.Client(timeout=60, trust_env=False))
-        url = stack.enter_context(on_ray(load_made_up, Room(2, 64), Cluster(port=port, fast=fast)))
+        build = partial(inference_replica, load_made_up, Room(2, 64), "gpu", Written())
+        deployed = Deployed("inference", build, in_flight=64)
+        url = stack.enter_context(on_ray(deployed, Cluster(port=port, fast=fast)))
         rows = [cost(client, f"the inference tier {words}", url)]
         api = behind_api(stack, url, folder / words.replace(" ", "-"))
         wait(client, api)

@@ -22,6 +22,7 @@ from typing import Any
 
 from blipkit.errors import BadInput, BlipkitError, ChildFailed
 from blipkit.machine import fork_server
+from blipkit.machine.malloc import settle_malloc
 from blipkit.machine.scratch import ScratchFolder
 from blipkit.machine.surroundings import surroundings
 
@@ -136,6 +137,11 @@ class Child:
     def printed(self) -> str:
         """What it has printed so far."""
         return "".join(self._lines)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it runs no more."""
+        return self._process.poll() is not None
 
     def result(self, timeout_s: float):
         """What its function returned, or raised; ChildFailed where it dies, or takes longer."""
@@ -256,23 +262,6 @@ def answer(question: Path, alive: int) -> None:
             problem = str(error)
         reply = {"problem": problem, "bad_input": isinstance(error, BadInput)}
     question.with_name(ANSWER).write_text(json.dumps(reply))
-
-
-# glibc's mallopt: names, and the values at which a process that frees large tensors ends by itself
-M_TRIM_THRESHOLD = -1, 64 * 2**20
-M_MMAP_THRESHOLD = -3, 32 * 2**20
-
-
-def settle_malloc() -> None:
-    """Have glibc keep freed memory as a fresh process comes to do.
-
-    A forked one has the server's heap, whose layout may make it give each large tensor back to the
-    system, and fault every page of the next one in again: a fifth more time for BLIP-base's layers.
-    """
-    with contextlib.suppress(OSError, AttributeError):  # another C library
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(*M_TRIM_THRESHOLD)
-        mallopt(*M_MMAP_THRESHOLD)
 
 
 def answer_forked(question: Path, alive: int) -> None:

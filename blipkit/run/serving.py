@@ -2,22 +2,32 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from blipkit.errors import BadInput, nearest
-from blipkit.paths import ROOT, user_file
+from blipkit.errors import BadInput, BlipkitError, nearest
+from blipkit.paths import ROOT
 from blipkit.run.adopting import arm_of
 from blipkit.run.arguments import PROFILE, RESULTS, SETTINGS, check_settings, named_values
+from blipkit.run.tier_files import (
+    HOST,
+    LEDGER,
+    LOOPBACK,
+    METRICS,
+    Place,
+    announcing,
+    opened,
+    written_by,
+)
 
 if TYPE_CHECKING:
+    from blipkit.service.api import Api
     from blipkit.service.backends import Backend
-    from blipkit.service.inference import Room
+    from blipkit.service.inference import Inference, Room
     from blipkit.service.knobs import Service
     from blipkit.service.loading import Plan
     from blipkit.service.metrics import Meter
@@ -26,19 +36,7 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
-LOOPBACK = "127.0.0.1"
 INFERENCE_PORT, API_PORT = 8001, 8000
-STDOUT = "-"
-
-
-def read_lines_to(what: str) -> Callable[[str], str]:
-    """What reads where lines go: a file, or - for what we print."""
-
-    def file(text: str) -> str:
-        return text if text == STDOUT else str(user_file(text, what))
-
-    return file
-
 
 ON = Annotated[str, typer.Option(help="what runs it: uvicorn or ray", metavar="WHAT")]
 BACKENDS = Annotated[
@@ -52,23 +50,7 @@ WEIGHTS = Annotated[
     ),
 ]
 HELD = Annotated[str, typer.Option(help="the profile whose section `service` holds")]
-HOST = Annotated[str, typer.Option(help="address to listen on; 0.0.0.0: from other machines, too")]
-LEDGER = Annotated[
-    str | None,
-    typer.Option(
-        help="file that gets a line for each request's outcome",
-        parser=read_lines_to("--ledger"),
-        metavar="FILE",
-    ),
-]
-METRICS = Annotated[
-    str | None,
-    typer.Option(
-        help="file that gets the metrics, a line a period, for CloudWatch; - prints them",
-        parser=read_lines_to("--metrics"),
-        metavar="FILE",
-    ),
-]
+ADDRESS = Annotated[str, typer.Option(help="of a Ray cluster that exists")]
 
 
 @commands.command()
@@ -80,7 +62,7 @@ def serve(
     port: Annotated[int, typer.Option(help="0: any that is free")] = INFERENCE_PORT,
     on: ON = "uvicorn",
     replicas: Annotated[int, typer.Option(help="how many of it run on Ray")] = 1,
-    address: Annotated[str, typer.Option(help="of a Ray cluster that exists")] = "",
+    address: ADDRESS = "",
     ledger: LEDGER = None,
     metrics: METRICS = None,
     settings: SETTINGS = [],
@@ -98,27 +80,24 @@ def serve(
     check_on(on, replicas, address)
     loaded = load_profile(profile, settings)
     check_extra(HTTP + RAY if on == "ray" else HTTP)
-    folder = results or ROOT / "results" / loaded.name
+    folder = (results or ROOT / "results" / loaded.name).absolute()
     chosen = str(arm_of(loaded, arm or loaded.common.arms[0]))
     if on == "uvicorn":  # a cluster's machines are others than this one
         check_machine(parse_arm(chosen))
 
-    from blipkit.service.loading import load, plan_of, recommended, room_of
+    from blipkit.service.loading import plan_of, recommended, room_of
 
     plan = plan_of(loaded, chosen, name or chosen, folder)
     limit_ms = loaded.section("concurrency").latency_limit_ms
-    room = room_of(loaded.section("service"), recommended(folder, chosen, limit_ms))
+    knobs = loaded.section("service")
+    room = room_of(knobs, recommended(folder, chosen, limit_ms))
     served = f"{room.room.servers} at once, {room.room.in_flight} in flight ({room.why})"
     typer.echo(f"{chosen} of {loaded.name}; requests: {served}")
+    place = Place(host, port, ledger, metrics)
     if on == "ray":
-        from blipkit.service.on_ray import Cluster, serve_on_ray
-
-        cluster = Cluster(replicas, address, host, port)
-        serve_on_ray(partial(load, plan), room.room, cluster, typer.echo)
+        serve_replicas(plan, room.room, knobs, place, replicas, address)
         return
-    serve_here(
-        plan, room.room, times_of(loaded.section("service")), Place(host, port, ledger, metrics)
-    )
+    serve_here(plan, room.room, times_of(knobs), place)
 
 
 def check_on(on: str, replicas: int, address: str) -> None:
@@ -138,16 +117,6 @@ def times_of(knobs: "Service") -> "Times":
     return Times(knobs.leave_s, knobs.drain_s, knobs.metrics_every_s)
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a tier listens, and which files get its ledger and its metrics, if any do."""
-
-    host: str
-    port: int
-    ledger: str | None
-    metrics: str | None
-
-
 def serve_here(plan: "Plan", room: "Room", times: "Times", place: Place) -> None:
     """Serve an arm in this process until told to end."""
     from blipkit.service.inference import Inference, inference_app
@@ -160,9 +129,42 @@ def serve_here(plan: "Plan", room: "Room", times: "Times", place: Place) -> None
         tier = Inference(partial(load, plan), room, meter, write)
         say = announcing(f"{url_of(listening)}/v1/answers")
         say("loading")
-        run_tier(tier, inference_app(tier), listening, times, say, emit)
-    if tier.is_loading:  # in a thread, which a compiler may hold for minutes
-        os._exit(0)
+        problem = ""
+        try:
+            run_tier(tier, inference_app(tier), listening, times, say, emit)
+        except BlipkitError as error:
+            if not tier.is_answering:
+                raise
+            problem = str(error)
+    leave_threads(tier, problem)
+
+
+def leave_threads(tier: "Inference", problem: str) -> None:
+    """End this process where a thread still loads or answers, which a compiler or a device may
+    hold for ever: Python would wait for it. problem: what went wrong, "" where nothing did.
+    """
+    if not (tier.is_loading or tier.is_answering):
+        return
+    if problem:
+        typer.echo(f"blipkit: {problem}", err=True)
+    sys.stdout.flush()
+    os._exit(1 if problem else 0)
+
+
+def serve_replicas(
+    plan: "Plan", room: "Room", knobs: "Service", place: Place, replicas: int, address: str
+) -> None:
+    """Serve an arm by replicas on Ray until told to end."""
+    from blipkit.service.loading import load
+    from blipkit.service.metrics import Meter
+    from blipkit.service.on_ray import Cluster, Deployed, serve_on_ray
+    from blipkit.service.replicas import inference_replica
+
+    Meter("inference", {"Backend": plan.backend})  # refuses a name that no metric can have
+    written = written_by(place, knobs.metrics_every_s)
+    build = partial(inference_replica, partial(load, plan), room, plan.backend, written)
+    deployed = Deployed("inference", build, replicas, room.in_flight, knobs.drain_s)
+    serve_on_ray(deployed, Cluster(address, place.host, place.port), typer.echo)
 
 
 @commands.command()
@@ -177,6 +179,8 @@ def api(
     ] = None,
     host: HOST = LOOPBACK,
     port: Annotated[int, typer.Option(help="0: any that is free")] = API_PORT,
+    on: ON = "uvicorn",
+    address: ADDRESS = "",
     ledger: LEDGER = None,
     metrics: METRICS = None,
     profile: HELD = "tiny",
@@ -187,29 +191,75 @@ def api(
     PUT /v1/route sets them, on this machine alone.
     """
     from blipkit.profiles.profile import load_profile
-    from blipkit.service.extra import check_extra
+    from blipkit.service.extra import HTTP, RAY, check_extra
 
     check_settings(settings)
+    check_on(on, 1, address)
     knobs = load_profile(profile, settings).section("service")
-    check_extra()
+    check_extra(HTTP + RAY if on == "ray" else HTTP)
 
-    from blipkit.service.api import Api, Limits, api_app
     from blipkit.service.backends import parse_backends
-    from blipkit.service.metrics import Meter
-    from blipkit.service.routing import Router, first_alone
-    from blipkit.service.running import run_tier, url_of
+    from blipkit.service.routing import first_alone
 
     backends = parse_backends(backend)
     names = [one.name for one in backends]
     weights = weights_of(weight, names) if weight else first_alone(names)
-    meter = Meter("api", {})
     share = knobs.shadow_share if sample is None else sample
-    mirror = mirror_to(shadow, share, backends, knobs, meter)
+    make = partial(api_tier, backends, weights, (shadow, share), knobs)
+    place = Place(host, port, ledger, metrics)
+    if on == "ray":
+        route_replica(make, knobs, place, address)
+        return
+    route_here(make, times_of(knobs), place)
+
+
+def api_tier(
+    backends: list["Backend"],
+    weights: dict[str, float],
+    shadow: tuple[str, float],
+    knobs: "Service",
+    meter: "Meter",
+    write: Callable,
+) -> "Api":
+    """The API tier before backends. shadow: which one gets copies, "" for none, and of what share
+    of requests; write: takes each line of its ledger.
+    """
+    from blipkit.service.api import Api, Limits
+    from blipkit.service.routing import Router
+
+    mirror = mirror_to(*shadow, backends, knobs, meter)
     limits = Limits(knobs.api_in_flight, knobs.timeout_s, knobs.health_every_s)
-    with opened(Place(host, port, ledger, metrics)) as (listening, write, emit):
-        tier = Api(backends, Router(weights), limits, meter, write, mirror)
+    return Api(backends, Router(weights), limits, meter, write, mirror)
+
+
+def route_here(make: Callable, times: "Times", place: Place) -> None:
+    """Route in this process until told to end. make: makes the tier, as `api_tier` does."""
+    from blipkit.service.api import api_app
+    from blipkit.service.metrics import Meter
+    from blipkit.service.running import run_tier, url_of
+
+    with opened(place) as (listening, write, emit):
+        tier = make(Meter("api", {}), write)
         say = announcing(f"{url_of(listening)}/v1/answers")
-        run_tier(tier, api_app(tier), listening, times_of(knobs), say, emit)
+        run_tier(tier, api_app(tier), listening, times, say, emit)
+
+
+def route_replica(make: Callable, knobs: "Service", place: Place, address: str) -> None:
+    """Route in one replica on Ray until told to end: several would each have weights of their
+    own.
+    """
+    from blipkit.service.metrics import Meter
+    from blipkit.service.on_ray import Cluster, Deployed, serve_on_ray
+    from blipkit.service.replicas import api_replica
+
+    make(Meter("api", {}), None)  # refuses here what a replica would
+    closed = ""
+    if place.host not in (LOOPBACK, "::1", "localhost"):
+        problem = f"on Ray every caller seems to be this machine, and it listens on {place.host}"
+        closed = f"{problem}; weights are set where --host is {LOOPBACK}"
+    build = partial(api_replica, make, closed, written_by(place, knobs.metrics_every_s))
+    deployed = Deployed("api", build, 1, knobs.api_in_flight, knobs.drain_s)
+    serve_on_ray(deployed, Cluster(address, place.host, place.port), typer.echo)
 
 
 def mirror_to(
@@ -242,50 +292,3 @@ def weights_of(texts: list[str], names: list[str]) -> dict[str, float]:
         with contextlib.suppress(ValueError):
             given[name] = float(percent)
     return check_weights(given, names)
-
-
-@contextlib.contextmanager
-def opened(place: Place) -> Iterator[tuple]:
-    """The socket of a tier, and what takes the lines of its ledger and of its metrics."""
-    from blipkit.service.running import listen
-
-    with (
-        listen(place.port, place.host) as listening,
-        ledger_to(place.ledger) as write,
-        lines_to(place.metrics) as emit,
-    ):
-        yield listening, write, emit
-
-
-def announcing(url: str) -> Callable[[str], None]:
-    """What says how a tier is, with where it is."""
-
-    def say(state: str) -> None:
-        typer.echo(f"{url}: {state}")
-
-    return say
-
-
-@contextlib.contextmanager
-def ledger_to(path: str | None) -> Iterator[Callable]:
-    """What takes the lines of a ledger; nothing keeps them where no file is named."""
-    from blipkit.service.ledger import LedgerFile
-
-    if not path:
-        yield lambda line: None
-        return
-    with LedgerFile(Path(path)) as file:
-        yield file.add
-
-
-@contextlib.contextmanager
-def lines_to(path: str | None) -> Iterator[Callable[[str], None]]:
-    """What takes the lines of metrics; nothing keeps them where no file is named."""
-    if not path:
-        yield lambda line: None
-        return
-    if path == STDOUT:
-        yield typer.echo
-        return
-    with open(path, "a", encoding="utf-8", buffering=1) as file:
-        yield lambda line: file.write(f"{line}\n")

@@ -1,7 +1,8 @@
 """Two tiers, switched live: backends behind one API, and what is watched while traffic moves.
 
 `wire` has the form of a request. The tiers are apps: `inference` around what answers, `api` before
-backends that are URLs; `running` puts one into a process, `on_ray` into replicas. Chapter 09
+backends that are URLs, each asked by `asking`; `running` puts one into a process, `on_ray` into
+`replicas`. Chapter 09
 rehearses them on a `Stage` of processes: `open_tiers` and the verbs beside it.
 
 Beside the tiers: the `ledger` of every request and its `Reconciled` outcomes; the `Meter` of a

@@ -10,6 +10,8 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
 
 import httpx
 from starlette.applications import Starlette
@@ -19,14 +21,22 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from blipkit.reading.json_text import parse_object
-from blipkit.service.backends import Backend, in_words
+from blipkit.service.asking import Died, Said, ask, content_of
+from blipkit.service.backends import Backend
 from blipkit.service.ledger import LedgerLine, answers_digest
 from blipkit.service.metrics import Meter, backend_metric
 from blipkit.service.mirror import Mirror, Original
 from blipkit.service.route import check_caller, route_json, weights_in
 from blipkit.service.routing import Router
-from blipkit.service.tiers import PROBLEM_TYPE, Ended, Tier, ended_by, not_found, read_body
+from blipkit.service.tiers import (
+    PROBLEM_TYPE,
+    Ended,
+    Tier,
+    ended_by,
+    form_type,
+    not_found,
+    read_body,
+)
 from blipkit.service.wire import (
     ATTEMPT_HEADER,
     ID_HEADER,
@@ -34,32 +44,27 @@ from blipkit.service.wire import (
     ROUTE_PATH,
     Problem,
     backend_in,
-    detail_in,
     encoded,
     failed,
     problem_json,
     refused,
     rejected,
-    texts_in,
 )
 
 ATTEMPTS = 2  # at most: the second at another backend than the first
 KEEP_S = 30  # that a connection to a backend is kept, less than servers keep theirs
+CONNECT_S = 2.0  # that a connection may take; then the backend is not there
 
 
 @dataclass(frozen=True)
 class Limits:
-    """in_flight: requests at most; timeout_s: for a backend's reply; health_every_s: between two
-    questions whether a backend is ready.
+    """in_flight: requests at most; timeout_s: for a backend's whole reply; health_every_s: between
+    two questions whether a backend is ready.
     """
 
     in_flight: int = 256
     timeout_s: float = 10.0
     health_every_s: float = 0.5
-
-
-class Died(Exception):
-    """A backend that ended with the request, or was not there."""
 
 
 class Api(Tier):
@@ -80,6 +85,10 @@ class Api(Tier):
         self.limits = limits
         self.mirror = mirror
         self.client: httpx.AsyncClient | None = None
+        self.closed = ""  # why nobody may set weights over HTTP
+        for name in self.backends:
+            for what in ("requests", "errors"):
+                meter.add(backend_metric(what, name), 0)
 
     @property
     def ready(self) -> set[str]:
@@ -109,25 +118,35 @@ class Api(Tier):
     def targets(self) -> int:
         return sum(self.router.weights[name] > 0 for name in self.ready)
 
+    @property
+    def _watched(self) -> list[Backend]:
+        """Every backend, and the one that gets copies."""
+        backends = list(self.backends.values())
+        if self.mirror and self.mirror.backend not in backends:
+            backends.append(self.mirror.backend)
+        return backends
+
     async def watch(self) -> None:
-        """Ask the backends whether they are ready, again and again."""
+        """Ask the backends whether they are ready, again and again, none waiting for another."""
+        async with asyncio.TaskGroup() as group:
+            for backend in self._watched:
+                group.create_task(self._watch(backend))
+
+    async def _watch(self, backend: Backend) -> None:
         while True:
-            await self.look()
+            await backend.look(self.client)
             await asyncio.sleep(self.limits.health_every_s)
 
     async def look(self) -> None:
         """Ask every backend once whether it is ready."""
-        backends = list(self.backends.values())
-        if self.mirror and self.mirror.backend not in backends:
-            backends.append(self.mirror.backend)
-        await asyncio.gather(*(backend.look(self.client) for backend in backends))
+        await asyncio.gather(*(backend.look(self.client) for backend in self._watched))
 
     async def answer(self, request: Request, request_id: str) -> Ended:
         started = time.perf_counter()
         if self.in_flight > self.limits.in_flight:
             raise refused(f"{self.in_flight - 1} requests are in flight; ask again")
         body = await read_body(request)
-        kind = request.headers.get("content-type", "")
+        kind = form_type(request.headers)
         tried: list[str] = []
         died = ""
         for attempt in range(1, ATTEMPTS + 1):
@@ -135,68 +154,66 @@ class Api(Tier):
             if name is None:
                 break
             backend = self.backends[name]
-            headers = {"Content-Type": kind, ID_HEADER: request_id, ATTEMPT_HEADER: str(attempt)}
+            headers = {ID_HEADER: request_id, ATTEMPT_HEADER: str(attempt)}
+            headers["Content-Type"] = kind.encode("latin-1")  # as it came
+            where = {"backend": name, "attempt": attempt}
             try:
-                reply = await self._ask(backend, headers, body)
+                said = await self._ask(backend, headers, body)
+                ended = self._answered(said, request_id, started, where)
             except Died as error:
                 died = f"{name}: {error}"
                 tried.append(name)
                 continue
             except Problem as problem:
-                return ended_by(problem, request_id, backend=name, attempt=attempt)
-            ended = self._ended(reply, backend, attempt, request_id, started)
+                if problem.outcome == "failed":
+                    self.meter.add(backend_metric("errors", name))
+                return ended_by(problem, request_id, **where)
             original = Original(request_id, kind, body, ended.body)
-            return self._mirrored(ended, original, reply)
+            return self._mirrored(ended, original, said)
         if died:
             problem = failed(502, f"the backend ended without a reply, and none else did: {died}")
             return ended_by(problem, request_id, backend=tried[-1], attempt=len(tried))
         raise refused(self.why_not_ready())
 
-    async def _ask(self, backend: Backend, headers: dict[str, str], body: bytes) -> httpx.Response:
+    async def _ask(self, backend: Backend, headers: dict[str, str | bytes], body: bytes) -> Said:
         """A backend's reply; Died where it is gone, Problem where it takes too long."""
         self.meter.add(backend_metric("requests", backend.name))
         backend.in_flight += 1
         try:
-            return await self.client.post(backend.url + PATH, content=body, headers=headers)
-        except (httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout):
-            self.meter.add(backend_metric("errors", backend.name))
+            return await ask(self.client, backend.url, headers, body, self.limits.timeout_s)
+        except TimeoutError:
             problem = f"{backend.name} gave no reply in {self.limits.timeout_s:g} s"
             raise failed(504, problem) from None
-        except httpx.HTTPError as error:
+        except Died as error:
             self.meter.add(backend_metric("errors", backend.name))
-            backend.reason = in_words(error)  # until it is asked again whether it is ready
-            raise Died(backend.reason) from None
+            backend.reason = str(error)  # until it is asked again whether it is ready
+            raise
         finally:
             backend.in_flight -= 1
 
-    def _ended(
-        self,
-        reply: httpx.Response,
-        backend: Backend,
-        attempt: int,
-        request_id: str,
-        started: float,
+    def _answered(
+        self, said: Said, request_id: str, started: float, where: dict[str, Any]
     ) -> Ended:
-        """A backend's reply as the caller gets it."""
-        where = {"backend": backend.name, "attempt": attempt}
-        texts = texts_in(reply.content)
-        if reply.status_code == 200 and texts is not None:
-            content = parse_object(reply.content)
-            content["backend"] = backend.name
-            content.setdefault("timings_ms", {})["api"] = hop_ms(reply, started)
-            return Ended("answered", 200, encoded(content), answers_digest(texts), **where)
-        problem = problem_of(reply)
-        if problem.outcome == "failed":
-            self.meter.add(backend_metric("errors", backend.name))
-        return ended_by(problem, request_id, **where)
+        """A backend's answers as the caller gets them; Problem where it gave none.
 
-    def _mirrored(self, ended: Ended, original: Original, reply: httpx.Response) -> Ended:
+        where: which backend, and at which attempt.
+        """
+        content, texts = content_of(said, request_id)
+        content["backend"] = where["backend"]
+        content["timings_ms"]["api"] = hop_ms(said, started)
+        try:
+            body = encoded(content)
+        except ValueError:
+            raise failed(502, "the backend's reply has NaN, or what else JSON has not") from None
+        return Ended("answered", 200, body, answers_digest(texts), **where)
+
+    def _mirrored(self, ended: Ended, original: Original, said: Said) -> Ended:
         """The same end, after which a copy goes to the candidate where it is sampled, unless it
         answered itself: by its reply, too, as behind a backend's URL there may be several.
         """
         if self.mirror is None or ended.outcome != "answered":
             return ended
-        if self.mirror.backend.name in (ended.backend, backend_in(reply.content)):
+        if self.mirror.backend.name in (ended.backend, backend_in(said.content)):
             return ended
         if not self.mirror.wants(original.request_id):
             return ended
@@ -210,6 +227,8 @@ class Api(Tier):
     async def put_route(self, request: Request) -> Response:
         """`PUT /v1/route`: other weights, from the next request on."""
         try:
+            if self.closed:
+                raise rejected(403, self.closed)
             check_caller(request.client.host if request.client else "nowhere")
             body = await read_body(request)
             await self.look()  # as they are now, not as they were
@@ -220,25 +239,11 @@ class Api(Tier):
         return await self.get_route(request)
 
 
-def hop_ms(reply: httpx.Response, started: float) -> dict[str, float]:
+def hop_ms(said: Said, started: float) -> dict[str, float]:
     """How long the backend took for its reply, and everything here until now."""
     total_s = time.perf_counter() - started
-    taken = {"backend": reply.elapsed.total_seconds(), "total": total_s}
+    taken = {"backend": said.took_s, "total": total_s}
     return {name: round(1000 * seconds, 3) for name, seconds in taken.items()}
-
-
-def problem_of(reply: httpx.Response) -> Problem:
-    """What a backend's reply without answers means for the caller."""
-    status = reply.status_code
-    detail = detail_in(reply.content)
-    if status == 503:
-        after = reply.headers.get("Retry-After", "1")
-        return refused(detail, int(after) if after.isdecimal() else 1)
-    if 400 <= status < 500:
-        return rejected(status, detail)
-    if status < 400:
-        return failed(502, f"the backend replied with {status}, and no answers: {detail}")
-    return failed(status, detail)
 
 
 def api_app(tier: Api, client: Callable[[], httpx.AsyncClient] | None = None) -> Starlette:
@@ -247,7 +252,7 @@ def api_app(tier: Api, client: Callable[[], httpx.AsyncClient] | None = None) ->
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with (client or make_client)() as tier.client:
-            tier.client.timeout = httpx.Timeout(tier.limits.timeout_s)
+            tier.client.timeout = timeouts(tier.limits.timeout_s)
             tasks = [asyncio.create_task(tier.watch())]
             if tier.mirror:
                 running = tier.mirror.run(tier.client, tier.limits.timeout_s)
@@ -267,9 +272,20 @@ def api_app(tier: Api, client: Callable[[], httpx.AsyncClient] | None = None) ->
     )
 
 
+def timeouts(whole_s: float) -> httpx.Timeout:
+    """Of a request to a backend: a connection takes at most half, so that another can be asked."""
+    return httpx.Timeout(whole_s, connect=min(CONNECT_S, whole_s / 2))
+
+
 def make_client() -> httpx.AsyncClient:
-    """What asks backends, over connections that are kept."""
+    """What asks backends, over connections that are kept. Cookies are not: callers would share
+    them.
+
+    A backend's certificate is held against those that SSL_CERT_FILE names, else against certifi's.
+    """
     limits = httpx.Limits(
         max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_S
     )
-    return httpx.AsyncClient(limits=limits, trust_env=False)
+    nobodys = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+    trusted = httpx.create_ssl_context()
+    return httpx.AsyncClient(limits=limits, trust_env=False, cookies=nobodys, verify=trusted)

@@ -6,7 +6,6 @@ it ends when it is told to, or when its parent does.
 
 import asyncio
 import contextlib
-import io
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -31,6 +30,7 @@ from blipkit.service.api import Api, Limits, api_app
 from blipkit.service.backends import Backend
 from blipkit.service.camera_clients import Cameras, form_of
 from blipkit.service.inference import Inference, Model, Room, inference_app
+from blipkit.service.json_lines import LineFile
 from blipkit.service.ledger import LedgerFile
 from blipkit.service.loading import Plan, load
 from blipkit.service.metrics import Meter
@@ -108,7 +108,7 @@ def serve_api(backends: dict[str, Any], folder: str) -> int:
     """
     chosen = row_of(Backends, backends)
     known = [Backend(name, url) for name, url in chosen.urls.items()]
-    with written(Path(folder)) as (write, emit), open(Path(folder, PAIRS), "a") as pairs:
+    with written(Path(folder)) as (write, emit), LineFile(Path(folder, PAIRS)) as pairs:
         mirror = None
         if chosen.shadow:
             candidate = next(one for one in known if one.name == chosen.shadow)
@@ -144,22 +144,18 @@ def _run(tier: Tier, app: Starlette, emit: Callable[[str], None], port: int = 0)
 def written(folder: Path) -> Iterator[tuple]:
     """What takes the lines of a ledger, and those of metrics, in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (
-        LedgerFile(folder / LEDGER) as ledger,
-        open(folder / METRICS, "a", encoding="utf-8", buffering=1) as metrics,
-    ):
-        yield ledger.add, lambda line: metrics.write(f"{line}\n")
+    with LedgerFile(folder / LEDGER) as ledger, LineFile(folder / METRICS) as metrics:
+        yield ledger.add, lambda line: metrics.add_text(f"{line}\n")
 
 
-def keep_pair(pairs: io.TextIOBase, compared: Compared) -> None:
+def keep_pair(pairs: LineFile, compared: Compared) -> None:
     """Write down what both answered."""
     line = {
         "request_id": compared.request_id,
         "primary": compared.primary.decode(),
         "candidate": compared.candidate.decode(),
     }
-    pairs.write(f"{json_text(line)}\n")
-    pairs.flush()
+    pairs.add_text(f"{json_text(line)}\n")
 
 
 def load_planted(serving: Serving) -> Model:

@@ -9,7 +9,7 @@ import contextlib
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from PIL import Image
@@ -38,6 +38,7 @@ from blipkit.service.wire import (
 )
 
 LOOK_S = 0.02  # between two looks whether it is loaded
+READING = 64  # requests that may be read beside those in flight: each takes up to 8 MiB
 Answer = Callable[[Image.Image, Sequence[Question]], list[Answered]]
 
 
@@ -84,6 +85,7 @@ class Inference(Tier):
         self.model: Model | None = None
         self.wrong = ""  # a probe's wrong answer
         self._threads = ThreadPoolExecutor(room.servers, thread_name_prefix="answering")
+        self._at_work: set[Future] = set()
 
     def why_not_ready(self) -> str:
         if self.problem:
@@ -113,6 +115,15 @@ class Inference(Tier):
         """Whether it has neither a model yet, nor a reason why not."""
         return self.model is None and self.problem is None
 
+    @property
+    def is_answering(self) -> bool:
+        """Whether a thread is at work, which nothing can end."""
+        return any(not one.done() for one in list(self._at_work))
+
+    def leave(self) -> None:
+        """Have no thread begin what it has not begun."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
     def load_now(self) -> None:
         """Load the model and ask it the probes; what fails is kept as `problem`."""
         try:
@@ -123,6 +134,8 @@ class Inference(Tier):
             self.problem = error
 
     async def answer(self, request: Request, request_id: str) -> Ended:
+        if self.in_flight > self.room.in_flight + READING:
+            raise refused(f"{self.in_flight - 1} requests are being read; ask again")
         body = await read_body(request)
         if reason := self.why_not_ready():
             raise refused(f"not ready: {reason}")
@@ -133,9 +146,10 @@ class Inference(Tier):
         try:
             asked = asked_of(await fields_of(request.headers, body))
             submitted = time.perf_counter()
-            loop = asyncio.get_running_loop()
-            work = loop.run_in_executor(self._threads, self._serve, asked, request_id, submitted)
-            reply = await work
+            work = self._threads.submit(self._serve, asked, request_id, submitted)
+            self._at_work.add(work)
+            work.add_done_callback(self._at_work.discard)
+            reply = await asyncio.wrap_future(work)
         finally:
             self.taken -= 1
         return Ended(
@@ -191,6 +205,7 @@ def inference_app(tier: Inference) -> Starlette:
         warming = asyncio.create_task(tier.warm())
         yield
         warming.cancel()
+        tier.leave()
 
     routes = [Route(PATH, tier.post, methods=["POST"]), *tier.routes()]
     return Starlette(

@@ -1,5 +1,8 @@
 """Files of one JSON object a line, as the tiers write them while they run."""
 
+import contextlib
+import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,55 @@ from blipkit.reading.files import MB, read_bytes, shown_path
 from blipkit.reading.json_text import parse_object
 
 LIMIT = 200 * MB  # of a file: most of a million requests of a ledger
+TAIL = 2**20  # bytes at a file's end in which its last line is looked for
+
+
+class LineFile:
+    """A file of lines that is written while requests are served: each line is in it at once, and
+    whole, or not at all.
+
+    What a process that was killed has left of its last line is no line to a reader; whoever goes on
+    in the file removes it. One process writes to a file; several threads of it need a lock of their
+    own.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._file = io.FileIO(path, "ab+")
+        with contextlib.suppress(OSError):  # a pipe or a terminal, which has no end
+            self._end_last_line()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def add_text(self, text: str) -> None:
+        """Write a line, with its end; OSError where the disk is full."""
+        content = text.encode()
+        size = os.fstat(self._file.fileno()).st_size
+        try:
+            while content:
+                content = content[self._file.write(content) :]
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._file.truncate(size)  # of half a line, and the next one behind it
+            raise
+
+    def close(self) -> None:
+        """Close the file; nothing waits to be written."""
+        self._file.close()
+
+    def _end_last_line(self) -> None:
+        """Remove the beginning of an object that a killed process left; end any other line."""
+        size = self._file.seek(0, os.SEEK_END)
+        self._file.seek(max(0, size - TAIL))
+        unfinished = self._file.read().rpartition(b"\n")[2]
+        if unfinished.startswith(b"{"):
+            self._file.truncate(size - len(unfinished))
+        elif unfinished:
+            self._file.write(b"\n")
 
 
 def read_json_lines(

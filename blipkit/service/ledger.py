@@ -1,7 +1,6 @@
 """What became of each request, as a client and both tiers write it down, line by line."""
 
 import hashlib
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Literal
 from blipkit.errors import BadInput, shown
 from blipkit.records.typed import Record, record_of, row_of
 from blipkit.records.writing import json_text
-from blipkit.service.json_lines import read_json_lines
+from blipkit.service.json_lines import LineFile, read_json_lines
 
 Tier = Literal["client", "api", "inference"]
 Outcome = Literal["answered", "refused", "rejected", "failed", "lost"]
@@ -54,32 +53,12 @@ def line_text(line: LedgerLine) -> str:
     return json_text(record_of(line)) + "\n"
 
 
-class LedgerFile:
-    """A ledger that is written while requests are served: what was added is in the file at once.
-
-    A process that is killed leaves at most one unfinished line, which is no line to a reader. One
-    process writes to a file; several threads of it need a lock of their own.
-    """
-
-    def __init__(self, path: Path):
-        self.path = path
-        self._file = io.FileIO(path, "ab")
-
-    def __enter__(self) -> "LedgerFile":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.close()
+class LedgerFile(LineFile):
+    """A ledger that is written while requests are served."""
 
     def add(self, line: LedgerLine) -> None:
         """Write a line down; OSError where the disk is full."""
-        content = line_text(line).encode()
-        while content:
-            content = content[self._file.write(content) :]
-
-    def close(self) -> None:
-        """Close the file; nothing waits to be written."""
-        self._file.close()
+        self.add_text(line_text(line))
 
 
 def read_ledger(paths: Iterable[Path]) -> list[LedgerLine]:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import httpx
 
+from blipkit.service.asking import ask, content_of
 from blipkit.service.backends import Backend
 from blipkit.service.routing import is_sampled
-from blipkit.service.wire import ID_HEADER, PATH, SHADOW_HEADER
+from blipkit.service.wire import ID_HEADER, SHADOW_HEADER
 
 WORKERS = 2  # copies that the candidate has at once
 
@@ -85,7 +86,7 @@ class Mirror:
     async def _work(self, client: httpx.AsyncClient, timeout_s: float) -> None:
         while True:
             original = await self._waiting.get()
-            with contextlib.suppress(httpx.HTTPError):
+            with contextlib.suppress(Exception):  # one copy must not end all others
                 await self._send(client, original, timeout_s)
                 continue
             self.copies.failed += 1
@@ -93,12 +94,11 @@ class Mirror:
     async def _send(self, client: httpx.AsyncClient, original: Original, timeout_s: float) -> None:
         """Ask the candidate, and hand both replies on."""
         headers = {
-            "Content-Type": original.content_type,
+            "Content-Type": original.content_type.encode("latin-1"),
             ID_HEADER: original.request_id,
             SHADOW_HEADER: "1",
         }
-        url = self.backend.url + PATH
-        reply = await client.post(url, content=original.body, headers=headers, timeout=timeout_s)
-        reply.raise_for_status()
+        said = await ask(client, self.backend.url, headers, original.body, timeout_s)
+        content_of(said, original.request_id)  # refuses what is no answer to this request
+        self.compare(Compared(original.request_id, original.reply, said.content))
         self.copies.compared += 1
-        self.compare(Compared(original.request_id, original.reply, reply.content))

@@ -1,4 +1,4 @@
-"""The inference tier on Ray Serve: replicas of the same app, on this machine or on a cluster.
+"""A tier on Ray Serve: replicas of the same app, on this machine or on a cluster.
 
 Ray stays inside one machine or fleet: the API tier's backends are URLs, so that the images of two
 vendors need not share a cluster. A replica that cannot be loaded, or answers a probe otherwise than
@@ -12,19 +12,16 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from starlette.applications import Starlette
 
 from blipkit.errors import BlipkitError
 from blipkit.machine.scratch import socket_folder
-from blipkit.service.inference import Inference, Model, Room, inference_app
-from blipkit.service.metrics import Meter
+from blipkit.service.running import listen, url_of
 from blipkit.service.wire import PATH
 
-NAME = "inference"
-DRAIN_S = 20.0
 OBJECTS = 80 * 2**20  # bytes of Ray's store for objects, of which we have none; it takes no less
 # What Ray documents for throughput, and that it counts nobody's use. Read as ray is imported.
 FAST = {
@@ -40,6 +37,13 @@ FILES = {
     "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": "",
     "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": "server-state",
 }
+# of its HAProxy and of the proxy behind that; by themselves they are the same for every cluster
+PORTS = (
+    "RAY_SERVE_HAPROXY_METRICS_PORT",
+    "RAY_SERVE_HAPROXY_STATS_PORT",
+    "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT",
+    "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT",
+)
 OURS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
 
@@ -51,36 +55,138 @@ class Cluster:
     with Ray's settings for throughput, which a cluster that exists has or has not.
     """
 
-    replicas: int = 1
     address: str = ""
     host: str = "127.0.0.1"
     port: int = 8001
     fast: bool = True
 
+    @property
+    def where(self) -> str:
+        """As messages name it."""
+        return self.address or "this machine"
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What runs there. name: of Serve's application; build: makes a replica's app, given its id;
+    in_flight: requests of each replica; drain_s: that these may take at the end.
+    """
+
+    name: str
+    build: Callable[[str], Starlette]
+    replicas: int = 1
+    in_flight: int = 4
+    drain_s: float = 20.0
+
 
 @contextlib.contextmanager
-def on_ray(load: Callable[[], Model], room: Room, cluster: Cluster) -> Iterator[str]:
+def on_ray(deployed: Deployed, cluster: Cluster) -> Iterator[str]:
     """Replicas that answer, as long as the context is open; the URL of their tier.
 
-    load: makes the model, in each replica. BlipkitError where Ray cannot start, or no replica can.
+    BadInput where the port cannot be had; BlipkitError where Ray cannot start, or no replica can.
     """
+    cluster = with_port(cluster)
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(socket_folder())
         set_variables(cluster, folder)
+        stack.callback(end_left_over, folder)
         import ray
-        from ray import serve
 
         try:
-            ray.init(**ray_options(cluster, folder))
+            connect(cluster, folder)
             stack.callback(ray.shutdown)
             logging.getLogger("ray.serve").setLevel(logging.WARNING)
-            serve.start(http_options={"host": cluster.host, "port": cluster.port})
-            stack.callback(serve.delete, NAME)
-            serve.run(application(load, room, cluster.replicas), name=NAME, route_prefix="/")
-        except (RuntimeError, ConnectionError, ValueError, TimeoutError) as error:
-            where = cluster.address or "this machine"
-            raise BlipkitError(f"Ray Serve on {where}: {error}") from error
-        yield f"http://{cluster.host}:{cluster.port}"
+            run(deployed, cluster, stack)
+        except BlipkitError:
+            raise
+        except Exception as error:  # Ray's own have no common ancestor
+            raise BlipkitError(f"Ray Serve on {cluster.where}: {error}") from error
+        yield f"http://{shown_host(cluster.host)}:{cluster.port}"
+
+
+def connect(cluster: Cluster, folder: str) -> None:
+    """Start Ray, or find the cluster that exists; BlipkitError says what to look at there."""
+    import ray
+
+    try:
+        ray.init(**ray_options(cluster, folder))
+    except ConnectionError as error:
+        advice = "see whether it runs, and whether RAY_AUTH_TOKEN, or RAY_AUTH_MODE, is as there"
+        raise BlipkitError(f"Ray on {cluster.where}: {error}; {advice}") from None
+
+
+def shown_host(host: str) -> str:
+    """A host as a URL has it."""
+    return f"[{host}]" if ":" in host else host
+
+
+def with_port(cluster: Cluster) -> Cluster:
+    """The same, with a port that is free on this machine; BadInput where it is not.
+
+    On a cluster that exists it is taken elsewhere, so that nothing can be said here.
+    """
+    if cluster.address:
+        return cluster
+    with listen(cluster.port, cluster.host) as listening:
+        return replace(cluster, port=int(url_of(listening).rpartition(":")[2]))
+
+
+def run(deployed: Deployed, cluster: Cluster, stack: contextlib.ExitStack) -> None:
+    """Start Serve where it does not run, and the replicas; the stack ends what was started."""
+    from ray import serve
+
+    before = serve.status()
+    if deployed.name in before.applications:
+        problem = f"{cluster.where} serves an application {deployed.name} already"
+        raise BlipkitError(f"{problem}; end that one, or take another cluster")
+    check_room(deployed, cluster)
+    serve.start(http_options={"host": cluster.host, "port": cluster.port})
+    if before.proxies:
+        check_port(cluster)
+    stack.callback(end, deployed.name, not before.proxies)
+    serve.run(application(deployed), name=deployed.name, route_prefix="/")
+
+
+def end(name: str, started: bool) -> None:
+    """End what `run` started. started: Serve too, which somebody else may use by now."""
+    from ray import serve
+
+    serve.delete(name)
+    if started and not serve.status().applications:
+        serve.shutdown()
+
+
+def end_left_over(folder: str) -> None:
+    """End what still works in a folder that is ours: Ray's HAProxy outlives Ray where all of it is
+    told to end at once, as by `timeout` or a service manager.
+    """
+    import psutil
+
+    for process in psutil.process_iter(["cmdline"]):
+        if any(folder in word for word in process.info["cmdline"] or ()):
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+
+
+def check_room(deployed: Deployed, cluster: Cluster) -> None:
+    """Refuse more replicas than CPUs: Serve would wait for them for ever, and say nothing."""
+    import ray
+
+    free = ray.available_resources().get("CPU", 0)
+    if deployed.replicas > free:
+        problem = f"{deployed.replicas} replicas need a CPU each; {cluster.where} has {free:g} free"
+        raise BlipkitError(f"{problem}: take fewer --replicas")
+
+
+def check_port(cluster: Cluster) -> None:
+    """Refuse another address than Serve has where it runs already: it ignores a second one."""
+    from ray.serve.context import _get_global_client
+
+    there = _get_global_client().http_config
+    if (there.host, there.port) != (cluster.host, cluster.port):
+        seen = f"Serve runs on {cluster.where} already, and listens on {there.host}:{there.port}"
+        advice = f"pass --host {there.host} --port {there.port}"
+        raise BlipkitError(f"{seen}, not on {cluster.host}:{cluster.port}; {advice}")
 
 
 def set_variables(cluster: Cluster, folder: str) -> None:
@@ -89,10 +195,19 @@ def set_variables(cluster: Cluster, folder: str) -> None:
     if cluster.address:  # which was started with its own
         return
     wanted = {name: str(Path(folder, file)) for name, file in FILES.items()}
+    wanted.update(free_ports())
     if cluster.fast:
         wanted.update(FAST)
     for name, value in wanted.items():
         os.environ.setdefault(name, value)
+
+
+def free_ports() -> dict[str, str]:
+    """For each of PORTS one that nobody has, so that two clusters can run on one machine."""
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(listen(0)) for _ in PORTS]
+        ports = [str(one.getsockname()[1]) for one in held]
+    return dict(zip(PORTS, ports, strict=True))
 
 
 def ray_options(cluster: Cluster, folder: str) -> dict[str, object]:
@@ -101,6 +216,7 @@ def ray_options(cluster: Cluster, folder: str) -> dict[str, object]:
     if cluster.address:
         options["address"] = cluster.address
         return options
+    options["address"] = "local"  # whatever RAY_ADDRESS says, or runs here already
     options["include_dashboard"] = False
     options["object_store_memory"] = OBJECTS
     options["_temp_dir"] = folder
@@ -108,40 +224,29 @@ def ray_options(cluster: Cluster, folder: str) -> dict[str, object]:
     return options
 
 
-def application(load: Callable[[], Model], room: Room, replicas: int):
-    """What Serve runs: so many replicas, each with that much room; what waits for it is bounded."""
+def application(deployed: Deployed):
+    """What Serve runs; what waits for its replicas is bounded."""
     from ray import serve
 
     def build() -> Starlette:
-        return replica_app(load, room)
+        return deployed.build(serve.get_replica_context().replica_tag)
 
     deployment = serve.deployment(
         serve.ingress(build)(),
-        name=NAME,
-        num_replicas=replicas,
-        max_ongoing_requests=room.in_flight,
-        max_queued_requests=room.in_flight * replicas,
+        name=deployed.name,
+        num_replicas=deployed.replicas,
+        max_ongoing_requests=deployed.in_flight,
+        max_queued_requests=deployed.in_flight * deployed.replicas,
         max_constructor_retry_count=1,
-        graceful_shutdown_timeout_s=DRAIN_S,
+        graceful_shutdown_timeout_s=deployed.drain_s,
     )
     return deployment.bind()
 
 
-def replica_app(load: Callable[[], Model], room: Room) -> Starlette:
-    """The app of a replica, whose model is loaded and answers its probes."""
-    tier = Inference(load, room, Meter("inference", {}), lambda line: None)
-    tier.load_now()
-    if reason := tier.why_not_ready():
-        raise BlipkitError(reason)
-    return inference_app(tier)
-
-
-def serve_on_ray(
-    load: Callable[[], Model], room: Room, cluster: Cluster, say: Callable[[str], None]
-) -> None:
+def serve_on_ray(deployed: Deployed, cluster: Cluster, say: Callable[[str], None]) -> None:
     """Serve until told to end. say: told where it is asked, once it is ready."""
     ended = threading.Event()
-    with on_ray(load, room, cluster) as url:
+    with on_ray(deployed, cluster) as url:
         for sig in (signal.SIGTERM, signal.SIGINT):  # ray has handlers of its own once it runs
             signal.signal(sig, lambda *_: ended.set())
         say(f"{url}{PATH}: ready")

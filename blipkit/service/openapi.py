@@ -133,8 +133,13 @@ REQUEST_ID = {
     "schema": {"type": "string", "pattern": f"^{ID.pattern}$"},
     "description": "names the request in ledgers and in the reply; made where it is absent",
 }
+HEADERS = {
+    ID_HEADER: {"schema": TEXT, "description": "the request's, or the one that it got"},
+}
+RETRY_AFTER = {"schema": {"type": "integer"}, "description": "s, until it is worth asking again"}
 PROBLEMS = {
     "400": "the form, or the request's id, is ill-formed",
+    "408": "the request was not whole in time",
     "413": "more bytes than a request may have",
     "415": "no form, or an image that is neither JPEG nor PNG",
     "422": "no image, no question, a kind that is not known, or what no bucket holds",
@@ -173,6 +178,9 @@ def _post(problems: dict[str, str]) -> dict[str, Any]:
     replies = {"200": _said("an answer to each question, in their order", _ref("Reply"))}
     for status, words in problems.items():
         replies[status] = _said(words, _ref("Problem"), "application/problem+json")
+    for reply in replies.values():
+        reply["headers"] = dict(HEADERS)
+    replies["503"]["headers"]["Retry-After"] = RETRY_AFTER
     body = {"required": True, "content": {"multipart/form-data": {"schema": _ref("Request")}}}
     return {
         "operationId": "answer",
@@ -187,7 +195,10 @@ def _route() -> dict[str, Any]:
     seen = {"200": _said("the weights, and how the backends are", _ref("Route"))}
     taken = dict(seen)
     for status, words in {
+        "400": "the caller left before the body was whole",
         "403": "weights are set from this machine alone",
+        "408": PROBLEMS["408"],
+        "413": PROBLEMS["413"],
         "409": "a backend that was never ready",
         "422": "no weights, a backend that is not known, or not 100 in all",
     }.items():

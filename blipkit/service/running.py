@@ -4,6 +4,7 @@ Told to end (SIGTERM), it says at once that it is not ready, goes on taking requ
 routes to it has seen that, finishes what is in flight, and ends with status 0.
 """
 
+import errno
 import os
 import signal
 import socket
@@ -20,6 +21,7 @@ from blipkit.service.tiers import Tier
 KEEP_S = 75  # that an idle connection is kept: longer than load balancers and our API tier keep it
 BACKLOG = 2048
 LOOPBACK = "127.0.0.1"
+NO_HOST = (socket.EAI_NONAME, socket.EAI_AGAIN, socket.EAI_FAIL)  # of a name, as an OSError has it
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,27 @@ class Times:
 
 def listen(port: int, host: str = LOOPBACK) -> socket.socket:
     """A socket that listens; port 0: any that is free. BadInput where it cannot be had."""
+    if not host.strip():  # the system would take every address of this machine
+        raise BadInput("--host is empty; expected an address of this machine, such as 127.0.0.1")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except (OSError, OverflowError) as error:
-        reason = os.strerror(error.errno) if getattr(error, "errno", None) else str(error)
-        advice = "pass another --port, or end what listens there"
+    except (OSError, OverflowError, UnicodeError) as error:
+        reason, advice = _why_not(error)
         raise BadInput(f"cannot listen on {host}:{port}: {reason}; {advice}") from None
+
+
+def _why_not(error: Exception) -> tuple[str, str]:
+    """What the system said of an address, and what to do."""
+    other_host = "pass a --host that is an address of this machine"
+    number = getattr(error, "errno", None)
+    if isinstance(error, UnicodeError) or number in NO_HOST:
+        return "no such host", other_host
+    if number == errno.EADDRNOTAVAIL:
+        return os.strerror(number), other_host
+    if not number:
+        return str(error), "pass a --port from 0 to 65535"
+    return os.strerror(number), "pass another --port, or end what listens there"
 
 
 def url_of(listening: socket.socket) -> str:
@@ -74,7 +90,7 @@ def run_tier(
     )
     server = Server(config, tier, times, say, emit)
     server.run(sockets=[listening])
-    server.write_metrics()
+    tier.write_metrics(emit)
     if tier.problem:
         raise BlipkitError(f"it could not be loaded: {tier.problem}") from tier.problem
     if tier.given_up:
@@ -120,12 +136,9 @@ class Server(uvicorn.Server):
             self.say("ready")
         if now >= self._write_at:
             self._write_at += self.times.metrics_every_s
-            self.write_metrics()
+            if self._write_at <= now:  # stopped for long: the periods it missed end together
+                self._write_at = now + self.times.metrics_every_s
+            self.tier.write_metrics(self.emit)
         if self.tier.problem or (self.tier.leaving and now >= self._leave_at):
             self.should_exit = True
         return await super().on_tick(counter)
-
-    def write_metrics(self) -> None:
-        """The lines of the period until now."""
-        for line in self.tier.end_period(round(1000 * time.time())):
-            self.emit(line)

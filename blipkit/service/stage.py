@@ -3,7 +3,6 @@ which stand for machines. What happens to them is said by whoever rehearses.
 """
 
 import contextlib
-import queue
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +31,24 @@ class Running:
 
     child: child.Child
     url: str
+
+
+def where_asked(process: child.Child, function: str, most_s: float = START_S) -> str:
+    """Where a child that serves is asked, once it says so; BlipkitError where it ends or takes
+    longer.
+    """
+    ends = time.perf_counter() + most_s
+    while time.perf_counter() < ends:
+        has_ended = process.has_ended
+        for line in process.printed.splitlines():
+            if line.startswith(AT):
+                return line.removeprefix(AT)
+        if has_ended:
+            break
+        time.sleep(LOOK_S)
+    process.kill()
+    printed = process.printed.strip() or "nothing"
+    raise BlipkitError(f"{function} did not say where it is asked; it printed: {printed}")
 
 
 class Stage:
@@ -100,19 +117,7 @@ class Stage:
         """A child that serves, once it has said where."""
         target = f"blipkit.service.children:{function}"
         process = child.start(target, asked, threads=1, forked=self.forked)
-        said: queue.Queue[str] = queue.Queue()
-        process.listen(said.put)
-        for line in process.printed.splitlines():  # said before anybody listened
-            said.put(line)
-        with contextlib.suppress(queue.Empty):
-            while True:
-                line = said.get(timeout=START_S)
-                if line.startswith(AT):
-                    return Running(process, line.removeprefix(AT))
-        process.kill()
-        raise BlipkitError(
-            f"{function} did not say where it is asked; it printed {process.printed}"
-        )
+        return Running(process, where_asked(process, function))
 
     def wait_until_ready(self, name: str, most_s: float = START_S) -> float:
         """Wait for a tier; how long it took, s. BlipkitError where it takes too long, or ends."""
@@ -122,6 +127,9 @@ class Stage:
             reason = self.why_not_ready(name)
             if not reason:
                 return time.perf_counter() - started
+            if self.tiers[name].child.has_ended:
+                printed = self.tiers[name].child.printed.strip() or "nothing"
+                raise BlipkitError(f"{name} ended before it was ready; it printed: {printed}")
             time.sleep(LOOK_S)
         raise BlipkitError(f"{name} was not ready after {most_s:g} s: {reason}")
 

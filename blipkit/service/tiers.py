@@ -3,6 +3,7 @@ are told, and one reply.
 """
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -11,11 +12,12 @@ from typing import Any
 from starlette.background import BackgroundTask
 from starlette.datastructures import Headers, UploadFile
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.formparsers import MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from blipkit.errors import shown, system_problem
 from blipkit.service.ledger import LedgerLine
 from blipkit.service.metrics import Meter
 from blipkit.service.openapi import document
@@ -34,7 +36,10 @@ from blipkit.service.wire import (
 
 BODY_S = 30  # that a caller may take to send a request
 PROBLEM_TYPE = "application/problem+json"
+PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FORM = "multipart/form-data"
+UNWRITTEN = "unwritten_lines"  # counts lines of ledger and metrics that no file took
+PER_TARGET = "requests_per_target"
 COUNTED = {"refused": "refusals", "rejected": "rejections", "failed": "errors"}  # metrics
 
 
@@ -85,8 +90,10 @@ class Tier:
         self.leaving = False
         self.given_up = 0
         self.problem: Exception | None = None  # that keeps it from ever being ready
-        for name in ("requests", *COUNTED.values()):
+        self._complained: set[str] = set()
+        for name in ("requests", *COUNTED.values(), UNWRITTEN):
             meter.add(name, 0)  # a line has it from the first period on
+        meter.set(PER_TARGET, 0)
 
     def why_not_ready(self) -> str:
         """Why it may not be asked now, "" where it may."""
@@ -138,8 +145,24 @@ class Tier:
         if ended.outcome in COUNTED:
             self.meter.add(COUNTED[ended.outcome])
         self.meter.observe("latency_ms", latency_ms)
-        if request_id and SHADOW_HEADER not in request.headers:
+        if not request_id or SHADOW_HEADER in request.headers:
+            return
+        try:
             self.write(self.line(ended, request_id, latency_ms))
+        except OSError as error:
+            self._unwritten("ledger", error)
+
+    def _unwritten(self, what: str, error: OSError) -> None:
+        """Count a line that no file took, as on a full disk, and say so the first time: whoever
+        asks has the answers all the same.
+        """
+        self.meter.add(UNWRITTEN)
+        if what in self._complained:
+            return
+        self._complained.add(what)
+        goes_on = f"it goes on without; {UNWRITTEN} counts what is missing"
+        problem = f"a line of the {what} could not be written: {system_problem(error)}"
+        print(f"blipkit: {problem}; {goes_on}", file=sys.stderr, flush=True)
 
     def line(self, ended: Ended, request_id: str, latency_ms: float) -> LedgerLine:
         """The ledger's line of a request."""
@@ -173,7 +196,7 @@ class Tier:
 
     async def _metrics(self, request: Request) -> Response:
         self.set_levels()
-        return PlainTextResponse(self.meter.prometheus())
+        return Response(self.meter.prometheus(), headers={"Content-Type": PROMETHEUS_TYPE})
 
     async def _openapi(self, request: Request) -> Response:
         return JSONResponse(document(self.name))
@@ -182,8 +205,16 @@ class Tier:
         """The metrics of the period that ends now, as lines; now_ms: Unix time."""
         self.set_levels()
         requests = self.meter.counts["requests"].period
-        self.meter.set("requests_per_target", requests / max(1, self.targets()))
+        self.meter.set(PER_TARGET, requests / max(1, self.targets()))
         return self.meter.lines(now_ms)
+
+    def write_metrics(self, emit: Callable[[str], None]) -> None:
+        """Hand out the lines of the period that ends now. emit: takes each, or raises OSError."""
+        for line in self.end_period(round(1000 * time.time())):
+            try:
+                emit(line)
+            except OSError as error:
+                self._unwritten("metrics", error)
 
     def set_levels(self) -> None:
         """Tell the metrics what is so at this moment."""
@@ -225,20 +256,27 @@ def too_large() -> Problem:
     return rejected(413, f"more than {most} in a request; send a smaller image")
 
 
+def form_type(headers: Headers) -> str:
+    """The content type of a form, as it came; Problem where the body is of another."""
+    kind = headers.get("content-type", "")
+    if kind.partition(";")[0].strip().lower() != FORM:
+        advice = "with curl: -F image=@dog.jpg -F question='...'"
+        raise rejected(415, f"content type {shown(kind)}; expected {FORM}, {advice}")
+    return kind
+
+
 async def fields_of(headers: Headers, body: bytes) -> list[tuple[str, str | bytes]]:
     """The fields of a form, in their order; a file's value is its bytes. Problem where the body is
     no form.
     """
-    kind = headers.get("content-type", "")
-    if kind.partition(";")[0].strip().lower() != FORM:
-        advice = "with curl: -F image=@dog.jpg -F question='...'"
-        raise rejected(415, f"content type {kind!r}; expected {FORM}, {advice}")
+    form_type(headers)
     parser = MultiPartParser(headers, once(body), max_files=MOST_FIELDS, max_fields=MOST_FIELDS)
     parser.spool_max_size = LARGEST_BODY  # stays in memory
     try:
         form = await parser.parse()
-    except MultiPartException as error:
-        raise rejected(400, f"the form is ill-formed: {error.message}") from None
+    except Exception as error:  # what its text can make the parser raise has no end
+        reason = getattr(error, "message", "") or shown(str(error))
+        raise rejected(400, f"the form is ill-formed: {reason}") from None
     fields = []
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):

@@ -143,12 +143,14 @@ def problem_json(problem: Problem, request_id: str) -> dict[str, Any]:
 
 def request_id_of(headers: Mapping[str, str]) -> str:
     """The id that a caller chose, or a new one; Problem for one that is none."""
-    given = headers.get(ID_HEADER)
-    if given is None:
+    given = [value for name, value in headers.items() if name.lower() == ID_HEADER.lower()]
+    if not given:
         return uuid.uuid4().hex
-    if not ID.fullmatch(given):
-        raise rejected(400, f"{ID_HEADER} is {shown(given)}; {ID_WORDS}")
-    return given
+    if len(given) > 1:  # a proxy before us may take the other one
+        raise rejected(400, f"{ID_HEADER} stands {len(given)} times; expected it once")
+    if not ID.fullmatch(given[0]):
+        raise rejected(400, f"{ID_HEADER} is {shown(given[0])}; {ID_WORDS}")
+    return given[0]
 
 
 def attempt_of(headers: Mapping[str, str]) -> int:
@@ -238,10 +240,17 @@ def picture_of(image: bytes) -> Image.Image:
 def texts_in(body: bytes) -> list[str] | None:
     """The answers' texts of a reply's body; None where it is no reply of this form."""
     try:
-        answers = parse_object(body)["answers"]
-        texts = [answer["text"] for answer in answers]
-    except (ValueError, KeyError, TypeError):
+        return texts_of(parse_object(body))
+    except ValueError:
         return None
+
+
+def texts_of(content: Mapping[str, Any]) -> list[str] | None:
+    """The same of a body that was read: a reply has at least one answer."""
+    answers = content.get("answers")
+    if not isinstance(answers, list) or not answers:
+        return None
+    texts = [answer.get("text") if isinstance(answer, dict) else None for answer in answers]
     if not all(isinstance(text, str) for text in texts):
         return None
     return texts

@@ -12,6 +12,7 @@ from sandbox import Case
 from starlette.datastructures import Headers
 
 from blipkit.errors import BadInput
+from blipkit.service.asking import Said, content_of
 from blipkit.service.backends import Backend
 from blipkit.service.route import weights_in
 from blipkit.service.tiers import fields_of
@@ -76,6 +77,9 @@ def read_json(case: Case) -> None:
     body = (case.folder / BODY).read_bytes()
     texts_in(body)
     detail_in(body)
+    with refusing():
+        content, texts = content_of(Said(200, body, "", 0.0), "r1")
+        assert texts and content["request_id"] == "r1" and content["timings_ms"] is not None
     backends = {name: Backend(name, f"http://{name}", "", True) for name in ("gpu", "inf2")}
     with refusing():
         assert abs(sum(weights_in(body, backends).values()) - 100) < 1e-3

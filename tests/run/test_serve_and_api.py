@@ -1,11 +1,14 @@
 """`blipkit serve` and `blipkit api` on the command line: what they refuse, and both as people start them."""
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,10 +17,14 @@ from typer.testing import CliRunner
 from blipkit import cli
 from blipkit.errors import BadInput
 from blipkit.frames.frames import load_frames
-from blipkit.run.serving import ledger_to, lines_to, weights_of
+from blipkit.machine.scratch import socket_folder
+from blipkit.run.serving import weights_of
+from blipkit.run.tier_files import ledger_to, lines_to
 from blipkit.service import extra
 from blipkit.service.ledger import read_ledger
+from blipkit.service.metric_lines import read_lines, values_of
 from blipkit.service.reconcile import reconcile
+from blipkit.service.running import listen
 
 GPU, INF2 = "gpu=http://127.0.0.1:1", "inf2=http://127.0.0.1:2"
 REFUSED = [
@@ -27,6 +34,25 @@ REFUSED = [
     (["api", "--backend", "gpu=ftp://a"], "'ftp://a' is no URL of a tier"),
     (["api", "--backend", "gpu=http://a:x"], "'http://a:x' is no URL of a tier"),
     (["api", "--backend", GPU, "--backend", GPU], "--backend gpu stands twice"),
+    (["api", "--backend", "gpu-=http://a"], "the name of small letters"),
+    (["api", "--backend", "ms=http://a"], "requests_ms is a metric of another kind; rename it"),
+    (["api", "--backend", "per-target=http://a"], "requests_per_target is a metric of another"),
+    (
+        ["api", "--backend", GPU, "--backend", "inf2=http://127.0.0.1:1/"],
+        "inf2 and gpu are both http://127.0.0.1:1; expected each to have a URL of its own",
+    ),
+    (["api", "--backend", GPU, "--ledger", "-"], "--ledger -: only metrics are printed"),
+    (
+        ["api", "--backend", GPU, "--port", "0", "--ledger", "/none/there"],
+        "--ledger /none/there: No such file",
+    ),
+    (["api", "--backend", GPU, "--port", "0", "--metrics", "/none/there"], "--metrics /none/there"),
+    (["api", "--backend", GPU, "--host", ""], "--host is empty; expected an address"),
+    (["api", "--backend", GPU, "--host", "::zz"], "no such host; pass a --host"),
+    (["api", "--backend", GPU, "--host", "192.0.2.1"], "pass a --host that is an address of this"),
+    (["api", "--backend", GPU, "--address", "auto"], "--replicas and --address are Ray's"),
+    (["api", "--backend", GPU, "--on", "ray", "--metrics", "-"], "what replicas print nobody sees"),
+    (["serve", "smoke", "--on", "ray", "--name", "\u00e9"], "dimension Backend is 'é'; expected"),
     (["api", "--backend", GPU, "--weight", "gpu=90"], "are 90 in all; expected 100"),
     (["api", "--backend", GPU, "--weight", "gpu"], "weight 'gpu'; expected each backend once"),
     (["api", "--backend", GPU, "--weight", "gpu=x"], "weight of gpu is 'x'; expected percent"),
@@ -115,7 +141,11 @@ class Started:
 
     def end(self, sig: int = signal.SIGTERM) -> int:
         self.process.send_signal(sig)
-        self.reader.join(60)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Its status, once it has ended."""
+        self.reader.join(120)
         return self.process.wait(60)
 
 
@@ -169,3 +199,83 @@ def test_one_that_is_told_to_end_while_it_loads_ends_at_once(tmp_path):
     begun = time.monotonic()
     assert started.end() == 0 and not any(line.endswith(": ready") for line in started.said)
     assert time.monotonic() - begun < 30
+
+
+@pytest.mark.service
+def test_both_tiers_on_ray_as_people_start_them(tmp_path):
+    """Each in replicas of a cluster of its own, both on one machine: weights are set as on uvicorn, and every replica's ledger and metrics are there."""
+    results = ["--results", str(tmp_path / "results"), "--on", "ray", "--port", "0"]
+    files = [f"--{what}={tmp_path}/gpu-{what}.jsonl" for what in ("ledger", "metrics")]
+    gpu = Started("serve", "smoke", *results, "--name", "gpu", *files)
+    words = [f"--backend=gpu={gpu.url}", "--ledger", str(tmp_path / "api.jsonl"), "--port", "0"]
+    api = Started("api", "--on", "ray", *words, "--set", "service.health_every_s=0.1")
+    load_frames("synthetic", 1, 3, False)[0].image.save(frame := tmp_path / "dog.jpg")
+    with httpx.Client(base_url=api.url, timeout=60, trust_env=False) as client:
+        while client.get("/readyz").status_code != 200:
+            time.sleep(0.1)
+        for number in range(4):
+            reply = client.post(
+                "/v1/answers",
+                files={"image": frame.read_bytes()},
+                data={"question": "is the dog barking?"},
+                headers={"X-Request-Id": f"r{number}"},
+            )
+            assert reply.status_code == 200 and reply.json()["backend"] == "gpu", reply.text
+        weights = client.put("/v1/route", json={"weights": {"gpu": 100}})
+        assert weights.json()["weights"] == {"gpu": 100}
+    assert [api.end(), gpu.end()] == [0, 0]
+    api_ledger = read_ledger(tmp_path.glob("api-*.jsonl"))
+    found = reconcile(api_ledger, api_ledger, read_ledger(tmp_path.glob("gpu-ledger-*.jsonl")))
+    assert found.is_sound and found.answered == 4
+    (metrics,) = tmp_path.glob("gpu-metrics-*.jsonl")
+    assert sum(values_of(read_lines([metrics]), "requests")) == 4
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextlib.contextmanager
+def cluster_of_two_cpus():
+    """Where a cluster of somebody else's is asked; it is ended with the context."""
+    with listen(0) as taken:
+        port = taken.getsockname()[1]
+    words = [Path(sys.executable).with_name("ray"), "start", "--head", "--block", "--num-cpus=2"]
+    words += ["--include-dashboard=false", f"--port={port}"]
+    environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "0"}
+    with socket_folder() as folder:  # Ray's sockets have long names
+        cluster = subprocess.Popen([*words, f"--temp-dir={folder}"], env=environment)
+        try:
+            while not answers(port):
+                assert cluster.poll() is None
+                time.sleep(0.2)
+            yield f"127.0.0.1:{port}"
+            assert cluster.poll() is None, "whoever used it has ended it"
+        finally:
+            cluster.terminate()
+            cluster.wait(60)
+
+
+@pytest.mark.service
+def test_a_cluster_that_exists_is_used_and_left_as_it_was(tmp_path, monkeypatch):
+    """More replicas than CPUs are refused, and so is a second tier of the same kind; when the first has ended, the cluster serves nothing, and lives."""
+    with listen(0) as taken:
+        port = str(taken.getsockname()[1])
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # as both sides have no token
+    with cluster_of_two_cpus() as address:
+        there = ["--on", "ray", "--address", address, "--results", str(tmp_path), "--port", port]
+        many = Started("serve", "smoke", *there, "--replicas", "3")
+        assert many.ended() == 1
+        assert "3 replicas need a CPU each; 127.0.0.1:" in many.said[-1], many.said
+        first = Started("serve", "smoke", *there)
+        url = first.url
+        assert httpx.get(f"{url}/readyz", timeout=30).json() == {"ready": True, "reason": ""}
+        second = Started("serve", "smoke", *there)
+        assert second.ended() == 1
+        assert "serves an application inference already; end that one" in second.said[-1]
+        assert httpx.get(f"{url}/readyz", timeout=30).status_code == 200
+        assert first.end() == 0
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{url}/readyz", timeout=30)

@@ -1,6 +1,7 @@
 """The API tier in this process, before inference tiers without sockets: routing, retries, copies."""
 
 import asyncio
+import json
 from collections import Counter
 
 import httpx
@@ -160,6 +161,20 @@ def test_one_backend_is_enough_to_be_ready():
         'blipkit_ready_inf2{tier="api"} 0.0' in metrics
         and 'blipkit_ready_gpu{tier="api"} 1.0' in metrics
     )
+
+
+def test_a_backend_without_a_weight_shares_no_requests():
+    """What one target gets, by which a fleet is scaled, is of those that get requests, not of all that are ready."""
+    tiers = two(weights={"gpu": 100.0, "inf2": 0.0})
+
+    async def run():
+        async with tiers.open() as client:
+            await tiers.ask(client, 6)
+            return json.loads(tiers.api.end_period(1)[0])
+
+    line = asyncio.run(run())
+    assert line["requests_per_target"] == 6 and line["ready_inf2"] == 1
+    assert line["errors_gpu"] == line["errors_inf2"] == line["requests_inf2"] == 0
 
 
 def put(tiers: Tiers, weights, host="127.0.0.1", warm=True) -> tuple[httpx.Response, list]:

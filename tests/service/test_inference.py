@@ -1,14 +1,18 @@
 """The inference tier in this process: what it answers, refuses, and says of itself."""
 
 import asyncio
+import errno
 import json
+import os
 
 import pytest
 from made_up_tiers import QUESTION, MadeUp, asking, client_of, form, picture, tier_of
 
 from blipkit.errors import BadInput
+from blipkit.service import inference
 from blipkit.service.inference import Model, first_wrong, inference_app
 from blipkit.service.ledger import answers_digest
+from blipkit.service.tiers import UNWRITTEN
 from blipkit.service.wire import LARGEST_BODY, PATH, About
 
 POST = ("POST", PATH)
@@ -34,6 +38,10 @@ def test_a_request_gets_its_answers_and_who_gave_them():
     assert line.answers == answers_digest(["yes", "yes"])
 
 
+MULTIPART = "multipart/form-data; boundary=x"
+ILL = (
+    b'--x\r\nContent-Disposition: form-data; name="question"\r\n\r\n' + b"\xff" * 70 + b"\r\n--x--"
+)
 REJECTED = [
     (
         {"content": b"{}", "headers": {"Content-Type": "application/json"}},
@@ -53,6 +61,18 @@ REJECTED = [
     ),
     (form(picture(size=(64, 64))[:-40]), 422, "image cannot be decoded"),
     (form(b"hello"), 415, "expected a JPEG or a PNG"),
+    (
+        {"content": ILL, "headers": {"Content-Type": f"{MULTIPART}; charset=undefined"}},
+        400,
+        "the form is ill-formed: ",
+    ),
+    (form(questions=["is it?"] * 10_000), 400, "Too many fields"),
+    (form(questions=["is it?" * 300_000]), 400, "Part exceeded maximum size"),
+    (
+        form() | {"headers": [("X-Request-Id", "a"), ("x-request-id", "b")]},
+        400,
+        "X-Request-Id stands 2 times; expected it once",
+    ),
     (form(kind="captions"), 422, "kind 'captions'"),
     (form(questions=()), 422, "no question"),
     (form() | {"headers": {"X-Request-Id": "a b"}}, 400, "X-Request-Id is 'a b'"),
@@ -67,6 +87,59 @@ def test_an_ill_formed_request_is_rejected_with_the_reason(how, status, said):
     assert reply.headers["Content-Type"] == "application/problem+json"
     assert reply.json()["title"] == "rejected" and reply.json()["status"] == status
     assert tier.ledger.outcomes == ([] if said.startswith("X-") else [("rejected", status)])
+
+
+def test_a_ledger_that_takes_nothing_costs_no_answer(capsys):
+    """On a full disk the caller is answered; it is said once, and each line that is missing is counted."""
+    model, requests = MadeUp(), [(*POST, form())] * 2
+    tier = tier_of(model)
+
+    def full(line):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    async def ask():
+        tier.write = full
+        await tier.warm()
+        async with client_of(inference_app(tier)) as client:
+            return [await client.request(method, path, **how) for method, path, how in requests]
+
+    assert [reply.status_code for reply in asyncio.run(ask())] == [200, 200]
+    tier.write_metrics(full)
+    assert tier.meter.counts[UNWRITTEN].total == 3
+    ledger, metrics = capsys.readouterr().err.splitlines()
+    assert "a line of the ledger could not be written: No space left on device; free" in ledger
+    assert (
+        "a line of the metrics" in metrics and "unwritten_lines counts what is missing" in metrics
+    )
+
+
+def test_no_more_is_read_than_memory_holds(monkeypatch):
+    """Beyond its room and those that are being read, a request is refused before its body is here."""
+    monkeypatch.setattr(inference, "READING", 1)
+    tier = tier_of(MadeUp(), in_flight=1)
+    begun = []
+
+    async def slow():
+        begun.append(1)
+        yield b"x"
+        await asyncio.sleep(20)
+
+    async def ask():
+        await tier.warm()
+        async with client_of(inference_app(tier)) as client:
+            first = [asyncio.create_task(client.post(PATH, content=slow())) for _ in range(2)]
+            while len(begun) < 2:
+                await asyncio.sleep(0.001)
+            third = await client.post(PATH, **form())
+            for one in first:
+                one.cancel()
+            return third
+
+    third = asyncio.run(ask())
+    assert (
+        third.status_code == 503
+        and third.json()["detail"] == "2 requests are being read; ask again"
+    )
 
 
 def test_a_body_without_a_length_is_cut_off_where_it_grows_too_large():

@@ -1,4 +1,6 @@
 import json
+import resource
+import signal
 
 import pytest
 from ledger_lines import made_line
@@ -26,6 +28,40 @@ def test_a_line_is_in_the_file_at_once_and_a_file_goes_on(tmp_path):
     assert [line.request_id for line in read_ledger([path])] == ["a", "b"]
     first.close()
     second.close()
+
+
+def test_a_killed_writers_half_line_spoils_no_other(tmp_path):
+    """Whoever goes on in its file begins a line of its own; what is no beginning of an object stays, ended."""
+    path = tmp_path / "ledger.jsonl"
+    path.write_text(line_text(made_line("a")) + line_text(made_line("b"))[:40])
+    for name in ("c", "d"):
+        with LedgerFile(path) as ledger:
+            ledger.add(made_line(name))
+    assert [line.request_id for line in read_ledger([path])] == ["a", "c", "d"]
+    path.write_text("what somebody wrote")
+    with LedgerFile(path) as ledger:
+        ledger.add(made_line("a"))
+    assert path.read_text() == "what somebody wrote\n" + line_text(made_line("a"))
+
+
+def test_what_a_full_disk_does_not_take_leaves_no_half_line(tmp_path):
+    """The next line that it takes is whole, and the file can be read."""
+    path = tmp_path / "ledger.jsonl"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    was = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a limit stands for a full disk
+    try:
+        with LedgerFile(path) as ledger:
+            ledger.add(made_line("a"))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 40, hard))
+            for name in ("b", "c"):
+                with pytest.raises(OSError, match="File too large"):
+                    ledger.add(made_line(name))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            ledger.add(made_line("d"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, was)
+    assert [line.request_id for line in read_ledger([path])] == ["a", "d"]
 
 
 def test_an_unfinished_last_line_is_no_line(tmp_path):

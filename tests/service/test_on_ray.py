@@ -5,30 +5,18 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import httpx
 import pytest
 from made_up_tiers import MadeUp, form
 
-from blipkit.errors import BlipkitError
 from blipkit.service import on_ray
-from blipkit.service.inference import Room
-from blipkit.service.on_ray import FAST, FILES, Cluster, replica_app
+from blipkit.service.inference import Model, Room
+from blipkit.service.on_ray import FAST, FILES, PORTS, Cluster, Deployed
+from blipkit.service.replicas import Written, inference_replica
 from blipkit.service.running import listen
 from blipkit.service.wire import PATH
-
-
-def test_a_replica_that_would_answer_wrongly_does_not_start():
-    """It raises, so that Serve never puts it before requests; so does one that cannot be loaded."""
-    assert replica_app(MadeUp(), Room()).routes
-    with pytest.raises(BlipkitError, match="a probe is answered 'yes'; the reference answers 'no'"):
-        replica_app(MadeUp(probe="no"), Room())
-    with pytest.raises(BlipkitError, match="it could not be loaded: no file"):
-        replica_app(raising, Room())
-
-
-def raising():
-    raise RuntimeError("no file")
 
 
 def test_what_its_user_has_set_holds(monkeypatch):
@@ -40,13 +28,26 @@ def test_what_its_user_has_set_holds(monkeypatch):
     on_ray.set_variables(Cluster(), "/x")
     assert os.environ[name] == "0" and {os.environ[other] for other in others} == {"1"}
     assert all(os.environ[file].startswith("/x") for file in FILES)
+    assert len({os.environ[port] for port in PORTS}) == len(PORTS), "each another free one"
+
+
+def test_what_ray_leaves_behind_is_ended(tmp_path):
+    """Whatever has the folder of ours in its command, and nothing else."""
+    mine, other = (
+        subprocess.Popen([sys.executable, "-c", "input()", str(folder)], stdin=subprocess.PIPE)
+        for folder in (tmp_path / "a" / "haproxy.cfg", tmp_path / "b")
+    )
+    on_ray.end_left_over(str(tmp_path / "a"))
+    assert mine.wait(10) < 0 and other.poll() is None
+    other.communicate(b"\n", timeout=10)
 
 
 def test_a_cluster_that_exists_is_asked_where_it_is():
     """Nothing is made for it; one of our own has no dashboard, a small store, and its files in the folder."""
     assert on_ray.ray_options(Cluster(address="10.0.0.1:6379"), "/x")["address"] == "10.0.0.1:6379"
     ours = on_ray.ray_options(Cluster(), "/x")
-    assert "address" not in ours and ours["_temp_dir"] == "/x" and not ours["include_dashboard"]
+    assert ours["address"] == "local", "whatever RAY_ADDRESS says"
+    assert ours["_temp_dir"] == "/x" and not ours["include_dashboard"]
 
 
 def rays() -> set[str]:
@@ -64,7 +65,16 @@ def slow():
         time.sleep(0.2)
         return model.answer(picture, questions)
 
-    return on_ray.Model(model.about, answer, model.probes)
+    return Model(model.about, answer, model.probes)
+
+
+NOTHING = Written()
+
+
+def inference_of(load, written: Written = NOTHING, name: str = "inference") -> Deployed:
+    """An inference tier with room for two."""
+    build = partial(inference_replica, load, Room(1, 2), "gpu", written)
+    return Deployed(name, build, in_flight=2)
 
 
 @pytest.mark.service
@@ -75,7 +85,7 @@ def test_replicas_answer_refuse_and_end(monkeypatch):
         port = taken.getsockname()[1]
     before = rays()
     with (
-        on_ray.on_ray(slow, Room(1, 2), Cluster(port=port)) as url,
+        on_ray.on_ray(inference_of(slow), Cluster(port=port)) as url,
         httpx.Client(base_url=url, timeout=60) as client,
     ):
         assert (

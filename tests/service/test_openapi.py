@@ -8,7 +8,9 @@ import pytest
 from made_up_tiers import MadeUp, asking, client_of, form, picture, tier_of
 from starlette.routing import Route
 
+from blipkit.service import tiers
 from blipkit.service.api import Api, Limits, api_app
+from blipkit.service.asking import REJECTIONS
 from blipkit.service.backends import Backend
 from blipkit.service.inference import inference_app
 from blipkit.service.metrics import Meter
@@ -95,6 +97,29 @@ def test_what_the_api_tier_replies_is_what_the_document_says():
     assert [reply.status_code for reply in replies] == [200, 409, 422, 503, 503]
     for place, reply in zip([*places, ("/readyz", "get")], replies, strict=True):
         check("api", *place, reply)
+
+
+def test_every_status_of_a_callers_fault_is_in_the_document(monkeypatch):
+    """That of a body which never ends, too; each reply has the headers that it says."""
+    monkeypatch.setattr(tiers, "BODY_S", 0.05)
+
+    async def trickling():
+        while True:
+            yield b"x"
+            await asyncio.sleep(0.01)
+
+    late = {"content": trickling(), "headers": {"X-Request-Id": "r1"}}
+    (reply,), tier = asking(requests=[("POST", PATH, late)])
+    assert reply.status_code == 408 and reply.headers["X-Request-Id"] == "r1"
+    assert tier.ledger.outcomes == [("rejected", 408)]
+    check("inference", PATH, "post", reply)
+    for where in ("api", "inference"):
+        said = document(where)["paths"][PATH]["post"]["responses"]
+        assert {str(status) for status in REJECTIONS} <= set(said)
+        assert all("X-Request-Id" in one["headers"] for one in said.values())
+        assert [status for status, one in said.items() if "Retry-After" in one["headers"]] == [
+            "503"
+        ]
 
 
 def test_the_document_has_the_fields_and_kinds_of_a_request():

@@ -131,6 +131,59 @@ def test_metrics_are_written_every_period(monkeypatch):
     assert sum(len(line.get("latency_ms", [])) for line in lines) == 3
 
 
+def test_periods_that_were_missed_end_together(monkeypatch):
+    """A process that was stopped for an hour writes one line, not one at each tick until it has caught up."""
+    tier = Running(monkeypatch, MadeUp(), Times(leave_s=0, drain_s=1, metrics_every_s=30))
+    tier.wait_until_ready()
+    tier.servers[0]._write_at -= 3600
+    while not tier.lines:
+        time.sleep(0.01)
+    time.sleep(0.35)
+    assert len(tier.lines) == 1
+    tier.told(signal.SIGINT)
+    assert tier.end() is None and len(tier.lines) == 2
+
+
+def test_metrics_that_nobody_takes_end_no_tier(monkeypatch, capsys):
+    """A collector that is gone, or a full disk: requests are answered all the same."""
+    tier = Running(monkeypatch, MadeUp(), Times(leave_s=0, drain_s=1, metrics_every_s=0.1))
+    tier.wait_until_ready()
+
+    def gone(line):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    tier.servers[0].emit = gone
+    while not tier.tier.meter.counts["unwritten_lines"].total:
+        time.sleep(0.01)
+    assert tier.client.post(PATH, **form()).status_code == 200
+    tier.told(signal.SIGINT)
+    assert (
+        tier.end() is None
+        and "a line of the metrics could not be written" in capsys.readouterr().err
+    )
+
+
+def test_what_still_answers_at_the_end_is_known(monkeypatch):
+    """A device may hold a thread for ever, which Python would wait for: whoever runs the process ends it."""
+    model = MadeUp()
+    tier = Running(monkeypatch, model, Times(leave_s=0, drain_s=1, metrics_every_s=60))
+    tier.wait_until_ready()
+    model.free.clear()
+    asking = threading.Thread(target=lambda: tier.client.post(PATH, **form()))
+    asking.start()
+    while not tier.tier.is_answering:
+        time.sleep(0.005)
+    tier.told(signal.SIGINT)
+    tier.told(signal.SIGINT)  # a second time: nothing is waited for
+    asking_ended = time.monotonic()
+    assert "1 requests were given up" in str(tier.end()) and time.monotonic() - asking_ended < 5
+    assert tier.tier.is_answering
+    model.free.set()
+    asking.join(20)
+    while tier.tier.is_answering:
+        time.sleep(0.005)
+
+
 def test_an_address_that_cannot_be_had_is_refused():
     """By host and port, with what to do."""
     with listen(0) as taken:

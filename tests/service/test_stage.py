@@ -6,7 +6,7 @@ import pytest
 
 from blipkit.errors import BlipkitError
 from blipkit.service.running import listen, url_of
-from blipkit.service.stage import Running, Stage
+from blipkit.service.stage import Running, Stage, where_asked
 
 
 def gone() -> str:
@@ -30,11 +30,28 @@ def test_an_api_tier_that_is_gone_is_said_with_what_it_printed(tmp_path):
 def test_a_tier_that_is_gone_is_not_ready(tmp_path):
     """With the reason; waiting for it ends."""
     stage = Stage(tmp_path)
-    stage.tiers["gpu"] = Running(None, gone())
+    stage.tiers["gpu"] = Running(SimpleNamespace(has_ended=False), gone())
     assert "ConnectError" in stage.why_not_ready("gpu")
     with pytest.raises(BlipkitError, match="gpu was not ready after 0.1 s: ConnectError"):
         stage.wait_until_ready("gpu", 0.1)
     stage.client.close()
+
+
+def test_a_child_that_ended_is_not_waited_for(tmp_path):
+    """With what it printed, which says why; so is one that never says where it is asked."""
+    ended = SimpleNamespace(has_ended=True, printed="MemoryError\n", kill=lambda: None)
+    stage = Stage(tmp_path)
+    stage.tiers["gpu"] = Running(ended, gone())
+    with pytest.raises(BlipkitError, match="gpu ended before it was ready; it printed: MemoryErr"):
+        stage.wait_until_ready("gpu")
+    stage.client.close()
+    with pytest.raises(BlipkitError, match="serve_api did not say where .*; it printed: Memory"):
+        where_asked(ended, "serve_api")
+    silent = SimpleNamespace(has_ended=False, printed="starts\nasked at http://a\n")
+    assert where_asked(silent, "serve_api") == "http://a"
+    silent.printed, silent.kill = "", lambda: None
+    with pytest.raises(BlipkitError, match="it printed: nothing"):
+        where_asked(silent, "serve_api", 0.1)
 
 
 def test_a_stage_without_ledgers_has_no_lines(tmp_path):

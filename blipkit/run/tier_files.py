@@ -1,0 +1,129 @@
+"""Where a tier listens, and which files get the lines of its ledger and of its metrics."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from blipkit.errors import BadInput, system_problem
+from blipkit.paths import user_file
+
+if TYPE_CHECKING:
+    from blipkit.service.json_lines import LineFile
+    from blipkit.service.replicas import Written
+
+LOOPBACK = "127.0.0.1"
+STDOUT = "-"
+
+
+def read_lines_to(what: str, printed: bool) -> Callable[[str], str]:
+    """What reads where lines go: a file, or, if they may be printed, - for that."""
+
+    def file(text: str) -> str:
+        if text != STDOUT:
+            return str(user_file(text, what))
+        if not printed:
+            raise BadInput(f"{what} -: only metrics are printed; expected a file")
+        return text
+
+    return file
+
+
+HOST = Annotated[str, typer.Option(help="address to listen on; 0.0.0.0: from other machines, too")]
+LEDGER = Annotated[
+    str | None,
+    typer.Option(
+        help="file that gets a line for each request's outcome",
+        parser=read_lines_to("--ledger", False),
+        metavar="FILE",
+    ),
+]
+METRICS = Annotated[
+    str | None,
+    typer.Option(
+        help="file that gets the metrics, a line a period, for CloudWatch; - prints them",
+        parser=read_lines_to("--metrics", True),
+        metavar="FILE",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a tier listens, and which files get its ledger and its metrics, if any do."""
+
+    host: str
+    port: int
+    ledger: str | None
+    metrics: str | None
+
+
+@contextlib.contextmanager
+def opened(place: Place) -> Iterator[tuple]:
+    """The socket of a tier, and what takes the lines of its ledger and of its metrics."""
+    from blipkit.service.running import listen
+
+    with (
+        listen(place.port, place.host) as listening,
+        ledger_to(place.ledger) as write,
+        lines_to(place.metrics) as emit,
+    ):
+        yield listening, write, emit
+
+
+def announcing(url: str) -> Callable[[str], None]:
+    """What says how a tier is, with where it is."""
+
+    def say(state: str) -> None:
+        typer.echo(f"{url}: {state}")
+
+    return say
+
+
+@contextlib.contextmanager
+def ledger_to(path: str | None) -> Iterator[Callable]:
+    """What takes the lines of a ledger; nothing keeps them where no file is named."""
+    from blipkit.service.ledger import LedgerFile
+
+    if not path:
+        yield lambda line: None
+        return
+    with opening("--ledger", path, LedgerFile) as file:
+        yield file.add
+
+
+@contextlib.contextmanager
+def lines_to(path: str | None) -> Iterator[Callable[[str], None]]:
+    """What takes the lines of metrics; nothing keeps them where no file is named."""
+    if not path:
+        yield lambda line: None
+        return
+    from blipkit.service.json_lines import LineFile
+
+    if path == STDOUT:
+        yield typer.echo
+        return
+    with opening("--metrics", path, LineFile) as file:
+        yield lambda line: file.add_text(f"{line}\n")
+
+
+def opening(option: str, path: str, kind: Callable) -> "LineFile":
+    """The file that an option names, of a kind of `LineFile`; BadInput where it cannot be had."""
+    try:
+        return kind(Path(path))
+    except OSError as error:
+        raise BadInput(f"{option} {system_problem(error)}") from None
+
+
+def written_by(place: Place, every_s: float) -> "Written":
+    """What replicas write, by whole names, wherever they are started."""
+    from blipkit.service.replicas import Written
+
+    if place.metrics == STDOUT:
+        raise BadInput("--metrics -: what replicas print nobody sees; expected a file")
+    ledger, metrics = (os.path.abspath(one) if one else "" for one in (place.ledger, place.metrics))
+    return Written(ledger, metrics, every_s)
