@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
+ASKED_TWICE = 0.05  # share of the requests
 SHOWN_FLIPS = 20  # lines
 SHOWN_PROBLEMS = 5  # requests that were not compared
 
@@ -42,6 +43,10 @@ FRAMES = typer.Option(
 )
 
 
+SAMPLE = typer.Option(
+    help="share of the cameras that are asked about, or of one's frames; all unless said"
+)
+TWICE = typer.Option(help=f"share that the primary is asked again; {ASKED_TWICE:g} unless said")
 PARITY = typer.Option(
     metavar="FOLDER",
     help="results in which 03 says what is rounding, in place of --excused",
@@ -56,10 +61,8 @@ def shadow(
     frames: Annotated[Path | None, FRAMES] = None,
     question: Annotated[list[str], typer.Option(help="what is asked; repeatable")] = [],
     candidates: Annotated[str, typer.Option(help="answers to choose from: yes,no")] = "",
-    sample: Annotated[
-        float, typer.Option(help="share of the cameras that are asked about, or of one's frames")
-    ] = 1.0,
-    twice: Annotated[float, typer.Option(help="share that the primary is asked again")] = 0.05,
+    sample: Annotated[float | None, SAMPLE] = None,
+    twice: Annotated[float | None, TWICE] = None,
     logs: Annotated[tuple[Path, Path] | None, LOGS] = None,
     excused: Annotated[
         float, typer.Option(metavar="NATS", help="a flip below this margin is rounding, as 03 says")
@@ -77,8 +80,7 @@ def shadow(
 
     Exit 1 where the gate does not hold.
     """
-    for name, share in (("--sample", sample), ("--twice", twice), ("--limit", limit)):
-        check_share(name, share, least=0.0 if name == "--twice" else 1e-9)
+    check_share("--limit", limit, least=1e-9)
     if not 0 <= excused < float("inf"):
         raise BadInput(f"--excused is {excused}; expected nats, 0 or more")
 
@@ -87,10 +89,11 @@ def shadow(
     rules = [parse_rule(text) for text in alert]
     tally = tally_of(excused, parity, arm)
     if logs:
-        check_alone(primary, candidate, frames, question)
+        check_alone(primary, candidate, frames, question, candidates, sample, twice)
         pairs = pairs_of_logs(*logs)
     else:
-        asked = Wanted(primary, candidate, frames, tuple(question), candidates, sample, twice)
+        shares = shares_of(sample, twice)
+        asked = Wanted(primary, candidate, frames, tuple(question), candidates, *shares)
         pairs = pairs_of_endpoints(asked, rules, tally)
 
     for pair in pairs:
@@ -149,10 +152,20 @@ def check_share(option: str, share: float, least: float) -> None:
         raise BadInput(f"{option} is {share}; expected a share, such as 0.05, at most 1")
 
 
-def check_alone(primary: str, candidate: str, frames: Path | None, questions: list[str]) -> None:
-    """Refuse logs beside endpoints, of which one would not be looked at."""
-    if primary or candidate or frames or questions:
-        raise BadInput("--logs stands beside endpoints or frames; expected the one or the other")
+def shares_of(sample: float | None, twice: float | None) -> tuple[float, float]:
+    """What share is asked about, and what share twice, where they are not said."""
+    sample = 1.0 if sample is None else sample
+    twice = ASKED_TWICE if twice is None else twice
+    check_share("--sample", sample, least=1e-9)
+    check_share("--twice", twice, least=0.0)
+    return sample, twice
+
+
+def check_alone(*asked) -> None:
+    """Refuse logs beside endpoints, or how they are to be asked, which would not be looked at."""
+    if any(one not in (None, "", []) for one in asked):
+        problem = "--logs stands beside endpoints or frames, or what says how to ask"
+        raise BadInput(f"{problem}; expected the one or the other")
 
 
 def pairs_of_logs(primary: Path, candidate: Path) -> "Iterable[Pair]":

@@ -14,6 +14,7 @@ commands = typer.Typer()
 
 API = "http://127.0.0.1:8000"  # where `blipkit api` listens
 TIMEOUT_S = 10.0
+WATCHED_S = 300.0
 
 WEIGHTS = typer.Argument(
     help="name=percent of each backend, 100 in all; none: say how it is", metavar="NAME=PERCENT"
@@ -24,7 +25,9 @@ RATED = typer.Option(
 )
 DEMAND = typer.Option(metavar="PER_S", help="requests/s that are asked of all together")
 ALARM = typer.Option(help="of CloudWatch: where it is on, the old weights are set; repeatable")
-WATCH = typer.Option(metavar="S", help="how long the alarms are looked at, s")
+WATCH = typer.Option(
+    metavar="S", help=f"how long the alarms are looked at, s; {WATCHED_S:g} unless said"
+)
 
 
 @commands.command()
@@ -35,7 +38,7 @@ def route(
     rated: Annotated[list[str], RATED] = [],
     demand: Annotated[float, DEMAND] = 0.0,
     alarm: Annotated[list[str], ALARM] = [],
-    watch: Annotated[float, WATCH] = 300.0,
+    watch: Annotated[float | None, WATCH] = None,
 ) -> None:
     """Set the backends' weights while traffic goes on: blipkit route gpu=90 inf2=10.
 
@@ -47,9 +50,12 @@ def route(
     if given:
         check_weights(given, given)
     holds = numbers_of("--rated", rated)
-    check_amounts(holds, demand, watch)
+    if watch is not None and not alarm:
+        raise BadInput("--watch is said and no --alarm to look at; name one, or leave --watch out")
+    watch_s = WATCHED_S if watch is None else watch
+    check_amounts(holds, demand, watch_s)
     if alb:
-        route_alb(alb, given, holds, demand, Alarms(alarm, watch))
+        route_alb(alb, given, holds, demand, Alarms(alarm, watch_s))
         return
     if alarm:
         raise BadInput("--alarm is looked at with --alb alone; expected both, or neither")

@@ -125,6 +125,8 @@ def test_what_stands_in_one_log_alone_is_counted(logs):
         (["--excused", "nan"], "--excused is nan; expected nats"),
         (["--alert", "yes"], "expected such as: yes in 2 of 5 frames"),
         (["--logs", "a", "b", "--primary", "http://a"], "--logs stands beside endpoints"),
+        (["--logs", "a", "b", "--sample", 0.5], "--logs stands beside endpoints"),
+        (["--logs", "a", "b", "--twice", 0], "--logs stands beside endpoints"),
         (["--logs", "gone", "gone"], "gone: No such file"),
     ],
 )

@@ -139,6 +139,7 @@ def test_a_tier_that_is_none_is_said(tier):
         (["--rated", "gpu=5"], "--rated is said and --demand is not"),
         (["--demand", "5"], "--demand is said and --rated is not"),
         (["--alarm", "p99"], "--alarm is looked at with --alb alone"),
+        (["--watch", 15], "--watch is said and no --alarm to look at"),
         (["--api", "tier"], "--api 'tier'; expected such as http://127.0.0.1:8080"),
         (["--alb", RULE], "--alb without weights"),
         (["--alb", "rule", "gpu=95", "inf2=5"], "--alb 'rule'; expected arn:aws"),
