@@ -5,6 +5,7 @@ routes to it has seen that, finishes what is in flight, and ends with status 0.
 """
 
 import errno
+import logging
 import os
 import signal
 import socket
@@ -122,6 +123,8 @@ class Server(uvicorn.Server):
         """A signal: the first one is obeyed in order, a second one at once."""
         if self.tier.leaving:
             self.should_exit = self.force_exit = True
+            # uvicorn would print a stack for each task that is broken off, which is what was asked
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             return
         self.tier.leaving = True
         self._leave_at = time.monotonic()
