@@ -1,4 +1,4 @@
-"""Our open loop beside MLPerf's LoadGen, A B A B: `make bench-judge`. Writes records to results/bench/.
+"""Our open loop beside MLPerf's LoadGen, A B A B: `make bench-judge`. Writes records to results/bench-judge/.
 
 The same servers are asked at the same rate, alternately by us and by LoadGen, each by Poisson schedules of its own. Three
 kinds of servers: that do nothing (the harness alone), that sleep (a queue, and no CPU), and that answer with tiny-pets.
@@ -256,7 +256,7 @@ def real_servers(windows: int = WINDOWS, seconds: float = SECONDS) -> list[Windo
 
 
 def keep(folder: Path, windows: list[Window], seconds: float) -> list[Compared]:
-    """Write the windows, and what they say together, beside the other figures of `make bench`."""
+    """Write the windows, and what they say together, with the machine they are of."""
     results = Results(folder, profile="bench", recorded=this_minute())
     rows = compared(windows, seconds)
     write_typed(results, "judge_windows", windows)
@@ -266,7 +266,7 @@ def keep(folder: Path, windows: list[Window], seconds: float) -> list[Compared]:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1]) if sys.argv[1:] else ROOT / "results" / "bench"
+    target = Path(sys.argv[1]) if sys.argv[1:] else ROOT / "results" / "bench-judge"
     seen = [*null_servers(), *sleeping_servers(), *real_servers()]
     for row in keep(target, seen, SECONDS):
         print(row)

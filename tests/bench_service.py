@@ -1,4 +1,4 @@
-"""What a hop costs here, in one run: the kit's own sockets, a bare app, each tier, Ray Serve with and without its settings for throughput, and the metrics: `make bench-service`. Writes records to results/bench/."""
+"""What a hop costs here, in one run: the kit's own sockets, a bare app, each tier, Ray Serve with and without its settings for throughput, and the metrics: `make bench-service`. Writes records to results/bench-service/."""
 
 import queue
 import tempfile
@@ -156,7 +156,7 @@ def main() -> None:
     for row in rows:
         print(f"{row.way}: mean {row.mean_ms} ms, p99 {row.p99_ms} ms")
     print(f"metrics: {metrics.us} us a request")
-    folder = ROOT / "results" / "bench"
+    folder = ROOT / "results" / "bench-service"
     results = Results(folder, profile="bench", recorded=this_minute())
     write_typed(results, "hops", rows)
     write_typed(results, "metrics_cost", [metrics])

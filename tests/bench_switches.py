@@ -1,4 +1,4 @@
-"""A hundred switches between two tiers while 40,000 requests come, the candidate killed in ten of them: `make bench-switches`. Writes records to results/bench/."""
+"""A hundred switches between two tiers while 40,000 requests come, the candidate killed in ten of them: `make bench-switches`. Writes records to results/bench-service/."""
 
 import sys
 import tempfile
@@ -59,6 +59,6 @@ def record(plan: Plan, results: Results) -> Switches:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1]) if sys.argv[1:] else ROOT / "results" / "bench"
+    target = Path(sys.argv[1]) if sys.argv[1:] else ROOT / "results" / "bench-service"
     print(record(LONG, Results(target, profile="bench", recorded=this_minute())))
     write_machine(target, host.describe())

@@ -148,9 +148,29 @@ def figures() -> str:
     fresh, forked = rows(tiny.parent / "bench", "children")
     lines.append(("a child process with torch, started fresh; forked", in_pairs(fresh, forked)))
     lines += later_chapters(tiny.parent / "full")
+    lines += two_tiers(tiny.parent / "bench-service")
     lines.append(on_a_gpu())
     table = "".join(f"| {what} | {seen} |\n" for what, seen in lines)
     return f"| what | seen on {read_machine(tiny).name} |\n|---|---|\n{table}"
+
+
+def two_tiers(bench: Path) -> list[tuple[str, str]]:
+    """What the API and inference tier add to a request, and what a hundred switches did to 40,000, from `bench-service`."""
+    ms = {row["way"]: row["mean_ms"] for row in rows(bench, "hops")}
+    on_ray = "both tiers, inference on Ray"
+    fast, default = (ms[f"{on_ray}, {how}"] for how in ("its settings for throughput", "as it is"))
+    (row,) = rows(bench, "switches")
+    return [
+        (
+            "what API and inference tier add to a request, one client",
+            f"{ms['both tiers']:.1f} ms; the latter on Ray Serve {fast:.1f} ms, without its settings for throughput {default:.1f} ms",
+        ),
+        (
+            f"{row['switches']} switches under load, stand-ins on loopback, a backend killed in {row['killed']} of them",
+            f"{row['sent']:,} requests: {row['failed']} failed, {row['lost']} lost, {row['double']} with two outcomes; "
+            f"upper 95 % bounds {number(row['request_below'])} a request, {number(row['switch_below'])} a switch",
+        ),
+    ]
 
 
 def fleet_days(bench: Path) -> str:

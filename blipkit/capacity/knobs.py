@@ -86,6 +86,9 @@ class Capacity(Section):
         within=ZERO_OR_MORE,
         may_be_empty=True,
     )
+    beside_as_of: str = knob(
+        "", "the day on which the rates of `beside` were read, as 2026-11-28", may_be_empty=True
+    )
     seeds: int = knob(2, "days that are drawn, for the interval of what chance does", within=FEW)
     ray_address: str = knob(
         "", "of a Ray cluster that runs the days; here where empty", may_be_empty=True
