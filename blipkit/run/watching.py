@@ -101,6 +101,9 @@ def switch(
     bounds = Bounds(margin, late_ms, holds, math.inf if most_s is None else most_s)
     files = files_of(ledger, pairs)
     typer.echo(f"from {primary} to {candidate}: {steps} %, each for {step_s:g} s at least")
+    for path in filter(None, (ledger, pairs)):
+        if not path.exists():
+            typer.echo(f"{path} is not there yet; it is read once it is")
     raise typer.Exit(run_until_told(LiveSwitch(plan, tier, files, bounds, say)))
 
 

@@ -30,8 +30,8 @@ LOOK_S = 0.5
 SILENT_S = 10.0  # for which the API tier may give no answer
 DEMAND_S = 10.0  # over which requests are counted
 SAID_AGAIN_S = 60.0  # between two lines that say the same, but for their numbers
-LEDGER = "expected what `blipkit api --ledger` writes, and that it only grows"
-PAIRS = "expected what `blipkit api --shadow CANDIDATE --pairs` writes, and that it only grows"
+LEDGER = "expected what this tier's `blipkit api --ledger` writes, which only grows"
+PAIRS = "expected what `blipkit api --shadow CANDIDATE --pairs` writes, which only grows"
 TOLERANCE = 1e-6  # of weights, percent
 
 
@@ -135,14 +135,25 @@ class LiveSwitch(Feed):
         self._read()
         now_s = self.clock.steady()
         route = self._ask(now_s)
-        if route is not None:
+        self._refused = ""
+        if route is not None and self._is_blind:
+            why = f"no request of its backends came to {self.files.ledger.path} yet; {LEDGER}"
+            self._say_once(f"holds at {self.percent:g} %: {why}", now_s)
+        elif route is not None:
             decision = self.decide(now_s, self._sides(route), self._demand(), self._send)
             status = self._tell(decision, route, now_s)
             if status is not None:
                 return status
         if now_s - self._began_s >= self.bounds.most_s:
-            return self._stop(f"--most-s {self.bounds.most_s:g} is over: {self.reason}")
+            why = self.reason or f"no request came to {self.files.ledger.path}"
+            return self._stop(f"--most-s {self.bounds.most_s:g} is over: {why}")
         return None
+
+    @property
+    def _is_blind(self) -> bool:
+        """Whether nothing says that the ledger is this tier's; a switch would step unwatched."""
+        watch = self.switch.watch
+        return not watch.primary.requests and not watch.evidence().goes_back
 
     def _read(self) -> None:
         """Hand on the pairs and the ledger's lines that were not there before."""

@@ -210,6 +210,17 @@ def test_too_few_requests_hold_until_the_time_is_over(tier):
     assert live.said[-1].endswith(stays)
 
 
+def test_nothing_is_stepped_while_the_ledger_says_nothing(tier):
+    """A file of another tier's would have a candidate served unwatched."""
+    tier.ledger = tier.folder / "elsewhere.jsonl"
+    files = replace(PLAN, rules=replace(QUICK, compares=False))
+    live = switch_of(tier, files, most_s=30.0)
+    live.files.ledger.path = tier.folder / "mine.jsonl"
+    assert live.run() == 1 and tier.done == [0]
+    assert "holds at 0 %: no request of its backends came to" in live.said[0]
+    assert "--most-s 30 is over: no request came to" in live.said[-1]
+
+
 def test_a_candidate_that_is_too_small_is_held(tier):
     """1.2 times its share of what the ledger says was asked for in the last seconds."""
     live = switch_of(tier, rated_per_s={"inf2": 20.0}, most_s=60.0)
@@ -279,7 +290,11 @@ def test_weights_that_nobody_may_set_from_here_end_it_at_once(tier):
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("ledger", "hello\n", r"ledger\.jsonl, byte 0: .*expected what `blipkit api --ledger`"),
+        (
+            "ledger",
+            "hello\n",
+            r"ledger\.jsonl, byte 0: .*expected what this tier's `blipkit api --ledger`",
+        ),
         ("ledger", line_text(made_line("a", "inference")), "tier is 'inference'; expected what"),
         ("pairs", '{"request_id": "a"}\n', r"pairs\.jsonl, byte 0 is no pair; expected what"),
     ],
