@@ -190,7 +190,6 @@ TESTED_BY = {
     "service/rows.py": "service/test_chapter_09.py",
     "service/extra.py": "run/test_serve_and_api.py",
     "service/feed.py": "service/test_rehearse.py",
-    "service/pairs.py": "service/test_live_switch.py",
     "service/route_client.py": "run/test_switching.py",
     "run/copies.py": "run/test_serve_and_api.py",
     "service/backends.py": "service/test_api.py",

@@ -235,6 +235,8 @@ class LiveSwitch(Feed):
             self.say("; ".join(filter(None, [decision.reason, self._weights_text, self._refused])))
         elif self.percent != self._said_percent:
             self.say("; ".join(filter(None, [self._weights_text, why_not])))
+        if decision.action == "stepped" or self.percent != self._said_percent:
+            self._said = ""  # what it holds for at another share is news
         self._said_percent = self.percent
         if self.switch.is_over and self.percent == 100 * self.switch.share:
             if self.switch.went_back:
