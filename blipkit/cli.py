@@ -13,7 +13,7 @@ import blipkit
 from blipkit.errors import INTERRUPTED, BlipkitError, system_problem
 from blipkit.machine.scratch import ScratchFolder, instead_of_home
 from blipkit.machine.surroundings import find_own_programs
-from blipkit.run import adopting, fleet, serving, shadowing, switching
+from blipkit.run import adopting, fleet, serving, shadowing, switching, watching
 from blipkit.run.arguments import (
     CLIP,
     GOLDEN,
@@ -42,6 +42,7 @@ app.add_typer(adopting.commands)
 app.add_typer(serving.commands)
 app.add_typer(shadowing.commands)
 app.add_typer(switching.commands)
+app.add_typer(watching.commands)
 console = Console(highlight=False)
 
 

@@ -13,6 +13,7 @@ from blipkit.errors import BadInput, BlipkitError, nearest
 from blipkit.paths import ROOT
 from blipkit.run.adopting import arm_of
 from blipkit.run.arguments import PROFILE, RESULTS, SETTINGS, check_settings, named_values
+from blipkit.run.copies import PAIRS, check_pairs, mirror_to, pairs_to
 from blipkit.run.tier_files import (
     HOST,
     LEDGER,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from blipkit.service.knobs import Service
     from blipkit.service.loading import Plan
     from blipkit.service.metrics import Meter
-    from blipkit.service.mirror import Mirror
     from blipkit.service.running import Times
 
 commands = typer.Typer()
@@ -182,6 +182,7 @@ def api(
     on: ON = "uvicorn",
     address: ADDRESS = "",
     ledger: LEDGER = None,
+    pairs: PAIRS = None,
     metrics: METRICS = None,
     profile: HELD = "tiny",
     settings: SETTINGS = [],
@@ -195,6 +196,7 @@ def api(
 
     check_settings(settings)
     check_on(on, 1, address)
+    check_pairs(pairs, shadow, on)
     knobs = load_profile(profile, settings).section("service")
     check_extra(HTTP + RAY if on == "ray" else HTTP)
 
@@ -210,7 +212,7 @@ def api(
     if on == "ray":
         route_replica(make, knobs, place, address)
         return
-    route_here(make, times_of(knobs), place)
+    route_here(make, times_of(knobs), place, pairs)
 
 
 def api_tier(
@@ -232,14 +234,17 @@ def api_tier(
     return Api(backends, Router(weights), limits, meter, write, mirror)
 
 
-def route_here(make: Callable, times: "Times", place: Place) -> None:
-    """Route in this process until told to end. make: makes the tier, as `api_tier` does."""
+def route_here(make: Callable, times: "Times", place: Place, pairs: str | None) -> None:
+    """Route in this process until told to end. make: makes the tier, as `api_tier` does; pairs: the
+    file of what its shadow answers, if any.
+    """
     from blipkit.service.api import api_app
     from blipkit.service.metrics import Meter
     from blipkit.service.running import run_tier, url_of
 
-    with opened(place) as (listening, write, emit):
+    with opened(place) as (listening, write, emit), pairs_to(pairs) as keep:
         tier = make(Meter("api", {}), write)
+        keep(tier)
         say = announcing(f"{url_of(listening)}/v1/answers")
         run_tier(tier, api_app(tier), listening, times, say, emit)
 
@@ -260,26 +265,6 @@ def route_replica(make: Callable, knobs: "Service", place: Place, address: str) 
     build = partial(api_replica, make, closed, written_by(place, knobs.metrics_every_s))
     deployed = Deployed("api", build, 1, knobs.api_in_flight, knobs.drain_s)
     serve_on_ray(deployed, Cluster(address, place.host, place.port), typer.echo)
-
-
-def mirror_to(
-    shadow: str, share: float, backends: list["Backend"], knobs: "Service", meter: "Meter"
-) -> "Mirror | None":
-    """What copies a share of requests to the backend `shadow`; none where that is ""."""
-    by_name = {one.name: one for one in backends}
-    if shadow and shadow not in by_name:
-        raise BadInput(f"--shadow {shadow!r}; {nearest(shadow, by_name)}")
-    if not 0 < share <= 1:
-        raise BadInput(f"--sample {share:g}; expected a share above 0, at most 1")
-    if not shadow:
-        return None
-
-    from blipkit.service.live_flips import begin_counts, count_flips
-    from blipkit.service.mirror import Mirror
-
-    begin_counts(meter)
-    compare = partial(count_flips, meter, knobs.excused_margin)
-    return Mirror(by_name[shadow], share, knobs.shadow_queue, compare)
 
 
 def weights_of(texts: list[str], names: list[str]) -> dict[str, float]:

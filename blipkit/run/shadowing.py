@@ -52,6 +52,11 @@ PARITY = typer.Option(
     help="results in which 03 says what is rounding, in place of --excused",
     parser=folder_for("--parity"),
 )
+LEAST_EXCUSED = 1e-4  # nats
+EXCUSED = Annotated[
+    float, typer.Option(metavar="NATS", help="a flip below this margin is rounding, as 03 says")
+]
+ARM = Annotated[str, typer.Option(help="the candidate's, as 03 calls it, with --parity")]
 
 
 @commands.command()
@@ -64,11 +69,9 @@ def shadow(
     sample: Annotated[float | None, SAMPLE] = None,
     twice: Annotated[float | None, TWICE] = None,
     logs: Annotated[tuple[Path, Path] | None, LOGS] = None,
-    excused: Annotated[
-        float, typer.Option(metavar="NATS", help="a flip below this margin is rounding, as 03 says")
-    ] = 1e-4,
+    excused: EXCUSED = LEAST_EXCUSED,
     parity: Annotated[Path | None, PARITY] = None,
-    arm: Annotated[str, typer.Option(help="the candidate's, as 03 calls it, with --parity")] = "",
+    arm: ARM = "",
     limit: Annotated[
         float, typer.Option(help="upper 95 % bound of the share of frames that flip, at most")
     ] = 0.02,
@@ -81,8 +84,6 @@ def shadow(
     Exit 1 where the gate does not hold.
     """
     check_share("--limit", limit, least=1e-9)
-    if not 0 <= excused < float("inf"):
-        raise BadInput(f"--excused is {excused}; expected nats, 0 or more")
 
     from blipkit.service.alerts import parse_rule
 
@@ -137,6 +138,8 @@ def tally_of(margin: float, parity: Path | None, arm: str) -> "Tally":
     """Counts pairs by a margin in nats, or by all that 03 found out about an arm."""
     from blipkit.service.shadow import Tally, excused_in
 
+    if not 0 <= margin < float("inf"):
+        raise BadInput(f"--excused is {margin}; expected nats, 0 or more")
     if parity is None:
         if arm:
             raise BadInput(f"--arm {arm!r} without --parity; expected the folder of 03's results")

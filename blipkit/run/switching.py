@@ -3,17 +3,19 @@
 import math
 import time
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from blipkit.errors import BadInput, BlipkitError, nearest, shown
 from blipkit.run.arguments import named_values, not_named
+from blipkit.service.route_client import API, in_words
+
+if TYPE_CHECKING:
+    from blipkit.service.route_client import Routed
 
 commands = typer.Typer()
 
-API = "http://127.0.0.1:8000"  # where `blipkit api` listens
-TIMEOUT_S = 10.0
 WATCHED_S = 300.0
 
 WEIGHTS = typer.Argument(
@@ -70,16 +72,6 @@ class Alarms:
     watch_s: float
 
 
-@dataclass(frozen=True)
-class Routed:
-    """A backend of an API tier. weight: percent; reason: why it is not ready, "" where it is."""
-
-    weight: float
-    url: str
-    ready: bool
-    reason: str
-
-
 def numbers_of(what: str, texts: list[str]) -> dict[str, float]:
     """Name -> number of `name=number` texts; BadInput for another text, or a name twice."""
     found: dict[str, float] = {}
@@ -134,16 +126,17 @@ def route_alb(
 
 def route_api(url: str, weights: dict[str, float], rated: dict[str, float], demand: float) -> None:
     """Set the weights of an API tier, or say how they are."""
-    from blipkit.service.endpoints import check_url
     from blipkit.service.extra import check_extra
+    from blipkit.service.route_client import RouteClient, weights_of
 
     check_extra(("httpx",))
-    base = check_url(url, "--api")
-    before = ask_route(base, "GET")
+    tier = RouteClient(url)
+    before = tier.route()
     if weights:
         check_backends(before, weights, rated, demand)
-        after = ask_route(base, "PUT", {"weights": weights})
-        typer.echo(f"before: {weights_in(before)}; now: {weights_in(after)}")
+        after = tier.set(weights)
+        was, now = in_words(weights_of(before)), in_words(weights_of(after))
+        typer.echo(f"before: {was}; now: {now}")
         return
     for name, one in before.items():
         ready = "ready" if one.ready else f"not ready: {one.reason}"
@@ -151,7 +144,7 @@ def route_api(url: str, weights: dict[str, float], rated: dict[str, float], dema
 
 
 def check_backends(
-    route: dict[str, Routed], weights: dict[str, float], rated: dict[str, float], demand: float
+    route: "dict[str, Routed]", weights: dict[str, float], rated: dict[str, float], demand: float
 ) -> None:
     """Refuse more for a backend that is not known, not ready, or rated for less than its share."""
     from blipkit.service.switch import no_room
@@ -171,50 +164,3 @@ def check_backends(
             raise BadInput(f"{name} gets more, and nobody says what it holds; {expected}")
         if demand and (problem := no_room(name, rated[name], percent / 100 * demand)):
             raise BlipkitError(f"{problem}: nothing was set")
-
-
-def ask_route(base: str, method: str, body: dict[str, Any] | None = None) -> dict[str, Routed]:
-    """What an API tier says of its backends; BlipkitError for what it refuses, or where none is."""
-    import httpx
-
-    from blipkit.reading.json_text import parse_object
-    from blipkit.service.wire import ROUTE_PATH, detail_in
-
-    url = base + ROUTE_PATH
-    try:
-        with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as client:
-            reply = client.request(method, url, json=body)
-    except httpx.HTTPError as error:
-        seen = f"{url}: {type(error).__name__}: {error}"
-        raise BlipkitError(f"{seen}; expected the API tier there: blipkit api, or --api") from None
-    if reply.status_code == 422:
-        raise BadInput(f"{url}: {detail_in(reply.content)}")
-    if reply.status_code in (403, 409):
-        raise BlipkitError(f"{url}: {detail_in(reply.content)}: nothing was set")
-    try:
-        if reply.status_code != 200:
-            raise ValueError(f"status {reply.status_code}: {detail_in(reply.content)}")
-        return route_in(parse_object(reply.content))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BlipkitError(f"{url}: {error}; expected what `blipkit api` says") from None
-
-
-def route_in(answer: dict[str, Any]) -> dict[str, Routed]:
-    """Backend -> what an API tier says of it; KeyError, TypeError or ValueError for no such."""
-    states = answer["backends"]
-    return {
-        name: Routed(
-            float(weight), states[name]["url"], bool(states[name]["ready"]), states[name]["reason"]
-        )
-        for name, weight in answer["weights"].items()
-    }
-
-
-def weights_in(route: dict[str, Routed]) -> str:
-    """The weights of a route as they are typed."""
-    return in_words({name: one.weight for name, one in route.items()})
-
-
-def in_words(weights: dict[str, float] | dict[str, int]) -> str:
-    """Weights as they are typed."""
-    return " ".join(f"{name}={weight:g}" for name, weight in weights.items())

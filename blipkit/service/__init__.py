@@ -7,8 +7,9 @@ rehearses them on a `Stage` of processes: `open_tiers` and the verbs beside it.
 
 Beside the tiers: the `ledger` of every request and its `Reconciled` outcomes; the `Meter` of a
 tier, as CloudWatch and Prometheus read it; when a switch goes on, holds, or goes back (`Switch`, by
-the sequential tests of `Watch`); what a candidate answered to the same requests (`Tally`), and what
-that does to a camera's alerts (`AlertRule`). docs/switching.md has the formulas.
+the sequential tests of `Watch`), at a tier that runs by its files (`LiveSwitch`); what a candidate
+answered to the same requests (`Tally`), and what that does to a camera's alerts (`AlertRule`).
+docs/switching.md has the formulas.
 """
 
 import lazy_loader
@@ -24,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "alerts": ["AlertChange", "AlertRule", "compare_alerts", "parse_rule"],
         "dashboard": ["dashboard_body", "show_panels"],
         "ledger": ["LedgerFile", "LedgerLine", "answers_digest", "read_ledger"],
+        "live_switch": ["LiveSwitch"],
         "metric_lines": ["MetricLine", "read_lines", "values_of"],
         "metrics": ["Meter", "backend_metric"],
         "reconcile": ["Reconciled", "reconcile"],

@@ -222,7 +222,8 @@ class Api(Tier):
 
     async def get_route(self, request: Request) -> Response:
         """`GET /v1/route`."""
-        return JSONResponse(route_json(self.router.weights, self.backends))
+        shadow = self.mirror.backend if self.mirror else None
+        return JSONResponse(route_json(self.router.weights, self.backends, shadow))
 
     async def put_route(self, request: Request) -> Response:
         """`PUT /v1/route`: other weights, from the next request on."""

@@ -25,7 +25,6 @@ from blipkit.errors import BlipkitError
 from blipkit.frames.jpeg import to_jpeg
 from blipkit.frames.questions import Question
 from blipkit.records.typed import row_of
-from blipkit.records.writing import json_text
 from blipkit.service.api import Api, Limits, api_app
 from blipkit.service.backends import Backend
 from blipkit.service.camera_clients import Cameras, form_of
@@ -34,7 +33,8 @@ from blipkit.service.json_lines import LineFile
 from blipkit.service.ledger import LedgerFile
 from blipkit.service.loading import Plan, load
 from blipkit.service.metrics import Meter
-from blipkit.service.mirror import Compared, Mirror
+from blipkit.service.mirror import Mirror
+from blipkit.service.pairs import keep_pair
 from blipkit.service.routing import Router
 from blipkit.service.running import Times, listen, run_tier, url_of
 from blipkit.service.tiers import Tier
@@ -146,16 +146,6 @@ def written(folder: Path) -> Iterator[tuple]:
     folder.mkdir(parents=True, exist_ok=True)
     with LedgerFile(folder / LEDGER) as ledger, LineFile(folder / METRICS) as metrics:
         yield ledger.add, lambda line: metrics.add_text(f"{line}\n")
-
-
-def keep_pair(pairs: LineFile, compared: Compared) -> None:
-    """Write down what both answered."""
-    line = {
-        "request_id": compared.request_id,
-        "primary": compared.primary.decode(),
-        "candidate": compared.candidate.decode(),
-    }
-    pairs.add_text(f"{json_text(line)}\n")
 
 
 def load_planted(serving: Serving) -> Model:

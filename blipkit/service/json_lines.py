@@ -81,7 +81,12 @@ def read_json_lines(
         place = f"{shown_path(path)}, line {number}"
         if not line.strip():
             continue
-        try:
-            yield place, parse_object(line)
-        except ValueError as error:
-            raise BadInput(f"{place}: {error}; {expected}") from None
+        yield place, object_in(line, place, expected)
+
+
+def object_in(line: bytes, place: str, expected: str) -> dict[str, Any]:
+    """The object of a line; BadInput names the place of one that is none."""
+    try:
+        return parse_object(line)
+    except ValueError as error:
+        raise BadInput(f"{place}: {error}; {expected}") from None

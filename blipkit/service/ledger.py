@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from blipkit.errors import BadInput, shown
 from blipkit.records.typed import Record, record_of, row_of
@@ -69,8 +69,13 @@ def read_ledger(paths: Iterable[Path]) -> list[LedgerLine]:
     lines = []
     for path in paths:
         for place, record in read_json_lines(path, AGAIN, may_be_cut=True):
-            line = row_of(LedgerLine, Record(record, place, lambda: AGAIN))
-            if not line.request_id:
-                raise BadInput(f"{place}: request_id is {shown('')}; expected a text; {AGAIN}")
-            lines.append(line)
+            lines.append(line_in(place, record))
     return lines
+
+
+def line_in(place: str, record: dict[str, Any]) -> LedgerLine:
+    """An object as a line; BadInput names the place of one that is none of a ledger."""
+    line = row_of(LedgerLine, Record(record, place, lambda: AGAIN))
+    if not line.request_id:
+        raise BadInput(f"{place}: request_id is {shown('')}; expected a text; {AGAIN}")
+    return line

@@ -120,7 +120,10 @@ SCHEMAS = {
                 "type": "object",
                 "additionalProperties": {
                     "type": "object",
-                    "required": ["url", "ready", "was_ready", "reason", "in_flight"],
+                    "required": [
+                        *("url", "ready", "was_ready", "reason", "in_flight"),
+                        "is_shadow",
+                    ],
                 },
             },
         },

@@ -13,12 +13,11 @@ import numpy as np
 
 from blipkit.arrivals.schedule import uniform_times
 from blipkit.machine import child
-from blipkit.reading.json_text import parse_object
 from blipkit.service.children import Sending
 from blipkit.service.json_lines import read_json_lines
 from blipkit.service.ledger import LedgerLine, read_ledger
+from blipkit.service.pairs import pair_in
 from blipkit.service.reconcile import Reconciled, reconcile
-from blipkit.service.replies import answers_in
 from blipkit.service.rows import (
     CANDIDATE,
     PRIMARY,
@@ -220,11 +219,11 @@ def pair_rows(stage: Stage, phase: Phase) -> list[PairRow]:
         request_id = record["request_id"]
         if request_id not in places:
             continue
-        bodies = [parse_object(record[side].encode()) for side in ("primary", "candidate")]
-        if bodies[0]["backend"] == CANDIDATE:
-            continue  # it answered itself
-        primary, candidate = (list(answers_in(body)) for body in bodies)
-        rows.append(PairRow(phase.name, request_id, places[request_id], primary, candidate))
+        pair = pair_in(record, CANDIDATE)
+        if pair is None:
+            continue
+        place, primary, candidate = places[request_id], list(pair.primary), list(pair.candidate)
+        rows.append(PairRow(phase.name, request_id, place, primary, candidate))
     return rows
 
 

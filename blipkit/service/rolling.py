@@ -2,12 +2,11 @@
 
 import math
 import time
-from bisect import bisect_right
+from functools import partial
 
-from blipkit.service.ledger import LedgerLine
+from blipkit.service.feed import Feed
 from blipkit.service.rehearse import Load, Phase, pair_rows, set_weights, shares, under_load
 from blipkit.service.rows import CANDIDATE, PRIMARY, STAYED
-from blipkit.service.shadow import Tally
 from blipkit.service.stage import Stage
 from blipkit.service.switch import Plan, Side, Switch
 from blipkit.service.watch import Rules
@@ -19,7 +18,7 @@ LATE_MS = 2000.0
 LOOK_S = 0.1
 
 
-class Watched:
+class Watched(Feed):
     """A switch on a stage, told of what happens there.
 
     excused_margin: nats, below which a flip is rounding; rated_per_s: what each side holds,
@@ -27,15 +26,12 @@ class Watched:
     """
 
     def __init__(self, stage: Stage, excused_margin: float, rated_per_s: dict[str, float]):
+        super().__init__(
+            Switch(Plan(PRIMARY, CANDIDATE, SHARES, rules=RULES)), excused_margin, LATE_MS
+        )
         self.stage = stage
         self.rated_per_s = rated_per_s
-        self.switch = Switch(Plan(PRIMARY, CANDIDATE, SHARES, rules=RULES))
-        self.tally = Tally(excused_margin)
-        self.percent = 0.0
-        self.reason = ""  # of what was decided last
         self._pairs = self._lines = 0  # that the switch has been told of
-        self._since: list[float] = [0.0]  # Unix times of changes of shares
-        self._shares: list[float] = [0.0]  # from then on
 
     def look(self, phase: Phase, demand_per_s: float) -> str:
         """Tell the switch what is new, do what it decides, and return what that was."""
@@ -44,49 +40,27 @@ class Watched:
             name: Side(not self.stage.why_not_ready(name), self.rated_per_s.get(name, math.inf))
             for name in (PRIMARY, CANDIDATE)
         }
-        decision = self.switch.look(phase.now_s, sides, demand_per_s)
-        self.reason = decision.reason
-        percent = 100 * decision.weights.get(CANDIDATE, 0.0)
-        if decision.weights and percent != self.percent:
-            self.set(phase, percent)  # where that is refused, the next look tries again
+        send = partial(set_weights, self.stage, phase)
+        decision = self.decide(phase.now_s, sides, demand_per_s, send)
         if decision.action in ("stepped", "went back"):
             phase.note(f"{decision.action}: {decision.reason}", shares(self.percent))
         return decision.action
 
     def set(self, phase: Phase, percent: float) -> None:
         """Set the candidate's share, which stays as it is where the API tier refuses."""
-        now = time.time()
-        if set_weights(self.stage, phase, shares(percent)):
-            return
-        self._since.append(now)
-        self._shares.append(percent / 100)
-        self.percent = percent
+        self.give(percent, partial(set_weights, self.stage, phase))
 
     def _tell(self, phase: Phase) -> None:
         """Hand on the pairs and the API tier's lines that were not there before."""
         pairs = pair_rows(self.stage, phase)
         for row in pairs[self._pairs :]:
-            self.switch.watch.pair(self.tally.add(row.pair()))
+            self.pair(row.pair())
         self._pairs = len(pairs)
         known = set(phase.ids)
         lines = [line for line in self.stage.ledger("api") if line.request_id in known]
         for line in lines[self._lines :]:
-            self._tell_line(line)
+            self.line(line)
         self._lines = len(lines)
-
-    def _tell_line(self, line: LedgerLine) -> None:
-        """One request: who was asked first, and how that ended; none that no backend was asked.
-
-        What the callers do wrong, both sides reject alike: that one rejects more is its failure.
-        """
-        if not line.backend:
-            return
-        retried = line.attempt > 1
-        by_candidate = (line.backend == CANDIDATE) != retried
-        failed = retried or line.outcome in ("failed", "rejected")
-        late = not failed and (line.outcome == "refused" or line.latency_ms > LATE_MS)
-        place = bisect_right(self._since, line.at_s - line.latency_ms / 1000) - 1
-        self.switch.watch.request(self._shares[place], by_candidate, failed, late)
 
 
 def roll_back(stage: Stage, load: Load, watched: Watched) -> Phase:

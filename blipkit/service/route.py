@@ -14,8 +14,10 @@ from blipkit.service.wire import rejected
 HERE = ("127.0.0.1", "::1")
 
 
-def route_json(weights: Mapping[str, float], backends: Mapping[str, Backend]) -> dict[str, Any]:
-    """The weights, and how the backends are."""
+def route_json(
+    weights: Mapping[str, float], backends: Mapping[str, Backend], shadow: Backend | None
+) -> dict[str, Any]:
+    """The weights, and how the backends are. shadow: which one gets copies, if any does."""
     states = {}
     for name, backend in backends.items():
         states[name] = {
@@ -24,6 +26,7 @@ def route_json(weights: Mapping[str, float], backends: Mapping[str, Backend]) ->
             "was_ready": backend.was_ready,
             "reason": backend.reason,
             "in_flight": backend.in_flight,
+            "is_shadow": backend is shadow,
         }
     return {"weights": dict(weights), "backends": states}
 

@@ -150,9 +150,9 @@ class Tier:
         try:
             self.write(self.line(ended, request_id, latency_ms))
         except OSError as error:
-            self._unwritten("ledger", error)
+            self.unwritten("ledger", error)
 
-    def _unwritten(self, what: str, error: OSError) -> None:
+    def unwritten(self, what: str, error: OSError) -> None:
         """Count a line that no file took, as on a full disk, and say so the first time: whoever
         asks has the answers all the same.
         """
@@ -214,7 +214,7 @@ class Tier:
             try:
                 emit(line)
             except OSError as error:
-                self._unwritten("metrics", error)
+                self.unwritten("metrics", error)
 
     def set_levels(self) -> None:
         """Tell the metrics what is so at this moment."""

@@ -13,7 +13,8 @@ from blipkit import cli
 httpx = pytest.importorskip("httpx", reason="needs the extra service")
 uvicorn = pytest.importorskip("uvicorn", reason="needs the extra service")
 sys.path.append(str(Path(__file__).parent.parent / "service"))
-from made_up_tiers import QUESTION, Kept, MadeUp, picture, tier_of  # noqa: E402
+from made_up_tiers import QUESTION, Kept, MadeUp, form, picture, tier_of  # noqa: E402
+from test_serve_and_api import Started  # noqa: E402
 
 from blipkit.service.api import Api, Limits, api_app  # noqa: E402
 from blipkit.service.backends import Backend  # noqa: E402
@@ -79,3 +80,38 @@ def test_the_commands_and_the_tiers_understand_each_other(start, tmp_path):
     done = run("route", "gpu=90", "inf2=10", "--api", api)
     assert done.output == "before: gpu=100 inf2=0; now: gpu=90 inf2=10\n"
     assert router.weights == {"gpu": 90, "inf2": 10}
+
+
+@pytest.mark.service
+def test_a_switch_of_a_real_api_tier_goes_back_or_through(start, tmp_path):
+    """Told by the tier's own files: a candidate that answers otherwise is found at a share of 0; one whose answers are not watched gets all."""
+    wrong = MadeUp("inf2", flips=lambda count: count > 10)
+    gpu, inf2 = (start(inference_app(tier_of(one, 2, 64))) for one in (MadeUp("gpu"), wrong))
+    wait_until_ready(gpu, inf2)
+    files = ["--ledger", str(tmp_path / "api.jsonl"), "--pairs", str(tmp_path / "pairs.jsonl")]
+    words = [f"--backend=gpu={gpu}", f"--backend=inf2={inf2}", "--shadow=inf2", "--sample=1"]
+    api = Started("api", "--port", "0", *words, *files, "--set", "service.health_every_s=0.1")
+    url = api.url
+    ended = threading.Event()
+
+    def send():
+        with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
+            while not ended.is_set():
+                client.post("/v1/answers", **form())
+
+    cameras = [threading.Thread(target=send) for _ in range(4)]
+    for one in cameras:
+        one.start()
+    try:
+        common = ["switch", "gpu", "inf2", "--api", url, "--step-s", "0", "--late-ms", "5000"]
+        back = Started(*common, *files)
+        assert back.ended() == 1, back.said
+        assert "inf2 goes back: unexcused flips" in back.said[-1], back.said
+        through = Started(*common, *files[:2], "--without-answers", "--steps", "0,50,100")
+        assert through.ended() == 0, through.said
+        assert through.said[-1].endswith("done: all steps were taken; weights: gpu=0 inf2=100")
+    finally:
+        ended.set()
+        for one in cameras:
+            one.join(30)
+        assert api.end() == 0

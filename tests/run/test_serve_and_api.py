@@ -47,6 +47,15 @@ REFUSED = [
         "--ledger /none/there: No such file",
     ),
     (["api", "--backend", GPU, "--port", "0", "--metrics", "/none/there"], "--metrics /none/there"),
+    (["api", "--backend", GPU, "--pairs", "a"], "--pairs without --shadow: nobody gets copies"),
+    (
+        ["api", "--backend", GPU, "--shadow", "gpu", "--on", "ray", "--pairs", "a"],
+        "--pairs is not written on Ray",
+    ),
+    (
+        ["api", "--backend", GPU, "--shadow", "gpu", "--port", "0", "--pairs", "/none/there"],
+        "--pairs /none/there: No such file",
+    ),
     (["api", "--backend", GPU, "--host", ""], "--host is empty; expected an address"),
     (["api", "--backend", GPU, "--host", "::zz"], "no such host; pass a --host"),
     (["api", "--backend", GPU, "--host", "192.0.2.1"], "pass a --host that is an address of this"),

@@ -1,10 +1,7 @@
 """`blipkit route` on the command line: what it refuses, sets and says."""
 
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
-
 import pytest
+from made_up_route import open_route
 from typer.testing import CliRunner
 
 from blipkit import cli
@@ -18,47 +15,11 @@ def run(*words):
     return CliRunner().invoke(cli.app, ["route", *map(str, words)])
 
 
-class Tier(BaseHTTPRequestHandler):
-    """An API tier's route, as `blipkit api` says it."""
-
-    def do_GET(self):
-        self.reply(200, self.server.route)
-
-    def do_PUT(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.server.refuses:
-            return self.reply(*self.server.refuses)
-        known = dict.fromkeys(self.server.route["weights"], 0.0)
-        self.server.route["weights"] = known | body["weights"]
-        return self.reply(200, self.server.route)
-
-    def reply(self, status, content):
-        text = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def tier():
     pytest.importorskip("httpx", reason="needs the extra service")
-    server = HTTPServer(("127.0.0.1", 0), Tier)
-    state = {"url": "http://gpu", "ready": True, "reason": ""}
-    gone = {"url": "http://cpu", "ready": False, "reason": "status 503"}
-    server.route = {
-        "weights": {"gpu": 100.0, "inf2": 0.0, "cpu": 0.0},
-        "backends": {"gpu": state, "inf2": state, "cpu": gone},
-    }
-    server.refuses = None
-    server.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with open_route() as server:
+        yield server
 
 
 def test_weights_are_set_and_both_are_said(tier):

@@ -163,7 +163,7 @@ def test_a_request_counts_against_who_was_asked_first(stage):
     """One that the primary answered at the second attempt has failed at the candidate."""
     _, watched, _ = watched_run(stage, lambda number: False, count=2)
     line = made_line("p-x", "api", attempt=2)
-    watched._tell_line(line)
+    watched.line(line)
     assert (watched.switch.watch.candidate.failed, watched.switch.watch.primary.failed) == (1, 0)
 
 
@@ -176,8 +176,8 @@ def test_no_answer_counts_against_who_gave_none(stage, outcome, failed, late):
     watched = Watched(stage, 0.1, {})
     watched.set(phase_of(0), 20.0)
     line = made_line("p-x", "api", outcome)
-    watched._tell_line(replace(line, backend="inf2"))
-    watched._tell_line(replace(line, backend=""))
+    watched.line(replace(line, backend="inf2"))
+    watched.line(replace(line, backend=""))
     watch = watched.switch.watch
     assert (watch.candidate.requests, watch.primary.requests) == (1, 0)
     assert (watch.candidate.failed, watch.candidate.late) == (failed, late)
@@ -191,7 +191,7 @@ def test_a_candidate_that_refuses_everything_goes_back(stage):
         ours = number % 5 == 0
         line = made_line(f"p-{number}", "api", "refused" if ours else "answered")
         backend = "inf2" if ours else "gpu"
-        watched._tell_line(replace(line, backend=backend, at_s=rehearse.time.time() + 1))
+        watched.line(replace(line, backend=backend, at_s=rehearse.time.time() + 1))
     assert watched.look(phase, 12.0) == "went back"
     assert any("lateness" in event.what for event in phase.events)
 

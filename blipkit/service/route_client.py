@@ -1,0 +1,96 @@
+"""An API tier's weights, asked for and set over `/v1/route`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from blipkit.errors import BadInput, BlipkitError
+from blipkit.reading.json_text import parse_object
+
+API = "http://127.0.0.1:8000"  # where `blipkit api` listens
+TIMEOUT_S = 10.0
+
+
+class NoTier(BlipkitError):
+    """Nobody answers where the API tier should be."""
+
+
+class WeightsRefused(BlipkitError):
+    """The API tier did not take weights, and why."""
+
+
+@dataclass(frozen=True)
+class Routed:
+    """A backend of an API tier. weight: percent; reason: why it is not ready, "" where it is;
+    is_shadow: whether it gets copies, which an older tier does not say.
+    """
+
+    weight: float
+    url: str
+    ready: bool
+    reason: str
+    is_shadow: bool | None = None
+
+
+class RouteClient:
+    """What asks an API tier of its weights. url: the tier's, as --api says it."""
+
+    def __init__(self, url: str):
+        from blipkit.service.endpoints import check_url
+
+        self.base = check_url(url, "--api")
+
+    def route(self) -> dict[str, Routed]:
+        """What the tier says of its backends; BlipkitError where it is none."""
+        return self._ask("GET")
+
+    def set(self, weights: Mapping[str, float]) -> dict[str, Routed]:
+        """Set weights, percent, and return how all are then; WeightsRefused where it does not take
+        them.
+        """
+        return self._ask("PUT", {"weights": dict(weights)})
+
+    def _ask(self, method: str, body: dict[str, Any] | None = None) -> dict[str, Routed]:
+        import httpx
+
+        from blipkit.service.wire import ROUTE_PATH, detail_in
+
+        url = self.base + ROUTE_PATH
+        try:
+            with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as client:
+                reply = client.request(method, url, json=body)
+        except httpx.HTTPError as error:
+            seen = f"{url}: {type(error).__name__}: {error}"
+            raise NoTier(f"{seen}; expected the API tier there: blipkit api, or --api") from None
+        if reply.status_code == 422:
+            raise BadInput(f"{url}: {detail_in(reply.content)}")
+        if reply.status_code in (403, 409):
+            raise WeightsRefused(f"{url}: {detail_in(reply.content)}: nothing was set")
+        try:
+            if reply.status_code != 200:
+                raise ValueError(f"status {reply.status_code}: {detail_in(reply.content)}")
+            return route_in(parse_object(reply.content))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BlipkitError(f"{url}: {error}; expected what `blipkit api` says") from None
+
+
+def route_in(answer: dict[str, Any]) -> dict[str, Routed]:
+    """Backend -> what an API tier says of it; KeyError, TypeError or ValueError for no such."""
+    found = {}
+    for name, weight in answer["weights"].items():
+        state = answer["backends"][name]
+        is_shadow = state.get("is_shadow")
+        found[name] = Routed(
+            float(weight), state["url"], bool(state["ready"]), state["reason"], is_shadow
+        )
+    return found
+
+
+def weights_of(route: Mapping[str, Routed]) -> dict[str, float]:
+    """The weights of a route, percent by backend."""
+    return {name: one.weight for name, one in route.items()}
+
+
+def in_words(weights: Mapping[str, float]) -> str:
+    """Weights as they are typed."""
+    return " ".join(f"{name}={weight:g}" for name, weight in weights.items())
