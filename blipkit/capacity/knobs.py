@@ -10,6 +10,7 @@ GROUP = ("min_per_zone", "max_machines", "warmup_s", "out_cooldown_s", "in_coold
 FAULTS = ("metric_delay_s", "launch_failure_share", "retries", "retry_s")
 INSTANCES = ("gpu_results", "gpu_priced_as", "api_priced_as")
 BESIDE = (
+    "frame_kb",
     "balancer_usd_per_hour",
     "balancer_usd_per_gb",
     "cdn_usd_per_gb",
@@ -76,9 +77,6 @@ class Capacity(Section):
     )
     instances: dict[str, str] = knob(
         {}, f"of others, to price them: {', '.join(INSTANCES)}", may_be_empty=True
-    )
-    frame_kb: float = knob(
-        0.0, "of a frame as a camera sends it; 0: not stated", "KB", within=ZERO_OR_MORE
     )
     beside: dict[str, float] = knob(
         {},

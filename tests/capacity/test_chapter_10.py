@@ -43,9 +43,9 @@ def ran(tmp_path_factory):
     folder = measured_folder(tmp_path_factory.mktemp("own"))
     gpu = measured_folder(tmp_path_factory.mktemp("gpu"), mean_s=0.1)
     (gpu / "records" / "cost.jsonl").write_text("")
-    knobs = {**KNOBS, "results": str(folder), "frame_kb": 30.0}
+    knobs = {**KNOBS, "results": str(folder)}
     knobs["instances"] = {"gpu_results": str(gpu), "gpu_priced_as": "g5.xlarge"}
-    knobs["beside"] = {"cdn_usd_per_gb": 0.1}
+    knobs["beside"] = {"cdn_usd_per_gb": 0.1, "frame_kb": 30.0}
     knobs["beside_as_of"] = "2026-11-28"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("blipkit.capacity.figures.show", close)

@@ -7,13 +7,13 @@ import matplotlib.pyplot as plt
 import pytest
 from conftest import run_chapter
 from made_up import rate_row
+from older_kit import older_folder
 
 from blipkit.arrivals.gates import GATES as ARRIVAL_GATES
 from blipkit.arrivals.rows import RateRow
 from blipkit.cost.prices import TABLE as PRICES
 from blipkit.cost.rows import MeasuredSetting
 from blipkit.machine import host
-from blipkit.paths import PUBLISHED
 from blipkit.records.gates import Gate
 from blipkit.records.results import Results
 from blipkit.records.typed import record_of, write_typed
@@ -293,9 +293,9 @@ def test_the_sensitivity_holds_the_measured_interval_and_the_regions(run):
 def test_a_replay_of_an_older_kits_folder_shows_what_rests_on_prices(tmp_path, monkeypatch, capsys):
     """Its rows of 04 lack what a cost is made of: nothing is priced, and what 83 % takes is there all the same."""
     monkeypatch.setattr("blipkit.cost.figures.show", close)
-    folder = PUBLISHED / "amd-epyc-2-cores" / "cpu"
-    run_chapter("05_cost", {"results": str(tmp_path), "replay": str(folder), "profile": "cpu"})
-    results = Results(tmp_path)
+    folder, own = older_folder(tmp_path / "older"), tmp_path / "own"
+    run_chapter("05_cost", {"results": str(own), "replay": str(folder), "profile": "cpu"})
+    results = Results(own)
     assert {gate.gate: gate.status for gate in results.gates() if gate.gate != "price age"} == {
         "dollars per million answers": "NOT-RUN",
         "cost interval": "NOT-RUN",

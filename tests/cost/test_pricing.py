@@ -1,23 +1,21 @@
 """What a study's settings cost: 04's rows made up, an older kit's, or none."""
 
-import json
+import shutil
 from dataclasses import fields as fields_of
 from dataclasses import replace
 
 import pytest
 from made_up import cost_row, study_of
+from older_kit import older_folder
 
 from blipkit.cost.points import price_points
 from blipkit.cost.pricing import choose_prices, price_settings
 from blipkit.cost.rows import MeasuredSetting
 from blipkit.errors import NotMeasured
 from blipkit.load.summary import INVALID
-from blipkit.paths import PUBLISHED
 from blipkit.records.results import Results
 from blipkit.records.typed import record_of
 from blipkit.statistics import Interval
-
-OLDER = PUBLISHED / "amd-epyc-2-cores" / "cpu"
 
 
 def setting(servers: int, clients: int, answers: float, **fields) -> MeasuredSetting:
@@ -88,12 +86,11 @@ def test_without_records_of_04_the_chapter_is_skipped(tmp_path):
 @pytest.mark.parametrize("kept_by", ["the replay", "the record alone"])
 def test_rows_of_an_older_kit_leave_the_gates_not_run(tmp_path, capsys, kept_by):
     """Rows without what a cost is made of: no price, a line that says so, and NOT-RUN with what to do."""
+    older, own = older_folder(tmp_path / "older"), tmp_path / "own"
     if kept_by == "the replay":
-        text = (OLDER / "records/concurrency.jsonl").read_text()
-        (tmp_path / "records").mkdir()
-        (tmp_path / "records/concurrency.jsonl").write_text(text)
-        assert "within_target" not in json.loads(text.splitlines()[0])
-    study = study_of(tmp_path, replay=str(OLDER))
+        (own / "records").mkdir(parents=True)
+        shutil.copy(older / "records/concurrency.jsonl", own / "records")
+    study = study_of(own, replay=str(older))
     pricing = price_settings(study, choose_prices(study))
     assert pricing.best is pricing.peak is pricing.single is None and study.results.lacking == {
         "concurrency"

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -504,7 +505,14 @@ def test_ctrl_c_ends_the_command_with_a_sentence(tmp_path):
     make_clip(tmp_path / "a.mkv", times=many, **clip_of)
     clip, folder = str(tmp_path / "a.mkv"), str(tmp_path / "f")
     command = [sys.executable, "-m", "blipkit", "frames", clip, folder, "--every", "100ms"]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a shell's background job ignores it, and so would its child
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
     end = time.monotonic() + 60
     while time.monotonic() < end and not list(tmp_path.glob("f/*.png")):
         time.sleep(0.01)

@@ -129,6 +129,7 @@ def test_told_to_end_it_leaves_the_weights_and_says_the_way_back(
 ):
     """By Ctrl-C or SIGTERM, each with its status, and the signal is as it was before."""
     monkeypatch.setattr(watching.time, "strftime", lambda form: "12:00:00")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     before = signal.getsignal(signal.SIGTERM)
     words = "weights stay as they are: gpu=95 inf2=5; to go back: blipkit route gpu=100 inf2=0"
     live = SimpleNamespace(run=lambda: os.kill(os.getpid(), number), standing=lambda: words)
