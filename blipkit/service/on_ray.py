@@ -9,6 +9,7 @@ machine, whatever it is told, which is one reason to take it only where it is wa
 import contextlib
 import logging
 import os
+import random
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -17,9 +18,9 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 
-from blipkit.errors import BlipkitError
+from blipkit.errors import BadInput, BlipkitError
 from blipkit.machine.scratch import socket_folder
-from blipkit.service.running import listen, url_of
+from blipkit.service.running import listen
 from blipkit.service.wire import PATH
 
 OBJECTS = 80 * 2**20  # bytes of Ray's store for objects, of which we have none; it takes no less
@@ -44,6 +45,8 @@ PORTS = (
     "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT",
     "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT",
 )
+# ports that neither Linux and macOS give to connections by themselves, nor Ray to what it starts
+NOT_GIVEN = range(20_000, 30_000)
 OURS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
 
@@ -127,8 +130,12 @@ def with_port(cluster: Cluster) -> Cluster:
     """
     if cluster.address:
         return cluster
-    with listen(cluster.port, cluster.host) as listening:
-        return replace(cluster, port=int(url_of(listening).rpartition(":")[2]))
+    with listen(cluster.port, cluster.host):
+        pass
+    if cluster.port:
+        return cluster
+    (port,) = free_ports(1, cluster.host)
+    return replace(cluster, port=port)
 
 
 def run(deployed: Deployed, cluster: Cluster, stack: contextlib.ExitStack) -> None:
@@ -195,19 +202,31 @@ def set_variables(cluster: Cluster, folder: str) -> None:
     if cluster.address:  # which was started with its own
         return
     wanted = {name: str(Path(folder, file)) for name, file in FILES.items()}
-    wanted.update(free_ports())
+    ports = map(str, free_ports(len(PORTS)))
+    wanted.update(zip(PORTS, ports, strict=True))
     if cluster.fast:
         wanted.update(FAST)
     for name, value in wanted.items():
         os.environ.setdefault(name, value)
 
 
-def free_ports() -> dict[str, str]:
-    """For each of PORTS one that nobody has, so that two clusters can run on one machine."""
+def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
+    """Ports that nobody has, so that two clusters can run on one machine.
+
+    They are bound some seconds later, while Ray makes its connections: none of those gets one.
+    """
+    ports: list[int] = []
     with contextlib.ExitStack() as stack:
-        held = [stack.enter_context(listen(0)) for _ in PORTS]
-        ports = [str(one.getsockname()[1]) for one in held]
-    return dict(zip(PORTS, ports, strict=True))
+        for port in random.sample(NOT_GIVEN, len(NOT_GIVEN)):
+            if len(ports) == count:
+                break
+            with contextlib.suppress(BadInput):  # somebody has it
+                stack.enter_context(listen(port, host))
+                ports.append(port)
+    if len(ports) < count:
+        first, last = NOT_GIVEN[0], NOT_GIVEN[-1]
+        raise BadInput(f"no {count} ports are free from {first} to {last}: end what listens there")
+    return ports
 
 
 def ray_options(cluster: Cluster, folder: str) -> dict[str, object]:

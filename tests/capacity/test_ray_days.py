@@ -14,14 +14,15 @@ ray = pytest.importorskip("ray", reason="needs the extra service")
 
 
 @pytest.fixture
-def address():
+def address(monkeypatch):
     """Of a cluster of one node, in processes of its own; gone afterwards, with its files."""
     from ray.cluster_utils import Cluster
 
     with tempfile.TemporaryDirectory(
         prefix="ray-"
     ) as folder:  # short: sockets have their paths in it
-        node = {"num_cpus": 2, "include_dashboard": False, "temp_dir": folder}
+        monkeypatch.setenv("RAY_TMPDIR", folder)  # also of the file that names the newest cluster
+        node = {"num_cpus": 2, "include_dashboard": False}
         made = Cluster(initialize_head=True, head_node_args=node)
         yield made.address
         ray.shutdown()

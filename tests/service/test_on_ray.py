@@ -11,6 +11,7 @@ import httpx
 import pytest
 from made_up_tiers import MadeUp, form
 
+from blipkit.errors import BadInput
 from blipkit.service import on_ray
 from blipkit.service.inference import Model, Room
 from blipkit.service.on_ray import FAST, FILES, PORTS, Cluster, Deployed
@@ -29,6 +30,20 @@ def test_what_its_user_has_set_holds(monkeypatch):
     assert os.environ[name] == "0" and {os.environ[other] for other in others} == {"1"}
     assert all(os.environ[file].startswith("/x") for file in FILES)
     assert len({os.environ[port] for port in PORTS}) == len(PORTS), "each another free one"
+
+
+def test_ports_for_ray_are_free_and_none_that_a_connection_gets_by_itself(monkeypatch):
+    """Each another one; none that somebody has; where there are too few, a sentence."""
+    ports = on_ray.free_ports(5)
+    assert len(set(ports)) == 5 and set(ports) <= set(on_ray.NOT_GIVEN)
+    monkeypatch.setattr(on_ray, "NOT_GIVEN", range(ports[0], ports[0] + 2))
+    with listen(ports[0]):
+        assert on_ray.free_ports(1) == [ports[0] + 1]
+        with pytest.raises(BadInput, match="no 2 ports are free from"):
+            on_ray.free_ports(2)
+    assert on_ray.with_port(Cluster(port=0)).port in on_ray.NOT_GIVEN
+    with pytest.raises(BadInput, match="no such host"):
+        on_ray.with_port(Cluster(port=0, host="no.such.host.invalid"))
 
 
 def test_what_ray_leaves_behind_is_ended(tmp_path):
