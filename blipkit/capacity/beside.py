@@ -31,6 +31,8 @@ class Traffic:
 def beside(knobs: Capacity, traffic: Traffic) -> list[BesideRow]:
     """A row for each part, with what it is made of, or what was not stated."""
     rates = dict(knobs.beside)
+    if knobs.frame_kb:
+        rates["frame_kb"] = knobs.frame_kb
     if traffic.api_usd_per_hour is not None:
         rates["api_priced_as"] = traffic.api_usd_per_hour
     parts = {

@@ -4,7 +4,6 @@ numba is imported by what is called here, not with it: other chapters do without
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from pathlib import Path
 
 from blipkit.capacity.compiled import check_numba
@@ -64,25 +63,12 @@ def check_capacity(knobs: Capacity, cost: Cost) -> None:
     for name, (given, known) in named.items():
         check_names(f"capacity.{name}", given, known)
         check_ranges(f"capacity.{name}", given)
-    check_rates_date(knobs)
     check_requests(demand_of(knobs))
     rules_of(knobs, max(knobs.start_s)).check()
     if knobs.zone_lost and knobs.zones == 1:
         seen = "capacity.zone_lost is true with one zone, and nothing is left where that is lost"
         raise BadInput(f"{seen}; expected capacity.zones=2 or more, or capacity.zone_lost=false")
     check_instances(knobs, cost)
-
-
-def check_rates_date(knobs: Capacity) -> None:
-    """Refuse rates of no date, or a date that is none: a price without its day is none."""
-    if not knobs.beside and not knobs.beside_as_of:
-        return
-    try:
-        date.fromisoformat(knobs.beside_as_of)
-    except ValueError:
-        seen = f"capacity.beside_as_of is {shown(knobs.beside_as_of)}"
-        advice = "expected the day on which the rates of capacity.beside were read, as 2026-11-28"
-        raise BadInput(f"{seen}; {advice}") from None
 
 
 def check_names(where: str, given: Mapping[str, object], known: Sequence[str]) -> None:

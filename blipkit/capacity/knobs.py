@@ -10,7 +10,6 @@ GROUP = ("min_per_zone", "max_machines", "warmup_s", "out_cooldown_s", "in_coold
 FAULTS = ("metric_delay_s", "launch_failure_share", "retries", "retry_s")
 INSTANCES = ("gpu_results", "gpu_priced_as", "api_priced_as")
 BESIDE = (
-    "frame_kb",
     "balancer_usd_per_hour",
     "balancer_usd_per_gb",
     "cdn_usd_per_gb",
@@ -78,14 +77,14 @@ class Capacity(Section):
     instances: dict[str, str] = knob(
         {}, f"of others, to price them: {', '.join(INSTANCES)}", may_be_empty=True
     )
+    frame_kb: float = knob(
+        0.0, "of a frame as a camera sends it; 0: not stated", "KB", within=ZERO_OR_MORE
+    )
     beside: dict[str, float] = knob(
         {},
         f"rates of yours, for what stands beside instances: {', '.join(BESIDE)}",
         within=ZERO_OR_MORE,
         may_be_empty=True,
-    )
-    beside_as_of: str = knob(
-        "", "the day on which the rates of `beside` were read, as 2026-11-28", may_be_empty=True
     )
     seeds: int = knob(2, "days that are drawn, for the interval of what chance does", within=FEW)
     ray_address: str = knob(

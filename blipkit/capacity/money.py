@@ -55,9 +55,7 @@ def price_beside(study: Study, comparison: Comparison) -> Beside:
         days = cost.one_off.get("parallel_days")
         rows = [*beside(planned.knobs, traffic), migration(comparison, days)]
     write_typed(study.results, "capacity_beside", rows)
-    as_of = planned.knobs.beside_as_of
-    caption = f"{comparison.caption}; rates as of {as_of}" if as_of else comparison.caption
-    return Beside(rows, caption)
+    return Beside(rows, comparison.caption)
 
 
 def migration(comparison: Comparison, days: float | None) -> BesideRow:

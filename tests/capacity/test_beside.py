@@ -7,7 +7,6 @@ from blipkit.capacity.knobs import Capacity
 
 TRAFFIC = Traffic(1e6, 40.0, 3.0, 2, 0.1)
 RATES = {
-    "frame_kb": 30.0,
     "balancer_usd_per_hour": 0.02,
     "balancer_usd_per_gb": 0.008,
     "cdn_usd_per_gb": 0.1,
@@ -21,7 +20,9 @@ RATES = {
 
 def test_every_part_by_hand():
     """A million requests of 30 KB: 30 GB; two API machines for 40 a second, and as many spare."""
-    rows = {row.what: row.usd_per_day for row in beside(Capacity(beside=RATES), TRAFFIC)}
+    rows = {
+        row.what: row.usd_per_day for row in beside(Capacity(frame_kb=30.0, beside=RATES), TRAFFIC)
+    }
     assert rows == pytest.approx(
         {
             "load balancer": 24 * 0.02 + 30 * 0.008,

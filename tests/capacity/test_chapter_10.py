@@ -43,10 +43,9 @@ def ran(tmp_path_factory):
     folder = measured_folder(tmp_path_factory.mktemp("own"))
     gpu = measured_folder(tmp_path_factory.mktemp("gpu"), mean_s=0.1)
     (gpu / "records" / "cost.jsonl").write_text("")
-    knobs = {**KNOBS, "results": str(folder)}
+    knobs = {**KNOBS, "results": str(folder), "frame_kb": 30.0}
     knobs["instances"] = {"gpu_results": str(gpu), "gpu_priced_as": "g5.xlarge"}
-    knobs["beside"] = {"cdn_usd_per_gb": 0.1, "frame_kb": 30.0}
-    knobs["beside_as_of"] = "2026-11-28"
+    knobs["beside"] = {"cdn_usd_per_gb": 0.1}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("blipkit.capacity.figures.show", close)
         names, _ = run_chapter("10_capacity", knobs)
@@ -299,8 +298,6 @@ def test_settings_with_batches_alone_are_not_simulated(tmp_path):
         ({"time_zones": {"0": 0.4}}, "add up to 0.4; expected 1"),
         ({"instances": {"api_priced_as": "m9.huge"}}, "no price for m9.huge"),
         ({"beside": {"cdn": 0.1}}, "capacity.beside: unknown 'cdn'"),
-        ({"beside": {"cdn_usd_per_gb": 0.1}}, "beside_as_of is ''; expected the day on which"),
-        ({"beside_as_of": "May"}, "beside_as_of is 'May'; expected the day on which"),
         ({"bursts": {"at_once": 0.0}}, "at_once is 0; expected a whole number from 1 to 1,000"),
         ({"bursts": {"at_once": 2.5}}, "at_once is 2.5; expected a whole number"),
         ({"bursts": {"storm_share": 0.1, "storm_s": 0.0}}, "storm_s is 0; expected more than zero"),
