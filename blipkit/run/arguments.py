@@ -39,14 +39,13 @@ def folder_for(what: str) -> Callable[[str], Path]:
     return folder
 
 
-def read_clip(text: str) -> Path:
-    """A video file from the command line."""
-    return user_file(text, "CLIP")
+def file_for(what: str) -> Callable[[str], Path]:
+    """What reads a file from the command line; what: its option or argument."""
 
+    def file(text: str) -> Path:
+        return user_file(text, what)
 
-def read_compiled(text: str) -> Path:
-    """A compiled file from the command line."""
-    return user_file(text, "FILE")
+    return file
 
 
 def profile_name(text: str) -> str:
@@ -143,7 +142,7 @@ GOLDEN = Annotated[
         parser=folder_for("--to"),
     ),
 ]
-CLIP = Annotated[Path, typer.Argument(help="a video file", metavar="CLIP", parser=read_clip)]
+CLIP = Annotated[Path, typer.Argument(help="a video file", metavar="CLIP", parser=file_for("CLIP"))]
 COMPILED = Annotated[
-    Path, typer.Argument(help="a compiled component", metavar="FILE", parser=read_compiled)
+    Path, typer.Argument(help="a compiled component", metavar="FILE", parser=file_for("FILE"))
 ]

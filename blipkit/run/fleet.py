@@ -7,8 +7,7 @@ import typer
 from rich.console import Console
 
 from blipkit.errors import BadInput
-from blipkit.paths import user_file
-from blipkit.run.arguments import PROFILE, RESULTS, SETTINGS, check_settings
+from blipkit.run.arguments import PROFILE, RESULTS, SETTINGS, check_settings, file_for
 
 commands = typer.Typer(no_args_is_help=True, help="A fleet through a day, as in chapter 10.")
 console = Console(highlight=False)
@@ -19,17 +18,12 @@ def group() -> None:
     """A fleet through a day, as in chapter 10."""
 
 
-def read_file(text: str) -> Path:
-    """A file of metrics from the command line."""
-    return user_file(text, "METRICS")
-
-
 METRICS = Annotated[
     Path,
     typer.Argument(
         help="CSV of a CloudWatch export: timestamp, requests, instances; a line each minute",
         metavar="METRICS",
-        parser=read_file,
+        parser=file_for("METRICS"),
     ),
 ]
 TARGET = typer.Option(help="TargetValue of the policy: requests per target per minute")

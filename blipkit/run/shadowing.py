@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blipkit.errors import BadInput, BlipkitError
-from blipkit.paths import user_file
-from blipkit.run.arguments import folder_for
+from blipkit.run.arguments import file_for, folder_for
 
 if TYPE_CHECKING:
     from blipkit.records.gates import Gate
@@ -25,16 +24,11 @@ SHOWN_FLIPS = 20  # lines
 SHOWN_PROBLEMS = 5  # requests that were not compared
 
 
-def read_log_name(text: str) -> Path:
-    """A log's file from the command line."""
-    return user_file(text, "--logs")
-
-
 URL = "an endpoint that answers POST /v1/answers"
 LOGS = typer.Option(
     metavar="A.jsonl B.jsonl",
     help="logs of both instead, joined by request_id",
-    parser=read_log_name,
+    parser=file_for("--logs"),
 )
 FRAMES = typer.Option(
     metavar="FOLDER",

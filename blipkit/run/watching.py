@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blipkit.errors import INTERRUPTED, BadInput, nearest, shown
-from blipkit.paths import user_file
+from blipkit.run.arguments import file_for
 from blipkit.run.shadowing import ARM, EXCUSED, LEAST_EXCUSED, PARITY, tally_of
 from blipkit.run.switching import numbers_of
 from blipkit.service.route_client import API
@@ -28,22 +28,12 @@ LATE_MS = 250.0  # the target that 04 holds unless a profile says otherwise
 TERMINATED = 143  # the exit status of SIGTERM, as shells give it
 
 
-def read_ledger_name(text: str) -> Path:
-    """A ledger's file from the command line."""
-    return user_file(text, "--ledger")
-
-
-def read_pairs_name(text: str) -> Path:
-    """A file of pairs from the command line."""
-    return user_file(text, "--pairs")
-
-
 LEDGER = typer.Option(
-    help="what `blipkit api --ledger` writes", parser=read_ledger_name, metavar="FILE"
+    help="what `blipkit api --ledger` writes", parser=file_for("--ledger"), metavar="FILE"
 )
 PAIRS = typer.Option(
     help="what `blipkit api --shadow CANDIDATE --pairs` writes",
-    parser=read_pairs_name,
+    parser=file_for("--pairs"),
     metavar="FILE",
 )
 RATED = typer.Option(
