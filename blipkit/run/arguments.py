@@ -105,8 +105,17 @@ def as_yaml(value) -> str:
     """A knob's value on one line, as --set takes it."""
     import yaml
 
+    class OneLine(yaml.SafeDumper):
+        """Writes a line break within a text as a letter of it."""
+
+    def quoted(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+        style = None if text.isprintable() else '"'
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+    OneLine.add_representer(str, quoted)
     plain = str(value).isprintable()  # else each letter that is not is written as its number
-    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=plain, width=math.inf)
+    written = {"default_flow_style": True, "allow_unicode": plain, "width": math.inf}
+    text = yaml.dump(value, Dumper=OneLine, **written)
     return text.removesuffix("...\n").removesuffix("\n")
 
 

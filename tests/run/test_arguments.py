@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from blipkit.errors import BadInput, system_problem
@@ -159,6 +159,8 @@ def test_to_go_on_with_a_replay_names_it(tmp_path):
         max_leaves=5,
     )
 )
+@example("\n")
+@example(["a\nb"])
 def test_a_value_comes_back_from_its_yaml(value):
     """Whatever a knob may be, on one line."""
     text = as_yaml(value)
