@@ -3,12 +3,10 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from blipkit.errors import BadInput, nearest
-from blipkit.run.tier_files import opening, read_lines_to
+from blipkit.run.tier_files import lines_option, opening
 
 if TYPE_CHECKING:
     from blipkit.service.backends import Backend
@@ -16,14 +14,7 @@ if TYPE_CHECKING:
     from blipkit.service.metrics import Meter
     from blipkit.service.mirror import Mirror
 
-PAIRS = Annotated[
-    str | None,
-    typer.Option(
-        help="file that gets a line for each copy: what the shadow answered, and who was asked",
-        parser=read_lines_to("--pairs", False),
-        metavar="FILE",
-    ),
-]
+PAIRS = lines_option("--pairs", "a line for each copy: what the shadow answered, and who was asked")
 
 
 def check_pairs(pairs: str | None, shadow: str, on: str) -> None:

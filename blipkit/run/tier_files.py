@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,8 +20,10 @@ LOOPBACK = "127.0.0.1"
 STDOUT = "-"
 
 
-def read_lines_to(what: str, printed: bool) -> Callable[[str], str]:
-    """What reads where lines go: a file, or, if they may be printed, - for that."""
+def lines_option(what: str, gets: str, printed: bool = False) -> Any:
+    """The type of an option that names a file, or none, which gets lines; if these may be printed,
+    - is for that.
+    """
 
     def file(text: str) -> str:
         if text != STDOUT:
@@ -30,26 +32,15 @@ def read_lines_to(what: str, printed: bool) -> Callable[[str], str]:
             raise BadInput(f"{what} -: only metrics are printed; expected a file")
         return text
 
-    return file
+    option = typer.Option(help=f"file that gets {gets}", parser=file, metavar="FILE")
+    return Annotated[str | None, option]
 
 
 HOST = Annotated[str, typer.Option(help="address to listen on; 0.0.0.0: from other machines, too")]
-LEDGER = Annotated[
-    str | None,
-    typer.Option(
-        help="file that gets a line for each request's outcome",
-        parser=read_lines_to("--ledger", False),
-        metavar="FILE",
-    ),
-]
-METRICS = Annotated[
-    str | None,
-    typer.Option(
-        help="file that gets the metrics, a line a period, for CloudWatch; - prints them",
-        parser=read_lines_to("--metrics", True),
-        metavar="FILE",
-    ),
-]
+LEDGER = lines_option("--ledger", "a line for each request's outcome")
+METRICS = lines_option(
+    "--metrics", "the metrics, a line a period, for CloudWatch; - prints them", True
+)
 
 
 @dataclass(frozen=True)
