@@ -48,6 +48,13 @@ def show_ratio(name: str, measured: float | None, predicted: float, unit: str) -
     print(f"{name}: {figures}, ratio {number(measured / predicted)}")
 
 
+def counted(count: int, noun: str) -> str:
+    """So many of what has a plural in -s."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun}s"
+
+
 def number(value) -> str:
     """A figure to four significant digits, its whole part entire; a dash where there is none."""
     if value is None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pandas
 
 from blipkit.display.progress import Steps
-from blipkit.display.tables import show_table
+from blipkit.display.tables import counted, show_table
 from blipkit.frames.jpeg import QUALITY
 from blipkit.load.asked import Asked
 from blipkit.load.conditions import conditions_of
@@ -19,7 +19,6 @@ from blipkit.load.derived import fed_by, grid_rows, or_nan, overhead_rows
 from blipkit.load.figures import draw_chart, draw_over_time, draw_split
 from blipkit.load.gates import grid_not_run, load_gates
 from blipkit.load.plan import settings_of, settings_recorded
-from blipkit.load.recommend import counted
 from blipkit.load.rows import GridRecord, GridRow, SettingRow
 from blipkit.load.runs import (
     MACHINE_COLUMNS,

@@ -5,6 +5,7 @@ hold the latency target.
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
+from blipkit.display.tables import counted
 from blipkit.load.rows import GridRow
 from blipkit.load.setting import differ_in_clients
 from blipkit.load.summary import INVALID, STABLE, UNCLEAR
@@ -104,13 +105,6 @@ def in_words(best: GridRow | None, rows: Sequence[GridRow], target_ms: float) ->
     gain = more.answers_per_s.value / per_s - 1
     wait = more.summary.times.mean_ms / best.summary.times.mean_ms - 1
     return f"{advice}; {more.clients} clients: {gain:+.0%} throughput, {wait:+.0%} latency"
-
-
-def counted(count: int, noun: str) -> str:
-    """So many of what has a plural in -s."""
-    if count == 1:
-        return f"1 {noun}"
-    return f"{count} {noun}s"
 
 
 def next_more_clients(best: GridRow, rows: Sequence[GridRow]) -> GridRow | None:

@@ -5,6 +5,7 @@ about one frame flip together, so that frames are what is counted.
 from collections import Counter
 from collections.abc import Sequence
 
+from blipkit.display.tables import counted
 from blipkit.parity.answer_pairs import AnswerPair
 from blipkit.parity.answers import flips_in, not_finite, ranked, unexcused_flips
 from blipkit.records.gates import Gate, decide, not_run, warned
@@ -97,8 +98,7 @@ def _within_limit(
     asked = len(frames_of(pairs))
     bound = flip_bound(pairs, excused_margin)
     reason = f"upper 95 % bound of the share of frames with an unexcused flip: {beyond} of {asked}"
-    flips = len(flips_in(ranked(pairs)))
-    reason += f"; {flips} {'flip' if flips == 1 else 'flips'} in all"
+    reason += f"; {counted(len(flips_in(ranked(pairs))), 'flip')} in all"
     reason += f"; a flip at a margin below {excused_margin:.2g} nats is its format's rounding"
     advice = "look at the flips in 03_parity: at such margins it is no rounding"
     if not beyond:
