@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.machine.scratch import socket_folder
-from blipkit.service.running import listen
+from blipkit.service.running import listen, url_at
 from blipkit.service.wire import PATH
 
 OBJECTS = 80 * 2**20  # bytes of Ray's store for objects, of which we have none; it takes no less
@@ -104,7 +104,7 @@ def on_ray(deployed: Deployed, cluster: Cluster) -> Iterator[str]:
             raise
         except Exception as error:  # Ray's own have no common ancestor
             raise BlipkitError(f"Ray Serve on {cluster.where}: {error}") from error
-        yield f"http://{shown_host(cluster.host)}:{cluster.port}"
+        yield url_at(cluster.host, cluster.port)
 
 
 def connect(cluster: Cluster, folder: str) -> None:
@@ -116,11 +116,6 @@ def connect(cluster: Cluster, folder: str) -> None:
     except ConnectionError as error:
         advice = "see whether it runs, and whether RAY_AUTH_TOKEN, or RAY_AUTH_MODE, is as there"
         raise BlipkitError(f"Ray on {cluster.where}: {error}; {advice}") from None
-
-
-def shown_host(host: str) -> str:
-    """A host as a URL has it."""
-    return f"[{host}]" if ":" in host else host
 
 
 def with_port(cluster: Cluster) -> Cluster:

@@ -64,6 +64,11 @@ def _why_not(error: Exception) -> tuple[str, str]:
 def url_of(listening: socket.socket) -> str:
     """Where a socket is asked."""
     host, port, *_ = listening.getsockname()
+    return url_at(host, port)
+
+
+def url_at(host: str, port: int) -> str:
+    """An address and a port as a URL has them."""
     if ":" in host:
         host = f"[{host}]"
     return f"http://{host}:{port}"
