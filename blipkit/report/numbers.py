@@ -2,7 +2,7 @@
 became of requests while backends were switched.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from blipkit.capacity.rows import AnswerRow
 from blipkit.cost.cameras import FleetRow, PaybackRow
@@ -202,16 +202,11 @@ class Served:
         return share_bound(self.failed + self.lost + self.double, self.sent)
 
 
-COUNTS = (
-    *("sent", "answered", "refused", "rejected", "failed", "lost", "double"),
-    *("switches", "killed"),
-)
-
-
 def read_served(results: Results) -> Served | None:
     """What 09 recorded, its phases added up; None where nothing was switched."""
     phases = read_typed(results, "service", Served)
     if not any(phase.sent and phase.switches for phase in phases):
         return None
-    counts = {name: sum(getattr(phase, name) for phase in phases) for name in COUNTS}
+    names = [one.name for one in fields(Served) if one.name != "stands_in"]
+    counts = {name: sum(getattr(phase, name) for phase in phases) for name in names}
     return Served(stands_in=phases[0].stands_in, **counts)
