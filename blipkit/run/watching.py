@@ -27,7 +27,8 @@ STEP_S = 60.0
 LATE_MS = 250.0  # the target that 04 holds unless a profile says otherwise
 TERMINATED = 143  # the exit status of SIGTERM, as shells give it
 
-
+PRIMARY = typer.Argument(help="the backend that has 100 %", metavar="PRIMARY")
+CANDIDATE = typer.Argument(help="the one that gets it", metavar="CANDIDATE")
 LEDGER = typer.Option(
     help="what `blipkit api --ledger` writes", parser=file_for("--ledger"), metavar="FILE"
 )
@@ -39,6 +40,11 @@ PAIRS = typer.Option(
 RATED = typer.Option(
     metavar="NAME=PER_S", help="requests/s that a backend holds, as 04 says; repeatable"
 )
+TIER = typer.Option(metavar="URL", help="the API tier")
+SHARES = typer.Option(metavar="PERCENTS", help="the candidate's shares, one after another")
+STAYS = typer.Option(metavar="S", help="a share stays so long at least")
+LATE = typer.Option(metavar="MS", help="above it an answer is late")
+WITHOUT = typer.Option("--without-answers", help="watch failures and lateness alone")
 MOST = typer.Option(
     metavar="S", help="end after so long, and leave the weights; no limit unless said"
 )
@@ -46,27 +52,19 @@ MOST = typer.Option(
 
 @commands.command()
 def switch(
-    primary: Annotated[str, typer.Argument(help="the backend that has 100 %", metavar="PRIMARY")],
-    candidate: Annotated[str, typer.Argument(help="the one that gets it", metavar="CANDIDATE")],
+    primary: Annotated[str, PRIMARY],
+    candidate: Annotated[str, CANDIDATE],
     ledger: Annotated[Path | None, LEDGER] = None,
     pairs: Annotated[Path | None, PAIRS] = None,
-    api: Annotated[str, typer.Option(metavar="URL", help="the API tier")] = API,
-    steps: Annotated[
-        str, typer.Option(metavar="PERCENTS", help="the candidate's shares, one after another")
-    ] = STEPS,
-    step_s: Annotated[
-        float, typer.Option(metavar="S", help="a share stays so long at least")
-    ] = STEP_S,
+    api: Annotated[str, TIER] = API,
+    steps: Annotated[str, SHARES] = STEPS,
+    step_s: Annotated[float, STAYS] = STEP_S,
     rated: Annotated[list[str], RATED] = [],
-    late_ms: Annotated[
-        float, typer.Option(metavar="MS", help="above it an answer is late")
-    ] = LATE_MS,
+    late_ms: Annotated[float, LATE] = LATE_MS,
     excused: EXCUSED = LEAST_EXCUSED,
     parity: Annotated[Path | None, PARITY] = None,
     arm: ARM = "",
-    without_answers: Annotated[
-        bool, typer.Option("--without-answers", help="watch failures and lateness alone")
-    ] = False,
+    without_answers: Annotated[bool, WITHOUT] = False,
     most_s: Annotated[float | None, MOST] = None,
 ) -> None:
     """Give a candidate more and more of an API tier's traffic, and take it back where it fails.
