@@ -1,6 +1,5 @@
 """What a hop costs here, in one run: the kit's own sockets, a bare app, each tier, Ray Serve with and without its settings for throughput, and the metrics: `make bench-service`. Writes records to results/bench-service/."""
 
-import queue
 import tempfile
 import time
 from contextlib import ExitStack, contextmanager
@@ -28,6 +27,7 @@ from blipkit.service.on_ray import FAST, Cluster, Deployed, on_ray
 from blipkit.service.replicas import Written, inference_replica
 from blipkit.service.rows import HopCost
 from blipkit.service.running import Times, listen, run_tier, url_of
+from blipkit.service.stage import where_asked
 
 HERE = Path(__file__).parent
 PATHS = ":".join(map(str, (ROOT, HERE, HERE / "service")))
@@ -73,14 +73,8 @@ def load_made_up():
 def started(target: str, **asked):
     """Where a child that serves is asked."""
     process = child.start(target, asked, environment={"PYTHONPATH": PATHS})
-    said: queue.Queue[str] = queue.Queue()
-    process.listen(said.put)
-    line = next((one for one in process.printed.splitlines() if one.startswith(AT)), "")
-    while not line.startswith(AT):
-        line = said.get(timeout=60)
-    url = line.removeprefix(AT)
     try:
-        yield url
+        yield where_asked(process, target)
     finally:
         process.kill()
 
