@@ -113,9 +113,11 @@ def _load_shown(title: str, recorded: RecordedCost) -> HeadlineNumber:
 
 
 def _offered(row: CostRow) -> str:
-    """By how many clients, or at which rate, the latency was measured, and how long it was."""
+    """By how many clients the latency was measured, or that it is the one at this rate, and how
+    long it was.
+    """
     if row.basis.startswith(OPEN):
-        return f"{row.latency_text} at the highest rate that surely held"
+        return f"{row.latency_text} at this rate"
     return f"clients {row.clients}, {row.latency_text}"
 
 

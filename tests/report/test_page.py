@@ -96,7 +96,7 @@ def test_the_rates_that_were_tried_are_no_confidence_interval(tmp_path):
     _, load, cost = three_numbers(Results(make(tmp_path / "open", cost=[tried])))
     for one in (load, cost):
         assert one.interval.startswith("between the rates that held and those that did not, ")
-    assert "at the highest rate that surely held" in load.note and "clients" not in load.note
+    assert "at this rate" in load.note and "clients" not in load.note
     waiting = replace(tried, basis=CLIENTS_WAIT)
     _, load, _ = three_numbers(Results(make(tmp_path / "closed", cost=[waiting])))
     assert load.interval == "95 % interval 90 to 110" and "clients 4" in load.note
