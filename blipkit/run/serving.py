@@ -19,6 +19,7 @@ from blipkit.run.tier_files import (
     LEDGER,
     LOOPBACK,
     METRICS,
+    STDOUT,
     Place,
     announcing,
     opened,
@@ -75,13 +76,15 @@ def serve(
     from blipkit.profiles.profile import load_profile
     from blipkit.runners.arms import check_machine, parse_arm
     from blipkit.service.extra import HTTP, RAY, check_extra
+    from blipkit.service.metrics import Meter
 
     check_settings(settings)
-    check_on(on, replicas, address)
+    check_on(on, replicas, address, metrics)
     loaded = load_profile(profile, settings)
+    chosen = str(arm_of(loaded, arm or loaded.common.arms[0]))
+    Meter("inference", {"Backend": name or chosen})  # refuses a name that no metric can have
     check_extra(HTTP + RAY if on == "ray" else HTTP)
     folder = (results or ROOT / "results" / loaded.name).absolute()
-    chosen = str(arm_of(loaded, arm or loaded.common.arms[0]))
     if on == "uvicorn":  # a cluster's machines are others than this one
         check_machine(parse_arm(chosen))
 
@@ -100,14 +103,16 @@ def serve(
     serve_here(plan, room.room, times_of(knobs), place)
 
 
-def check_on(on: str, replicas: int, address: str) -> None:
-    """Refuse what nothing runs on, and what only Ray has."""
+def check_on(on: str, replicas: int, address: str, metrics: str | None) -> None:
+    """Refuse what nothing runs on, and what Ray alone has or has not."""
     if on not in ("uvicorn", "ray"):
         raise BadInput(f"--on {on!r}; {nearest(on, ['uvicorn', 'ray'])}")
     if replicas < 1:
         raise BadInput(f"--replicas {replicas}; expected at least 1")
     if on == "uvicorn" and (replicas > 1 or address):
         raise BadInput("--replicas and --address are Ray's; add --on ray")
+    if on == "ray" and metrics == STDOUT:
+        raise BadInput("--metrics -: what replicas print nobody sees; expected a file")
 
 
 def times_of(knobs: "Service") -> "Times":
@@ -156,11 +161,9 @@ def serve_replicas(
 ) -> None:
     """Serve an arm by replicas on Ray until told to end."""
     from blipkit.service.loading import load
-    from blipkit.service.metrics import Meter
     from blipkit.service.on_ray import Cluster, Deployed, serve_on_ray
     from blipkit.service.replicas import inference_replica
 
-    Meter("inference", {"Backend": plan.backend})  # refuses a name that no metric can have
     written = written_by(place, knobs.metrics_every_s)
     build = partial(inference_replica, partial(load, plan), room, plan.backend, written)
     deployed = Deployed("inference", build, replicas, room.in_flight, knobs.drain_s)
@@ -195,7 +198,7 @@ def api(
     from blipkit.service.extra import HTTP, RAY, check_extra
 
     check_settings(settings)
-    check_on(on, 1, address)
+    check_on(on, 1, address, metrics)
     check_pairs(pairs, shadow, on)
     knobs = load_profile(profile, settings).section("service")
     check_extra(HTTP + RAY if on == "ray" else HTTP)

@@ -114,7 +114,5 @@ def written_by(place: Place, every_s: float) -> "Written":
     """What replicas write, by whole names, wherever they are started."""
     from blipkit.service.replicas import Written
 
-    if place.metrics == STDOUT:
-        raise BadInput("--metrics -: what replicas print nobody sees; expected a file")
     ledger, metrics = (os.path.abspath(one) if one else "" for one in (place.ledger, place.metrics))
     return Written(ledger, metrics, every_s)
