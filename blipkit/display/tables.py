@@ -35,8 +35,13 @@ def show_folded(rows, caption: str) -> None:
     import pandas
 
     text = pandas.DataFrame(rows).to_string(index=False)
+    display_html(folded_html(rows, caption), f"{caption}\n{text}")
+
+
+def folded_html(rows, caption: str) -> str:
+    """The table that `show_folded` displays, as HTML."""
     head = f"<summary>{html.escape(caption)}</summary>"
-    display_html(f"<details>{head}{table_html(rows, caption)}</details>", f"{caption}\n{text}")
+    return f"<details>{head}{table_html(rows, caption)}</details>"
 
 
 def show_ratio(name: str, measured: float | None, predicted: float, unit: str) -> None:

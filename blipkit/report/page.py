@@ -25,7 +25,7 @@ from blipkit.report.tables import make_tables
 from blipkit.report.verdict import Verdict, has_rehearsed, render, write_verdict
 
 OF_CHAPTER = re.compile(r"^\d\d_\w+\.ipynb$")  # a link from one notebook to another
-SENTENCE = 50  # characters; a cell of more gets room for some words a line
+SENTENCE = 60  # characters; a cell of more gets room for some words a line
 # those at the head of the report
 HEAD_FIGURES = "figure:not(.detail):has(> img[src^='data:image/svg'])"
 

@@ -7,37 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blipkit.cost.missing import MissingStep
-from blipkit.cost.systems import systems_of
-from blipkit.display.tables import number, table_html
+from blipkit.cost.systems import System, systems_of
+from blipkit.display.tables import counted, folded_html, number, table_html
 from blipkit.machine.host import Machine
 from blipkit.records.gates import Gate
 from blipkit.records.results import Results
-from blipkit.records.typed import records_of
 from blipkit.report.differences import find_differences
 from blipkit.report.verdict import Verdict
 
-# a field of a `System` -> its column
-SYSTEM_COLUMNS = {
-    "machine": "machine",
-    "arm": "arm",
-    "setting": "servers-clients",
-    "basis": "throughput by",
-    "answers_per_s": "answers/s",
-    "latency": "latency",
-    "instance": "priced as",
-    "region": "region",
-    "price_as_of": "prices of",
-    "usd_per_million": "USD per million good answers",
-    "evidence": "evidence",
-    "gap": "why it may not be compared",
-}
-# a field of a `MissingStep` -> its column
-MISSING_COLUMNS = {
-    "what": "what",
-    "command": "command",
-    "hours": "about hours",
-    "usd": "about USD",
-}
 SIGNS = {"PASS": "✓", "WARN": "!", "FAIL": "✗", "INVALID": "?", "NOT-RUN": "–"}
 
 
@@ -45,7 +22,8 @@ SIGNS = {"PASS": "✓", "WARN": "!", "FAIL": "✗", "INVALID": "?", "NOT-RUN": "
 class Tables:
     """Each as HTML; "" for one that has nothing to show."""
 
-    gates: str
+    unpassed: str
+    passed: str
     missing: str
     systems: str
     differences: str
@@ -57,7 +35,8 @@ def make_tables(verdict: Verdict, machine: Machine, folders: Sequence[Path]) -> 
     these folders.
     """
     return Tables(
-        gates=_gates_table(verdict.gates),
+        unpassed=_unpassed_table([gate for gate in verdict.gates if gate.status != "PASS"]),
+        passed=_passed_table([gate for gate in verdict.gates if gate.status == "PASS"]),
         missing=_missing_table(verdict.decision.missing),
         systems=_systems_table(folders),
         differences=_differences_table(folders),
@@ -65,40 +44,68 @@ def make_tables(verdict: Verdict, machine: Machine, folders: Sequence[Path]) -> 
     )
 
 
-def _gates_table(gates: Sequence[Gate]) -> str:
-    cells = [
-        {
-            "gate": gate.gate,
-            "status": f"{SIGNS[gate.status]} {gate.status}",
-            "measured": number(gate.measured),
-            "limit": number(gate.limit),
-            "evidence": gate.evidence,
-            "reason": gate.reason,
-            "what to do next": gate.next,
-        }
-        for gate in gates
-    ]
-    return table_html(cells, "Every check with its limit")
+def _unpassed_table(gates: Sequence[Gate]) -> str:
+    """The gates that a reader has to know of; "" where there is none."""
+    if not gates:
+        return ""
+    return table_html(
+        list(map(_gate_cells, gates)), "Every check that did not pass, with its limit"
+    )
+
+
+def _passed_table(gates: Sequence[Gate]) -> str:
+    """The gates that passed, folded; "" where there is none."""
+    if not gates:
+        return ""
+    caption = f"{counted(len(gates), 'check')} passed: what each measured, and its limit"
+    return folded_html(list(map(_gate_cells, gates)), caption)
+
+
+def _gate_cells(gate: Gate) -> dict[str, str]:
+    return {
+        "gate": gate.gate,
+        "status": f"{SIGNS[gate.status]} {gate.status}",
+        "measured": number(gate.measured),
+        "limit": number(gate.limit),
+        "evidence": gate.evidence,
+        "reason": gate.reason,
+        "what to do next": gate.next,
+    }
 
 
 def _missing_table(missing: Sequence[MissingStep]) -> str:
     """To get what is missing; "" where nothing is."""
-    return _table_of(missing, MISSING_COLUMNS, "To get the missing evidence")
+    if not missing:
+        return ""
+    cells = [
+        {"what": one.what, "command": one.command, "about hours": one.hours, "about USD": one.usd}
+        for one in missing
+    ]
+    return table_html(cells, "To get the missing evidence")
 
 
 def _systems_table(folders: Sequence[Path]) -> str:
     """The systems side by side; "" where nothing is priced."""
-    caption = "Each system at its best setting within the latency target"
-    return _table_of(systems_of(map(Results, folders)), SYSTEM_COLUMNS, caption)
-
-
-def _table_of(rows: Sequence, columns: dict[str, str], caption: str) -> str:
-    """What these columns (field -> title) show of the rows; "" where there is none."""
-    if not rows:
+    cells = [_system_cells(system) for system in systems_of(map(Results, folders))]
+    if not cells:
         return ""
-    records = records_of(rows)
-    cells = [{title: record[name] for name, title in columns.items()} for record in records]
-    return table_html(cells, caption)
+    return table_html(cells, "Each system at its best setting within the latency target")
+
+
+def _system_cells(system: System) -> dict[str, object]:
+    price = system.row.price
+    return {
+        "machine": system.machine,
+        "arm": system.arm,
+        "servers-clients": system.setting,
+        "throughput by": system.row.basis,
+        "answers/s": system.row.answers_per_s.value,
+        "latency": system.latency,
+        "priced as": f"{price.instance}, {price.region}, {price.price_as_of}",
+        "USD per million good answers": system.cost.usd_per_million.value,
+        "evidence": price.evidence,
+        "why it may not be compared": system.gap,
+    }
 
 
 def _differences_table(folders: Sequence[Path]) -> str:

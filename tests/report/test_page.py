@@ -142,6 +142,19 @@ def test_a_run_that_stopped_early_has_a_report(tmp_path):
     assert text.count("NOT-RUN") >= 3 and "cell 3: ValueError: no" in text and problems(text) == []
 
 
+def test_what_did_not_pass_stands_open_and_what_passed_is_folded(page, smoke):
+    """Each gate is in one of two tables; a reader sees first what needs looking at."""
+    gates = json.loads((smoke / "verdict.json").read_text())["gates"]
+    heading = page.select_one("h2#gates")
+    unpassed = heading.find_next("table")
+    passed = heading.find_next("details")
+    assert unpassed.find_parent("details") is None
+    for table, shown in ((unpassed, False), (passed.table, True)):
+        names = [row.td.get_text() for row in table.select("tbody tr")]
+        assert names == [one["gate"] for one in gates if (one["status"] == "PASS") == shown]
+    assert f"{len(passed.select('tbody tr'))} checks passed" in passed.summary.get_text()
+
+
 def test_code_is_there_and_folded(page, smoke):
     """Chapters show text and outputs; their cells wait behind one switch, which needs no script."""
     chapters = page.select("section.chapter")

@@ -165,7 +165,8 @@ def test_gates_xml_holds_whatever_a_reason_says(tmp_path):
 
 def test_a_table_of_verdict_md_keeps_its_columns(tmp_path):
     """A bar or a new line in a cell ends neither cell nor row."""
-    gates = [Gate("a | b", "answer", "FAIL", reason="one\ntwo | three\r\n\nfour", evidence="x|y")]
+    says = {"reason": "one\ntwo | three\r\n\nfour", "evidence": "x|y", "next": "a | b\nc"}
+    gates = [Gate("a | b", "answer", "FAIL", **says)]
     write_verdict(make(tmp_path / "r", gates=gates))
     row = (tmp_path / "r/verdict.md").read_text().splitlines()[-1]
     assert re.split(r"(?<!\\)\|", row)[1:-1] == [
@@ -175,7 +176,16 @@ def test_a_table_of_verdict_md_keeps_its_columns(tmp_path):
         " - ",
         " x\\|y ",
         " one two \\| three four ",
+        " a \\| b c ",
     ]
+
+
+def test_what_did_not_pass_stands_first_in_verdict_md(tmp_path):
+    """In the order of the chapters, and what passed after it."""
+    states = [("a", "PASS"), ("b", "WARN"), ("c", "PASS"), ("d", "NOT-RUN")]
+    write_verdict(make(tmp_path / "r", gates=states))
+    lines = (tmp_path / "r/verdict.md").read_text().splitlines()[-4:]
+    assert [line.split(" | ")[0] for line in lines] == ["| b", "| d", "| a", "| c"]
 
 
 def test_a_verdict_is_verified_where_each_record_is_listed(tmp_path):
