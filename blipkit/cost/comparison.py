@@ -41,6 +41,15 @@ class ComparedSystem:
             return self.system.machine
         return f"{self.system.machine}, published"
 
+    @property
+    def standing(self) -> str:
+        """What it is to this machine, as `figures.COST_LOOKS` shows it."""
+        if self.weighed:
+            return "weighed"
+        if "weights_digest" in self.unlike:
+            return "published, another model"
+        return "published"
+
 
 @dataclass(frozen=True)
 class Systems:

@@ -17,6 +17,12 @@ if TYPE_CHECKING:  # the verbs of these modules draw by this one
     from blipkit.cost.points import Point
 
 WEIGHED, SHOWN_ONLY = COLOURS[0], COLOURS[5]
+# by what a system is to this machine, as `ComparedSystem.standing` has it
+COST_LOOKS: dict[str, dict[str, Any]] = {
+    "weighed": {"fmt": "o", "color": WEIGHED},
+    "published": {"fmt": "s", "color": SHOWN_ONLY},
+    "published, another model": {"fmt": "D", "color": COLOURS[6], "mfc": "white"},
+}
 A_SETTING = "a setting of 04"
 
 
@@ -67,23 +73,35 @@ def _cells(row: CostRow | Point, at: str) -> dict[str, Any]:
 
 
 def draw_costs(systems: Sequence[ComparedSystem]) -> None:
-    """What a million good answers cost on each system, with intervals."""
-    size = (7.2, 1.2 + 0.6 * len(systems))
-    figure, ax = axes("What a million good answers cost", "USD, with intervals", "", size)
-    labels = []
-    costs = []
+    """What a million good answers cost on each system, with intervals, on a logarithmic scale: a
+    demonstration model's answers cost hundredths of BLIP's.
+    """
+    title = "What a million good answers cost"
+    figure, ax = axes(title, "USD, with intervals", "", (9, 1.6 + 0.55 * len(systems)))
     for place, row in enumerate(systems):
         usd = row.system.cost.usd_per_million
         reach = [[usd.value - (usd.low or usd.value)], [(usd.high or usd.value) - usd.value]]
-        colour = WEIGHED if row.weighed else SHOWN_ONLY
-        ax.barh(place, usd.value, xerr=reach, color=colour, capsize=4)
-        labels.append(f"{row.system.arm}\n{row.machine}")
-        costs.append(f"{row.system.arm} on {row.machine}: {usd.value:.3g} USD")
+        look = COST_LOOKS[row.standing]
+        ax.errorbar(usd.value, place, xerr=reach, capsize=4, ms=8, label=row.standing, **look)
+    heads = [f"{one.system.arm}\n{one.system.machine.partition(',')[0]}" for one in systems]
+    labels = [f"{head}, {one.system.profile}" for head, one in zip(heads, systems, strict=True)]
     ax.set_yticks(range(len(labels)), labels)
     ax.invert_yaxis()
-    columns = ("machine", "arm", "usd_per_million", "usd_per_million_low", "usd_per_million_high")
+    ax.set_xscale("log")
+    ax.xaxis.set_major_formatter("{x:g}")
+    handles, standings = ax.get_legend_handles_labels()
+    once = dict(zip(standings, handles, strict=True))
+    figure.legend(once.values(), once.keys(), loc="outside lower center", ncols=len(once))
+    columns = ("machine", "profile", "arm", "usd_per_million")
+    columns += ("usd_per_million_low", "usd_per_million_high", "unlike")
     cells = [{name: record[name] for name in columns} for record in records_of(systems)]
+    costs = [f"{_named(one)}: {one.system.cost.usd_per_million.value:.3g} USD" for one in systems]
     show(figure, "; ".join(costs), cells)
+
+
+def _named(row: ComparedSystem) -> str:
+    """A system in a caption."""
+    return f"{row.system.arm} on {row.machine}"
 
 
 def draw_break_even(

@@ -56,7 +56,7 @@ def test_nothing_is_drawn_where_nothing_has_a_cost(shown):
 
 
 def test_costs_without_an_end_are_drawn_without_it(shown):
-    """A throughput that may be zero has no dearest cost; its bar is there."""
+    """A throughput that may be zero has no dearest cost; its mark is there."""
     weighed = ComparedSystem(system=system("cuda", wide=1.0), weighed=True, unlike="")
     published = ComparedSystem(system=system("neuron"), weighed=False, unlike="")
     figures.draw_costs([weighed, published])
@@ -66,6 +66,17 @@ def test_costs_without_an_end_are_drawn_without_it(shown):
         and table[0]["usd_per_million_high"] is None
     )
     assert bars >= 2
+
+
+def test_a_system_of_another_model_looks_like_no_other(shown):
+    """Three standings, three marks and their names; only this machine's and those beside it are weighed."""
+    one = system("cuda")
+    standings = [
+        ComparedSystem(system=one, weighed=weighed, unlike=unlike).standing
+        for weighed, unlike in [(True, ""), (False, "frames_digest"), (False, "weights_digest")]
+    ]
+    assert standings == ["weighed", "published", "published, another model"]
+    assert set(standings) == set(figures.COST_LOOKS)
 
 
 def test_the_map_has_a_star_for_each_pair_that_was_measured(shown):
