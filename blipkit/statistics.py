@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,8 @@ def share_bound(count: int, n: int) -> float:
     """
     if count >= n:
         return 1.0
-    return float(stats.beta.ppf(0.95, count + 1, n - count))
+    # by special, as stats.beta takes 20 times as long: a watched switch asks after each request
+    return float(special.betaincinv(count + 1, n - count, 0.95))
 
 
 def trials_needed(limit: float, count: int = 0) -> int:
