@@ -2,7 +2,7 @@
 that were recorded elsewhere.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -10,7 +10,14 @@ import pandas
 
 from blipkit.arrivals.basis import Basis, as_04, basis_of
 from blipkit.arrivals.outcome import problem_of, trial_of
-from blipkit.arrivals.plan import FASTER, goal_of, likely_seconds, offer_of, patience_s
+from blipkit.arrivals.plan import (
+    FASTER,
+    MULTIPLES,
+    goal_of,
+    likely_seconds,
+    offer_of,
+    patience_s,
+)
 from blipkit.arrivals.result import RateSearch, judged
 from blipkit.arrivals.search import Trial, is_too_much, judge_trials, search
 from blipkit.arrivals.session import (
@@ -19,6 +26,7 @@ from blipkit.arrivals.session import (
     NULL_SERVER,
     REQUEST_COLUMNS,
     SEARCH,
+    TIGHTER,
     OfferRun,
     Sent,
     Session,
@@ -101,10 +109,12 @@ def kept(study: Study, sent: Sent) -> Sent:
 
 
 def run_all(study: Study, basis: Basis, target: Target) -> list[Sent]:
-    """Search; then the other patterns at the highest rate that held; then servers without work."""
+    """Search; then lower rates, for tighter targets; then the other patterns at the highest rate
+    that held; then servers without work.
+    """
     knobs = study.knobs
-    runs, _ = likely_seconds(knobs, target, basis)
-    with Hosts(as_04(study)) as hosts, Steps(runs, "offering") as steps:
+    runs = likely_seconds(knobs, target, basis)
+    with Hosts(as_04(study)) as hosts, Steps(len(runs), "offering") as steps:
         session = Session(hosts, basis, patience_s(target, basis), knobs.connections)
 
         def send(purpose: str, pattern: str, rate_per_s: float) -> Sent:
@@ -114,6 +124,9 @@ def run_all(study: Study, basis: Basis, target: Target) -> list[Sent]:
 
         ask = partial(asked, partial(send, SEARCH, knobs.pattern), target)
         trials = search(ask, goal_of(knobs, target, basis))
+        tightest = replace(target, limit_ms=min(MULTIPLES) * basis.service_ms)
+        ask_below = partial(asked, partial(send, TIGHTER, knobs.pattern), tightest)
+        try_below(ask_below, trials, tightest, knobs.tighter)
         rates = [trial.rate_per_s for trial in trials] or [basis.closed_loop_per_s]
         found = judge_trials(trials, target)
         for pattern in knobs.beside:
@@ -122,8 +135,24 @@ def run_all(study: Study, basis: Basis, target: Target) -> list[Sent]:
     return session.sent
 
 
+def try_below(
+    ask: Callable[[float], Trial | None], trials: Sequence[Trial], tightest: Target, most: int
+) -> None:
+    """Runs at half the lowest rate and halves of that, until the tightest target is held, `most` at
+    most: a search for a loose target tries no rate that holds a tight one.
+    """
+    trials = list(trials)
+    for _ in range(most):
+        if not trials or judge_trials(trials, tightest).per_s.low is not None:
+            return
+        trial = ask(min(one.rate_per_s for one in trials) / 2)
+        if trial is None:
+            return
+        trials.append(trial)
+
+
 def asked(send: Callable[[float], Sent], target: Target, rate_per_s: float) -> Trial | None:
-    """A run of the search, said in a line; None where something died, so that it cannot go on."""
+    """A run, said in a line; None where something died, so that it cannot go on."""
     sent = send(rate_per_s)
     trial = trial_of(sent)
     if problem := problem_of(sent):
@@ -134,9 +163,10 @@ def asked(send: Callable[[float], Sent], target: Target, rate_per_s: float) -> T
 
 
 def in_words(trial: Trial, target: Target) -> str:
-    """What a run of the search saw, in a line."""
+    """What a run saw, in a line."""
     late = (trial.latencies_ms > target.limit_ms).mean()
-    words = f"{trial.rate_per_s:.1f} requests/s: {late:.1%} of {len(trial.latencies_ms)} late"
+    words = f"{trial.rate_per_s:.1f} requests/s: {late:.1%} of {len(trial.latencies_ms)}"
+    words += f" later than {target.limit_ms:.3g} ms"
     if is_too_much(trial.busy):
         return f"{words}; servers need {trial.busy:.0%} of their time, so the queue grows: missed"
     return words

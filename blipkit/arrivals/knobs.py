@@ -9,6 +9,7 @@ from blipkit.profiles.knobs import SHARE, ZERO_OR_MORE, Range, Section, knob
 PATTERN_NAMES = ("poisson", "fixed", "bursts")
 AT_MOST_15 = Range("2 to 15", lambda value: 2 <= value <= 15)
 CONNECTIONS = Range("1 to 64", lambda value: 1 <= value <= 64)
+AT_MOST_4 = Range("0 to 4", lambda value: 0 <= value <= 4)
 BURST = Range("1 to 1,000", lambda value: 1 <= value <= 1000)
 
 
@@ -39,6 +40,12 @@ class Arrivals(Section):
     most_runs: int = knob(8, "of the search, at most", "runs", within=AT_MOST_15)
     resolution: float = knob(
         0.1, "how far apart the last pass and the first fail may be", "share", within=SHARE
+    )
+    tighter: int = knob(
+        2,
+        "at half the lowest rate and halves of that, at most, for targets near the service time",
+        "runs",
+        within=AT_MOST_4,
     )
     connections: int = knob(
         4, "by which requests are sent, many in flight on each", within=CONNECTIONS

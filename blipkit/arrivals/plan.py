@@ -18,6 +18,7 @@ WARMUP = 0.2  # of a run's measured time, before it: for the queue to become wha
 MULTIPLES = (1.5, 2.0, 3.0, 5.0, 10.0)  # of the service time: targets of the table of shares
 FASTER = 2.0  # times the highest rate that was tried, for servers that do nothing
 LIKELY = 0.7  # of the closed loop's rate: where most runs of a search are
+LOW = 0.25  # of it: where runs for tighter targets are
 BESIDE_S = 1.5  # of a run, for processes and sockets, by experience
 
 
@@ -56,22 +57,23 @@ def patience_s(target: Target, basis: Basis) -> float:
     return max(target.limit_ms, max(MULTIPLES) * basis.service_ms) / 1e3
 
 
-def likely_seconds(knobs: Arrivals, target: Target, basis: Basis) -> tuple[int, float]:
-    """Runs at most, and how long one of them takes in all."""
+def likely_seconds(knobs: Arrivals, target: Target, basis: Basis) -> list[float]:
+    """How long each run takes in all, of as many as there are at most."""
     runs = knobs.most_runs + len(knobs.beside) + 1  # that of servers that do nothing
-    measured_s = run_seconds(knobs, target, LIKELY * basis.closed_loop_per_s)
-    each_s = (1 + WARMUP) * measured_s + patience_s(target, basis) + BESIDE_S
-    return runs, each_s
+    shares = [LIKELY] * runs + [LOW] * knobs.tighter
+    measured = [run_seconds(knobs, target, share * basis.closed_loop_per_s) for share in shares]
+    beside_s = patience_s(target, basis) + BESIDE_S
+    return [(1 + WARMUP) * seconds + beside_s for seconds in measured]
 
 
 def expected_time(study: Study, basis: Basis, target: Target) -> str:
     """How long the runs take, in words; BadInput where that is longer than a cell may take."""
-    runs, each_s = likely_seconds(study.knobs, target, basis)
+    runs = likely_seconds(study.knobs, target, basis)
     limit_s = study.common.cell_limit_s
-    time = f"{runs} runs at most, of about {each_s:.1f} s each"
-    if runs * each_s > limit_s and not study.replay:
+    time = f"{len(runs)} runs at most, of about {sum(runs) / len(runs):.1f} s each"
+    if sum(runs) > limit_s and not study.replay:
         advice = "lower arrivals.length or arrivals.most_runs, or raise common.cell_limit_s"
-        total = f"{runs * each_s:.0f} s, a cell may take {limit_s:g} s"
+        total = f"{sum(runs):.0f} s, a cell may take {limit_s:g} s"
         raise BadInput(f"arrivals: {time}, take {total}; {advice}")
     needed = samples_needed(target.percentile)
     why = f"{study.knobs.length:g} times the {needed} requests that p{target.percentile:g} needs"

@@ -16,8 +16,8 @@ from blipkit.arrivals.outcome import (
 )
 from blipkit.arrivals.rates import rate_row
 from blipkit.arrivals.rows import RateRow
-from blipkit.arrivals.search import Found, judge_trials
-from blipkit.arrivals.session import BESIDE, SEARCH, Sent
+from blipkit.arrivals.search import Found, Trial, judge_trials
+from blipkit.arrivals.session import BESIDE, SEARCH, TIGHTER, Sent
 from blipkit.arrivals.shares import TargetShare, target_shares
 from blipkit.display.tables import show_table
 from blipkit.load.setting import name_of
@@ -125,16 +125,20 @@ class RateSearch:
 def judged(study: Study, basis: Basis, target: Target, sent: Sequence[Sent]) -> RateSearch:
     """What runs say together; it writes records of `arrivals`, `rates` and `target_shares`."""
     outcomes = [outcome_of(one, target) for one in sent]
-    searched = [one for one in sent if one.row.purpose == SEARCH and not problem_of(one)]
-    trials = [trial_of(one) for one in searched]
+    trials = trials_for(sent, SEARCH)
     found = judge_trials(trials, target)
     questions = len(study.common.questions)
     rate = rate_row(basis, target, found, outcomes, questions)
-    shares = target_shares(trials, target, basis)
+    shares = target_shares([*trials, *trials_for(sent, TIGHTER)], target, basis)
     write_typed(study.results, "arrivals", [arrival_row(basis, target, one) for one in outcomes])
     write_typed(study.results, "rates", [rate])
     write_typed(study.results, "target_shares", shares)
     return RateSearch(target, basis, list(sent), outcomes, found, rate, shares)
+
+
+def trials_for(sent: Sequence[Sent], purpose: str) -> list[Trial]:
+    """The runs for a purpose, but for those that went wrong."""
+    return [trial_of(one) for one in sent if one.row.purpose == purpose and not problem_of(one)]
 
 
 def arrival_row(basis: Basis, target: Target, outcome: Outcome) -> ArrivalRow:

@@ -19,6 +19,7 @@ from blipkit.runners.arms import NULL
 from blipkit.serving.answering import NOTHING
 
 SEARCH = "search"
+TIGHTER = "tighter targets"
 BESIDE = "beside"
 NULL_SERVER = "null server"
 # of the samples of all runs
@@ -30,9 +31,9 @@ MACHINE_COLUMNS = dict.fromkeys(("busy", "steal", "ours", "at"), NUMBERS) | {"ru
 class OfferRun:
     """A record of `arrival_runs`: an offer, to what, and what was counted.
 
-    run: its number; purpose: SEARCH, BESIDE or NULL_SERVER; setting: its clients are connections;
-    limit: requests in flight at most, enough to queue all of them; due: requests that the schedule
-    has in the measured time.
+    run: its number; purpose: SEARCH, TIGHTER, BESIDE or NULL_SERVER; setting: its clients are
+    connections; limit: requests in flight at most, enough to queue all of them; due: requests that
+    the schedule has in the measured time.
     """
 
     run: int

@@ -37,8 +37,8 @@ def test_a_rate_that_is_missed_though_nothing_was_late_yet_is_explained(monkeypa
     assert search_table(found).busy.tolist() == [0.5, 1.05]
     said = [in_words(one, TARGET) for one in trials]
     assert said == [
-        "10.0 requests/s: 0.0% of 400 late",
-        "20.0 requests/s: 0.0% of 400 late; servers need 105% of their time, so the queue grows: missed",
+        "10.0 requests/s: 0.0% of 400 later than 20 ms",
+        "20.0 requests/s: 0.0% of 400 later than 20 ms; servers need 105% of their time, so the queue grows: missed",
     ]
 
 

@@ -76,11 +76,11 @@ def test_a_planted_server_s_rate_is_found(sound):
 
 
 def test_each_run_is_kept_with_what_was_asked(sound):
-    """The search, bursts at its last pass, and servers that do nothing at twice the highest rate; no request refused."""
+    """The search, tighter targets below it, bursts at its last pass, and servers that do nothing at twice the highest rate; no request refused."""
     machine, _, results = sound
     rows = results.read("arrivals")
     assert [row["purpose"] for row in rows[-2:]] == ["beside", "null server"]
-    assert {row["purpose"] for row in rows[:-2]} == {"search"}
+    assert {row["purpose"] for row in rows[:-2]} == {"search", "tighter targets"}
     (rate,) = results.read("rates")
     bursts, null = rows[-2:]
     assert bursts["pattern"] == "bursts" and bursts["rate_per_s"] == rate["rate_per_s_low"]
@@ -145,7 +145,7 @@ def test_a_server_that_dies_ends_the_search(tmp_path):
 def test_a_search_that_takes_longer_than_a_cell_is_refused_before_it_begins(tmp_path):
     """With what to change."""
     with pytest.raises(
-        Exception, match="arrivals: 17 runs at most.* s, a cell may take 10 s; lower arriv"
+        Exception, match="arrivals: 19 runs at most.* s, a cell may take 10 s; lower arriv"
     ):
         run(tmp_path / "out", Machine(), {**COMMON, "cell_limit_s": 10})
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from blipkit.arrivals.basis import Basis
+from blipkit.arrivals.find import try_below
 from blipkit.arrivals.search import Trial
 from blipkit.arrivals.shares import target_shares
 from blipkit.load.setting import Setting
@@ -28,3 +29,27 @@ def test_a_target_that_no_run_held_has_no_share():
     basis = Basis(None, SETTING, 100.0, 10.0, "here")
     assert [row.share for row in target_shares(trials, TARGET, basis)] == [None] * 4 + [0.5]
     assert target_shares([], TARGET, basis) == []
+
+
+def test_lower_rates_are_tried_until_the_tightest_target_is_held():
+    """Half the lowest rate and half of that, as many as may be; none where a run held it, or there is no run; a run that went wrong is the last."""
+    tightest = Target(90.0, 15.0, shared=False)
+
+    def tried(first: list[tuple[float, float]], most: int = 2, wrong: bool = False) -> list[float]:
+        rates = []
+
+        def ask(rate_per_s: float) -> Trial | None:
+            rates.append(rate_per_s)
+            return None if wrong else ran(rate_per_s, 12.0 if rate_per_s < 30 else 25.0)
+
+        try_below(ask, [ran(*one) for one in first], tightest, most)
+        return rates
+
+    def ran(rate_per_s: float, took_ms: float) -> Trial:
+        return Trial(rate_per_s, np.full(400, took_ms), 60.0)
+
+    assert tried([(100.0, 25.0), (200.0, 99.0)]) == [50.0, 25.0]
+    assert tried([(50.0, 25.0)], most=4) == [25.0]
+    assert tried([(100.0, 25.0)], most=1) == [50.0] and tried([(100.0, 25.0)], most=0) == []
+    assert tried([(20.0, 12.0), (100.0, 99.0)]) == [] == tried([])
+    assert tried([(100.0, 25.0)], wrong=True) == [50.0]
