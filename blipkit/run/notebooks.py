@@ -54,6 +54,8 @@ def run_profile(
         profile, notes = replayed(profile, replay)
         for note in notes:
             progress.say(f"recorded with another value, which is shown: {note}")
+    for note in profile.notes:
+        progress.say(f"left out of what was recorded: {note}")
     chosen = choose(only or profile.common.only)
     preflight.check_apart(profile, folder, replay, chosen)
     scratch.remove_abandoned()
