@@ -47,6 +47,7 @@ def run_profile(
     """
     folder = results or default_folder(profile, replay)
     check_ours(folder)
+    # copied: it names folders as the user did, and below they become absolute
     again = partial(command_again, copy.deepcopy(profile), results, replay)
     preflight.use_absolute_folders(profile)
     if replay:
