@@ -76,27 +76,23 @@ class Results:
     def measure(
         self, kind: str, measure: Callable[[], list[dict]], needs: Sequence[str] = ()
     ) -> list[dict]:
-        """Keep the rows that measure() returns as records of `kind`; in a replay, those recorded.
+        """Keep the rows that measure() returns, or that a replay reads; the records of `kind`.
 
-        needs: keys that a recorded row must have. None of them come where a replay's folder has no
-        such records: what rests on them is NOT-RUN. `measure_typed` does this with dataclasses.
+        needs: keys that a recorded row must have. There are no records where a replay's folder has
+        none with them: what rests on them is NOT-RUN. `measure_typed` does this with dataclasses.
         """
-        added = {"schema", "kind", "machine", "versions", "replayed_on", *self.provenance}
         if self.recorded:
             rows = self._recorded_rows(kind, needs)
             if rows is None:
                 return []
         else:
             rows = measure()
+            added = {"schema", "kind", "machine", "versions", "replayed_on", *self.provenance}
             if not isinstance(rows, list) or any(added & set(row) for row in rows):
                 expected = f"expected a list of rows without {', '.join(sorted(added))}"
                 raise BadInput(f"{kind}: {expected}, which every record has already")
         self.write(kind, rows)
-        added.add("evidence")
-        return [
-            {name: value for name, value in row.items() if name not in added}
-            for row in self.read(kind)
-        ]
+        return self.read(kind)
 
     def _recorded_rows(self, kind: str, needs: Sequence[str]) -> list[dict] | None:
         """The rows of a replay's folder; None, and a line that says why, where it lacks them."""
