@@ -156,10 +156,11 @@ def capture(
     folder = to or ROOT / "results" / f"{loaded.name}-bundle"
     check(loaded, folder)
 
-    from blipkit.parity.golden_capture import capture
+    from blipkit.parity import golden_capture
 
     artifacts = ROOT / "results" / loaded.name / "artifacts"
-    golden = capture(loaded, arm or loaded.common.arms[0], folder, artifacts, with_frames)
+    asked = arm or loaded.common.arms[0]
+    golden = golden_capture.capture(loaded, asked, folder, artifacts, with_frames)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     typer.echo(
         f"{golden}: {size / 1e6:.1f} MB; compare with it there: --set parity.incumbent={folder}"

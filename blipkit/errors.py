@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 SHOWN = 100  # characters of a value that a message quotes
@@ -84,8 +85,11 @@ ADVICE = {
 }
 
 
-def system_problem(error: OSError) -> str:
-    """One sentence for what the system refused: the file, the reason, and what to do."""
+def system_problem(error: OSError, asked_for: Path | None = None) -> str:
+    """One sentence for what the system refused: the file, the reason, and what to do.
+
+    asked_for: the file or folder that is meant where the error names none.
+    """
     if error.errno is None and error.args and isinstance(error.args[0], list):
         place, _, why = error.args[0][0]  # of shutil, which goes on and tells all at the end
         return f"{place}: {why}"
@@ -94,9 +98,10 @@ def system_problem(error: OSError) -> str:
         reason,
         ADVICE.get(error.errno, "see whether it is there, and yours to read and write"),
     ]
-    if error.filename is None:
+    place = error.filename or asked_for
+    if place is None:
         return "; ".join(words)
-    return f"{error.filename}: {'; '.join(words)}"
+    return f"{place}: {'; '.join(words)}"
 
 
 def nearest(word: object, known: Iterable) -> str:

@@ -1,4 +1,5 @@
-"""What earlier kits called things: knobs, gates, keys and values of records -> their names today.
+"""What earlier kits called things: knobs, gates, keys and values of records -> their names today;
+and the knobs that are gone.
 
 The one table by which recorded folders stay readable. A name leaves it when no schema that is read
 has it any more.
@@ -11,6 +12,11 @@ KNOBS = {
     "concurrency.batch": "concurrency.batch_sizes",
     "parity.format_frames": "parity.baseline_frames",
     "parity.flip_limit": "parity.frame_flip_limit",
+}
+# Knobs that are gone -> since which day, and why. What a recorded profile says of one is left out,
+# with a note; a profile that names one is refused with these words.
+REMOVED = {
+    "capacity.beside_as_of": "2026-11-28: the rates of capacity.beside are yours, date and all",
 }
 # Values that an older kit's knob implied, where the new name alone would mean something else.
 IMPLIED = {"concurrency.p99_limit_ms": {"concurrency.percentile": 99.0}}

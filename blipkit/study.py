@@ -11,7 +11,7 @@ import html
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -36,8 +36,7 @@ from blipkit.records.typed import records_of
 
 # sections whose chapter loads no checkpoint: they read what others recorded
 WITHOUT_CHECKPOINT = ("cost", "capacity")
-# knobs that may differ between a record and its replay: what this machine has, and what only a run
-# reads
+# knobs that a replay does not take from the record: this machine's, and what only a run reads
 OURS = (
     "checkpoint",
     "frames_from",
@@ -159,18 +158,21 @@ def open_study(stem: str, namespace: dict[str, Any]) -> Study:
     results, profile_name, replay = (values.pop(name) for name in RUN_OWN)
     profile = _profile(results, profile_name)
     section = section_of(stem)
+    has_checkpoint = section not in WITHOUT_CHECKPOINT
     if replay:
         recorded = (NOTEBOOKS / replay).resolve()
         profile, notes = replayed(profile, recorded)
-        if notes and section not in WITHOUT_CHECKPOINT:
-            print(f"Recorded with other knobs, which are taken: {'; '.join(notes)}")
-        if section not in WITHOUT_CHECKPOINT:  # their knobs are of today: nothing is measured
+        if has_checkpoint:  # else its knobs are of today: nothing is measured
             values = _as_recorded(values_of(profile.section(section)), values)
+            if notes:
+                print(f"Recorded with other knobs, which are taken: {'; '.join(notes)}")
+    for note in profile.notes:
+        print(f"Left out of what was recorded: {note}")
     knobs = section_class(section)(**values)
     common = profile.common
     checkpoint = None
     provenance = {}
-    if section not in WITHOUT_CHECKPOINT:
+    if has_checkpoint:
         checkpoint = load_checkpoint(_from_notebooks(common.checkpoint))
         provenance = {"seed": common.seed, "threads": common.threads}
         provenance.update(checkpoint.provenance())
@@ -206,7 +208,8 @@ def replayed(profile: Profile, folder: Path) -> tuple[Profile, list[str]]:
             ours = resolved[section][name]
             if ours != value:
                 notes.append(f"{section}.{name} was {shown(value)}, the profile says {shown(ours)}")
-    return Profile(profile.name, sections, profile.settings, profile.source), notes
+    left_out = list(dict.fromkeys([*profile.notes, *recorded.notes]))
+    return replace(profile, sections=sections, notes=left_out), notes
 
 
 def _parameters_in(stem: str, namespace: dict[str, Any]) -> dict[str, Any]:
@@ -247,12 +250,9 @@ def _names_set(cells: Sequence[str]) -> set[str]:
 def _targets(cell: ast.Module) -> set[str]:
     """The names that a cell's statements set."""
     assignments = [line for line in cell.body if isinstance(line, (ast.Assign, ast.AnnAssign))]
-    stored = [node for line in assignments for node in ast.walk(line)]
-    return {one.id for one in stored if isinstance(one, ast.Name) and _is_set(one)}
-
-
-def _is_set(name: ast.Name) -> bool:
-    return isinstance(name.ctx, ast.Store)
+    nodes = [node for line in assignments for node in ast.walk(line)]
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    return {name.id for name in names if isinstance(name.ctx, ast.Store)}
 
 
 def _is_plain(name: str, value: object) -> bool:

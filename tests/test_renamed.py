@@ -1,13 +1,15 @@
+import re
 from dataclasses import fields
 
 import pytest
 
 from blipkit.errors import BadInput
-from blipkit.profiles.profile import check_sections, translated
+from blipkit.profiles.profile import check_sections, load_profile, read_profile, translated
 from blipkit.profiles.sections import section_class
 from blipkit.records.gates import decide
-from blipkit.renamed import BECAME_LISTS, GATES, KNOBS, RECORD_KEYS, record_today
+from blipkit.renamed import BECAME_LISTS, GATES, KNOBS, RECORD_KEYS, REMOVED, record_today
 from blipkit.report.verdict import unmeasured
+from blipkit.study import replayed
 
 
 @pytest.mark.parametrize(("old", "new"), KNOBS.items())
@@ -21,6 +23,29 @@ def test_a_renamed_knob_is_one_today(old, new):
     assert translated({old_section: {old_key: 7}})[section][key] == value
     with pytest.raises(BadInput, match=f"it is {new} now"):
         check_sections({old_section: {old_key: 7}}, "mine.yaml")
+
+
+@pytest.mark.parametrize(("name", "gone"), REMOVED.items())
+def test_a_removed_knob_is_left_out_of_what_is_recorded_and_refused_in_a_profile(
+    name, gone, tmp_path
+):
+    """It is none today; a run's profile is read without it, and says so once; whoever writes it now is told since when it is gone."""
+    section, key = name.split(".")
+    assert key not in {one.name for one in fields(section_class(section))}
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d: .*[^.]", gone)
+    path = tmp_path / "profile.yaml"
+    path.write_text(f"{section}: {{{key}: 5}}\n")
+    refusal = f"unknown key '{key}'; it is gone since {gone}; leave it out"
+    with pytest.raises(BadInput, match=re.escape(refusal)):
+        load_profile(str(path))
+    with pytest.raises(BadInput, match=re.escape(refusal)):
+        load_profile("tiny", [f"{name}=5"])
+    (tmp_path / "run.json").write_text("{}")
+    loaded = load_profile(str(path))
+    note = f"{name} was 5, which is gone since {gone}"
+    assert loaded.sections == {section: {}} and loaded.notes == [note]
+    assert read_profile(tmp_path).notes == [note]
+    assert replayed(loaded, tmp_path)[0].notes == [note]
 
 
 @pytest.mark.parametrize(

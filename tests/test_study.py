@@ -141,3 +141,13 @@ def test_gates_are_shown_and_recorded_before_they_raise(namespace, capsys):
     with pytest.raises(GateFailed, match="machine: FAIL"):
         study.conclude([Gate("machine", "answer", "FAIL", 1, 0)])
     assert [gate.gate for gate in study.results.gates()] == ["machine"]
+
+
+def test_a_chapter_says_which_recorded_knobs_are_left_out(namespace, tmp_path, capsys):
+    """Its profile is a run's of an older kit, with a knob that is gone: the rest of it is taken."""
+    (tmp_path / "run.json").write_text("{}")
+    recorded = tmp_path / "profile.yaml"
+    recorded.write_text("common: {seed: 7}\ncapacity: {beside_as_of: '2026-11-28'}\n")
+    study = open_study("00_environment", namespace(profile=str(recorded)))
+    assert study.common.seed == 7
+    assert "Left out of what was recorded: capacity.beside_as_of was" in capsys.readouterr().out

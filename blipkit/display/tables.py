@@ -54,7 +54,7 @@ def show_ratio(name: str, measured: float | None, predicted: float, unit: str) -
 
 
 def counted(count: int, noun: str) -> str:
-    """So many of what has a plural in -s."""
+    """A count with its noun, whose plural ends in -s."""
     if count == 1:
         return f"1 {noun}"
     return f"{count} {noun}s"

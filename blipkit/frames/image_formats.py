@@ -22,7 +22,8 @@ SCANS = 100  # of a JPEG; each costs a pass over all pixels, and an empty one is
 TILE_WIDTH, TILE_LENGTH = 322, 323  # TIFF's tags
 HEAD = 64  # bytes of a file that tell what it is
 
-# the beginning of a file -> what it is called; one of a format that is read is damaged, or rare
+UNREADABLE = "that cannot be read, damaged or of a rare kind"  # of a format that is opened
+# the beginning of a file -> what it is called
 SIGNATURES = {
     b"%!": "PostScript",
     b"\xc5\xd0\xd3\xc6": "PostScript",
@@ -46,19 +47,19 @@ SIGNATURES = {
     b"\x1f\x8b": "a gzip archive",
     b"\x89HDF": "HDF5",
     b"\x1aE\xdf\xa3": "a video; blipkit frames cuts it",
-    b"\xff\xd8\xff": "a JPEG that cannot be read, damaged or of a rare kind",
-    b"\x89PNG": "a PNG that cannot be read, damaged or of a rare kind",
-    b"GIF8": "a GIF that cannot be read, damaged or of a rare kind",
-    b"BM": "a BMP that cannot be read, damaged or of a rare kind",
-    b"II*\0": "a TIFF that cannot be read, damaged or of a rare kind",
-    b"MM\0*": "a TIFF that cannot be read, damaged or of a rare kind",
-    b"II+\0": "a BigTIFF that cannot be read, damaged or of a rare kind",
-    b"MM\0+": "a BigTIFF that cannot be read, damaged or of a rare kind",
+    b"\xff\xd8\xff": f"a JPEG {UNREADABLE}",
+    b"\x89PNG": f"a PNG {UNREADABLE}",
+    b"GIF8": f"a GIF {UNREADABLE}",
+    b"BM": f"a BMP {UNREADABLE}",
+    b"II*\0": f"a TIFF {UNREADABLE}",
+    b"MM\0*": f"a TIFF {UNREADABLE}",
+    b"II+\0": f"a BigTIFF {UNREADABLE}",
+    b"MM\0+": f"a BigTIFF {UNREADABLE}",
 }
 # of a file of boxes, with `ftyp` behind its first four bytes: its brand -> what it is called
 HEIF = "HEIF; save it as JPEG"
 BRANDS = {
-    b"avif": "an AVIF that cannot be read, damaged or of a rare kind",
+    b"avif": f"an AVIF {UNREADABLE}",
     b"heic": HEIF,
     b"heix": HEIF,
     b"hevc": HEIF,
@@ -75,7 +76,7 @@ def what_it_is(head: bytes) -> str:
     if head[4:8] == b"ftyp":
         return BRANDS.get(head[8:12], "a video; blipkit frames cuts it")
     if head[:4] == b"RIFF":
-        kinds = {b"WEBP": "a WebP that cannot be read, damaged or of a rare kind"}
+        kinds = {b"WEBP": f"a WebP {UNREADABLE}"}
         return kinds.get(head[8:12], "a video or a sound; blipkit frames cuts videos")
     beginnings = (name for mark, name in SIGNATURES.items() if head.lstrip().startswith(mark))
     return next(beginnings, "")

@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from blipkit.errors import BadInput
+from blipkit.errors import BadInput, shown
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,6 @@ class Question:
 
 
 SHOWN = 5  # unknown words in one message
-LONGEST = 120  # characters of a value in a message
 
 # per question: its tokens, and those of each candidate
 Tokenised = tuple[list[list[int]], list[list[list[int]]]]
@@ -36,10 +35,10 @@ def tokenise(questions: Sequence[Question], tokenizer, end: int) -> Tokenised:
         ids = tokenizer(question.text).input_ids
         texts = question.candidates or ()
         each = [tokenizer(text, add_special_tokens=False).input_ids for text in texts]
-        about = f"question {_shown(question.text)}"
+        about = f"question {shown(question.text)}"
         _check_known(about, question.text, ids, len(ids) - framing, tokenizer)
         for text, candidate in zip(texts, each, strict=True):
-            whose = f"{about}: its candidate {_shown(text)}"
+            whose = f"{about}: its candidate {shown(text)}"
             _check_known(whose, text, candidate, len(candidate), tokenizer)
         _check_apart(about, texts, each, tokenizer)
         token_ids.append(ids)
@@ -69,7 +68,7 @@ def _check_apart(about: str, texts: Sequence[str], each: list[list[int]], tokeni
         other = taken.get(tuple(ids))
         if other is not None:
             tokens = " ".join(tokenizer.convert_ids_to_tokens(ids))
-            pair = f"{_shown(other)} and {_shown(text)}"
+            pair = f"{shown(other)} and {shown(text)}"
             problem = f"its candidates {pair} are the same tokens to this checkpoint ({tokens})"
             raise BadInput(f"{about}: {problem}, so no answer tells them apart; keep one of them")
         taken[tuple(ids)] = text
@@ -80,19 +79,11 @@ def _unknown_words(text: str, tokenizer) -> list[str]:
     say.
     """
     if not tokenizer.is_fast:
-        return [_shown(text)]
+        return [shown(text)]
     tokens = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
     places = zip(tokens.input_ids, tokens.offset_mapping, strict=True)
-    unknown = [_shown(text[a:b]) for id, (a, b) in places if id == tokenizer.unk_token_id]
+    unknown = [shown(text[a:b]) for id, (a, b) in places if id == tokenizer.unk_token_id]
     return list(dict.fromkeys(unknown))[:SHOWN]
-
-
-def _shown(value: object) -> str:
-    """A value as a message shows it, cut where it is long."""
-    shown = repr(value)
-    if len(shown) > LONGEST:
-        return f"{shown[:LONGEST]} ..."
-    return shown
 
 
 def as_questions(asked: object, candidates: object = Question.candidates) -> list[Question]:
@@ -104,7 +95,7 @@ def as_questions(asked: object, candidates: object = Question.candidates) -> lis
     if isinstance(asked, str | Question | dict):
         asked = [asked]
     if not isinstance(asked, Sequence):
-        raise BadInput(f"questions {_shown(asked)}: expected a list of texts or of Questions")
+        raise BadInput(f"questions {shown(asked)}: expected a list of texts or of Questions")
     return [_as_question(one, candidates) for one in asked]
 
 
@@ -118,7 +109,7 @@ def _as_question(asked: object, candidates: object) -> Question:
         return Question(asked, None)
     if isinstance(candidates, str) or not all(isinstance(one, str) for one in candidates):
         expected = "expected a list of texts, or None for open answers"
-        raise BadInput(f"question {_shown(asked)}: candidates are {_shown(candidates)}; {expected}")
+        raise BadInput(f"question {shown(asked)}: candidates are {shown(candidates)}; {expected}")
     return Question(asked, tuple(candidates))
 
 
@@ -148,7 +139,7 @@ def _question_in(item: object) -> Question:
         or not isinstance(item.get("text"), str)
     ):
         expected = "a text, or {text: ..., candidates: [yes, no]} or {text: ..., candidates: open}"
-        raise BadInput(f"question {_shown(item)}: expected {expected}")
+        raise BadInput(f"question {shown(item)}: expected {expected}")
     text = _composed(item["text"])
     candidates = item.get("candidates", list(Question.candidates))
     if candidates == "open":
@@ -168,10 +159,10 @@ def _candidates_in(text: str, candidates: object) -> tuple[str, ...]:
         expected = (
             "two or more quoted texts, or open (YAML reads bare yes and no as true and false)"
         )
-        seen = f"candidates are {_shown(candidates)}"
-        raise BadInput(f"question {_shown(text)}: {seen}; expected {expected}")
+        seen = f"candidates are {shown(candidates)}"
+        raise BadInput(f"question {shown(text)}: {seen}; expected {expected}")
     texts = tuple(_composed(answer) for answer in candidates)
     if len(set(texts)) < len(texts):
-        problem = f"a candidate stands twice in {_shown(candidates)}; expected different ones"
-        raise BadInput(f"question {_shown(text)}: {problem}")
+        problem = f"a candidate stands twice in {shown(candidates)}; expected different ones"
+        raise BadInput(f"question {shown(text)}: {problem}")
     return texts

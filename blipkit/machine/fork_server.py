@@ -44,6 +44,7 @@ COMMAND = (sys.executable, "-m", "blipkit.machine.fork_server")
 PID_FILE = "pid"  # beside the socket
 MAX_MESSAGE_BYTES = 4096  # of the path of a question
 REFUSED = "refused"
+AGAIN = f"run it again, or do without the server: {VARIABLE}={OFF}"
 # id of the process that started it -> server: a child must not take it for its own
 _started: dict[int, "Started"] = {}
 
@@ -156,10 +157,10 @@ def fork(question: Path, output: int, alive: int) -> Forked:
         reply = connection.recv(MAX_MESSAGE_BYTES).decode()
     except OSError as error:
         connection.close()
-        raise BlipkitError(f"the fork server is gone: {error}") from None
+        raise BlipkitError(f"the fork server is gone: {error}; {AGAIN}") from None
     if not reply.isdigit():
         connection.close()
-        raise BlipkitError(f"the fork server {reply or 'ended'}")
+        raise BlipkitError(f"the fork server {reply or 'ended'}; {AGAIN}")
     return Forked(int(reply), connection)
 
 

@@ -186,7 +186,7 @@ def load_unchanged(source: str, digest: str) -> Checkpoint:
     if loaded.digest != digest:
         weights = f"weights {digest}, now {loaded.digest}"
         raise BlipkitError(
-            f"checkpoint {source!r} changed while it was being compiled: {weights}; run again"
+            f"checkpoint {source!r} changed since this run loaded it: {weights}; run again"
         )
     return loaded
 

@@ -126,7 +126,7 @@ def _first_divergence(reference: "Answer", candidate: "Answer") -> int | None:
 
 
 def _in_brief(answer: "Answer", place: int | None) -> BriefAnswer:
-    """place: of the token whose gap is kept."""
+    """What samples keep of an answer; place: of the token whose gap is kept."""
     gap = None
     if place is not None:
         gap = answer.gaps[place]
@@ -190,7 +190,7 @@ def _pair_in(row: dict[str, Any]) -> AnswerPair:
 
 
 def _side_in(row: dict[str, Any], side: str) -> BriefAnswer:
-    """side: reference or candidate, as the columns are called."""
+    """One side of a row, `reference` or `candidate`, as its columns are called."""
     return BriefAnswer(
         row[side], row[f"{side}_margin"], row[f"{side}_probability"], _known(row[f"{side}_gap"])
     )

@@ -197,9 +197,10 @@ def margin_noise(pairs: Sequence[AnswerPair]) -> float:
 def accuracy_gate(
     pairs: Sequence[AnswerPair], floor: float, untrained_scenes: bool = False
 ) -> Gate:
-    """Share of the reference's labelled answers with candidates that are right; one arm's pairs.
+    """Whether enough of the reference's labelled answers to questions with candidates are right.
 
-    untrained_scenes: as in `decision_gate`; their labels are not this checkpoint's to answer.
+    pairs: of any one arm; floor: the share, 0-1; untrained_scenes: as in `decision_gate`; their
+    labels are not this checkpoint's to answer.
     """
     if untrained_scenes:
         reason = "the synthetic scenes' labels are not this checkpoint's to answer"

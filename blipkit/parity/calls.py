@@ -102,8 +102,8 @@ def float32_limit(call: Call, limits: Limits) -> float:
 
 
 def chance_limit(call: Call, limits: Limits) -> float | None:
-    """How many times as long as B's a call's errors may be, as far as chance goes; None where B's
-    are not known for three frames, or are no numbers: it may overflow where the arm does not.
+    """How many times as long as B's a call's errors may be by chance alone. None where B's are
+    known for fewer than three frames, or are no numbers: B may overflow where the arm does not.
 
     Errors whose spreads differ by less than the overlap's floor shows count as alike.
     """
@@ -146,11 +146,12 @@ def tensor_gate_name(arm: str, component: str) -> str:
 
 
 def tensor_gate(arm: str, component: str, calls: Sequence[Call], limits: Limits) -> Gate:
-    """The worst call of a component decides; measured: its relative L2, the limit that would do.
+    """The gate of an arm's component, on which its worst call decides.
 
     PASS where every call is exact or within B's noise; WARN where B exists, and chance alone may
-    explain more than that, or only the precision's static limit holds. calls: of any arm and
-    component; those of others are left out.
+    explain more than that, or only the precision's static limit holds. measured: the worst call's
+    relative L2; limit: the largest that would not fail. calls: of any arm and component; those of
+    others are left out.
     """
     calls = [call for call in calls if (call.arm, call.component) == (arm, component)]
     name = tensor_gate_name(arm, component)
@@ -216,7 +217,7 @@ def _worst(calls: Sequence[Call], limits: Limits) -> Call:
 
 
 def _badness(call: Call, limits: Limits) -> tuple[int, float]:
-    """To find the worst by: the route first, then the error."""
+    """What calls are ordered by, the best first: the route, then the error."""
     return ROUTES.index(strictest_route(call, limits)), call.error
 
 

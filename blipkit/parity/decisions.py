@@ -93,7 +93,7 @@ def _not_numbers(name: str, arm: str, broken: Sequence[AnswerPair]) -> Gate:
 def _within_limit(
     name: str, arm: str, pairs: Sequence[AnswerPair], limit: float, excused_margin: float
 ) -> Gate:
-    """Against the limit; WARN where no frame flipped, and too few were asked to show it."""
+    """The gate of the bound; WARN where no frame flipped, and too few were asked to show it."""
     beyond = len(flipped_frames(pairs, excused_margin))
     asked = len(frames_of(pairs))
     bound = flip_bound(pairs, excused_margin)
@@ -118,7 +118,9 @@ def _within_limit(
 
 
 def _beside_incumbent(gate: Gate, ours: set[str], theirs: set[str], frames: int) -> Gate:
-    """No worse than the incumbent by half the limit, on the same frames: a paired test."""
+    """FAIL where an arm flips more frames than the incumbent, the same ones being asked; WARN where
+    it is not shown to flip at most half the limit more: both are paired tests.
+    """
     alone, incumbent_alone = len(ours - theirs), len(theirs - ours)
     margin = gate.limit / 2
     counts = f"frames that flipped here alone: {alone}, with the incumbent alone: {incumbent_alone}"

@@ -71,8 +71,10 @@ def forecast_effort(panel: Panel) -> Forecast:
 
 
 def time_reference(panel: Panel) -> list[Prediction]:
-    """As if every arm were as fast as the reference, and shared no weights with another; float64,
-    where an arm is compared with it, as two arms.
+    """Time the reference on a block of frames, and predict from it what 03 takes.
+
+    Every arm is taken to be as fast as the reference and to share no weights with another; float64,
+    where an arm is compared with it, counts as two arms.
     """
     engine = panel.engine
     before = peak_gib()

@@ -101,8 +101,8 @@ def _too_many(pairs: Sequence[AnswerPair], excused: ExcusedMargin) -> str:
 def _open_answers(
     gate: Gate, pairs: Sequence[AnswerPair], excused: ExcusedMargin, limit: float
 ) -> Gate:
-    """With the open answers, frame by frame: they may differ where the reference's two best words
-    were closer than rounding reaches.
+    """The gate with the open answers counted in, frame by frame: one may differ where the
+    reference's two best words were closer than rounding reaches.
     """
     opened = [pair for pair in pairs if pair.is_open]
     if not opened or excused.excused_gap is None:

@@ -75,7 +75,10 @@ def named_flips(count: int) -> str:
 def show_errors(
     arms: Sequence[str], components: Sequence[str], worst: Mapping[tuple[str, str], Call]
 ) -> None:
-    """worst: arm and component -> the call with the largest error, where it was called."""
+    """Draw the worst error of each component, a line for each arm.
+
+    worst: arm and component -> the call with the largest error, where it was called.
+    """
     figure, ax = axes("Error by component", "", "worst relative L2 error")
     rows = []
     for place, arm in enumerate(arms):
@@ -176,7 +179,10 @@ def _moved_in_words(arm: str, pairs: Sequence[AnswerPair], movements: Sequence[f
 
 
 def show_reliability(bins: Mapping[str, Sequence[Bin]], errors: Mapping[str, float]) -> None:
-    """bins: arm -> those of `statistics.reliability`; errors: arm -> expected calibration error."""
+    """Draw how many answers were right of those given with about the same confidence, by arm.
+
+    bins: arm -> those of `statistics.reliability`; errors: arm -> expected calibration error.
+    """
     figure, ax = axes("Reliability", "confidence", "share of right answers", (7.2, 4.2))
     ax.plot([0.5, 1], [0.5, 1], color="#999999", label="as it should be")
     curve = []

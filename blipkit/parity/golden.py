@@ -179,7 +179,7 @@ def read_golden_outputs(folder: Path) -> GoldenOutputs:
 
 
 def _read_manifest(path: Path) -> Manifest:
-    """BadInput where it is damaged, or a newer kit's."""
+    """The manifest in a file; BadInput where it is damaged, or a newer kit's."""
     try:
         written = parse_object(read_bytes(path, LIMIT, f"expected the {MANIFEST} of a capture"))
     except (BadInput, ValueError) as error:

@@ -31,7 +31,7 @@ class Parity(Section):
     tensor_limit: dict[str, float] = knob(
         {"float32": 1e-4, "bfloat16": 0.05, "float16": 0.005}, "relative L2 error, by precision"
     )
-    sigma_limit: float = knob(1.0, "spread of the errors over that of the baseline's", "ratio")
+    sigma_limit: float = knob(1.0, "spread of the errors over the baseline's spread", "ratio")
     overlap_floor: float = knob(
         0.99, "of the two error histograms, at least", "Bhattacharyya coefficient", within=SHARE
     )

@@ -92,7 +92,9 @@ class Numbers:
             figures.show_histogram(self.least_alike)
 
     def gates(self) -> list[Gate]:
-        """Pixels, each candidate's components, those of the incumbent's machine's reference."""
+        """Gates of the pixels, of each candidate's components, and of those of the reference where
+        the incumbent was recorded.
+        """
         arms = list(self.panel.candidates)
         if any(call.arm == REFERENCE for call in self.rows):
             arms.append(REFERENCE)

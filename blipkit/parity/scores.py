@@ -88,7 +88,8 @@ def call_about(panel: Panel, arm: str, count: int, baseline: str | None = None) 
 
 def calls_beside_baseline(panel: Panel, arm: str) -> list[Call]:
     """A call about the frames that an arm's baseline was asked about, and one about all frames, if
-    there are more: its error is set against the baseline's of the others, a like share of its own.
+    there are more. Beside the latter there is no baseline: its error is set against the baseline's
+    in the former.
     """
     baseline = panel.baselines[arm]
     beside = call_about(panel, arm, panel.count(baseline), baseline)
@@ -102,7 +103,9 @@ def calls_beside_baseline(panel: Panel, arm: str) -> list[Call]:
 
 
 def set_against(everything: Call, beside: Call):
-    """The comparison about all frames, its length over that of the baseline about some of them."""
+    """The comparison about all frames, with its error's length over that which the baseline has on
+    some of them.
+    """
     figures = beside.comparison
     if not figures.l2_ratio or not math.isfinite(figures.l2_ratio):
         return everything.comparison

@@ -16,7 +16,7 @@ from blipkit.profiles.knobs import Section, check_type, check_value, default_of,
 from blipkit.profiles.sections import homes_of, section_class, section_of, sections
 from blipkit.reading.files import MB, decoded, is_file, read_bytes, shown_path
 from blipkit.reading.yaml_text import NotPlain, parse_yaml
-from blipkit.renamed import IMPLIED, KNOB_VALUES, KNOBS, knob_today, moved_value
+from blipkit.renamed import IMPLIED, KNOB_VALUES, KNOBS, REMOVED, knob_today, moved_value
 
 LIMIT = 1 * MB  # of a profile's file
 Sections = dict[str, dict[str, Any]]  # section -> knob -> value, of those that are stated
@@ -28,13 +28,14 @@ class Profile:
 
     name: the file's, or the results folder's; sections: the values that it states, all others have
     their defaults; settings: the `section.key` of each --set, in order; source: what it was loaded
-    by, a name in params/ or a path.
+    by, a name in params/ or a path; notes: what a recorded one says that is left out, in words.
     """
 
     name: str
     sections: Sections
     settings: list[str] = field(default_factory=list)
     source: str = ""
+    notes: list[str] = field(default_factory=list)
 
     def section(self, name: str) -> Section:
         """One section's knobs, typed, those not named at their defaults."""
@@ -90,17 +91,17 @@ def load_profile(name: str, settings: list[str] = ()) -> Profile:
         known = [file.stem for file in PROFILES.glob("*.yaml")]
         problem = f"no file {shown_path(path)}"
         raise BadInput(f"profile {shown(name)}: {problem}; {nearest(name, known)}")
-    stated = read_sections(path)
+    stated, notes = read_sections(path), []
     is_recorded = path.with_name("run.json").is_file()
     if is_recorded:
-        stated = translated(stated)
+        stated, notes = without_removed(translated(stated))
     set_knobs = {_apply(stated, setting): setting for setting in settings}
     check_sections(stated, path, set_knobs)
     known_by = path.stem
     if path.name == "profile.yaml":  # a results folder's
         known_by = path.resolve().parent.name
     source = name if path.parent == PROFILES else str(path.resolve())
-    return Profile(known_by, stated, list(set_knobs), source)
+    return Profile(known_by, stated, list(set_knobs), source, notes)
 
 
 def read_profile(folder: Path) -> Profile:
@@ -109,7 +110,7 @@ def read_profile(folder: Path) -> Profile:
     Knobs that are newer than the folder have their defaults.
     """
     path = folder / "profile.yaml"
-    recorded = translated(read_sections(path))
+    recorded, notes = without_removed(translated(read_sections(path)))
     readable = {}
     for section in [name for name in sections() if name in recorded]:
         known = types_of(section_class(section))
@@ -117,7 +118,7 @@ def read_profile(folder: Path) -> Profile:
         readable[section] = {name: value for name, value in values if name in known}
         for name, value in readable[section].items():
             check_type(name, known[name], value, f"{path}: {section}")
-    return Profile(folder.name, readable)
+    return Profile(folder.name, readable, notes=notes)
 
 
 def section_in(folder: Path, name: str) -> Section:
@@ -143,6 +144,18 @@ def translated(recorded: Sections) -> Sections:
         for key, value in values.items():
             values[key] = knob_today(f"{section}.{key}", value)
     return today
+
+
+def without_removed(recorded: Sections) -> tuple[Sections, list[str]]:
+    """A recorded profile's sections without the knobs that are gone; in words, what those were."""
+    kept = copy.deepcopy(recorded)
+    notes = []
+    for name, gone in REMOVED.items():
+        section, key = name.split(".")
+        if key in kept.get(section, {}):
+            value = kept[section].pop(key)
+            notes.append(f"{name} was {shown(value)}, which is gone since {gone}")
+    return kept, notes
 
 
 def read_sections(path: Path) -> Sections:
@@ -223,9 +236,11 @@ def _check_knob(section: str, name: Any, value: Any, where: str) -> None:
 
 
 def _advice(section: str, name: Any) -> str:
-    """What an unknown key is called now, where it belongs, or the nearest right one."""
+    """What became of an unknown key, where it belongs, or the nearest right one."""
     if new := KNOBS.get(f"{section}.{name}"):
         return f"it is {new} now"
+    if gone := REMOVED.get(f"{section}.{name}"):
+        return f"it is gone since {gone}; leave it out"
     if homes := homes_of(name):
         return f"it belongs to {' or '.join(homes)}"
     return nearest(name, [knob.name for knob in fields(section_class(section))])

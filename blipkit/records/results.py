@@ -76,47 +76,42 @@ class Results:
     def measure(
         self, kind: str, measure: Callable[[], list[dict]], needs: Sequence[str] = ()
     ) -> list[dict]:
-        """Keep the rows that measure() returns as records of `kind`; in a replay, those recorded.
+        """Keep the rows that measure() returns, or that a replay reads; the records of `kind`.
 
-        needs: keys that a recorded row must have. None of them come where a replay's folder has no
-        such records: what rests on them is NOT-RUN. `measure_typed` does this with dataclasses.
+        needs: keys that a recorded row must have. There are no records where a replay's folder has
+        none with them: what rests on them is NOT-RUN. `measure_typed` does this with dataclasses.
         """
-        added = {"schema", "kind", "machine", "versions", "replayed_on", *self.provenance}
         if self.recorded:
             rows = self._recorded_rows(kind, needs)
-            if not rows:
+            if rows is None:
                 return []
         else:
             rows = measure()
+            added = {"schema", "kind", "machine", "versions", "replayed_on", *self.provenance}
             if not isinstance(rows, list) or any(added & set(row) for row in rows):
                 expected = f"expected a list of rows without {', '.join(sorted(added))}"
                 raise BadInput(f"{kind}: {expected}, which every record has already")
         self.write(kind, rows)
-        added.add("evidence")
-        return [
-            {name: value for name, value in row.items() if name not in added}
-            for row in self.read(kind)
-        ]
+        return self.read(kind)
 
-    def _recorded_rows(self, kind: str, needs: Sequence[str]) -> list[dict]:
-        """The rows of a replay's folder; none where it has none that can be read, and says so."""
+    def _recorded_rows(self, kind: str, needs: Sequence[str]) -> list[dict] | None:
+        """The rows of a replay's folder; None, and a line that says why, where it lacks them."""
         if not self.recorded.has(kind):
-            return self._lacks(kind, f"no records of {kind!r} were kept there")
+            self._note_lacking(kind, f"no records of {kind!r} were kept there")
+            return None
         rows = self.recorded.read(kind)
         absent = sorted({name for row in rows for name in needs if name not in row})
         if absent:
             reason = f"records of {kind!r} are of an older kit, without {', '.join(absent)}"
-            return self._lacks(kind, reason)
+            self._note_lacking(kind, reason)
+            return None
         self._check_weights(kind, rows)
-        if not rows:  # measured, and nothing was found
-            self.write(kind, rows)
         return rows
 
-    def _lacks(self, kind: str, reason: str) -> list:
-        """No rows; prints why, and notes the kind as lacking."""
+    def _note_lacking(self, kind: str, reason: str) -> None:
+        """Keep in mind that a replay's folder lacks a kind, and print why."""
         self.lacking.add(kind)
         print(f"{reason}: what rests on them is NOT-RUN")
-        return []
 
     def _check_weights(self, kind: str, rows: list[dict]) -> None:
         """In a replay, what was recorded must be of the checkpoint that the chapter shows."""
@@ -131,15 +126,15 @@ class Results:
     ):
         """The pandas frame that measure() returns, kept as parquet; in a replay, the recorded one.
 
-        columns: what a recorded one must have, as samples.read_samples takes it.
-
         An empty frame where a replay's folder has none. Where the disk takes no more, what was
-        measured is not lost with it: attrs["not_kept"] says why it is not on disk.
+        measured is not lost with it: attrs["not_kept"] says why it is not on disk. columns: what a
+        recorded one must have, as samples.read_samples takes it.
         """
         if self.recorded and not self.recorded.has_samples(name):
             import pandas
 
-            return pandas.DataFrame(self._lacks(name, f"no samples {name!r} were kept there"))
+            self._note_lacking(name, f"no samples {name!r} were kept there")
+            return pandas.DataFrame()
         frame = self.recorded.read_samples(name, columns) if self.recorded else measure()
         try:
             self.write_samples(name, frame)
@@ -159,7 +154,7 @@ class Results:
         elif self.recorded._find(path):
             text = read_text(self.recorded.folder / path, TEXT_LIMIT, TEXT_EXPECTED)
         else:
-            self._lacks(name, f"no {path} was kept there")
+            self._note_lacking(name, f"no {path} was kept there")
             return ""
         self._put(path, text.encode("utf-8"))
         return text

@@ -241,9 +241,8 @@ def measure_typed(
             one.setdefault("evidence", evidence)
         return rows
 
-    if not results.measure(kind, measured, needs=missing_keys(row, {})):
-        return []
-    return [row_of(row, one) for one in results.read(kind)]
+    records = results.measure(kind, measured, needs=missing_keys(row, {}))
+    return [row_of(row, one) for one in records]
 
 
 def write_typed(results: "Results", kind: str, rows: Iterable) -> None:

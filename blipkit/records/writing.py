@@ -1,7 +1,6 @@
 """Files of a results folder written whole, or not at all, and never through a link."""
 
 import contextlib
-import errno
 import json
 import os
 import re
@@ -9,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from blipkit.errors import BlipkitError
+from blipkit.errors import BlipkitError, system_problem
 
 PART = ".part"  # ends the name of a file that is being written
 HALF = re.compile("[\ud800-\udfff]")  # of a surrogate pair, as in a file's name that is not UTF-8
@@ -68,11 +67,7 @@ def said_in_a_sentence(folder: Path):
     try:
         yield
     except OSError as error:
-        problem = f"{error.filename or folder}: {error.strerror or error}"
-        advice = "make it yours to read and write, or use another folder"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            advice = "free some space or use another folder, and run it again"
-        raise BlipkitError(f"{problem}; expected a folder that can be used: {advice}") from None
+        raise BlipkitError(system_problem(error, folder)) from None
 
 
 def remove_parts(folder: Path) -> None:

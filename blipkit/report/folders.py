@@ -9,7 +9,7 @@ from typing import Any
 
 from blipkit.machine.host import Machine
 from blipkit.profiles.knobs import Section
-from blipkit.profiles.profile import Sections, read_sections, section_in
+from blipkit.profiles.profile import Sections, read_sections, section_in, translated
 from blipkit.profiles.sections import section_class
 from blipkit.records.documents import check_results_folder, read_machine, rows_in
 from blipkit.records.run_record import RunRecord, read_run
@@ -44,11 +44,11 @@ def machine_of(folder: Path) -> Machine:
 
 
 def sections_of(folder: Path) -> Sections:
-    """The profile of the run as its file states it; empty where there is none."""
+    """The profile that the run's file states, in the words of today; empty where there is none."""
     path = folder / "profile.yaml"
     if is_by_hand(folder) and not path.exists():
         return {}
-    return read_sections(path)
+    return translated(read_sections(path))
 
 
 def knobs_of(folder: Path, name: str) -> Section:

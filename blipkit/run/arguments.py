@@ -106,7 +106,7 @@ def as_yaml(value) -> str:
     import yaml
 
     class OneLine(yaml.SafeDumper):
-        """Writes a line break within a text as a letter of it."""
+        """Writes a line break in a text as an escape, so that it stays on one line."""
 
     def quoted(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
         style = None if text.isprintable() else '"'

@@ -13,11 +13,6 @@ commands = typer.Typer(no_args_is_help=True, help="A fleet through a day, as in 
 console = Console(highlight=False)
 
 
-@commands.callback()
-def group() -> None:
-    """A fleet through a day, as in chapter 10."""
-
-
 METRICS = Annotated[
     Path,
     typer.Argument(

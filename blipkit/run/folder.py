@@ -90,10 +90,10 @@ def _is_compiled(path: Path) -> bool:
 
 
 def begin(profile: Profile, folder: Path, replay: Path | None) -> RunRecord:
-    """Write run.json, profile.yaml and environment.json; what the first holds.
+    """Write run.json, profile.yaml and environment.json; what run.json holds.
 
-    It comes first, as by it a folder is known to be a run's. How chapters ended that this run
-    leaves alone stays in it.
+    run.json is written first: by it a folder is known to be a run's. It keeps how those chapters
+    ended that this run leaves alone.
     """
     keys = {name: list(values) for name, values in profile.sections.items()}
     run = RunRecord(

@@ -19,7 +19,7 @@ from blipkit.machine.child import QUESTION, forked_question
 from blipkit.machine.scratch import ScratchFolder, instead_of_home
 from blipkit.machine.surroundings import find_own_programs
 
-# neither a warning a kernel about TCP on this very host, nor the interrupt with which it is ended
+# else each kernel warns of TCP, though it stays on this host, and tells of the interrupt at its end
 QUIET = "--IPKernelApp.log_level=50"
 
 

@@ -47,6 +47,7 @@ def run_profile(
     """
     folder = results or default_folder(profile, replay)
     check_ours(folder)
+    # copied: it names folders as the user did, and below they become absolute
     again = partial(command_again, copy.deepcopy(profile), results, replay)
     preflight.use_absolute_folders(profile)
     if replay:
@@ -54,6 +55,8 @@ def run_profile(
         profile, notes = replayed(profile, replay)
         for note in notes:
             progress.say(f"recorded with another value, which is shown: {note}")
+    for note in profile.notes:
+        progress.say(f"left out of what was recorded: {note}")
     chosen = choose(only or profile.common.only)
     preflight.check_apart(profile, folder, replay, chosen)
     scratch.remove_abandoned()

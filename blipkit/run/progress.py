@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from blipkit.errors import BadInput
 from blipkit.machine import host
@@ -21,8 +20,8 @@ LARGEST = 256 * MB  # of an executed notebook
 LOOK_S = 0.25  # between two looks at what a chapter says of itself
 
 
-class Progress(Protocol):
-    """Who is told how a run goes."""
+class Progress:
+    """Who is told how a run goes; by itself it passes over what it is told."""
 
     def say(self, line: str) -> None:
         """A line for people to read."""
@@ -40,33 +39,21 @@ class Progress(Protocol):
         """What that cell is at."""
 
 
-class Printed:
+class Printed(Progress):
     """Prints what is said, and nothing else: for a log."""
 
     def say(self, line: str) -> None:
         print(line, flush=True)
 
-    def plan(self, stems: Sequence[str], durations: Mapping[str, Sequence[float]]) -> None:
-        pass
-
-    def begin(self, stem: str, number: int, total: int) -> None:
-        pass
-
-    def cell(self, number: int, total: int) -> None:
-        pass
-
-    def note(self, line: str) -> None:
-        pass
-
 
 PRINTED = Printed()
 
 
-class Terminal:
+class Terminal(Progress):
     """One line that moves, by rich."""
 
     def __init__(self, console):
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+        from rich import progress
 
         self.console = console
         self.durations: Mapping[str, Sequence[float]] = {}
@@ -74,8 +61,9 @@ class Terminal:
         self.stem = ""
         self.begun = 0.0  # when the cell began, s
         self.number = 0
-        columns = (SpinnerColumn(), BarColumn(bar_width=20), TextColumn("{task.description}"))
-        self.bar = Progress(*columns, console=console, transient=True)
+        words = progress.TextColumn("{task.description}")
+        columns = (progress.SpinnerColumn(), progress.BarColumn(bar_width=20), words)
+        self.bar = progress.Progress(*columns, console=console, transient=True)
         self.task = self.bar.add_task("checking the profile", total=None)
 
     def __enter__(self) -> "Terminal":

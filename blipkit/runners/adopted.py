@@ -62,13 +62,13 @@ def place_of(root: Path, arm: Arm, build: Build) -> Path:
 def _adopted_in_place_of(root: Path, build: Build) -> Path | None:
     """The folder of the adopted file for a build's component, arm and shapes, if there is one."""
     for folder in sorted(root.glob(f"{ADOPTED}*")):
-        if not folder.suffix and _place(read_build(folder)) == _place(build):
+        if not folder.suffix and _interface(read_build(folder)) == _interface(build):
             return folder
     return None
 
 
-def _place(build: Build) -> tuple:
-    """What two builds have in common of which one can take the other's place."""
+def _interface(build: Build) -> tuple:
+    """What a build shares with whatever can be called in its place."""
     shapes = {name: shape for name, (shape, _) in build.input_shapes.items()}
     arm = (build.runner, build.precision, build.device)
     return build.component, arm, shapes, build.output_shape

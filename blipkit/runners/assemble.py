@@ -98,7 +98,7 @@ def assemble(
     arms = {str(artifact.arm) for artifact in artifacts}
     if len(arms) != 1:
         names = ", ".join(sorted(arms)) or "none"
-        raise BlipkitError(f"a pipeline needs artifacts of one arm, saw {names}")
+        raise BlipkitError(f"a pipeline needs artifacts of one arm, saw {names}; pass one arm's")
     for bucket in artifacts.buckets:
         if absent := [name for name in COMPONENT_NAMES if name not in artifacts.of(bucket)]:
             problem = f"bucket {bucket} of {arms.pop()} lacks {', '.join(absent)}"

@@ -49,8 +49,8 @@ class Forecast:
 
 @dataclass(frozen=True)
 class CompileForecast:
-    """forecast: None where a replay's folder has no record of it; instance: where to compile, whose
-    price the minutes are given.
+    """forecast: None where a replay's folder has no record of it; instance: where to compile, at
+    whose price the minutes are counted.
     """
 
     forecast: Forecast | None

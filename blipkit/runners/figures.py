@@ -17,7 +17,7 @@ def draw_megabytes(rows: Sequence[CompiledComponent]) -> None:
     drawn = [row for row in _of_first_bucket(rows) if row.mb is not None]
     if not drawn:
         return
-    ax, figure = _bars(drawn, "Size of each compiled component", "MB")
+    figure, ax = _bars(drawn, "Size of each compiled component", "MB")
     places = range(len(drawn))
     low, high = ([place + shift for place in places] for shift in (-BAR / 2, BAR / 2))
     predicted = [row.predicted_mb for row in drawn]
@@ -39,7 +39,7 @@ def draw_seconds(rows: Sequence[CompiledComponent]) -> None:
     drawn = [row for row in _of_first_bucket(rows) if row.seconds is not None]
     if not drawn:
         return
-    ax, figure = _bars(drawn, "Time that compiling each component took", "seconds")
+    figure, ax = _bars(drawn, "Time that compiling each component took", "seconds")
     ax.barh(range(len(drawn)), [row.seconds for row in drawn], 2 * BAR, color=COLOURS[1])
     for place, row in enumerate(drawn):
         if row.predicted_s is not None:
@@ -81,9 +81,9 @@ def _first_words(drawn: Sequence[CompiledComponent]) -> str:
 
 
 def _bars(drawn: Sequence[CompiledComponent], title: str, unit: str):
-    """(axes, figure) with a line for each row, the first one on top, named by arm and component."""
+    """(figure, axes) with a line for each row, the first one on top, named by arm and component."""
     figure, ax = axes(title, unit, "", (8.2, 1.1 + 0.32 * len(drawn)))
     ax.set_yticks(range(len(drawn)), [f"{row.arm}: {row.component}" for row in drawn])
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
-    return ax, figure
+    return figure, ax

@@ -11,7 +11,7 @@ class Trace(Section):
 
     name = "trace"
 
-    compile_on: str = knob("inf2.xlarge", "instance whose price the compiler's minutes are given")
+    compile_on: str = knob("inf2.xlarge", "instance at whose price compiling is counted")
     neuron_stack: str = knob(
         ".venv-neuron-stack",
         "environment with torch-xla, to lower in; empty: do not lower",

@@ -11,7 +11,9 @@ A runner's file has
 - `flags(precision, compiler_flags) -> dict`, where a compiler is told anything: part of the
   artifact's key; compiler_flags are a profile's own;
 - `environment() -> dict`, where its compiler is a program of its own that needs variables: every
-  component is then compiled in a child process of its own.
+  component is then compiled in a child process of its own;
+- `check_loadable(build)`, where what it loads holds a NeuronCore: refuses what this machine cannot
+  run, before a process is started to load it.
 """
 
 import importlib

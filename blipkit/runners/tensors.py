@@ -32,8 +32,8 @@ def in_formats(
 ) -> list[torch.Tensor]:
     """The inputs that `formats` names, in its order, each in its number format.
 
-    A mask that a component has not covers everything: ids behind an answer change nothing before
-    them.
+    A mask that the component does not have covers everything: ids behind an answer change nothing
+    before them.
     """
     by_name = dict(inputs)
     for mask, ids in MASK_OF.items():

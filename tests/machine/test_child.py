@@ -35,7 +35,7 @@ def test_a_child_that_hangs_is_stopped():
 
 def test_a_childs_error_comes_back_in_its_own_words(small, tmp_path):
     """The parent shows what the child said, and bad input stays bad input."""
-    with pytest.raises(BlipkitError, match="changed while it was being compiled"):
+    with pytest.raises(BlipkitError, match="changed since this run loaded it"):
         child.call(
             "blipkit.runners.compile:compile_from_source",
             timeout_s=120,

@@ -50,7 +50,7 @@ def test_records_of_another_user_are_named(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr("blipkit.records.listing.file_digest", refused)
-    with pytest.raises(BlipkitError, match=r"k\.jsonl: Permission denied; .*make it yours to read"):
+    with pytest.raises(BlipkitError, match=r"k\.jsonl: Permission denied; .*a folder of yours"):
         open_evidence(tmp_path)
 
 

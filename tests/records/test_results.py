@@ -135,10 +135,11 @@ def never():
 
 
 def test_measuring_keeps_what_was_measured(tmp_path):
-    """The rows come back without what every record carries, and stand in the folder with it."""
+    """The records come back as they stand in the folder, with what every record carries."""
     out = Results(tmp_path, "n", seed=1)
-    assert out.measure("k", lambda: [{"a": 1, "b": (2, 3)}]) == [{"a": 1, "b": [2, 3]}]
-    assert out.read("k")[0]["seed"] == 1 and out.machine.name == out.read("k")[0]["machine"]
+    (record,) = out.measure("k", lambda: [{"a": 1, "b": (2, 3)}])
+    assert (record["a"], record["b"]) == (1, [2, 3]) and [record] == out.read("k")
+    assert (record["seed"], record["machine"]) == (1, out.machine.name)
 
 
 def test_a_replay_reads_what_was_recorded_and_says_so(tmp_path, capsys):

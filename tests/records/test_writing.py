@@ -69,7 +69,7 @@ def test_what_utf_8_cannot_hold_is_spelt_out(tmp_path):
     [
         (OSError(28, "No space left on device"), "r: No space left on device; .*free some space"),
         (PermissionError(13, "Permission denied", "/x/run.json"), "/x/run.json: Permission denied"),
-        (OSError(30, "Read-only file system"), "Read-only file system; .*make it yours to read"),
+        (OSError(30, "Read-only file system"), "Read-only file system; .*a folder on another one"),
     ],
 )
 def test_what_a_folder_does_not_let_us_do_is_a_sentence(tmp_path, error, said):

@@ -53,3 +53,10 @@ def test_two_checkpoints_in_one_folder_are_both_named(tmp_path):
     path = b / "records/gates_03_parity.jsonl"
     path.write_text(path.read_text().replace('"w1"', '"w0"', 1))
     assert find_differences([a, b]).rows == [Difference("weights digest", ("w1", "w0, w1"))]
+
+
+def test_a_renamed_knob_is_no_difference(tmp_path):
+    """An older kit's folder is compared in the words of today."""
+    older = make(tmp_path / "a", concurrency={"batch": 4})
+    newer = make(tmp_path / "b", concurrency={"batch_sizes": [4]})
+    assert find_differences([older, newer]).rows == []

@@ -288,6 +288,18 @@ def test_a_profile_may_name_its_notebooks(tmp_path, monkeypatch):
     assert ran == ["00_environment", "02_trace", "01_components"]
 
 
+def test_a_run_says_what_of_a_recorded_profile_is_left_out(tmp_path, monkeypatch, capsys):
+    """The profile is that of an older kit's run, with a knob that is gone: it runs without it."""
+    monkeypatch.setattr("blipkit.run.notebooks.run_notebook", lambda *_: ChapterRun(seconds=1))
+    monkeypatch.setattr("blipkit.run.preflight.check_apart", lambda *_: None)
+    (tmp_path / "run.json").write_text("{}")
+    recorded = tmp_path / "profile.yaml"
+    recorded.write_text("capacity: {beside_as_of: '2026-11-28'}\n")
+    run_profile(load_profile(str(recorded)), tmp_path / "new", ["00_environment"])
+    said = capsys.readouterr().out
+    assert "left out of what was recorded: capacity.beside_as_of was '2026-11-28'" in said
+
+
 def test_an_interrupted_run_keeps_what_finished_and_says_how_to_go_on(tmp_path, monkeypatch):
     """Neither stage nor half-written artifact is left; the notebooks that are left are named."""
 

@@ -192,7 +192,7 @@ def test_a_publishing_that_fails_after_a_kill_brings_the_old_one_back(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("blipkit.run.publish._copy", full)
-    with pytest.raises(BlipkitError, match="No space left on device; expected .* free some space"):
+    with pytest.raises(BlipkitError, match="No space left on device; free some space, or"):
         publish_folder(tmp_path / "tiny")
     assert open_evidence(target).verified
 

@@ -1,7 +1,7 @@
 """Integers of a recorded program that 32 bits cannot hold.
 
-On Inferentia2 the compiler makes 32-bit integers of 64-bit ones (docs/neuron.md). So from
-instruction to instruction it is followed how small and how large a value can be.
+On Inferentia2 the compiler makes 32-bit integers of 64-bit ones (docs/neuron.md). So how
+small and how large each value can be is followed from instruction to instruction.
 """
 
 import math

@@ -229,7 +229,7 @@ def lowering_gate(component: str, rows: Sequence[Lowering]) -> Gate:
     """PASS where a component lowers in every bucket and nothing stands in the way; NOT-RUN without
     the environment.
 
-    rows: of all components. PASS also where none is of this one: nothing was found then.
+    rows: of all components. PASS, too, where none is of this one: then nothing was found.
     """
     component_rows = [row for row in rows if row.component == component]
     if any(row.status == "NOT-RUN" for row in component_rows):

@@ -31,9 +31,8 @@ CASTS = (
     "none",
     *(f"{mode} {cast}" for mode in ("matmult", "all") for cast in ("bf16", "fp16", "tf32")),
 )
-CAST_FORMATS = {
-    cast: _precision(cast) for cast in CASTS
-}  # what torch itself has in the place of each
+# what torch itself has in the place of each
+CAST_FORMATS = {cast: _precision(cast) for cast in CASTS}
 # the whole model in the format before it is compiled, and no cast by the compiler
 WHOLE_MODEL = ("bfloat16",)
 PRECISIONS = {**CAST_FORMATS, **{name: TORCH_PRECISIONS[name] for name in WHOLE_MODEL}}

@@ -23,9 +23,8 @@ from blipkit.runners.neuron.witnesses import (
 CONFIG = Path(__file__).with_name("neuron_monitor.json")  # a report a second
 LINGER_S = 2.5  # the monitor tells of a process while it lives, once a period
 WITNESSES = (MONITOR, DRIVER) = ("neuron-monitor", "the driver's counters")
-COUNT_TOLERANCE = (
-    0.01  # as a share of what was sent: a report may be cut off by the end of a process
-)
+# as a share of what was sent: a report may be cut off by the end of a process
+COUNT_TOLERANCE = 0.01
 MEND_EXECUTIONS = "compile with --enable-saturate-infinity, or look at the none arm"
 TOOLS_ADVICE = "blipkit doctor checks the tools"
 FREE_DEVICE = f"end what else uses the device, see neuron-ls, and run again; {TOOLS_ADVICE}"
