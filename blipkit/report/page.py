@@ -116,7 +116,7 @@ def body_of(path: Path, hidden: Hidden = NOTHING) -> str:
     for cell in notebook.cells:
         cell.source = hidden.in_text(cell.source)
         if cell.cell_type == "code":
-            shown = [output for output in cell.outputs if output.get("name") != "stderr"]
+            shown = without_stderr(cell.outputs)
             cell.outputs = [nbformat.from_dict(hidden.in_value(output)) for output in shown]
     exporter = HTMLExporter(
         template_name="basic",
@@ -125,6 +125,21 @@ def body_of(path: Path, hidden: Hidden = NOTHING) -> str:
         exclude_anchor_links=True,
     )
     return exporter.from_notebook_node(notebook)[0]
+
+
+def without_stderr(outputs: Sequence[dict]) -> list[dict]:
+    """A cell's outputs but for what went to stderr, as progress does; the lines of stdout between
+    which that came are one text.
+    """
+    shown = []
+    for output in outputs:
+        if output.get("name") == "stderr":
+            continue
+        if shown and shown[-1].get("name") == output.get("name") == "stdout":
+            shown[-1] = shown[-1] | {"text": shown[-1]["text"] + output["text"]}
+        else:
+            shown.append(output)
+    return shown
 
 
 def scrollable(page):

@@ -175,6 +175,20 @@ def test_figures_stand_before_the_chapters(page):
     assert len(before) == 6
 
 
+def test_lines_that_progress_came_between_are_one_text(tmp_path):
+    """What a cell printed stands in one box; stderr is left out, and a picture between two texts stays there."""
+    notebook = nbformat.v4.new_notebook()
+    texts = [("stdout", "one\n"), ("stderr", "50 %"), ("stdout", "two\n")]
+    outputs = [nbformat.v4.new_output("stream", name=name, text=text) for name, text in texts]
+    outputs.append(nbformat.v4.new_output("display_data", data={"text/html": "<p>seen</p>"}))
+    outputs.append(nbformat.v4.new_output("stream", name="stdout", text="three\n"))
+    notebook.cells = [nbformat.v4.new_code_cell("show()", outputs=outputs)]
+    nbformat.write(notebook, tmp_path / "03_parity.ipynb")
+    section = chapter(tmp_path / "03_parity.ipynb", private=False)
+    printed = [box.get_text() for box in section.select("pre")]
+    assert "one\ntwo\n" in printed and "three\n" in printed and "50 %" not in str(section)
+
+
 def test_a_replayed_report_says_so_at_its_head(replayed):
     """Recorded on which machine, when, and replayed where."""
     head = BeautifulSoup((replayed / "report/index.html").read_text(), "html.parser").header.text
