@@ -25,7 +25,8 @@ from blipkit.report.tables import make_tables
 from blipkit.report.verdict import Verdict, has_rehearsed, render, write_verdict
 
 OF_CHAPTER = re.compile(r"^\d\d_\w+\.ipynb$")  # a link from one notebook to another
-SENTENCE = 60  # characters; a cell of more gets room for some words a line
+# characters; a cell of more gets room for a word or two a line, or for several
+WORDS, SENTENCE = 20, 60
 # those at the head of the report
 HEAD_FIGURES = "figure:not(.detail):has(> img[src^='data:image/svg'])"
 
@@ -144,7 +145,7 @@ def without_stderr(outputs: Sequence[dict]) -> list[dict]:
 
 def scrollable(page):
     """Wide tables and code scroll in a box of their own, which a keyboard can reach; statuses, and
-    sentences in cells, can be styled.
+    words and sentences in cells, can be styled; a column's name may be broken at its underscores.
     """
     for table in page.find_all("table"):
         label = "table"
@@ -156,6 +157,9 @@ def scrollable(page):
         pre["tabindex"] = "0"
     for cell in page.find_all("td", string=re.compile(r"^. (PASS|WARN|FAIL|INVALID|NOT-RUN)$")):
         cell["class"] = ["status", cell.string.split()[1]]
-    for cell in page.find_all("td", string=lambda text: text and len(text) > SENTENCE):
-        cell["class"] = ["sentence"]
+    for cell in page.find_all("td", string=lambda text: text and len(text) > WORDS):
+        cell["class"] = ["sentence" if len(cell.string) > SENTENCE else "words"]
+    for head in page.find_all("th", string=re.compile("_")):
+        broken = "_<wbr>".join(map(escape, head.string.split("_")))
+        head.string.replace_with(BeautifulSoup(broken, "html.parser"))
     return page

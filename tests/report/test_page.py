@@ -189,6 +189,24 @@ def test_lines_that_progress_came_between_are_one_text(tmp_path):
     assert "one\ntwo\n" in printed and "three\n" in printed and "50 %" not in str(section)
 
 
+def test_a_column_with_a_long_name_is_as_narrow_as_its_figures():
+    """A name may be broken at its underscores, and reads as before; cells of words get room for some."""
+    cells = [{"usd_per_day": 5.1, "<a>_b": "x", "aims": "aims at 95 % of it", "why": "so " * 30}]
+    page = scrollable(BeautifulSoup(table_html(cells, "c"), "html.parser"))
+    assert [head.get_text() for head in page.select("th")] == [
+        "usd_per_day",
+        "<a>_b",
+        "aims",
+        "why",
+    ]
+    assert [len(head.select("wbr")) for head in page.select("th")] == [2, 1, 0, 0]
+    kinds = [cell.get("class") for cell in page.select("td")]
+    assert kinds == [None, None, None, ["sentence"]]
+    cells = [{"aims": "aims at 95 % of what it carries"}]
+    page = scrollable(BeautifulSoup(table_html(cells, "c"), "html.parser"))
+    assert page.td["class"] == ["words"]
+
+
 def test_a_replayed_report_says_so_at_its_head(replayed):
     """Recorded on which machine, when, and replayed where."""
     head = BeautifulSoup((replayed / "report/index.html").read_text(), "html.parser").header.text
