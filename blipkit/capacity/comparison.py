@@ -141,7 +141,7 @@ def _with_figures(
         holds=True,
         machine_hours=over_days([one.machine_hours for one in outcomes]),
         late=late,
-        refused=outcomes[0].refused,
+        refused=sum(one.refused for one in outcomes) / len(outcomes),
         late_minutes=sum(one.late_minutes for one in outcomes) / len(outcomes),
         longest_late_minutes=max(one.longest_late_minutes for one in outcomes),
         peak_machines=max(one.peak_machines for one in outcomes),

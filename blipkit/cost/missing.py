@@ -17,6 +17,7 @@ from blipkit.cost.provenance import Gap, in_words
 from blipkit.cost.systems import System, differing_conditions
 from blipkit.errors import BadInput
 from blipkit.records.run_record import read_run
+from blipkit.statistics import Interval
 
 PROFILE_FOR = {"candidate": "inf2", "incumbent": "gpu"}  # side -> the profile that measures it
 # No step asks for more load than this. Where even so much would not tell two costs apart, it is
@@ -184,13 +185,14 @@ def half_precision(
     return reason, step_of(system, f"measured: {', '.join(PEOPLE_RUN)}", command, hours)
 
 
-def longer_load(system: System, candidate: System, incumbent: System) -> tuple[Reason, MissingStep]:
+def longer_load(system: System, times: float) -> tuple[Reason, MissingStep]:
     """The load at a system's best setting that would tell both costs apart, a day at most.
 
-    Its hours are those of the load alone that is new, in all runs together.
+    times: how many times narrower the intervals must be. Its hours are those of the load alone that
+    is new, in all runs together.
     """
     row = system.row
-    load_minutes = minutes_more(row, times_narrower(candidate, incumbent))
+    load_minutes = minutes_more(row, times)
     load_hours = min(load_minutes / 60, LONGEST_H)
     reason = "the interval of the saving includes zero"
     if load_hours == LONGEST_H:
@@ -212,13 +214,13 @@ def step_of(system: System, what: str, command: str, hours: float) -> MissingSte
     return MissingStep(what, command, hours, hours * system.cost.usd_per_hour)
 
 
-def times_narrower(candidate: System, incumbent: System) -> float:
-    """How many times narrower both intervals must be to tell two costs apart; inf where never.
+def times_narrower(one: Interval, other: Interval) -> float:
+    """How many times narrower the intervals of two costs must be to tell them apart; inf where no
+    load would.
 
     They are apart where the half-widths that face each other fit between the two figures.
     """
-    costs = [system.cost.usd_per_million for system in (candidate, incumbent)]
-    cheap, dear = sorted(costs, key=lambda usd: usd.value)
+    cheap, dear = sorted((one, other), key=lambda usd: usd.value)
     distance = dear.value - cheap.value
     if not distance or None in (cheap.high, dear.low):
         return math.inf

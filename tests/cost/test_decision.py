@@ -271,6 +271,15 @@ def test_an_interval_that_includes_zero_says_how_much_longer():
     assert decide(longer).answer == "move"
 
 
+def test_the_load_that_would_tell_is_that_of_the_costs_as_used():
+    """Twice the answers a second at half the use cost as much, and take as much load to tell apart."""
+    alike = decide([system("neuron", ALIKE * 1.04, 0.1), system("cuda", wide=0.1)])
+    used = Cost(utilisation=0.3, incumbent_utilisation=0.6)
+    twice = decide([system("neuron", ALIKE * 2.08, 0.1), system("cuda", wide=0.1)], knobs=used)
+    hours = [step.hours for step in twice.missing]
+    assert hours == pytest.approx([step.hours for step in alike.missing]) and hours[0] < 1
+
+
 def test_costs_that_cannot_be_told_apart_do_not_ask_for_years():
     """The very same cost, or an interval without an end: a day at most, and that it would not tell."""
     for systems in (
