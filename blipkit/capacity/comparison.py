@@ -124,7 +124,11 @@ def _row(planned: Planned, chosen: Chosen) -> AnswerRow:
     )
     if not chosen.days:
         return row
-    return _with_figures(planned, row, found.candidate, [one.outcome for one in chosen.days])
+    outcomes = [one.outcome for one in chosen.days]
+    row = _with_figures(planned, row, found.candidate, outcomes)
+    if found.is_leanest:
+        row = replace(row, aims=f"{row.aims}, the leanest that is tried")
+    return row
 
 
 def _with_figures(
