@@ -113,15 +113,20 @@ class Fleets:
 
 
 def size_fleet(study: Study, pricing: Pricing) -> Fleets:
-    """Whole machines for the study's cameras at each operating point; recorded as `fleet`.
+    """Whole machines for the study's cameras at each operating point, that of the arm to go by
+    first; recorded as `fleet`.
 
     None where the demand is not stated, or a demonstration model was measured.
     """
     knobs = study.knobs
     reason = why_not_sized(knobs, pricing.checkpoint)
+    best = pricing.best
+    points = []
+    if not reason:
+        points = [row for row in pricing.rows if row.best]
+        points.sort(key=lambda row: row is not best)
     rows = []
-    points = [row for row in pricing.rows if row.best and not reason]
-    for row in sorted(points, key=lambda row: row is not pricing.best):
+    for row in points:
         sized = fleet(row, knobs.cameras, knobs.events_per_day, knobs.utilisation)
         rows.append(FleetRow(row.arm, pricing.basis, sized, row.basis))
     write_typed(study.results, "fleet", rows)
