@@ -6,7 +6,7 @@ Where 08 found the rate of arrivals that holds the target, the operating point i
 of, nothing is priced here, and what rests on it is NOT-RUN.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -114,15 +114,8 @@ class Pricing:
 
     @property
     def best(self) -> CostRow | None:
-        """The operating point: 04's recommendation, of several arms that of the one that 08 asked,
-        or else of the one to go by; None where no setting held the target.
-        """
-
-        def order(row: CostRow) -> tuple[bool, tuple[bool, int, float]]:
-            by_arm = arm_order(row.arm, _answers_per_s(row), self.gates_of_folder)
-            return not row.is_by_arrivals, by_arm
-
-        return min((row for row in self.rows if row.best), key=order, default=None)
+        """The operating point; None where no setting held the target."""
+        return operating_point(self.rows, self.gates_of_folder)
 
     @property
     def peak(self) -> CostRow | None:
@@ -192,6 +185,17 @@ class Pricing:
             reason=f"good ones, at the operating point ({best.basis}), {self.title}",
         )
         return [shown, interval_gate(best)]
+
+
+def operating_point(rows: Iterable[CostRow], gates: Sequence[Gate]) -> CostRow | None:
+    """04's recommendation, of several arms that of the one that 08 asked, or else of the one to go
+    by; None where no setting held the target. gates: of the folder.
+    """
+
+    def order(row: CostRow) -> tuple[bool, tuple[bool, int, float]]:
+        return not row.is_by_arrivals, arm_order(row.arm, _answers_per_s(row), gates)
+
+    return min((row for row in rows if row.best), key=order, default=None)
 
 
 def _answers_per_s(row: CostRow) -> float:
