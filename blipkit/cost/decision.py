@@ -11,6 +11,7 @@ from blipkit.cost.missing import (
     EstimateHours,
     MissingStep,
     Reason,
+    cost_as_used,
     first_run,
     half_precision,
     hours_taken,
@@ -218,9 +219,8 @@ class _Weighing:
     def _narrower(self, system: System) -> tuple[Reason, MissingStep]:
         """What would narrow a system's throughput enough to tell both costs apart."""
         candidate, incumbent = self.chosen["candidate"], self.chosen["incumbent"]
-        costs = [system.cost.usd_per_million for system in (candidate, incumbent)]
         here, there = self.knobs.busy
-        times = times_narrower(costs[0].times(1 / here), costs[1].times(1 / there))
+        times = times_narrower(cost_as_used(candidate, here), cost_as_used(incumbent, there))
         if system.row.is_by_arrivals:
             return finer_search(system, times, self.estimate_hours)
         return longer_load(system, times)

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Protocol
 
-from blipkit.cost.dollars import minutes_more
+from blipkit.cost.dollars import answer_cost, minutes_more
 from blipkit.cost.knobs import Cost
 from blipkit.cost.prices import Price
 from blipkit.cost.provenance import Gap, in_words
@@ -214,18 +214,40 @@ def step_of(system: System, what: str, command: str, hours: float) -> MissingSte
     return MissingStep(what, command, hours, hours * system.cost.usd_per_hour)
 
 
-def times_narrower(one: Interval, other: Interval) -> float:
-    """How many times narrower the intervals of two costs must be to tell them apart; inf where no
-    load would.
-
-    They are apart where the half-widths that face each other fit between the two figures.
+@dataclass(frozen=True)
+class UsedCost:
+    """What a million good answers cost at the stated use, USD. at_price: with the throughput's
+    interval; whole: with the price's range, too.
     """
-    cheap, dear = sorted((one, other), key=lambda usd: usd.value)
-    distance = dear.value - cheap.value
-    if not distance or None in (cheap.high, dear.low):
+
+    at_price: Interval
+    whole: Interval
+
+
+def cost_as_used(system: System, busy: float) -> UsedCost:
+    """The cost of a system that is busy this share of the time."""
+    at_price = answer_cost(system.row, system.cost.usd_per_hour, busy).usd_per_million
+    return UsedCost(at_price, system.cost.usd_per_million.times(1 / busy))
+
+
+def times_narrower(one: UsedCost, other: UsedCost) -> float:
+    """How many times narrower the throughputs' intervals must be to tell two costs apart; inf where
+    no load would.
+
+    They are apart where the half-widths that face each other fit between the two figures, beside
+    what the prices' ranges take of that, which no load narrows.
+    """
+    cheap, dear = sorted((one, other), key=lambda cost: cost.at_price.value)
+    if None in (cheap.whole.high, dear.whole.low):
         return math.inf
-    facing = distance + cheap.high - dear.low  # the sum of the two half-widths facing each other
-    return facing / distance
+    room = dear.at_price.value - cheap.at_price.value
+    room -= cheap.whole.high - cheap.at_price.high
+    room -= dear.at_price.low - dear.whole.low
+    if room <= 0:
+        return math.inf
+    above_cheap = cheap.at_price.high - cheap.at_price.value
+    below_dear = dear.at_price.value - dear.at_price.low
+    return (above_cheap + below_dear) / room
 
 
 def hours_taken(folder: str | None, notebooks: Sequence[str]) -> float | None:
