@@ -131,8 +131,9 @@ class Grid:
         if first is None:
             return "not known: every setting is INVALID"
         most = max(row.servers for row in self.measured)
-        per_second = most * first.summary.requests_per_s.value
-        percent = most * or_nan(first.feeding_percent)
+        times = most / min(first.servers, first.clients)  # as many as the first one keeps busy
+        per_second = times * first.summary.requests_per_s.value
+        percent = times * or_nan(first.feeding_percent)
         if math.isnan(percent):
             return "not known: the last row of our own overhead says nothing"
         servers = counted(most, "server")

@@ -74,6 +74,15 @@ def test_what_feeding_takes_is_not_known_without_our_own_overhead():
         assert grid_of(rows).feeding().startswith("not known: the last row of our own overhead")
 
 
+@pytest.mark.parametrize(("servers", "clients"), [(1, 1), (2, 2), (2, 1), (1, 4)])
+def test_what_feeding_takes_counts_the_servers_that_the_first_setting_kept_busy(servers, clients):
+    """Four servers at 10 requests/s each, whether the grid begins with one of them or with two."""
+    busy = min(servers, clients)
+    first = cell(servers, clients, 10.0 * busy, 20.0, feeding_percent=1.5 * busy)
+    said = grid_of([first, cell(4, 8, 38.0, 30.0)]).feeding()
+    assert said.startswith("4 servers at 40 requests/s would need 6 % of this host")
+
+
 def test_the_curve_is_drawn_with_and_without_a_setting_to_run(captions):
     """What is said of it comes first."""
     settings = rows()
