@@ -100,7 +100,7 @@ class Fleets:
             print(f"no setting holds {target_ms:g} ms; see 04 for the fastest")
             return
         cost = answer_cost(chosen, usd_per_hour, utilisation)
-        cells = {"setting": name_of(chosen), "basis": chosen.basis}
+        cells = {"arm": chosen.arm, "setting": name_of(chosen), "basis": chosen.basis}
         cells["usd_per_million"] = cost.usd_per_million.value
         caption = f"Within {target_ms:g} ms at {usd_per_hour:g} USD/h, busy {utilisation:.0%}"
         if cameras:
