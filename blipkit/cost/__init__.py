@@ -2,10 +2,10 @@
 
 Chapter 05's verbs stand in `pricing`, `points`, `cameras`, `comparison`, `claim` and `decision`;
 the formulas behind them in `dollars` and `fleets`, on the rows of `rows`; whether a cost is known
-well enough in `cost_interval`; prices in `prices`, `offers` and `price_list`; the systems of results folders in `systems`, whether each is evidence of
-one thing in `provenance`, what a decision lacks in `missing`. What an Inf2 is expected to do,
-before anyone measured it, in `forecast`, by the arithmetic of `expected` on what others published
-of their hardware, `anchors`.
+well enough in `cost_interval`; prices in `prices`, `offers` and `price_list`; the systems of
+results folders in `systems`, whether each is evidence of one thing in `provenance`, what a decision
+lacks in `missing`. What an Inf2 is expected to do, before anyone measured it, in `forecast`, by the
+arithmetic of `expected` on what others published of their hardware, `anchors`.
 """
 
 import lazy_loader
