@@ -80,7 +80,19 @@ def test_what_feeding_takes_counts_the_servers_that_the_first_setting_kept_busy(
     busy = min(servers, clients)
     first = cell(servers, clients, 10.0 * busy, 20.0, feeding_percent=1.5 * busy)
     said = grid_of([first, cell(4, 8, 38.0, 30.0)]).feeding()
-    assert said.startswith("4 servers at 40 requests/s would need 6 % of this host")
+    assert said.startswith(
+        "4 servers of torchscript float32 at 40 requests/s would need 6 % of this host"
+    )
+
+
+def test_what_feeding_takes_is_that_of_the_fastest_arm():
+    """A slow one that is named first needs less of the host."""
+    slow, fast = (
+        cell(1, 1, per_s, 20.0, arm=arm, feeding_percent=percent)
+        for arm, per_s, percent in (("eager float32", 10.0, 1.5), ("torchscript", 40.0, 6.0))
+    )
+    said = grid_of([slow, fast]).feeding()
+    assert said.startswith("1 server of torchscript at 40 requests/s would need 6 %")
 
 
 def test_the_curve_is_drawn_with_and_without_a_setting_to_run(captions):
