@@ -38,7 +38,7 @@ from blipkit.load.runs import (
 )
 from blipkit.load.setting import COLUMNS, Setting
 from blipkit.load.stability import FEWEST, WINDOWS, windows
-from blipkit.load.summary import INVALID, summarise
+from blipkit.load.summary import summarise
 from blipkit.load.target import Target
 from blipkit.records.gates import Gate
 from blipkit.records.typed import measure_typed, record_of, records_of, write_typed
