@@ -204,6 +204,6 @@ def _rate_of(results: Results, record: LoadRecord) -> RateRow | None:
     for found in rates_of(results):
         rate = found.rate
         is_own = is_rate_of(found, record.setting, record.conditions, record.machine)
-        if is_own and rate.pattern == "poisson" and not why_not_used(rate):
+        if is_own and rate.pattern == "poisson" and not why_not_used(found, record.choices):
             return rate
     return None
