@@ -67,6 +67,7 @@ class Interval:
 
 
 UNKNOWN = Interval(None)
+ENDS = (0.025, 0.975)  # of a distribution, between which 95 % of it lie
 
 
 def _is_finite(figure: float | None) -> bool:
@@ -97,14 +98,12 @@ def percentile(samples, q: float, effective: float | None = None) -> Interval:
     worth = n
     if effective is not None:
         worth = max(int(effective), 1)
-    # the ranks of the ends, from 1, of so many samples as these are worth
-    low, high = stats.binom.ppf([0.025, 0.975], worth, q / 100) + [0, 1]
     value = np.percentile(samples, q, method="inverted_cdf")
-    return Interval(
-        float(value),
-        _at_rank(samples, math.floor(low * n / worth)),
-        _at_rank(samples, math.ceil(high * n / worth)),
-    )
+    # how many of so many independent samples may be at or below the percentile; their ranks, from 1
+    fewest, most = stats.binom.ppf(ENDS, worth, q / 100)
+    low_rank = math.floor(fewest * n / worth)
+    high_rank = math.ceil((most + 1) * n / worth)
+    return Interval(float(value), _at_rank(samples, low_rank), _at_rank(samples, high_rank))
 
 
 def _at_rank(samples: np.ndarray, rank: int) -> float:
@@ -128,8 +127,10 @@ def samples_needed(q: float, confidence: float = 0.99) -> int:
 def mean_interval(values) -> Interval:
     """Mean and its 95 % t-interval, cut off at zero; of two or more values, none negative."""
     values = np.asarray(values, dtype=float)
+    n = len(values)
     mean = values.mean()
-    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    quantile = stats.t.ppf(ENDS[1], n - 1)
+    half = quantile * values.std(ddof=1) / np.sqrt(n)
     return Interval(float(mean), max(float(mean - half), 0.0), float(mean + half))
 
 
@@ -154,10 +155,11 @@ def share_bound(count: int, n: int) -> float:
 def trials_needed(limit: float, count: int = 0) -> int:
     """How many trials, `count` of them hits, bound a share by `limit` (`share_bound`)."""
 
-    def is_bounded(n: int) -> bool:
-        return share_bound(count, n) <= limit
+    def is_bounded(more: int) -> bool:
+        return share_bound(count, count + more) <= limit
 
-    return count + bisect_left(range(count, 10**9), True, key=is_bounded)
+    misses = bisect_left(range(10**9), True, key=is_bounded)  # the more of them, the less the bound
+    return count + misses
 
 
 def is_not_worse(first: int, second: int, n: int, margin: float) -> bool:
@@ -166,12 +168,14 @@ def is_not_worse(first: int, second: int, n: int, margin: float) -> bool:
     first, second: pairs in which it alone hits. At a difference of `margin` it says so in about one
     of twenty tries. Tango's score test of paired shares, Statistics in Medicine 17 (1998).
     """
+    # the likeliest share of pairs in which the second alone hits, were the difference `margin`:
+    # the root above zero of 2 n share^2 + b share - second margin (1 - margin)
     b = (2 * n - first + second) * margin - first - second
     root = math.sqrt(b**2 + 8 * n * second * margin * (1 - margin))
-    # of pairs in which the second alone hits, were that the difference
     share = (root - b) / (4 * n)
+    expected = n * margin
     spread = math.sqrt(n * (2 * share + margin * (1 - margin)))
-    return first - second - n * margin <= stats.norm.ppf(0.05) * spread
+    return first - second - expected <= stats.norm.ppf(0.05) * spread
 
 
 def is_more_often(first: int, second: int) -> bool:
@@ -218,10 +222,11 @@ def chance_ratio(lengths, units: float, tries: int) -> float:
     """
     lengths = np.asarray(lengths, dtype=float)
     lengths = lengths[np.isfinite(lengths) & (lengths > 0)]
-    if len(lengths) < 3:
+    n = len(lengths)
+    if n < 3:
         return math.inf
     spread = np.log(lengths**2).std(ddof=1)
-    quantile = stats.t.isf(0.001 / tries, len(lengths) - 1)
+    quantile = stats.t.isf(0.001 / tries, n - 1)
     return float(np.exp(quantile * spread * np.sqrt(2 / units) / 2))
 
 
@@ -258,7 +263,9 @@ def reliability(confidence, right, bins: int = 10) -> list[Bin]:
     """The occupied bins of equal width, by confidence; right: whether each answer is."""
     confidence = np.asarray(confidence, dtype=float)
     right = np.asarray(right, dtype=bool)
-    places = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    # the bin of each answer, from 0; its upper edge belongs to it
+    places = np.ceil(confidence * bins).astype(int) - 1
+    places = np.clip(places, 0, bins - 1)
     rows = []
     for place in np.unique(places):
         inside = places == place

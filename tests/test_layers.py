@@ -142,6 +142,7 @@ TESTED_BY = {
     "arrivals/rows.py": "arrivals/test_chapter_08.py",
     "frames/canvas.py": "frames/test_scenes.py",
     "frames/dog.py": "frames/test_scenes.py",
+    "cost/cost_interval.py": "cost/test_throughput.py",
     "cost/fleets.py": "cost/test_decision.py",
     "cost/offers.py": "cost/test_decision.py",
     "cost/points.py": "cost/test_pricing.py",

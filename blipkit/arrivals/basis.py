@@ -1,6 +1,7 @@
 """What 08 rests on: the setting that is asked, and what it does where clients wait for answers.
 
-Where 04 recommends a setting in this results folder, it is that one, with 04's figures. Else it is
+Where 04 recommends a setting in this results folder, it is that one, with 04's figures; of several
+arms, that of the fastest whose answers 03 has passed. Else it is
 the largest that the knobs of 04 name, and two brief runs with clients who wait.
 """
 
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from blipkit.errors import NotMeasured
+from blipkit.load.arm_choice import arm_order
 from blipkit.load.asked import digest_of_frames
 from blipkit.load.conditions import Conditions, conditions_of
 from blipkit.load.measure import Measured
@@ -18,6 +20,7 @@ from blipkit.load.setting import Setting, differ_in_clients, name_of
 from blipkit.load.setting_requests import SettingRequests
 from blipkit.load.summary import INVALID
 from blipkit.profiles.sections import section_of
+from blipkit.records.gates import Gate
 from blipkit.records.typed import part, row_of
 from blipkit.statistics import Interval
 from blipkit.study import Study
@@ -84,10 +87,22 @@ def basis_of(study: Study, hosts: Hosts) -> Basis:
     closed = hosts.study
     conditions = conditions_of(closed, digest_of_frames(closed))
     rows = [row for row in closed_loop_rows(study) if row.is_asked_like(conditions)]
-    best = next((row for row in rows if row.best), None)
+    best = recommended(rows, study.results.gates())
     if best is not None and (basis := recorded_basis(best, rows, conditions)):
         return basis
     return measured_basis(hosts, conditions)
+
+
+def recommended(rows: Sequence[ClosedLoopRow], gates: Sequence[Gate]) -> ClosedLoopRow | None:
+    """The setting that 04 recommends: of several arms, that of the one to go by.
+
+    gates: of 04's folder; None where it recommends none.
+    """
+
+    def order(row: ClosedLoopRow) -> tuple[bool, int, float]:
+        return arm_order(row.setting.arm, row.requests_per_s.value, gates)
+
+    return min((row for row in rows if row.best), key=order, default=None)
 
 
 def closed_loop_rows(study: Study) -> list[ClosedLoopRow]:

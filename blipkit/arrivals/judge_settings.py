@@ -50,7 +50,8 @@ def judging_of(rate_per_s: float, percentile: float, limit_ms: float, seed: int)
 
 
 def queries_needed(percentile: float, share: float = SHARE) -> int:
-    """The fewest queries of which this share of what may be late is, and early stopping holds.
+    """About the fewest queries for which early stopping holds though this share of what may be late
+    is. As late ones are whole, it holds for some fewer, too, and not for some up to 5 % more.
 
     LoadGen's rule: were 1 - percentile of all late, so few late ones among so many would come up
     in at most one of a hundred runs (binomial, tolerance 0).

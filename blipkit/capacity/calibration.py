@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from blipkit.capacity import gates
-from blipkit.capacity.measured import MeasuredMachine, place_of, recorded_load
+from blipkit.capacity.measured import MeasuredMachine, recorded_load
 from blipkit.capacity.rows import CalibrationRow
 from blipkit.capacity.stations import Service
 from blipkit.cost.pricing import read_load_records
 from blipkit.cost.rows import MeasuredSetting
 from blipkit.display.tables import show_table
+from blipkit.load.setting import differ_in_clients
 from blipkit.load.summary import INVALID
 from blipkit.records.gates import Gate
 from blipkit.records.typed import records_of, write_typed
@@ -107,7 +108,7 @@ def calibration_rows(
     return [
         _row(machine, one)
         for one in settings
-        if place_of(one) == place_of(own) and one.clients != own.clients and one.state != INVALID
+        if differ_in_clients(one, own) and one.clients != own.clients and one.state != INVALID
     ]
 
 

@@ -76,12 +76,13 @@ def in_words(share: float) -> str:
 
 
 def _fixed(scenario: Scenario, carried: Carried, knobs: Capacity) -> list[Candidate]:
-    """From what the mean load takes to twice what the peak takes."""
-    per_s = scenario.demand.per_s
-    fewest = max(scenario.rules.least, math.ceil(per_s.mean() / carried.own))
-    most = max(fewest, math.ceil(2 * per_s.max() / carried.own) + scenario.rules.zones)
+    """From what the mean load takes to twice what the peak takes, within the group's bounds."""
+    rules = scenario.rules
+    peak = scenario.demand.per_s.max() / carried.own
+    mean = scenario.demand.per_s.mean() / carried.own
+    fewest = min(max(rules.least, math.ceil(mean)), rules.most)
+    most = min(max(fewest, math.ceil(2 * peak) + rules.zones), rules.most)
     step = max(1, (most - fewest) // 40)
-    peak = per_s.max() / carried.own
     return [
         Candidate("fixed", Fixed(count), f"{count} machines", (count / peak,))
         for count in range(fewest, most + 1, step)

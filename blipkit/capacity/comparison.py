@@ -124,7 +124,11 @@ def _row(planned: Planned, chosen: Chosen) -> AnswerRow:
     )
     if not chosen.days:
         return row
-    return _with_figures(planned, row, found.candidate, [one.outcome for one in chosen.days])
+    outcomes = [one.outcome for one in chosen.days]
+    row = _with_figures(planned, row, found.candidate, outcomes)
+    if found.is_leanest:
+        row = replace(row, aims=f"{row.aims}, the leanest that is tried")
+    return row
 
 
 def _with_figures(
@@ -141,7 +145,7 @@ def _with_figures(
         holds=True,
         machine_hours=over_days([one.machine_hours for one in outcomes]),
         late=late,
-        refused=outcomes[0].refused,
+        refused=sum(one.refused for one in outcomes) / len(outcomes),
         late_minutes=sum(one.late_minutes for one in outcomes) / len(outcomes),
         longest_late_minutes=max(one.longest_late_minutes for one in outcomes),
         peak_machines=max(one.peak_machines for one in outcomes),

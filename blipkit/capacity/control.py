@@ -54,7 +54,7 @@ class Controller:
         self._alarm = Alarm()
         self._delay_s = metric_delay_s
         self._outage = outage
-        self._published: deque[tuple[float, float, int]] = deque()
+        self._published: deque[tuple[float, float, Counts]] = deque()
 
     def begin(self, requests_per_minute: float) -> None:
         """The machines with which the day begins."""
@@ -62,8 +62,7 @@ class Controller:
 
     def observe(self, end_s: float, requests: int, period_s: float) -> None:
         """The requests of a period that ended; they are seen after the delay."""
-        targets = sum(self.group.ready())
-        self._published.append((end_s, requests * 60 / period_s, targets))
+        self._published.append((end_s, requests * 60 / period_s, self.group.ready()))
 
     def edge(self, now_s: float) -> Changes:
         """What happens now, before the next period begins. Whoever runs the machines gives those
@@ -97,11 +96,11 @@ class Controller:
         running = (self.group.count(0), self.group.count(1))
         return (running[0] - starting[0], running[1] - starting[1]), starting
 
-    def _newest(self, now_s: float) -> tuple[float | None, int]:
-        """(requests a minute, targets) of the newest period that is published by now."""
+    def _newest(self, now_s: float) -> tuple[float | None, Counts]:
+        """(requests a minute, machines that took them) of the newest period published by now."""
         seen = self._published
         while len(seen) > 1 and seen[1][0] + self._delay_s <= now_s:
             seen.popleft()
         if not seen or seen[0][0] + self._delay_s > now_s:
-            return None, sum(NONE)
+            return None, NONE
         return seen[0][1], seen[0][2]

@@ -10,16 +10,19 @@ from dataclasses import dataclass
 import numpy as np
 import pandas
 
+from blipkit.arrivals.rows import RateRow
 from blipkit.capacity.stations import Service, Station
 from blipkit.cost.pricing import SETTINGS, read_load_records
 from blipkit.cost.rows import LoadRecord, MeasuredSetting
 from blipkit.cost.throughput import is_rate_of, rates_of, why_not_used, with_figure
 from blipkit.errors import BadInput, NotMeasured, shown
+from blipkit.load.arm_choice import arm_order
 from blipkit.load.recommend import best_setting, is_trusted
-from blipkit.load.setting import Setting, name_of
+from blipkit.load.setting import Setting, differ_in_clients, name_of
 from blipkit.load.setting_requests import ANSWERED
 from blipkit.load.summary import STABLE
 from blipkit.model.checkpoints import is_demonstration
+from blipkit.records.gates import Gate
 from blipkit.records.results import Results
 from blipkit.statistics import Interval
 
@@ -31,13 +34,15 @@ OPEN_LOOP = "08's rate: arrivals that do not wait"
 class MeasuredMachine:
     """A machine at the setting that 04 recommends.
 
-    carried_per_s: requests per second within the target, with its interval, from carried_from;
-    service: of the requests of `busy`, the same setting but where that left servers idle.
+    carried_per_s: requests per second within the target, with its interval, from carried_from,
+    where it was carried_state; service: of the requests of `busy`, the same setting but where that
+    left servers idle.
     """
 
     record: LoadRecord
     carried_per_s: Interval
     carried_from: str
+    carried_state: str
     service: Service
     busy: MeasuredSetting
 
@@ -66,6 +71,8 @@ class MeasuredMachine:
         unsure = {one.state for one in (record.setting, self.busy)} - {STABLE}
         if unsure:
             doubts.append(f"04 was {' and '.join(sorted(unsure))}")
+        if self.carried_from == OPEN_LOOP and self.carried_state != STABLE:
+            doubts.append(f"08's rate was {self.carried_state}")
         named = ", ".join([record.checkpoint or "no checkpoint named", *doubts])
         return f"forecast from {self.title} ({named})"
 
@@ -98,34 +105,35 @@ def measured_machine(results: Results) -> MeasuredMachine:
     source = recorded_load(results)
     records = read_load_records(source)
     unbatched = [one for one in records if one.setting.batch_size == 1]
-    record = _best(unbatched)
+    record = _best(unbatched, source.gates())
     if record is None:
         raise NotMeasured(_why_none(records, unbatched))
     if record.setting.latency_limit_ms is None:
         problem = "records of 04_concurrency are of an older kit, which did not say the target"
         raise NotMeasured(f"{problem}; run 04_concurrency again")
     busy = _busiest(unbatched, record)
-    per_s, origin = _carried(source, record)
-    return MeasuredMachine(record, per_s, origin, read_service(source, busy), busy.setting)
+    service = read_service(source, busy)
+    carried = (record.setting.requests_per_s, CLOSED_LOOP, record.setting.state)
+    if rate := _rate_of(source, record):
+        carried = (with_figure(rate.rate_per_s), OPEN_LOOP, rate.state)
+    return MeasuredMachine(record, *carried, service, busy.setting)
 
 
-def _best(records: Sequence[LoadRecord]) -> LoadRecord | None:
-    """The setting that 04 recommends; where that has batches, the best one without."""
-    by_setting = {id(one.setting): one for one in records}
-    chosen = [one.setting for one in records if one.setting.best]
+def _best(records: Sequence[LoadRecord], gates: Sequence[Gate]) -> LoadRecord | None:
+    """The setting that 04 recommends, of several arms that of the one to go by; where that has
+    batches, the best one without. gates: of 04's folder.
+    """
+
+    def order(record: LoadRecord) -> tuple[bool, int, float]:
+        return arm_order(record.setting.arm, record.setting.requests_per_s.value, gates)
+
+    chosen = [one for one in records if one.setting.best]
     if not chosen and records:
         first = records[0]
         limit_ms = first.setting.latency_limit_ms
         found = best_setting([one.setting for one in records], limit_ms, first.shared)
-        chosen = [found] if found else []
-    if not chosen:
-        return None
-    return by_setting[id(max(chosen, key=lambda setting: setting.requests_per_s.value))]
-
-
-def place_of(setting: MeasuredSetting) -> tuple[str, str, int, int]:
-    """What settings have in common that differ in clients alone."""
-    return setting.arm, setting.placement, setting.servers, setting.batch_size
+        chosen = [one for one in records if one.setting is found]
+    return min(chosen, key=order, default=None)
 
 
 def _busiest(records: Sequence[LoadRecord], best: LoadRecord) -> LoadRecord:
@@ -139,7 +147,7 @@ def _busiest(records: Sequence[LoadRecord], best: LoadRecord) -> LoadRecord:
     alike = [
         one
         for one in records
-        if place_of(one.setting) == place_of(own)
+        if differ_in_clients(one.setting, own)
         and one.setting.clients >= own.servers
         and is_trusted(one.setting, one.shared)
     ]
@@ -191,11 +199,11 @@ def service_of(requests: pandas.DataFrame) -> Service:
     return Service(service, overhead)
 
 
-def _carried(results: Results, record: LoadRecord) -> tuple[Interval, str]:
-    """Requests per second that a machine carries within the target, and who says so."""
+def _rate_of(results: Results, record: LoadRecord) -> RateRow | None:
+    """The rate of Poisson arrivals that 08 found for a setting; None where it has none to use."""
     for found in rates_of(results):
         rate = found.rate
         is_own = is_rate_of(found, record.setting, record.conditions, record.machine)
-        if is_own and rate.pattern == "poisson" and not why_not_used(rate):
-            return with_figure(rate.rate_per_s), OPEN_LOOP
-    return record.setting.requests_per_s, CLOSED_LOOP
+        if is_own and rate.pattern == "poisson" and not why_not_used(found, record.choices):
+            return rate
+    return None

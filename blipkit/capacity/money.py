@@ -34,8 +34,8 @@ class Beside:
 
 
 def price_beside(study: Study, comparison: Comparison) -> Beside:
-    """Load balancer, CDN, logs, disks, the API tier, and both fleets while a migration lasts;
-    recorded as `capacity_beside`.
+    """Load balancer, CDN, logs, disks, the API tier, and the GPUs that still run while a migration
+    lasts; recorded as `capacity_beside`.
     """
     best, planned = comparison.best, comparison.planned
     rows = []
@@ -59,14 +59,15 @@ def price_beside(study: Study, comparison: Comparison) -> Beside:
 
 
 def migration(comparison: Comparison, days: float | None) -> BesideRow:
-    """Both fleets, paid for while a migration lasts; the GPU's by its counts alone."""
-    what = "both fleets while migrating, all days together"
+    """The GPUs that are paid for beside the fleet while a migration lasts, by counts alone."""
+    what = "GPUs while migrating"
     planned = comparison.planned
-    if not days or planned.gpu is None:
-        return BesideRow(what, None, "not stated: cost.one_off.parallel_days, gpu_results")
-    gpu_usd = _gpu_usd_per_day(planned)
-    usd = days * (comparison.best.usd_per_day.value + gpu_usd)
-    return BesideRow(what, usd, f"{days:g} days, {gpu_usd:.2f} USD a day of GPUs by their counts")
+    stated = {"cost.one_off.parallel_days": days, "capacity.instances.gpu_results": planned.gpu}
+    if missing := [name for name, value in stated.items() if not value]:
+        return BesideRow(what, None, f"not stated: {', '.join(missing)}")
+    usd = _gpu_usd_per_day(planned)
+    both = days * (comparison.best.usd_per_day.value + usd)
+    return BesideRow(what, usd, f"for {days:g} days, in which both fleets take {both:.2f} USD")
 
 
 def _gpu_usd_per_day(planned: Planned) -> float:

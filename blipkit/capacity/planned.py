@@ -11,11 +11,15 @@ from blipkit.capacity.shapes import DAY_S
 from blipkit.capacity.stations import Retrying
 from blipkit.cost.knobs import Cost
 from blipkit.cost.prices import Price, find_price, load_prices
+from blipkit.cost.provenance import in_words
 from blipkit.cost.systems import find_results
 from blipkit.display.tables import show_table
 from blipkit.errors import NotMeasured
 from blipkit.records.results import Results
 from blipkit.study import Study
+
+# conditions of 04 that make a request, and in time, mean the same on both kinds of machine
+ALIKE = ("questions", "call", "percentile", "latency_limit_ms")
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Planned:
             "carried_per_s_low": carried.low,
             "carried_per_s_high": carried.high,
             "from": self.machine.carried_from,
-            "state": self.machine.setting.state,
+            "state": self.machine.carried_state,
             "usd_per_hour": self.price.usd_per_hour,
             "requests_a_day": round(demand.requests),
             "mean_per_s": demand.requests / DAY_S,
@@ -103,17 +107,23 @@ def _gpu(
     if not folder:
         return None, None
     gpu = measured_machine(Results(find_results(folder)))
-    check_same_model(machine, gpu)
+    check_asked_alike(machine, gpu)
     instance = knobs.instances.get("gpu_priced_as", cost.incumbents[0])
     return gpu, find_price(prices, instance, cost.region, cost.option)
 
 
-def check_same_model(own: MeasuredMachine, gpu: MeasuredMachine) -> None:
-    """NotMeasured where a GPU's records are of other weights than the fleet's own."""
-    weights, others = (one.record.conditions.weights_digest for one in (own, gpu))
-    if weights != others:
+def check_asked_alike(own: MeasuredMachine, gpu: MeasuredMachine) -> None:
+    """NotMeasured where a GPU's records are of other weights than the fleet's own, or of requests
+    that are others, or judged by another target.
+    """
+    here, there = own.record.conditions, gpu.record.conditions
+    if here.weights_digest != there.weights_digest:
         seen = f"{gpu.title} served {gpu.record.checkpoint}, the fleet {own.record.checkpoint}"
         raise NotMeasured(f"capacity.instances: {seen}; measure the same checkpoint on both")
+    unlike = [name for name in ALIKE if getattr(here, name) != getattr(there, name)]
+    if unlike:
+        seen = f"{gpu.title} and the fleet differ in {', '.join(map(in_words, unlike))}"
+        raise NotMeasured(f"capacity.instances: {seen}; measure both alike")
 
 
 def scenario_of(

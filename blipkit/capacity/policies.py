@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 Counts = tuple[int, int]
+Amounts = tuple[float, float]  # the same; parts of machines where kinds are added up
 Figure = TypeVar("Figure", int, float)
 NONE: Counts = (0, 0)
 LOW = 0.9  # of the target: what the alarm for scaling in is below
@@ -20,7 +21,7 @@ LOW = 0.9  # of the target: what the alarm for scaling in is below
 @dataclass(frozen=True)
 class Seen:
     """What a policy is told. requests_per_minute: of the newest period that is published, as a rate
-    a minute; None before there is one. targets: machines that took them.
+    a minute; None before there is one. targets: machines that took them, of each kind.
 
     now_s: of the day. ready, starting: machines that are in service, and that are not yet counted
     as warm; wanted: what was asked for last; failed: launches of the fleet's own kind that did not
@@ -29,28 +30,34 @@ class Seen:
 
     now_s: float
     requests_per_minute: float | None
-    targets: int
-    ready: Counts
-    starting: Counts
-    wanted: Counts
+    targets: Amounts
+    ready: Amounts
+    starting: Amounts
+    wanted: Amounts
     failed: int = 0
 
     @property
     def per_target(self) -> float | None:
         """Requests per target per minute; None where none was published, or no target took any."""
-        if self.requests_per_minute is None or not self.targets:
+        targets = sum(self.targets)
+        if self.requests_per_minute is None or not targets:
             return None
-        return self.requests_per_minute / self.targets
+        return self.requests_per_minute / targets
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """Periods in a row above the target, and below; when the last change of each way was, s."""
+    """Periods in a row above the target, and below; when the last change of each way was, s.
+
+    load: machines of the fleet's own kind that were needed at the last change, which GPU overflow
+    remembers; 0 before one.
+    """
 
     above: int = 0
     below: int = 0
     last_out_s: float = -math.inf
     last_in_s: float = -math.inf
+    load: int = 0
 
 
 @dataclass(frozen=True)
@@ -233,21 +240,29 @@ class GpuOverflow:
         return self._split(self.reactive.first(requests_per_minute)[0], 0)
 
     def decide(self, alarm: Alarm, seen: Seen) -> Decision:
-        alike = replace(
-            seen,
-            targets=max(1, round(self._alike(seen.ready))),
-            ready=(round(self._alike(seen.ready)), 0),
-            starting=(round(self._alike(seen.starting)), 0),
-            wanted=(round(self._alike(seen.wanted)), 0),
-        )
-        reacted = self.reactive.decide(alarm, alike)
-        if not reacted.why and not seen.failed:
+        reacted = self.reactive.decide(alarm, self._in_own_machines(seen))
+        if reacted.why:
+            load = reacted.wanted[0]
+        elif seen.failed:
+            # those that stand in for others already are no load of their own
+            load = alarm.load or math.ceil(self._worth_of(seen.wanted))
+        else:
             return Decision(reacted.alarm, seen.wanted)
-        wanted = self._split(reacted.wanted[0], seen.failed)
-        return Decision(reacted.alarm, wanted, reacted.why or "launches failed")
+        wanted = self._split(load, seen.failed)
+        return Decision(replace(reacted.alarm, load=load), wanted, reacted.why or "launches failed")
 
-    def _alike(self, counts: Counts) -> float:
-        """Machines in terms of the fleet's own kind."""
+    def _in_own_machines(self, seen: Seen) -> Seen:
+        """The same, as if all machines were of the fleet's own kind; what failed is not there."""
+        return replace(
+            seen,
+            targets=(self._worth_of(seen.targets), 0),
+            ready=(self._worth_of(seen.ready), 0),
+            starting=(self._worth_of(seen.starting), 0),
+            wanted=(self._worth_of(seen.wanted) - seen.failed, 0),
+        )
+
+    def _worth_of(self, counts: Amounts) -> float:
+        """How many machines of the fleet's own kind carry as much."""
         return counts[0] + counts[1] * self.worth
 
     def _split(self, machines: int, failed: int) -> Counts:

@@ -29,13 +29,15 @@ class Costed:
 class Found:
     """A family's candidate that holds in the day that was searched, None where none does.
 
-    tried: every one that was simulated; dearer: the candidates that cost more, the cheapest first.
+    tried: every one that was simulated; dearer: the candidates that cost more, the cheapest first;
+    is_leanest: whether there is no leaner one, so that what would not hold is not known.
     """
 
     family: str
     candidate: Candidate | None = None
     tried: list[TriedRow] = field(default_factory=list)
     dearer: list[Costed] = field(default_factory=list)
+    is_leanest: bool = False
 
 
 def search(planned: Planned, family: str) -> Found:
@@ -48,7 +50,7 @@ def search_on(planned: Planned, refuted: Found) -> Found:
     found = _Search(planned, refuted.family, refuted.dearer).found()
     words = refuted.candidate.words
     before = [replace(row, holds=row.holds and row.aims != words) for row in refuted.tried]
-    return replace(found, tried=[*before, *found.tried])
+    return replace(found, tried=[*before, *found.tried], is_leanest=False)
 
 
 class _Search:
@@ -76,7 +78,8 @@ class _Search:
             place, leaner = leaner, leaner - 1
         chosen = self._ordered[place].candidate
         tried = [self._tried[one] for one in sorted(self._tried)]
-        return Found(self._family, chosen, tried, self._ordered[place + 1 :])
+        dearer = self._ordered[place + 1 :]
+        return Found(self._family, chosen, tried, dearer, is_leanest=place == 0)
 
     def _first(self) -> int | None:
         """The place of one that holds, from the cheapest on of those with capacity enough; at last

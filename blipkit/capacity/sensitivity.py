@@ -8,7 +8,7 @@ from blipkit.capacity.day import count_day
 from blipkit.capacity.planned import Planned, scenario_of
 from blipkit.capacity.rows import FORECAST
 from blipkit.capacity.runs import usd_of
-from blipkit.capacity.shapes import EVENING, HOLIDAY
+from blipkit.capacity.shapes import EVENING, HOLIDAY, NAMES
 from blipkit.cost.dollars import Swing, sensitivity
 from blipkit.display.tables import show_table
 from blipkit.records.typed import part, records_of, write_typed
@@ -84,7 +84,7 @@ class _Varied:
         }
         if knobs.shape in (EVENING, HOLIDAY):
             found["peak_ratio"] = PEAKS
-        if not knobs.shape.endswith(".csv"):
+        if knobs.shape in NAMES:
             found["events_per_day"] = (knobs.events_per_day / 2, 2 * knobs.events_per_day)
         if measured.is_bounded:
             found["carried_per_s"] = (measured.low, measured.high)

@@ -1,11 +1,11 @@
 """What a million good answers cost, against the GPU, and what it would take to save 83 %.
 
 Chapter 05's verbs stand in `pricing`, `points`, `cameras`, `comparison`, `claim` and `decision`;
-the formulas behind them in `dollars` and `fleets`, on the rows of `rows`; prices in `prices`,
-`offers` and `price_list`; the systems of results folders in `systems`, whether each is evidence of
-one thing in `provenance`, what a decision lacks in `missing`. What an Inf2 is expected to do,
-before anyone measured it, in `forecast`, by the arithmetic of `expected` on what others published
-of their hardware, `anchors`.
+the formulas behind them in `dollars` and `fleets`, on the rows of `rows`; whether a cost is known
+well enough in `cost_interval`; prices in `prices`, `offers` and `price_list`; the systems of
+results folders in `systems`, whether each is evidence of one thing in `provenance`, what a decision
+lacks in `missing`. What an Inf2 is expected to do, before anyone measured it, in `forecast`, by the
+arithmetic of `expected` on what others published of their hardware, `anchors`.
 """
 
 import lazy_loader

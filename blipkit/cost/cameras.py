@@ -17,7 +17,7 @@ from blipkit.cost.dollars import (
 from blipkit.cost.fleets import both_fleets, demand_in_words, why_not_sized
 from blipkit.cost.knobs import Cost
 from blipkit.cost.pricing import Pricing, StudyPrices, say_not_recorded
-from blipkit.cost.rows import CostRow, PriceBasis
+from blipkit.cost.rows import CLIENTS_WAIT, CostRow, PriceBasis
 from blipkit.display.sliders import explore
 from blipkit.display.tables import show_table
 from blipkit.load.recommend import best_setting
@@ -30,11 +30,15 @@ DEAREST_USD_PER_HOUR = 10.0  # where the slider of a price ends
 
 @dataclass(frozen=True)
 class FleetRow:
-    """A record of kind `fleet`: the machines for all cameras at an arm's operating point."""
+    """A record of kind `fleet`: the machines for all cameras at an arm's operating point.
+
+    basis: of its throughput, in words.
+    """
 
     arm: str
     price: PriceBasis = part()
     fleet: Fleet = part()
+    basis: str = CLIENTS_WAIT
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Fleets:
         if self.reason:
             print(self.reason)
             return
-        columns = ("arm", "instance", "events_per_s", "machines", "usd_per_month")
+        columns = ("arm", "basis", "instance", "events_per_s", "machines", "usd_per_month")
         columns += ("usd_per_camera_month", "usd_per_camera_year")
         columns += ("usd_per_camera_year_low", "usd_per_camera_year_high")
         busy = f"if every machine were always busy {self.knobs.utilisation:.0%}"
@@ -96,7 +100,8 @@ class Fleets:
             print(f"no setting holds {target_ms:g} ms; see 04 for the fastest")
             return
         cost = answer_cost(chosen, usd_per_hour, utilisation)
-        cells = {"setting": name_of(chosen), "usd_per_million": cost.usd_per_million.value}
+        cells = {"arm": chosen.arm, "setting": name_of(chosen), "basis": chosen.basis}
+        cells["usd_per_million"] = cost.usd_per_million.value
         caption = f"Within {target_ms:g} ms at {usd_per_hour:g} USD/h, busy {utilisation:.0%}"
         if cameras:
             repriced = replace(chosen, cost=cost)
@@ -108,17 +113,22 @@ class Fleets:
 
 
 def size_fleet(study: Study, pricing: Pricing) -> Fleets:
-    """Whole machines for the study's cameras at each operating point; recorded as `fleet`.
+    """Whole machines for the study's cameras at each operating point, that of the arm to go by
+    first; recorded as `fleet`.
 
     None where the demand is not stated, or a demonstration model was measured.
     """
     knobs = study.knobs
     reason = why_not_sized(knobs, pricing.checkpoint)
+    best = pricing.best
+    points = []
+    if not reason:
+        points = [row for row in pricing.rows if row.best]
+        points.sort(key=lambda row: row is not best)
     rows = []
-    for row in pricing.rows:
-        if row.best and not reason:
-            sized = fleet(row, knobs.cameras, knobs.events_per_day, knobs.utilisation)
-            rows.append(FleetRow(row.arm, pricing.basis, sized))
+    for row in points:
+        sized = fleet(row, knobs.cameras, knobs.events_per_day, knobs.utilisation)
+        rows.append(FleetRow(row.arm, pricing.basis, sized, row.basis))
     write_typed(study.results, "fleet", rows)
     return Fleets(rows, pricing, knobs, reason)
 
@@ -157,11 +167,12 @@ def _swings(knobs: Cost, prices: StudyPrices, pricing: Pricing, best: CostRow) -
     hourly = [price.usd_per_hour for price in same_offer]
     good = best.cost.good_per_s
     base = {"usd_per_hour": pricing.usd_per_hour, "answers_per_s": good.value}
-    # an interval that begins at zero would make an answer cost anything
+    # an end that is not known says nothing; from zero on, an answer would cost anything
     slowest = good.low or good.value
+    fastest = good.high or good.value
     ranges = {
         "usd_per_hour": (min(hourly), max(hourly)),
-        "answers_per_s": (slowest, good.high),
+        "answers_per_s": (slowest, fastest),
     }
     if knobs.utilisation:
         base["utilisation"] = knobs.utilisation

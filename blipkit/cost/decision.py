@@ -11,6 +11,7 @@ from blipkit.cost.missing import (
     EstimateHours,
     MissingStep,
     Reason,
+    cost_as_used,
     first_run,
     half_precision,
     hours_taken,
@@ -18,6 +19,7 @@ from blipkit.cost.missing import (
     same_conditions,
     stated_utilisation,
     step_for_gap,
+    times_narrower,
     usable_price,
 )
 from blipkit.cost.missing_rate import finer_search, same_basis
@@ -162,10 +164,14 @@ def _of_side(side: str, systems: Sequence[System], offers: Offers) -> list[Syste
     ]
 
 
-def _best_first(system: System) -> tuple[bool, int, float, str, str]:
-    """What a side is represented by: without gaps, then cheap; what is ruled out comes last."""
+def _best_first(system: System) -> tuple[bool, int, bool, float, str, str]:
+    """What a side is represented by: without gaps, then by the rate that 08 found, with which what
+    clients who wait reach is not compared, then cheap; what is ruled out comes last.
+    """
+    by_closed_loop = not system.row.is_by_arrivals
     usd = system.cost.usd_per_million.value
-    return system.is_ruled_out, len(system.gaps), usd, system.machine, system.arm
+    order = (system.is_ruled_out, len(system.gaps), by_closed_loop, usd)
+    return (*order, system.machine, system.arm)
 
 
 def _check_prices(
@@ -213,9 +219,11 @@ class _Weighing:
     def _narrower(self, system: System) -> tuple[Reason, MissingStep]:
         """What would narrow a system's throughput enough to tell both costs apart."""
         candidate, incumbent = self.chosen["candidate"], self.chosen["incumbent"]
+        here, there = self.knobs.busy
+        times = times_narrower(cost_as_used(candidate, here), cost_as_used(incumbent, there))
         if system.row.is_by_arrivals:
-            return finer_search(system, candidate, incumbent, self.estimate_hours)
-        return longer_load(system, candidate, incumbent)
+            return finer_search(system, times, self.estimate_hours)
+        return longer_load(system, times)
 
     def _note_what_could_turn(self, answer: str) -> None:
         """Note what is missing of the side that would lose."""

@@ -10,13 +10,14 @@ from datetime import date
 from pathlib import Path
 from typing import Protocol
 
-from blipkit.cost.dollars import minutes_more
+from blipkit.cost.dollars import answer_cost, minutes_more
 from blipkit.cost.knobs import Cost
 from blipkit.cost.prices import Price
 from blipkit.cost.provenance import Gap, in_words
 from blipkit.cost.systems import System, differing_conditions
 from blipkit.errors import BadInput
 from blipkit.records.run_record import read_run
+from blipkit.statistics import Interval
 
 PROFILE_FOR = {"candidate": "inf2", "incumbent": "gpu"}  # side -> the profile that measures it
 # No step asks for more load than this. Where even so much would not tell two costs apart, it is
@@ -184,13 +185,14 @@ def half_precision(
     return reason, step_of(system, f"measured: {', '.join(PEOPLE_RUN)}", command, hours)
 
 
-def longer_load(system: System, candidate: System, incumbent: System) -> tuple[Reason, MissingStep]:
+def longer_load(system: System, times: float) -> tuple[Reason, MissingStep]:
     """The load at a system's best setting that would tell both costs apart, a day at most.
 
-    Its hours are those of the load alone that is new, in all runs together.
+    times: how many times narrower the intervals must be. Its hours are those of the load alone that
+    is new, in all runs together.
     """
     row = system.row
-    load_minutes = minutes_more(row, times_narrower(candidate, incumbent))
+    load_minutes = minutes_more(row, times)
     load_hours = min(load_minutes / 60, LONGEST_H)
     reason = "the interval of the saving includes zero"
     if load_hours == LONGEST_H:
@@ -212,18 +214,40 @@ def step_of(system: System, what: str, command: str, hours: float) -> MissingSte
     return MissingStep(what, command, hours, hours * system.cost.usd_per_hour)
 
 
-def times_narrower(candidate: System, incumbent: System) -> float:
-    """How many times narrower both intervals must be to tell two costs apart; inf where never.
-
-    They are apart where the half-widths that face each other fit between the two figures.
+@dataclass(frozen=True)
+class UsedCost:
+    """What a million good answers cost at the stated use, USD. at_price: with the throughput's
+    interval; whole: with the price's range, too.
     """
-    costs = [system.cost.usd_per_million for system in (candidate, incumbent)]
-    cheap, dear = sorted(costs, key=lambda usd: usd.value)
-    distance = dear.value - cheap.value
-    if not distance or None in (cheap.high, dear.low):
+
+    at_price: Interval
+    whole: Interval
+
+
+def cost_as_used(system: System, busy: float) -> UsedCost:
+    """The cost of a system that is busy this share of the time."""
+    at_price = answer_cost(system.row, system.cost.usd_per_hour, busy).usd_per_million
+    return UsedCost(at_price, system.cost.usd_per_million.times(1 / busy))
+
+
+def times_narrower(one: UsedCost, other: UsedCost) -> float:
+    """How many times narrower the throughputs' intervals must be to tell two costs apart; inf where
+    no load would.
+
+    They are apart where the half-widths that face each other fit between the two figures, beside
+    what the prices' ranges take of that, which no load narrows.
+    """
+    cheap, dear = sorted((one, other), key=lambda cost: cost.at_price.value)
+    if None in (cheap.whole.high, dear.whole.low):
         return math.inf
-    facing = distance + cheap.high - dear.low  # the sum of the two half-widths facing each other
-    return facing / distance
+    room = dear.at_price.value - cheap.at_price.value
+    room -= cheap.whole.high - cheap.at_price.high
+    room -= dear.at_price.low - dear.whole.low
+    if room <= 0:
+        return math.inf
+    above_cheap = cheap.at_price.high - cheap.at_price.value
+    below_dear = dear.at_price.value - dear.at_price.low
+    return (above_cheap + below_dear) / room
 
 
 def hours_taken(folder: str | None, notebooks: Sequence[str]) -> float | None:

@@ -14,7 +14,6 @@ from blipkit.cost.missing import (
     Reason,
     rerun_command,
     step_of,
-    times_narrower,
 )
 from blipkit.cost.rows import CLOSED_LOOP
 from blipkit.cost.systems import System
@@ -48,15 +47,14 @@ def same_basis(
 
 
 def finer_search(
-    system: System, candidate: System, incumbent: System, estimate_hours: EstimateHours
+    system: System, times: float, estimate_hours: EstimateHours
 ) -> tuple[Reason, MissingStep]:
     """The search on a system that would tell both costs apart, a day at most.
 
-    Its rates are nearer to each other, and its runs longer: a share's interval shrinks as the root
-    of the requests.
+    times: how many times narrower the intervals must be. Its rates are nearer to each other, and
+    its runs longer: a share's interval shrinks as the root of the requests.
     """
     rate = system.row.requests_per_s
-    times = times_narrower(candidate, incumbent)
     hours = min(times**2 * estimate_hours(system.folder, NOTEBOOKS), LONGEST_H)
     reason = "the interval of the saving includes zero"
     if hours == LONGEST_H:

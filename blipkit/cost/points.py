@@ -15,8 +15,8 @@ from blipkit.study import Study
 class Point:
     """A record of kind `points`: what a setting costs on machines that are busy part of the time.
 
-    at: which of the three points; within_target: share of the answers, None where there was none;
-    basis: of the throughput, in words.
+    at: which of the three points; within_target: as a `MeasuredSetting` has it; basis: of the
+    throughput, in words.
     """
 
     at: str

@@ -6,12 +6,13 @@ Where 08 found the rate of arrivals that holds the target, the operating point i
 of, nothing is priced here, and what rests on it is NOT-RUN.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from blipkit.cost.dollars import MAX_HALF_WIDTH, answer_cost
+from blipkit.cost.cost_interval import INTERVAL_GATE, interval_gate
+from blipkit.cost.dollars import answer_cost
 from blipkit.cost.offers import Offers, choose_offers
 from blipkit.cost.prices import Price, age_gate, find_price, load_prices
 from blipkit.cost.provenance import read_parity_limits
@@ -24,6 +25,7 @@ from blipkit.cost.rows import (
 from blipkit.cost.systems import is_instance
 from blipkit.cost.throughput import priced_by_arrivals, rates_of
 from blipkit.display.tables import show_table
+from blipkit.load.arm_choice import arm_order
 from blipkit.load.summary import INVALID
 from blipkit.records.gates import Gate, decide, not_run
 from blipkit.records.results import Results
@@ -36,9 +38,6 @@ SINCE_LATER = {"good_share"}  # keys that a price is made of where they are ther
 # of a record of 04, to price it
 NEEDED_KEYS = tuple(key for key in keys_of(MeasuredSetting) if key not in SINCE_LATER) + ("shared",)
 ANSWERS_GATE = "dollars per million answers"
-INTERVAL_GATE = "cost interval"
-# rates nearer to each other say nothing by runs that are too short to tell which of them held
-FINER = "--set arrivals.length=25 --set arrivals.resolution=0.05 --set arrivals.most_runs=15"
 
 
 def say_not_recorded(what: str) -> None:
@@ -101,6 +100,7 @@ class Pricing:
     rows: none where 04's are an older kit's; an INVALID setting has no cost. closed_loop: the same,
     each by the throughput of 04, whose clients wait. machine: what was measured. usd_per_hour: its
     price. shared: whether it was not ours alone. invalid: how many settings were INVALID.
+    gates_of_folder: what 03 said of the arms among them.
     """
 
     rows: list[CostRow]
@@ -110,11 +110,12 @@ class Pricing:
     usd_per_hour: float
     shared: bool
     invalid: int = 0
+    gates_of_folder: Sequence[Gate] = ()
 
     @property
     def best(self) -> CostRow | None:
-        """The operating point: 04's recommendation; None where no setting held the target."""
-        return max((row for row in self.rows if row.best), key=_answers_per_s, default=None)
+        """The operating point; None where no setting held the target."""
+        return operating_point(self.rows, self.gates_of_folder)
 
     @property
     def peak(self) -> CostRow | None:
@@ -123,14 +124,21 @@ class Pricing:
 
     @property
     def single(self) -> CostRow | None:
-        """The setting with the fewest servers and clients, as people leave it; clients wait."""
-        return min(self.closed_loop, key=lambda row: (row.servers, row.clients), default=None)
+        """The operating point's arm with the fewest servers and clients, as people leave it;
+        clients wait.
+        """
+        alike = self._of_best_arm()
+        return min(alike, key=lambda row: (row.servers, row.clients), default=None)
 
     @property
     def best_while_clients_wait(self) -> CostRow | None:
         """The operating point by 04's throughput, to be compared with `single`."""
-        recommended = (row for row in self.closed_loop if row.best)
-        return max(recommended, key=_answers_per_s, default=None)
+        return next((row for row in self._of_best_arm() if row.best), None)
+
+    def _of_best_arm(self) -> list[CostRow]:
+        """The settings of the operating point's arm, clients wait; all where there is none."""
+        best = self.best
+        return [row for row in self.closed_loop if best is None or row.arm == best.arm]
 
     @property
     def checkpoint(self) -> str:
@@ -176,45 +184,22 @@ class Pricing:
             evidence=self.basis.evidence,
             reason=f"good ones, at the operating point ({best.basis}), {self.title}",
         )
-        return [shown, _interval_gate(best)]
+        return [shown, interval_gate(best)]
+
+
+def operating_point(rows: Iterable[CostRow], gates: Sequence[Gate]) -> CostRow | None:
+    """04's recommendation, of several arms that of the one that 08 asked, or else of the one to go
+    by; None where no setting held the target. gates: of the folder.
+    """
+
+    def order(row: CostRow) -> tuple[bool, tuple[bool, int, float]]:
+        return not row.is_by_arrivals, arm_order(row.arm, _answers_per_s(row), gates)
+
+    return min((row for row in rows if row.best), key=order, default=None)
 
 
 def _answers_per_s(row: CostRow) -> float:
     return row.answers_per_s.value
-
-
-def _interval_gate(best: CostRow) -> Gate:
-    """WARN where the cost's interval is wide or not known, with what would narrow it."""
-    half_width = best.cost.half_width
-    reason = f"half the interval's width over the figure, {best.basis}"
-    if half_width is None:
-        unknown = "too few independent answers for an interval of the throughput"
-        if best.is_by_arrivals:
-            unknown = "no rate that was tried is sure to miss the target"
-        reason = f"{unknown}, {best.basis}"
-    return decide(
-        INTERVAL_GATE,
-        kind="timing",
-        holds=half_width is not None and half_width <= MAX_HALF_WIDTH,
-        tolerable=True,
-        measured=half_width,
-        limit=MAX_HALF_WIDTH,
-        reason=reason,
-        next=_what_narrows(best),
-    )
-
-
-def _what_narrows(best: CostRow) -> str:
-    """How to get a narrower interval of a row's cost."""
-    if best.is_by_arrivals:
-        return f"search more finely in 08_arrivals: {FINER}"
-    if best.cost.half_width is None:
-        return "raise concurrency.seconds, or concurrency.repeats"
-    minutes = best.cost.minutes_more or 0.0
-    seconds = best.seconds + 60 * minutes / best.runs
-    return (
-        f"run {max(minutes, 0.1):.1f} more minutes of load: --set concurrency.seconds={seconds:.1f}"
-    )
 
 
 def price_settings(study: Study, prices: StudyPrices) -> Pricing:
@@ -236,7 +221,8 @@ def price_settings(study: Study, prices: StudyPrices) -> Pricing:
     rows = _by_arrivals(study.results, closed, machine)
     write_typed(study.results, "cost", rows)
     invalid = len(recorded) - len(records)
-    return Pricing(rows, closed, basis, machine, price.usd_per_hour, shared, invalid)
+    gates = study.results.gates()
+    return Pricing(rows, closed, basis, machine, price.usd_per_hour, shared, invalid, gates)
 
 
 def _by_arrivals(results: Results, closed: Sequence[CostRow], machine: str) -> list[CostRow]:

@@ -156,8 +156,8 @@ class AnswerCost:
 
     usd_per_hour: the price; utilisation: the share of the time paid for in which the machine is
     busy. good_per_s: answers per second that are right and within the target; usd_per_million: of
-    those. half_width: of the interval, over the figure; minutes_more: of load, in all runs
-    together, until that is `dollars.MAX_HALF_WIDTH`. None: not known.
+    those. half_width: of the throughput's interval, over the throughput; minutes_more: of load, in
+    all runs together, until that is `dollars.MAX_HALF_WIDTH`. None: not known.
     """
 
     usd_per_hour: float | None = None

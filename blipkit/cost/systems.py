@@ -10,6 +10,7 @@ from blipkit.cost.provenance import Gap, gaps_in_evidence
 from blipkit.cost.rows import AnswerCost, Choices, Conditions, CostRow
 from blipkit.cost.throughput import CHAPTER
 from blipkit.errors import BadInput, nearest
+from blipkit.load.arm_choice import DECISIONS_GATE, PARITY_GATE
 from blipkit.load.setting import name_of
 from blipkit.load.summary import STABLE
 from blipkit.machine.host import Machine
@@ -19,8 +20,6 @@ from blipkit.records.gates import Gate, not_run
 from blipkit.records.results import Results
 from blipkit.records.typed import part, row_of
 
-PARITY_GATE = "parity {arm} pipeline"
-DECISIONS_GATE = "decisions {arm}"
 # Gates of a system that must pass -> the notebook that judges them.
 NEEDED_GATES = {
     PARITY_GATE: "03_parity",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from blipkit.arrivals.rows import RateRow
 from blipkit.cost.dollars import answer_cost
-from blipkit.cost.rows import Conditions, CostRow, MeasuredSetting
+from blipkit.cost.rows import Choices, Conditions, CostRow, MeasuredSetting
 from blipkit.load.setting import name_of
 from blipkit.load.summary import INVALID
 from blipkit.records.results import Results
@@ -21,11 +21,15 @@ OPEN = "open arrivals, "  # begins a basis; the pattern follows
 
 @dataclass(frozen=True, kw_only=True)
 class RateRecord:
-    """A record of 08: the rate that it found, of which model, on which machine."""
+    """A record of 08: the rate that it found, of which model, on which machine.
+
+    threads: torch's, of each server; None where an older kit did not say.
+    """
 
     rate: RateRow = part()
     weights_digest: str | None = None
     machine: str = ""
+    threads: int | None = None
 
 
 def basis_of(rate: RateRow) -> str:
@@ -62,7 +66,7 @@ def priced_by_arrivals(
     for record in records:
         if not is_rate_of(record, row, row.conditions, machine):
             continue
-        if reason := why_not_used(record.rate):
+        if reason := why_not_used(record, row.choices):
             return row, f"{row.arm}, {name_of(row)}: {reason}, so that {row.basis} is priced"
         return _at_rate(row, record.rate), ""
     return row, ""
@@ -86,12 +90,26 @@ def is_rate_of(
     return of_rate == of_setting
 
 
-def why_not_used(rate: RateRow) -> str:
-    """Why a rate that was recorded is no throughput, in words; "" where it is one."""
+def why_not_used(record: RateRecord, choices: Choices | None) -> str:
+    """Why a rate that was recorded is no throughput of a setting, in words; "" where it is one.
+
+    choices: with which the setting was measured; what an older kit did not say is no reason.
+    """
+    rate = record.rate
     if rate.state == INVALID:
         return f"08's rate is {INVALID} ({rate.reason})"
     if rate.rate_per_s.low is None:
         return "08 found no rate that is sure to hold the target"
+    if choices is None:
+        return ""
+    served = {
+        "threads": (record.threads, choices.threads),
+        "buckets": (rate.conditions.buckets, choices.buckets),
+        "batch wait": (rate.conditions.batch_wait_ms, choices.batch_wait_ms),
+    }
+    for name, (in_08, in_04) in served.items():
+        if None not in (in_08, in_04) and in_08 != in_04:
+            return f"08's rate is of other {name} than 04 measured with"
     return ""
 
 

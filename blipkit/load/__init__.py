@@ -4,7 +4,7 @@
 `Summary`, which says whether it may be believed. A study's grid is `measure_grid`, a list of
 `GridRow`; from these come the laws of `fit_laws`, the `OperatingPoint` for a latency target, what
 `admit` measures with twice the clients and a limit, and what `prove_execution` knows of the device.
-docs/load.md has the formulas.
+Of several arms `arm_order` says which one to go by. docs/load.md has the formulas.
 """
 
 import lazy_loader
@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "admission": ["Admission", "admit"],
+        "arm_choice": ["arm_order"],
         "asked": ["Asked", "what_clients_ask"],
         "conditions": ["Conditions", "conditions_of"],
         "counts": ["RunCounts"],

@@ -93,6 +93,21 @@ def feeding_percent(null: SettingRow) -> float:
     return host_percent / or_nan(null.summary.requests_per_s.value)
 
 
+def first_of_fastest_arm(rows: Sequence[GridRow]) -> GridRow | None:
+    """Of each arm's first believable setting, that with the most requests a second by a busy
+    server; None where no setting can be believed.
+    """
+    firsts: dict[str, GridRow] = {}
+    for row in rows:
+        if row.state != INVALID:
+            firsts.setdefault(row.arm, row)
+
+    def by_one_server(row: GridRow) -> float:
+        return row.summary.requests_per_s.value / min(row.servers, row.clients)
+
+    return max(firsts.values(), key=by_one_server, default=None)
+
+
 def is_saturated(row: SettingRow, measured: Sequence[SettingRow]) -> bool:
     """Whether more clients on as many servers gain next to nothing.
 

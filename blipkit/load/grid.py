@@ -15,7 +15,13 @@ from blipkit.display.tables import counted, show_table
 from blipkit.frames.jpeg import QUALITY
 from blipkit.load.asked import Asked
 from blipkit.load.conditions import conditions_of
-from blipkit.load.derived import fed_by, grid_rows, or_nan, overhead_rows
+from blipkit.load.derived import (
+    fed_by,
+    first_of_fastest_arm,
+    grid_rows,
+    or_nan,
+    overhead_rows,
+)
 from blipkit.load.figures import draw_chart, draw_over_time, draw_split
 from blipkit.load.gates import grid_not_run, load_gates
 from blipkit.load.plan import settings_of, settings_recorded
@@ -32,7 +38,7 @@ from blipkit.load.runs import (
 )
 from blipkit.load.setting import COLUMNS, Setting
 from blipkit.load.stability import FEWEST, WINDOWS, windows
-from blipkit.load.summary import INVALID, summarise
+from blipkit.load.summary import summarise
 from blipkit.load.target import Target
 from blipkit.records.gates import Gate
 from blipkit.records.typed import measure_typed, record_of, records_of, write_typed
@@ -127,15 +133,16 @@ class Grid:
         """What the most servers would take of this host to be fed, in words."""
         if not self.measured:
             return "not recorded"
-        first = next((row for row in self.measured if row.state != INVALID), None)
+        first = first_of_fastest_arm(self.measured)
         if first is None:
             return "not known: every setting is INVALID"
         most = max(row.servers for row in self.measured)
-        per_second = most * first.summary.requests_per_s.value
-        percent = most * or_nan(first.feeding_percent)
+        times = most / min(first.servers, first.clients)  # as many as the first one keeps busy
+        per_second = times * first.summary.requests_per_s.value
+        percent = times * or_nan(first.feeding_percent)
         if math.isnan(percent):
             return "not known: the last row of our own overhead says nothing"
-        servers = counted(most, "server")
+        servers = f"{counted(most, 'server')} of {first.arm}"
         need = f"{servers} at {per_second:.0f} requests/s would need {percent:.0f} %"
         return f"{need} of this host for {fed_by(self.rows)} (predicted){self._frame_size()}"
 

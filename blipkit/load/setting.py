@@ -1,7 +1,7 @@
 """A setting, and what is asked of it; plain values, each with its unit."""
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, dataclass, fields
 from typing import Protocol
 
 from blipkit.errors import BadInput, nearest, shown
@@ -45,14 +45,10 @@ class Setting:
 COLUMNS = tuple(one.name for one in fields(Setting))  # of tables and samples
 
 
-def differ_in_clients(one: Setting, other: Setting) -> bool:
-    """Whether two settings differ in nothing but clients, if at all."""
-    return replace(one, clients=other.clients) == other
-
-
 class Placed(Protocol):
     """A setting, or a row that says as much of one."""
 
+    arm: str
     placement: str
     servers: int
     clients: int
@@ -67,6 +63,12 @@ def name_of(row: Placed) -> str:
     if row.batch_size != 1:
         words.append(f"batch {row.batch_size}")
     return " ".join(words)
+
+
+def differ_in_clients(one: Placed, other: Placed) -> bool:
+    """Whether two settings with the same call differ in nothing but clients, if at all."""
+    places = [(row.arm, row.placement, row.servers, row.batch_size) for row in (one, other)]
+    return places[0] == places[1]
 
 
 @dataclass(frozen=True)

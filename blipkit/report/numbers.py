@@ -9,6 +9,7 @@ from blipkit.cost.cameras import FleetRow, PaybackRow
 from blipkit.cost.claim import Baseline
 from blipkit.cost.comparison import SavingRow
 from blipkit.cost.points import Point
+from blipkit.cost.pricing import operating_point
 from blipkit.cost.rows import AnswerCost, CostRow
 from blipkit.cost.throughput import OPEN, interval_in_words
 from blipkit.display.tables import number
@@ -63,7 +64,8 @@ class RecordedCost:
 def three_numbers(results: Results) -> list[HeadlineNumber]:
     """Answers that flip, throughput and cost, of the setting that 05 priced."""
     costs = [row for row in read_typed(results, "cost", RecordedCost) if is_operating(row.row)]
-    best = max(costs, key=lambda recorded: recorded.row.answers_per_s.value, default=None)
+    priced = operating_point([one.row for one in costs], results.gates())
+    best = next((one for one in costs if one.row is priced), None)
     same = HeadlineNumber("Same answers?")
     load = HeadlineNumber("How much load?")
     cost = HeadlineNumber("At what cost?")

@@ -13,11 +13,13 @@ from blipkit.arrivals.basis import (
     closed_loop_rows,
     knobs_setting,
     measured_basis,
+    recommended,
     recorded_basis,
 )
 from blipkit.errors import NotMeasured
 from blipkit.load.conditions import conditions_of
 from blipkit.load.setting import Setting
+from blipkit.records.gates import Gate
 
 ARM = "torchscript float32"
 
@@ -61,6 +63,21 @@ def test_where_04_recommends_a_setting_it_is_asked(study):
     found = basis(study(GRID))
     assert (found.setting.servers, found.closed_loop_per_s, found.service_ms) == (2, 90, 20.0)
     assert found.source == FROM_04 and "90.0 requests/s at most where clients wait" in str(found)
+
+
+def test_of_several_arms_the_one_to_go_by_is_asked(study):
+    """Not the first that is named, which people may leave as it is: the fastest whose answers hold."""
+    names = ("eager float32", "torchscript float16", "torchscript bfloat16")
+    rows = [
+        {**row(2, 2, per_s, best=True), "arm": arm}
+        for arm, per_s in zip(names, (20, 50, 60), strict=True)
+    ]
+    recorded = closed_loop_rows(study(rows))
+    flipped = [Gate("decisions torchscript bfloat16", "answer", "FAIL")]
+    assert recommended(recorded, []).setting.arm == "torchscript bfloat16"
+    assert recommended(recorded, flipped).setting.arm == "torchscript float16"
+    assert recommended(recorded[:1], []).setting.arm == "eager float32"
+    assert recommended([], []) is None
 
 
 def test_what_was_recorded_of_another_checkpoint_is_not_taken(study, checkpoint_folders, tmp_path):

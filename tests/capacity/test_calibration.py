@@ -38,7 +38,7 @@ def record_of_setting(setting, shared=False) -> LoadRecord:
 def machine_of(service, shared=False) -> MeasuredMachine:
     setting = setting_of(4, service, True)
     record = record_of_setting(setting, shared)
-    return MeasuredMachine(record, setting.requests_per_s, "", service, setting)
+    return MeasuredMachine(record, setting.requests_per_s, "", "stable", service, setting)
 
 
 def settings(service, counts=(1, 2, 8)):

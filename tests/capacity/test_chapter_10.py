@@ -14,9 +14,14 @@ from studies import displayed
 
 from blipkit.capacity import WhatIf
 from blipkit.capacity.candidates import Carried, alike, candidates
+from blipkit.capacity.comparison import _with_figures
 from blipkit.capacity.control import ScalingEvent
+from blipkit.capacity.measured import measured_machine
 from blipkit.capacity.money import migration
 from blipkit.capacity.opened import came_at
+from blipkit.capacity.planned import check_asked_alike
+from blipkit.capacity.runs import Outcome
+from blipkit.capacity.sensitivity import _Varied
 from blipkit.cost.rows import PriceBasis
 from blipkit.errors import BadInput, NotMeasured
 from blipkit.profiles.profile import load_profile
@@ -155,12 +160,13 @@ def test_what_was_not_stated_is_not_made_up(ran):
 
 
 def test_both_fleets_are_paid_while_a_migration_lasts(ran):
-    """Seven days of the best policy's and of GPUs'; without the days it is not stated."""
+    """A day of GPUs, as all else is a day's, and seven days of both in words; without the days it is not stated."""
     comparison = ran[0]["comparison"]
     row = migration(comparison, 7.0)
-    own = comparison.best.usd_per_day.value
-    assert row.usd_per_day > 7 * (own + 2 * 24 * 1.0) and "7 days" in row.because
-    assert migration(comparison, None).because.startswith("not stated: cost.one_off.parallel_days")
+    both = 7 * (comparison.best.usd_per_day.value + row.usd_per_day)
+    assert row.usd_per_day > 2 * 24 * 1.0
+    assert row.because == f"for 7 days, in which both fleets take {both:.2f} USD"
+    assert migration(comparison, None).because == "not stated: cost.one_off.parallel_days"
 
 
 def test_a_day_is_kept_minute_by_minute(ran):
@@ -199,6 +205,32 @@ def test_twice_the_cameras_take_twice_the_machines_of_a_policy_that_counts_them(
         if family == "gpu_overflow":
             assert other.policy.base == pytest.approx(2 * one.policy.base, abs=2)
             assert other.policy.reactive == one.policy.reactive
+
+
+@pytest.mark.parametrize(("most", "machines"), [(3, 3), (2, 2)])
+def test_a_fixed_fleet_is_named_by_the_machines_that_it_has(ran, most, machines):
+    """No more than the group may have, though the mean load alone takes three."""
+    planned = ran[0]["planned"]
+    scenario = replace(planned.scenario, rules=replace(planned.scenario.rules, most=most))
+    found = candidates("fixed", scenario, Carried(*planned.carried_per_s), planned.knobs)
+    assert [one.policy.machines for one in found] == [machines]
+
+
+def test_a_files_day_has_no_events_a_camera_to_vary(ran):
+    """Whatever the file is called."""
+    planned = ran[0]["planned"]
+    of_file = replace(planned, knobs=replace(planned.knobs, shape="/data/day.txt"))
+    assert "events_per_day" not in _Varied(of_file, None).ranges()
+    assert "events_per_day" in _Varied(planned, None).ranges()
+
+
+def test_refusals_are_those_of_all_days(ran):
+    """As lateness is: the mean of the days drawn anew, not the first one's."""
+    planned, comparison = ran[0]["planned"], ran[0]["comparison"]
+    row = comparison.best
+    day = Outcome(48.0, 5.0, 0.01, 0.002, 3, 2, 4, 100, 0, True)
+    days = [day, replace(day, refused=0.0)]
+    assert _with_figures(planned, row, comparison.chosen[row.family], days).refused == 0.001
 
 
 def test_events_of_a_day_are_those_that_it_has(ran):
@@ -274,6 +306,18 @@ def test_a_gpu_with_another_model_is_no_overflow(tmp_path):
     instances = {"gpu_results": str(gpu), "gpu_priced_as": "g5.xlarge"}
     with pytest.raises(NotMeasured, match="served another's, the fleet a hub's; measure the same"):
         refused(own, policies=["gpu_overflow"], instances=instances)
+
+
+def test_a_gpu_that_was_asked_otherwise_is_no_overflow(tmp_path):
+    """What it carries is of other requests, or within another target."""
+    own = measured_machine(Results(measured_folder(tmp_path / "own")))
+    questions = ["is the dog barking?", "is the dog playing?"]
+    gpu = measured_machine(
+        Results(measured_folder(tmp_path / "gpu", asked={"questions": questions}))
+    )
+    check_asked_alike(own, own)
+    with pytest.raises(NotMeasured, match="the fleet differ in questions; measure both alike"):
+        check_asked_alike(own, gpu)
 
 
 def test_settings_with_batches_alone_are_not_simulated(tmp_path):

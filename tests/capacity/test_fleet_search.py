@@ -58,6 +58,7 @@ def test_the_cheapest_that_holds_is_found_with_the_next_leaner_one_beside_it(hol
     tried = {int(row.usd_per_day): row.holds for row in found.tried}
     assert tried[holds] and (holds == 1 or not tried[holds - 1])
     assert [one.candidate.policy.machines for one in found.dearer] == list(range(holds + 1, 41))
+    assert found.is_leanest == (holds == 1)
 
 
 def test_strides_grow_so_that_a_far_one_is_found_as_well():
@@ -76,9 +77,10 @@ def test_another_day_leads_to_the_next_dearer_one():
     """The refuted one is kept among those that were tried, as one that does not hold."""
     made = MadeUp(holds=7, counted=7)
     first = searched(made)
+    assert not first.is_leanest
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "judged", made.judged)
         second = search_on(made, first)
-    assert second.candidate.policy.machines == 8
+    assert second.candidate.policy.machines == 8 and not second.is_leanest
     rows = {row.aims: row.holds for row in second.tried}
     assert rows["7 machines"] is False and rows["8 machines"] is True

@@ -82,6 +82,13 @@ def test_the_rate_of_arrivals_that_do_not_wait_comes_first(tmp_path):
     assert machine.carried_from == OPEN_LOOP and machine.carried_per_s.value == 3.1
 
 
+def test_a_rate_that_was_doubted_says_so(tmp_path):
+    """It is taken, and what is made of it says what it was; 04's own state is no praise of it."""
+    machine = measured_machine(Results(with_rate(measured_folder(tmp_path), state="unstable")))
+    assert machine.carried_state == "unstable" and machine.setting.state == "stable"
+    assert "08's rate was unstable" in machine.caption
+
+
 OTHERS = [
     {"servers": 1},
     {"pattern": "fixed"},
@@ -106,6 +113,18 @@ def test_without_the_requests_nothing_is_simulated(tmp_path):
         path.unlink()
     with pytest.raises(NotMeasured, match="no requests of setting 2-4; run 04_concurrency again"):
         measured_machine(Results(folder))
+
+
+def test_of_several_arms_the_one_whose_answers_hold_is_taken(tmp_path):
+    """The fastest, until 03 has shown that its answers are others."""
+    service = service_of()
+    other = setting_of(4, service, True, arm="eager float32", requests_per_s=Interval(1.0))
+    folder = measured_folder(tmp_path, settings=[other, setting_of(4, service, True)])
+    results = Results(folder)
+    assert measured_machine(results).setting.arm == ARM
+    gates = [{"gate": f"decisions {ARM}", "kind": "answer", "status": "FAIL"}]
+    Results(folder, "03_parity", "made").write("gates_03_parity", gates)
+    assert measured_machine(results).setting.arm == "eager float32"
 
 
 def test_where_a_batch_is_recommended_the_best_without_is_taken(tmp_path):

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blipkit.capacity.policies import (
+    NONE,
     Alarm,
     Fixed,
     GpuOverflow,
@@ -31,7 +32,7 @@ def run(policy, series, ready=2, starting=0, wanted=2, period_s=60) -> list[tupl
     alarm, found = Alarm(), []
     for number, per_target in enumerate(series, 1):
         rate = None if per_target is None else per_target * ready
-        seen = Seen(number * period_s, rate, ready, (ready, 0), (starting, 0), (wanted, 0))
+        seen = Seen(number * period_s, rate, (ready, 0), (ready, 0), (starting, 0), (wanted, 0))
         decision = policy.decide(alarm, seen)
         alarm = decision.alarm
         if decision.why:
@@ -115,15 +116,15 @@ def test_at_ten_seconds_the_alarm_fires_after_half_a_minute():
 
 def test_the_target_is_requests_per_target_per_minute():
     """A metric of 10 s is read as a rate a minute, whatever its period."""
-    assert Seen(10.0, 600.0, 3, (3, 0), (0, 0), (3, 0)).per_target == 200.0
-    assert Seen(10.0, 600.0, 0, (0, 0), (0, 0), (0, 0)).per_target is None
+    assert Seen(10.0, 600.0, (3, 0), (3, 0), (0, 0), (3, 0)).per_target == 200.0
+    assert Seen(10.0, 600.0, NONE, (0, 0), (0, 0), (0, 0)).per_target is None
 
 
 def test_a_plan_begins_as_early_as_a_machine_takes_to_start():
     """Hour 1 wants five; they are launched five minutes before it, and kept to its end."""
     policy = Scheduled((2, 5, 1), lead_s=300.0)
     wanted = [
-        policy.decide(Alarm(), Seen(at, None, 0, (2, 0), (0, 0), (2, 0))).wanted[0]
+        policy.decide(Alarm(), Seen(at, None, NONE, (2, 0), (0, 0), (2, 0))).wanted[0]
         for at in (0, 3200, 3300, 3600, 7100, 7200)
     ]
     assert wanted == [2, 2, 5, 5, 5, 1]
@@ -135,16 +136,16 @@ def test_a_start_of_hours_passes_over_none_of_them():
     assert [policy.wanted_at(hour * 3600.0) for hour in range(4)] == [5, 5, 2, 5]
     assert policy.first(0.0) == (5, 0)
     curve = YesterdaysCurve((200.0, 500.0, 100.0, 100.0), TargetTracking(TARGET), lead_s=7200.0)
-    decision = curve.decide(Alarm(), Seen(0.0, 200.0, 2, (2, 0), (0, 0), (2, 0)))
+    decision = curve.decide(Alarm(), Seen(0.0, 200.0, (2, 0), (2, 0), (0, 0), (2, 0)))
     assert decision.wanted == (5, 0)
 
 
 def test_yesterdays_curve_launches_ahead_and_never_stops_by_itself():
     """What was in the next hour yesterday is there before it; less comes by target tracking."""
     policy = YesterdaysCurve((150.0, 480.0, 90.0), TargetTracking(TARGET), lead_s=600.0)
-    ahead = policy.decide(Alarm(), Seen(3000, 150.0, 2, (2, 0), (0, 0), (2, 0)))
+    ahead = policy.decide(Alarm(), Seen(3000, 150.0, (2, 0), (2, 0), (0, 0), (2, 0)))
     assert ahead.wanted == (5, 0) and ahead.why == "yesterday's curve"
-    after = policy.decide(Alarm(), Seen(7300, 400.0, 5, (5, 0), (0, 0), (5, 0)))
+    after = policy.decide(Alarm(), Seen(7300, 400.0, (5, 0), (5, 0), (0, 0), (5, 0)))
     assert after.wanted == (5, 0) and after.why == ""
 
 
@@ -158,13 +159,36 @@ def test_beyond_the_base_is_the_gpus():
 def test_what_fails_to_launch_goes_to_the_gpus():
     """Two of three launches failed: as much again as GPU machines."""
     policy = GpuOverflow(3, TargetTracking(TARGET), worth=1.0)
-    seen = Seen(60.0, 250.0, 1, (1, 0), (0, 0), (3, 0), failed=2)
+    seen = Seen(60.0, 250.0, (1, 0), (1, 0), (0, 0), (3, 0), failed=2)
     assert policy.decide(Alarm(), seen).wanted == (3, 2)
+
+
+def test_those_that_stand_in_are_no_load_of_their_own():
+    """A launch that fails minute after minute has one GPU in its place, not one more each minute."""
+    policy, alarm, wanted = GpuOverflow(4, TargetTracking(TARGET)), Alarm(), (4, 0)
+    for minute in range(1, 11):
+        seen = Seen(60.0 * minute, 350.0, (3, 0), (3, 0), (0, 0), wanted, failed=1)
+        decision = policy.decide(alarm, seen)
+        alarm, wanted = decision.alarm, decision.wanted
+    assert wanted == (4, 1)
+
+
+def test_a_gpu_counts_as_the_machines_that_it_is_worth():
+    """One and a GPU worth 1.4: above the target at 250 a minute; and one that is not warm yet took its share."""
+    policy = GpuOverflow(1, TargetTracking(TARGET), worth=1.4)
+    alarm = Alarm()
+    for minute in range(1, 4):
+        seen = Seen(60.0 * minute, 250.0, (1, 1), (1, 0), (0, 1), (1, 1))
+        decision = policy.decide(alarm, seen)
+        alarm = decision.alarm
+    assert decision.wanted == (1, 2) and decision.why == "above 100 a minute for 3 periods"
+    seen = Seen(60.0, 230.0, (1, 1), (1, 0), (0, 1), (1, 1))
+    assert policy.decide(Alarm(), seen).alarm.above == 0
 
 
 def test_fixed_is_fixed():
     """Whatever is seen."""
-    seen = Seen(60.0, 1e9, 1, (1, 0), (0, 0), (3, 0))
+    seen = Seen(60.0, 1e9, (1, 0), (1, 0), (0, 0), (3, 0))
     assert Fixed(4).decide(Alarm(), seen).wanted == Fixed(4).first(1e9) == (4, 0)
 
 
@@ -178,7 +202,7 @@ def test_target_tracking_never_goes_the_wrong_way(series, ready, starting):
     policy, alarm = TargetTracking(TARGET), Alarm()
     wanted = ready + starting
     for number, rate in enumerate(series):
-        seen = Seen(number * 60.0, rate, ready, (ready, 0), (starting, 0), (wanted, 0))
+        seen = Seen(number * 60.0, rate, (ready, 0), (ready, 0), (starting, 0), (wanted, 0))
         decision = policy.decide(alarm, seen)
         alarm = decision.alarm
         assert decision.wanted[0] >= 1

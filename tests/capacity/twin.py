@@ -116,7 +116,7 @@ class Twin:
         rate, targets = visible[-1][1:] if visible else (None, 0)
         cold = sum(not one.serves or one.warm_s > now for one in self.machines)
         warm = len(self.machines) - cold
-        seen = Seen(now, rate, targets, (warm, 0), (cold, 0), (self.wanted, 0))
+        seen = Seen(now, rate, (targets, 0), (warm, 0), (cold, 0), (self.wanted, 0))
         decision = self.policy.decide(self.alarm, seen)
         self.alarm = decision.alarm
         wanted = max(decision.wanted[0], self.least)

@@ -1,5 +1,7 @@
 """What a camera costs: what its cost is made of, what a slider asks, and where nothing is known."""
 
+from dataclasses import replace
+
 import pytest
 from made_up import BASIS, cost_row, study_of
 
@@ -35,6 +37,7 @@ def test_only_operating_points_get_a_fleet(tmp_path):
     (row,) = study.results.read("fleet")
     assert row["instance"] == "m7i.large"
     assert row["machines"] == fleets.rows[0].fleet.machines.value == 1
+    assert row["basis"] == "closed loop: clients wait"
 
 
 def test_another_target_is_another_setting(tmp_path, monkeypatch):
@@ -48,6 +51,7 @@ def test_another_target_is_another_setting(tmp_path, monkeypatch):
     for target_ms in (60.0, 100.0, 10.0):
         fleets.what_if(target_ms, 1.0, 1.0, 1000.0)
     assert [row["setting"] for row in shown] == ["2-1", "2-4"] and shown[0]["machines"] == 1
+    assert {row["basis"] for row in shown} == {"closed loop: clients wait"}
     assert shown[0]["usd_per_million"] == pytest.approx(3 * shown[1]["usd_per_million"])
 
 
@@ -93,6 +97,16 @@ def test_the_price_is_varied_over_regions_and_the_shares_by_half(tmp_path):
     unstated = study_of(tmp_path / "unstated")
     swings = vary_knobs(unstated, prices, pricing_of(cost(300.0, 80.0, best=True))).rows
     assert {swing.what for swing in swings} == {"usd_per_hour", "answers_per_s"}
+
+
+def test_an_end_that_is_not_known_is_not_varied_to(tmp_path):
+    """Every rate of arrivals that was tried held: from the last pass to the figure itself."""
+    row = cost(300.0, 80.0, best=True)
+    row = replace(row, cost=replace(row.cost, good_per_s=Interval(300.0, 290.0, None)))
+    study = study_of(tmp_path)
+    swings = vary_knobs(study, choose_prices(study), pricing_of(row)).rows
+    answers = next(swing for swing in swings if swing.what == "answers_per_s")
+    assert (answers.start, answers.end) == (290.0, 300.0) and answers.at_start > answers.at_end
 
 
 def test_without_settings_nothing_is_shown_but_a_line(tmp_path, capsys):

@@ -177,9 +177,9 @@ def test_a_setting_without_one_answer_is_priced_at_nothing(run):
 
 
 def test_the_fleet_and_the_payback_follow_the_knobs(run):
-    """Twice the cameras, twice the machines; with all one-off costs stated there are months, without them a reason."""
+    """Twice the cameras, twice the machines, the operating point's first; with all one-off costs stated there are months, without them a reason."""
     gpu = run("gpu", **DEMAND)
-    (eager, compiled), beside = gpu.read("fleet"), [str(gpu.folder)]
+    (compiled, eager), beside = gpu.read("fleet"), [str(gpu.folder)]
     events = 200_000 * 96 / 86400
     assert (
         compiled["machines"] == -(-events // (250 / 4 * 0.33))

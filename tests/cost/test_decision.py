@@ -12,7 +12,7 @@ from made_up import ARMS, WHOLE, system
 from blipkit.cost.decision import MOVE, NOT_ENOUGH, STAY, weigh
 from blipkit.cost.knobs import Cost
 from blipkit.cost.missing import LONGEST_H, SECTION_OF, hours_taken
-from blipkit.cost.offers import choose_offers
+from blipkit.cost.offers import choose_offers, priced_alike
 from blipkit.cost.prices import load_prices
 from blipkit.cost.provenance import Gap
 from blipkit.cost.rows import AnswerCost, Choices, Conditions
@@ -205,8 +205,6 @@ def test_a_price_of_another_time_carries_no_verdict(changes, reason):
 
 def test_a_price_that_moves_counts_with_its_range():
     """With its range and the interruptions stated, the interval of the saving holds every price of it."""
-    from blipkit.cost.offers import priced_alike
-
     spot = {"option": "spot", "interruption": "two minutes' notice, 5-10 % a month"}
     offers = repriced(**spot, usd_per_hour=0.2, usd_per_hour_low=0.1, usd_per_hour_high=0.9)
     systems = priced_alike([system("neuron", 300.0), system("cuda")], offers.all())
@@ -269,6 +267,31 @@ def test_an_interval_that_includes_zero_says_how_much_longer():
     assert limit >= 2 * FAST.row.runs * seconds, "all runs are in one cell"
     longer = [system("neuron", ALIKE * 1.04, 0.1 / times), system("cuda", wide=0.1 / times)]
     assert decide(longer).answer == "move"
+
+
+def test_the_load_that_would_tell_is_that_of_the_costs_as_used():
+    """Twice the answers a second at half the use cost as much, and take as much load to tell apart."""
+    alike = decide([system("neuron", ALIKE * 1.04, 0.1), system("cuda", wide=0.1)])
+    used = Cost(utilisation=0.3, incumbent_utilisation=0.6)
+    twice = decide([system("neuron", ALIKE * 2.08, 0.1), system("cuda", wide=0.1)], knobs=used)
+    hours = [step.hours for step in twice.missing]
+    assert hours == pytest.approx([step.hours for step in alike.missing]) and hours[0] < 1
+
+
+def test_no_load_narrows_what_a_price_may_be():
+    """4 % apart: where a price moves by little, load tells in what it leaves; by more, none does."""
+    spot = {"option": "spot", "interruption": "two minutes' notice", "usd_per_hour_low": 0.75}
+    systems = [system("neuron", ALIKE * 1.04, 0.1), system("cuda", wide=0.1)]
+    decisions = []
+    for most in (0.76, 0.9):
+        offers = repriced(**spot, usd_per_hour_high=most)
+        decisions.append(decide(priced_alike(systems, offers.all()), offers=offers))
+    little, much = decisions
+    # how far both reach, over how far they are apart but for what the price takes of it
+    room = 1 - 1 / 1.04 - (0.76 / 0.7582 - 1) / 0.9 / 1.04
+    times = (1 / 0.9 / 1.04 - 1 / 1.04 + 1 - 1 / 1.1) / room
+    assert little.missing[0].hours == pytest.approx((times**2 - 1) * 10 / 3600)
+    assert much.missing[0].hours == LONGEST_H and "not even a day of load" in much.reason
 
 
 def test_costs_that_cannot_be_told_apart_do_not_ask_for_years():

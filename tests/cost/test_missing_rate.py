@@ -61,6 +61,16 @@ def test_sides_with_one_basis_are_compared(basis):
     assert decided(by("neuron", basis, 900.0), by("cuda", basis)).answer == MOVE
 
 
+def test_a_side_stands_for_the_arm_whose_rate_was_found():
+    """Another arm is cheaper by what clients who wait reach, which no rate of arrivals is compared with."""
+    found = by("cuda", POISSON, 300.0)
+    flattered = by("cuda", CLOSED_LOOP, 600.0)
+    flattered = replace(flattered, row=replace(flattered.row, arm="eager float16 cuda"))
+    offers = choose_offers(Cost(), load_prices())
+    decision = weigh([by("neuron", POISSON, 900.0), flattered, found], offers, Cost(), hours)
+    assert decision.answer == MOVE and decision.incumbent.arm == found.arm
+
+
 def test_other_differences_keep_their_own_step():
     """04 settles those, 08 the rate."""
     candidate = by("neuron", POISSON, 900.0)
@@ -95,12 +105,10 @@ def test_costs_that_cannot_be_told_apart_need_a_finer_search():
 def test_a_finer_search_is_longer_than_the_one_that_was_made(tmp_path):
     """Not than the default; and a cell may take as long as it needs."""
     (tmp_path / "profile.yaml").write_text("arrivals: {length: 25.0}")
-    candidate = by("neuron", POISSON, 300.0 * 0.7582 / 1.006 * 1.02, wide=0.05)
-    candidate = replace(candidate, folder=str(tmp_path))
-    incumbent = by("cuda", POISSON, wide=0.05)
+    candidate = replace(by("neuron", POISSON, wide=0.05), folder=str(tmp_path))
     lengths = {}
     for one in (candidate, replace(candidate, folder="nowhere")):
-        command = finer_search(one, candidate, incumbent, hours)[1].command
+        command = finer_search(one, 3.0, hours)[1].command
         profile = load_profile("tiny", settings=command.split(" --set ")[1:])
         lengths[one.folder] = profile.section("arrivals").length
         assert profile.section("common").cell_limit_s > 3600
@@ -109,7 +117,6 @@ def test_a_finer_search_is_longer_than_the_one_that_was_made(tmp_path):
 
 def test_costs_that_are_the_same_are_not_told_apart_in_a_day():
     """The hours end at a day, and the reason says so."""
-    candidate = by("neuron", POISSON, 300.0 * 0.7582 / 1.006)
-    incumbent = by("cuda", POISSON)
-    reason, step = finer_search(candidate, candidate, incumbent, hours)
-    assert "not even a day of searching would tell" in reason and step.hours == 24
+    decision = decided(by("neuron", POISSON, 300.0 * 0.7582 / 1.006), by("cuda", POISSON))
+    assert "not even a day of searching would tell" in decision.reason
+    assert [step.hours for step in decision.missing] == [24, 24]

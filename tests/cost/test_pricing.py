@@ -5,7 +5,7 @@ from dataclasses import fields as fields_of
 from dataclasses import replace
 
 import pytest
-from made_up import cost_row, study_of
+from made_up import WHOLE, cost_row, study_of
 from older_kit import older_folder
 
 from blipkit.cost.points import price_points
@@ -13,6 +13,7 @@ from blipkit.cost.pricing import choose_prices, price_settings
 from blipkit.cost.rows import MeasuredSetting
 from blipkit.errors import NotMeasured
 from blipkit.load.summary import INVALID
+from blipkit.records.gates import Gate
 from blipkit.records.results import Results
 from blipkit.records.typed import record_of
 from blipkit.statistics import Interval
@@ -74,6 +75,30 @@ def test_saturation_is_the_most_answers_whatever_the_wait(tmp_path):
     assert [(gate.gate, gate.status) for gate in pricing.gates()] == [
         ("dollars per million answers", "NOT-RUN")
     ]
+
+
+def test_of_several_arms_the_one_whose_answers_hold_is_the_operating_point(tmp_path):
+    """However many answers another has; what load alone saves is of one arm."""
+    rows = [
+        setting(1, 1, 50.0, arm="a"),
+        setting(2, 4, 300.0, arm="a", best=True),
+        setting(1, 1, 10.0, arm="b"),
+        setting(2, 4, 100.0, arm="b", best=True),
+    ]
+    _, pricing = priced_study(tmp_path, rows)
+    assert (pricing.best.arm, pricing.single.answers_per_s.value) == ("a", 50.0)
+    flipped = replace(pricing, gates_of_folder=[Gate("decisions a", "answer", "FAIL")])
+    assert (flipped.best.arm, flipped.best_while_clients_wait.arm) == ("b", "b")
+    assert flipped.single.answers_per_s.value == 10.0 and flipped.peak.arm == "a"
+    by_arrivals = replace(row_with_rate(pricing, "b"), answers_per_s=Interval(40.0))
+    asked = replace(pricing, rows=[*pricing.rows[:3], by_arrivals])
+    assert asked.best.arm == "b" and asked.best_while_clients_wait.answers_per_s.value == 100.0
+
+
+def row_with_rate(pricing, arm):
+    """The recommended row of an arm, as one that 08 found a rate for."""
+    row = next(one for one in pricing.rows if one.best and one.arm == arm)
+    return replace(row, conditions=replace(WHOLE, throughput_basis="open arrivals, poisson"))
 
 
 def test_without_records_of_04_the_chapter_is_skipped(tmp_path):

@@ -130,6 +130,28 @@ def test_a_rate_that_cannot_be_used_is_named(tmp_path, capsys, rate, why):
     assert f"a, 2-4: {why}, so that {CLIENTS_WAIT} is priced" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("asked", "rate", "name"),
+    [
+        ({"threads": 2}, {}, "threads"),
+        ({"buckets": [{"frames": 4}]}, {"buckets": [{"frames": 1}]}, "buckets"),
+        ({"batch_wait_ms": 5.0}, {}, "batch wait"),
+    ],
+)
+def test_a_rate_of_servers_that_ran_otherwise_is_not_their_throughput(
+    tmp_path, capsys, asked, rate, name
+):
+    """04 was measured again since, with other knobs."""
+    Results(tmp_path, "04_concurrency", "p", weights_digest="w1").write(
+        "concurrency", [{**row, **asked} for row in ROWS]
+    )
+    out = Results(tmp_path, "08_arrivals", "p", weights_digest="w1", threads=1)
+    write_typed(out, "rates", [rate_row(**rate)])
+    study = study_of(tmp_path)
+    assert price_settings(study, choose_prices(study)).best.basis == CLIENTS_WAIT
+    assert f"08's rate is of other {name} than 04 measured with" in capsys.readouterr().out
+
+
 def test_where_every_rate_held_the_highest_counts(tmp_path):
     """There is no first fail, so its upper end is not known, and the gate says how to find it."""
     _, pricing = priced(tmp_path, [rate_row(None, 40.0, None)])

@@ -74,6 +74,27 @@ def test_what_feeding_takes_is_not_known_without_our_own_overhead():
         assert grid_of(rows).feeding().startswith("not known: the last row of our own overhead")
 
 
+@pytest.mark.parametrize(("servers", "clients"), [(1, 1), (2, 2), (2, 1), (1, 4)])
+def test_what_feeding_takes_counts_the_servers_that_the_first_setting_kept_busy(servers, clients):
+    """Four servers at 10 requests/s each, whether the grid begins with one of them or with two."""
+    busy = min(servers, clients)
+    first = cell(servers, clients, 10.0 * busy, 20.0, feeding_percent=1.5 * busy)
+    said = grid_of([first, cell(4, 8, 38.0, 30.0)]).feeding()
+    assert said.startswith(
+        "4 servers of torchscript float32 at 40 requests/s would need 6 % of this host"
+    )
+
+
+def test_what_feeding_takes_is_that_of_the_fastest_arm():
+    """A slow one that is named first needs less of the host."""
+    slow, fast = (
+        cell(1, 1, per_s, 20.0, arm=arm, feeding_percent=percent)
+        for arm, per_s, percent in (("eager float32", 10.0, 1.5), ("torchscript", 40.0, 6.0))
+    )
+    said = grid_of([slow, fast]).feeding()
+    assert said.startswith("1 server of torchscript at 40 requests/s would need 6 %")
+
+
 def test_the_curve_is_drawn_with_and_without_a_setting_to_run(captions):
     """What is said of it comes first."""
     settings = rows()

@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
-from blipkit.load.setting import COLUMNS, Setting, name_of
+from made_up import cost_row
+
+from blipkit.load.setting import COLUMNS, Setting, differ_in_clients, name_of
 from blipkit.records.typed import record_of, row_of
 
 ONE = Setting("neuron matmult bf16", "pipeline", "processes", 2, 8)
@@ -35,3 +37,12 @@ def test_a_record_is_of_the_setting_that_made_it():
     record = record_of(ONE)
     assert tuple(record) == COLUMNS and row_of(Setting, {**record, "run": 1, "sent": 5}) == ONE
     assert row_of(Setting, {**record, "clients": 4}) != ONE
+
+
+def test_settings_and_rows_of_them_may_differ_in_clients_alone():
+    """Whichever kind of row says it."""
+    assert differ_in_clients(ONE, replace(ONE, clients=1))
+    for changes in ({"servers": 1}, {"batch_size": 4}, {"placement": "threads"}, {"arm": "a"}):
+        assert not differ_in_clients(ONE, replace(ONE, **changes))
+    assert differ_in_clients(cost_row(clients=1), cost_row(clients=8))
+    assert differ_in_clients(cost_row(), Setting("a", "pipeline", "threads", 2, 1))

@@ -72,6 +72,15 @@ def test_the_decision_comes_first(page):
     )
 
 
+def test_the_three_numbers_are_of_the_arm_that_05_priced(tmp_path):
+    """However many answers another has, where 03 has shown that they are others."""
+    rows = [cost_row(900.0, best=True, arm="fast"), cost_row(100.0, best=True, arm="sound")]
+    load = three_numbers(Results(make(tmp_path / "both", cost=rows)))[1]
+    assert load.note.startswith("fast")
+    failed = make(tmp_path / "flipped", gates=[("decisions fast", "FAIL")], cost=rows)
+    assert three_numbers(Results(failed))[1].note.startswith("sound")
+
+
 def test_three_numbers_follow_with_their_source(page):
     """Each has a value, a unit, an interval, its evidence and its machine."""
     for item in page.select("ul.numbers li"):
