@@ -24,7 +24,7 @@ from blipkit.machine.scratch import socket_folder
 from blipkit.service.running import listen, url_at
 from blipkit.service.wire import PATH
 
-CONNECT_S = 120.0  # that a cluster that exists may take to let us in
+CONNECT_S = 60.0  # that a cluster that exists may take to let us in
 LOOK = "see whether it runs, and whether RAY_AUTH_TOKEN, or RAY_AUTH_MODE, is as there"
 OBJECTS = 80 * 2**20  # bytes of Ray's store for objects, of which we have none; it takes no less
 # What Ray documents for throughput, and that it counts nobody's use. Read as ray is imported.
