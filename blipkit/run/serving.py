@@ -22,7 +22,9 @@ from blipkit.run.tier_files import (
     STDOUT,
     Place,
     announcing,
+    check_apart,
     opened,
+    say_line,
     written_by,
 )
 
@@ -80,6 +82,7 @@ def serve(
 
     check_settings(settings)
     check_on(on, replicas, address, metrics)
+    check_apart({"--ledger": ledger, "--metrics": metrics})
     loaded = load_profile(profile, settings)
     chosen = str(arm_of(loaded, arm or loaded.common.arms[0]))
     Meter("inference", {"Backend": name or chosen})  # refuses a name that no metric can have
@@ -167,7 +170,7 @@ def serve_replicas(
     written = written_by(place, knobs.metrics_every_s)
     build = partial(inference_replica, partial(load, plan), room, plan.backend, written)
     deployed = Deployed("inference", build, replicas, room.in_flight, knobs.drain_s)
-    serve_on_ray(deployed, Cluster(address, place.host, place.port), typer.echo)
+    serve_on_ray(deployed, Cluster(address, place.host, place.port), say_line)
 
 
 @commands.command()
@@ -200,6 +203,7 @@ def api(
     check_settings(settings)
     check_on(on, 1, address, metrics)
     check_pairs(pairs, shadow, on)
+    check_apart({"--ledger": ledger, "--metrics": metrics, "--pairs": pairs})
     knobs = load_profile(profile, settings).section("service")
     check_extra(HTTP + RAY if on == "ray" else HTTP)
 
@@ -267,7 +271,7 @@ def route_replica(make: Callable, knobs: "Service", place: Place, address: str) 
         closed = f"{problem}; weights are set where --host is {LOOPBACK}"
     build = partial(api_replica, make, closed, written_by(place, knobs.metrics_every_s))
     deployed = Deployed("api", build, 1, knobs.api_in_flight, knobs.drain_s)
-    serve_on_ray(deployed, Cluster(address, place.host, place.port), typer.echo)
+    serve_on_ray(deployed, Cluster(address, place.host, place.port), say_line)
 
 
 def weights_of(texts: list[str], names: list[str]) -> dict[str, float]:

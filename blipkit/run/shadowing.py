@@ -1,5 +1,6 @@
 """`blipkit shadow`: do two endpoints, or the logs of two, answer the same?"""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,11 @@ PARITY = typer.Option(
 )
 LEAST_EXCUSED = 1e-4  # nats
 EXCUSED = Annotated[
-    float, typer.Option(metavar="NATS", help="a flip below this margin is rounding, as 03 says")
+    float | None,
+    typer.Option(
+        metavar="NATS",
+        help=f"a flip below this margin is rounding, as 03 says; {LEAST_EXCUSED:g} unless said",
+    ),
 ]
 ARM = Annotated[str, typer.Option(help="the candidate's, as 03 calls it, with --parity")]
 
@@ -63,7 +68,7 @@ def shadow(
     sample: Annotated[float | None, SAMPLE] = None,
     twice: Annotated[float | None, TWICE] = None,
     logs: Annotated[tuple[Path, Path] | None, LOGS] = None,
-    excused: EXCUSED = LEAST_EXCUSED,
+    excused: EXCUSED = None,
     parity: Annotated[Path | None, PARITY] = None,
     arm: ARM = "",
     limit: Annotated[
@@ -128,11 +133,14 @@ class Wanted:
         return Endpoints(primary, candidate, Form(self.questions, words), self.twice)
 
 
-def tally_of(margin: float, parity: Path | None, arm: str) -> "Tally":
+def tally_of(said: float | None, parity: Path | None, arm: str) -> "Tally":
     """Counts pairs by a margin in nats, or by all that 03 found out about an arm."""
     from blipkit.service.shadow import Tally, excused_in
 
-    if not 0 <= margin < float("inf"):
+    if said is not None and parity:
+        raise BadInput("--excused stands beside --parity; expected the one or the other")
+    margin = LEAST_EXCUSED if said is None else said
+    if not 0 <= margin < math.inf:
         raise BadInput(f"--excused is {margin}; expected nats, 0 or more")
     if parity is None:
         if arm:
@@ -191,13 +199,14 @@ def pairs_of_endpoints(
     import httpx
 
     from blipkit.service.alerts import check_rule
+    from blipkit.service.asking import trusted
     from blipkit.service.endpoints import NotCompared, ask_both, frames_in
 
     frames = frames_in(wanted.frames, wanted.sample)
     for rule in rules:
         check_rule(rule, wanted.questions, any(frame.camera for frame in frames))
     problems: list[NotCompared] = []
-    with httpx.Client(timeout=30, trust_env=False) as client:
+    with httpx.Client(timeout=30, trust_env=False, verify=trusted()) as client:
         yield from ask_both(client, endpoints, frames, problems.append)
     tally.unanswered = sum(problem.by_candidate for problem in problems)
     for problem in problems[:SHOWN_PROBLEMS]:

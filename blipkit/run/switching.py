@@ -9,6 +9,7 @@ import typer
 
 from blipkit.errors import BadInput, BlipkitError, nearest, shown
 from blipkit.run.arguments import named_values, not_named
+from blipkit.run.ending import told_to_end
 from blipkit.service.route_client import API, in_words
 
 if TYPE_CHECKING:
@@ -118,7 +119,8 @@ def route_alb(
         typer.echo(f"the rule is sticky: a caller stays with its group for up to {seconds} s")
     if looks:
         typer.echo(f"looking at {', '.join(alarms.names)} for {alarms.watch_s:g} s")
-    silent = set_and_watch(alb, state, whole, alarms.names, looks, time.sleep)
+    with told_to_end():
+        silent = set_and_watch(alb, state, whole, alarms.names, looks, time.sleep)
     typer.echo("set" if not looks else "set, and no alarm went off")
     if silent:
         typer.echo(f"without data to the end, so that they said nothing: {', '.join(silent)}")
@@ -127,18 +129,17 @@ def route_alb(
 def route_api(url: str, weights: dict[str, float], rated: dict[str, float], demand: float) -> None:
     """Set the weights of an API tier, or say how they are."""
     from blipkit.service.extra import check_extra
-    from blipkit.service.route_client import RouteClient, weights_of
+    from blipkit.service.route_client import RouteClient
 
     check_extra(("httpx",))
     tier = RouteClient(url)
     before = tier.route()
     if weights:
-        check_backends(before, weights, rated, demand)
+        check_backends(before.backends, weights, rated, demand)
         after = tier.set(weights)
-        was, now = in_words(weights_of(before)), in_words(weights_of(after))
-        typer.echo(f"before: {was}; now: {now}")
+        typer.echo(f"before: {in_words(before.weights)}; now: {in_words(after.weights)}")
         return
-    for name, one in before.items():
+    for name, one in before.backends.items():
         ready = "ready" if one.ready else f"not ready: {one.reason}"
         typer.echo(f"{name} {one.weight:g} %, {one.url}, {ready}")
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -70,9 +70,32 @@ def announcing(url: str) -> Callable[[str], None]:
     """What says how a tier is, with where it is."""
 
     def say(state: str) -> None:
-        typer.echo(f"{url}: {state}")
+        say_line(f"{url}: {state}")
 
     return say
+
+
+def say_line(line: str) -> None:
+    """Print a line; where nobody reads it, or the disk is full, what runs goes on, and says it
+    among the errors.
+    """
+    try:
+        typer.echo(line)
+    except OSError:
+        with contextlib.suppress(OSError):
+            typer.echo(line, err=True)
+
+
+def check_apart(files: Mapping[str, str | Path | None]) -> None:
+    """Refuse one file for lines of two kinds. files: option -> its file, if any."""
+    options: dict[str, str] = {}
+    for option, path in files.items():
+        if not path or path == STDOUT or (os.path.exists(path) and not os.path.isfile(path)):
+            continue
+        other = options.setdefault(os.path.realpath(path), option)
+        if other != option:
+            problem = f"{other} and {option} are both {path}"
+            raise BadInput(f"{problem}; expected a file for each")
 
 
 @contextlib.contextmanager

@@ -1,31 +1,32 @@
 """`blipkit switch`: from one backend of an API tier to another, watched, and back on failure."""
 
-import contextlib
 import math
-import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from blipkit.errors import INTERRUPTED, BadInput, nearest, shown
+from blipkit.errors import BadInput, nearest, shown
 from blipkit.run.arguments import file_for
-from blipkit.run.shadowing import ARM, EXCUSED, LEAST_EXCUSED, PARITY, tally_of
+from blipkit.run.ending import status_of, told_to_end
+from blipkit.run.shadowing import ARM, EXCUSED, PARITY, tally_of
 from blipkit.run.switching import numbers_of
+from blipkit.run.tier_files import check_apart, say_line
 from blipkit.service.route_client import API
 
 if TYPE_CHECKING:
-    from blipkit.service.live_switch import Files, LiveSwitch
+    from blipkit.service.feed import Files
+    from blipkit.service.live_switch import LiveSwitch
     from blipkit.service.switch import Plan
+    from blipkit.service.watch import Rules
 
 commands = typer.Typer()
 
 STEPS = "0,5,50,100"
 STEP_S = 60.0
 LATE_MS = 250.0  # the target that 04 holds unless a profile says otherwise
-TERMINATED = 143  # the exit status of SIGTERM, as shells give it
 
 PRIMARY = typer.Argument(help="the backend that has 100 %", metavar="PRIMARY")
 CANDIDATE = typer.Argument(help="the one that gets it", metavar="CANDIDATE")
@@ -38,12 +39,15 @@ PAIRS = typer.Option(
     metavar="FILE",
 )
 RATED = typer.Option(
-    metavar="NAME=PER_S", help="requests/s that a backend holds, as 04 says; repeatable"
+    metavar="CANDIDATE=PER_S", help="requests/s that it holds, as 04 says: its share needs room"
 )
 TIER = typer.Option(metavar="URL", help="the API tier")
 SHARES = typer.Option(metavar="PERCENTS", help="the candidate's shares, one after another")
 STAYS = typer.Option(metavar="S", help="a share stays so long at least")
 LATE = typer.Option(metavar="MS", help="above it an answer is late")
+TOGETHER = typer.Option(
+    metavar="N", help="so many compared frames may flip alike, as those of a clip; 1 unless said"
+)
 WITHOUT = typer.Option("--without-answers", help="watch failures and lateness alone")
 MOST = typer.Option(
     metavar="S", help="end after so long, and leave the weights; no limit unless said"
@@ -61,9 +65,10 @@ def switch(
     step_s: Annotated[float, STAYS] = STEP_S,
     rated: Annotated[list[str], RATED] = [],
     late_ms: Annotated[float, LATE] = LATE_MS,
-    excused: EXCUSED = LEAST_EXCUSED,
+    excused: EXCUSED = None,
     parity: Annotated[Path | None, PARITY] = None,
     arm: ARM = "",
+    flips_together: Annotated[int | None, TOGETHER] = None,
     without_answers: Annotated[bool, WITHOUT] = False,
     most_s: Annotated[float | None, MOST] = None,
 ) -> None:
@@ -72,7 +77,11 @@ def switch(
     Run it on the tier's machine. Exit 1 where it went back, or could not go on.
     """
     check_files(ledger, pairs, candidate, without_answers)
-    plan = plan_of(primary, candidate, steps, step_s, compares=not without_answers)
+    if without_answers:
+        refuse_said({"--excused": excused, "--parity": parity, "--arm": arm or None})
+        refuse_said({"--flips-together": flips_together})
+    rules = rules_of(not without_answers, flips_together)
+    plan = plan_of(primary, candidate, steps, step_s, rules)
     holds = numbers_of("--rated", rated)
     check_numbers(plan, holds, late_ms, most_s)
     margin = tally_of(excused, parity, arm).excused_margin
@@ -85,13 +94,11 @@ def switch(
     from blipkit.service.route_client import RouteClient
 
     tier = RouteClient(api)
-    check_start(tier.route(), plan, not without_answers)
+    check_start(tier.route(), plan)
     bounds = Bounds(margin, late_ms, holds, math.inf if most_s is None else most_s)
     files = files_of(ledger, pairs)
-    typer.echo(f"from {primary} to {candidate}: {steps} %, each for {step_s:g} s at least")
-    for path in filter(None, (ledger, pairs)):
-        if not path.exists():
-            typer.echo(f"{path} is not there yet; it is read once it is")
+    for line in first_lines(plan, steps, holds, files):
+        typer.echo(line)
     raise typer.Exit(run_until_told(LiveSwitch(plan, tier, files, bounds, say)))
 
 
@@ -108,15 +115,35 @@ def check_files(
         raise BadInput(f"{seen}; {expected}, or --without-answers")
     if pairs is not None and without_answers:
         raise BadInput("--pairs stands beside --without-answers; expected the one or the other")
+    check_apart({"--ledger": ledger, "--pairs": pairs})
 
 
-def plan_of(primary: str, candidate: str, steps: str, step_s: float, compares: bool) -> "Plan":
-    """What is to be done; BadInput for what cannot be."""
-    from blipkit.service.switch import Plan
+def refuse_said(how: Mapping[str, Any]) -> None:
+    """Refuse what would not be looked at. how: option -> what it says of comparing answers, None
+    where nothing.
+    """
+    for option, value in how.items():
+        if value is not None:
+            problem = f"{option} stands beside --without-answers, with which none is compared"
+            raise BadInput(f"{problem}; expected the one or the other")
+
+
+def rules_of(compares: bool, flips_together: int | None) -> "Rules":
+    """What is watched, and how many frames that flip count as one."""
     from blipkit.service.watch import Rules
 
-    shares = shares_in(steps)
-    return Plan(primary, candidate, shares, step_s=step_s, rules=Rules(compares=compares))
+    if flips_together is None:
+        return Rules(compares=compares)
+    if flips_together < 1:
+        raise BadInput(f"--flips-together is {flips_together}; expected frames, at least 1")
+    return Rules(compares=compares, flips_together=flips_together)
+
+
+def plan_of(primary: str, candidate: str, steps: str, step_s: float, rules: "Rules") -> "Plan":
+    """What is to be done; BadInput for what cannot be."""
+    from blipkit.service.switch import Plan
+
+    return Plan(primary, candidate, shares_in(steps), step_s=step_s, rules=rules)
 
 
 def shares_in(text: str) -> tuple[float, ...]:
@@ -142,50 +169,50 @@ def check_numbers(
         if value is not None and not 0 < value < math.inf:
             raise BadInput(f"{option} is {value:g}; expected a number above 0")
     for name, value in rated.items():
-        if name not in (plan.primary, plan.candidate):
-            raise BadInput(
-                f"--rated names {shown(name)}; {nearest(name, [plan.primary, plan.candidate])}"
-            )
+        if name == plan.primary:
+            problem = f"--rated names {name}, which gets less and less"
+            raise BadInput(f"{problem}; expected --rated {plan.candidate}=PER_S alone")
+        if name != plan.candidate:
+            raise BadInput(f"--rated names {shown(name)}; {nearest(name, [plan.candidate])}")
         if value <= 0:
             raise BadInput(f"--rated {name}={value:g}; expected requests/s, above 0")
 
 
 def files_of(ledger: Path, pairs: Path | None) -> "Files":
     """The files that the API tier writes, from where they end now."""
+    from blipkit.service.feed import LEDGER, PAIRS, Files
     from blipkit.service.following import Followed
-    from blipkit.service.live_switch import LEDGER, PAIRS, Files
 
     return Files(Followed(ledger, LEDGER), pairs and Followed(pairs, PAIRS))
 
 
+def first_lines(
+    plan: "Plan", steps: str, rated: Mapping[str, float], files: "Files"
+) -> Iterator[str]:
+    """What is going to be done, and what is missing."""
+    from blipkit.service.watch import pairs_needed
+
+    candidate = plan.candidate
+    yield f"from {plan.primary} to {candidate}: {steps} %, each for {plan.step_s:g} s at least"
+    if plan.rules.compares:
+        yield f"before the first step {pairs_needed(plan.rules)} frames are compared"
+    if not rated:
+        yield f"--rated {candidate}=PER_S is not said: nobody looks whether it has room"
+    for file in filter(None, (files.ledger, files.pairs)):
+        if not file.path.exists():
+            yield f"{file.path} is not there yet; it is read once it is"
+
+
 def say(text: str) -> None:
     """Print a line with the time of day."""
-    typer.echo(f"{time.strftime('%H:%M:%S')} {text}")
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, as if it was Ctrl-C."""
-
-
-@contextlib.contextmanager
-def obeying_sigterm() -> Iterator[None]:
-    """While it is open, SIGTERM raises Terminated."""
-
-    def raise_terminated(number: int, frame) -> None:
-        raise Terminated
-
-    was = signal.signal(signal.SIGTERM, raise_terminated)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, was)
+    say_line(f"{time.strftime('%H:%M:%S')} {text}")
 
 
 def run_until_told(live: "LiveSwitch") -> int:
     """Switch until it is over, or told to end; the exit status."""
     try:
-        with obeying_sigterm():
+        with told_to_end():
             return live.run()
     except KeyboardInterrupt as told:
         say(f"told to end; {live.standing()}")
-        return TERMINATED if isinstance(told, Terminated) else INTERRUPTED
+        return status_of(told)

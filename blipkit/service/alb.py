@@ -245,14 +245,25 @@ def set_and_watch(
     wait: Callable[[float], None],
 ) -> list[str]:
     """Set the weights, look at the alarms so many times, and put the old weights back where one is
-    on, or nobody looks any more: they cannot be read, or Ctrl-C.
+    on, or nobody looks any more: they cannot be read, or it is told to end.
 
     Returns the alarms that had no data at the last look. wait: sleeps for so many seconds.
     BlipkitError says that it went back, and why.
     """
     if on := _in_state("ALARM", alb.alarm_states(alarms)):
         raise BlipkitError(f"alarm {', '.join(on)} is on already; expected none: nothing was set")
-    alb.set(state, weights)
+    try:
+        alb.set(state, weights)
+        return _look_at(alb, state, alarms, looks, wait)
+    except KeyboardInterrupt as told:
+        why = " by ".join(filter(None, ("interrupted", str(told))))
+        raise put_back(alb, state, why) from None
+
+
+def _look_at(
+    alb: Alb, state: RuleState, alarms: Sequence[str], looks: int, wait: Callable[[float], None]
+) -> list[str]:
+    """The same, once new weights are set; Ctrl-C is the caller's."""
     states: dict[str, str] = {}
     try:
         for _ in range(looks):
@@ -262,8 +273,6 @@ def set_and_watch(
                 raise BlipkitError(f"alarm {', '.join(on)} is on")
     except BlipkitError as error:
         raise put_back(alb, state, str(error)) from None
-    except KeyboardInterrupt:
-        raise put_back(alb, state, "interrupted while the alarms were looked at") from None
     return _in_state("INSUFFICIENT_DATA", states)
 
 

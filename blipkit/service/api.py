@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from blipkit.service.asking import Died, Said, ask, content_of
+from blipkit.service.asking import Died, Said, ask, content_of, trusted
 from blipkit.service.backends import Backend
 from blipkit.service.ledger import LedgerLine, answers_digest
 from blipkit.service.metrics import Meter, backend_metric
@@ -223,7 +223,7 @@ class Api(Tier):
     async def get_route(self, request: Request) -> Response:
         """`GET /v1/route`."""
         shadow = self.mirror.backend if self.mirror else None
-        return JSONResponse(route_json(self.router.weights, self.backends, shadow))
+        return JSONResponse(route_json(self.router.weights, self.backends, shadow, self.lines))
 
     async def put_route(self, request: Request) -> Response:
         """`PUT /v1/route`: other weights, from the next request on."""
@@ -288,5 +288,4 @@ def make_client() -> httpx.AsyncClient:
         max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_S
     )
     nobodys = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-    trusted = httpx.create_ssl_context()
-    return httpx.AsyncClient(limits=limits, trust_env=False, cookies=nobodys, verify=trusted)
+    return httpx.AsyncClient(limits=limits, trust_env=False, cookies=nobodys, verify=trusted())

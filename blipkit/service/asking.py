@@ -4,6 +4,8 @@ A backend may be anybody's: it may trickle, never stop, or say what is no reply 
 """
 
 import asyncio
+import os
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from blipkit.errors import shown
+from blipkit.errors import BadInput, shown
 from blipkit.reading.json_text import parse_object
 from blipkit.service.wire import PATH, Problem, detail_in, failed, refused, rejected, texts_of
 
@@ -40,6 +42,20 @@ class Said:
     content: bytes
     retry_after: str
     took_s: float
+
+
+def trusted() -> ssl.SSLContext:
+    """What the certificates of others are held against: those of the file that SSL_CERT_FILE names,
+    or of the folder SSL_CERT_DIR, else certifi's. BadInput where there are none.
+    """
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:
+        named = shown(os.environ.get("SSL_CERT_FILE"))
+        reason = error.strerror or str(error)
+        raise BadInput(
+            f"SSL_CERT_FILE is {named}: {reason}; expected a file of certificates, or none"
+        ) from None
 
 
 async def ask(

@@ -8,7 +8,7 @@ from typing import Any
 
 from blipkit.errors import BadInput
 from blipkit.reading.files import MB, shown_path
-from blipkit.service.json_lines import TAIL, object_in
+from blipkit.service.json_lines import end_of_lines, object_in
 
 MOST = 64 * MB  # of what is read at once; no line is as long
 
@@ -17,12 +17,15 @@ class Followed:
     """What is added to a file from now on: whole lines alone, each once.
 
     A file that is not there yet is read from its beginning once it is. expected: what the file
-    should be and what to do. BadInput for one that cannot be read.
+    should be and what to do; lines: how many were read; is_behind: whether there was more than is
+    read at once. BadInput for one that cannot be read.
     """
 
     def __init__(self, path: Path, expected: str):
         self.path = path
         self.expected = expected
+        self.lines = 0
+        self.is_behind = False
         self._read = 0  # bytes, all of whole lines
         self._seen: tuple[int, int] | None = None  # which file it is
         if file := self._open():
@@ -46,12 +49,14 @@ class Followed:
         whole, end, rest = content.rpartition(b"\n")
         if len(rest) == MOST:
             raise self._problem(f"has a line of more than {MOST / MB:g} MB")
+        self.is_behind = len(content) == MOST
         found = []
         for line in (whole + end).splitlines(keepends=True):
             place = f"{shown_path(self.path)}, byte {self._read}"
             self._read += len(line)
             if line.strip():
                 found.append((place, object_in(line, place, self.expected)))
+        self.lines += len(found)
         return found
 
     def _open(self) -> io.FileIO | None:
@@ -85,19 +90,3 @@ class Followed:
 
     def _problem(self, what: str) -> BadInput:
         return BadInput(f"{shown_path(self.path)} {what}; {self.expected}")
-
-
-def end_of_lines(file: io.FileIO) -> int:
-    """Where the last whole line of a file ends, bytes; 0 where there is none.
-
-    What stands behind it is half of a line, which its writer may take away again.
-    """
-    end = file.seek(0, io.SEEK_END)
-    while end > 0:
-        start = max(0, end - TAIL)
-        file.seek(start)
-        place = file.read(end - start).rfind(b"\n")
-        if place >= 0:
-            return start + place + 1
-        end = start
-    return 0

@@ -12,7 +12,7 @@ from blipkit.reading.files import MB, read_bytes, shown_path
 from blipkit.reading.json_text import parse_object
 
 LIMIT = 200 * MB  # of a file: most of a million requests of a ledger
-TAIL = 2**20  # bytes at a file's end in which its last line is looked for
+TAIL = 2**20  # bytes that are read at once, from a file's end back, for its last line
 
 
 class LineFile:
@@ -54,13 +54,29 @@ class LineFile:
 
     def _end_last_line(self) -> None:
         """Remove the beginning of an object that a killed process left; end any other line."""
-        size = self._file.seek(0, os.SEEK_END)
-        self._file.seek(max(0, size - TAIL))
-        unfinished = self._file.read().rpartition(b"\n")[2]
-        if unfinished.startswith(b"{"):
-            self._file.truncate(size - len(unfinished))
-        elif unfinished:
+        end = end_of_lines(self._file)
+        self._file.seek(end)
+        begins = self._file.read(1)
+        if begins == b"{":
+            self._file.truncate(end)
+        elif begins:
             self._file.write(b"\n")
+
+
+def end_of_lines(file: io.FileIO) -> int:
+    """Where the last whole line of a file ends, bytes; 0 where there is none.
+
+    What stands behind it is half of a line, which its writer may take away again.
+    """
+    end = file.seek(0, io.SEEK_END)
+    while end > 0:
+        start = max(0, end - TAIL)
+        file.seek(start)
+        place = file.read(end - start).rfind(b"\n")
+        if place >= 0:
+            return start + place + 1
+        end = start
+    return 0
 
 
 def read_json_lines(

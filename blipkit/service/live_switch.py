@@ -5,42 +5,31 @@ It reads what is new in them, asks the tier who is ready, sets its weights, and 
 
 import math
 import re
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from blipkit.errors import BadInput, BlipkitError, nearest, shown
-from blipkit.service.feed import Feed
-from blipkit.service.following import Followed
-from blipkit.service.ledger import line_in
-from blipkit.service.pairs import pair_in
+from blipkit.reading.files import shown_path
+from blipkit.service.feed import LEDGER, SYSTEMS, Clock, Feed, Files
+from blipkit.service.ledger import LedgerLine
 from blipkit.service.route_client import (
     API,
     NoTier,
+    Route,
     RouteClient,
     Routed,
     WeightsRefused,
     in_words,
-    weights_of,
 )
 from blipkit.service.switch import Decision, Plan, Side, Switch
+from blipkit.service.wire import LEDGER_LINES, PAIR_LINES
 
 LOOK_S = 0.5
 SILENT_S = 10.0  # for which the API tier may give no answer
 DEMAND_S = 10.0  # over which requests are counted
 SAID_AGAIN_S = 60.0  # between two lines that say the same, but for their numbers
-LEDGER = "expected what this tier's `blipkit api --ledger` writes, which only grows"
-PAIRS = "expected what `blipkit api --shadow CANDIDATE --pairs` writes, which only grows"
 TOLERANCE = 1e-6  # of weights, percent
-
-
-@dataclass(frozen=True)
-class Files:
-    """What the API tier writes. pairs: None where answers are not watched."""
-
-    ledger: Followed
-    pairs: Followed | None
 
 
 @dataclass(frozen=True)
@@ -57,29 +46,27 @@ class Bounds:
     most_s: float = math.inf
 
 
-@dataclass(frozen=True)
-class Clock:
-    """unix: as ledgers have the time; steady: only goes on; sleep: takes seconds."""
-
-    unix: Callable[[], float] = time.time
-    steady: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
-
-
-def check_start(route: Mapping[str, Routed], plan: Plan, compares: bool) -> None:
-    """BadInput where a switch cannot begin as an API tier is. compares: answers are watched."""
+def check_start(route: Route, plan: Plan) -> None:
+    """BadInput where a switch cannot begin as an API tier is."""
     primary, candidate = plan.primary, plan.candidate
+    backends = route.backends
     for what, name in (("PRIMARY", primary), ("CANDIDATE", candidate)):
-        if name not in route:
-            raise BadInput(f"{what} is {shown(name)}; {nearest(name, route)}")
+        if name not in backends:
+            raise BadInput(f"{what} is {shown(name)}; {nearest(name, backends)}")
     for name in (primary, candidate):
-        if not route[name].ready:
-            reason = route[name].reason or "not asked yet"
+        if not backends[name].ready:
+            reason = backends[name].reason or "not asked yet"
             raise BadInput(f"{name} is not ready ({reason}); expected both to be: nothing was set")
-    if abs(route[primary].weight - 100) > TOLERANCE:
+    if abs(backends[primary].weight - 100) > TOLERANCE:
         advice = f"expected {primary}=100: blipkit route {primary}=100 {candidate}=0"
-        raise BadInput(f"weights are {in_words(weights_of(route))}; {advice}")
-    if compares and route[candidate].is_shadow is False:
+        raise BadInput(f"weights are {in_words(route.weights)}; {advice}")
+    check_copies(route, plan)
+
+
+def check_copies(route: Route, plan: Plan) -> None:
+    """BadInput where answers are to be compared, and the candidate gets no copies."""
+    candidate = plan.candidate
+    if plan.rules.compares and route.backends[candidate].is_shadow is False:
         advice = f"expected the tier to run with --shadow {candidate} --pairs FILE"
         raise BadInput(f"{candidate} is no shadow of the API tier: no answers come; {advice}")
 
@@ -94,19 +81,18 @@ class LiveSwitch(Feed):
         files: Files,
         bounds: Bounds,
         say: Callable[[str], None],
-        clock: Clock = Clock(),
+        clock: Clock = SYSTEMS,
     ):
-        super().__init__(Switch(plan), bounds.excused_margin, bounds.late_ms, clock.unix)
+        super().__init__(Switch(plan), files, bounds.excused_margin, bounds.late_ms, clock)
         self.tier = tier
-        self.files = files
         self.bounds = bounds
         self.say = say
-        self.clock = clock
         self._began_s = self._heard_s = clock.steady()
         self._known = self.weights(0.0)  # the weights as they were last heard of
         self._asked: tuple[float, float] | None = None  # percent and time of weights without reply
         self._refused = ""  # why weights were not taken
-        self._sent: deque[float] = deque()  # Unix times of requests, for the demand
+        self._ended: deque[float] = deque()  # when requests did, for the demand
+        self._written = Written(files)
         self._said_percent = 0.0
         self._said, self._said_s = "", -math.inf  # what it holds for, as it was said last
 
@@ -132,7 +118,7 @@ class LiveSwitch(Feed):
         """Read what is new, ask the tier, and do what is decided; the exit status once it is
         over.
         """
-        self._read()
+        self.read()
         now_s = self.clock.steady()
         route = self._ask(now_s)
         self._refused = ""
@@ -155,33 +141,16 @@ class LiveSwitch(Feed):
         watch = self.switch.watch
         return not watch.primary.requests and not watch.evidence().goes_back
 
-    def _read(self) -> None:
-        """Hand on the pairs and the ledger's lines that were not there before."""
-        for place, record in self.files.pairs.new() if self.files.pairs else []:
-            self._read_pair(place, record)
-        for place, record in self.files.ledger.new():
-            line = line_in(place, record)
-            if line.tier != "api":
-                raise BadInput(f"{place}: tier is {shown(line.tier)}; {LEDGER}")
-            self._sent.append(line.at_s)
-            self.line(line)
+    def line(self, line: LedgerLine, ended_s: float) -> None:
+        """The same; it counts for the demand, too."""
+        self._ended.append(ended_s)
+        super().line(line, ended_s)
 
-    def _read_pair(self, place: str, record: dict) -> None:
-        """A reply of the candidate's that cannot be compared is no better than a flip."""
-        try:
-            pair = pair_in(record, self.switch.plan.candidate)
-        except (KeyError, TypeError, AttributeError):
-            raise BadInput(f"{place} is no pair; {PAIRS}") from None
-        except (ValueError, BadInput):
-            self.switch.watch.pair(flipped=True)
-            return
-        if pair:
-            self.pair(pair)
-
-    def _ask(self, now_s: float) -> dict[str, Routed] | None:
+    def _ask(self, now_s: float) -> Mapping[str, Routed] | None:
         """How the backends are; None where nobody says so, which may be for some seconds.
 
-        BlipkitError where that takes too long, or the weights are not those of this switch.
+        BlipkitError where that takes too long, the weights are not those of this switch, or what
+        the tier had to write is not in the files.
         """
         try:
             route = self.tier.route()
@@ -191,21 +160,23 @@ class LiveSwitch(Feed):
             self._say_once(f"{error}; asked again for {SILENT_S:g} s", now_s)
             return None
         self._heard_s = now_s
-        self._known = weights_of(route)
+        self._known = route.weights
         if self._asked and has_weights(route, self.weights(self._asked[0])):
             self.given(*self._asked)  # they were taken, though no reply came
         self._asked = None
         if not has_weights(route, self.weights(self.percent)):
             expected = f"this switch had set {in_words(self.weights(self.percent))}"
             raise BlipkitError(f"somebody else has set weights, or restarted the tier: {expected}")
-        return route
+        self._written.check(route.lines)
+        check_copies(route, self.switch.plan)  # whoever restarted the tier may have left them out
+        return route.backends
 
     def _send(self, weights: dict[str, float]) -> str:
         """Set weights; why they were not taken."""
         self._refused = ""
-        asked = (weights[self.switch.plan.candidate], self.unix())
+        asked = (weights[self.switch.plan.candidate], self.clock.steady())
         try:
-            self._known = weights_of(self.tier.set(weights))
+            self._known = self.tier.set(weights).weights
         except WeightsRefused as error:
             self._refused = str(error)
         except NoTier as error:
@@ -223,10 +194,11 @@ class LiveSwitch(Feed):
 
     def _demand(self) -> float:
         """Requests/s that the tier's callers sent of late."""
-        seconds = min(DEMAND_S, max(1.0, self.clock.steady() - self._began_s))
-        while self._sent and self._sent[0] < self.unix() - seconds:
-            self._sent.popleft()
-        return len(self._sent) / seconds
+        now_s = self.clock.steady()
+        seconds = min(DEMAND_S, max(1.0, now_s - self._began_s))
+        while self._ended and self._ended[0] < now_s - seconds:
+            self._ended.popleft()
+        return len(self._ended) / seconds
 
     def _tell(self, decision: Decision, route: Mapping[str, Routed], now_s: float) -> int | None:
         """Say what was done, or what it holds for; the exit status once it is over."""
@@ -276,7 +248,7 @@ class LiveSwitch(Feed):
         """How the weights are, and how to go back, as it is typed."""
         what = "weights stay as they are"
         try:
-            self._known = weights_of(self.tier.route())
+            self._known = self.tier.route().weights
         except BlipkitError:
             what = "weights as last known"
         said = f"{what}: {in_words(self._known)}"
@@ -286,7 +258,37 @@ class LiveSwitch(Feed):
         return f"{said}; to go back: blipkit route {in_words(self.weights(0.0))}{where}"
 
 
-def has_weights(route: Mapping[str, Routed], weights: Mapping[str, float]) -> bool:
+def has_weights(route: Route, weights: Mapping[str, float]) -> bool:
     """Whether backends have these weights, and others none."""
-    is_so = [abs(one.weight - weights.get(name, 0.0)) < TOLERANCE for name, one in route.items()]
-    return all(is_so) and weights.keys() <= route.keys()
+    is_so = [abs(had - weights.get(name, 0.0)) < TOLERANCE for name, had in route.weights.items()]
+    return all(is_so) and weights.keys() <= route.weights.keys()
+
+
+class Written:
+    """Whether a tier's files have what the tier had to write: who does not see its requests would
+    take none of them for a failure.
+    """
+
+    def __init__(self, files: Files):
+        self._files = {LEDGER_LINES: files.ledger}
+        if files.pairs:
+            self._files[PAIR_LINES] = files.pairs
+        self._first: dict[str, int] = {}  # lines that there had been before
+        self._due: dict[str, int] = {}  # and at the last look
+
+    def check(self, lines: Mapping[str, int]) -> None:
+        """BlipkitError where a file that was just read lacks what was due at the look before.
+
+        lines: as the tier counts them now; where these are fewer, it was started again. An older
+        tier does not say.
+        """
+        for name, file in self._files.items():
+            count = lines.get(name, 0)
+            if count < self._due.get(name, math.inf):
+                self._first[name] = count - file.lines
+                self._due[name] = count
+            absent = self._due[name] - self._first[name] - file.lines
+            if absent > 0 and not file.is_behind:
+                problem = f"{shown_path(file.path)} lacks {absent} lines that the tier had to write"
+                raise BlipkitError(f"{problem}; {file.expected}, on a disk that has room")
+            self._due[name] = count

@@ -11,6 +11,7 @@ import logging
 import os
 import random
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -23,6 +24,8 @@ from blipkit.machine.scratch import socket_folder
 from blipkit.service.running import listen, url_at
 from blipkit.service.wire import PATH
 
+CONNECT_S = 60.0  # that a cluster that exists may take to let us in
+LOOK = "see whether it runs, and whether RAY_AUTH_TOKEN, or RAY_AUTH_MODE, is as there"
 OBJECTS = 80 * 2**20  # bytes of Ray's store for objects, of which we have none; it takes no less
 # What Ray documents for throughput, and that it counts nobody's use. Read as ray is imported.
 FAST = {
@@ -111,11 +114,34 @@ def connect(cluster: Cluster, folder: str) -> None:
     """Start Ray, or find the cluster that exists; BlipkitError says what to look at there."""
     import ray
 
+    waiting = contextlib.nullcontext()
+    if cluster.address:  # where nothing of ours runs yet, that would be left
+        silent = f"Ray on {cluster.where} did not let us in within {CONNECT_S:g} s; {LOOK}"
+        waiting = ended_after(CONNECT_S, silent)
     try:
-        ray.init(**ray_options(cluster, folder))
+        with waiting:
+            ray.init(**ray_options(cluster, folder))
     except ConnectionError as error:
-        advice = "see whether it runs, and whether RAY_AUTH_TOKEN, or RAY_AUTH_MODE, is as there"
-        raise BlipkitError(f"Ray on {cluster.where}: {error}; {advice}") from None
+        raise BlipkitError(f"Ray on {cluster.where}: {error}; {LOOK}") from None
+
+
+@contextlib.contextmanager
+def ended_after(seconds: float, problem: str) -> Iterator[None]:
+    """End this process, with a message, where the context is open for longer: for a cluster that
+    dies meanwhile Ray waits in code that neither an error nor a signal breaks off.
+    """
+
+    def end() -> None:
+        print(f"blipkit: {problem}", file=sys.stderr, flush=True)
+        os._exit(BlipkitError.exit_status)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def with_port(cluster: Cluster) -> Cluster:

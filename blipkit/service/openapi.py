@@ -113,9 +113,14 @@ SCHEMAS = {
     },
     "Route": {
         "type": "object",
-        "required": ["weights", "backends"],
+        "required": ["weights", "backends", "lines"],
         "properties": {
             "weights": {"type": "object", "additionalProperties": SHARE},
+            "lines": {
+                "type": "object",
+                "additionalProperties": {"type": "integer"},
+                "description": "that each of the tier's files should have had since it began",
+            },
             "backends": {
                 "type": "object",
                 "additionalProperties": {

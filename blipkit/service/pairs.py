@@ -1,5 +1,6 @@
 """What a primary and its shadow answered to the same requests, as an API tier writes it down."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from blipkit.reading.json_text import parse_object
@@ -7,6 +8,7 @@ from blipkit.records.writing import json_text
 from blipkit.service.json_lines import LineFile
 from blipkit.service.replies import answers_in
 from blipkit.service.shadow import Pair
+from blipkit.service.wire import PAIR_LINES
 
 if TYPE_CHECKING:
     from blipkit.service.api import Api
@@ -31,10 +33,7 @@ def keep_pairs(tier: "Api", pairs: LineFile) -> None:
 
     def compare(compared: "Compared") -> None:
         count(compared)
-        try:
-            keep_pair(pairs, compared)
-        except OSError as error:
-            tier.unwritten("pairs", error)
+        tier.keep(PAIR_LINES, partial(keep_pair, pairs, compared))
 
     tier.mirror.compare = compare
 

@@ -4,8 +4,9 @@ import math
 import time
 from functools import partial
 
-from blipkit.service.feed import Feed
-from blipkit.service.rehearse import Load, Phase, pair_rows, set_weights, shares, under_load
+from blipkit.service.feed import LEDGER, PAIRS, Feed, Files
+from blipkit.service.following import Followed
+from blipkit.service.rehearse import Load, Phase, set_weights, shares, under_load
 from blipkit.service.rows import CANDIDATE, PRIMARY, STAYED
 from blipkit.service.stage import Stage
 from blipkit.service.switch import Plan, Side, Switch
@@ -19,23 +20,22 @@ LOOK_S = 0.1
 
 
 class Watched(Feed):
-    """A switch on a stage, told of what happens there.
+    """A switch on a stage, told of what happens there from now on.
 
     excused_margin: nats, below which a flip is rounding; rated_per_s: what each side holds,
     requests/s, as 04 measured it.
     """
 
     def __init__(self, stage: Stage, excused_margin: float, rated_per_s: dict[str, float]):
-        super().__init__(
-            Switch(Plan(PRIMARY, CANDIDATE, SHARES, rules=RULES)), excused_margin, LATE_MS
-        )
+        switch = Switch(Plan(PRIMARY, CANDIDATE, SHARES, rules=RULES))
+        files = Files(Followed(stage.ledger_path("api"), LEDGER), Followed(stage.pairs, PAIRS))
+        super().__init__(switch, files, excused_margin, LATE_MS)
         self.stage = stage
         self.rated_per_s = rated_per_s
-        self._pairs = self._lines = 0  # that the switch has been told of
 
     def look(self, phase: Phase, demand_per_s: float) -> str:
         """Tell the switch what is new, do what it decides, and return what that was."""
-        self._tell(phase)
+        self.read()
         sides = {
             name: Side(not self.stage.why_not_ready(name), self.rated_per_s.get(name, math.inf))
             for name in (PRIMARY, CANDIDATE)
@@ -49,18 +49,6 @@ class Watched(Feed):
     def set(self, phase: Phase, percent: float) -> None:
         """Set the candidate's share, which stays as it is where the API tier refuses."""
         self.give(percent, partial(set_weights, self.stage, phase))
-
-    def _tell(self, phase: Phase) -> None:
-        """Hand on the pairs and the API tier's lines that were not there before."""
-        pairs = pair_rows(self.stage, phase)
-        for row in pairs[self._pairs :]:
-            self.pair(row.pair())
-        self._pairs = len(pairs)
-        known = set(phase.ids)
-        lines = [line for line in self.stage.ledger("api") if line.request_id in known]
-        for line in lines[self._lines :]:
-            self.line(line)
-        self._lines = len(lines)
 
 
 def roll_back(stage: Stage, load: Load, watched: Watched) -> Phase:

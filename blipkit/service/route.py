@@ -15,9 +15,14 @@ HERE = ("127.0.0.1", "::1")
 
 
 def route_json(
-    weights: Mapping[str, float], backends: Mapping[str, Backend], shadow: Backend | None
+    weights: Mapping[str, float],
+    backends: Mapping[str, Backend],
+    shadow: Backend | None,
+    lines: Mapping[str, int],
 ) -> dict[str, Any]:
-    """The weights, and how the backends are. shadow: which one gets copies, if any does."""
+    """The weights, and how the backends are. shadow: which one gets copies, if any does; lines:
+    that ledger and pairs should have had since the tier began.
+    """
     states = {}
     for name, backend in backends.items():
         states[name] = {
@@ -28,7 +33,7 @@ def route_json(
             "in_flight": backend.in_flight,
             "is_shadow": backend is shadow,
         }
-    return {"weights": dict(weights), "backends": states}
+    return {"weights": dict(weights), "backends": states, "lines": dict(lines)}
 
 
 def check_caller(host: str) -> None:

@@ -1,7 +1,7 @@
 """An API tier's weights, asked for and set over `/v1/route`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from blipkit.errors import BadInput, BlipkitError
@@ -32,32 +32,50 @@ class Routed:
     is_shadow: bool | None = None
 
 
+@dataclass(frozen=True)
+class Route:
+    """How an API tier is. backends: by name; lines: that ledger and pairs should have had since it
+    began, which an older tier does not say.
+    """
+
+    backends: Mapping[str, Routed]
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Percent by backend."""
+        return {name: one.weight for name, one in self.backends.items()}
+
+
 class RouteClient:
     """What asks an API tier of its weights. url: the tier's, as --api says it."""
 
     def __init__(self, url: str):
+        from blipkit.service.asking import trusted
         from blipkit.service.endpoints import check_url
 
         self.base = check_url(url, "--api")
+        self._trusted = trusted()
 
-    def route(self) -> dict[str, Routed]:
-        """What the tier says of its backends; BlipkitError where it is none."""
+    def route(self) -> Route:
+        """What the tier says of itself; BlipkitError where it is none."""
         return self._ask("GET")
 
-    def set(self, weights: Mapping[str, float]) -> dict[str, Routed]:
+    def set(self, weights: Mapping[str, float]) -> Route:
         """Set weights, percent, and return how all are then; WeightsRefused where it does not take
         them.
         """
         return self._ask("PUT", {"weights": dict(weights)})
 
-    def _ask(self, method: str, body: dict[str, Any] | None = None) -> dict[str, Routed]:
+    def _ask(self, method: str, body: dict[str, Any] | None = None) -> Route:
         import httpx
 
         from blipkit.service.wire import ROUTE_PATH, detail_in
 
         url = self.base + ROUTE_PATH
+        how = {"timeout": TIMEOUT_S, "trust_env": False, "verify": self._trusted}
         try:
-            with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as client:
+            with httpx.Client(**how) as client:
                 reply = client.request(method, url, json=body)
         except httpx.HTTPError as error:
             seen = f"{url}: {type(error).__name__}: {error}"
@@ -74,8 +92,10 @@ class RouteClient:
             raise BlipkitError(f"{url}: {error}; expected what `blipkit api` says") from None
 
 
-def route_in(answer: dict[str, Any]) -> dict[str, Routed]:
-    """Backend -> what an API tier says of it; KeyError, TypeError or ValueError for no such."""
+def route_in(answer: dict[str, Any]) -> Route:
+    """What an API tier says of itself; KeyError, TypeError, ValueError or AttributeError where it
+    is none.
+    """
     found = {}
     for name, weight in answer["weights"].items():
         state = answer["backends"][name]
@@ -83,12 +103,8 @@ def route_in(answer: dict[str, Any]) -> dict[str, Routed]:
         found[name] = Routed(
             float(weight), state["url"], bool(state["ready"]), state["reason"], is_shadow
         )
-    return found
-
-
-def weights_of(route: Mapping[str, Routed]) -> dict[str, float]:
-    """The weights of a route, percent by backend."""
-    return {name: one.weight for name, one in route.items()}
+    lines = {name: int(count) for name, count in answer.get("lines", {}).items()}
+    return Route(found, lines)
 
 
 def in_words(weights: Mapping[str, float]) -> str:

@@ -9,6 +9,7 @@ limit. Formulas, and how many requests they need: docs/switching.md.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -129,16 +130,18 @@ def needed_by_limit(
     rate: float, allowed: float, limit: float, surely: float, together: int = 1
 ) -> Needed:
     """For `LimitTest` of `allowed`. The trials that did not fail count against it as they come."""
-    if rate <= allowed:
-        return Needed(rate, None, None)
-    for failures in range(1, MOST_FAILURES):
-        trials = _trials(failures, rate, surely)
+
+    def is_seen(failures: int) -> bool:
         test = LimitTest(allowed, together)
         test.tried(True, failures)
-        test.tried(False, trials - failures)
-        if test.log_e >= math.log(limit):
-            return Needed(rate, failures, trials)
-    return Needed(rate, None, None)
+        test.tried(False, _trials(failures, rate, surely) - failures)
+        return test.log_e >= math.log(limit)
+
+    counts = range(1, MOST_FAILURES)
+    if rate <= allowed or not is_seen(counts[-1]):
+        return Needed(rate, None, None)
+    failures = counts[bisect_left(counts, True, key=is_seen)]
+    return Needed(rate, failures, _trials(failures, rate, surely))
 
 
 def _trials(failures: int, rate: float, surely: float) -> int:

@@ -185,9 +185,13 @@ class Stage:
             return str(error)
         return ""
 
+    def ledger_path(self, name: str) -> Path:
+        """The file of a tier's ledger."""
+        return self.folder / name / LEDGER
+
     def ledger(self, *names: str) -> list[LedgerLine]:
         """The lines of tiers' ledgers."""
-        paths = [self.folder / name / LEDGER for name in names]
+        paths = map(self.ledger_path, names)
         return read_ledger(path for path in paths if path.exists())
 
     def metrics(self, name: str) -> Path:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from starlette.background import BackgroundTask
@@ -24,7 +25,9 @@ from blipkit.service.openapi import document
 from blipkit.service.wire import (
     ID_HEADER,
     LARGEST_BODY,
+    LEDGER_LINES,
     MOST_FIELDS,
+    PAIR_LINES,
     SHADOW_HEADER,
     Problem,
     encoded,
@@ -90,6 +93,7 @@ class Tier:
         self.leaving = False
         self.given_up = 0
         self.problem: Exception | None = None  # that keeps it from ever being ready
+        self.lines = {LEDGER_LINES: 0, PAIR_LINES: 0}  # that were there to be written
         self._complained: set[str] = set()
         for name in ("requests", *COUNTED.values(), UNWRITTEN):
             meter.add(name, 0)  # a line has it from the first period on
@@ -147,10 +151,15 @@ class Tier:
         self.meter.observe("latency_ms", latency_ms)
         if not request_id or SHADOW_HEADER in request.headers:
             return
+        self.keep(LEDGER_LINES, partial(self.write, self.line(ended, request_id, latency_ms)))
+
+    def keep(self, what: str, write: Callable[[], None]) -> None:
+        """Have a line written down, and count it, whether its file takes it or not."""
+        self.lines[what] += 1
         try:
-            self.write(self.line(ended, request_id, latency_ms))
+            write()
         except OSError as error:
-            self.unwritten("ledger", error)
+            self.unwritten(what, error)
 
     def unwritten(self, what: str, error: OSError) -> None:
         """Count a line that no file took, as on a full disk, and say so the first time: whoever

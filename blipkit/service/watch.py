@@ -55,7 +55,11 @@ class Rules:
                 raise BadInput(f"{name} is {shown(value)}; expected at least 1")
         if self.compares and pairs_needed(self) is None:
             problem = f"flip_limit is {self.flip_limit} and noticed {self.noticed}"
-            raise BadInput(f"{problem}: no number of frames would show it; expected them apart")
+            advice = "expected them apart"
+            if self.flips_together > 1:
+                problem = f"{problem}, and {self.flips_together} frames flip together"
+                advice = f"{advice}, or fewer together"
+            raise BadInput(f"{problem}: no number of frames would show it; {advice}")
 
     @property
     def signals(self) -> int:
@@ -109,7 +113,7 @@ class Watch:
         self.share = 0.0
         self.together = rules.late_together
         self._run = 0  # late requests of the primary since one that was not
-        self._at_step = 0  # requests that the candidate served since the step began
+        self._at_step = 0  # requests that the candidate was sent at this step's share
         self._failures = RatioTest()
         self._lateness = RatioTest(together=self.together)
         self._flips = LimitTest(rules.flip_limit, rules.flips_together)
@@ -139,7 +143,7 @@ class Watch:
         """
         side = self.candidate if by_candidate else self.primary
         side.add(failed, late)
-        self._at_step += by_candidate
+        self._at_step += by_candidate and math.isclose(share, self.share)
         if not by_candidate:
             self._note_run(late)
         if failed:

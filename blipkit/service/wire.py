@@ -21,6 +21,7 @@ from blipkit.reading.json_text import parse_object
 
 PATH = "/v1/answers"
 ROUTE_PATH = "/v1/route"
+LEDGER_LINES, PAIR_LINES = "ledger", "pairs"  # what a tier writes, as its route counts it
 ANSWERS = "answers"  # the only kind; captions or sound would be others
 KINDS = (ANSWERS,)
 FIELDS = ("image", "question", "candidates", "kind")

@@ -19,7 +19,7 @@ from blipkit.errors import BadInput
 from blipkit.frames.frames import load_frames
 from blipkit.machine.scratch import socket_folder
 from blipkit.run.serving import weights_of
-from blipkit.run.tier_files import ledger_to, lines_to
+from blipkit.run.tier_files import check_apart, ledger_to, lines_to
 from blipkit.service import extra
 from blipkit.service.ledger import read_ledger
 from blipkit.service.metric_lines import read_lines, values_of
@@ -56,6 +56,11 @@ REFUSED = [
         ["api", "--backend", GPU, "--shadow", "gpu", "--port", "0", "--pairs", "/none/there"],
         "--pairs /none/there: No such file",
     ),
+    (
+        ["api", "--backend", GPU, "--shadow", "gpu", "--ledger", "a", "--pairs", "./a"],
+        "--ledger and --pairs are both a; expected a file for each",
+    ),
+    (["serve", "smoke", "--ledger", "a", "--metrics", "a"], "--ledger and --metrics are both a;"),
     (["api", "--backend", GPU, "--host", ""], "--host is empty; expected an address"),
     (["api", "--backend", GPU, "--host", "::zz"], "no such host; pass a --host"),
     (["api", "--backend", GPU, "--host", "192.0.2.1"], "pass a --host that is an address of this"),
@@ -121,6 +126,12 @@ def test_lines_go_where_they_are_asked_to_go(tmp_path, capsys):
         nowhere("lost")
         write("lost")
     assert capsys.readouterr().out == "printed\n"
+
+
+def test_what_is_no_file_may_take_lines_of_two_kinds():
+    """Nothing is spoilt on /dev/null, nor where there is no file, or it is printed."""
+    check_apart({"--ledger": "/dev/null", "--metrics": "/dev/null"})
+    check_apart({"--ledger": None, "--metrics": "-", "--pairs": None})
 
 
 class Started:

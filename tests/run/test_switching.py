@@ -1,5 +1,8 @@
 """`blipkit route` on the command line: what it refuses, sets and says."""
 
+import os
+import signal
+
 import pytest
 from made_up_route import open_route
 from typer.testing import CliRunner
@@ -113,8 +116,9 @@ def test_what_cannot_be_set_is_refused(words, said):
     assert isinstance(done.exception, BadInput) and said in str(done.exception)
 
 
-def test_a_load_balancer_is_set_and_watched(monkeypatch):
-    """Its weights before and now, which alarms are looked at and for how long, and the end."""
+@pytest.fixture
+def balancer(monkeypatch):
+    """What is done to a made-up rule of a load balancer, sticky, whose alarms have no data."""
     from blipkit.service import alb
 
     group = alb.Group("arn", "cameras-inf2", 0, healthy=3)
@@ -135,8 +139,27 @@ def test_a_load_balancer_is_set_and_watched(monkeypatch):
 
     monkeypatch.setattr(alb, "connect", lambda rule: Made())
     monkeypatch.setattr(switching.time, "sleep", seen.append)
-    words = ["--rated", "inf2=2", "--demand", 100, "--alarm", "p99", "--watch", 15]
-    done = run("--alb", RULE, "gpu=95", "inf2=5", *words)
+    return seen
+
+
+WATCHED = ["--rated", "inf2=2", "--demand", 100, "--alarm", "p99", "--watch", 15]
+
+
+def test_a_load_balancer_that_is_told_to_end_gets_its_old_weights_back(balancer, monkeypatch):
+    """By a service manager, or as the shell is closed, which says so twice."""
+
+    def tell(seconds):
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    monkeypatch.setattr(switching.time, "sleep", tell)
+    done = run("--alb", RULE, "gpu=95", "inf2=5", *WATCHED)
+    assert "interrupted by SIGHUP: the old weights are set again" in str(done.exception)
+    assert balancer == [{"gpu": 95, "inf2": 5}, {"gpu": 100, "inf2": 0}]
+
+
+def test_a_load_balancer_is_set_and_watched(balancer):
+    """Its weights before and now, which alarms are looked at and for how long, and the end."""
+    done = run("--alb", RULE, "gpu=95", "inf2=5", *WATCHED)
     assert done.exit_code == 0, done.exception
     assert done.output.splitlines() == [
         "before: gpu=100 inf2=0; to be set: gpu=95 inf2=5",
@@ -145,4 +168,4 @@ def test_a_load_balancer_is_set_and_watched(monkeypatch):
         "set, and no alarm went off",
         "without data to the end, so that they said nothing: p99",
     ]
-    assert seen == [{"gpu": 95, "inf2": 5}, 10, 10]
+    assert balancer == [{"gpu": 95, "inf2": 5}, 10, 10]

@@ -1,5 +1,7 @@
 """`blipkit switch` on the command line: what it refuses, how it ends, and what it leaves."""
 
+import errno
+import io
 import os
 import signal
 from types import SimpleNamespace
@@ -11,7 +13,8 @@ from typer.testing import CliRunner
 from blipkit import cli
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.run import watching
-from blipkit.run.watching import run_until_told, shares_in
+from blipkit.run.watching import run_until_told, say, shares_in
+from blipkit.service.watch import Rules, pairs_needed
 
 
 def run(*words):
@@ -36,10 +39,14 @@ def test_it_begins_holds_and_ends_where_no_request_comes(tier, files, tmp_path):
     """Status 1, weights as they were; a file that is not there yet is said."""
     done = run("gpu", "inf2", *files, "--api", tier.url, "--most-s", 0.001)
     assert done.exit_code == 1, done.exception
-    first, second, third, last = done.output.splitlines()
-    assert first == "from gpu to inf2: 0,5,50,100 %, each for 60 s at least"
-    assert second == f"{tmp_path / 'pairs'} is not there yet; it is read once it is"
-    assert "holds at 0 %: no request of its backends came to" in third
+    *before, holds, last = done.output.splitlines()
+    assert before == [
+        "from gpu to inf2: 0,5,50,100 %, each for 60 s at least",
+        "before the first step 1211 frames are compared",
+        "--rated inf2=PER_S is not said: nobody looks whether it has room",
+        f"{tmp_path / 'pairs'} is not there yet; it is read once it is",
+    ]
+    assert "holds at 0 %: no request of its backends came to" in holds
     assert last.endswith("; weights stay as they are: gpu=100 inf2=0 cpu=0")
 
 
@@ -58,6 +65,15 @@ def test_what_the_tier_has_not_is_refused(tier, files, words, said):
     done = run(*words[:2], *files, "--api", tier.url, *words[2:])
     assert isinstance(done.exception, BadInput) and said in str(done.exception)
     assert tier.route["weights"]["gpu"] == 100
+
+
+def test_frames_that_flip_together_take_more_frames(tier, files):
+    """As those of a clip: the option is the rule's."""
+    words = ["--flips-together", 10, "--rated", "inf2=9", "--most-s", 0.001]
+    said = run("gpu", "inf2", *files, "--api", tier.url, *words).output
+    needed = pairs_needed(Rules(flips_together=10))
+    assert needed > 3 * 1211 and f"before the first step {needed} frames are compared" in said
+    assert "--rated" not in said
 
 
 def test_a_backend_without_copies_is_refused(tier, files):
@@ -80,6 +96,10 @@ def test_a_backend_without_copies_is_refused(tier, files):
             "blipkit api --shadow inf2 --pairs FILE, or --without-answers",
         ),
         (["--ledger", "a", "--pairs", "b", "--without-answers"], "beside --without-answers"),
+        *(
+            (["--ledger", "a", "--without-answers", *words], f"{words[0]} stands beside --without")
+            for words in (["--excused", "1"], ["--parity", "."], ["--flips-together", "2"])
+        ),
         (["--steps", "5,50"], "--steps '5,50'; expected percents that begin at 0 and rise"),
         (["--steps", "0,50,5"], "--steps '0,50,5'; expected percents"),
         (["--steps", "0,5,5"], "--steps '0,5,5'; expected percents"),
@@ -92,6 +112,11 @@ def test_a_backend_without_copies_is_refused(tier, files):
         (["--late-ms", "0"], "--late-ms is 0; expected a number above 0"),
         (["--most-s", "nan"], "--most-s is nan; expected a number above 0"),
         (["--rated", "inf=3"], "--rated names 'inf'; did you mean 'inf2'?"),
+        (["--rated", "gpu=3"], "gpu, which gets less and less; expected --rated inf2=PER_S alone"),
+        (["--pairs", "a"], "--ledger and --pairs are both"),
+        (["--flips-together", "0"], "--flips-together is 0; expected frames, at least 1"),
+        (["--flips-together", "9999"], "9999 frames flip together: no number of frames would show"),
+        (["--excused", "1", "--parity", "."], "--excused stands beside --parity; expected the one"),
         (["--rated", "inf2=0"], "--rated inf2=0; expected requests/s, above 0"),
         (["--excused", "-1"], "--excused is -1.0; expected nats"),
         (["--arm", "a"], "--arm 'a' without --parity"),
@@ -121,6 +146,19 @@ def test_a_tier_that_is_not_there_is_said(files):
 def test_steps_are_percents():
     """Shares of the candidate's."""
     assert shares_in("0, 2.5,100") == (0.0, 0.025, 1.0)
+
+
+def test_a_switch_goes_on_where_nobody_reads_what_it_says(monkeypatch, capsys):
+    """A full disk, or a pipe that was closed, ends no switch in its middle; it is said among the errors."""
+
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(watching.time, "strftime", lambda form: "12:00:00")
+    monkeypatch.setattr("sys.stdout", Full())
+    say("holds")
+    assert capsys.readouterr().err == "12:00:00 holds\n"
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

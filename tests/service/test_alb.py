@@ -161,6 +161,37 @@ def test_who_stops_looking_has_the_old_weights_back():
             switch(aws, 50, 50, NAMES, looks=5, wait=interrupt)
 
 
+class Made:
+    """A rule that keeps what is set."""
+
+    def __init__(self):
+        self.done = []
+
+    def weights(self):
+        return {"gpu": 90, "inf2": 10}
+
+    def set(self, state, weights):
+        self.done.append(weights)
+
+    def alarm_states(self, names):
+        return {}
+
+
+def test_old_weights_are_set_again_where_it_is_told_to_end_as_the_new_ones_are_set():
+    """Nobody knows whether AWS has them by then; who told it is said."""
+
+    class Interrupted(Made):
+        def set(self, state, weights):
+            super().set(state, weights)
+            if weights["gpu"] == 50:
+                raise KeyboardInterrupt("SIGTERM")
+
+    made = Interrupted()
+    with pytest.raises(BlipkitError, match="interrupted by SIGTERM: the old weights are set again"):
+        set_and_watch(made, made, {"gpu": 50, "inf2": 50}, [], 0, None)
+    assert made.done == [{"gpu": 50, "inf2": 50}, {"gpu": 90, "inf2": 10}]
+
+
 def test_old_weights_that_cannot_be_set_are_said_to_be_not():
     """With the alarm that is on, the weights to set by hand, and why they are not."""
     with Stubbed() as aws:

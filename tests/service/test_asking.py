@@ -10,9 +10,10 @@ import httpx
 import pytest
 from made_up_tiers import form, picture
 
+from blipkit.errors import BadInput
 from blipkit.service import asking, backends
 from blipkit.service.api import Api, Limits, api_app, make_client
-from blipkit.service.asking import Said, content_of
+from blipkit.service.asking import Said, content_of, trusted
 from blipkit.service.backends import Backend
 from blipkit.service.metrics import Meter
 from blipkit.service.routing import Router
@@ -260,3 +261,12 @@ def test_no_caller_gets_anothers_cookie():
 
     asyncio.run(run())
     assert len(asked) == 2 and b"cookie" not in asked[1].lower()
+
+
+def test_certificates_that_cannot_be_read_are_said(monkeypatch, tmp_path):
+    """By the variable that names them."""
+    (tmp_path / "none.pem").write_text("hello")
+    for name, reason in (("gone.pem", "No such file"), ("none.pem", "")):
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / name))
+        with pytest.raises(BadInput, match=f"SSL_CERT_FILE is '.*{name}': {reason}.*expected a fi"):
+            trusted()

@@ -6,7 +6,7 @@ import pytest
 
 from blipkit.errors import BadInput
 from blipkit.service import following
-from blipkit.service.following import Followed, end_of_lines
+from blipkit.service.following import Followed
 
 EXPECTED = "expected lines"
 
@@ -91,16 +91,9 @@ def test_no_line_is_longer_than_what_is_read_at_once(path, monkeypatch):
     monkeypatch.setattr(following, "MOST", 12)
     followed = Followed(path, EXPECTED)
     path.write_text('{"n": 1}\n{"n": 2}\n')
-    assert objects(followed) == [1] and objects(followed) == [2]
+    assert objects(followed) == [1] and followed.is_behind
+    assert objects(followed) == [2] and not followed.is_behind
+    assert followed.lines == 2
     add(path, '{"n": 3, "m": 4}\n')
     with pytest.raises(BadInput, match="has a line of more than"):
         followed.new()
-
-
-def test_the_end_of_whole_lines_is_found_however_far_back(path, monkeypatch):
-    """In pieces, from the end."""
-    monkeypatch.setattr(following, "TAIL", 4)
-    for text, end in (("", 0), ("ab", 0), ("a\n", 2), ("a\nbcdefghij", 2), ("abcdefgh\n", 9)):
-        path.write_text(text)
-        with open(path, "rb") as file:
-            assert end_of_lines(file) == end, text

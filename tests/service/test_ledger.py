@@ -6,6 +6,8 @@ import pytest
 from ledger_lines import made_line
 
 from blipkit.errors import BadInput
+from blipkit.service import json_lines
+from blipkit.service.json_lines import LineFile, end_of_lines
 from blipkit.service.ledger import LedgerFile, answers_digest, line_text, read_ledger
 
 
@@ -42,6 +44,19 @@ def test_a_killed_writers_half_line_spoils_no_other(tmp_path):
     with LedgerFile(path) as ledger:
         ledger.add(made_line("a"))
     assert path.read_text() == "what somebody wrote\n" + line_text(made_line("a"))
+
+
+def test_the_end_of_whole_lines_is_found_however_far_back(tmp_path, monkeypatch):
+    """In pieces, from the end; what a killed process left behind it is removed."""
+    path = tmp_path / "lines.jsonl"
+    monkeypatch.setattr(json_lines, "TAIL", 4)
+    for text, end in (("", 0), ("ab", 0), ("a\n", 2), ("a\nbcdefghij", 2), ("abcdefgh\n", 9)):
+        path.write_text(text)
+        with open(path, "rb") as file:
+            assert end_of_lines(file) == end, text
+    path.write_text('{}\n{"reply": "a long one')
+    LineFile(path).close()
+    assert path.read_text() == "{}\n"
 
 
 def test_what_a_full_disk_does_not_take_leaves_no_half_line(tmp_path):

@@ -8,18 +8,12 @@ import pytest
 from ledger_lines import made_line
 
 from blipkit.errors import BadInput
+from blipkit.service import following
+from blipkit.service.feed import LEDGER, PAIRS, Clock, Files
 from blipkit.service.following import Followed
 from blipkit.service.ledger import line_text
-from blipkit.service.live_switch import (
-    LEDGER,
-    PAIRS,
-    Bounds,
-    Clock,
-    Files,
-    LiveSwitch,
-    check_start,
-)
-from blipkit.service.route_client import API, NoTier, Routed, WeightsRefused
+from blipkit.service.live_switch import Bounds, LiveSwitch, check_start
+from blipkit.service.route_client import API, NoTier, Route, Routed, WeightsRefused
 from blipkit.service.routing import Router
 from blipkit.service.switch import Plan
 from blipkit.service.watch import Rules
@@ -50,19 +44,26 @@ class MadeUpTier:
     at: object = lambda tier: None  # what happens as time passes
     base: str = API
     done: list = field(default_factory=list)
+    unix: float = 1000.0  # when it began, by a clock that somebody may set
+    lines: dict = field(default_factory=lambda: {"ledger": 0, "pairs": 0})
+    is_shadow: bool | None = None
+    disk_is_full: bool = False
 
     def __post_init__(self):
         self.router = Router({"gpu": 100.0, "inf2": 0.0})
-        self.clock = Clock(lambda: 1000 + self.now, lambda: self.now, self.sleep)
+        self.clock = Clock(lambda: self.unix + self.now, lambda: self.now, self.sleep)
         self.ledger, self.pairs = (self.folder / f"{name}.jsonl" for name in ("ledger", "pairs"))
 
     def route(self):
         if self.gone:
             raise NoTier(f"{self.base}/v1/route: ConnectError: refused")
-        return {
-            name: Routed(weight, f"http://{name}", name not in self.not_ready, "status 503")
+        backends = {
+            name: Routed(
+                weight, f"http://{name}", name not in self.not_ready, "status 503", self.is_shadow
+            )
             for name, weight in self.router.weights.items()
         }
+        return Route(backends, dict(self.lines))
 
     def set(self, weights):
         if self.refuses:
@@ -90,7 +91,8 @@ class MadeUpTier:
             return
         if name == "inf2" and self.fails(self.sent):
             line = replace(line, outcome="failed", status=502)
-        add(self.ledger, line_text(replace(line, backend=name, at_s=1000 + self.now)))
+        line = replace(line, backend=name, at_s=self.unix + self.now)
+        self.write("ledger", line_text(line))
         if name == "gpu":
             self.pair(request_id, "no" if self.flips(self.sent) else "yes")
 
@@ -101,7 +103,13 @@ class MadeUpTier:
 
         line = {"request_id": request_id, "primary": body("yes", "gpu", "q")}
         line["candidate"] = body(theirs, "an arm", question)
-        add(self.pairs, json.dumps(line) + "\n")
+        self.write("pairs", json.dumps(line) + "\n")
+
+    def write(self, name, text):
+        if name in self.lines:
+            self.lines[name] += 1
+        if not self.disk_is_full:
+            add(getattr(self, name), text)
 
 
 def add(path, text: str) -> None:
@@ -212,6 +220,7 @@ def test_too_few_requests_hold_until_the_time_is_over(tier):
 
 def test_nothing_is_stepped_while_the_ledger_says_nothing(tier):
     """A file of another tier's would have a candidate served unwatched."""
+    tier.lines = {}  # an older tier, which does not count them
     tier.ledger = tier.folder / "elsewhere.jsonl"
     files = replace(PLAN, rules=replace(QUICK, compares=False))
     live = switch_of(tier, files, most_s=30.0)
@@ -325,6 +334,62 @@ def test_a_cut_last_line_is_read_when_it_is_whole(tier):
     assert (live.switch.watch.primary.requests, live.switch.watch.pairs) == (1, 1)
 
 
+@pytest.mark.parametrize("by_s", [-3600, 3600])
+def test_a_clock_that_is_set_changes_nothing(tier, by_s):
+    """What has a share is found to fail, and what there is room for is stepped to, whatever the lines' time is."""
+
+    def happen(tier):
+        if tier.done[-1] == 5 and tier.unix == 1000:
+            tier.unix += by_s
+
+    tier.at = happen
+    assert switch_of(tier, rated_per_s={"inf2": 130.0}).run() == 0
+    tier.router.set({"gpu": 100.0, "inf2": 0.0})
+    tier.unix, tier.fails = 1000, lambda number: tier.unix != 1000
+    live = switch_of(tier)
+    assert live.run() == 1 and "inf2 goes back: failures" in live.said[-1]
+
+
+def test_lines_that_the_files_lack_end_it(tier):
+    """On a full disk nobody would see what becomes of the requests; so where the tier writes elsewhere."""
+    tier.at = lambda tier: setattr(tier, "disk_is_full", tier.done[-1] == 5)
+    live = switch_of(tier)
+    assert live.run() == 1 and tier.done == [0, 5]
+    said = (
+        r"(ledger|pairs)\.jsonl lacks \d+ lines that the tier had to write; expected .* has room; "
+    )
+    assert re.search(said + "weights stay as they are: gpu=95 inf2=5; to go back", live.said[-1])
+
+
+def test_lines_are_not_missed_where_more_are_there_than_are_read_at_once(tier, monkeypatch):
+    """They come at the next looks."""
+
+    def burst(tier):
+        if tier.sent == 300:
+            for number in range(600):
+                tier.serve(f"x{number}")
+
+    tier.at = burst
+    monkeypatch.setattr(following, "MOST", 40_000)
+    live = switch_of(tier)
+    assert live.run() == 0 and not live.files.ledger.is_behind
+
+
+def test_a_tier_that_is_started_again_before_the_first_step_may_go_on(tier):
+    """It counts its lines anew; one that sends no copies any more is none that can be watched."""
+
+    def restart(tier):
+        if tier.sent == 200:
+            tier.lines = {"ledger": 0, "pairs": 0}
+
+    tier.at = restart
+    assert switch_of(tier).run() == 0
+    tier.router.set({"gpu": 100.0, "inf2": 0.0})
+    tier.at = lambda tier: setattr(tier, "is_shadow", False)
+    live = switch_of(tier)
+    assert live.run() == 1 and "inf2 is no shadow of the API tier" in live.said[-1]
+
+
 def test_what_stood_in_the_files_before_is_not_counted(tier):
     """It is of another candidate, perhaps."""
     tier.flips = lambda number: True
@@ -357,15 +422,14 @@ def test_what_cannot_begin_is_refused(tier, change, said):
     """Before anything is set: bad input."""
     tier.not_ready = change.get("not_ready", set())
     tier.router.set(dict(zip(("gpu", "inf2"), change.get("weights", (100.0, 0.0)), strict=True)))
-    shadow = change.get("shadow")
-    route = {name: replace(one, is_shadow=shadow) for name, one in tier.route().items()}
+    tier.is_shadow = change.get("shadow")
     with pytest.raises(BadInput, match=said):
-        check_start(route, change.get("plan", PLAN), True)
+        check_start(tier.route(), change.get("plan", PLAN))
     assert tier.done == []
 
 
 def test_a_shadow_is_not_needed_where_answers_are_not_watched(tier):
     """Nor is anything said of it by an older tier."""
-    route = {name: replace(one, is_shadow=False) for name, one in tier.route().items()}
-    check_start(route, PLAN, False)
-    check_start(tier.route(), PLAN, True)
+    check_start(tier.route(), PLAN)
+    tier.is_shadow = False
+    check_start(tier.route(), replace(PLAN, rules=replace(QUICK, compares=False)))

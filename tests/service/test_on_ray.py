@@ -65,6 +65,20 @@ def test_a_cluster_that_exists_is_asked_where_it_is():
     assert ours["_temp_dir"] == "/x" and not ours["include_dashboard"]
 
 
+def test_a_cluster_that_dies_while_it_is_connected_to_is_waited_for_no_longer(monkeypatch, capsys):
+    """Ray would wait for ever; the process ends, with what to look at."""
+    statuses = []
+    monkeypatch.setattr(on_ray.os, "_exit", statuses.append)
+    with on_ray.ended_after(0.01, "Ray did not let us in"):
+        while not statuses:
+            time.sleep(0.01)
+    assert statuses == [1] and capsys.readouterr().err == "blipkit: Ray did not let us in\n"
+    with on_ray.ended_after(0.05, "Ray did not let us in"):
+        pass
+    time.sleep(0.1)
+    assert statuses == [1]
+
+
 def rays() -> set[str]:
     """Processes of Ray's."""
     listed = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True).stdout

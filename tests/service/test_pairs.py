@@ -28,7 +28,7 @@ def asked(pairs, count: int = 3) -> Tiers:
             copies = tiers.api.mirror.copies
             while copies.compared + copies.dropped + copies.failed < count:
                 await asyncio.sleep(0.001)
-            tiers.route = (await client.get("/v1/route")).json()["backends"]
+            tiers.route = (await client.get("/v1/route")).json()
 
     asyncio.run(run())
     return tiers
@@ -43,14 +43,12 @@ def test_each_copy_that_was_answered_is_a_pair(tmp_path):
     assert sorted(pair.request_id for pair in pairs) == ["r0", "r1", "r2"]
     assert sum(one.flipped for pair in pairs for one in pair.answer_pairs()) == 2
     assert len(tiers.compared) == 3
-    assert {name: one["is_shadow"] for name, one in tiers.route.items()} == {
-        "gpu": False,
-        "inf2": True,
-    }
+    backends = tiers.route["backends"]
+    assert (backends["gpu"]["is_shadow"], backends["inf2"]["is_shadow"]) == (False, True)
 
 
 def test_a_full_disk_is_counted_and_no_copy_fails(capsys):
-    """As a line of the ledger that no file took."""
+    """As a line of the ledger that no file took; the route says how many lines there should be."""
 
     def full(text):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -59,6 +57,7 @@ def test_a_full_disk_is_counted_and_no_copy_fails(capsys):
     copies = tiers.api.mirror.copies
     assert (copies.compared, copies.failed) == (3, 0)
     assert tiers.api.meter.counts["unwritten_lines"].period == 3
+    assert tiers.route["lines"] == {"ledger": 3, "pairs": 3}
     assert capsys.readouterr().err.count("a line of the pairs could not be written") == 1
 
 

@@ -10,7 +10,7 @@ from ledger_lines import made_line
 
 from blipkit.service import rehearse, rolling
 from blipkit.service.hops import hop_rows
-from blipkit.service.ledger import LedgerLine
+from blipkit.service.ledger import LedgerLine, line_text
 from blipkit.service.rehearse import Load, Phase, kill_and_restart, pair_rows, phase_row, shares
 from blipkit.service.rolling import Watched
 from blipkit.serving.answering import FrameSource
@@ -26,6 +26,15 @@ class MadeUpStage:
         self.ledgers: dict[str, list[LedgerLine]] = {"api": [], "gpu": [], "inf2": []}
         self.not_ready: dict[str, str] = {}
         self.refuses = ""
+
+    def ledger_path(self, name):
+        return self.pairs.with_name(f"{name}.jsonl")
+
+    def served(self, line):
+        """A line of the API tier's."""
+        self.ledgers["api"].append(line)
+        with open(self.ledger_path("api"), "a") as file:
+            file.write(line_text(line))
 
     def ledger(self, *names):
         return [line for name in names for line in self.ledgers[name]]
@@ -139,7 +148,7 @@ def watched_run(stage, flips, count: int = 60) -> tuple[Phase, Watched, list[str
     actions = []
     for number in range(count):
         stage.answer(f"p-{number}", "yes", "no" if flips(number) else "yes")
-        stage.ledgers["api"].append(made_line(f"p-{number}", "api"))
+        stage.served(made_line(f"p-{number}", "api"))
         actions.append(watched.look(phase, 12.0))
     return phase, watched, actions
 
@@ -163,7 +172,7 @@ def test_a_request_counts_against_who_was_asked_first(stage):
     """One that the primary answered at the second attempt has failed at the candidate."""
     _, watched, _ = watched_run(stage, lambda number: False, count=2)
     line = made_line("p-x", "api", attempt=2)
-    watched.line(line)
+    watched.line(line, watched.clock.steady())
     assert (watched.switch.watch.candidate.failed, watched.switch.watch.primary.failed) == (1, 0)
 
 
@@ -176,8 +185,8 @@ def test_no_answer_counts_against_who_gave_none(stage, outcome, failed, late):
     watched = Watched(stage, 0.1, {})
     watched.set(phase_of(0), 20.0)
     line = made_line("p-x", "api", outcome)
-    watched.line(replace(line, backend="inf2"))
-    watched.line(replace(line, backend=""))
+    for backend in ("inf2", ""):
+        watched.line(replace(line, backend=backend), watched.clock.steady())
     watch = watched.switch.watch
     assert (watch.candidate.requests, watch.primary.requests) == (1, 0)
     assert (watch.candidate.failed, watch.candidate.late) == (failed, late)
@@ -191,7 +200,7 @@ def test_a_candidate_that_refuses_everything_goes_back(stage):
         ours = number % 5 == 0
         line = made_line(f"p-{number}", "api", "refused" if ours else "answered")
         backend = "inf2" if ours else "gpu"
-        watched.line(replace(line, backend=backend, at_s=rehearse.time.time() + 1))
+        watched.line(replace(line, backend=backend), watched.clock.steady() + 1)
     assert watched.look(phase, 12.0) == "went back"
     assert any("lateness" in event.what for event in phase.events)
 

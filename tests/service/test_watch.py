@@ -81,6 +81,18 @@ def test_what_is_lacking_is_said():
     assert "0 of" in watch.lacking() and "requests" in watch.lacking()
 
 
+def test_a_step_has_seen_what_was_sent_at_its_share():
+    """While the primary is away the candidate gets all, and nothing shows beside whom it fails."""
+    watch = made_watch(0.05, compares=False)
+    needed = requests_needed(watch.rules, 0.05, 5)
+    for _ in range(needed):
+        watch.request(1.0, True, failed=False, late=False)
+    assert watch.lacking() == f"0 of {needed} requests to the candidate at this share"
+    for _ in range(needed):
+        watch.request(100 * 0.05 / 100, True, failed=False, late=False)
+    assert watch.lacking() == ""
+
+
 def test_pauses_of_the_primary_are_waited_for():
     """Late requests of the primary in one go: as many of the candidate's count as one from then on."""
     watch = made_watch(0.05)
