@@ -10,7 +10,13 @@ from blipkit.cost.knobs import Cost
 from blipkit.cost.offers import contracted_saving, priced_alike
 from blipkit.cost.pricing import Pricing, StudyPrices
 from blipkit.cost.rows import Conditions
-from blipkit.cost.systems import System, differing_conditions, find_results, systems_of
+from blipkit.cost.systems import (
+    System,
+    differing_conditions,
+    find_results,
+    side_by_side,
+    systems_of,
+)
 from blipkit.display.tables import show_table
 from blipkit.paths import PUBLISHED
 from blipkit.records.results import Results
@@ -65,20 +71,11 @@ class Systems:
 
     def table(self) -> None:
         """What each does, at what price, and what keeps it out of a verdict."""
-        columns = (
-            "machine",
-            "arm",
-            "setting",
-            "basis",
-            "answers_per_s",
-            "latency",
-            "instance",
-            "region",
-        )
-        columns += ("option", "price_as_of", "usd_per_million", "evidence", "weighed", "gap")
-        columns += ("unlike",)
-        caption = "Systems side by side, each at its best setting"
-        show_table(records_of(self.rows), caption, columns)
+        cells = []
+        for row in self.rows:
+            cells.append(side_by_side(row.system))
+            cells[-1].update(weighed=row.weighed, unlike=row.unlike)
+        show_table(cells, "Systems side by side, each at its best setting")
         print(self.choices_in_words())
 
     def choices_in_words(self) -> str:

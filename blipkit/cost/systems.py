@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from blipkit.cost.prices import Price
 from blipkit.cost.provenance import Gap, gaps_in_evidence
@@ -82,6 +83,23 @@ class System:
     def title(self) -> str:
         """The instance and the arm."""
         return f"{self.instance}, {self.arm}"
+
+
+def side_by_side(system: System) -> dict[str, Any]:
+    """What a table of systems shows of one, by column."""
+    price = system.row.price
+    return {
+        "machine": system.machine,
+        "arm": system.arm,
+        "servers-clients": system.setting,
+        "throughput by": system.row.basis,
+        "answers/s": system.row.answers_per_s.value,
+        "latency": system.latency,
+        "priced as": f"{price.instance}, {price.option}, {price.region}, {price.price_as_of}",
+        "USD per million good answers": system.cost.usd_per_million.value,
+        "evidence": price.evidence,
+        "why it may not be compared": system.gap,
+    }
 
 
 def is_instance(machine: Machine, price: Price) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blipkit.cost.missing import MissingStep
-from blipkit.cost.systems import System, systems_of
+from blipkit.cost.systems import side_by_side, systems_of
 from blipkit.display.tables import counted, folded_html, number, table_html
 from blipkit.machine.host import Machine
 from blipkit.records.gates import Gate
@@ -86,26 +86,10 @@ def _missing_table(missing: Sequence[MissingStep]) -> str:
 
 def _systems_table(folders: Sequence[Path]) -> str:
     """The systems side by side; "" where nothing is priced."""
-    cells = [_system_cells(system) for system in systems_of(map(Results, folders))]
+    cells = list(map(side_by_side, systems_of(map(Results, folders))))
     if not cells:
         return ""
     return table_html(cells, "Each system at its best setting within the latency target")
-
-
-def _system_cells(system: System) -> dict[str, object]:
-    price = system.row.price
-    return {
-        "machine": system.machine,
-        "arm": system.arm,
-        "servers-clients": system.setting,
-        "throughput by": system.row.basis,
-        "answers/s": system.row.answers_per_s.value,
-        "latency": system.latency,
-        "priced as": f"{price.instance}, {price.region}, {price.price_as_of}",
-        "USD per million good answers": system.cost.usd_per_million.value,
-        "evidence": price.evidence,
-        "why it may not be compared": system.gap,
-    }
 
 
 def _differences_table(folders: Sequence[Path]) -> str:
