@@ -232,7 +232,7 @@ def test_nothing_is_stepped_while_the_ledger_says_nothing(tier):
 
 def test_a_candidate_that_is_too_small_is_held(tier):
     """1.2 times its share of what the ledger says was asked for in the last seconds."""
-    live = switch_of(tier, rated_per_s={"inf2": 20.0}, most_s=60.0)
+    live = switch_of(tier, rated_per_s={"inf2": 20.0}, most_s=30.0)
     assert live.run() == 1 and tier.done == [0, 5]
     assert "inf2 is rated for 20 requests/s; expected 60" in live.said[-1]
 
@@ -241,10 +241,10 @@ def test_one_that_is_not_ready_gives_its_share_up_and_gets_it_back(tier):
     """Both are said."""
 
     def happen(tier):
-        tier.not_ready = {"inf2"} if 3000 < tier.sent < 3500 else set()
+        tier.not_ready = {"inf2"} if 1000 < tier.sent < 1300 else set()
 
     tier.at = happen
-    live = switch_of(tier, replace(PLAN, step_s=20.0))
+    live = switch_of(tier, replace(PLAN, step_s=8.0))
     assert live.run() == 0 and tier.done[:4] == [0, 5, 0, 5]
     assert "weights: gpu=100 inf2=0; inf2 is not ready: status 503" in live.said
     assert "weights: gpu=95 inf2=5" in live.said
