@@ -173,10 +173,20 @@ def test_a_candidate_that_answers_otherwise_goes_back(tier):
     assert live.said[-1].endswith("weights: gpu=100 inf2=0")
 
 
-def test_a_reply_that_compares_with_nothing_is_a_flip(tier):
-    """A candidate that answers another question is no better than one that answers wrongly."""
+UNANSWERED = '{"request_id": "r", "primary": "{\\"backend\\": \\"gpu\\"}", "candidate": ""}\n'
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        lambda tier: tier.pair("r", "yes", question="another?"),
+        lambda tier: tier.write("pairs", UNANSWERED),
+    ],
+)
+def test_a_reply_that_compares_with_nothing_is_a_flip(tier, happens):
+    """A candidate that answers another question, or fails or rejects its copy, is no better than one that answers wrongly."""
     tier.rate = 0
-    tier.at = lambda tier: tier.pair("r", "yes", question="another?")
+    tier.at = happens
     live = switch_of(tier)
     assert live.run() == 1 and "unexcused flips" in live.said[-1]
 
