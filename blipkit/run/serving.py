@@ -207,9 +207,11 @@ def api(
     knobs = load_profile(profile, settings).section("service")
     check_extra(HTTP + RAY if on == "ray" else HTTP)
 
+    from blipkit.service.asking import trusted
     from blipkit.service.backends import parse_backends
     from blipkit.service.routing import first_alone
 
+    trusted()  # refuses what its backends could not be asked with
     backends = parse_backends(backend)
     names = [one.name for one in backends]
     weights = weights_of(weight, names) if weight else first_alone(names)

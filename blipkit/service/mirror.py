@@ -14,7 +14,7 @@ import httpx
 from blipkit.service.asking import ask, content_of
 from blipkit.service.backends import Backend
 from blipkit.service.routing import is_sampled
-from blipkit.service.wire import ID_HEADER, SHADOW_HEADER
+from blipkit.service.wire import ID_HEADER, SHADOW_HEADER, Problem
 
 WORKERS = 2  # copies that the candidate has at once
 
@@ -31,7 +31,9 @@ class Original:
 
 @dataclass(frozen=True)
 class Compared:
-    """The same request answered twice, the bodies of both replies."""
+    """The same request answered twice, the bodies of both replies; candidate: b"" where it failed
+    or rejected what the primary answered.
+    """
 
     request_id: str
     primary: bytes
@@ -49,8 +51,8 @@ class Copies:
 
 
 class Mirror:
-    """Sends copies to one backend. compare: told of each that was answered; share: of requests;
-    room: copies that wait at most.
+    """Sends copies to one backend. compare: told of each that was answered, failed or rejected, not
+    of those that were refused, or met nobody; share: of requests; room: copies that wait at most.
     """
 
     def __init__(
@@ -99,6 +101,11 @@ class Mirror:
             SHADOW_HEADER: "1",
         }
         said = await ask(client, self.backend.url, headers, original.body, timeout_s)
-        content_of(said, original.request_id)  # refuses what is no answer to this request
+        try:
+            content_of(said, original.request_id)  # refuses what is no answer to this request
+        except Problem as problem:
+            if problem.outcome != "refused":
+                self.compare(Compared(original.request_id, original.reply, b""))
+            raise
         self.compare(Compared(original.request_id, original.reply, said.content))
         self.copies.compared += 1

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def keep_pair(pairs: LineFile, compared: "Compared") -> None:
-    """Write down what both answered; OSError where the disk is full."""
+    """Write down what both answered, "" for a candidate without answers; OSError where the disk
+    is full.
+    """
     line = {
         "request_id": compared.request_id,
         "primary": compared.primary.decode(),

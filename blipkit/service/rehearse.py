@@ -217,7 +217,7 @@ def pair_rows(stage: Stage, phase: Phase) -> list[PairRow]:
     rows = []
     for _, record in read_json_lines(stage.pairs, "run 09_service again", may_be_cut=True):
         request_id = record["request_id"]
-        if request_id not in places:
+        if request_id not in places or not record["candidate"]:  # nothing to compare with
             continue
         pair = pair_in(record, CANDIDATE)
         if pair is None:

@@ -1,7 +1,9 @@
 """What tiers and other people's endpoints write: logs of two, ledgers, metric lines, and rules for alerts."""
 
+import contextlib
 import json
 import random
+from itertools import product
 from pathlib import Path
 
 import mutators
@@ -10,14 +12,20 @@ from sandbox import Case
 
 from blipkit.errors import BadInput
 from blipkit.service.alerts import compare_alerts, parse_rule
+from blipkit.service.feed import Feed, Files
+from blipkit.service.following import Followed
 from blipkit.service.ledger import LedgerFile, LedgerLine, read_ledger
 from blipkit.service.metric_lines import read_lines, values_of
 from blipkit.service.metrics import Meter
 from blipkit.service.reconcile import reconcile
 from blipkit.service.replies import join_logs
 from blipkit.service.shadow import Tally
+from blipkit.service.switch import Plan, Side, Switch
 
 LOGS = ("a.jsonl", "b.jsonl")
+FILES = ("ledger.jsonl", "pairs.jsonl")
+OUTCOMES = ("answered", "refused", "rejected", "failed")
+ANSWERS = [{"question": "is it?", "text": "yes", "probability": 0.9, "margin": 1.5}]
 RULES = ("yes in 2 of 5 frames of a camera", "yes to 'is it?' in 1 of 1 frame")
 
 
@@ -108,7 +116,45 @@ def read_tier(case: Case) -> None:
         raise problem
 
 
+def switch_seeds(place: Path) -> None:
+    """What an API tier writes, by which a switch is told: a ledger, and pairs."""
+    folder = place / "api"
+    folder.mkdir()
+    with LedgerFile(folder / FILES[0]) as ledger:
+        for number, (backend, outcome) in enumerate(product(("gpu", "inf2", ""), OUTCOMES)):
+            line = LedgerLine(f"r{number}", "api", outcome, 200, backend, 1, 5.0, 9.5, "ab")
+            ledger.add(line)
+    bodies = [json.dumps({"backend": "gpu", "answers": ANSWERS}) for _ in range(2)]
+    lines = [
+        json.dumps(
+            dict(zip(("request_id", "primary", "candidate"), (f"r{n}", *bodies), strict=True))
+        )
+        for n in range(3)
+    ]
+    (folder / FILES[1]).write_text("\n".join(lines) + "\n")
+
+
+def spoil_switch(case: Case) -> None:
+    """A change in either file, or something else in its place."""
+    _spoil_lines(case, case.folder / case.rng.choice(FILES))
+
+
+def read_switch(case: Case) -> None:
+    """What `blipkit switch` does with both, as they come, and what it decides then."""
+    names = [Path(f"come-{name}") for name in FILES]
+    feed = Feed(
+        Switch(Plan("gpu", "inf2")), Files(*(Followed(name, "again") for name in names)), 0.1, 250.0
+    )
+    for name, come in zip(FILES, names, strict=True):
+        with contextlib.suppress(FileNotFoundError):
+            Path(name).rename(come)
+    feed.read()
+    sides = {name: Side(True, 9.0) for name in ("gpu", "inf2")}
+    feed.decide(1.0, sides, 1.0, lambda weights: "")
+
+
 TARGETS = [
+    Target("switch", 900, 6, switch_seeds, spoil_switch, read_switch),
     Target("logs", 900, 6, log_seeds, spoil_logs, read_logs),
     Target("tier lines", 900, 6, line_seeds, spoil_lines, read_tier),
 ]

@@ -99,6 +99,13 @@ def test_what_cannot_be_is_refused_before_anything_listens(monkeypatch, words, s
     assert isinstance(done.exception, BadInput) and said in str(done.exception)
 
 
+def test_certificates_that_cannot_be_read_are_refused_before_anything_listens(monkeypatch):
+    """No backend could be asked with them."""
+    monkeypatch.setenv("SSL_CERT_FILE", "/none/there")
+    done = CliRunner().invoke(cli.app, ["api", "--backend", GPU, "--port", "0"])
+    assert isinstance(done.exception, BadInput) and "SSL_CERT_FILE is" in str(done.exception)
+
+
 @pytest.mark.parametrize("words", [["serve", "smoke"], ["api", "--backend", GPU]])
 def test_without_the_extra_one_sentence_says_what_installs_it(monkeypatch, words):
     """Nothing else of the kit needs it."""

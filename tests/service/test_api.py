@@ -8,6 +8,7 @@ import httpx
 import pytest
 from made_up_tiers import MadeUp, Tiers, form
 
+from blipkit.errors import BadInput
 from blipkit.service.backends import Backend
 from blipkit.service.ledger import answers_digest
 from blipkit.service.mirror import Mirror
@@ -345,13 +346,14 @@ def test_an_overloaded_candidate_costs_copies_alone():
     assert copies.dropped >= 9 - 4 and copies.compared + copies.dropped == copies.offered == 9
 
 
-def test_a_candidate_that_fails_is_counted():
-    """No caller notices; the copy is a failed one."""
+@pytest.mark.parametrize("error", [RuntimeError("gone"), BadInput("no bucket holds it")])
+def test_a_candidate_that_fails_is_counted(error):
+    """No caller notices; the copy is a failed one, whose caller would have had no answers: so is one that it rejects, as where no bucket fits."""
     tiers = two(weights={"gpu": 100.0, "inf2": 0.0}, shadow=0.99)
 
     async def run():
         async with tiers.open() as client:
-            tiers.models["inf2"].raises = RuntimeError("gone")
+            tiers.models["inf2"].raises = error
             replies = await tiers.ask(client, 2)
             while tiers.api.mirror.copies.failed < 2:
                 await asyncio.sleep(0.001)
@@ -360,3 +362,19 @@ def test_a_candidate_that_fails_is_counted():
     replies, metrics = asyncio.run(run())
     assert [reply.status_code for reply in replies] == [200, 200]
     assert 'blipkit_shadow_failed{tier="api"} 2.0' in metrics
+    assert [one.candidate for one in tiers.compared] == [b"", b""]
+
+
+def test_a_candidate_that_refuses_copies_is_no_worse_for_it():
+    """It had no room, and nothing is known of its answers."""
+    tiers = two(weights={"gpu": 100.0, "inf2": 0.0}, shadow=0.99)
+
+    async def run():
+        async with tiers.open() as client:
+            tiers.inference["inf2"].taken = 99
+            await tiers.ask(client, 2)
+            while tiers.api.mirror.copies.failed < 2:
+                await asyncio.sleep(0.001)
+
+    asyncio.run(run())
+    assert tiers.compared == []

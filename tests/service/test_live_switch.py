@@ -173,10 +173,20 @@ def test_a_candidate_that_answers_otherwise_goes_back(tier):
     assert live.said[-1].endswith("weights: gpu=100 inf2=0")
 
 
-def test_a_reply_that_compares_with_nothing_is_a_flip(tier):
-    """A candidate that answers another question is no better than one that answers wrongly."""
+UNANSWERED = '{"request_id": "r", "primary": "{\\"backend\\": \\"gpu\\"}", "candidate": ""}\n'
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        lambda tier: tier.pair("r", "yes", question="another?"),
+        lambda tier: tier.write("pairs", UNANSWERED),
+    ],
+)
+def test_a_reply_that_compares_with_nothing_is_a_flip(tier, happens):
+    """A candidate that answers another question, or fails or rejects its copy, is no better than one that answers wrongly."""
     tier.rate = 0
-    tier.at = lambda tier: tier.pair("r", "yes", question="another?")
+    tier.at = happens
     live = switch_of(tier)
     assert live.run() == 1 and "unexcused flips" in live.said[-1]
 
@@ -232,7 +242,7 @@ def test_nothing_is_stepped_while_the_ledger_says_nothing(tier):
 
 def test_a_candidate_that_is_too_small_is_held(tier):
     """1.2 times its share of what the ledger says was asked for in the last seconds."""
-    live = switch_of(tier, rated_per_s={"inf2": 20.0}, most_s=60.0)
+    live = switch_of(tier, rated_per_s={"inf2": 20.0}, most_s=30.0)
     assert live.run() == 1 and tier.done == [0, 5]
     assert "inf2 is rated for 20 requests/s; expected 60" in live.said[-1]
 
@@ -241,10 +251,10 @@ def test_one_that_is_not_ready_gives_its_share_up_and_gets_it_back(tier):
     """Both are said."""
 
     def happen(tier):
-        tier.not_ready = {"inf2"} if 3000 < tier.sent < 3500 else set()
+        tier.not_ready = {"inf2"} if 1000 < tier.sent < 1300 else set()
 
     tier.at = happen
-    live = switch_of(tier, replace(PLAN, step_s=20.0))
+    live = switch_of(tier, replace(PLAN, step_s=8.0))
     assert live.run() == 0 and tier.done[:4] == [0, 5, 0, 5]
     assert "weights: gpu=100 inf2=0; inf2 is not ready: status 503" in live.said
     assert "weights: gpu=95 inf2=5" in live.said

@@ -76,5 +76,7 @@ def test_what_cannot_be_compared_is_told_from_what_is_no_pair():
         pair_in(record_of(SAID, SAID.replace('"q"', '"other"')), "inf2")
     with pytest.raises(ValueError, match="answers is None"):
         pair_in(record_of(SAID, "{}"), "inf2")
+    with pytest.raises(ValueError, match="Expecting value"):
+        pair_in(record_of(SAID, ""), "inf2")
     with pytest.raises(KeyError):
         pair_in({"request_id": "r"}, "inf2")

@@ -136,6 +136,8 @@ def test_pairs_are_those_of_the_phase_that_the_primary_answered(stage):
     stage.answer("p-1", "yes", "no")
     stage.answer("p-2", "yes", "yes", backend="inf2")
     stage.answer("q-0", "yes", "yes")
+    with open(stage.pairs, "a") as file:
+        file.write('{"request_id": "p-0", "primary": "{}", "candidate": ""}\n')  # had no answers
     (row,) = pair_rows(stage, phase_of(3))
     assert (row.request_id, row.at_s) == ("p-1", 1.0)
     assert [one.text for one in row.pair().candidate] == ["no"]
