@@ -105,6 +105,8 @@ def test_the_systems_words_are_never_lost():
     )
     many = OSError([("a/b", "c/b", "[Errno 13] Permission denied"), ("d", "e", "other")])
     assert system_problem(many) == "a/b: [Errno 13] Permission denied"
+    broken = system_problem(OSError(errno.EPIPE, "Broken pipe"))
+    assert broken == "Broken pipe; whoever read what it prints has ended"
     assert system_problem(OSError("timed out")).startswith("timed out; see whether")
 
 
