@@ -172,10 +172,13 @@ def draw_curve(
     ax.yaxis.set_major_formatter(LogFormatter())
     ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
     figure.legend(loc="outside lower center", ncols=4)  # on the axes it would hide points
-    caption = f"{caption}. Numbers at the points: clients; *: saturated"
-    if missing := list(cells[cells.latency_high_ms.isna()].setting):
-        caption = (
-            f"{caption}. Not drawn, with too few answers for an interval: {', '.join(missing)}"
-        )
     shown = cells[["setting", "saturated", "answers_per_s", "latency_high_ms", "state"]]
-    show(figure, caption, shown)
+    show(figure, f"{caption}. {how_to_read(shown)}", shown)
+
+
+def how_to_read(cells: pandas.DataFrame) -> str:
+    """What the marks of the curve mean, and which settings have no point in it."""
+    words = "Numbers at the points: clients; *: saturated"
+    if missing := list(cells[cells.latency_high_ms.isna()].setting):
+        words = f"{words}. Not drawn, with too few answers for an interval: {', '.join(missing)}"
+    return words

@@ -125,7 +125,9 @@ def conclude(folder: Path, required: list[str], progress: Progress) -> int:
     answer = verdict.decision.answer
     progress.say(f"status {verdict.status}; decision: {answer}; report: {page}")
     if absent := unmeasured(verdict.gates, required):
-        progress.say(f"required by the profile and not measured: {', '.join(absent)}")
+        names = ", ".join(absent)
+        advice = "see what to do next at each, or name only those you need in common.required"
+        progress.say(f"required by the profile and not measured: {names}; {advice}")
     return exit_status(verdict, required)
 
 
