@@ -292,6 +292,7 @@ def test_a_run_names_the_chapters_whose_figures_are_behind(tmp_path, monkeypatch
     """08 alone finds a rate that 05 has not priced yet; with 05 beside it, or without one, nothing is behind."""
     monkeypatch.setattr("blipkit.run.notebooks.run_notebook", lambda *_: ChapterRun(seconds=1))
     monkeypatch.setattr("blipkit.run.notebooks.conclude", lambda *_: 0)
+    monkeypatch.setattr("blipkit.run.preflight.check_apart", lambda *_: None)
     said = []
     for only in (["08_arrivals"], ["05_cost"], ["08_arrivals"], ["08_arrivals", "05_cost"]):
         run_profile(load_profile("smoke"), tmp_path, only)
