@@ -120,17 +120,17 @@ def compare(
     A figure got worse where it left its interval.
     """
     from blipkit.records.evidence import not_verified
-    from blipkit.report.compare import compare_folders, differences_table, has_worsened, table
+    from blipkit.report import compare as compared
     from blipkit.report.differences import find_differences
 
-    changes = compare_folders(before, after, baseline)
+    changes = compared.compare_folders(before, after, baseline)
     different = find_differences([before, after])
     if different.rows:
-        console.print(differences_table(different))
-    console.print(table(changes))
-    for line in not_verified([before, after]):
+        console.print(compared.differences_table(different))
+    console.print(compared.table(changes))
+    for line in [compared.in_a_line(changes), *not_verified([before, after])]:
         typer.echo(line)
-    raise typer.Exit(int(has_worsened(changes)))
+    raise typer.Exit(int(compared.has_worsened(changes)))
 
 
 @app.command()

@@ -188,8 +188,8 @@ def _measured_rows(folder: Path, kind: str, arm: str) -> list[dict]:
 
 
 def score_lines(forecast: Forecast, folder: Path) -> list[str]:
-    """A line for each range: what was expected, and inside or outside, by how much."""
-    lines = []
+    """What is forecast; then a line for each range: inside or outside, and by how much."""
+    lines = [f"of {forecast.arm} on {forecast.instance}, sealed {forecast.sealed}"]
     for row in score(forecast, folder):
         expected = f"{row.quantity}: forecast {row.low:g} to {row.high:g} {row.unit}"
         if row.measured is None:

@@ -122,7 +122,10 @@ def draw_chart(rows: Sequence[GridRow], group: str, limit_ms: float) -> None:
         ax.legend()
     pairs = zip(cells.setting, cells.p50_ms, strict=True)
     words = ", ".join(f"{setting} {_ms_words(ms)}" for setting, ms in pairs)
-    show(figure, f"{group}: p50 at {words}", cells[["setting", "state", *known]])
+    caption = f"{group}: p50 at {words}"
+    if (cells.state != STABLE).any():
+        caption = f"{caption}. Hollow marks: not stable"
+    show(figure, caption, cells[["setting", "state", *known]])
 
 
 def _ms_words(ms: float | None) -> str:
@@ -143,15 +146,16 @@ def draw_curve(
     """Latency against throughput, a line for each number of servers, and the setting to run.
 
     best: one of `rows`, None where none holds the target; y: the label of latency; caption: the
-    figure in words, to which is added how to read it.
+    figure in words, to which is added how to read it, and which settings have no point in it.
     """
     figure, ax = axes(title, "answers per second", y)
     cells = cells_of(rows)
+    drawn = cells[cells.latency_high_ms.notna()]
     for count, colour, marker in zip(cells.servers.unique(), COLOURS, MARKERS, strict=False):
-        line = cells[cells.servers == count].sort_values("clients")
+        line = drawn[drawn.servers == count].sort_values("clients")
         label = f"servers: {count}"
         ax.plot(line.answers_per_s, line.latency_high_ms, marker=marker, color=colour, label=label)
-    for row in cells[cells.latency_high_ms.notna()].itertuples():
+    for row in drawn.itertuples():
         label = str(row.clients)
         if row.saturated:
             label = f"{label}*"
@@ -167,6 +171,14 @@ def draw_curve(
     # between decades only where there is room for it
     ax.yaxis.set_major_formatter(LogFormatter())
     ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
-    ax.legend()
+    figure.legend(loc="outside lower center", ncols=4)  # on the axes it would hide points
     shown = cells[["setting", "saturated", "answers_per_s", "latency_high_ms", "state"]]
-    show(figure, f"{caption}. Numbers at the points: clients; *: saturated", shown)
+    show(figure, f"{caption}. {how_to_read(shown)}", shown)
+
+
+def how_to_read(cells: pandas.DataFrame) -> str:
+    """What the marks of the curve mean, and which settings have no point in it."""
+    words = "Numbers at the points: clients; *: saturated"
+    if missing := list(cells[cells.latency_high_ms.isna()].setting):
+        words = f"{words}. Not drawn, with too few answers for an interval: {', '.join(missing)}"
+    return words

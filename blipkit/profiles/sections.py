@@ -13,6 +13,12 @@ from blipkit.profiles.knobs import Section
 
 # a chapter -> the earlier one that reads what it leaves, where both run
 RUNS_BEFORE = {"08_arrivals": "05_cost"}
+# a chapter -> those whose records its figures are made of
+MADE_OF = {
+    "05_cost": ("03_parity", "04_concurrency", "08_arrivals"),
+    "08_arrivals": ("03_parity", "04_concurrency"),
+    "10_capacity": ("04_concurrency", "08_arrivals"),
+}
 LAST_OF_MAIN = "05_cost"  # chapters that tell what the main job asks; later ones take longer
 # A section is looked up by name when a profile is read: a chapter's code lies above this folder.
 HOMES = {
@@ -63,6 +69,13 @@ def in_running_order(stems: Iterable[str]) -> list[str]:
         return RUNS_BEFORE.get(stem, stem), stem not in RUNS_BEFORE
 
     return sorted(stems, key=place)
+
+
+def behind(stems: Iterable[str], ran: Iterable[str]) -> list[str]:
+    """Those of these chapters whose figures are made of others than what just ran has left."""
+    ran = set(ran)
+    left = [stem for stem in stems if stem not in ran]
+    return in_running_order(stem for stem in left if ran.intersection(MADE_OF.get(stem, ())))
 
 
 def main_chapters() -> tuple[str, ...]:

@@ -5,7 +5,7 @@ Only what was recorded is compared; nothing is measured or judged again. What el
 not share is said by `differences.py`, without which a change means little.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -75,6 +75,17 @@ def _ends_of_notebooks(folder: Path) -> list[Gate]:
 def has_worsened(changes: Iterable[Change]) -> bool:
     """Whether something judged is worse."""
     return any(change.quantity.judged and change.judgement == "worse" for change in changes)
+
+
+def in_a_line(changes: Sequence[Change]) -> str:
+    """What the table comes to: how many got worse, and which; how many cannot be judged."""
+    judged = [change for change in changes if change.quantity.judged]
+    worse = [change.what for change in judged if change.judgement == "worse"]
+    counted = f"{len(worse)} of {len(judged)} that are judged got worse"
+    if worse:
+        counted = f"{counted}: {'; '.join(worse)}"
+    unknown = [change for change in judged if change.judgement == "not known"]
+    return f"{counted}. Of {len(unknown)} it is not known"
 
 
 def judge_intervals(before: Interval, after: Interval, more_is_better: bool = False) -> Judgement:

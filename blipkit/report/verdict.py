@@ -26,6 +26,7 @@ from blipkit.renamed import gate_today
 from blipkit.report.folders import is_by_hand, knobs_of, machine_of, run_of
 from blipkit.report.tested import Tested, said_first, tested_in
 
+FEW = 1e-6  # a smaller share is no percentage that anybody reads
 # control characters, lone surrogates and what is no character, none of which XML may hold
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -131,10 +132,16 @@ def has_rehearsed(gates: Sequence[Gate]) -> bool:
 
 
 def caveat(verdict: Verdict) -> str:
-    """What to know before anything else of the platform that the decision is about."""
+    """What to know before anything else of the platform that the decision is about: the first of
+    the reasons of its gate, which has them all.
+    """
     for gate in verdict.gates:
         if gate.gate == PLATFORM_GATE and gate.status == "WARN":
-            return f"First caveat: {gate.reason}. What to do: {gate.next}."
+            first, *others = gate.reason.split("; ")
+            advice = f"What to do: {gate.next}."
+            if others:
+                advice = f"{advice} More of it stands at the gate {PLATFORM_GATE}."
+            return f"First caveat: {first}. {advice}"
     return ""
 
 
@@ -191,6 +198,7 @@ def render(name: str, verdict: Verdict, **parts: Any) -> str:
     environment.filters["number"] = number
     environment.filters["percent"] = _percent
     environment.filters["about"] = about_usd
+    environment.filters["late"] = _late
     environment.filters["ends"] = interval_in_words
     environment.filters["cell"] = _cell
     environment.filters["plain"] = _plain
@@ -203,6 +211,13 @@ def render(name: str, verdict: Verdict, **parts: Any) -> str:
         caveat=caveat(verdict),
         **parts,
     )
+
+
+def _late(share: float) -> str:
+    """A share of late requests in words: percent, or one in how many where hardly any is."""
+    if 0 < share < FEW:
+        return f"fewer than one in {1 / FEW:,.0f}"
+    return f"{100 * share:.2g} %"
 
 
 def _percent(share: float) -> str:

@@ -15,9 +15,9 @@ from blipkit.machine import host, scratch
 from blipkit.machine.monitor import Monitor
 from blipkit.paths import NOTEBOOKS, ROOT, inside
 from blipkit.profiles.profile import Profile
-from blipkit.profiles.sections import chapters, in_running_order, main_chapters
+from blipkit.profiles.sections import behind, chapters, in_running_order, main_chapters
 from blipkit.records.moves import STAGE, finish_moves, in_use
-from blipkit.records.run_record import ChapterRun, write_run
+from blipkit.records.run_record import ChapterRun, read_run, write_run
 from blipkit.records.writing import said_in_a_sentence
 from blipkit.report.page import write_report
 from blipkit.report.verdict import exit_status, unmeasured
@@ -66,6 +66,9 @@ def run_profile(
     with in_use(folder), said_in_a_sentence(folder):
         clear(folder, chosen, force)
         run_chapters(profile, chosen, folder, replay, progress, again)
+        old = behind(read_run(folder).notebooks, chosen)
+        if old and not replay:
+            progress.say(f"older than what they are made of: {', '.join(old)}; {again(old)}")
         return conclude(folder, required_of(profile, chosen), progress)
 
 
@@ -122,7 +125,9 @@ def conclude(folder: Path, required: list[str], progress: Progress) -> int:
     answer = verdict.decision.answer
     progress.say(f"status {verdict.status}; decision: {answer}; report: {page}")
     if absent := unmeasured(verdict.gates, required):
-        progress.say(f"required by the profile and not measured: {', '.join(absent)}")
+        names = ", ".join(absent)
+        advice = "see what to do next at each, or name only those you need in common.required"
+        progress.say(f"required by the profile and not measured: {names}; {advice}")
     return exit_status(verdict, required)
 
 

@@ -53,7 +53,9 @@ def test_a_planted_run_is_scored_range_by_range(sealed, tmp_path, factor, verdic
     assert {row.verdict for row in scores} == {verdict} and len(scores) == len(sealed.ranges)
     for row in scores:
         assert row.off == (pytest.approx(row.measured / row.high - 1) if row.off else 0)
-    assert all(verdict in line for line in score_lines(sealed, tmp_path))
+    what, *lines = score_lines(sealed, tmp_path)
+    assert what == f"of {ARM} on inf2.xlarge, sealed 2026-11-28"
+    assert all(verdict in line for line in lines)
 
 
 def test_below_its_range_is_outside_too(sealed, tmp_path):

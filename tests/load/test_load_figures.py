@@ -106,6 +106,21 @@ def test_the_curve_is_drawn_with_and_without_a_setting_to_run(captions):
     ]
 
 
+def test_a_setting_without_a_point_in_the_curve_is_named(captions):
+    """Its percentile has no interval: the line goes past it."""
+    few = cell(2, 2, 150, None)
+    figures.draw_curve([*rows(), few], None, 40.0, "title", "latency, ms", "a caption")
+    assert captions[0].endswith("Not drawn, with too few answers for an interval: 2-2")
+
+
+def test_the_published_chart_says_what_a_hollow_mark_is(captions):
+    """Where there is one."""
+    figures.draw_chart(GRID, "an arm", 250.0)
+    figures.draw_chart(rows(), "an arm", 250.0)
+    assert "Hollow" not in captions[0]
+    assert captions[1].endswith(". Hollow marks: not stable")
+
+
 def test_latency_over_time_is_drawn_without_the_machine_beside_it(captions):
     """A recorded folder may lack its samples."""
     answered = pandas.DataFrame({"scheduled": [-0.1, 0.0, 0.1], "received": [0.0, 0.1, 0.2]})

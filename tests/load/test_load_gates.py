@@ -96,6 +96,14 @@ def test_of_several_arms_each_is_named():
     assert gates["latency target"].reason.startswith("p99 of torchscript float32, 2-4, upper")
 
 
+def test_of_many_settings_three_are_named_and_the_others_counted():
+    """Who reads of three where five are not stable would look for the other two."""
+    rows = [cell(1, n, 100, 20, UNSTABLE, reason="it drifts") for n in range(1, 6)]
+    gate = next(g for g in load_gates([*GRID, *rows], 40, False) if g.gate == "stable load")
+    assert gate.measured == 5
+    assert gate.reason.endswith("1-3 is unstable: it drifts; and 2 more")
+
+
 def test_no_request_at_all_is_invalid():
     """An empty measurement proves nothing."""
     rows = [cell(1, 1, 0, None, INVALID, sent=0, requests=0)]

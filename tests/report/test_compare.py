@@ -21,6 +21,7 @@ from blipkit.report.compare import (
     compare_folders,
     differences_table,
     has_worsened,
+    in_a_line,
     judge_intervals,
     table,
 )
@@ -163,6 +164,15 @@ def test_a_notebook_that_stopped_is_worse_than_one_that_ended(tmp_path):
     assert (changes["g"].judgement, changes["03_parity"].judgement) == ("not known", "worse")
     back = compare_folders(tmp_path / "b", tmp_path / "a")
     assert [change.judgement for change in back] == ["better", "not known"]
+
+
+def test_the_last_line_says_what_got_worse(tmp_path):
+    """The table is long; whatever makes the exit status 1 is named below it, and nothing else."""
+    a = {"gates": [("g", "PASS"), ("h", "WARN"), ("i", "NOT-RUN")]}
+    b = {"gates": [("g", "FAIL"), ("h", "PASS"), ("i", "PASS")]}
+    changes = list(changes_of(tmp_path, a, b).values())
+    assert in_a_line(changes) == "1 of 3 that are judged got worse: g. Of 1 it is not known"
+    assert in_a_line(changes[1:]) == "0 of 2 that are judged got worse. Of 1 it is not known"
 
 
 @pytest.mark.parametrize(("baseline", "judgement"), [(False, "not known"), (True, "worse")])

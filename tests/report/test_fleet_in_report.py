@@ -66,6 +66,13 @@ def test_the_simulated_day_is_the_camera_a_month(folder):
     assert "a forecast from this machine" in text and "demonstration" not in text
 
 
+def test_a_share_late_below_one_in_a_million_is_no_power_of_ten(folder):
+    """Who reads the half page reads no 9.4e-05 %."""
+    rows = [answer(late=Interval(9.4e-7, 0.0, 2e-6))]
+    write_typed(Results(folder, "10_capacity", "tiny"), "capacity", rows)
+    assert "6 at most; fewer than one in 1,000,000 of the requests are late" in text_of(folder)
+
+
 @pytest.mark.parametrize("calibrated", [True, False])
 def test_a_fleet_of_a_machine_that_is_not_the_measured_one_says_so(folder, calibrated):
     """Who reads the dollars alone must know that nothing may be sized by them."""

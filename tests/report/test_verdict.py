@@ -145,6 +145,15 @@ def test_a_folder_that_is_not_priced_says_so(tmp_path):
 ODD = "a | b\nc \x1b[31mred\x1b[0m \x00 \ud800 \ufffe <&\"'> \t]]> end"
 
 
+def test_the_first_caveat_is_one_sentence(tmp_path):
+    """The platform's gate has a dozen lines, which would stand before every figure."""
+    reason = "it is in maintenance; its last version is of August; as read on 2026-11-22"
+    gate = Gate("platform_support", "answer", "WARN", reason=reason, next="pin it")
+    page, _ = write_report(make(tmp_path / "run", [gate]))
+    said = "First caveat: it is in maintenance. What to do: pin it. More of it stands at the gate platform_support."
+    assert said in page.read_text() and said in (tmp_path / "run/verdict.md").read_text()
+
+
 def test_gates_xml_holds_whatever_a_reason_says(tmp_path):
     """Control characters, lone surrogates and markup: it parses, with the reason spelt out."""
     gates = [Gate(f"g {ODD}", "answer", status, reason=ODD) for status in ("FAIL", "PASS")]

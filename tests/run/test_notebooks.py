@@ -288,6 +288,20 @@ def test_a_profile_may_name_its_notebooks(tmp_path, monkeypatch):
     assert ran == ["00_environment", "02_trace", "01_components"]
 
 
+def test_a_run_names_the_chapters_whose_figures_are_behind(tmp_path, monkeypatch, capsys):
+    """08 alone finds a rate that 05 has not priced yet; with 05 beside it, or without one, nothing is behind."""
+    monkeypatch.setattr("blipkit.run.notebooks.run_notebook", lambda *_: ChapterRun(seconds=1))
+    monkeypatch.setattr("blipkit.run.notebooks.conclude", lambda *_: 0)
+    monkeypatch.setattr("blipkit.run.preflight.check_apart", lambda *_: None)
+    said = []
+    for only in (["08_arrivals"], ["05_cost"], ["08_arrivals"], ["08_arrivals", "05_cost"]):
+        run_profile(load_profile("smoke"), tmp_path, only)
+        said.append("older than what they are made of: " in (words := capsys.readouterr().out))
+        if said[-1]:
+            assert f"05_cost; blipkit run smoke --only 05_cost --results {tmp_path}\n" in words
+    assert said == [False, False, True, False]
+
+
 def test_a_run_says_what_of_a_recorded_profile_is_left_out(tmp_path, monkeypatch, capsys):
     """The profile is that of an older kit's run, with a knob that is gone: it runs without it."""
     monkeypatch.setattr("blipkit.run.notebooks.run_notebook", lambda *_: ChapterRun(seconds=1))
