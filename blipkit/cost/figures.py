@@ -9,6 +9,7 @@ from blipkit.cost.dollars import Saving, Swing, break_even_ratio, usd_per_millio
 from blipkit.cost.prices import Price
 from blipkit.cost.rows import CostRow
 from blipkit.display.figures import COLOURS, MARKERS, STYLES, axes, show
+from blipkit.display.tables import number
 from blipkit.records.typed import record_of, records_of
 
 if TYPE_CHECKING:  # the verbs of these modules draw by this one
@@ -146,8 +147,10 @@ def draw_sensitivity(swings: Sequence[Swing]) -> None:
     for place, swing in enumerate(swings):
         width = swing.at_end - swing.at_start
         ax.barh(place, width, left=swing.at_start, color=COLOURS[place])
-    labels = [f"{swing.what}: {swing.start:.3g} to {swing.end:.3g}" for swing in swings]
+    labels = [f"{swing.what}: {number(swing.start)} to {number(swing.end)}" for swing in swings]
     ax.set_yticks(range(len(swings)), labels)
     ax.invert_yaxis()
-    moves = [f"{one.what} from {one.at_start:.3g} to {one.at_end:.3g} USD" for one in swings]
+    moves = [
+        f"{one.what} from {number(one.at_start)} to {number(one.at_end)} USD" for one in swings
+    ]
     show(figure, "; ".join(moves), records_of(swings))

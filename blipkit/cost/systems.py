@@ -176,8 +176,8 @@ def gaps_of(row: CostRow, machine: str, kind: str, gates: list[Gate]) -> list[Ga
     gaps = []
     for name, gate in judged.items():
         if gate.status not in _allowed(name, needed):
-            sentences = [f"{name} is {gate.status}", gate.reason, gate.next]
-            reason = ". ".join(filter(None, sentences))
+            parts = [f"{name} is {gate.status}", gate.reason, gate.next]
+            reason = "; ".join(filter(None, parts))
             gaps.append(Gap(reason, needed.get(name, ""), _is_ruled_out(gate)))
     if row.state != STABLE:
         notebook = CHAPTER if row.is_by_arrivals else "04_concurrency"

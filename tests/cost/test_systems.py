@@ -110,7 +110,7 @@ def test_each_gate_of_a_system_can_keep_it_out(name, status):
     if (name, status) == ("platform_support", "WARN"):
         assert gaps == []
     else:
-        assert [gap.reason for gap in gaps] == [f"{name} is {status}. why. do so"]
+        assert [gap.reason for gap in gaps] == [f"{name} is {status}; why; do so"]
 
 
 @pytest.mark.parametrize(
