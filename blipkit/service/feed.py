@@ -40,7 +40,7 @@ class Clock:
     sleep: Callable[[float], None] = time.sleep
 
 
-SYSTEMS = Clock()
+SYSTEM_CLOCK = Clock()
 
 
 class Feed:
@@ -55,7 +55,7 @@ class Feed:
         files: Files,
         excused_margin: float,
         late_ms: float,
-        clock: Clock = SYSTEMS,
+        clock: Clock = SYSTEM_CLOCK,
     ):
         self.switch = switch
         self.files = files

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from blipkit.errors import BadInput, BlipkitError, nearest, shown
 from blipkit.reading.files import shown_path
-from blipkit.service.feed import LEDGER, SYSTEMS, Clock, Feed, Files
+from blipkit.service.feed import LEDGER, SYSTEM_CLOCK, Clock, Feed, Files
 from blipkit.service.ledger import LedgerLine
 from blipkit.service.route_client import (
     API,
@@ -81,7 +81,7 @@ class LiveSwitch(Feed):
         files: Files,
         bounds: Bounds,
         say: Callable[[str], None],
-        clock: Clock = SYSTEMS,
+        clock: Clock = SYSTEM_CLOCK,
     ):
         super().__init__(Switch(plan), files, bounds.excused_margin, bounds.late_ms, clock)
         self.tier = tier
