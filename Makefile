@@ -6,6 +6,10 @@ PYTHON ?= python3
 PROFILE ?= tiny
 BIN := $(VENV)/bin
 READY := $(VENV)/.blipkit-ready
+# it says whose code the environment runs: where another clone has installed itself since, this one does again
+ifneq ($(shell cat $(READY) 2>/dev/null),$(CURDIR))
+ANOTHERS := always
+endif
 STACK := .venv-neuron-stack
 EXTRA_INDEX := $(if $(CPU_TORCH),--extra-index-url https://download.pytorch.org/whl/cpu)
 
@@ -20,7 +24,7 @@ setup: $(READY) ## make $(VENV) and install what is missing; a second time does 
 # An environment of our own gets the tested versions; in one that existed before, nothing installed is moved:
 # its versions become the constraints, and pip names what conflicts. transformers, where it is missing, is the tested one:
 # machines that are compared need the same.
-$(READY): pyproject.toml constraints.txt $(if $(TRANSFORMERS),always)
+$(READY): pyproject.toml constraints.txt $(if $(TRANSFORMERS),always) $(ANOTHERS)
 	@test -x $(BIN)/python || { $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
 	  || { echo "blipkit needs Python 3.11, 3.12 or 3.13; $(PYTHON) is $$($(PYTHON) -V). Pass PYTHON=python3.11"; exit 1; }; \
 	  $(PYTHON) -m venv $(VENV) && touch $(VENV)/.blipkit-made; }
@@ -31,7 +35,7 @@ $(READY): pyproject.toml constraints.txt $(if $(TRANSFORMERS),always)
 	  sed -i.all -E '/^(transformers|huggingface[-_]hub|tokenizers)==/d' $(VENV)/.blipkit-pins; \
 	  echo "transformers==$(TRANSFORMERS)" >> $(VENV)/.blipkit-pins; fi
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(EXTRA_INDEX) -c $(VENV)/.blipkit-pins -e '.[dev]'
-	@touch $(READY)
+	@echo '$(CURDIR)' > $(READY)
 	@command -v blipkit > /dev/null || echo 'to call blipkit by its name in this terminal: export PATH="$(abspath $(BIN)):$$PATH"'
 
 always: # no file has this name, so what names it is made each time

@@ -122,6 +122,17 @@ def test_nothing_moves_in_an_environment_that_exists(tmp_path):
     assert set_up(venv) == ["kept"]
 
 
+def test_an_environment_that_another_clone_took_runs_this_one_s_code_again(tmp_path):
+    """Its results would be those of the other's code."""
+    venv = fake_venv(tmp_path / "venv")
+    set_up(venv)
+    assert (venv / ".blipkit-ready").read_text() == f"{ROOT.resolve()}\n"
+    (venv / ".blipkit-ready").write_text("/another/clone\n")
+    (venv / ".blipkit-pins").write_text("old")
+    assert set(set_up(venv)) == {*INSTALLED, *BROUGHT}
+    assert (venv / ".blipkit-ready").read_text() == f"{ROOT.resolve()}\n"
+
+
 def test_one_transformers_on_both_machines_moves_nothing_else(tmp_path):
     """transformers is the one asked for, what it brings along is free to follow, torch and the rest stay; also the second time."""
     venv = fake_venv(tmp_path / "venv")
