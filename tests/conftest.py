@@ -302,6 +302,14 @@ def quick_options(checkpoint: Path) -> list[str]:
     return [option for value in values for option in ("--set", value)]
 
 
+@pytest.fixture
+def hangups():
+    """SIGHUP is heeded as in a terminal: nohup has it ignored, whoever it starts."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.fixture(scope="session")
 def smoke(background_runs) -> Path:
     """Results of the smoke profile, run once."""

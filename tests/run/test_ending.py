@@ -9,7 +9,7 @@ from blipkit.run.ending import Told, status_of, told_to_end
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_it_is_told_once(number):
+def test_it_is_told_once(hangups, number):
     """The first signal is as Ctrl-C, with its name and its status; what comes behind it breaks off nothing; then all is as it was."""
     before = [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGHUP)]
     with told_to_end():

@@ -145,7 +145,9 @@ def balancer(monkeypatch):
 WATCHED = ["--rated", "inf2=2", "--demand", 100, "--alarm", "p99", "--watch", 15]
 
 
-def test_a_load_balancer_that_is_told_to_end_gets_its_old_weights_back(balancer, monkeypatch):
+def test_a_load_balancer_that_is_told_to_end_gets_its_old_weights_back(
+    balancer, hangups, monkeypatch
+):
     """By a service manager, or as the shell is closed, which says so twice."""
 
     def tell(seconds):
