@@ -2,6 +2,7 @@
 
 import os
 import signal
+from types import SimpleNamespace
 
 import pytest
 from made_up_route import open_route
@@ -138,7 +139,7 @@ def balancer(monkeypatch):
             return dict.fromkeys(names, "INSUFFICIENT_DATA")
 
     monkeypatch.setattr(alb, "connect", lambda rule: Made())
-    monkeypatch.setattr(switching.time, "sleep", seen.append)
+    monkeypatch.setattr(switching, "time", SimpleNamespace(sleep=seen.append))
     return seen
 
 
@@ -153,7 +154,7 @@ def test_a_load_balancer_that_is_told_to_end_gets_its_old_weights_back(
     def tell(seconds):
         os.kill(os.getpid(), signal.SIGHUP)
 
-    monkeypatch.setattr(switching.time, "sleep", tell)
+    monkeypatch.setattr(switching, "time", SimpleNamespace(sleep=tell))
     done = run("--alb", RULE, "gpu=95", "inf2=5", *WATCHED)
     assert "interrupted by SIGHUP: the old weights are set again" in str(done.exception)
     assert balancer == [{"gpu": 95, "inf2": 5}, {"gpu": 100, "inf2": 0}]

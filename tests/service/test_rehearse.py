@@ -1,6 +1,7 @@
 """What is rehearsed, on a made-up stage: schedules, shares, kills, and what becomes of a phase."""
 
 import json
+import time
 from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
@@ -100,7 +101,8 @@ def test_weights_that_are_refused_are_noted_and_no_switch(stage):
 
 def test_a_switch_kills_in_the_middle_of_the_step_and_waits(stage, monkeypatch):
     """Every share in turn, at one of them a kill, a start, and a wait for both tiers to see it."""
-    monkeypatch.setattr(rehearse.time, "sleep", lambda seconds: None)
+    clock = SimpleNamespace(sleep=print, time=time.time, perf_counter=time.perf_counter)
+    monkeypatch.setattr(rehearse, "time", clock)
     phase = phase_of(0)
     rehearse.switch_by_steps(stage, phase, (0, 50, 100), 0.0, kill_at=50)
     said = ["kill", "start", "wait_until_ready", "wait_until_routed"]

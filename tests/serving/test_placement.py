@@ -73,7 +73,7 @@ def test_a_pipeline_for_each_core_and_no_more():
 def test_processes_are_started_apart(monkeypatch):
     """By as many seconds as the profile says; none where it says none."""
     waited = []
-    monkeypatch.setattr(placement.time, "sleep", waited.append)
+    monkeypatch.setattr(placement, "time", types.SimpleNamespace(sleep=waited.append))
     monkeypatch.setattr(
         placement, "Worker", lambda *_, **__: types.SimpleNamespace(ask=print, close=list)
     )
