@@ -18,7 +18,6 @@ from pathlib import Path
 import sandbox
 from sandbox import Case, Limits, Listener, Outcome, Watch
 
-from blipkit.machine.scratch import remove_abandoned
 from blipkit.paths import ROOT
 
 KEPT = ROOT / "results" / "fuzz"  # failing inputs; git ignores it
@@ -118,7 +117,6 @@ def make_case(target: Target, number: int, place: Path, world: Path) -> Case:
 def run(target: Target, numbers: Sequence[int], place: Path, limits: Limits = LIMITS) -> Summary:
     """Judge the inputs with these numbers; what fails is kept as a file and printed at once."""
     prepare(target, place)
-    remove_abandoned()  # a run does so, which is no fault of its input's
     todo, outcomes = list(numbers), []
     while todo:
         done = _until_fault(target, todo, place, limits)

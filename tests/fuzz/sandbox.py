@@ -19,6 +19,7 @@ from pathlib import Path
 from random import Random
 
 from blipkit.errors import BlipkitError
+from blipkit.machine import scratch
 
 SECRET = "a-secret-that-stays-outside"
 MARKER = "EXECUTED"  # what planted code writes, wherever it runs
@@ -117,6 +118,8 @@ def make_world(world: Path) -> None:
         program.chmod(0o755)
     os.environ["PATH"] = f"{world / 'bin'}{os.pathsep}{os.environ['PATH']}"
     tempfile.tempdir = str(world / "tmp")
+    # a run removes what killed processes left; what others of this machine left is none of an input's
+    scratch.SHORT_ROOTS = (tempfile.tempdir,)
 
 
 def clear(folder: Path) -> None:
