@@ -261,6 +261,8 @@ def api_app(tier: Api, client: Callable[[], httpx.AsyncClient] | None = None) ->
             yield
             for task in tasks:
                 task.cancel()
+            # before the client is closed: with one that is, each backend would seem to be away
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     routes = [
         Route(PATH, tier.post, methods=["POST"]),

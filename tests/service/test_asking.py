@@ -185,6 +185,29 @@ def test_whatever_a_backend_does_the_caller_has_a_reply_in_time(
     assert reply.json()["title"] == "failed" and errors == 1
 
 
+def test_a_tier_that_ends_looks_no_more_before_it_closes_its_connections():
+    """A look that came too late would find every backend away."""
+    was_closed = []
+
+    async def run():
+        gpu = [Backend("gpu", "http://127.0.0.1:1")]
+        tier = Api(gpu, Router({"gpu": 100.0}), Limits(), Meter("api", {}), lambda line: None)
+
+        async def watch():
+            try:
+                await asyncio.sleep(60)
+            finally:
+                await asyncio.sleep(0.01)
+                was_closed.append(tier.client.is_closed)
+
+        tier.watch = watch
+        async with opened(tier):
+            await asyncio.sleep(0)
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+    assert was_closed == [False]
+
+
 def test_one_backend_that_never_says_how_it_is_keeps_no_other_waiting(monkeypatch):
     """Its state is not known, in time; the other one's is, again and again."""
     monkeypatch.setattr(backends, "ASK_S", 0.3)
