@@ -50,8 +50,8 @@ def late_generator(generator: Generator, limit_ms: float) -> str:
         return f"{share}, limit {ACHIEVED:.0%}"
     allowed_ms = LAG_SHARE * limit_ms
     if generator.lag_ms > allowed_ms:
-        late = f"requests were sent up to {generator.lag_ms:.3g} ms late (p99)"
-        return f"{late}, limit {allowed_ms:.3g} ms, {LAG_SHARE:.0%} of the target"
+        late = f"requests were sent up to {generator.lag_ms:.2g} ms late (p99)"
+        return f"{late}, limit {allowed_ms:.2g} ms, {LAG_SHARE:.0%} of the target"
     return ""
 
 

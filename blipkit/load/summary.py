@@ -241,7 +241,7 @@ def late_clients(lag_ms: float, p99_ms: float) -> str:
     allowed_ms = max(LAG_SHARE * p99_ms, 1e3 * LAG_S)
     if lag_ms <= allowed_ms:
         return ""
-    return f"the clients sent up to {lag_ms:.3g} ms late (p99), limit {allowed_ms:.3g} ms"
+    return f"the clients sent up to {lag_ms:.2g} ms late (p99), limit {allowed_ms:.2g} ms"
 
 
 def missed_little(figures: Summary, criteria: Criteria) -> str:
