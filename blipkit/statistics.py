@@ -242,7 +242,7 @@ def mcnemar(first: int, second: int) -> float:
     """Exact two-sided p of McNemar's test; first, second: the pairs that disagree, either way."""
     if first + second == 0:
         return 1.0
-    return float(stats.binomtest(first, first + second).pvalue)
+    return one_way_chance(first, first + second)
 
 
 @dataclass(frozen=True)
