@@ -12,7 +12,7 @@ from blipkit.capacity.stations import Retrying
 from blipkit.cost.knobs import Cost
 from blipkit.cost.prices import Price, find_price, load_prices
 from blipkit.cost.provenance import in_words
-from blipkit.cost.systems import find_results
+from blipkit.cost.systems import differing_conditions, find_results
 from blipkit.display.tables import show_table
 from blipkit.errors import NotMeasured
 from blipkit.records.results import Results
@@ -120,7 +120,7 @@ def check_asked_alike(own: MeasuredMachine, gpu: MeasuredMachine) -> None:
     if here.weights_digest != there.weights_digest:
         seen = f"{gpu.title} served {gpu.record.checkpoint}, the fleet {own.record.checkpoint}"
         raise NotMeasured(f"capacity.instances: {seen}; measure the same checkpoint on both")
-    unlike = [name for name in ALIKE if getattr(here, name) != getattr(there, name)]
+    unlike = [name for name in differing_conditions(here, there) if name in ALIKE]
     if unlike:
         seen = f"{gpu.title} and the fleet differ in {', '.join(map(in_words, unlike))}"
         raise NotMeasured(f"capacity.instances: {seen}; measure both alike")
