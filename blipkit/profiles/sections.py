@@ -11,8 +11,6 @@ from blipkit.errors import BadInput
 from blipkit.paths import NOTEBOOKS, chapters_in
 from blipkit.profiles.knobs import Section
 
-# a chapter -> the earlier one that reads what it leaves, where both run
-RUNS_BEFORE = {"08_arrivals": "05_cost"}
 # a chapter -> those whose records its figures are made of
 MADE_OF = {
     "05_cost": ("03_parity", "04_concurrency", "08_arrivals"),
@@ -63,10 +61,12 @@ def chapters() -> tuple[str, ...]:
 
 
 def in_running_order(stems: Iterable[str]) -> list[str]:
-    """Chapters by their numbers, but for those that an earlier one reads: they run before it."""
+    """Chapters by number, but for those that an earlier one is made of: they run before it."""
 
     def place(stem: str) -> tuple[str, bool]:
-        return RUNS_BEFORE.get(stem, stem), stem not in RUNS_BEFORE
+        readers = [reader for reader, read in MADE_OF.items() if stem in read]
+        first = min([stem, *readers])
+        return first, first == stem
 
     return sorted(stems, key=place)
 
