@@ -79,14 +79,14 @@ def draw_costs(systems: Sequence[ComparedSystem]) -> None:
     """
     title = "What a million good answers cost"
     figure, ax = axes(title, "USD, with intervals", "", (9, 1.6 + 0.55 * len(systems)))
+    costs = []
     for place, row in enumerate(systems):
         usd = row.system.cost.usd_per_million
         reach = [[usd.value - (usd.low or usd.value)], [(usd.high or usd.value) - usd.value]]
         look = COST_LOOKS[row.standing]
         ax.errorbar(usd.value, place, xerr=reach, capsize=4, ms=8, label=row.standing, **look)
-    heads = [f"{one.system.arm}\n{one.system.machine.partition(',')[0]}" for one in systems]
-    labels = [f"{head}, {one.system.profile}" for head, one in zip(heads, systems, strict=True)]
-    ax.set_yticks(range(len(labels)), labels)
+        costs.append(f"{row.system.arm} on {row.machine}: {usd.value:.3g} USD")
+    ax.set_yticks(range(len(systems)), map(_beside_its_mark, systems))
     ax.invert_yaxis()
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter("{x:g}")
@@ -96,13 +96,14 @@ def draw_costs(systems: Sequence[ComparedSystem]) -> None:
     columns = ("machine", "profile", "arm", "usd_per_million")
     columns += ("usd_per_million_low", "usd_per_million_high", "unlike")
     cells = [{name: record[name] for name in columns} for record in records_of(systems)]
-    costs = [f"{_named(one)}: {one.system.cost.usd_per_million.value:.3g} USD" for one in systems]
     show(figure, "; ".join(costs), cells)
 
 
-def _named(row: ComparedSystem) -> str:
-    """A system in a caption."""
-    return f"{row.system.arm} on {row.machine}"
+def _beside_its_mark(row: ComparedSystem) -> str:
+    """A system in the picture, where a machine's whole name has no room."""
+    system = row.system
+    machine = system.machine.partition(",")[0]
+    return f"{system.arm}\n{machine}, {system.profile}"
 
 
 def draw_break_even(
