@@ -1,8 +1,8 @@
 """What 08 rests on: the setting that is asked, and what it does where clients wait for answers.
 
 Where 04 recommends a setting in this results folder, it is that one, with 04's figures; of several
-arms, that of the fastest whose answers 03 has passed. Else it is
-the largest that the knobs of 04 name, and two brief runs with clients who wait.
+arms, that of the fastest whose answers 03 has passed. Else it is the largest that the knobs of 04
+name, and two brief runs with clients who wait.
 """
 
 import math
