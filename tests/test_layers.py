@@ -199,6 +199,7 @@ TESTED_BY = {
     "service/tiers.py": "service/test_inference.py",
     "run/serving.py": "run/test_serve_and_api.py",
     "run/tier_files.py": "run/test_serve_and_api.py",
+    "run/tier_host.py": "run/test_serve_and_api.py",
     "service/json_lines.py": "service/test_ledger.py",
     "service/metric_lines.py": "service/test_metrics.py",
     "service/panels.py": "service/test_dashboard.py",

@@ -5,11 +5,12 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from blipkit.errors import BadInput, BlipkitError, nearest
+from blipkit.errors import BlipkitError
 from blipkit.paths import ROOT
 from blipkit.run.adopting import arm_of
 from blipkit.run.arguments import PROFILE, RESULTS, SETTINGS, check_settings, named_values
@@ -19,7 +20,6 @@ from blipkit.run.tier_files import (
     LEDGER,
     LOOPBACK,
     METRICS,
-    STDOUT,
     Place,
     announcing,
     check_apart,
@@ -27,8 +27,10 @@ from blipkit.run.tier_files import (
     say_line,
     written_by,
 )
+from blipkit.run.tier_host import ON, check_installed, check_on
 
 if TYPE_CHECKING:
+    from blipkit.profiles.profile import Profile
     from blipkit.service.api import Api
     from blipkit.service.backends import Backend
     from blipkit.service.inference import Inference, Room
@@ -41,7 +43,6 @@ commands = typer.Typer()
 
 INFERENCE_PORT, API_PORT = 8001, 8000
 
-ON = Annotated[str, typer.Option(help="what runs it: uvicorn or ray", metavar="WHAT")]
 BACKENDS = Annotated[
     list[str], typer.Option(help="name=url of an inference tier; repeatable", metavar="NAME=URL")
 ]
@@ -76,46 +77,46 @@ def serve(
     It answers when /readyz is 200, until it is told to end.
     """
     from blipkit.profiles.profile import load_profile
-    from blipkit.runners.arms import check_machine, parse_arm
-    from blipkit.service.extra import HTTP, RAY, check_extra
-    from blipkit.service.metrics import Meter
 
     check_settings(settings)
     check_on(on, replicas, address, metrics)
     check_apart({"--ledger": ledger, "--metrics": metrics})
     loaded = load_profile(profile, settings)
     chosen = str(arm_of(loaded, arm or loaded.common.arms[0]))
-    Meter("inference", {"Backend": name or chosen})  # refuses a name that no metric can have
-    check_extra(HTTP + RAY if on == "ray" else HTTP)
+    check_served(chosen, name or chosen, on)
     folder = (results or ROOT / "results" / loaded.name).absolute()
-    if on == "uvicorn":  # a cluster's machines are others than this one
-        check_machine(parse_arm(chosen))
-
-    from blipkit.service.loading import plan_of, recommended, room_of
-
-    plan = plan_of(loaded, chosen, name or chosen, folder)
-    limit_ms = loaded.section("concurrency").latency_limit_ms
+    plan, room = planned(loaded, chosen, name or chosen, folder)
     knobs = loaded.section("service")
-    room = room_of(knobs, recommended(folder, chosen, limit_ms))
-    served = f"{room.room.servers} at once, {room.room.in_flight} in flight ({room.why})"
-    typer.echo(f"{chosen} of {loaded.name}; requests: {served}")
     place = Place(host, port, ledger, metrics)
     if on == "ray":
-        serve_replicas(plan, room.room, knobs, place, replicas, address)
+        serve_replicas(plan, room, knobs, place, replicas, address)
         return
-    serve_here(plan, room.room, times_of(knobs), place)
+    serve_here(plan, room, times_of(knobs), place)
 
 
-def check_on(on: str, replicas: int, address: str, metrics: str | None) -> None:
-    """Refuse what nothing runs on, and what Ray alone has or has not."""
-    if on not in ("uvicorn", "ray"):
-        raise BadInput(f"--on {on!r}; {nearest(on, ['uvicorn', 'ray'])}")
-    if replicas < 1:
-        raise BadInput(f"--replicas {replicas}; expected at least 1")
-    if on == "uvicorn" and (replicas > 1 or address):
-        raise BadInput("--replicas and --address are Ray's; add --on ray")
-    if on == "ray" and metrics == STDOUT:
-        raise BadInput("--metrics -: what replicas print nobody sees; expected a file")
+def check_served(arm: str, name: str, on: str) -> None:
+    """Refuse an arm that this machine cannot run, where it has to, and a name of it that no metric
+    can have.
+    """
+    from blipkit.runners.arms import check_machine, parse_arm
+    from blipkit.service.metrics import Meter
+
+    Meter("inference", {"Backend": name})
+    check_installed(on)
+    if on == "uvicorn":  # a cluster's machines are others than this one
+        check_machine(parse_arm(arm))
+
+
+def planned(profile: "Profile", arm: str, name: str, folder: Path) -> tuple["Plan", "Room"]:
+    """What a server loads of a profile's arm, and how many requests it takes, which is said."""
+    from blipkit.service.loading import plan_of, recommended, room_of
+
+    plan = plan_of(profile, arm, name, folder)
+    limit_ms = profile.section("concurrency").latency_limit_ms
+    found = room_of(profile.section("service"), recommended(folder, arm, limit_ms))
+    served = f"{found.room.servers} at once, {found.room.in_flight} in flight ({found.why})"
+    typer.echo(f"{arm} of {profile.name}; requests: {served}")
+    return plan, found.room
 
 
 def times_of(knobs: "Service") -> "Times":
@@ -198,30 +199,37 @@ def api(
     PUT /v1/route sets them, on this machine alone.
     """
     from blipkit.profiles.profile import load_profile
-    from blipkit.service.extra import HTTP, RAY, check_extra
 
     check_settings(settings)
     check_on(on, 1, address, metrics)
     check_pairs(pairs, shadow, on)
     check_apart({"--ledger": ledger, "--metrics": metrics, "--pairs": pairs})
     knobs = load_profile(profile, settings).section("service")
-    check_extra(HTTP + RAY if on == "ray" else HTTP)
-
-    from blipkit.service.asking import trusted
-    from blipkit.service.backends import parse_backends
-    from blipkit.service.routing import first_alone
-
-    trusted()  # refuses what its backends could not be asked with
-    backends = parse_backends(backend)
-    names = [one.name for one in backends]
-    weights = weights_of(weight, names) if weight else first_alone(names)
+    check_installed(on)
     share = knobs.shadow_share if sample is None else sample
-    make = partial(api_tier, backends, weights, (shadow, share), knobs)
+    make = maker_of(backend, weight, (shadow, share), knobs)
     place = Place(host, port, ledger, metrics)
     if on == "ray":
         route_replica(make, knobs, place, address)
         return
     route_here(make, times_of(knobs), place, pairs)
+
+
+def maker_of(
+    backends: list[str], weights: list[str], shadow: tuple[str, float], knobs: "Service"
+) -> Callable:
+    """What makes the tier before backends, these and their weights as the command line has them.
+    shadow: as `api_tier` has it.
+    """
+    from blipkit.service.asking import trusted
+    from blipkit.service.backends import parse_backends
+    from blipkit.service.routing import first_alone
+
+    trusted()  # refuses what its backends could not be asked with
+    parsed = parse_backends(backends)
+    names = [one.name for one in parsed]
+    given = weights_of(weights, names) if weights else first_alone(names)
+    return partial(api_tier, parsed, given, shadow, knobs)
 
 
 def api_tier(
