@@ -20,8 +20,9 @@ from typing import Any
 from blipkit.display.html import display_html
 from blipkit.display.tables import show_table, table_html
 from blipkit.errors import BadInput, shown
-from blipkit.frames.frames import Frame, available_source, load_frames
+from blipkit.frames.frames import Frame, available_source
 from blipkit.frames.questions import Question, parse_questions
+from blipkit.frames.source import FrameSource
 from blipkit.model.buckets import Bucket, parse_buckets
 from blipkit.model.checkpoints import Checkpoint, load_checkpoint
 from blipkit.paths import NOTEBOOKS, is_folder
@@ -106,8 +107,8 @@ class Study:
 
     def frames(self, count: int) -> list[Frame]:
         """The first `count` frames; synthetic ones where a replay's images are not here."""
-        source = available_source(self.common.frames_from, self.replay)
-        return load_frames(source, count, self.common.seed, self.common.skip_unreadable)
+        place = available_source(self.common.frames_from, self.replay)
+        return replace(FrameSource.of(self.common, count), source=place).load()
 
     def knob_rows(self) -> list[KnobRow]:
         """Every knob of this chapter, and those that chapters share."""

@@ -17,6 +17,7 @@ import numpy as np
 from virtual import closed
 
 from blipkit import Bucket, isolate, load_checkpoint, trace
+from blipkit.frames.source import FrameSource
 from blipkit.load.clients import Asking, ClientReport
 from blipkit.load.measure import Measured, measure_setting
 from blipkit.load.requests import read_requests
@@ -29,7 +30,7 @@ from blipkit.records.run_record import this_minute
 from blipkit.records.typed import row_of, write_typed
 from blipkit.runners.artifacts import Artifacts
 from blipkit.runners.assemble import load_artifact
-from blipkit.serving.answering import NOTHING, FrameSource
+from blipkit.serving.answering import NOTHING
 from blipkit.serving.scheduler import Dispatcher
 from blipkit.serving.server import Server
 from blipkit.statistics import Interval, mean_interval, rate

@@ -21,6 +21,7 @@ from blipkit.arrivals.judge_settings import Judging
 from blipkit.arrivals.outcome import latencies_ms
 from blipkit.arrivals.schedule import Offer
 from blipkit.arrivals.session import asker_of
+from blipkit.frames.source import FrameSource
 from blipkit.load.clients import ClientReport
 from blipkit.load.host import SOCKET, Asker, Reports
 from blipkit.load.measure import measure_asked, measure_on, open_host
@@ -33,7 +34,7 @@ from blipkit.records.results import Results
 from blipkit.records.run_record import this_minute
 from blipkit.records.typed import part, row_of, write_typed
 from blipkit.runners.artifacts import Artifacts
-from blipkit.serving.answering import NOTHING, FrameSource
+from blipkit.serving.answering import NOTHING
 from blipkit.serving.protocol import digest
 from blipkit.serving.scheduler import Dispatcher
 from blipkit.serving.server import Server

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from blipkit.frames.frames import Frame
+    from blipkit.profiles.common import Common
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,11 @@ class FrameSource:
     count: int
     seed: int
     skip_unreadable: bool = False
+
+    @classmethod
+    def of(cls, common: "Common", count: int) -> "FrameSource":
+        """The frames that a profile names, at most so many."""
+        return cls(common.frames_from, count, common.seed, common.skip_unreadable)
 
     def load(self) -> "list[Frame]":
         """The frames, in the order in which their indices count."""

@@ -106,9 +106,7 @@ class Runs:
 
 def frame_source(study: Study) -> FrameSource:
     """Which frames the clients ask about."""
-    common = study.common
-    count = study.knobs.distinct_frames
-    return FrameSource(common.frames_from, count, common.seed, common.skip_unreadable)
+    return FrameSource.of(study.common, study.knobs.distinct_frames)
 
 
 def think_s_of(study: Study, run: Run) -> float:

@@ -5,7 +5,8 @@ from dataclasses import astuple, dataclass, fields
 from typing import Protocol
 
 from blipkit.errors import BadInput, nearest, shown
-from blipkit.serving.answering import FrameSource, known_calls
+from blipkit.frames.source import FrameSource
+from blipkit.serving.answering import known_calls
 from blipkit.serving.placement import PLACEMENTS
 
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from blipkit.errors import BadInput, shown
-from blipkit.frames.frames import load_frames
 from blipkit.frames.questions import Question
+from blipkit.frames.source import FrameSource
 from blipkit.parity.knobs import Parity
 from blipkit.paths import is_folder
 from blipkit.profiles.profile import Profile
@@ -49,8 +49,7 @@ def check_incumbent_outputs(
     knobs = profile.section("parity")
     if golden := find_golden_outputs(knobs.incumbent):
         check_golden_outputs(golden, checkpoint, questions, buckets)
-        source = (common.frames_from, knobs.frames, common.seed, common.skip_unreadable)
-        golden.places(load_frames(*source))
+        golden.places(FrameSource.of(common, knobs.frames).load())
 
 
 def check_count(frames: int, knobs: Parity, questions: Sequence[Question]) -> None:

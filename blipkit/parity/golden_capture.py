@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import save_file
 
 from blipkit.errors import BadInput
-from blipkit.frames.frames import COLUMNS, LABELS, SYNTHETIC, Frame, load_frames
+from blipkit.frames.frames import COLUMNS, LABELS, SYNTHETIC, Frame
+from blipkit.frames.source import FrameSource
 from blipkit.machine import host
 from blipkit.model.checkpoints import load_checkpoint
 from blipkit.model.pipeline import Step
@@ -46,7 +47,7 @@ def capture(
     knobs = profile.section("parity")
     check_capture(common, arm, folder, with_frames)
     checkpoint = load_checkpoint(common.checkpoint)
-    frames = load_frames(common.frames_from, knobs.frames, common.seed, common.skip_unreadable)
+    frames = FrameSource.of(common, knobs.frames).load()
     pictures = []
     if with_frames:
         pictures = frames

@@ -15,8 +15,9 @@ from blipkit.capacity import checks as capacity
 from blipkit.cost import checks as cost
 from blipkit.cost.systems import find_results
 from blipkit.errors import BadInput
-from blipkit.frames.frames import SYNTHETIC, check_labels, load_frames
+from blipkit.frames.frames import SYNTHETIC, check_labels
 from blipkit.frames.questions import Question, parse_questions
+from blipkit.frames.source import FrameSource
 from blipkit.load import checks as load
 from blipkit.machine import child, fork_server
 from blipkit.model import checks as model
@@ -209,7 +210,7 @@ def check_frames(profile: Profile, stems: set[str], questions: list[Question]) -
     needed = [count for stem, count in counts.items() if stem in stems]
     if common.frames_from == SYNTHETIC or not needed:
         return asked
-    frames = load_frames(common.frames_from, max(needed), common.seed, common.skip_unreadable)
+    frames = FrameSource.of(common, max(needed)).load()
     check_labels(frames, questions)
     return min(len(frames), asked)
 

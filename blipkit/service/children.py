@@ -24,6 +24,7 @@ from starlette.routing import Route
 from blipkit.errors import BlipkitError
 from blipkit.frames.jpeg import to_jpeg
 from blipkit.frames.questions import Question
+from blipkit.frames.source import FrameSource
 from blipkit.records.typed import row_of
 from blipkit.service.api import Api, Limits, api_app
 from blipkit.service.backends import Backend
@@ -39,7 +40,6 @@ from blipkit.service.routing import Router
 from blipkit.service.running import Times, listen, run_tier, url_of
 from blipkit.service.tiers import Tier
 from blipkit.service.wire import PATH, Answered
-from blipkit.serving.answering import FrameSource
 
 AT = "asked at "  # begins the line by which a tier says where
 PLANTED = "planted"

@@ -13,6 +13,7 @@ from PIL import Image
 
 from blipkit.errors import BlipkitError
 from blipkit.frames.questions import Question, parse_questions
+from blipkit.frames.source import FrameSource
 from blipkit.load.recommend import best_setting
 from blipkit.load.rows import GridRecord, GridRow
 from blipkit.model.buckets import parse_buckets
@@ -23,7 +24,6 @@ from blipkit.runners.arms import REFERENCE, parse_arm
 from blipkit.service.inference import Model, Probe, Room
 from blipkit.service.knobs import Service
 from blipkit.service.wire import About, Answered
-from blipkit.serving.answering import FrameSource
 
 if TYPE_CHECKING:
     from blipkit.model.pipeline import Pipeline
@@ -56,7 +56,6 @@ class Plan:
 def plan_of(profile: Profile, arm: str, backend: str, folder: Path) -> Plan:
     """What to load for a profile's arm. folder: the results folder that has its artifacts."""
     common = profile.common
-    source = FrameSource(common.frames_from, PROBE_FRAMES, common.seed, common.skip_unreadable)
     return Plan(
         checkpoint=common.checkpoint,
         arm=arm,
@@ -64,7 +63,7 @@ def plan_of(profile: Profile, arm: str, backend: str, folder: Path) -> Plan:
         questions=common.questions,
         buckets=common.buckets,
         compiler_flags=common.compiler_flags,
-        frames=source,
+        frames=FrameSource.of(common, PROBE_FRAMES),
         artifacts=str(folder / "artifacts"),
         threads=common.threads,
     )

@@ -5,12 +5,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from blipkit.frames.source import FrameSource
 from blipkit.machine.scratch import ScratchFolder
 from blipkit.records.typed import measure_typed
 from blipkit.runners.arms import is_forkable, parse_arm
 from blipkit.service.extra import lacking
 from blipkit.service.rows import CANDIDATE, PRIMARY
-from blipkit.serving.answering import FrameSource
 from blipkit.study import Study
 
 if TYPE_CHECKING:
@@ -110,9 +110,7 @@ class Rehearsal:
     @property
     def source(self) -> FrameSource:
         """The frames that cameras send, in turn."""
-        common = self.study.common
-        count = self.study.knobs.frames
-        return FrameSource(common.frames_from, count, common.seed, common.skip_unreadable)
+        return FrameSource.of(self.study.common, self.study.knobs.frames)
 
     def forms(self) -> "list[EncodedForm]":
         """The frames as requests."""

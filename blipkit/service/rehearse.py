@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from blipkit.arrivals.schedule import uniform_times
+from blipkit.frames.source import FrameSource
 from blipkit.machine import child
 from blipkit.service.children import Sending
 from blipkit.service.json_lines import read_json_lines
@@ -28,7 +29,6 @@ from blipkit.service.rows import (
     request_row,
 )
 from blipkit.service.stage import Stage
-from blipkit.serving.answering import FrameSource
 
 MOST_S = 120  # beyond a schedule, that clients may take
 

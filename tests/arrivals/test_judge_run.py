@@ -15,13 +15,14 @@ from blipkit.arrivals.judge_log import DETAIL, KEPT
 from blipkit.arrivals.judge_run import asker_of, in_flight_at_most, run_judge
 from blipkit.arrivals.judge_settings import Judging, judging_of
 from blipkit.errors import BlipkitError
+from blipkit.frames.source import FrameSource
 from blipkit.load.clients import ClientCounts
 from blipkit.load.counts import RunCounts
 from blipkit.load.measure import Measured, open_host
 from blipkit.load.setting import ServerOptions, Setting, Workload
 from blipkit.machine.monitor import Usage
 from blipkit.runners.artifacts import Artifacts
-from blipkit.serving.answering import NOTHING, FrameSource
+from blipkit.serving.answering import NOTHING
 from blipkit.serving.server import ServerCounts
 
 JUDGING = Judging(200.0, 250.0, 90.0, 50, 0.2, 3)

@@ -6,13 +6,14 @@ from blipkit.arrivals.basis import Basis
 from blipkit.arrivals.outcome import outcome_of
 from blipkit.arrivals.schedule import Offer
 from blipkit.arrivals.session import NULL_SERVER, Session
+from blipkit.frames.source import FrameSource
 from blipkit.load.measure import open_host
 from blipkit.load.runs import Run
 from blipkit.load.setting import ServerOptions, Setting, Workload
 from blipkit.load.target import Target
 from blipkit.profiles.common import Common
 from blipkit.runners.artifacts import Artifacts
-from blipkit.serving.answering import NOTHING, FrameSource
+from blipkit.serving.answering import NOTHING
 
 SETTING = Setting("null float32", NOTHING, "threads", 1, 4)
 

@@ -15,6 +15,7 @@ from compiling import build
 from blipkit import isolate, trace
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.frames.jpeg import as_jpegs
+from blipkit.frames.source import FrameSource
 from blipkit.load.measure import Measured, measure_setting, usage_in
 from blipkit.load.setting import ServerOptions, Setting, Workload
 from blipkit.load.summary import INVALID, STABLE, UNSTABLE, Criteria, summarise
@@ -23,7 +24,7 @@ from blipkit.machine.monitor import EVERY_S, Sample, own_processes
 from blipkit.model.buckets import Bucket
 from blipkit.runners.arms import parse_arm
 from blipkit.runners.artifacts import Artifact, Artifacts, Manifest
-from blipkit.serving.answering import NOTHING, FrameSource
+from blipkit.serving.answering import NOTHING
 
 FRAMES = FrameSource("synthetic", 4, 3)
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from blipkit.frames.source import FrameSource
 from blipkit.machine import fork_server
 from blipkit.profiles.profile import load_profile
 from blipkit.service.api import Limits
@@ -21,7 +22,6 @@ from blipkit.service.rehearse import (
     under_load,
 )
 from blipkit.service.stage import Stage
-from blipkit.serving.answering import FrameSource
 
 QUESTIONS = ["is the dog barking?", "is the dog playing?"]
 ARMS = {"gpu": "torchscript float32", "inf2": "torchscript bfloat16"}

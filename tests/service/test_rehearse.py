@@ -9,12 +9,12 @@ from types import SimpleNamespace
 import pytest
 from ledger_lines import made_line
 
+from blipkit.frames.source import FrameSource
 from blipkit.service import rehearse, rolling
 from blipkit.service.hops import hop_rows
 from blipkit.service.ledger import LedgerLine, line_text
 from blipkit.service.rehearse import Load, Phase, kill_and_restart, pair_rows, phase_row, shares
 from blipkit.service.rolling import Watched
-from blipkit.serving.answering import FrameSource
 
 
 class MadeUpStage:

@@ -16,6 +16,7 @@ from long_switches import (
 )
 from made_up_tiers import Kept, MadeUp, Tiers, picture
 
+from blipkit.frames.source import FrameSource
 from blipkit.service.camera_clients import Cameras, form_of
 from blipkit.service.inference import Room
 from blipkit.service.reconcile import reconcile
@@ -29,7 +30,6 @@ from blipkit.service.rehearse import (
     under_load,
 )
 from blipkit.service.wire import ROUTE_PATH
-from blipkit.serving.answering import FrameSource
 
 
 def test_switches_lose_nothing_whatever_is_cut():

@@ -10,6 +10,7 @@ from neuron_artifacts import written_artifact
 
 from blipkit import Bucket, isolate, trace
 from blipkit.errors import BadInput, BlipkitError
+from blipkit.frames.source import FrameSource
 from blipkit.load.checks import check_grid_time
 from blipkit.load.host import check_cores
 from blipkit.load.knobs import Concurrency
@@ -17,7 +18,7 @@ from blipkit.load.measure import Measured, measure_setting
 from blipkit.load.setting import ServerOptions, Setting, Workload
 from blipkit.runners.artifacts import Artifacts
 from blipkit.serving import placement
-from blipkit.serving.answering import NOTHING, Answering, FrameSource
+from blipkit.serving.answering import NOTHING, Answering
 from blipkit.serving.placement import copies_of, cpus_of
 
 

@@ -6,9 +6,10 @@ from dataclasses import asdict
 
 import pytest
 
+from blipkit.frames.source import FrameSource
 from blipkit.load.clients import Asking, Clients
 from blipkit.records.typed import row_of
-from blipkit.serving.answering import NOTHING, Answering, ArtifactPlace, FrameSource
+from blipkit.serving.answering import NOTHING, Answering, ArtifactPlace
 from blipkit.serving.placement import PLACEMENTS, Servers
 from blipkit.serving.process import Plan, RightAnswers, Serve, Service, Settle, load
 from blipkit.serving.protocol import digest
