@@ -2,38 +2,31 @@
 
 import itertools
 import os
-import random
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-import numpy as np
-from virtual import closed
+from bench_real_clock import batch_wait, closed_system
 
 from blipkit import Bucket, isolate, load_checkpoint, trace
 from blipkit.frames.source import FrameSource
-from blipkit.load.clients import Asking, ClientReport
 from blipkit.load.measure import Measured, measure_setting
-from blipkit.load.requests import read_requests
 from blipkit.load.setting import ServerOptions, Setting, Workload
 from blipkit.machine import child, fork_server, host
 from blipkit.paths import ROOT
 from blipkit.records.documents import write_machine
 from blipkit.records.results import Results
 from blipkit.records.run_record import this_minute
-from blipkit.records.typed import row_of, write_typed
+from blipkit.records.typed import write_typed
 from blipkit.runners.artifacts import Artifacts
 from blipkit.runners.assemble import load_artifact
 from blipkit.serving.answering import NOTHING
-from blipkit.serving.scheduler import Dispatcher
-from blipkit.serving.server import Server
-from blipkit.statistics import Interval, mean_interval, rate
+from blipkit.statistics import Interval, mean_interval
 
 
 def help_seconds(times: int = 7) -> float:
@@ -144,69 +137,6 @@ def memory_growth(requests: int = 1_000_000) -> MemoryGrowth:
 
 
 @dataclass(frozen=True)
-class Theory:
-    """A closed system on the real clock beside the formula: does each agree, within its interval?"""
-
-    service_ms: float
-    requests_per_s: float
-    theory_requests_per_s: float
-    latency_ms: float
-    theory_latency_ms: float
-    throughput_agrees: bool
-    latency_agrees: bool
-
-
-def closed_system(
-    clients: int = 6, workers: int = 2, think_s: float = 0.02, service_s: float = 0.01
-) -> Theory:
-    """Servers that sleep exponential times on the real clock, against the closed interactive system's formula.
-
-    Theory is fed the service time that was measured. Intervals by batch means; Law, section 9.5.3.
-    """
-    rng = random.Random(3)
-
-    def ask(frames):
-        time.sleep(rng.expovariate(1 / service_s))
-        return [[]] * len(frames)
-
-    with tempfile.TemporaryDirectory() as folder:
-        server = Server(
-            [ask] * workers, Dispatcher(workers, clients, overdue_s=60), f"{folder}/socket", clients
-        )
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        asking = Asking(clients, seconds=30.0, warmup_s=0.0, timeout_s=5.0, think_s=think_s)
-        reply = child.call(
-            "blipkit.load.clients:ask",
-            timeout_s=120,
-            record=f"{folder}/requests",
-            address=f"{folder}/socket",
-            expected=[0] * 16,
-            asking=asdict(asking),
-        )
-        thread.join()
-        requests, _ = read_requests(Path(folder, "requests"), row_of(ClientReport, reply).start)
-    # the first second: warm-up
-    done = requests[(requests.received >= 1) & (requests.received < 30)].sort_values("received")
-    measured_s = float(
-        (done.finished - done.started).mean() + (done.started - done.dequeued).mean()
-    )
-    throughput, latency = closed(workers, clients, think_s, measured_s)
-    per_second = rate(done.received - 1, 29)
-    parts = np.array_split((done.received - done.scheduled).to_numpy(), 10)
-    mean_s = mean_interval([part.mean() for part in parts])
-    return Theory(
-        service_ms=round(1e3 * measured_s, 3),
-        requests_per_s=round(per_second.value, 3),
-        theory_requests_per_s=round(throughput, 3),
-        latency_ms=round(1e3 * mean_s.value, 3),
-        theory_latency_ms=round(1e3 * latency, 3),
-        throughput_agrees=per_second.low <= throughput <= per_second.high,
-        latency_agrees=mean_s.low <= latency <= mean_s.high,
-    )
-
-
-@dataclass(frozen=True)
 class Children:
     """What was measured with children of one kind, forked or fresh.
 
@@ -295,6 +225,7 @@ if __name__ == "__main__":
         ("load", load),
         ("memory", [memory_growth()]),
         ("theory", [closed_system()]),
+        ("batch_wait", [batch_wait()]),
         ("children", children()),
     ):
         write_typed(results, kind, rows)
