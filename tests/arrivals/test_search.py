@@ -38,18 +38,20 @@ def trial(rate_per_s: float, late: int, of: int = 100, busy: float = 0.0, second
     return Trial(rate_per_s, latencies, seconds, busy)
 
 
-def errors(servers: int, percentile: float, limit_ms: float, seeds: range) -> list[float]:
+def errors(
+    servers: int, percentile: float, limit_ms: float, seeds: range, length=25.0, most_runs=MOST_RUNS
+) -> list[float]:
     """By how much the found rate misses the planted one, as a share of it, for each seed."""
     known = known_rate(SERVICE_S, servers, percentile, limit_ms)
     target = Target(percentile, limit_ms, shared=False)
     found = []
     for seed in seeds:
-        planted = Planted(SERVICE_S, servers, seed)
+        planted = Planted(SERVICE_S, servers, seed, length=length)
         trials = search(
             planted.asks(percentile, limit_ms),
-            goal(percentile, limit_ms, 0.97 * planted.most_per_s),
+            goal(percentile, limit_ms, 0.97 * planted.most_per_s, most_runs=most_runs),
         )
-        assert len(trials) <= MOST_RUNS
+        assert len(trials) <= most_runs
         found.append(judge_trials(trials, target).per_s.value / known - 1)
     return found
 
@@ -70,6 +72,14 @@ def test_the_planted_rate_is_found_in_19_of_20_seeds(servers, percentile, limit_
         error for error in errors(servers, percentile, limit_ms, range(20)) if abs(error) > 0.05
     ]
     assert len(missed) <= 1, missed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("limit_ms", "least"), [(60.0, 0.4), (250.0, 0.9)])
+def test_short_runs_find_it_less_surely(limit_ms, least):
+    """M/D/2 with `tiny`'s 8 runs of `length` 5, 60 seeds: docs/arrivals.md has what share is within 5 %, 60 and 98 %."""
+    found = errors(2, 90.0, limit_ms, range(60), length=5.0, most_runs=8)
+    assert np.mean(np.abs(found) <= 0.05) >= least and max(map(abs, found)) <= 0.25
 
 
 def test_servers_that_take_batches_are_not_overloaded_while_they_take_small_ones():
