@@ -21,7 +21,7 @@ from starlette.applications import Starlette
 
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.machine.scratch import socket_folder
-from blipkit.service.running import listen, url_at
+from blipkit.service.running import heeds_closed_shell, listen, url_at
 from blipkit.service.wire import PATH
 
 CONNECT_S = 60.0  # that a cluster that exists may take to let us in
@@ -286,8 +286,11 @@ def application(deployed: Deployed):
 def serve_on_ray(deployed: Deployed, cluster: Cluster, say: Callable[[str], None]) -> None:
     """Serve until told to end. say: told where it is asked, once it is ready."""
     ended = threading.Event()
+    told_by = [signal.SIGTERM, signal.SIGINT]
+    if heeds_closed_shell():
+        told_by.append(signal.SIGHUP)
     with on_ray(deployed, cluster) as url:
-        for sig in (signal.SIGTERM, signal.SIGINT):  # ray has handlers of its own once it runs
+        for sig in told_by:  # ray has handlers of its own once it runs
             signal.signal(sig, lambda *_: ended.set())
         say(f"{url}{PATH}: ready")
         ended.wait()

@@ -1,16 +1,19 @@
 """A tier in this process, by uvicorn: it listens, writes its metrics, and leaves in order.
 
-Told to end (SIGTERM), it says at once that it is not ready, goes on taking requests until whoever
-routes to it has seen that, finishes what is in flight, and ends with status 0.
+Told to end (SIGTERM, or SIGHUP of a shell that is closed), it says at once that it is not ready,
+goes on taking requests until whoever routes to it has seen that, finishes what is in flight, and
+ends with status 0.
 """
 
+import contextlib
 import errno
 import logging
 import os
 import signal
 import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import uvicorn
@@ -95,13 +98,33 @@ def run_tier(
         timeout_graceful_shutdown=max(1, round(times.drain_s)),
     )
     server = Server(config, tier, times, say, emit)
-    server.run(sockets=[listening])
+    with closed_shell_tells(server.handle_exit):
+        server.run(sockets=[listening])
     tier.write_metrics(emit)
     if tier.problem:
         raise BlipkitError(f"it could not be loaded: {tier.problem}") from tier.problem
     if tier.given_up:
         limit = f"service.drain_s is {times.drain_s:g}"
         raise BlipkitError(f"{tier.given_up} requests were given up at the end; {limit}")
+
+
+def heeds_closed_shell() -> bool:
+    """Whether SIGHUP is to end this process: not where it is ignored, as by nohup."""
+    return signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+
+
+@contextlib.contextmanager
+def closed_shell_tells(tell: Callable) -> Iterator[None]:
+    """While it is open, SIGHUP is told, where it is heeded, and this thread can take signals."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or not heeds_closed_shell():
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, tell)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 class Server(uvicorn.Server):
@@ -125,7 +148,11 @@ class Server(uvicorn.Server):
         self._write_at = time.monotonic() + times.metrics_every_s
 
     def handle_exit(self, sig: int, frame) -> None:
-        """A signal: the first one is obeyed in order, a second one at once."""
+        """A signal: the first one is obeyed in order, a second one at once, but for SIGHUP, which
+        a shell that is closed sends twice.
+        """
+        if self.tier.leaving and sig == signal.SIGHUP:
+            return
         if self.tier.leaving:
             self.should_exit = self.force_exit = True
             # uvicorn would print a stack for each task that is broken off, which is what was asked
@@ -133,7 +160,7 @@ class Server(uvicorn.Server):
             return
         self.tier.leaving = True
         self._leave_at = time.monotonic()
-        if sig == signal.SIGTERM:  # Ctrl-C is a person's, who waits
+        if sig != signal.SIGINT:  # Ctrl-C is a person's, who waits
             self._leave_at += self.times.leave_s
 
     async def on_tick(self, counter: int) -> bool:

@@ -1,6 +1,8 @@
 """The inference tier on Ray Serve: the same app, its room, and nothing left running."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -63,6 +65,26 @@ def test_a_cluster_that_exists_is_asked_where_it_is():
     ours = on_ray.ray_options(Cluster(), "/x")
     assert ours["address"] == "local", "whatever RAY_ADDRESS says"
     assert ours["_temp_dir"] == "/x" and not ours["include_dashboard"]
+
+
+def test_a_shell_that_is_closed_ends_it_in_order(monkeypatch, hangups):
+    """SIGHUP is as SIGTERM: the context that ends the replicas is left."""
+    left = []
+
+    @contextlib.contextmanager
+    def on(*_):
+        yield "http://tier"
+        left.append("in order")
+
+    monkeypatch.setattr(on_ray, "on_ray", on)
+    before = {sig: signal.getsignal(sig) for sig in (signal.SIGTERM, signal.SIGINT)}
+    deployed = Deployed("inference", None)
+    try:
+        on_ray.serve_on_ray(deployed, Cluster(), lambda _: os.kill(os.getpid(), signal.SIGHUP))
+    finally:
+        for sig, what in before.items():
+            signal.signal(sig, what)
+    assert left == ["in order"]
 
 
 def test_a_cluster_that_dies_while_it_is_connected_to_is_waited_for_no_longer(monkeypatch, capsys):

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import signal
 import threading
 import time
@@ -86,6 +87,48 @@ def test_it_leaves_in_order(monkeypatch):
     (last,) = (line for line in map(json.loads, tier.lines) if "requests" in line)
     assert last["requests"] == 2 and last["requests_per_target"] == 2
     assert tier.said == ["ready"]
+
+
+def test_a_shell_that_is_closed_ends_it_in_order(hangups):
+    """SIGHUP is as SIGTERM, and comes twice: what is in flight is finished, and nothing is complained of."""
+    model, listening, replies = MadeUp(), listen(0), []
+    tier = tier_of(model)
+
+    def close_shell() -> None:
+        while tier.why_not_ready():
+            time.sleep(0.01)
+        model.free.clear()
+        asking = threading.Thread(
+            target=lambda: replies.append(httpx.post(f"{url_of(listening)}{PATH}", **form()))
+        )
+        asking.start()
+        while not tier.taken:
+            time.sleep(0.005)
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGHUP)
+            time.sleep(0.3)
+        model.free.set()
+        asking.join(20)
+
+    closing = threading.Thread(target=close_shell)
+    closing.start()
+    times = Times(leave_s=0.1, drain_s=10, metrics_every_s=60)
+    run_tier(tier, inference_app(tier), listening, times, print, print)
+    closing.join(20)
+    assert [reply.status_code for reply in replies] == [200]
+    assert tier.leaving and tier.ledger.outcomes == [("answered", 200)]
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+
+
+def test_a_closed_shell_ends_none_that_nohup_started():
+    """What is ignored stays so."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with running.closed_shell_tells(print):
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert not running.heeds_closed_shell()
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_what_is_not_finished_in_time_is_given_up_and_said(monkeypatch):
