@@ -196,18 +196,15 @@ def pairs_of_endpoints(
 
     check_extra(("httpx",))
 
-    import httpx
-
     from blipkit.service.alerts import check_rule
-    from blipkit.service.asking import trusted
-    from blipkit.service.endpoints import NotCompared, ask_both, frames_in
+    from blipkit.service.endpoints import Asker, NotCompared, ask_both, frames_in
 
     frames = frames_in(wanted.frames, wanted.sample)
     for rule in rules:
         check_rule(rule, wanted.questions, any(frame.camera for frame in frames))
     problems: list[NotCompared] = []
-    with httpx.Client(timeout=30, trust_env=False, verify=trusted()) as client:
-        yield from ask_both(client, endpoints, frames, problems.append)
+    with Asker() as asker:
+        yield from ask_both(asker, endpoints, frames, problems.append)
     tally.unanswered = sum(problem.by_candidate for problem in problems)
     for problem in problems[:SHOWN_PROBLEMS]:
         typer.echo(problem.why, err=True)

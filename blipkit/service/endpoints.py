@@ -2,18 +2,18 @@
 `POST /v1/answers`.
 """
 
+import asyncio
 import math
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from blipkit.errors import BadInput, BlipkitError, shown
 from blipkit.frames.frames import LABELS, list_files
 from blipkit.reading.files import read_bytes
-from blipkit.reading.json_text import parse_object
 from blipkit.service.replies import answers_in
 from blipkit.service.routing import is_sampled, sample_place
 from blipkit.service.shadow import Answers, Pair
@@ -23,15 +23,17 @@ from blipkit.service.wire import (
     ID_HEADER,
     LARGEST_BODY,
     PATH,
+    Problem,
     detail_in,
 )
 
 if TYPE_CHECKING:
-    import httpx
+    from blipkit.service.asking import Said
 
 Named = TypeVar("Named", Path, "CameraFrame")
 TRIES = 3  # of a request that an endpoint refuses for lack of room
 LONGEST_WAIT_S = 5.0
+TIMEOUT_S = 30.0  # that a whole reply may take
 
 
 @dataclass(frozen=True)
@@ -115,36 +117,75 @@ def check_url(text: str, option: str) -> str:
     return text.rstrip("/")
 
 
-def ask(client: "httpx.Client", url: str, form: Form, image: bytes, request_id: str) -> Answers:
+class Asker:
+    """Asks endpoints, one request after another, over connections that are kept. timeout_s: that a
+    whole reply may take.
+    """
+
+    def __init__(self, timeout_s: float = TIMEOUT_S):
+        import httpx
+
+        from blipkit.service.asking import trusted
+
+        self.timeout_s = timeout_s
+        self._client = httpx.AsyncClient(timeout=timeout_s, trust_env=False, verify=trusted())
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> "Asker":
+        return self
+
+    def __exit__(self, *_) -> None:
+        with self._runner:
+            self._runner.run(self._client.aclose())
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> "Said":
+        """What an endpoint replies; NotAnswered where no whole reply came in time, or one that is
+        too large.
+        """
+        from blipkit.service import asking
+
+        try:
+            asked = asking.ask(self._client, url, headers, body, self.timeout_s)
+            return self._runner.run(asked)
+        except TimeoutError:
+            raise NotAnswered(f"{url}: no whole reply in {self.timeout_s:g} s") from None
+        except (asking.Died, Problem) as error:
+            raise NotAnswered(f"{url}: {error}") from None
+
+
+def ask(asker: Asker, url: str, form: Form, image: bytes, request_id: str) -> Answers:
     """An endpoint's answers about a frame; NotAnswered says why there are none.
 
     Where it has no room, it is asked again after the time that it says, three times in all.
     """
+    from blipkit.service.asking import content_of
+
+    body, content_type = _encoded(form, image)
+    headers = {ID_HEADER: request_id, "Content-Type": content_type}
+    for attempt in range(1, TRIES + 1):
+        said = asker.post(url, headers, body)
+        if said.status != 503 or attempt == TRIES:
+            break
+        time.sleep(_wait_s(said.retry_after))
+    if said.status != 200:
+        raise NotAnswered(f"{url}: status {said.status}: {detail_in(said.content)}")
+    try:
+        content, _ = content_of(said, request_id)
+        return answers_in(content)
+    except (ValueError, Problem) as error:
+        raise NotAnswered(f"{url}: {error}") from None
+
+
+def _encoded(form: Form, image: bytes) -> tuple[bytes, str]:
+    """A request's body, and its content type."""
     import httpx
 
     fields = {"question": list(form.questions)}
     if form.candidates:
         fields["candidates"] = list(form.candidates)
-    for attempt in range(1, TRIES + 1):
-        try:
-            reply = client.post(
-                url + PATH,
-                data=fields,
-                files={"image": ("frame", image)},
-                headers={ID_HEADER: request_id},
-            )
-        except httpx.HTTPError as error:
-            raise NotAnswered(f"{url}: {type(error).__name__}: {error}") from None
-        if reply.status_code == 503 and attempt < TRIES:
-            time.sleep(_wait_s(reply.headers.get("Retry-After", "1")))
-            continue
-        break
-    if reply.status_code != 200:
-        raise NotAnswered(f"{url}: status {reply.status_code}: {detail_in(reply.content)}")
-    try:
-        return answers_in(parse_object(reply.content))
-    except ValueError as error:
-        raise NotAnswered(f"{url}: {error}") from None
+    files = {"image": ("frame", image)}
+    request = httpx.Request("POST", "http://endpoint", data=fields, files=files)
+    return request.read(), request.headers["Content-Type"]
 
 
 def _wait_s(after: str) -> float:
@@ -171,27 +212,30 @@ class Endpoints:
 
 
 def ask_both(
-    client: "httpx.Client",
+    asker: Asker,
     endpoints: Endpoints,
     frames: Sequence[CameraFrame],
     tell: Callable[[NotCompared], None],
 ) -> Iterator[Pair]:
-    """A pair for each frame that both answer. tell: is told why another one is not compared."""
+    """A pair for each frame that both answer. tell: is told why another one is not compared, as
+    where the candidate answered other questions.
+    """
     for frame in frames:
         request_id = uuid.uuid4().hex
         image = image_bytes(frame.path)
 
         def asked(url: str, name: str, image: bytes = image) -> Answers:
-            return ask(client, url, endpoints.form, image, name)
+            return ask(asker, url, endpoints.form, image, name)
 
-        primary = candidate = again = None
+        primary = pair = None
         try:
             primary = asked(endpoints.primary, request_id)
             candidate = asked(endpoints.candidate, request_id)
+            pair = Pair(request_id, frame.camera, float(frame.place), primary, candidate)
             if is_sampled(f"again {frame.camera} {frame.name}", endpoints.twice):
-                again = asked(endpoints.primary, f"{request_id}-again")
-        except NotAnswered as error:
-            by_candidate = primary is not None and candidate is None
+                pair = replace(pair, again=asked(endpoints.primary, f"{request_id}-again"))
+        except (NotAnswered, BadInput) as error:
+            by_candidate = primary is not None and pair is None
             tell(NotCompared(f"{frame.name}: {error}", by_candidate))
             continue
-        yield Pair(request_id, frame.camera, float(frame.place), primary, candidate, again)
+        yield pair

@@ -1,11 +1,16 @@
+import contextlib
 import json
+import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from blipkit.errors import BadInput
+from blipkit.service.asking import LARGEST_REPLY
 from blipkit.service.endpoints import (
+    Asker,
     Endpoints,
     Form,
     NotAnswered,
@@ -15,8 +20,9 @@ from blipkit.service.endpoints import (
     frames_in,
 )
 
-httpx = pytest.importorskip("httpx", reason="needs the extra service")
+pytest.importorskip("httpx", reason="needs the extra service")
 FORM = Form(("is it?",), ("yes", "no"))
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n"
 JPEG = b"\xff\xd8\xff" + b"frame"
 
 
@@ -39,8 +45,8 @@ class Made(BaseHTTPRequestHandler):
         pass
 
 
-def answered(text="yes"):
-    answers = [{"question": "is it?", "text": text, "probability": 0.9, "margin": 2.0}]
+def answered(text="yes", question="is it?"):
+    answers = [{"question": question, "text": text, "probability": 0.9, "margin": 2.0}]
     return 200, {"kind": "answers", "answers": answers}, {}
 
 
@@ -67,8 +73,8 @@ def made():
 
 
 @pytest.fixture
-def client():
-    with httpx.Client(trust_env=False) as one:
+def asker():
+    with Asker() as one:
         yield one
 
 
@@ -82,11 +88,11 @@ def folder(tmp_path):
     return tmp_path / "frames"
 
 
-def test_both_are_asked_the_same(made, client, folder):
+def test_both_are_asked_the_same(made, asker, folder):
     """Frame, questions, candidates and one request id for both; the primary again where it is sampled."""
     primary, candidate = made(), made(answered("no"))
     endpoints = Endpoints(primary.url, candidate.url, FORM, twice=1.0)
-    pairs = list(ask_both(client, endpoints, frames_in(folder, 1.0), print))
+    pairs = list(ask_both(asker, endpoints, frames_in(folder, 1.0), print))
     assert [(pair.camera, pair.at_s) for pair in pairs] == [
         ("garden", 0),
         ("garden", 1),
@@ -102,14 +108,14 @@ def test_both_are_asked_the_same(made, client, folder):
     assert primary.seen[0][1] == request_id
 
 
-def test_who_has_no_room_is_asked_again(made, client):
+def test_who_has_no_room_is_asked_again(made, asker):
     """After the time that it says; after three refusals it is told so."""
     busy = 503, {"detail": "no room"}, {"Retry-After": "0"}
     once = made(busy)
-    assert ask(client, once.url, FORM, JPEG, "a")[0].text == "yes" and len(once.seen) == 2
+    assert ask(asker, once.url, FORM, JPEG, "a")[0].text == "yes" and len(once.seen) == 2
     always = made(*[busy] * 3)
     with pytest.raises(NotAnswered, match="status 503: no room"):
-        ask(client, always.url, FORM, JPEG, "a")
+        ask(asker, always.url, FORM, JPEG, "a")
     assert len(always.seen) == 3
 
 
@@ -118,28 +124,59 @@ def test_who_has_no_room_is_asked_again(made, client):
     [
         ((500, {"detail": "broken"}, {}), "status 500: broken"),
         ((404, b"<html>", {}), "status 404: '<html>'"),
-        ((200, b"hello", {}), "Expecting value"),
-        ((200, {"answers": []}, {}), "answers is"),
+        ((200, b"hello", {}), "replied with 200, and no answers: 'hello'"),
+        ((200, {"answers": []}, {}), "replied with 200, and no answers: "),
+        ((200, b" " * (LARGEST_REPLY + 1), {}), "more than 8 MiB"),
+        ((200, YES[1] | {"request_id": "b"}, {}), "about request 'b', not this one"),
     ],
 )
-def test_a_reply_without_answers_says_why(made, client, reply, said):
+def test_a_reply_without_answers_says_why(made, asker, reply, said):
     """Status and text, or what is wrong with the body."""
     with pytest.raises(NotAnswered, match=said):
-        ask(client, made(reply).url, FORM, JPEG, "a")
+        ask(asker, made(reply).url, FORM, JPEG, "a")
 
 
-def test_what_is_not_answered_is_told_and_the_rest_goes_on(made, client, folder):
+@pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\n", HEAD])
+def test_a_reply_that_trickles_is_not_waited_for(sent):
+    """Byte by byte, each in time, headers or body: the whole of it has one time."""
+
+    def trickle(listening: socket.socket) -> None:
+        one, _ = listening.accept()
+        with one, contextlib.suppress(OSError):
+            one.sendall(sent)
+            for byte in b"X-A: b\r\n" * 1000:
+                one.sendall(bytes([byte]))
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening, Asker(timeout_s=0.5) as asker:
+        threading.Thread(target=trickle, args=(listening,), daemon=True).start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        began = time.monotonic()
+        with pytest.raises(NotAnswered, match="no whole reply in 0.5 s"):
+            ask(asker, url, FORM, JPEG, "a")
+        assert time.monotonic() - began < 5
+
+
+def test_who_answers_another_question_has_not_answered(made, asker, folder):
+    """The candidate, as the live tier has it; every other frame is compared all the same."""
+    primary, candidate, told = made(), made(answered(question="is it not?")), []
+    endpoints = Endpoints(primary.url, candidate.url, FORM)
+    pairs = list(ask_both(asker, endpoints, frames_in(folder, 1.0), told.append))
+    assert len(pairs) == 3 and told[0].by_candidate and "'is it not?'" in told[0].why
+
+
+def test_what_is_not_answered_is_told_and_the_rest_goes_on(made, asker, folder):
     """Each frame with its reason; nobody there counts as not answered."""
     primary, told = made((500, {"detail": "broken"}, {})), []
     endpoints = Endpoints(primary.url, made().url, FORM)
-    pairs = list(ask_both(client, endpoints, frames_in(folder, 1.0), told.append))
+    pairs = list(ask_both(asker, endpoints, frames_in(folder, 1.0), told.append))
     assert len(pairs) == 3 and len(told) == 1
     assert told[0].why.startswith("1.jpg: http://127.0.0.1") and not told[0].by_candidate
     gone = Endpoints("http://127.0.0.1:9", primary.url, FORM)
-    assert list(ask_both(client, gone, frames_in(folder, 1.0), told.append)) == []
+    assert list(ask_both(asker, gone, frames_in(folder, 1.0), told.append)) == []
     assert "ConnectError" in told[-1].why and not told[-1].by_candidate
     gone = Endpoints(primary.url, "http://127.0.0.1:9", FORM)
-    assert list(ask_both(client, gone, frames_in(folder, 1.0), told.append)) == []
+    assert list(ask_both(asker, gone, frames_in(folder, 1.0), told.append)) == []
     assert "ConnectError" in told[-1].why and told[-1].by_candidate
 
 
@@ -156,12 +193,12 @@ def test_a_sample_takes_whole_cameras(folder):
         frames_in(folder / "gone", 1.0)
 
 
-def test_a_frame_that_cannot_be_sent_is_named(made, client, folder):
+def test_a_frame_that_cannot_be_sent_is_named(made, asker, folder):
     """Before it is sent: the form takes JPEG and PNG alone."""
     (folder / "garden/1.jpg").write_bytes(b"BM")
     endpoints = Endpoints(made().url, made().url, FORM)
     with pytest.raises(BadInput, match="garden/1.jpg is neither; expected a JPEG or a PNG"):
-        list(ask_both(client, endpoints, frames_in(folder, 1.0), print))
+        list(ask_both(asker, endpoints, frames_in(folder, 1.0), print))
 
 
 @pytest.mark.parametrize(
