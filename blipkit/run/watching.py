@@ -190,12 +190,14 @@ def first_lines(
     plan: "Plan", steps: str, rated: Mapping[str, float], files: "Files"
 ) -> Iterator[str]:
     """What is going to be done, and what is missing."""
-    from blipkit.service.watch import pairs_needed
+    from blipkit.service.watch import pairs_needed, pairs_needed_at
 
     candidate = plan.candidate
     yield f"from {plan.primary} to {candidate}: {steps} %, each for {plan.step_s:g} s at least"
     if plan.rules.compares:
-        yield f"before the first step {pairs_needed(plan.rules)} frames are compared"
+        later = max(pairs_needed_at(plan.rules, share) for share in plan.shares)
+        also = f", and {later} at each share after it but 100 %" if later else ""
+        yield f"before the first step {pairs_needed(plan.rules)} frames are compared{also}"
     if not rated:
         yield f"--rated {candidate}=PER_S is not said: nobody looks whether it has room"
     for file in filter(None, (files.ledger, files.pairs)):

@@ -114,6 +114,7 @@ class Watch:
         self.together = rules.late_together
         self._run = 0  # late requests of the primary since one that was not
         self._at_step = 0  # requests that the candidate was sent at this step's share
+        self._pairs_at_step = 0  # frames that were compared meanwhile
         self._failures = RatioTest()
         self._lateness = RatioTest(together=self.together)
         self._flips = LimitTest(rules.flip_limit, rules.flips_together)
@@ -123,7 +124,7 @@ class Watch:
     def begin_step(self, share: float) -> None:
         """The candidate's share is another from now on, 0-1."""
         self.share = share
-        self._at_step = 0
+        self._at_step = self._pairs_at_step = 0
         if share == 1 and not self._alone:
             self._alone = {
                 FAILURES: LimitTest(self._primary_limit(self.primary.failed)),
@@ -166,6 +167,7 @@ class Watch:
     def pair(self, flipped: bool) -> None:
         """A frame's answers were compared. flipped: any of them, and not excused."""
         self.pairs += 1
+        self._pairs_at_step += 1
         self.flipped += flipped
         self._flips.tried(flipped)
         if flipped:
@@ -201,8 +203,18 @@ class Watch:
             return f"{self.together} late requests come in one go: no count would show more"
         if self._at_step < needed:
             return f"{self._at_step} of {needed} requests to the candidate at this share"
-        if self.rules.compares and self.pairs < pairs_needed(self.rules):
-            return f"{self.pairs} of {pairs_needed(self.rules)} frames compared"
+        return self._lacking_frames() if self.rules.compares else ""
+
+    def _lacking_frames(self) -> str:
+        """The same of compared frames: so many in all, and, where the primary answers beside the
+        candidate, some at this share, too, as copies that stop coming say nothing any more.
+        """
+        needed = pairs_needed(self.rules)
+        if self.pairs < needed:
+            return f"{self.pairs} of {needed} frames compared"
+        needed = pairs_needed_at(self.rules, self.share)
+        if self._pairs_at_step < needed:
+            return f"{self._pairs_at_step} of {needed} frames compared at this share"
         return ""
 
     def lacking_of_primary(self) -> str:
@@ -262,3 +274,13 @@ def pairs_needed(rules: Rules) -> int | None:
     limit = rules.limit * rules.signals
     noticed, allowed = rules.noticed, rules.flip_limit
     return needed_by_limit(noticed, allowed, limit, rules.surely, rules.flips_together).trials
+
+
+@functools.cache
+def pairs_needed_at(rules: Rules, share: float) -> int:
+    """How many frames have to be compared at a later share: so many that flips as often as has to
+    be noticed would have shown one; none at 1, where nobody answers beside the candidate.
+    """
+    if not 0 < share < 1:
+        return 0
+    return trials_needed(rules.noticed) * rules.flips_together

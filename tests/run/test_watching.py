@@ -42,7 +42,7 @@ def test_it_begins_holds_and_ends_where_no_request_comes(tier, files, tmp_path):
     *before, holds, last = done.output.splitlines()
     assert before == [
         "from gpu to inf2: 0,5,50,100 %, each for 60 s at least",
-        "before the first step 1211 frames are compared",
+        "before the first step 1211 frames are compared, and 149 at each share after it but 100 %",
         "--rated inf2=PER_S is not said: nobody looks whether it has room",
         f"{tmp_path / 'pairs'} is not there yet; it is read once it is",
     ]

@@ -81,6 +81,24 @@ def test_what_is_lacking_is_said():
     assert "0 of" in watch.lacking() and "requests" in watch.lacking()
 
 
+def test_copies_that_stop_hold_the_next_step():
+    """At a later share some frames are compared again; with all traffic nobody answers beside the candidate."""
+    for together in (1, 4):
+        watch = made_watch(0.05, flips_together=together)
+        for _ in range(pairs_needed(watch.rules)):
+            watch.pair(flipped=False)
+        for share, needed in ((0.5, 149 * together), (1.0, 0)):
+            watch.begin_step(share)
+            for _ in range(3_000):
+                watch.request(share, False, failed=False, late=False)
+                watch.request(share, True, failed=False, late=False)
+            if needed:
+                assert watch.lacking() == f"0 of {needed} frames compared at this share"
+            for _ in range(needed):
+                watch.pair(flipped=False)
+            assert watch.lacking() == ""
+
+
 def test_a_step_has_seen_what_was_sent_at_its_share():
     """While the primary is away the candidate gets all, and nothing shows beside whom it fails."""
     watch = made_watch(0.05, compares=False)
