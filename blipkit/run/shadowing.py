@@ -90,7 +90,7 @@ def shadow(
     tally = tally_of(excused, parity, arm)
     if logs:
         check_alone(primary, candidate, frames, question, candidates, sample, twice)
-        pairs = pairs_of_logs(*logs)
+        pairs = pairs_of_logs(*logs, tally)
     else:
         shares = shares_of(sample, twice)
         asked = Wanted(primary, candidate, frames, tuple(question), candidates, *shares)
@@ -173,11 +173,12 @@ def check_alone(*asked) -> None:
         raise BadInput(f"{problem}; expected the one or the other")
 
 
-def pairs_of_logs(primary: Path, candidate: Path) -> "Iterable[Pair]":
-    """The pairs of two logs; says how many requests stand in one alone."""
+def pairs_of_logs(primary: Path, candidate: Path, tally: "Tally") -> "Iterable[Pair]":
+    """The pairs of two logs; says how many requests stand in one alone, and counts them."""
     from blipkit.service.replies import join_logs
 
     joined = join_logs(primary, candidate)
+    tally.left_out = joined.alone_in_primary + joined.alone_in_candidate
     for path, alone in ((primary, joined.alone_in_primary), (candidate, joined.alone_in_candidate)):
         if alone:
             typer.echo(f"{path}: {alone} requests that the other log does not have; not compared")
@@ -205,6 +206,7 @@ def pairs_of_endpoints(
     problems: list[NotCompared] = []
     with Asker() as asker:
         yield from ask_both(asker, endpoints, frames, problems.append)
+    tally.left_out = len(problems)
     tally.unanswered = sum(problem.by_candidate for problem in problems)
     for problem in problems[:SHOWN_PROBLEMS]:
         typer.echo(problem.why, err=True)
@@ -223,6 +225,9 @@ def tell(tally: "Tally", rules: "list[AlertRule]", limit: float) -> int:
         typer.echo(line)
     for change in changes:
         typer.echo(alert_line(change))
+    if changes and tally.left_out:
+        lacks = f"{tally.left_out} frames that not both answered are in no alert of these"
+        typer.echo(f"{lacks}: what hangs on them is neither lost nor added")
     gate = tally.gate(limit)
     typer.echo(gate_line(gate))
     return int(gate.status in ("FAIL", "INVALID"))

@@ -122,14 +122,14 @@ class Tally:
 
     excused_margin: nats, below which 03 calls a flip the precision's own; excused: all that 03 says
     of it, where that is known; unanswered: requests that the primary alone answered, which whoever
-    asks counts here.
+    asks counts here; left_out: those that one of both did not answer, whichever it was.
     """
 
     def __init__(self, excused_margin: float, excused: "ExcusedMargin | None" = None):
         self.excused_margin = excused_margin
         self.excused = excused
         self.pairs: list[Pair] = []
-        self.unanswered = 0
+        self.unanswered = self.left_out = 0
         self.asked_twice = self.changed = 0
         self._answers: list[AnswerPair] = []
 

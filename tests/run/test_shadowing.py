@@ -90,10 +90,9 @@ def test_what_stands_in_one_log_alone_is_counted(logs):
     """Nothing is left out silently."""
     first, second = logs()
     second.write_text("".join(second.read_text().splitlines(keepends=True)[:150]))
-    assert (
-        "a.jsonl: 50 requests that the other log does not have"
-        in run("--logs", first, second).output
-    )
+    said = run("--logs", first, second, "--alert", "yes in 2 of 5 frames").output
+    assert "a.jsonl: 50 requests that the other log does not have" in said
+    assert "50 frames that not both answered are in no alert of these" in said
 
 
 @pytest.mark.parametrize(
