@@ -39,10 +39,11 @@ class Reconciled:
     """What became of the requests of a run.
 
     sent: how many; answered, refused, rejected, failed: by what the client saw; lost: without an
-    outcome; double: with two; executed_twice: at the inference tier, which is no fault of its own;
-    answers_differ: what the client read is not what the API tier sent on, or what no execution
-    answered; unaccounted: answered, as the client says, and a tier has no line of it that says so;
-    unknown: at a tier, and no client sent it. switches: how many there were meanwhile.
+    outcome; double: with two, as where the client was refused what the API tier answered;
+    executed_twice: at the inference tier, which is no fault of its own; answers_differ: what the
+    client read is not what the API tier sent on, or what no execution answered; unaccounted:
+    answered, as the client says, and a tier has no line of it that says so; unknown: at a tier, and
+    no client sent it. switches: how many there were meanwhile.
     """
 
     sent: int
@@ -141,8 +142,11 @@ class Case:
 
     @property
     def is_double(self) -> bool:
-        """Whether the client, or the API tier, has two outcomes of it."""
-        return len(self.client) > 1 or len(self.api or ()) > 1
+        """Whether the client, or the API tier, has two outcomes of it, or the client was refused
+        what the API tier answered, and would send it again.
+        """
+        is_refused = self.outcome in ("refused", "rejected") and was_answered(self.api or ())
+        return is_refused or len(self.client) > 1 or len(self.api or ()) > 1
 
     @property
     def was_executed_twice(self) -> bool:

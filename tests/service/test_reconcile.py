@@ -77,6 +77,15 @@ def test_an_answer_that_a_tier_does_not_know_of_is_found():
         assert found.gates()[0].status == "FAIL"
 
 
+@pytest.mark.parametrize("outcome", ["refused", "rejected"])
+def test_a_client_that_is_refused_what_was_answered_has_two_outcomes(outcome):
+    """As by a proxy between both: it would send the request again."""
+    client, api, inference = sound_run(["answered"] * 3)
+    client[1] = made_line("r1", "client", outcome)
+    found = reconcile(client, api, inference)
+    assert faults_of(found) == {"double": ("r1",)} and found.gates()[1].status == "FAIL"
+
+
 def test_a_retry_is_executed_twice_and_no_fault():
     """Two executions, of which one was handed on, are one outcome, even where backends answer differently."""
     client, api, inference = sound_run(["answered", "answered"])
