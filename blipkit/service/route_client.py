@@ -1,5 +1,6 @@
 """An API tier's weights, asked for and set over `/v1/route`."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +9,7 @@ from blipkit.errors import BadInput, BlipkitError
 from blipkit.reading.json_text import parse_object
 
 API = "http://127.0.0.1:8000"  # where `blipkit api` listens
-TIMEOUT_S = 10.0
+TIMEOUT_S = 10.0  # that a whole reply may take
 
 
 class NoTier(BlipkitError):
@@ -70,26 +71,42 @@ class RouteClient:
     def _ask(self, method: str, body: dict[str, Any] | None = None) -> Route:
         import httpx
 
+        from blipkit.service.asking import TooLarge, in_words
         from blipkit.service.wire import ROUTE_PATH, detail_in
 
         url = self.base + ROUTE_PATH
-        how = {"timeout": TIMEOUT_S, "trust_env": False, "verify": self._trusted}
         try:
-            with httpx.Client(**how) as client:
-                reply = client.request(method, url, json=body)
-        except httpx.HTTPError as error:
-            seen = f"{url}: {type(error).__name__}: {error}"
-            raise NoTier(f"{seen}; expected the API tier there: blipkit api, or --api") from None
-        if reply.status_code == 422:
-            raise BadInput(f"{url}: {detail_in(reply.content)}")
-        if reply.status_code in (403, 409):
-            raise WeightsRefused(f"{url}: {detail_in(reply.content)}: nothing was set")
+            status, content = asyncio.run(self._whole(method, url, body))
+        except (httpx.HTTPError, TimeoutError, TooLarge) as error:
+            seen = in_words(error)
+            if isinstance(error, TimeoutError):
+                seen = f"no whole reply in {TIMEOUT_S:g} s"
+            expected = "expected the API tier there: blipkit api, or --api"
+            raise NoTier(f"{url}: {seen}; {expected}") from None
+        if status == 422:
+            raise BadInput(f"{url}: {detail_in(content)}")
+        if status in (403, 409):
+            raise WeightsRefused(f"{url}: {detail_in(content)}: nothing was set")
         try:
-            if reply.status_code != 200:
-                raise ValueError(f"status {reply.status_code}: {detail_in(reply.content)}")
-            return route_in(parse_object(reply.content))
+            if status != 200:
+                raise ValueError(f"status {status}: {detail_in(content)}")
+            return route_in(parse_object(content))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BlipkitError(f"{url}: {error}; expected what `blipkit api` says") from None
+
+    async def _whole(self, method: str, url: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
+        """Status and content of a reply; TimeoutError where it is not here, whole, in time."""
+        import httpx
+
+        from blipkit.service.asking import LARGEST_REPLY, read_whole
+
+        how = {"timeout": TIMEOUT_S, "trust_env": False, "verify": self._trusted}
+        async with (
+            asyncio.timeout(TIMEOUT_S),
+            httpx.AsyncClient(**how) as client,
+            client.stream(method, url, json=body) as reply,
+        ):
+            return reply.status_code, await read_whole(reply, LARGEST_REPLY)
 
 
 def route_in(answer: dict[str, Any]) -> Route:

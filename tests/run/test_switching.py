@@ -1,7 +1,11 @@
 """`blipkit route` on the command line: what it refuses, sets and says."""
 
+import contextlib
 import os
 import signal
+import socket
+import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +15,8 @@ from typer.testing import CliRunner
 from blipkit import cli
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.run import switching
+from blipkit.service import route_client
+from blipkit.service.route_client import NoTier, RouteClient
 
 RULE = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener-rule/app/cams/1/2/3"
 
@@ -89,6 +95,27 @@ def test_a_tier_that_is_none_is_said(tier):
     assert "expected the API tier there: blipkit api, or --api" in str(done.exception)
     tier.route = {"hello": 1}
     assert "expected what `blipkit api` says" in str(run("--api", tier.url).exception)
+
+
+def test_a_tier_that_trickles_is_not_waited_for(monkeypatch):
+    """Byte by byte, each in time: the whole reply has one time."""
+    pytest.importorskip("httpx", reason="needs the extra service")
+    monkeypatch.setattr(route_client, "TIMEOUT_S", 0.5)
+
+    def trickle(listening: socket.socket) -> None:
+        one, _ = listening.accept()
+        with one, contextlib.suppress(OSError):
+            one.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n")
+            for _ in range(200):
+                one.sendall(b" ")
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=trickle, args=(listening,), daemon=True).start()
+        began = time.monotonic()
+        with pytest.raises(NoTier, match="no whole reply in 0.5 s; expected the API tier there"):
+            RouteClient(f"http://127.0.0.1:{listening.getsockname()[1]}").route()
+        assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize(
