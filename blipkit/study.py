@@ -20,7 +20,7 @@ from typing import Any
 from blipkit.display.html import display_html
 from blipkit.display.tables import show_table, table_html
 from blipkit.errors import BadInput, shown
-from blipkit.frames.frames import Frame, available_source
+from blipkit.frames.frames import Frame
 from blipkit.frames.questions import Question, parse_questions
 from blipkit.frames.source import FrameSource
 from blipkit.model.buckets import Bucket, parse_buckets
@@ -107,8 +107,7 @@ class Study:
 
     def frames(self, count: int) -> list[Frame]:
         """The first `count` frames; synthetic ones where a replay's images are not here."""
-        place = available_source(self.common.frames_from, self.replay)
-        return replace(FrameSource.of(self.common, count), source=place).load()
+        return FrameSource.of(self.common, count).available(self.replay).load()
 
     def knob_rows(self) -> list[KnobRow]:
         """Every knob of this chapter, and those that chapters share."""

@@ -145,14 +145,6 @@ def _bad_in_words(source: str, bad: Sequence[str], tried: int) -> str:
     return f"frames {source!r}: {len(bad)} of {tried} images cannot be used: {words}"
 
 
-def available_source(source: str, replay: str) -> str:
-    """The source; synthetic scenes where a replay's folder of images is not on this machine."""
-    if replay and source != SYNTHETIC and not Path(source).expanduser().is_dir():
-        print(f"{source} is not on this machine: synthetic scenes are shown in its place")
-        return SYNTHETIC
-    return source
-
-
 def list_files(source: str) -> list[Path]:
     """A folder's images, sorted by name: every file but hidden ones, Thumbs.db and labels.csv."""
     expected = "expected 'synthetic' or a folder of images"

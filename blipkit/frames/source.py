@@ -1,6 +1,7 @@
 """Which frames are asked about, as plain values that a child process gets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,6 +27,15 @@ class FrameSource:
     def of(cls, common: "Common", count: int) -> "FrameSource":
         """The frames that a profile names, at most so many."""
         return cls(common.frames_from, count, common.seed, common.skip_unreadable)
+
+    def available(self, replay: str) -> "FrameSource":
+        """The same; synthetic scenes where a replay's folder of images is not on this machine."""
+        from blipkit.frames.frames import SYNTHETIC
+
+        if replay and self.source != SYNTHETIC and not Path(self.source).expanduser().is_dir():
+            print(f"{self.source} is not on this machine: synthetic scenes are shown in its place")
+            return replace(self, source=SYNTHETIC)
+        return self
 
     def load(self) -> "list[Frame]":
         """The frames, in the order in which their indices count."""

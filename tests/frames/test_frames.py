@@ -10,7 +10,6 @@ from blipkit.errors import BadInput
 from blipkit.frames import frames as module
 from blipkit.frames.frames import (
     Frame,
-    available_source,
     check_labels,
     fixed_frame,
     images,
@@ -291,18 +290,6 @@ def test_a_label_that_no_answer_can_equal_is_refused(tmp_path):
     ):
         check_labels(frames, parse_questions(["is the dog barking?"]))
     check_labels(frames, parse_questions([{"text": "is the dog barking?", "candidates": "open"}]))
-
-
-def test_a_replay_shows_scenes_where_the_folder_is_elsewhere(tmp_path, capsys):
-    """The frames of another machine's folder cannot be shown here; everything else can."""
-    assert (
-        available_source(str(tmp_path / "cameras"), "recorded") == "synthetic"
-        and "is not on this machine" in capsys.readouterr().out
-    )
-    assert (
-        available_source(str(tmp_path), "recorded") == str(tmp_path)
-        and available_source("elsewhere", "") == "elsewhere"
-    )
 
 
 COMPOSED, APART = (unicodedata.normalize(form, "hündin.png") for form in ("NFC", "NFD"))
