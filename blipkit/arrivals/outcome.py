@@ -15,6 +15,7 @@ from blipkit.load.correlation import effective_size
 from blipkit.load.counts import miscounted
 from blipkit.load.setting_requests import known
 from blipkit.load.target import Target
+from blipkit.machine.monitor import taken_by_others
 from blipkit.records.typed import part
 from blipkit.statistics import UNKNOWN, Interval, percentile, samples_needed
 
@@ -27,7 +28,8 @@ class Outcome:
     requests that was answered too late, wrong or never, with its interval; latency_ms: the target's
     percentile, with an end that is not known where it may be never; mean_ms, queued_ms, service_ms:
     of those answered, and service_variation: standard deviation of the service time over its mean;
-    never_answered, refused, failed, wrong: requests; disturbed: who else used the machine.
+    never_answered, refused, failed, wrong: requests; disturbed: who else used the machine, or what
+    slowed it.
     """
 
     run: int
@@ -108,8 +110,9 @@ def outcome_of(sent: Sent, target: Target) -> Outcome:
     answered = requests[requests.status.isin(("answered", "wrong"))]
     service_ms = 1e3 * (answered.finished - answered.started)
     late = late_generator(generator, target.limit_ms)
-    disturbed = row.counts.machine.disturbed
-    state, reason = state_of(problem_of(sent), late, disturbed, target.shared)
+    usage = row.counts.machine
+    taken = "; ".join(taken_by_others(usage))
+    state, reason = state_of(problem_of(sent), late, taken, target.shared)
     statuses = requests.status.value_counts()
     trial = trial_of(sent)
     return Outcome(
@@ -129,7 +132,7 @@ def outcome_of(sent: Sent, target: Target) -> Outcome:
         refused=int(statuses.get("refused", 0)),
         failed=int(statuses.get("failed", 0)),
         wrong=int(statuses.get("wrong", 0)),
-        disturbed=disturbed,
+        disturbed=usage.disturbed,
         state=state,
         reason=reason,
     )

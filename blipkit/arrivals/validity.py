@@ -55,17 +55,17 @@ def late_generator(generator: Generator, limit_ms: float) -> str:
     return ""
 
 
-def state_of(problem: str, late: str, disturbed: str, shared: bool) -> tuple[str, str]:
+def state_of(problem: str, late: str, taken: str, shared: bool) -> tuple[str, str]:
     """A run's state, and why it is not stable.
 
-    problem: what went wrong in it; late: what the generator failed at; disturbed: who else used the
-    machine; each in words, "" for nothing. On a shared machine a late generator leaves the run
+    problem: what went wrong in it; late: what the generator failed at; taken: by others, of
+    the CPU; each in words, "" for nothing. On a shared machine a late generator leaves the run
     unstable: drawn as such, and no reason to stop.
     """
     if problem:
         return INVALID, problem
     if late:
         return (UNSTABLE if shared else INVALID), late
-    if disturbed:
-        return UNSTABLE, disturbed
+    if taken:
+        return UNSTABLE, taken
     return STABLE, ""

@@ -12,6 +12,7 @@ from blipkit.arrivals.schedule import Offer
 from blipkit.arrivals.session import SEARCH, OfferRun, Sent
 from blipkit.load.setting import Setting
 from blipkit.load.target import Target
+from blipkit.machine.monitor import Usage
 
 TARGET = Target(90.0, 15.0, shared=False)
 SETTING = Setting("torchscript float32", "pipeline", "threads", 2, 4)
@@ -118,3 +119,19 @@ def test_requests_of_a_batch_share_their_server_s_time():
     assert server_s(requests) == pytest.approx(0.005) and server_s(requests[:0]) == 0
     alone = pandas.DataFrame({"started": [1.0], "finished": [1.01], "size": [1]})
     assert server_s(pandas.concat([requests, alone])) == pytest.approx(0.005)
+
+
+def test_who_takes_the_machine_makes_a_run_unstable_and_what_slows_it_does_not():
+    """As in 04: heat, power and the clock are this machine's under this load, and are told by `disturbed`."""
+    taken = Usage(neighbours_percent=83.0, disturbed="other processes took 83 % of the CPU")
+    slowed = Usage(disturbed="heat or power slowed the GPU")
+    states = []
+    for usage in (taken, slowed):
+        one = sent()
+        counts = replace(one.row.counts, machine=usage)
+        outcome = outcome_of(replace(one, row=replace(one.row, counts=counts)), TARGET)
+        states.append((outcome.state, outcome.reason, outcome.disturbed))
+    assert states == [
+        ("unstable", "other processes took 83 % of the CPU", taken.disturbed),
+        ("stable", "", slowed.disturbed),
+    ]
