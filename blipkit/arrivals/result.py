@@ -100,7 +100,7 @@ class RateSearch:
         self._show(rows, "Patterns at the same mean rate", OF_PATTERNS)
 
     def shares_table(self) -> None:
-        """For each target, the highest rate that held it, as a share of the closed loop's."""
+        """For each target the rate and its ends, as shares of the closed loop's."""
         caption = f"Share of the closed-loop maximum, by target of p{self.target.percentile:g}"
         self._show(self.shares, caption)
 

@@ -97,7 +97,7 @@ def test_the_tighter_the_target_the_more_a_closed_loop_flatters(sound):
     _, _, results = sound
     rows = results.read("target_shares")
     assert [row["times_service"] for row in rows] == [1.5, 2, 3, 5, 10]
-    shares = [row["share"] for row in rows if row["share"]]
+    shares = [row["share_of_closed_loop"] for row in rows if row["share_of_closed_loop"]]
     assert len(shares) >= 3 and shares == sorted(shares) and shares[-1] > 0.8
 
 

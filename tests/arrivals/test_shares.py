@@ -5,9 +5,10 @@ import numpy as np
 from blipkit.arrivals.basis import Basis
 from blipkit.arrivals.find import try_below
 from blipkit.arrivals.search import Trial
-from blipkit.arrivals.shares import target_shares
+from blipkit.arrivals.shares import TargetShare, target_shares
 from blipkit.load.setting import Setting
 from blipkit.load.target import Target
+from blipkit.records.typed import row_of
 
 TARGET = Target(90.0, 1.0, shared=False)  # its limit does not matter
 SETTING = Setting("torchscript float32", "pipeline", "threads", 1, 1)
@@ -19,15 +20,41 @@ def test_a_looser_target_holds_at_a_higher_rate():
     trials = [Trial(float(rate), np.full(400, float(ms)), 60.0) for rate, ms in seen.items()]
     rows = target_shares(trials, TARGET, Basis(None, SETTING, 100.0, 10.0, "here"))
     assert [row.limit_ms for row in rows] == [15, 20, 30, 50, 100]
-    assert [row.share for row in rows] == [0.4, 0.4, 0.6, 0.6, 0.8]
-    assert [row.rate_per_s.high for row in rows] == [60, 60, 80, 80, 100]
+    shares = [row.share_of_closed_loop for row in rows]
+    assert [share.low for share in shares] == [0.4, 0.4, 0.6, 0.6, 0.8]
+    assert [share.high for share in shares] == [0.6, 0.6, 0.8, 0.8, 1.0]
+    assert all(row.rate_per_s == share.times(100) for row, share in zip(rows, shares, strict=True))
+
+
+def test_a_share_is_the_rates_and_not_its_last_pass_alone():
+    """Too few requests to be sure of 60 a second: the share is the fit's, which lies between."""
+    late = np.repeat([12.0, 90.0], [280, 8])
+    trials = [
+        Trial(30.0, np.full(400, 12.0), 60.0),
+        Trial(60.0, late, 60.0),
+        Trial(90.0, np.full(400, 90.0), 60.0),
+    ]
+    row = target_shares(
+        trials, Target(97.0, 1.0, shared=False), Basis(None, SETTING, 100.0, 10.0, "here")
+    )[2]
+    share = row.share_of_closed_loop
+    assert share.low == 0.3 and share.high == 0.9 and 0.6 < share.value < 0.65
+
+
+def test_a_record_of_an_older_kit_has_the_rate_alone():
+    """Its share was the last pass's: it is not shown under the name of another figure."""
+    old = {"times_service": 5.0, "limit_ms": 37.7, "percentile": 90.0, "share": 0.25}
+    old |= {"rate_per_s": 222.0, "rate_per_s_low": 60.0, "rate_per_s_high": 242.0}
+    row = row_of(TargetShare, old)
+    assert row.share_of_closed_loop.value is None and row.rate_per_s.value == 222
 
 
 def test_a_target_that_no_run_held_has_no_share():
     """Nor has any, without a run."""
     trials = [Trial(50.0, np.full(400, 99.0), 60.0)]
     basis = Basis(None, SETTING, 100.0, 10.0, "here")
-    assert [row.share for row in target_shares(trials, TARGET, basis)] == [None] * 4 + [0.5]
+    shares = [row.share_of_closed_loop.low for row in target_shares(trials, TARGET, basis)]
+    assert shares == [None] * 4 + [0.5]
     assert target_shares([], TARGET, basis) == []
 
 
