@@ -5,6 +5,7 @@ numba is imported by what is called here, not with it: other chapters do without
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from blipkit.capacity.compiled import check_numba
 from blipkit.capacity.demand import Demand
@@ -109,6 +110,8 @@ def check_instances(knobs: Capacity, cost: Cost) -> None:
             find_price(prices, instance, cost.region, cost.option)
 
 
-def check_recorded(folder: Path, checkpoint: str) -> None:
-    """Refuse a folder without 04's records, or with those of another checkpoint."""
-    check_load(Results(folder), checkpoint)
+def check_recorded(folder: Path, checkpoint: str, questions: Sequence[Any]) -> None:
+    """Refuse a folder without 04's records, or with those of another checkpoint, or of other
+    questions.
+    """
+    check_load(Results(folder), checkpoint, questions)

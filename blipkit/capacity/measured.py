@@ -6,6 +6,7 @@ not simulated: its times are of batches, which depend on the load.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas
@@ -88,16 +89,22 @@ def recorded_load(results: Results) -> Results:
     return results
 
 
-def check_load(results: Results, checkpoint: str) -> None:
-    """Refuse a folder without 04's records, or with those of another checkpoint."""
+def check_load(results: Results, checkpoint: str, questions: Sequence[Any]) -> None:
+    """Refuse a folder without 04's records, or with those of another checkpoint, or of requests
+    that asked other questions, which take another time.
+    """
     if not results.has(SETTINGS):
         advice = "run 04_concurrency first, or with it: --only 04_concurrency --only 10_capacity"
         raise BadInput(f"{results.folder} has no records of 04_concurrency; {advice}")
-    others = {row.get("checkpoint", checkpoint) for row in results.rows(SETTINGS)} - {checkpoint}
-    if others:
-        seen = f"records of 04_concurrency are of checkpoint {shown(sorted(others)[0])}"
-        advice = "run 04_concurrency again"
-        raise BadInput(f"{results.folder}: {seen}, the profile has {shown(checkpoint)}; {advice}")
+    rows = results.rows(SETTINGS)
+    here = {"checkpoint": checkpoint, "questions": list(questions)}
+    for name, own in here.items():
+        for row in rows:
+            recorded = row.get(name, own)
+            if recorded not in (None, own):
+                seen = f"records of 04_concurrency are of {name} {shown(recorded)}"
+                advice = "run 04_concurrency again"
+                raise BadInput(f"{results.folder}: {seen}, the profile has {shown(own)}; {advice}")
 
 
 def measured_machine(results: Results) -> MeasuredMachine:

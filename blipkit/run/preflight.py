@@ -60,7 +60,7 @@ def check(
     check_flags(common.compiler_flags)
     check_chapters(profile, stems, arms)
     if "10_capacity" in stems and "04_concurrency" not in stems:
-        capacity.check_recorded(replay or folder, common.checkpoint)
+        capacity.check_recorded(replay or folder, common.checkpoint, common.questions)
     if replay:
         check_replay(folder, replay)
         model.check_buckets(load_checkpoint(common.checkpoint), questions, buckets)

@@ -173,8 +173,18 @@ def test_a_doubtful_machine_says_so(tmp_path):
 def test_a_folder_of_another_checkpoint_is_refused(tmp_path):
     """Before anything runs, and so is one without records."""
     folder = measured_folder(tmp_path)
-    check_load(Results(folder), "a hub's")
+    check_load(Results(folder), "a hub's", QUESTIONS)
     with pytest.raises(BadInput, match="of checkpoint \"a hub's\", the profile has 'another'"):
-        check_load(Results(folder), "another")
+        check_load(Results(folder), "another", QUESTIONS)
     with pytest.raises(BadInput, match="no records of 04_concurrency; run 04_concurrency first"):
-        check_load(Results(tmp_path / "empty"), "another")
+        check_load(Results(tmp_path / "empty"), "another", QUESTIONS)
+
+
+def test_a_folder_whose_requests_asked_something_else_is_refused(tmp_path):
+    """A fleet of requests with two questions is not sized by those with one; an older kit's say none."""
+    more = [*QUESTIONS, "is the dog playing?"]
+    folder = measured_folder(tmp_path / "one")
+    with pytest.raises(BadInput, match="of questions .*barking.*, the profile has .*playing"):
+        check_load(Results(folder), "a hub's", more)
+    older = measured_folder(tmp_path / "older", asked={"questions": None})
+    check_load(Results(older), "a hub's", more)
