@@ -22,7 +22,9 @@ from blipkit.records.evidence import open_evidence
 from blipkit.records.results import Results
 
 MOST_REQUESTS = 1e10  # a day: half an hour of simulation
+LEAST_REQUESTS = 24  # a day: a target is judged in every hour
 MOST_MACHINES = 100_000
+MOST_REPEATING_S = 600  # of a camera after its event: what is after midnight is not simulated
 
 
 def whole(least: int, most: int) -> Range:
@@ -42,6 +44,8 @@ RANGES = {
     "max_machines": whole(1, MOST_MACHINES),
     "retries": whole(0, 10),
     "retry_s": Range("a day at most, 86,400", lambda value: value <= DAY_S),
+    "metric_delay_s": Range("less than a day, 86,400", lambda value: value < DAY_S),
+    "api_requests_per_s": POSITIVE,
 }
 
 
@@ -64,6 +68,7 @@ def check_capacity(knobs: Capacity, cost: Cost) -> None:
     for name, (given, known) in named.items():
         check_names(f"capacity.{name}", given, known)
         check_ranges(f"capacity.{name}", given)
+    check_within_day(knobs.bursts)
     check_requests(demand_of(knobs))
     rules_of(knobs, max(knobs.start_s)).check()
     if knobs.zone_lost and knobs.zones == 1:
@@ -87,8 +92,27 @@ def check_ranges(where: str, given: Mapping[str, object]) -> None:
             raise BadInput(f"{where}: {name} is {value:g}; expected {known.words}")
 
 
+def check_within_day(bursts: Mapping[str, float]) -> None:
+    """Refuse repeats and a storm of which a part would come after midnight, where nothing is
+    simulated.
+    """
+    from blipkit.capacity.planned import repeats_of, storm_of
+
+    repeats, storm = repeats_of(bursts), storm_of(bursts)
+    if repeats.events * repeats.seconds > MOST_REPEATING_S:
+        seen = f"{repeats.events:g} repeats, {repeats.seconds:g} s apart"
+        raise BadInput(f"capacity.bursts: {seen}; expected {MOST_REPEATING_S} s together at most")
+    if storm.share and 3600 * storm.at_h + storm.seconds > DAY_S:
+        seen = f"a storm of {storm.seconds:g} s from {storm.at_h:g} h on ends after the day does"
+        raise BadInput(f"capacity.bursts: {seen}; name an earlier storm_at_h, or a shorter storm_s")
+
+
 def check_requests(demand: Demand) -> None:
-    """Refuse more requests than anybody waits for: each is simulated."""
+    """Refuse fewer requests than a target can be judged by, or more than anybody waits for."""
+    if demand.requests < LEAST_REQUESTS:
+        seen = f"{demand.requests:.3g} requests a day"
+        advice = f"expected at least {LEAST_REQUESTS}, one an hour, to judge a target by"
+        raise BadInput(f"capacity: {seen}; {advice}")
     if demand.requests > MOST_REQUESTS:
         seen = f"{demand.requests:.3g} requests a day"
         advice = "name fewer cameras or events, of which the fleet grows in proportion"

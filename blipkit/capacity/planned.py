@@ -1,5 +1,6 @@
 """A planned day: the knobs made into what is simulated, with the prices of its machines."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from blipkit.capacity.day import Scenario
@@ -158,11 +159,18 @@ def demand_of(knobs: Capacity) -> Demand:
         knobs.time_zones,
         at_once,
     )
-    repeats = Repeats(bursts.get("repeats", 0.0), bursts.get("repeat_s", 5.0))
-    storm = Burst(
-        bursts.get("storm_share", 0.0), bursts.get("storm_s", 60.0), bursts.get("storm_at_h", 20.0)
-    )
-    return replace(with_burst(demand, storm), repeats=repeats)
+    return replace(with_burst(demand, storm_of(bursts)), repeats=repeats_of(bursts))
+
+
+def repeats_of(bursts: Mapping[str, float]) -> Repeats:
+    """How a camera goes on after an event."""
+    return Repeats(bursts.get("repeats", 0.0), bursts.get("repeat_s", 5.0))
+
+
+def storm_of(bursts: Mapping[str, float]) -> Burst:
+    """Many cameras at once; a share of none where no storm is named."""
+    share, seconds = bursts.get("storm_share", 0.0), bursts.get("storm_s", 60.0)
+    return Burst(share, seconds, bursts.get("storm_at_h", 20.0))
 
 
 def rules_of(knobs: Capacity, start_s: float) -> GroupRules:

@@ -352,6 +352,11 @@ def test_settings_with_batches_alone_are_not_simulated(tmp_path):
         ({"group": {"max_machines": 7.5}}, "max_machines is 7.5; expected a whole number"),
         ({"zones": 1}, "zone_lost is true with one zone"),
         ({"events_per_day": 1e9}, "requests a day; expected at most 1e+10"),
+        ({"cameras": 1, "events_per_day": 0.01}, "0.01 requests a day; expected at least 24"),
+        ({"bursts": {"repeats": 5.0, "repeat_s": 3600.0}}, "5 repeats, 3600 s apart; expected 600"),
+        ({"bursts": {"storm_share": 0.1, "storm_at_h": 23.5, "storm_s": 3600.0}}, "ends after the"),
+        ({"faults": {"metric_delay_s": 1e9}}, "metric_delay_s is 1e+09; expected less than a day"),
+        ({"beside": {"api_requests_per_s": 0.0}}, "api_requests_per_s is 0; expected more than"),
         ({"time_zones": {"0": 1.5, "3": -0.5}}, "time_zones.3 is -0.5; expected more than zero"),
     ],
 )
