@@ -166,6 +166,14 @@ def test_an_evening_is_not_given_up_for_its_nights():
     assert not Kept(sent, crowded, nobody, np.inf).holds(0.1)
 
 
+def test_the_hour_after_an_outage_begins_with_it():
+    """From 10:30 on, 15 % of an hour are late: 7.5 % of each hour of the clock."""
+    sent, late, nobody = np.full(1440, 1000), np.zeros(1440), np.zeros(1440)
+    late[630:690] = 150
+    assert Kept(sent, late, nobody, np.inf).holds(0.1)
+    assert not Kept(sent, late, nobody, 630 * 60.0).holds(0.1)
+
+
 def test_hardly_any_request_may_be_refused_but_after_an_outage():
     """One in a thousand; in the hour after a zone was lost, a tenth as for those that are late."""
     sent, refused = np.full(1440, 1000), np.zeros(1440)

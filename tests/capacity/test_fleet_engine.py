@@ -125,6 +125,36 @@ def test_the_last_refusal_is_counted():
     assert (fleet.tallies.minutes["refused"].sum(), fleet.sent) == (1, 4)
 
 
+def test_each_retry_waits_twice_as_long_as_the_one_before():
+    """Refused at 5, again at 6, and two seconds later at 8."""
+    fleet = fleet_of(1, Station(1, 0), [1000.0], 1.5, Retrying(2, 1.0))
+    fleet.advance(np.array([0.0, 5.0]), np.zeros(2), 7.9)
+    assert fleet.sent == 3
+    fleet.advance(np.empty(0), np.empty(0), 8.1)
+    assert fleet.sent == 4
+
+
+def test_what_a_request_takes_beside_queue_and_server_is_of_its_latency():
+    """A second on the server and half a second beside it: too late for 1.2 s."""
+    fleet = Fleet([Station(1, 5)], [Service(np.array([1.0]), np.array([0.5]))], 1.2)
+    fleet.start(machine())
+    fleet.advance(np.array([0.0]), np.zeros(1), 10.0)
+    assert fleet.mean_s == 1.5 and fleet.tallies.minutes["late"].sum() == 1
+
+
+def test_a_machine_that_is_stopped_is_paid_for_until_it_has_answered():
+    """Stopped at 10, at work until 50; one without work ends at once."""
+    fleet = Fleet([Station(1, 5)], [Service(np.array([50.0]), np.zeros(1))], 60.0)
+    busy, idle = machine(), machine()
+    for one in (busy, idle):
+        fleet.start(one)
+    fleet.advance(np.array([0.0]), np.zeros(1), 10.0)
+    for one in (busy, idle):
+        one.ended_s = 10.0
+        fleet.stop(one)
+    assert (busy.ended_s, idle.ended_s) == (50.0, 10.0)
+
+
 def test_without_machines_everything_is_refused():
     """Nobody to send to; no answer, no mean latency."""
     fleet = fleet_of(0, Station(1, 5), [1.0])

@@ -108,6 +108,13 @@ def test_failed_launches_are_counted_and_tried_again():
     assert group.failed < missing
 
 
+def test_a_gpu_that_fails_to_launch_has_none_in_its_place():
+    """What is counted as failed is of the fleet's own kind alone."""
+    group = begun((2, 0), launch_failure=0.5)
+    group.set_wanted((2, 40), 60.0)
+    assert group.count(1) < 40 and group.failed == 0
+
+
 def test_rules_that_can_never_start_a_machine_are_refused():
     """Every launch fails, or the zones take more than there may be."""
     with pytest.raises(BadInput, match="no machine can ever start"):
