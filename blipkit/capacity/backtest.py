@@ -86,10 +86,15 @@ def backtest(
 ) -> Backtest:
     """The policy on the requests that really came, from as many instances as there were at first.
 
-    Its own instances take the requests, so that one difference does not hide the next.
+    Its own instances take the requests, so that one difference does not hide the next. BadInput
+    where the rules allow no such beginning.
     """
+    begins = int(metrics.instances[0])
+    if not rules.least <= begins <= rules.most:
+        seen = f"{begins} instances in the first minute"
+        raise BadInput(f"{seen}; --min {rules.least} and --max {rules.most} allow no such group")
     controller = Controller(policy, rules, metric_delay_s)
-    controller.group.begin((int(metrics.instances[0]), 0))
+    controller.group.begin((begins, 0))
     simulated = np.zeros(len(metrics.requests), np.int64)
     for minute, requests in enumerate(metrics.requests):
         now = minute * PERIOD_S

@@ -63,6 +63,14 @@ def test_a_slower_start_is_seen(tmp_path):
     assert np.flatnonzero(found.simulated == 3)[0] == 23
 
 
+@pytest.mark.parametrize("bounds", [{"min_per_zone": 3}, {"most": 1}])
+def test_bounds_that_the_fleet_did_not_have_are_refused(tmp_path, bounds):
+    """It begins with two instances: from others, every minute would differ."""
+    read = read_metrics(write(tmp_path, lines_of(REQUESTS, BY_HAND)))
+    with pytest.raises(BadInput, match="2 instances in the first minute; --min .* allow no such"):
+        backtest(read, TargetTracking(TARGET), GroupRules(zones=1, **bounds))
+
+
 def without_line(lines):
     return lines[:5] + lines[6:]
 
