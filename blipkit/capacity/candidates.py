@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from blipkit.capacity.day import Scenario
 from blipkit.capacity.knobs import Capacity
@@ -108,7 +108,12 @@ def _tracking(scenario: Scenario, carried: Carried, knobs: Capacity) -> list[Can
 def _tracking_10s(scenario: Scenario, carried: Carried, knobs: Capacity) -> list[Candidate]:
     found = []
     for share in SHARES:
-        policy = high_resolution(share * carried.own * MINUTE_S)
+        slow = tracking(share, carried, knobs)
+        policy = replace(
+            high_resolution(slow.target),
+            out_cooldown_s=slow.out_cooldown_s,
+            in_cooldown_s=slow.in_cooldown_s,
+        )
         found.append(Candidate("tracking_10s", policy, in_words(share), (share,)))
     return found
 

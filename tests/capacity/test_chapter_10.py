@@ -216,6 +216,16 @@ def test_a_fixed_fleet_is_named_by_the_machines_that_it_has(ran, most, machines)
     assert [one.policy.machines for one in found] == [machines]
 
 
+@pytest.mark.parametrize("family", ["tracking", "tracking_10s", "yesterday", "gpu_overflow"])
+def test_every_policy_that_tracks_has_the_cooldowns_that_were_stated(ran, family):
+    """Of each way, or what is compared are other rules."""
+    planned = ran[0]["planned"]
+    knobs = replace(planned.knobs, group={"out_cooldown_s": 600.0, "in_cooldown_s": 900.0})
+    found = candidates(family, planned.scenario, Carried(*planned.carried_per_s), knobs)
+    tracks = [getattr(one.policy, "reactive", one.policy) for one in found]
+    assert {(one.out_cooldown_s, one.in_cooldown_s) for one in tracks} == {(600.0, 900.0)}
+
+
 def test_a_files_day_has_no_events_a_camera_to_vary(ran):
     """Whatever the file is called."""
     planned = ran[0]["planned"]
