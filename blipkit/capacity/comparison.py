@@ -189,8 +189,7 @@ def _with_best(
     calls = [(run_at_rate, (planned, candidate, rate)) for rate in rates]
     calls += [(run_at_start, (planned, candidate, start_s)) for start_s in others]
     outcomes = [one.outcome for one in spread_days(planned, calls)]
-    ends = [one.usd_per_day for one in outcomes[: len(rates)]]
-    widened = priced(best, wider(best.usd_per_day, ends), planned.knobs.cameras)
+    widened = as_wide_as(best, outcomes[: len(rates)], planned.knobs.cameras)
     marked = [replace(widened, best=True) if row is best else row for row in rows]
     at_starts = dict(zip(others, outcomes[len(rates) :], strict=True))
     at_starts[best.start_s] = chosen.days[0].outcome
@@ -202,7 +201,14 @@ def _start_row(start_s: float, day: Outcome) -> StartRow:
     return StartRow(start_s, day.usd_per_day, day.late, day.late_minutes, day.holds)
 
 
-def wider(usd: Interval, ends: list[float]) -> Interval:
-    """The interval, out to what the ends of 04's come to."""
-    known = [figure for figure in (usd.low, usd.value, usd.high, *ends) if figure is not None]
-    return Interval(usd.value, min(known), max(known))
+def as_wide_as(best: AnswerRow, ends: list[Outcome], cameras: int) -> AnswerRow:
+    """The row with the days at the ends of what 04 measured within its intervals."""
+    usd = wider(best.usd_per_day, [one.usd_per_day for one in ends])
+    hours = wider(best.machine_hours, [one.machine_hours for one in ends])
+    return replace(priced(best, usd, cameras), machine_hours=hours)
+
+
+def wider(days: Interval, ends: list[float]) -> Interval:
+    """The interval of the days, out to what the ends of 04's come to."""
+    known = [figure for figure in (days.low, days.value, days.high, *ends) if figure is not None]
+    return Interval(days.value, min(known), max(known))

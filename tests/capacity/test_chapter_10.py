@@ -14,7 +14,7 @@ from studies import displayed
 
 from blipkit.capacity import WhatIf
 from blipkit.capacity.candidates import Carried, alike, candidates
-from blipkit.capacity.comparison import _with_figures
+from blipkit.capacity.comparison import _with_figures, as_wide_as
 from blipkit.capacity.control import ScalingEvent
 from blipkit.capacity.measured import measured_machine
 from blipkit.capacity.money import migration
@@ -28,6 +28,7 @@ from blipkit.profiles.profile import load_profile
 from blipkit.records.results import Results
 from blipkit.records.typed import keys_of
 from blipkit.run.preflight import check_chapters, use_absolute_folders
+from blipkit.statistics import Interval
 
 KNOBS = {
     "cameras": 8000,
@@ -241,6 +242,15 @@ def test_refusals_are_those_of_all_days(ran):
     day = Outcome(48.0, 5.0, 0.01, 0.002, 3, 2, 4, 100, 0, True)
     days = [day, replace(day, refused=0.0)]
     assert _with_figures(planned, row, comparison.chosen[row.family], days).refused == 0.001
+
+
+def test_hours_are_as_wide_as_their_dollars(ran):
+    """Out to the days at the ends of what 04 measured, and no less than the days drawn anew."""
+    row = replace(ran[0]["comparison"].best, machine_hours=Interval(48.0, 47.9, 48.1))
+    ends = [Outcome(hours, 2 * hours, 0, 0, 0, 0, 4, 100, 0, True) for hours in (40.0, 44.0)]
+    wide = as_wide_as(row, ends, cameras=8000)
+    assert wide.machine_hours == Interval(48.0, 40.0, 48.1)
+    assert wide.usd_per_day.high == max(row.usd_per_day.high, 88.0)
 
 
 def test_events_of_a_day_are_those_that_it_has(ran):
