@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from blipkit.cost.missing import FIRST_RUN_MIN
 from blipkit.cost.prices import find_price, load_prices
 from blipkit.display.tables import number
 from blipkit.paths import PROFILES
@@ -266,6 +267,7 @@ def test_the_inf2_steps_add_up():
     It stays within two dollars: machines are paid by the second, so that a full hour means nothing.
     """
     minutes, usd = added_up(INF2, "inf2.xlarge")
+    assert minutes == FIRST_RUN_MIN["inf2"]  # as the report has it
     assert (
         usd <= 2 and f"two arms under load; not yet run | {minutes} minutes, forecast |" in README
     )
@@ -276,6 +278,7 @@ def test_the_gpus_steps_add_up():
     renting = (ROOT / "docs/renting.md").read_text()
     chapter = renting.partition("## The first hour on a g5.xlarge")[2]
     minutes, usd = added_up(chapter, "g5.xlarge")
+    assert minutes == FIRST_RUN_MIN["gpu"]
     assert usd <= 2 and f"eager and compiled; not yet run | {minutes} minutes, forecast |" in README
 
 

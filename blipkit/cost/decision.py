@@ -8,6 +8,7 @@ from blipkit.cost.dollars import Saving, compare_costs
 from blipkit.cost.fleets import fleets_in_words
 from blipkit.cost.knobs import Cost
 from blipkit.cost.missing import (
+    RERUN_H,
     EstimateHours,
     MissingStep,
     Reason,
@@ -91,7 +92,9 @@ def weigh_folders(folders: Sequence[Results], knobs: Cost) -> Decision:
     """The decision on the systems of these results folders, all priced alike."""
 
     def estimate_hours(folder: str | None, notebooks: Sequence[str]) -> float:
-        return hours_taken(folder, notebooks) or knobs.rental_hours
+        if folder is None:
+            return knobs.rental_hours
+        return hours_taken(folder, notebooks) or knobs.rental_hours or RERUN_H
 
     offers = choose_offers(knobs, load_prices(knobs.own_prices))
     alike = priced_alike(systems_of(folders), offers.all())

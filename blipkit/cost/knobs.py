@@ -72,9 +72,11 @@ class Cost(Section):
         may_be_empty=True,
     )
     rental_hours: float = knob(
-        2.0,
-        "a first run on a rented machine, start to report; an allowance, not a measurement",
+        0.0,
+        "a first run on a rented machine, start to report; 0: as README and docs/renting.md"
+        " forecast it",
         "h",
+        within=ZERO_OR_MORE,
     )
 
     @property

@@ -20,6 +20,10 @@ from blipkit.records.run_record import read_run
 from blipkit.statistics import Interval
 
 PROFILE_FOR = {"candidate": "inf2", "incumbent": "gpu"}  # side -> the profile that measures it
+# profile -> minutes that its first run takes, from starting the machine to the report: the sums of
+# the steps in README and in docs/renting.md
+FIRST_RUN_MIN = {"inf2": 119, "gpu": 75}
+RERUN_H = 2.0  # an allowance for a run again whose folder does not say how long the first one took
 # No step asks for more load than this. Where even so much would not tell two costs apart, it is
 # asked for all the same, and the reason says so.
 LONGEST_H = 24.0
@@ -57,7 +61,7 @@ class EstimateHours(Protocol):
 
     def __call__(self, folder: str | None, notebooks: Sequence[str]) -> float:
         """folder: the results folder that they ran into before; None for a machine that was never
-        measured. notebooks: by name; [] for all.
+        measured, and then 0 where nobody stated it. notebooks: by name; [] for all.
         """
 
 
@@ -76,7 +80,7 @@ def first_run(side: str, price: Price, estimate_hours: EstimateHours) -> tuple[R
     run = f"measured run on {price.instance}"
     # make, because a new machine has no environment yet: it installs one, then calls blipkit run
     command = f"make run PROFILE={PROFILE_FOR[side]}"
-    hours = estimate_hours(folder=None, notebooks=[])
+    hours = estimate_hours(None, []) or FIRST_RUN_MIN[PROFILE_FOR[side]] / 60
     step = MissingStep(f"a {run}", command, hours, hours * price.usd_per_hour)
     return f"no {run} yet", step
 

@@ -152,7 +152,7 @@ def decision_in_words(decision: Conclusion) -> str:
     text = f"{decision.answer.capitalize()}: {'; '.join(decision.because)}."
     steps = []
     for step in decision.missing:
-        takes = f"about {step.hours:.2g} h, {step.usd:.2f} USD"
+        takes = f"about {step.hours:.3g} h, {step.usd:.2f} USD"
         steps.append(f"{step.what}: {step.command}, {takes}")
     if not steps:
         return text

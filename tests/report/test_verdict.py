@@ -111,6 +111,8 @@ def test_what_lies_beside_is_not_missing(tmp_path):
         "Not enough evidence: no measured run on inf2.xlarge yet. "
         "To get it: a measured run on inf2.xlarge: make run PROFILE=inf2, about 2 h, 1.52 USD."
     )
+    (gpu / "profile.yaml").write_text("cost: {}")  # nobody stated it: as README forecasts
+    assert decision_in_words(make_verdict(gpu).decision).endswith("about 1.98 h, 1.50 USD.")
     for decision in (make_verdict(gpu, [inf2]).decision, make_verdict(inf2, [gpu]).decision):
         assert decision.answer == "move" and not decision.missing
         assert decision.because[0].startswith("a good answer costs 25% less on inf2.xlarge")
