@@ -26,13 +26,14 @@ from blipkit.model.checkpoints import check_source, load_checkpoint
 from blipkit.parity import checks as parity
 from blipkit.paths import is_folder, nearest_existing, user_file, user_folder, user_path
 from blipkit.profiles.profile import Profile
-from blipkit.profiles.sections import main_chapters
+from blipkit.profiles.sections import main_chapters, section_of
 from blipkit.records.documents import check_results_folder
 from blipkit.records.evidence import open_evidence
 from blipkit.run.required import check_required
 from blipkit.runners import checks as runners
 from blipkit.runners.arms import check_machine, parse_arm
 from blipkit.runners.neuron.options import check_flags
+from blipkit.study import WITHOUT_CHECKPOINT
 
 # chapters that run arms, and those that ask the model about frames in its buckets
 LOADING = {"04_concurrency", "08_arrivals"}  # that ask under load, as 04's knobs say
@@ -59,15 +60,19 @@ def check(
     buckets = parse_buckets(common.buckets)
     check_flags(common.compiler_flags)
     check_chapters(profile, stems, arms)
+    has_checkpoint = any(section_of(stem) not in WITHOUT_CHECKPOINT for stem in stems)
     if "10_capacity" in stems and "04_concurrency" not in stems:
         capacity.check_recorded(replay or folder, common.checkpoint, common.questions)
     if replay:
         check_replay(folder, replay)
-        model.check_buckets(load_checkpoint(common.checkpoint), questions, buckets)
+        if has_checkpoint:
+            model.check_buckets(load_checkpoint(common.checkpoint), questions, buckets)
         return
 
     check_here(profile, stems, arms)
     frames = check_frames(profile, stems, questions)
+    if not has_checkpoint:
+        return
     checkpoint = load_checkpoint(common.checkpoint)
     if stems & ASKING:
         model.check_buckets(checkpoint, questions, buckets)

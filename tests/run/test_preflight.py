@@ -461,6 +461,22 @@ def test_only_the_chapters_that_will_run_are_checked(tmp_path):
             )
 
 
+@pytest.mark.parametrize(("stem", "asks"), [("05_cost", False), ("01_components", True)])
+def test_a_chapter_that_reads_records_needs_no_checkpoint(tmp_path, monkeypatch, stem, asks):
+    """What loads from a hub that cannot be reached stops the chapters that ask the model alone."""
+
+    def unreachable(source):
+        raise BadInput(f"checkpoint {source!r} did not load")
+
+    monkeypatch.setattr(preflight, "load_checkpoint", unreachable)
+    profile = load_profile("inf2", ["common.required=[]"])
+    if asks:
+        with pytest.raises(BadInput, match="did not load"):
+            preflight.check(profile, tmp_path, only=[stem])
+    else:
+        preflight.check(profile, tmp_path, only=[stem])
+
+
 def test_the_bucket_that_would_fit_is_given_as_an_option(tmp_path):
     """As it stands in the message it can be passed, and then nothing is refused."""
     asked = f"common.questions=['{LONG}']"
