@@ -18,6 +18,7 @@ from blipkit.records.writing import PART, write_document
 NAME = ".outputs.json"
 LIMIT = 16 * MB  # of the listing itself
 CHUNK = 2**20  # bytes that are read at once
+MOST_FAULTS = 2  # that a refusal names
 LARGEST = 2**30  # bytes of any file that a chapter leaves
 EVIDENCE = ("records", "samples")  # folders of what figures and gates rest on
 
@@ -163,13 +164,15 @@ def _fault(folder: Path, output: Output) -> str:
 
 def _refusal(folder: Path, changed: Iterable[tuple[str, str]]) -> str:
     """What is wrong with the evidence, and how to make it again, or restore what is published."""
-    faults = dict.fromkeys(f"{fault}, which {stem} wrote" for stem, fault in changed)
+    faults = list(dict.fromkeys(f"{fault}, which {stem} wrote" for stem, fault in changed))
+    if len(faults) > MOST_FAULTS:  # a line of a message is cut, and the command must not be
+        faults[MOST_FAULTS:] = [f"and {len(faults) - MOST_FAULTS} more"]
     stems = dict.fromkeys(stem for stem, _ in changed)
     only = [word for stem in stems for word in ("--only", stem)]
     again = ["blipkit", "run", f"{folder}/profile.yaml", *only, "--results", str(folder)]
     advice = published_advice(folder) or f"run the notebook again: {shlex.join(again)}"
     problem = f"{folder} is not as its run left it: {'; '.join(faults)}"
-    return f"{problem}; expected what its listing says: {advice}"
+    return f"{problem}; expected what its listing says\n{advice}"
 
 
 def _not_listed(folder: Path, listed: Sequence[Output]) -> list[str]:

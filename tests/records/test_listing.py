@@ -64,6 +64,19 @@ def test_evidence_that_was_cut_changed_or_lost_is_refused(folder, text, said):
     assert verify(folder, but_of=["03_parity"]).verified
 
 
+def test_the_command_is_whole_however_many_files_were_lost(tmp_path):
+    """Two are named and the others counted; the command stands on a line of its own."""
+    stems = [f"{number:02}_concurrency" for number in range(9)]
+    lost = [Output(f"records/{'kind' * 4}_{number}.jsonl", sha256="0" * 64) for number in range(5)]
+    write_listing(tmp_path, dict.fromkeys(stems, lost))
+    with pytest.raises(BadInput) as caught:
+        verify(tmp_path)
+    problem, advice = str(caught.value).splitlines()
+    assert problem.endswith("; and 43 more; expected what its listing says")
+    only = " ".join(f"--only {stem}" for stem in stems)
+    assert f"profile.yaml {only} --results {tmp_path}" in advice
+
+
 def test_what_is_published_is_restored_and_not_run_again(folder, monkeypatch):
     """It was measured on another machine, perhaps, and lies in the repository."""
     monkeypatch.setattr("blipkit.records.documents.PUBLISHED", folder.parent)
