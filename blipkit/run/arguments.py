@@ -20,14 +20,27 @@ if TYPE_CHECKING:
 
 
 class Commands(TyperGroup):
-    """The commands; Ctrl-C in any of them is one sentence."""
+    """The commands; Ctrl-C in any of them is one sentence, and so is all that one lacks."""
 
     def invoke(self, ctx: typer.Context):
         try:
             return super().invoke(ctx)
+        except typer.BadParameter as error:
+            name_all_missing(error)
+            raise
         except KeyboardInterrupt:
             typer.echo("blipkit: interrupted; what was finished before is kept", err=True)
             raise typer.Exit(INTERRUPTED) from None
+
+
+def name_all_missing(error: typer.BadParameter) -> None:
+    """Let the refusal of a command without an option that it needs name all such options."""
+    is_missing = hasattr(error, "param_type")  # Typer has no public name for that error
+    if not is_missing or error.param.param_type_name != "option":
+        return
+    given = error.ctx.params  # whatever was given is read before the first that is missing
+    asked = [one for one in error.ctx.command.params if one.required and one.name not in given]
+    error.param_hint = " and ".join(f"'{one.opts[0]}'" for one in asked)
 
 
 def folder_for(what: str) -> Callable[[str], Path]:

@@ -55,6 +55,21 @@ def test_a_path_that_can_be_none_ends_with_2_and_one_sentence(said, tmp_path, co
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [
+        (("adopt", "x.pt"), "Missing option '--profile' and '--component'."),
+        (("adopt", "x.pt", "--profile", "tiny"), "Missing option '--component'."),
+        (("adopt", "--profile", "tiny"), "Missing argument 'FILE'."),
+        (("capacity", "backtest", "x.csv"), "Missing option '--target' and '--start-s'."),
+    ],
+)
+def test_all_options_that_a_command_needs_are_asked_for_at_once(said, command, missing):
+    """Not one at each try; of a command within a command, too."""
+    status, error = said(*command)
+    assert status == 2 and missing in error
+
+
 @pytest.mark.parametrize("command", [*COMMANDS[:2], *COMMANDS[8:], ("run", "{}")], ids=" ".join)
 def test_an_empty_path_is_refused(said, tmp_path, command):
     """It would be the folder that one happens to be in."""
