@@ -196,6 +196,7 @@ class Server:
                     self._reap()
                 else:  # the owner's end of our standard input is closed
                     self._kill_children()
+                    signal.set_wakeup_fd(-1)  # else their ends are written to what is closed
                     return
 
     def _kill_children(self) -> None:

@@ -73,6 +73,24 @@ def test_one_server_serves_a_process_and_its_descendants():
     assert fork_server.address() == place == call("blipkit.machine.fork_server:address")
 
 
+ENDED = """
+import signal, socket
+from blipkit.machine.fork_server import Server
+
+ours, _ = socket.socketpair()
+Server(ours, answer=None).run()
+print(signal.set_wakeup_fd(-1))
+"""
+
+
+def test_a_server_that_has_ended_writes_no_more():
+    """Children that it killed end after it, and nothing is printed of a closed socket."""
+    command = [sys.executable, "-c", ENDED]
+    # its input ends at once, as where the owner has ended
+    ended = subprocess.run(command, input="", capture_output=True, timeout=60, text=True)
+    assert (ended.stdout, ended.stderr) == ("-1\n", "")
+
+
 def test_a_server_is_started_again_where_the_code_is_newer(monkeypatch):
     """Whoever changes the package gets children that have the change."""
     before = fork_server.address()
