@@ -61,9 +61,17 @@ def test_the_simulated_day_is_the_camera_a_month(folder):
     write_typed(Results(folder, "10_capacity", "tiny"), "capacity", rows)
     text = text_of(folder)
     assert "A camera a month. 0.00067 USD of instances (interval 0.00065 to 0.00069)" in text
+    # as many digits as in 10's own table
+    assert "0.00069), 201 USD a month for 300,000 cameras" in text
     assert "300,000 cameras with 48 events a day each: target tracking" in text
     assert "2.8 machines on average and 6 at most; 1.2 % of the requests are late" in text
     assert "a forecast from this machine" in text and "demonstration" not in text
+
+
+def test_a_folder_without_notebooks_has_no_switch_for_their_code(folder):
+    """What is published has records alone: nothing would be shown or hidden."""
+    path, _ = write_report(folder)
+    assert 'id="show-code"' not in path.read_text()
 
 
 def test_a_share_late_below_one_in_a_million_is_no_power_of_ten(folder):
