@@ -68,7 +68,8 @@ class Admission:
         """Those admitted beside the setting without a limit."""
         caption = "Twice the clients, with admission control"
         if self.row:
-            caption = "; ".join(filter(None, [caption, self.row.turns]))
+            turns = self.row.turns and f"{self.row.turns}, when warm; sent to refused: all"
+            caption = "; ".join(filter(None, [caption, turns]))
             show_table([record_of(self.row)], caption, SHOWN)
             return
         none = self.lacks or "no setting holds the target, so there is none to limit"

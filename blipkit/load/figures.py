@@ -73,7 +73,7 @@ def draw_over_time(
 
     row: its setting's; beside: the machine's samples, may be empty.
     """
-    title = f"Latency over time, the busiest setting: {row.arm}, {row.name}"
+    title = f"Latency over time, most clients a server: {row.arm}, {row.name}"
     figure, ax = axes(title, "s from the start of measuring", "latency, ms")
     latency_ms = 1e3 * (answered.received - answered.scheduled)
     ax.plot(answered.received, latency_ms, ".", color=COLOURS[5], label="a request")
