@@ -94,7 +94,8 @@ def check_load(results: Results, checkpoint: str, questions: Sequence[Any]) -> N
     that asked other questions, which take another time.
     """
     if not results.has(SETTINGS):
-        advice = "run 04_concurrency first, or with it: --only 04_concurrency --only 10_capacity"
+        both = "blipkit run PROFILE --only 04_concurrency --only 10_capacity"
+        advice = f"run 04_concurrency first, or with it: {both}"
         raise BadInput(f"{results.folder} has no records of 04_concurrency; {advice}")
     rows = results.rows(SETTINGS)
     here = {"checkpoint": checkpoint, "questions": list(questions)}

@@ -132,6 +132,8 @@ def _in_words(name: str, error: ValidationError) -> str:
     value = problem["input"]
     expected = problem["msg"].replace("Input should be ", "expected ")
     message = f"{path} is {shown(value)}; {expected}"
+    if problem["type"] == "list_type" and isinstance(value, int | float | str):
+        message += f", such as {shown([value])}"
     if isinstance(value, str) and EXPONENT.fullmatch(value):
         message += " (YAML reads 1e-3 as text; write 1.0e-3)"
     return message

@@ -176,7 +176,9 @@ def test_a_folder_of_another_checkpoint_is_refused(tmp_path):
     check_load(Results(folder), "a hub's", QUESTIONS)
     with pytest.raises(BadInput, match="of checkpoint \"a hub's\", the profile has 'another'"):
         check_load(Results(folder), "another", QUESTIONS)
-    with pytest.raises(BadInput, match="no records of 04_concurrency; run 04_concurrency first"):
+    with pytest.raises(
+        BadInput, match="04_concurrency first, or with it: blipkit run PROFILE --only"
+    ):
         check_load(Results(tmp_path / "empty"), "another", QUESTIONS)
 
 

@@ -149,7 +149,7 @@ def test_a_setting_changes_one_value():
         ("parity:\n  frames: true\n", "frames is True"),
         (
             "common:\n  arms: torchscript float32\n",
-            "arms is 'torchscript float32'; expected a valid list",
+            r"arms is 'torchscript float32'; expected a valid list, such as \['torchscript float32'\]",
         ),
         ("parity: 3\n", "section 'parity' should be"),
         ("- a\n", "saw list"),
