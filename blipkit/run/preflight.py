@@ -60,18 +60,17 @@ def check(
     buckets = parse_buckets(common.buckets)
     check_flags(common.compiler_flags)
     check_chapters(profile, stems, arms)
-    has_checkpoint = any(section_of(stem) not in WITHOUT_CHECKPOINT for stem in stems)
     if "10_capacity" in stems and "04_concurrency" not in stems:
         capacity.check_recorded(replay or folder, common.checkpoint, common.questions)
     if replay:
         check_replay(folder, replay)
-        if has_checkpoint:
+        if asks_checkpoint(stems):
             model.check_buckets(load_checkpoint(common.checkpoint), questions, buckets)
         return
 
     check_here(profile, stems, arms)
     frames = check_frames(profile, stems, questions)
-    if not has_checkpoint:
+    if not asks_checkpoint(stems):
         return
     checkpoint = load_checkpoint(common.checkpoint)
     if stems & ASKING:
@@ -83,6 +82,11 @@ def check(
         runners.check_exports(checkpoint, arms, min(buckets))
         weights = sum(weight.numel() for weight in checkpoint.model.parameters())
         runners.check_disk(folder, weights, arms, buckets)
+
+
+def asks_checkpoint(stems: Iterable[str]) -> bool:
+    """Whether any of these chapters loads a checkpoint; the others read what was recorded."""
+    return any(section_of(stem) not in WITHOUT_CHECKPOINT for stem in stems)
 
 
 def check_chapters(profile: Profile, stems: set[str], arms: list) -> None:
