@@ -151,7 +151,6 @@ TESTED_BY = {
     "cost/expected.py": "cost/test_forecast.py",
     "cost/missing.py": "cost/test_decision.py",
     "load/conditions.py": "load/test_chapter_04.py",
-    "frames/source.py": "load/test_measure.py",
     "load/host.py": "load/test_measure.py",
     "load/gates.py": "load/test_load_gates.py",
     "load/grid.py": "load/test_chapter_04.py",
