@@ -22,6 +22,7 @@ from blipkit.load.summary import INVALID
 from blipkit.profiles.sections import section_of
 from blipkit.records.gates import Gate
 from blipkit.records.typed import part, row_of
+from blipkit.runners.arms import NULL
 from blipkit.statistics import Interval
 from blipkit.study import Study
 
@@ -59,7 +60,9 @@ class Basis:
 
     conditions: what is asked, as 04's records say it; setting: that is asked, its clients the most
     that 04 had; closed_loop_per_s: requests/s at most, whatever the clients, where they wait;
-    service_ms: mean time to serve a request that is alone; source: where these come from.
+    service_ms: mean time to serve a request that is alone; source: where these come from;
+    preprocessing_ms: what preparing the frame and the questions takes of service_ms, by 04's row
+    with a runner that does nothing; None where there is none.
     """
 
     conditions: Conditions = part()
@@ -67,6 +70,7 @@ class Basis:
     closed_loop_per_s: float
     service_ms: float
     source: str
+    preprocessing_ms: float | None = None
 
     def __str__(self) -> str:
         most = f"{self.closed_loop_per_s:.1f} requests/s at most where clients wait"
@@ -89,7 +93,7 @@ def basis_of(study: Study, hosts: Hosts) -> Basis:
     rows = [row for row in closed_loop_rows(study) if row.is_asked_like(conditions)]
     best = recommended(rows, study.results.gates())
     if best is not None and (basis := recorded_basis(best, rows, conditions)):
-        return basis
+        return replace(basis, preprocessing_ms=preprocessing_ms(study, best.setting.call))
     return measured_basis(hosts, conditions)
 
 
@@ -125,6 +129,14 @@ def recorded_basis(
         return None
     most = max(row.requests_per_s.value for row in alike)
     return Basis(conditions, best.setting, most, known[0].service_ms, FROM_04)
+
+
+def preprocessing_ms(study: Study, call: str) -> float | None:
+    """What a request of a call takes where its runner does nothing, as 04 measured it."""
+    for row in study.results.rows("concurrency"):
+        if (row.get("arm"), row.get("call")) == (NULL, call):
+            return row.get("service_ms")
+    return None
 
 
 def is_alone_like(setting: Setting, other: Setting) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pandas
 
+from blipkit.arrivals.basis import Basis
 from blipkit.arrivals.figures import draw_parts
 from blipkit.arrivals.outcome import measured_requests
 from blipkit.arrivals.session import Sent
@@ -36,9 +37,13 @@ class Parts:
 
 @dataclass(frozen=True)
 class Slowest:
-    """The slowest requests of a run beside all of them; none where nothing was answered."""
+    """The slowest requests of a run beside all of them; none where nothing was answered.
+
+    preprocessing_ms: as `Basis` has it, of a request that is alone.
+    """
 
     parts: list[Parts]
+    preprocessing_ms: float | None = None
 
     def table(self) -> None:
         """Where their latency goes."""
@@ -62,11 +67,15 @@ class Slowest:
         }
         most = max(longer, key=longer.get)
         took = f"the {slowest.who} took {slowest.latency_ms:.0f} ms, all {every.latency_ms:.0f} ms"
-        return f"{took} on average; most of the difference, {longer[most]:.0f} ms, {most}"
+        found = f"{took} on average; most of the difference, {longer[most]:.0f} ms, {most}"
+        if self.preprocessing_ms is None:
+            return found
+        prepared = f"preprocessing takes {self.preprocessing_ms:.1f} ms of a request that is alone"
+        return f"{found}; of what is served, {prepared}"
 
 
-def slowest_of(sent: Sent | None) -> Slowest:
-    """The slowest requests of a run, taken apart."""
+def slowest_of(sent: Sent | None, basis: Basis | None = None) -> Slowest:
+    """The slowest requests of a run, taken apart. basis: of the search, for what 04 knows."""
     if sent is None:
         return Slowest([])
     requests = measured_requests(sent)
@@ -76,7 +85,8 @@ def slowest_of(sent: Sent | None) -> Slowest:
     count = min(max(FEWEST, round(SLOWEST * len(answered))), len(answered))
     slow = answered.assign(took=answered.received - answered.scheduled).nlargest(count, "took")
     machine = usage(sent.machine, sent.row.counts.cores)
-    return Slowest([parts_of("all", answered, machine), parts_of("slowest", slow, machine)])
+    parts = [parts_of("all", answered, machine), parts_of("slowest", slow, machine)]
+    return Slowest(parts, basis.preprocessing_ms if basis else None)
 
 
 def parts_of(who: str, requests: pandas.DataFrame, machine: pandas.DataFrame) -> Parts:

@@ -13,6 +13,7 @@ from blipkit.arrivals.basis import (
     closed_loop_rows,
     knobs_setting,
     measured_basis,
+    preprocessing_ms,
     recommended,
     recorded_basis,
 )
@@ -63,6 +64,16 @@ def test_where_04_recommends_a_setting_it_is_asked(study):
     found = basis(study(GRID))
     assert (found.setting.servers, found.closed_loop_per_s, found.service_ms) == (2, 90, 20.0)
     assert found.source == FROM_04 and "90.0 requests/s at most where clients wait" in str(found)
+
+
+def test_what_preprocessing_takes_is_that_of_the_same_call_without_a_model(study):
+    """04's row with a runner that does nothing, not the harness's nor the one from JPEGs; None without it."""
+    null = {"arm": "null float32", "setting": None, "service_ms": 1.25, "call": "pipeline"}
+    others = [
+        null | {"call": call, "service_ms": 9.0} for call in ("nothing", "pipeline from JPEG")
+    ]
+    assert preprocessing_ms(study([*GRID, *others, null]), "pipeline") == 1.25
+    assert preprocessing_ms(study(GRID), "pipeline") is None
 
 
 def test_of_several_arms_the_one_to_go_by_is_asked(study):

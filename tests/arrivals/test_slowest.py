@@ -5,6 +5,7 @@ import pytest
 from studies import displayed
 from virtual_arrivals import Machine
 
+from blipkit.arrivals.basis import Basis
 from blipkit.arrivals.schedule import Offer
 from blipkit.arrivals.session import SEARCH, OfferRun, Sent
 from blipkit.arrivals.slowest import slowest_of, usage
@@ -55,6 +56,15 @@ def test_what_made_them_slow_is_named(longer, named):
     assert (every.requests, slow.requests) == (300, 3)
     assert str(slowest).endswith(f", 198 ms, {named}")
     assert slow.latency_ms == pytest.approx(212, abs=1)
+
+
+def test_what_preprocessing_takes_is_said_where_04_measured_it():
+    """Beside the parts: no request's own is known."""
+    basis = Basis(None, sent(requests()).row.setting, 100.0, 10.0, "by 04", preprocessing_ms=1.25)
+    said = str(slowest_of(sent(requests(queued_s=0.2)), basis))
+    assert said.endswith(
+        "; of what is served, preprocessing takes 1.2 ms of a request that is alone"
+    )
 
 
 def test_steal_while_they_were_on_their_way_is_shown():
