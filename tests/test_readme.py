@@ -76,7 +76,7 @@ def later_chapters(full: Path) -> list[tuple[str, str]]:
     return [
         (
             f"arrivals that do not wait, the rate that holds p{rate['percentile']:g} within {rate['limit_ms']:g} ms",
-            f"{rate['rate_per_s']:.0f} requests/s; {held:.0f} surely held, {missed:.0f} did not; {rate['state']}",
+            f"{rate['rate_per_s']:.0f} requests/s by the fit; last pass {held:.0f}, first fail {missed:.0f}; {rate['state']}",
         ),
         (
             "two tiers, switched while requests arrive, stand-ins on loopback",
