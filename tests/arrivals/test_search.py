@@ -160,10 +160,12 @@ def test_a_run_that_is_too_short_to_see_the_queue_grow_says_nothing():
 
 
 def test_an_edge_is_a_cliff_where_a_tenth_more_makes_another_fifth_late():
-    """From 5 % to 60 % late between 10 and 11 requests/s; and to 15 %, which is smooth."""
-    cliff = judge_trials([trial(10, 5), trial(11, 60), trial(20, 99)], TARGET)
-    smooth = judge_trials([trial(10, 5), trial(11, 15), trial(20, 99)], TARGET)
-    assert (cliff.edge, smooth.edge) == (CLIFF, SMOOTH)
+    """From 5 % late at 10 requests/s to 60 % at 11, and to 35 %, are cliffs; to 25 %, and to 15 %, is smooth."""
+    edges = [
+        judge_trials([trial(10, 5), trial(11, late), trial(20, 99)], TARGET).edge
+        for late in (60, 35, 25, 15)
+    ]
+    assert edges == [CLIFF, CLIFF, SMOOTH, SMOOTH]
 
 
 def test_where_every_rate_held_the_highest_is_all_that_is_known():
