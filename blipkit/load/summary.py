@@ -80,8 +80,9 @@ class Summary:
     throughput times latency over the clients; unaccounted: requests not counted exactly once;
     requests_per_s, answers_per_s, p50_ms to latency_ms: with 95 % intervals; clients_percent: CPU
     time of asking, of all cores; machine: means over the runs; reason: why it is not stable;
-    effective_requests: how many independent ones the requests are worth; good_share: of the
-    answers, those that are right and within the target. None where an older kit did not say.
+    effective_requests: how many independent ones the requests are worth, about their mean (an
+    unclear row's reason counts about the line of their drift); good_share: of the answers, those
+    that are right and within the target. None where an older kit did not say.
     """
 
     requests: int
