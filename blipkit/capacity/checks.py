@@ -5,7 +5,6 @@ numba is imported by what is called here, not with it: other chapters do without
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from blipkit.capacity.compiled import check_numba
 from blipkit.capacity.demand import Demand
@@ -17,6 +16,8 @@ from blipkit.cost.knobs import Cost
 from blipkit.cost.prices import find_price, load_prices
 from blipkit.cost.systems import find_results
 from blipkit.errors import BadInput, nearest, shown
+from blipkit.load.knobs import Concurrency
+from blipkit.profiles.common import Common
 from blipkit.profiles.knobs import POSITIVE, Range
 from blipkit.records.evidence import open_evidence
 from blipkit.records.results import Results
@@ -134,8 +135,14 @@ def check_instances(knobs: Capacity, cost: Cost) -> None:
             find_price(prices, instance, cost.region, cost.option)
 
 
-def check_recorded(folder: Path, checkpoint: str, questions: Sequence[Any]) -> None:
-    """Refuse a folder without 04's records, or with those of another checkpoint, or of other
-    questions.
+def check_recorded(folder: Path, common: Common, load: Concurrency) -> None:
+    """Refuse a folder without 04's records, or with those of another checkpoint, of other
+    questions, or of another target.
     """
-    check_load(Results(folder), checkpoint, questions)
+    own = {
+        "checkpoint": common.checkpoint,
+        "questions": list(common.questions),
+        "percentile": load.percentile,
+        "latency_limit_ms": load.latency_limit_ms,
+    }
+    check_load(Results(folder), own)

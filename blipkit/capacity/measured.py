@@ -4,7 +4,7 @@ Service times are the samples themselves. A setting whose servers take several r
 not simulated: its times are of batches, which depend on the load.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,23 +89,24 @@ def recorded_load(results: Results) -> Results:
     return results
 
 
-def check_load(results: Results, checkpoint: str, questions: Sequence[Any]) -> None:
-    """Refuse a folder without 04's records, or with those of another checkpoint, or of requests
-    that asked other questions, which take another time.
+def check_load(results: Results, own: Mapping[str, Any]) -> None:
+    """Refuse a folder without 04's records, or with those of another checkpoint, of requests that
+    asked other questions, which take another time, or judged by another target.
+
+    own: the profile's, by the names that records have; an older kit's records may say none.
     """
     if not results.has(SETTINGS):
         both = "blipkit run PROFILE --only 04_concurrency --only 10_capacity"
         advice = f"run 04_concurrency first, or with it: {both}"
         raise BadInput(f"{results.folder} has no records of 04_concurrency; {advice}")
     rows = results.rows(SETTINGS)
-    here = {"checkpoint": checkpoint, "questions": list(questions)}
-    for name, own in here.items():
+    for name, here in own.items():
         for row in rows:
-            recorded = row.get(name, own)
-            if recorded not in (None, own):
+            recorded = row.get(name)
+            if recorded not in (None, here):
                 seen = f"records of 04_concurrency are of {name} {shown(recorded)}"
                 advice = "run 04_concurrency again"
-                raise BadInput(f"{results.folder}: {seen}, the profile has {shown(own)}; {advice}")
+                raise BadInput(f"{results.folder}: {seen}, the profile has {shown(here)}; {advice}")
 
 
 def measured_machine(results: Results) -> MeasuredMachine:

@@ -1,10 +1,20 @@
 """The machine of a fleet is the one that 04 recommends, with its own requests; others are refused."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_fleet import ARM, ASKED, measured_folder, requests_of, service_of, setting_of
+from made_fleet import (
+    ARM,
+    ASKED,
+    LIMIT_MS,
+    PERCENTILE,
+    measured_folder,
+    requests_of,
+    service_of,
+    setting_of,
+)
 
 from blipkit.arrivals.rows import RateRow
 from blipkit.capacity.calibration import calibration_rows
@@ -45,6 +55,12 @@ def test_warm_up_and_refusals_are_no_samples():
 
 
 QUESTIONS = ASKED["questions"]
+OWN = {
+    "checkpoint": "a hub's",
+    "questions": QUESTIONS,
+    "percentile": PERCENTILE,
+    "latency_limit_ms": LIMIT_MS,
+}
 RATE = RateRow(
     conditions=Conditions(16, 15.0, 2000.0, 0.0, 0.0, 1.0, False, 0.0, QUESTIONS, [], "f1"),
     setting="2-4",
@@ -173,13 +189,13 @@ def test_a_doubtful_machine_says_so(tmp_path):
 def test_a_folder_of_another_checkpoint_is_refused(tmp_path):
     """Before anything runs, and so is one without records."""
     folder = measured_folder(tmp_path)
-    check_load(Results(folder), "a hub's", QUESTIONS)
+    check_load(Results(folder), OWN)
     with pytest.raises(BadInput, match="of checkpoint \"a hub's\", the profile has 'another'"):
-        check_load(Results(folder), "another", QUESTIONS)
+        check_load(Results(folder), {**OWN, "checkpoint": "another"})
     with pytest.raises(
         BadInput, match="04_concurrency first, or with it: blipkit run PROFILE --only"
     ):
-        check_load(Results(tmp_path / "empty"), "another", QUESTIONS)
+        check_load(Results(tmp_path / "empty"), OWN)
 
 
 def test_a_folder_whose_requests_asked_something_else_is_refused(tmp_path):
@@ -187,6 +203,17 @@ def test_a_folder_whose_requests_asked_something_else_is_refused(tmp_path):
     more = [*QUESTIONS, "is the dog playing?"]
     folder = measured_folder(tmp_path / "one")
     with pytest.raises(BadInput, match="of questions .*barking.*, the profile has .*playing"):
-        check_load(Results(folder), "a hub's", more)
+        check_load(Results(folder), {**OWN, "questions": more})
     older = measured_folder(tmp_path / "older", asked={"questions": None})
-    check_load(Results(older), "a hub's", more)
+    check_load(Results(older), {**OWN, "questions": more})
+
+
+@pytest.mark.parametrize(("name", "value"), [("latency_limit_ms", 50.0), ("percentile", 99.0)])
+def test_a_folder_that_was_judged_by_another_target_is_refused(tmp_path, name, value):
+    """The fleet would be judged by the record's, whatever the profile says; an older kit's say none."""
+    folder = measured_folder(tmp_path / "own")
+    words = f"are of {name} {OWN[name]}, the profile has {value}; run 04_concurrency again"
+    with pytest.raises(BadInput, match=re.escape(words)):
+        check_load(Results(folder), {**OWN, name: value})
+    older = measured_folder(tmp_path / "older", asked={name: None})
+    check_load(Results(older), {**OWN, name: value})

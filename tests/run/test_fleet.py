@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 from blipkit.cli import app
 from blipkit.errors import BadInput
 from blipkit.profiles.profile import load_profile
+from blipkit.records.results import Results
 from blipkit.run.preflight import check
 
 LINES = ["timestamp,requests,instances"]
@@ -60,3 +61,16 @@ def test_a_plan_without_records_is_refused(tmp_path):
     """Before anything runs, with what to run."""
     with pytest.raises(BadInput, match="no records of 04_concurrency; run 04_concurrency first"):
         check(load_profile("tiny"), tmp_path / "none", only=["10_capacity"])
+
+
+def test_a_plan_for_another_target_than_was_recorded_is_refused(tmp_path):
+    """The day would be judged by the record's target, and the one that was set silently by none."""
+    profile = load_profile("tiny", ["concurrency.latency_limit_ms=50"])
+    common = profile.common
+    row = {"setting": "1-1", "checkpoint": common.checkpoint, "questions": common.questions}
+    Results(tmp_path, "04_concurrency", "tiny").write(
+        "concurrency", [{**row, "percentile": 90.0, "latency_limit_ms": 250.0}]
+    )
+    with pytest.raises(BadInput, match=r"latency_limit_ms 250\.0, the profile has 50"):
+        check(profile, tmp_path, only=["10_capacity"])
+    check(load_profile("tiny"), tmp_path, only=["10_capacity"])
