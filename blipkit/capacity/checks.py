@@ -9,12 +9,11 @@ from pathlib import Path
 from blipkit.capacity.compiled import check_numba
 from blipkit.capacity.demand import Demand
 from blipkit.capacity.knobs import BESIDE, BURSTS, FAULTS, GROUP, INSTANCES, Capacity
-from blipkit.capacity.measured import check_load
+from blipkit.capacity.measured import check_load, find_load
 from blipkit.capacity.shapes import DAY_S
 from blipkit.capacity.spread import check_ray
 from blipkit.cost.knobs import Cost
 from blipkit.cost.prices import find_price, load_prices
-from blipkit.cost.systems import find_results
 from blipkit.errors import BadInput, nearest, shown
 from blipkit.load.knobs import Concurrency
 from blipkit.profiles.common import Common
@@ -69,6 +68,7 @@ def check_capacity(knobs: Capacity, cost: Cost) -> None:
     for name, (given, known) in named.items():
         check_names(f"capacity.{name}", given, known)
         check_ranges(f"capacity.{name}", given)
+    check_policies(knobs.policies)
     check_within_day(knobs.bursts)
     check_requests(demand_of(knobs))
     rules_of(knobs, max(knobs.start_s)).check()
@@ -83,6 +83,13 @@ def check_names(where: str, given: Mapping[str, object], known: Sequence[str]) -
     for name in given:
         if name not in known:
             raise BadInput(f"{where}: unknown {shown(name)}; {nearest(name, known)}")
+
+
+def check_policies(families: Sequence[str]) -> None:
+    """Refuse a family that stands twice: it would be simulated twice, and shown as two answers."""
+    for family in families:
+        if families.count(family) > 1:
+            raise BadInput(f"capacity.policies: {family} stands twice; name it once")
 
 
 def check_ranges(where: str, given: Mapping[str, object]) -> None:
@@ -126,8 +133,11 @@ def check_instances(knobs: Capacity, cost: Cost) -> None:
     if "gpu_overflow" in knobs.policies and not gpu:
         advice = "name a GPU's results folder: capacity.instances={gpu_results: FOLDER}"
         raise BadInput(f"capacity.policies has gpu_overflow, and no GPU was measured; {advice}")
+    if not gpu and "gpu_priced_as" in knobs.instances:
+        seen = "capacity.instances has gpu_priced_as, and no GPU's machines to price"
+        raise BadInput(f"{seen}; name its gpu_results, too, or leave gpu_priced_as out")
     if gpu:
-        open_evidence(find_results(gpu))
+        open_evidence(find_load(gpu))
     prices = load_prices(cost.own_prices)
     find_price(prices, cost.priced_as, cost.region, cost.option)
     for name in ("gpu_priced_as", "api_priced_as"):

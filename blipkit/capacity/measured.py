@@ -6,6 +6,7 @@ not simulated: its times are of batches, which depend on the load.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from blipkit.load.setting import Setting, differ_in_clients, name_of
 from blipkit.load.setting_requests import ANSWERED
 from blipkit.load.summary import STABLE
 from blipkit.model.checkpoints import is_demonstration
+from blipkit.records.documents import find_folder
 from blipkit.records.gates import Gate
 from blipkit.records.results import Results
 from blipkit.statistics import Interval
@@ -80,6 +82,11 @@ class MeasuredMachine:
     def station(self, waiting: int) -> Station:
         """Its servers, and how many may wait for them."""
         return Station(self.setting.servers, waiting)
+
+
+def find_load(name: str) -> Path:
+    """The results folder of this name, or path, that has 04's records; 05 need not have run."""
+    return find_folder(name, SETTINGS, "04_concurrency")
 
 
 def recorded_load(results: Results) -> Results:

@@ -7,13 +7,13 @@ from blipkit.capacity.day import Scenario
 from blipkit.capacity.demand import Burst, Demand, Repeats, day_of, with_burst
 from blipkit.capacity.group import GroupRules
 from blipkit.capacity.knobs import Capacity
-from blipkit.capacity.measured import MeasuredMachine, measured_machine
+from blipkit.capacity.measured import MeasuredMachine, find_load, measured_machine
 from blipkit.capacity.shapes import DAY_S
 from blipkit.capacity.stations import Retrying
 from blipkit.cost.knobs import Cost
 from blipkit.cost.prices import Price, find_price, load_prices
 from blipkit.cost.provenance import in_words
-from blipkit.cost.systems import differing_conditions, find_results
+from blipkit.cost.systems import differing_conditions
 from blipkit.display.tables import show_table
 from blipkit.errors import NotMeasured
 from blipkit.records.results import Results
@@ -107,7 +107,7 @@ def _gpu(
     folder = knobs.instances.get("gpu_results")
     if not folder:
         return None, None
-    gpu = measured_machine(Results(find_results(folder)))
+    gpu = measured_machine(Results(find_load(folder)))
     check_asked_alike(machine, gpu)
     instance = knobs.instances.get("gpu_priced_as", cost.incumbents[0])
     return gpu, find_price(prices, instance, cost.region, cost.option)

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from blipkit.errors import BadInput, shown
+from blipkit.errors import BadInput, nearest, shown
 from blipkit.machine.host import Machine
 from blipkit.paths import PUBLISHED, ROOT, inside
 from blipkit.reading.files import MB, is_there, read_bytes
@@ -110,6 +110,20 @@ def plain_value(value: Any) -> Any:
     if hasattr(value, "item"):
         return value.item()
     return str(value)
+
+
+def find_folder(name: str, kind: str, chapter: str) -> Path:
+    """A results folder that has records of a kind: by path, by its name in results/, or as
+    <machine>/<profile> in results/published/. chapter: which writes them.
+    """
+    results = ROOT / "results"
+    records = f"records/{kind}.jsonl"
+    for place in (Path(name).expanduser(), results / name, PUBLISHED / name):
+        if (place / records).is_file():
+            return place.resolve()
+    known = [path.relative_to(results).parents[1] for path in results.glob(f"*/{records}")]
+    known += [path.relative_to(PUBLISHED).parents[1] for path in PUBLISHED.glob(f"*/*/{records}")]
+    raise BadInput(f"no results of {chapter} in {name}; {nearest(name, known)}")
 
 
 def check_results_folder(folder: Path) -> None:

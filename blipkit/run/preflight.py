@@ -12,6 +12,7 @@ from typing import Any
 
 from blipkit.arrivals import checks as arrivals
 from blipkit.capacity import checks as capacity
+from blipkit.capacity.measured import find_load
 from blipkit.cost import checks as cost
 from blipkit.cost.systems import find_results
 from blipkit.errors import BadInput
@@ -177,7 +178,7 @@ def capacity_folders(profile: Profile) -> None:
         knobs["shape"] = str(user_file(shape, "capacity.shape").resolve())
     instances = dict(knobs.get("instances", {}))
     if folder := instances.get("gpu_results"):
-        instances["gpu_results"] = str(find_results(folder))
+        instances["gpu_results"] = str(find_load(folder))
         knobs["instances"] = instances
 
 

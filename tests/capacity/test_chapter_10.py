@@ -48,7 +48,6 @@ def ran(tmp_path_factory):
     """The chapter's names after its cells ran once, with a GPU's records beside."""
     folder = measured_folder(tmp_path_factory.mktemp("own"))
     gpu = measured_folder(tmp_path_factory.mktemp("gpu"), mean_s=0.1)
-    (gpu / "records" / "cost.jsonl").write_text("")
     knobs = {**KNOBS, "results": str(folder), "frame_kb": 30.0}
     knobs["instances"] = {"gpu_results": str(gpu), "gpu_priced_as": "g5.xlarge"}
     knobs["beside"] = {"cdn_usd_per_gb": 0.1}
@@ -322,7 +321,6 @@ def test_a_gpu_with_another_model_is_no_overflow(tmp_path):
     """Its times would be of other answers."""
     own = measured_folder(tmp_path / "own")
     gpu = measured_folder(tmp_path / "gpu", weights_digest="w2", checkpoint="another's")
-    (gpu / "records" / "cost.jsonl").write_text("")
     instances = {"gpu_results": str(gpu), "gpu_priced_as": "g5.xlarge"}
     with pytest.raises(NotMeasured, match="served another's, the fleet a hub's; measure the same"):
         refused(own, policies=["gpu_overflow"], instances=instances)
@@ -357,6 +355,9 @@ def test_settings_with_batches_alone_are_not_simulated(tmp_path):
         ({"start_s": [90_000.0]}, "no machine that is launched ever serves"),
         ({"faults": {"retry": 1.0}}, "capacity.faults: unknown 'retry'; did you mean 'retr"),
         ({"policies": ["gpu_overflow"]}, "no GPU was measured; name a GPU's results folder"),
+        ({"instances": {"gpu_priced_as": "g5.xlarge"}}, "has gpu_priced_as, and no GPU's machines"),
+        ({"instances": {"gpu_results": "nowhere"}}, "no results of 04_concurrency in nowhere"),
+        ({"policies": ["fixed", "tracking", "fixed"]}, "fixed stands twice; name it once"),
         ({"policies": ["best"]}, "policies is 'best'; known: fixed"),
         ({"shape": "/nowhere/day.csv"}, "/nowhere/day.csv: No such file"),
         ({"time_zones": {"0": 0.4}}, "add up to 0.4; expected 1"),
