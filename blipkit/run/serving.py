@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from blipkit.profiles.profile import Profile
     from blipkit.service.api import Api
     from blipkit.service.backends import Backend
-    from blipkit.service.inference import Inference, Room
+    from blipkit.service.inference import Inference, Model, Room
     from blipkit.service.knobs import Service
     from blipkit.service.loading import Plan
     from blipkit.service.metrics import Meter
@@ -135,9 +135,13 @@ def serve_here(plan: "Plan", room: "Room", times: "Times", place: Place) -> None
 
     meter = Meter("inference", {"Backend": plan.backend})
     with opened(place) as (listening, write, emit):
-        tier = Inference(partial(load, plan), room, meter, write)
         say = announcing(f"{url_of(listening)}/v1/answers")
-        say("loading")
+
+        def load_aloud() -> "Model":
+            say("loading")  # from here on a signal ends it in order
+            return load(plan)
+
+        tier = Inference(load_aloud, room, meter, write)
         problem = ""
         try:
             run_tier(tier, inference_app(tier), listening, times, say, emit)

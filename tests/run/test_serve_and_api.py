@@ -9,22 +9,24 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
 from typer.testing import CliRunner
 
 from blipkit import cli
-from blipkit.errors import BadInput
+from blipkit.errors import BadInput, BlipkitError
 from blipkit.frames.frames import load_frames
 from blipkit.machine.scratch import socket_folder
-from blipkit.run.serving import weights_of
-from blipkit.run.tier_files import check_apart, ledger_to, lines_to
+from blipkit.run.serving import serve_here, weights_of
+from blipkit.run.tier_files import Place, check_apart, ledger_to, lines_to
 from blipkit.service import extra
+from blipkit.service.inference import Room
 from blipkit.service.ledger import read_ledger
 from blipkit.service.metric_lines import read_lines, values_of
 from blipkit.service.reconcile import reconcile
-from blipkit.service.running import listen
+from blipkit.service.running import Times, listen
 
 GPU, INF2 = "gpu=http://127.0.0.1:1", "inf2=http://127.0.0.1:2"
 REFUSED = [
@@ -213,6 +215,26 @@ def test_both_tiers_as_people_start_them(tmp_path):
     assert found.is_sound and found.answered == len(tiers[0]) == 6
     assert {line.backend for line in tiers[0]} == set(arms)
     assert not os.popen(f"ps -o pid= --ppid {started[0].process.pid}").read()
+
+
+def test_it_says_that_it_loads_once_a_signal_ends_it_in_order(monkeypatch, hangups):
+    """Whoever reads that line may end it: SIGTERM's and SIGHUP's own ends would be statuses -15 and -1."""
+    heard = []
+
+    def say(line):
+        handlers = [signal.getsignal(sig) for sig in (signal.SIGTERM, signal.SIGHUP)]
+        heard.append((line.rpartition(": ")[2], handlers))
+
+    def load(plan):
+        raise RuntimeError("no such file")
+
+    monkeypatch.setattr("blipkit.run.tier_files.say_line", say)
+    monkeypatch.setattr("blipkit.service.loading.load", load)
+    plan = SimpleNamespace(backend="gpu")
+    with pytest.raises(BlipkitError, match="it could not be loaded: no such file"):
+        serve_here(plan, Room(), Times(), Place("127.0.0.1", 0, None, None))
+    ((state, handlers),) = heard
+    assert state == "loading" and signal.SIG_DFL not in handlers
 
 
 @pytest.mark.service
