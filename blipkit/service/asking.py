@@ -15,7 +15,17 @@ import httpx
 
 from blipkit.errors import BadInput, shown
 from blipkit.reading.json_text import parse_object
-from blipkit.service.wire import PATH, Problem, detail_in, failed, refused, rejected, texts_of
+from blipkit.service.wire import (
+    ANSWERS,
+    KINDS,
+    PATH,
+    Problem,
+    detail_in,
+    failed,
+    refused,
+    rejected,
+    texts_of,
+)
 
 LARGEST_REPLY = 8 * 2**20  # bytes, decoded: a reply has some hundred a question
 REJECTIONS = (400, 408, 413, 415, 422)  # by which a tier says that a request is ill-formed
@@ -104,7 +114,7 @@ def in_words(error: Exception) -> str:
 
 def content_of(said: Said, request_id: str) -> tuple[dict[str, Any], list[str]]:
     """A reply's content, and its answers' texts; Problem is what the caller is told where it has
-    none, or is about another request.
+    none, is about another request, or of another kind.
     """
     if said.status != 200:
         raise problem_of(said)
@@ -118,6 +128,9 @@ def content_of(said: Said, request_id: str) -> tuple[dict[str, Any], list[str]]:
     whose = content.setdefault("request_id", request_id)
     if whose != request_id:
         raise failed(502, f"the backend's reply is about request {shown(whose)}, not this one")
+    kind = content.setdefault("kind", ANSWERS)
+    if kind not in KINDS:
+        raise failed(502, f"the backend's reply is of kind {shown(kind)}; expected {ANSWERS}")
     if not isinstance(content.get("timings_ms"), dict):
         content["timings_ms"] = {}
     return content, texts

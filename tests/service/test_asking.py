@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gzip
 import json
+import re
 import time
 
 import httpx
@@ -34,6 +35,17 @@ def test_answers_about_another_request_are_not_handed_on():
     assert content_of(said(answers=ANSWERS), "r1")[0]["request_id"] == "r1"
     with pytest.raises(Problem, match="reply is about request 'r2', not this one") as caught:
         content_of(said(answers=ANSWERS, request_id="r2"), "r1")
+    assert (caught.value.status, caught.value.outcome) == (502, "failed")
+
+
+@pytest.mark.parametrize("kind", ["captions", None, 1, ["answers"]])
+def test_a_reply_of_another_kind_is_not_handed_on(kind):
+    """Captions are no answers, whatever the body is called; one that says no kind is believed."""
+    assert content_of(said(answers=ANSWERS), "r1")[0]["kind"] == "answers"
+    with pytest.raises(
+        Problem, match=f"reply is of kind {re.escape(repr(kind))}; expected answ"
+    ) as caught:
+        content_of(said(answers=ANSWERS, kind=kind), "r1")
     assert (caught.value.status, caught.value.outcome) == (502, "failed")
 
 
