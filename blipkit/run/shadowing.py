@@ -14,7 +14,7 @@ from blipkit.run.arguments import file_for, folder_for
 if TYPE_CHECKING:
     from blipkit.records.gates import Gate
     from blipkit.service.alerts import AlertChange, AlertRule
-    from blipkit.service.endpoints import Endpoints
+    from blipkit.service.endpoints import Endpoints, NotCompared
     from blipkit.service.shadow import Pair, Tally
     from blipkit.statistics import Interval
 
@@ -178,7 +178,8 @@ def pairs_of_logs(primary: Path, candidate: Path, tally: "Tally") -> "Iterable[P
     from blipkit.service.replies import join_logs
 
     joined = join_logs(primary, candidate)
-    tally.left_out = joined.alone_in_primary + joined.alone_in_candidate
+    tally.lacks.left_out = joined.alone_in_primary + joined.alone_in_candidate
+    tally.lacks.missing = joined.alone_in_primary
     for path, alone in ((primary, joined.alone_in_primary), (candidate, joined.alone_in_candidate)):
         if alone:
             typer.echo(f"{path}: {alone} requests that the other log does not have; not compared")
@@ -198,7 +199,7 @@ def pairs_of_endpoints(
     check_extra(("httpx",))
 
     from blipkit.service.alerts import check_rule
-    from blipkit.service.endpoints import Asker, NotCompared, ask_both, frames_in
+    from blipkit.service.endpoints import MOST_SILENT, Asker, ask_both, frames_in, lacks_of
 
     frames = frames_in(wanted.frames, wanted.sample)
     for rule in rules:
@@ -206,12 +207,14 @@ def pairs_of_endpoints(
     problems: list[NotCompared] = []
     with Asker() as asker:
         yield from ask_both(asker, endpoints, frames, problems.append)
-    tally.left_out = len(problems)
-    tally.unanswered = sum(problem.by_candidate for problem in problems)
     for problem in problems[:SHOWN_PROBLEMS]:
         typer.echo(problem.why, err=True)
+    lacks = tally.lacks = lacks_of(problems, len(frames) - len(tally.pairs))
+    if lacks.not_asked:
+        silent = f"{MOST_SILENT} frames in a row got no reply"
+        typer.echo(f"{silent}: the last {lacks.not_asked} are not asked about", err=True)
     if problems:
-        typer.echo(f"not compared: {len(problems)} of {len(frames)} frames", err=True)
+        typer.echo(f"not compared: {lacks.left_out} of {len(frames)} frames", err=True)
 
 
 def tell(tally: "Tally", rules: "list[AlertRule]", limit: float) -> int:
@@ -225,8 +228,8 @@ def tell(tally: "Tally", rules: "list[AlertRule]", limit: float) -> int:
         typer.echo(line)
     for change in changes:
         typer.echo(alert_line(change))
-    if changes and tally.left_out:
-        lacks = f"{tally.left_out} frames that not both answered are in no alert of these"
+    if changes and tally.lacks.left_out:
+        lacks = f"{tally.lacks.left_out} frames that not both answered are in no alert of these"
         typer.echo(f"{lacks}: what hangs on them is neither lost nor added")
     gate = tally.gate(limit)
     typer.echo(gate_line(gate))

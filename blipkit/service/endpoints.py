@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from blipkit.errors import BadInput, BlipkitError, shown
 from blipkit.frames.frames import LABELS, list_files
 from blipkit.reading.files import read_bytes
+from blipkit.service.lacks import Lacks
 from blipkit.service.replies import answers_in
 from blipkit.service.routing import is_sampled, sample_place
 from blipkit.service.shadow import Answers, Pair
@@ -34,6 +35,7 @@ Named = TypeVar("Named", Path, "CameraFrame")
 TRIES = 3  # of a request that an endpoint refuses for lack of room
 LONGEST_WAIT_S = 5.0
 TIMEOUT_S = 30.0  # that a whole reply may take
+MOST_SILENT = 10  # frames in a row without any reply: whoever is asked is gone, or hangs
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,10 @@ class Form:
 
 class NotAnswered(BlipkitError):
     """An endpoint that gave no answers to a request, and why."""
+
+
+class NoReply(NotAnswered):
+    """An endpoint of which no whole reply came."""
 
 
 def frames_in(folder: Path, share: float) -> list[CameraFrame]:
@@ -139,8 +145,8 @@ class Asker:
             self._runner.run(self._client.aclose())
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> "Said":
-        """What an endpoint replies; NotAnswered where no whole reply came in time, or one that is
-        too large.
+        """What an endpoint replies; NoReply where no whole one came in time, or one that is too
+        large.
         """
         from blipkit.service import asking
 
@@ -148,9 +154,9 @@ class Asker:
             asked = asking.ask(self._client, url, headers, body, self.timeout_s)
             return self._runner.run(asked)
         except TimeoutError:
-            raise NotAnswered(f"{url}: no whole reply in {self.timeout_s:g} s") from None
+            raise NoReply(f"{url}: no whole reply in {self.timeout_s:g} s") from None
         except (asking.Died, Problem) as error:
-            raise NotAnswered(f"{url}: {error}") from None
+            raise NoReply(f"{url}: {error}") from None
 
 
 def ask(asker: Asker, url: str, form: Form, image: bytes, request_id: str) -> Answers:
@@ -219,7 +225,10 @@ def ask_both(
 ) -> Iterator[Pair]:
     """A pair for each frame that both answer. tell: is told why another one is not compared, as
     where the candidate answered other questions.
+
+    Where so many frames in a row get no reply, each of which takes its time, the rest is not asked.
     """
+    silent = 0
     for frame in frames:
         request_id = uuid.uuid4().hex
         image = image_bytes(frame.path)
@@ -237,5 +246,19 @@ def ask_both(
         except (NotAnswered, BadInput) as error:
             by_candidate = primary is not None and pair is None
             tell(NotCompared(f"{frame.name}: {error}", by_candidate))
+            silent = silent + 1 if isinstance(error, NoReply) else 0
+            if silent == MOST_SILENT:
+                return
             continue
+        silent = 0
         yield pair
+
+
+def lacks_of(problems: Sequence[NotCompared], lacking: int) -> Lacks:
+    """What was not compared, and why; lacking: all frames without a pair."""
+    return Lacks(
+        unanswered=sum(problem.by_candidate for problem in problems),
+        left_out=lacking,
+        not_asked=lacking - len(problems),
+        by_candidate=bool(problems) and problems[-1].by_candidate,
+    )

@@ -12,7 +12,8 @@ from blipkit.errors import BadInput, nearest, shown
 from blipkit.parity.answer_pairs import AnswerPair, BriefAnswer
 from blipkit.parity.answers import FlipSummary, summarise_flips, unexcused_flips
 from blipkit.parity.decisions import decision_gate, flipped_frames, frames_of
-from blipkit.records.gates import Gate, decide, not_run, warned, worsened
+from blipkit.records.gates import Gate, decide, not_run, warned
+from blipkit.service.lacks import Lacks
 from blipkit.service.wire import Answered
 from blipkit.statistics import Interval, share_bound, trials_needed, wilson
 
@@ -121,15 +122,14 @@ class Tally:
     """All that was compared so far, which it keeps: half a kilobyte an answer.
 
     excused_margin: nats, below which 03 calls a flip the precision's own; excused: all that 03 says
-    of it, where that is known; unanswered: requests that the primary alone answered, which whoever
-    asks counts here; left_out: those that one of both did not answer, whichever it was.
+    of it, where that is known; lacks: what was not compared, which whoever asks counts.
     """
 
     def __init__(self, excused_margin: float, excused: "ExcusedMargin | None" = None):
         self.excused_margin = excused_margin
         self.excused = excused
         self.pairs: list[Pair] = []
-        self.unanswered = self.left_out = 0
+        self.lacks = Lacks()
         self.asked_twice = self.changed = 0
         self._answers: list[AnswerPair] = []
 
@@ -168,7 +168,7 @@ class Tally:
             open_flips=flips.open_flips,
             asked_twice=self.asked_twice,
             changed=self.changed,
-            unanswered=self.unanswered,
+            unanswered=self.lacks.unanswered,
         )
 
     def _flipped_frames(self) -> set[str]:
@@ -185,7 +185,7 @@ class Tally:
         if self.changed:
             why = f"the primary itself answers {self.changed} of {self.asked_twice} otherwise"
             gate = warned(gate, f"{why} when asked twice", "make it deterministic, then compare")
-        return self._answered(gate, limit)
+        return self.lacks.judged(gate, len(self.pairs), limit)
 
     def _ranked(self, limit: float) -> Gate:
         """Of the answers that were chosen from candidates."""
@@ -238,14 +238,6 @@ class Tally:
 
     def _open_words(self, differing: int) -> str:
         return f"open answers differ about {differing} of {len(self.pairs)} frames"
-
-    def _answered(self, gate: Gate, limit: float) -> Gate:
-        """FAIL where the candidate answers too few: what it does answer may be the easy part."""
-        frames = len(self.pairs) + self.unanswered
-        if not self.unanswered or share_bound(self.unanswered, frames) <= limit:
-            return gate
-        why = f"the candidate gave no answers to {self.unanswered} of {frames} frames"
-        return worsened(gate, f"{why} that the primary answered", "look at why, as said above")
 
     def _advice(self, gate: Gate) -> str:
         """What to do next, where this is not 03."""

@@ -90,7 +90,10 @@ def test_what_stands_in_one_log_alone_is_counted(logs):
     """Nothing is left out silently."""
     first, second = logs()
     second.write_text("".join(second.read_text().splitlines(keepends=True)[:150]))
-    said = run("--logs", first, second, "--alert", "yes in 2 of 5 frames").output
+    done = run("--logs", first, second, "--alert", "yes in 2 of 5 frames")
+    said = done.output
+    assert "shadow agrees: WARN: 50 of 200 requests are missing in the candidate's log" in said
+    assert done.exit_code == 0
     assert "a.jsonl: 50 requests that the other log does not have" in said
     assert "50 frames that not both answered are in no alert of these" in said
 

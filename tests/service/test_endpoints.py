@@ -8,17 +8,20 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from blipkit.errors import BadInput
-from blipkit.service.asking import LARGEST_REPLY
+from blipkit.service.asking import LARGEST_REPLY, Said
 from blipkit.service.endpoints import (
     Asker,
     Endpoints,
     Form,
+    NoReply,
     NotAnswered,
     ask,
     ask_both,
     check_url,
     frames_in,
+    lacks_of,
 )
+from blipkit.service.lacks import Lacks
 
 pytest.importorskip("httpx", reason="needs the extra service")
 FORM = Form(("is it?",), ("yes", "no"))
@@ -178,6 +181,26 @@ def test_what_is_not_answered_is_told_and_the_rest_goes_on(made, asker, folder):
     gone = Endpoints(primary.url, "http://127.0.0.1:9", FORM)
     assert list(ask_both(asker, gone, frames_in(folder, 1.0), told.append)) == []
     assert "ConnectError" in told[-1].why and told[-1].by_candidate
+
+
+def test_who_no_longer_replies_is_not_waited_for(made, asker, tmp_path, monkeypatch):
+    """Each would take 30 s: after so many in a row the rest is not asked; a reply between them, whatever it is, begins anew."""
+    for place in range(8):
+        (tmp_path / f"{place}.jpg").write_bytes(JPEG)
+    monkeypatch.setattr("blipkit.service.endpoints.MOST_SILENT", 3)
+    frames, told, answers = frames_in(tmp_path, 1.0), [], iter([YES, None, None, (500, {}, {})])
+
+    def post(url, headers, body):
+        reply = next(answers, None) if url == "candidate" else YES
+        if reply is None:
+            raise NoReply(f"{url}: no whole reply in 30 s")
+        return Said(reply[0], json.dumps(reply[1]).encode(), "", 0.0)
+
+    monkeypatch.setattr(asker, "post", post)
+    pairs = list(ask_both(asker, Endpoints("primary", "candidate", FORM), frames, told.append))
+    assert len(pairs) == 1 and len(told) == 6
+    lacks = lacks_of(told, len(frames) - len(pairs))
+    assert lacks == Lacks(unanswered=6, left_out=7, not_asked=1, by_candidate=True)
 
 
 def test_a_sample_takes_whole_cameras(folder):
