@@ -81,6 +81,7 @@ ADVICE = {
     errno.EPERM: "it is another user's, or read-only: pass a folder of yours, or ask its owner",
     errno.EROFS: "it is on a disk that is read-only: pass a folder on another one",
     errno.ENOSPC: "free some space, or pass a folder on another disk",
+    errno.EFBIG: "raise `ulimit -f`, or pass a folder on a disk whose files may be larger",
     errno.EPIPE: "whoever read what it prints has ended",
     errno.EDQUOT: "your quota is used up: free some space, or pass a folder on another disk",
 }

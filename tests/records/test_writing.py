@@ -69,6 +69,7 @@ def test_what_utf_8_cannot_hold_is_spelt_out(tmp_path):
     [
         (OSError(28, "No space left on device"), "r: No space left on device; .*free some space"),
         (PermissionError(13, "Permission denied", "/x/run.json"), "/x/run.json: Permission denied"),
+        (OSError(27, "File too large"), "File too large; raise `ulimit -f`, or pass a folder on a"),
         (OSError(30, "Read-only file system"), "Read-only file system; .*a folder on another one"),
     ],
 )
