@@ -109,19 +109,34 @@ class Joined:
 def join_logs(primary: Path, candidate: Path) -> Joined:
     """The pairs of two logs, in the primary's order, which also says camera and time.
 
-    BadInput where they have no request in common, or were asked other questions, and for one log
-    that is given twice.
+    BadInput where they have no request in common, or were asked other questions, for one log that
+    is given twice, and where the primary's says the times of a part of a camera's frames.
     """
     if primary.exists() and candidate.exists() and primary.samefile(candidate):
         expected = "expected the primary's, and the candidate's"
         raise BadInput(f"both logs are {shown_path(primary)}; {expected}")
     first, second = read_log(primary), read_log(candidate)
+    _check_times(first, primary)
     pairs = list(_pairs(first, second))
     if not pairs:
         names = f"{shown_path(primary)} and {shown_path(candidate)}"
         seen = f"such as {shown(next(iter(first)))} and {shown(next(iter(second)))}"
         raise BadInput(f"{names} have no request id in common, {seen}; expected logs of the same")
     return Joined(pairs, len(first) - len(pairs), len(second) - len(pairs))
+
+
+def _check_times(lines: dict[str, Logged], path: Path) -> None:
+    """Refuse a camera of whose lines some say a time and others do not: a time beside a place in
+    the log is no order, by which alerts begin.
+    """
+    says: dict[str, bool] = {}
+    for one in lines.values():
+        said = one.at_s is not None
+        if one.camera and says.setdefault(one.camera, said) != said:
+            seen = f"camera {shown(one.camera)} has lines with at_s and lines without"
+            place = f"such as request {shown(one.request_id)}"
+            expected = "expected all with, or all without, in the order of the frames"
+            raise BadInput(f"{shown_path(path)}: {seen}, {place}; {expected}")
 
 
 def _pairs(first: dict[str, Logged], second: dict[str, Logged]) -> Iterator[Pair]:

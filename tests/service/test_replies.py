@@ -38,6 +38,18 @@ def test_logs_are_joined_by_request_id(logs):
     assert (joined.alone_in_primary, joined.alone_in_candidate) == (1, 2)
 
 
+def test_a_camera_has_times_in_all_of_its_lines_or_in_none(logs):
+    """A time since 1970 beside a place in the log is no order, by which alerts begin; cameras may differ."""
+    timed, untimed = line("a", camera="porch", at_s=1.7e9), line("b", camera="porch")
+    words = "a.jsonl: camera 'porch' has lines with at_s and lines without, such as request 'b'"
+    with pytest.raises(BadInput, match=words):
+        join_logs(*logs([timed, untimed]))
+    with pytest.raises(BadInput, match="such as request 'a'; expected all with, or all without"):
+        join_logs(*logs([untimed, timed], [untimed]))
+    assert len(join_logs(*logs([timed, line("b", camera="garden")])).pairs) == 2
+    assert len(join_logs(*logs([timed], [line("a")])).pairs) == 1
+
+
 @pytest.mark.parametrize(
     ("spoilt", "said"),
     [
