@@ -128,7 +128,8 @@ class RampRow:
 class SpellRow:
     """A record of `capacity_late`: minutes one after another in which too many were late.
 
-    from_minute: of the day; machines: in service then; wanted: how many were asked for by its end.
+    from_minute: of the day; machines: in service then; wanted: paid for in the minute after it,
+    those that were still starting among them.
     """
 
     from_minute: int
