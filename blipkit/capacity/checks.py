@@ -21,7 +21,7 @@ from blipkit.profiles.knobs import POSITIVE, Range
 from blipkit.records.evidence import open_evidence
 from blipkit.records.results import Results
 
-MOST_REQUESTS = 1e10  # a day: half an hour of simulation
+MOST_REQUESTS = 1e10  # a day: hours for each that is simulated
 LEAST_REQUESTS = 24  # a day: a target is judged in every hour
 MOST_MACHINES = 100_000
 MOST_REPEATING_S = 600  # of a camera after its event: what is after midnight is not simulated

@@ -27,8 +27,8 @@ STATE = np.dtype(
         *((name, np.float64) for name in ("total_s", "late_after")),
     ]
 )
-# requests that a machine has, how many it takes, and its kind
-MACHINE = np.dtype([(name, np.int64) for name in ("outstanding", "room", "kind")])
+# requests that a machine has, how many it takes, its kind, and whether the balancer sends to it
+MACHINE = np.dtype([(name, np.int64) for name in ("outstanding", "room", "kind", "active")])
 # a request in the system: latency as it will be, s; minute: in which it was first sent
 IN_SYSTEM = np.dtype(
     [("departs", np.float64), ("latency", np.float64), ("slot", np.int64), ("minute", np.int64)]
@@ -57,13 +57,15 @@ class Queues(NamedTuple):
 
     state: one STATE; machines: MACHINE, by slot; free: when each server of a slot is free, s, inf
     where the machine has no such server; active: the slots that the balancer sends to, as many as
-    the state says; heap: IN_SYSTEM, the earliest departure first.
+    the state says; levels: how many of these have none outstanding, one, two, and on; heap:
+    IN_SYSTEM, the earliest departure first.
     """
 
     state: np.ndarray
     machines: np.ndarray
     free: np.ndarray
     active: np.ndarray
+    levels: np.ndarray
     heap: np.ndarray
 
 
@@ -119,13 +121,23 @@ def pop(heap, size):
 
 
 @inlined
-def depart(state, heap, machines, minutes, histogram, until):
+def have(machines, levels, slot, more):
+    """Let a machine have one request more, or one less, outstanding."""
+    before = machines[slot].outstanding
+    machines[slot].outstanding = before + more
+    if machines[slot].active:
+        levels[before] -= 1
+        levels[before + more] += 1
+
+
+@inlined
+def depart(state, heap, machines, levels, minutes, histogram, until):
     """Count every answer that is given by `until`, s."""
     size = state[0].in_system
     while size > 0 and heap[0].departs <= until:
         latency = heap[0].latency
         minute = heap[0].minute
-        machines[heap[0].slot].outstanding -= 1
+        have(machines, levels, heap[0].slot, -1)
         minutes[minute].answered += 1
         if latency > state[0].late_after:
             minutes[minute].late += 1
@@ -138,7 +150,7 @@ def depart(state, heap, machines, minutes, histogram, until):
 
 
 @inlined
-def choose(state, machines, active):
+def choose(state, machines, active, levels):
     """The slot that the balancer sends the next request to, in turn, or to the machine with the
     fewest outstanding, the first of them from its turn on; -1 without any machine.
     """
@@ -148,23 +160,16 @@ def choose(state, machines, active):
     place = state[0].turn
     if place >= count:
         place = 0
-    at = place
-    best = active[place]
     if state[0].balancer == LEAST_OUTSTANDING:
-        least = machines[best].outstanding
-        for _ in range(1, count):
-            if least == 0:
-                break
+        least = 0
+        while levels[least] == 0:
+            least += 1
+        while machines[active[place]].outstanding > least:
             place += 1
             if place == count:
                 place = 0
-            slot = active[place]
-            if machines[slot].outstanding < least:
-                least = machines[slot].outstanding
-                best = slot
-                at = place
-    state[0].turn = at + 1
-    return best
+    state[0].turn = place + 1
+    return active[place]
 
 
 @inlined
@@ -222,7 +227,7 @@ def advance(queues, samples, retries, tallies, arrivals, until):
 
     arrivals: the times of new requests, s, ascending, and a draw of each, from 0 to below 1.
     """
-    state, machines, free, active, heap = queues
+    state, machines, free, active, levels, heap = queues
     service, overhead, sizes = samples
     minutes, histogram = tallies
     times, draws = arrivals
@@ -239,9 +244,9 @@ def advance(queues, samples, retries, tallies, arrivals, until):
             attempt = ring + 1
             born, draw = take_retry(retries, ring)
             ring, due = next_due(retries, until)
-        depart(state, heap, machines, minutes, histogram, at)
+        depart(state, heap, machines, levels, minutes, histogram, at)
         state[0].sent += 1
-        slot = choose(state, machines, active)
+        slot = choose(state, machines, active, levels)
         if slot < 0 or machines[slot].outstanding >= machines[slot].room:
             refuse(retries, minutes, attempt, at, born, draw)
             ring, due = next_due(retries, until)
@@ -250,7 +255,7 @@ def advance(queues, samples, retries, tallies, arrivals, until):
         sample = int(draw * sizes[kind])
         departs = occupy(free, slot, at, service[kind, sample])
         latency = departs - born + overhead[kind, sample]
-        machines[slot].outstanding += 1
+        have(machines, levels, slot, 1)
         push(heap, state[0].in_system, departs, latency, slot, int(born / MINUTE_S))
         state[0].in_system += 1
-    depart(state, heap, machines, minutes, histogram, until)
+    depart(state, heap, machines, levels, minutes, histogram, until)

@@ -28,6 +28,7 @@ class Fleet:
             np.zeros(0, engine.MACHINE),
             np.zeros((0, servers)),
             np.zeros(0, np.int64),
+            np.zeros(self._most_room() + 1, np.int64),
             np.zeros(1, engine.IN_SYSTEM),
         )
         self.tallies = engine.Tallies(
@@ -60,7 +61,8 @@ class Fleet:
         """Give a machine a slot; the balancer sends to it from now on."""
         slot = self._free_slot()
         station = self._stations[machine.kind]
-        self._queues.machines[slot] = (0, station.room, machine.kind)
+        self._queues.machines[slot] = (0, station.room, machine.kind, 1)
+        self._queues.levels[0] += 1
         free = self._queues.free[slot]
         free[:] = np.inf
         free[: station.servers] = machine.ready_s
@@ -104,6 +106,9 @@ class Fleet:
         left = active[active != slot]
         self._queues.active[: len(left)] = left
         self._queues.state["active"] = len(left)
+        left_with = self._queues.machines["outstanding"][slot]
+        self._queues.levels[left_with] -= 1
+        self._queues.machines["active"][slot] = 0
 
     def _free_slot(self) -> int:
         """A slot that nobody has: one whose machine has answered all, or a new one."""
@@ -115,15 +120,20 @@ class Fleet:
         self._slots += 1
         return self._slots - 1
 
+    def _most_room(self) -> int:
+        """Requests that a machine has at most."""
+        return max(station.room for station in self._stations)
+
     def _grow(self, slots: int) -> None:
         """Arrays for so many slots."""
         old = self._queues
-        room = max(station.room for station in self._stations)
+        room = self._most_room()
         self._queues = engine.Queues(
             old.state,
             _longer(old.machines, slots),
             _longer(old.free, slots),
             _longer(old.active, slots),
+            old.levels,
             _longer(old.heap, slots * room + 1),
         )
 

@@ -162,6 +162,13 @@ def test_without_machines_everything_is_refused():
     assert fleet.tallies.minutes["refused"].sum() == 1 and np.isnan(fleet.mean_s)
 
 
+def levels_of(fleet: Fleet) -> np.ndarray:
+    """How many machines that are sent to have none outstanding, one, and on, counted anew."""
+    queues = fleet._queues
+    active = queues.active[: queues.state["active"][0]]
+    return np.bincount(queues.machines["outstanding"][active], minlength=len(queues.levels))
+
+
 @given(
     st.lists(st.floats(0, 500), min_size=1, max_size=60),
     st.integers(1, 3),
@@ -186,6 +193,7 @@ def test_every_request_is_counted_once_whatever_happens(moments, servers, waitin
             getattr(fleet, step)(gone)
         due = (arrivals >= begin) & (arrivals < end)
         fleet.advance(arrivals[due], draws[due], end)
+        assert (fleet._queues.levels == levels_of(fleet)).all()
     fleet.advance(np.empty(0), np.empty(0), 1e9)
     minutes = fleet.tallies.minutes
     counted = sum(minutes[name].sum() for name in ("answered", "refused", "failed"))
