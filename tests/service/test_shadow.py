@@ -4,7 +4,6 @@ import pytest
 from made_up_pairs import ASKED, made_up_pairs, pair_of, said
 
 from blipkit.errors import BadInput
-from blipkit.service.lacks import Lacks
 from blipkit.service.routing import is_sampled
 from blipkit.service.shadow import SHADOW_AGREES, Pair, Tally
 from blipkit.service.switch import Plan, Side, Switch
@@ -110,26 +109,6 @@ def test_a_candidate_that_answers_the_easy_frames_alone_does_not_agree():
         gate = tally.gate(0.02)
         assert (gate.status, tally.summary().unanswered) == (status, unanswered)
     assert gate.reason.startswith("the candidate gave no answers to 30 of 330 frames that the")
-
-
-@pytest.mark.parametrize(
-    ("lacks", "status", "words"),
-    [
-        (Lacks(not_asked=1, by_candidate=True), "FAIL", "the candidate no longer replied, and 1"),
-        (Lacks(not_asked=1), "WARN", "the primary no longer replied, and 1 frames were not asked"),
-        (Lacks(missing=30), "WARN", "30 of 330 requests are missing in the candidate's log"),
-        (Lacks(missing=1), "PASS", ""),
-    ],
-)
-def test_what_was_not_compared_is_no_pass(lacks, status, words):
-    """Whoever was to be asked and hung; requests of which one log says nothing, but for a few: it may never have been asked."""
-    tally = tally_of([pair_of(["yes"], ["yes"], f"r{n}") for n in range(300)])
-    tally.lacks = lacks
-    gate = tally.gate(0.02)
-    assert gate.status == status and gate.reason.startswith(words)
-    differs = tally_of([pair_of(["yes"], ["no"], f"r{n}") for n in range(300)])
-    differs.lacks = lacks
-    assert differs.gate(0.02).status == "FAIL"
 
 
 def test_open_answers_are_counted_apart():
