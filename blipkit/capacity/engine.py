@@ -131,8 +131,9 @@ def have(machines, levels, slot, more):
 
 
 @inlined
-def depart(state, heap, machines, levels, minutes, histogram, until):
+def depart(state, heap, machines, levels, tallies, until):
     """Count every answer that is given by `until`, s."""
+    minutes, histogram = tallies
     size = state[0].in_system
     while size > 0 and heap[0].departs <= until:
         latency = heap[0].latency
@@ -229,7 +230,7 @@ def advance(queues, samples, retries, tallies, arrivals, until):
     """
     state, machines, free, active, levels, heap = queues
     service, overhead, sizes = samples
-    minutes, histogram = tallies
+    minutes = tallies.minutes
     times, draws = arrivals
     place = 0
     ring, due = next_due(retries, until)
@@ -244,7 +245,7 @@ def advance(queues, samples, retries, tallies, arrivals, until):
             attempt = ring + 1
             born, draw = take_retry(retries, ring)
             ring, due = next_due(retries, until)
-        depart(state, heap, machines, levels, minutes, histogram, at)
+        depart(state, heap, machines, levels, tallies, at)
         state[0].sent += 1
         slot = choose(state, machines, active, levels)
         if slot < 0 or machines[slot].outstanding >= machines[slot].room:
@@ -258,4 +259,4 @@ def advance(queues, samples, retries, tallies, arrivals, until):
         have(machines, levels, slot, 1)
         push(heap, state[0].in_system, departs, latency, slot, int(born / MINUTE_S))
         state[0].in_system += 1
-    depart(state, heap, machines, levels, minutes, histogram, until)
+    depart(state, heap, machines, levels, tallies, until)

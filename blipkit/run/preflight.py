@@ -62,8 +62,7 @@ def check(
     check_flags(common.compiler_flags)
     check_chapters(profile, stems, arms)
     if "10_capacity" in stems and "04_concurrency" not in stems:
-        load_knobs = profile.section("concurrency")
-        capacity.check_recorded(replay or folder, common, load_knobs)
+        capacity.check_recorded(replay or folder, common, profile.section("concurrency"))
     if replay:
         check_replay(folder, replay)
         if asks_checkpoint(stems):
