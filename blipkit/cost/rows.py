@@ -188,3 +188,11 @@ class CostRow(MeasuredSetting):
     def is_by_arrivals(self) -> bool:
         """Whether its throughput is the rate of arrivals that 08 found."""
         return self.conditions is not None and self.conditions.throughput_basis != CLOSED_LOOP
+
+    @property
+    def latency_text(self) -> str:
+        """The same of a measured latency; at a rate by the fit it is the limit, which nobody saw."""
+        measured = self.latency_ms.low is not None
+        if not self.is_by_arrivals or measured or self.latency_ms.value is None:
+            return super().latency_text
+        return f"p{self.percentile:g} at its limit of {self.latency_ms.value:g} ms, by the fit"

@@ -1,8 +1,8 @@
-"""The head of the report: three numbers with their sources, what the money comes to, and what
+"""The head of the report: four numbers with their sources, what the money comes to, and what
 became of requests while backends were switched.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from blipkit.capacity.rows import AnswerRow
 from blipkit.cost.cameras import FleetRow, PaybackRow
@@ -27,10 +27,10 @@ DOUBTS = {
 
 @dataclass(frozen=True)
 class HeadlineNumber:
-    """One of the three numbers, as text; all but the title are "" where nobody measured it.
+    """One of the four numbers, as text; what is of the figure is "" where nobody measured it.
 
     interval: its ends, with what they are; note: of which arm, setting or price it is; evidence,
-    machine: where it comes from.
+    machine: where it comes from. lacking: why there may be none.
     """
 
     title: str
@@ -40,6 +40,7 @@ class HeadlineNumber:
     note: str = ""
     evidence: str = ""
     machine: str = ""
+    lacking: str = "Not measured here, or not to be trusted: the gates say why"
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,10 @@ class RecordedCost:
     machine: str
 
 
-def three_numbers(results: Results) -> list[HeadlineNumber]:
-    """Answers that flip, throughput and cost, of the setting that 05 priced."""
+def four_numbers(results: Results) -> list[HeadlineNumber]:
+    """Answers that flip, throughput and cost, of the setting that 05 priced; and what became of
+    requests while backends were switched.
+    """
     costs = [row for row in read_typed(results, "cost", RecordedCost) if is_operating(row.row)]
     priced = operating_point([one.row for one in costs], results.gates())
     best = next((one for one in costs if one.row is priced), None)
@@ -77,7 +80,7 @@ def three_numbers(results: Results) -> list[HeadlineNumber]:
         load = _load_shown(load.title, best)
         paid = next(iter(read_typed(results, "points", Point)), best.row)
         cost = _cost_shown(cost.title, best, paid.cost)
-    return [same, load, cost]
+    return [same, load, cost, _served_shown(read_served(results))]
 
 
 def is_operating(row: CostRow) -> bool:
@@ -103,6 +106,9 @@ def _load_shown(title: str, recorded: RecordedCost) -> HeadlineNumber:
     said = [row.arm, f"servers {row.servers}", _offered(row)]
     if row.state in DOUBTS:
         said.append(DOUBTS[row.state])
+    good = row.good_per_s.value
+    if row.good_share is not None and row.good_share < 1:
+        said.append(f"{row.good_share:.0%} of them good, {number(good)} a second")
     return HeadlineNumber(
         title=title,
         value=number(row.answers_per_s.value),
@@ -115,11 +121,9 @@ def _load_shown(title: str, recorded: RecordedCost) -> HeadlineNumber:
 
 
 def _offered(row: CostRow) -> str:
-    """By how many clients the latency was measured, or that it is the one at this rate, and how
-    long it was.
-    """
+    """By how many clients the latency was measured, or at which rate, and how long it was."""
     if row.basis.startswith(OPEN):
-        return f"{row.latency_text} at this rate"
+        return f"at this rate {row.latency_text}"
     return f"clients {row.clients}, {row.latency_text}"
 
 
@@ -139,6 +143,25 @@ def _cost_shown(title: str, recorded: RecordedCost, paid: AnswerCost) -> Headlin
         note=f"{place}, prices of {price.price_as_of}",
         evidence=price.evidence,
         machine=recorded.machine,
+    )
+
+
+def _served_shown(served: "Served | None") -> HeadlineNumber:
+    """Of the requests while backends were switched, those that came to harm."""
+    title = "Served while it moves?"
+    if served is None:
+        lacking = "Nothing was switched here: 09_service was not run, or not to its end"
+        return HeadlineNumber(title, lacking=lacking)
+    killed = f", {served.killed} killed" if served.killed else ""
+    refused = served.refused + served.rejected
+    return HeadlineNumber(
+        title=title,
+        value=f"{served.harmed:,} of {served.sent:,}",
+        unit="requests failed, lost or with two outcomes",
+        interval=f"95 % confidence: fewer than {100 * served.bound:.2g} %",
+        note=f"{served.switches} switches{killed}; {refused} refused; {served.stands_in}",
+        evidence=served.evidence,
+        machine=served.machine,
     )
 
 
@@ -186,7 +209,7 @@ def read_money(results: Results, incumbent: str) -> Money:
 class Served:
     """What became of requests while backends were switched: of a record of 09, or of all together.
 
-    stands_in: what the backends were, in words.
+    stands_in: what the backends were, in words; evidence, machine: where it was seen.
     """
 
     sent: int
@@ -199,11 +222,18 @@ class Served:
     switches: int
     killed: int
     stands_in: str
+    evidence: str = "measured"
+    machine: str = ""
+
+    @property
+    def harmed(self) -> int:
+        """Those that failed, got lost or came to two outcomes."""
+        return self.failed + self.lost + self.double
 
     @property
     def bound(self) -> float:
-        """Upper 95 % bound of the share that fails, gets lost or comes to two outcomes."""
-        return share_bound(self.failed + self.lost + self.double, self.sent)
+        """Upper 95 % bound of the share that comes to harm."""
+        return share_bound(self.harmed, self.sent)
 
 
 def read_served(results: Results) -> Served | None:
@@ -211,6 +241,6 @@ def read_served(results: Results) -> Served | None:
     phases = read_typed(results, "service", Served)
     if not any(phase.sent and phase.switches for phase in phases):
         return None
-    names = [one.name for one in fields(Served) if one.name != "stands_in"]
+    names = [one.name for one in fields(Served) if one.type is int]
     counts = {name: sum(getattr(phase, name) for phase in phases) for name in names}
-    return Served(stands_in=phases[0].stands_in, **counts)
+    return replace(phases[0], **counts)

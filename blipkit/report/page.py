@@ -1,4 +1,4 @@
-"""One offline HTML file: the decision, three numbers, the systems, the gates, then each executed
+"""One offline HTML file: the decision, four numbers, the systems, the gates, then each executed
 notebook.
 
 Code is folded behind one switch. Frames from a user's folder stay out unless the profile says
@@ -19,7 +19,7 @@ from blipkit.records.evidence import open_evidence
 from blipkit.records.results import Results
 from blipkit.records.writing import said_in_a_sentence, write_text
 from blipkit.report.folders import check_reportable, is_by_hand, knobs_of, machine_of, run_of
-from blipkit.report.numbers import read_money, read_served, three_numbers
+from blipkit.report.numbers import four_numbers, read_money, read_served
 from blipkit.report.private import NOTHING, Hidden, has_private_frames, hidden_in
 from blipkit.report.tables import make_tables
 from blipkit.report.verdict import Verdict, has_rehearsed, render, write_verdict
@@ -66,7 +66,7 @@ def _page(folder: Path, beside: Sequence[Path], verdict: Verdict) -> str:
         run=run_of(folder),
         by_hand=is_by_hand(folder),
         machine=machine,
-        numbers=three_numbers(results),
+        numbers=four_numbers(results),
         money=read_money(results, knobs_of(folder, "cost").incumbents[0]),
         served=read_served(results),
         calibration=CALIBRATED,

@@ -11,7 +11,7 @@ from blipkit.cost.rows import PriceBasis
 from blipkit.paths import PUBLISHED
 from blipkit.records.results import Results
 from blipkit.records.typed import write_typed
-from blipkit.report.numbers import Served, read_money, read_served
+from blipkit.report.numbers import Served, four_numbers, read_money, read_served
 from blipkit.report.page import write_report
 from blipkit.statistics import Interval
 
@@ -123,6 +123,9 @@ def test_the_summary_says_what_became_of_requests_while_backends_were_switched(f
     assert "299 answered, 1 refused, 0 failed, 0 lost, 0 with two outcomes" in text
     assert "fewer than 0.99 % of requests come to harm" in text
     assert "Stand-ins: a stands in for inf2." in text
+    card = four_numbers(Results(folder))[-1]
+    assert (card.value, card.note.split(";")[0]) == ("0 of 300", "8 switches, 1 killed")
+    assert "0.99 %" in card.interval and card.evidence == "measured"
 
 
 def test_without_a_switch_the_summary_says_nothing_of_one(folder):

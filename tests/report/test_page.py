@@ -9,17 +9,18 @@ from xml.etree import ElementTree
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from made_up import cost_row, make
+from made_up import WHOLE, cost_row, make
 from page_lint import problems
 
 from blipkit.cost.rows import CLIENTS_WAIT
 from blipkit.display.figures import show_frames
 from blipkit.display.tables import number, table_html
 from blipkit.records.results import Results
-from blipkit.report.numbers import HeadlineNumber, three_numbers
+from blipkit.report.numbers import four_numbers
 from blipkit.report.page import chapter, scrollable, write_report
 from blipkit.report.tables import _systems_table
 from blipkit.run.publish import PUBLISHED
+from blipkit.statistics import Interval
 
 GOOD = """<html lang="en"><title>t</title><main id="m"><h1>a</h1><h2>b</h2><img src="data:," alt="words">
 <a href="#m">up</a><table><caption>c</caption><tr><th scope="col">x</th></tr><tr><td class="status">+ PASS</td></tr></table>
@@ -72,18 +73,20 @@ def test_the_decision_comes_first(page):
     )
 
 
-def test_the_three_numbers_are_of_the_arm_that_05_priced(tmp_path):
+def test_the_numbers_are_of_the_arm_that_05_priced(tmp_path):
     """However many answers another has, where 03 has shown that they are others."""
     rows = [cost_row(900.0, best=True, arm="fast"), cost_row(100.0, best=True, arm="sound")]
-    load = three_numbers(Results(make(tmp_path / "both", cost=rows)))[1]
+    load = four_numbers(Results(make(tmp_path / "both", cost=rows)))[1]
     assert load.note.startswith("fast")
     failed = make(tmp_path / "flipped", gates=[("decisions fast", "FAIL")], cost=rows)
-    assert three_numbers(Results(failed))[1].note.startswith("sound")
+    assert four_numbers(Results(failed))[1].note.startswith("sound")
 
 
-def test_three_numbers_follow_with_their_source(page):
-    """Each has a value, a unit, an interval, its evidence and its machine."""
-    for item in page.select("ul.numbers li"):
+def test_four_numbers_follow_with_their_source(page):
+    """Each has a value, a unit, an interval, its evidence and its machine; 09 did not run here."""
+    *measured, served = page.select("ul.numbers li")
+    assert served.strong.text == "NOT-RUN" and "09_service was not run" in served.text
+    for item in measured:
         assert re.search(r"\d", item.strong.text) and "95 % interval" in item.text
         assert "Measured" in item.text and "AMD" in item.text or "on " in item.text
     assert "USD per million good answers" in page.select("ul.numbers li")[2].text
@@ -94,7 +97,7 @@ def test_how_much_load_says_who_offered_it(tmp_path, basis):
     """Clients who wait, or arrivals that do not; the table of systems says it, too."""
     row = replace(cost_row(best=True), basis=basis)
     folder = make(tmp_path / "f", cost=[row])
-    load = three_numbers(Results(folder))[1]
+    load = four_numbers(Results(folder))[1]
     assert load.note.endswith(f"; {basis}")
     assert basis in _systems_table([folder])
 
@@ -102,12 +105,12 @@ def test_how_much_load_says_who_offered_it(tmp_path, basis):
 def test_the_rates_that_were_tried_are_no_confidence_interval(tmp_path):
     """With arrivals that do not wait the ends are rates, and no clients are named; with clients it is 95 %."""
     tried = replace(cost_row(low=90.0, high=110.0, best=True), basis="open arrivals, poisson: x")
-    _, load, cost = three_numbers(Results(make(tmp_path / "open", cost=[tried])))
+    _, load, cost, _ = four_numbers(Results(make(tmp_path / "open", cost=[tried])))
     for one in (load, cost):
         assert one.interval.startswith("between the rates that held and those that did not, ")
     assert "at this rate" in load.note and "clients" not in load.note
     waiting = replace(tried, basis=CLIENTS_WAIT)
-    _, load, _ = three_numbers(Results(make(tmp_path / "closed", cost=[waiting])))
+    _, load, *_ = four_numbers(Results(make(tmp_path / "closed", cost=[waiting])))
     assert load.interval == "95 % interval 90 to 110" and "clients 4" in load.note
 
 
@@ -115,13 +118,33 @@ def test_the_rates_that_were_tried_are_no_confidence_interval(tmp_path):
 def test_a_figure_that_may_not_hold_still_says_so_beside_it(tmp_path, state):
     """Who reads the first screen alone has to know."""
     folder = make(tmp_path / "f", cost=[cost_row(best=True, state=state)])
-    assert f", {state}: " in three_numbers(Results(folder))[1].note
+    assert f", {state}: " in four_numbers(Results(folder))[1].note
 
 
 def test_numbers_that_nobody_measured_are_not_run(tmp_path):
     """An empty folder has titles and no numbers."""
-    titles = ("Same answers?", "How much load?", "At what cost?")
-    assert three_numbers(Results(tmp_path)) == [HeadlineNumber(title) for title in titles]
+    numbers = four_numbers(Results(tmp_path))
+    titles = ["Same answers?", "How much load?", "At what cost?", "Served while it moves?"]
+    assert [one.title for one in numbers] == titles
+    assert not any(one.value for one in numbers) and all(one.lacking for one in numbers)
+
+
+def test_a_latency_that_nobody_saw_is_called_the_fits(tmp_path):
+    """At a rate by the fit the percentile is the limit, and the load card says which share of it is good."""
+    by_rate = replace(WHOLE, throughput_basis="open arrivals, poisson")
+    fit = replace(
+        cost_row(1122.0, best=True, conditions=by_rate),
+        basis="open arrivals, poisson: x",
+        percentile=90.0,
+        good_share=0.9,
+        latency_ms=Interval(250.0),
+    )
+    load = four_numbers(Results(make(tmp_path / "fit", cost=[fit])))[1]
+    assert "at this rate p90 at its limit of 250 ms, by the fit" in load.note
+    assert "90% of them good, 1010 a second" in load.note
+    seen = replace(fit, latency_ms=Interval(33.0, 31.0, 40.0), good_share=1.0)
+    load = four_numbers(Results(make(tmp_path / "seen", cost=[seen])))[1]
+    assert "at this rate p90 33 ms" in load.note and "good" not in load.note
 
 
 @pytest.mark.parametrize(
