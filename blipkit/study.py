@@ -140,7 +140,7 @@ class Study:
 
     def conclude(self, gates: Sequence[Gate]) -> None:
         """Show and record the gates and the knobs that limit them; GateFailed on FAIL, INVALID."""
-        columns = ("gate", "status", "measured", "limit", "reason", "next")
+        columns = ("gate", "status", "measured", "limit", "unit", "reason", "next")
         show_table(records_of(gates), "Gates", columns)
         self.results.write(f"limits_{self.stem}", [{"limits": limits_of(self.knobs)}])
         self.results.write_gates(list(gates))

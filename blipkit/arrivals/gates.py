@@ -20,6 +20,7 @@ FASTER = "raise concurrency.latency_limit_ms, or take faster servers"
 DIED = "take away the cause, and run 08_arrivals again"
 DOUBTED = "raise arrivals.length, or measure 04_concurrency again on a quiet machine"
 SHOWN = 3  # runs named in one reason
+LAG = "ms late to send, p99"
 
 
 def arrivals_not_run(reason: str) -> list[Gate]:
@@ -54,16 +55,19 @@ def rate_gate(rate: RateRow, found: Found, target: Target, advice: str) -> Gate:
     """
     shared = target.shared
     limit = target.allowed
+    unit = "of the requests late"
     if rate.state == INVALID or (rate.state == UNSTABLE and not shared):
-        return invalid(HOLDS, "timing", rate.reason, shared=shared, limit=limit, next=advice)
+        words = {"limit": limit, "unit": unit, "next": advice}
+        return invalid(HOLDS, "timing", rate.reason, shared=shared, **words)
     lowest = found.rates[0]
     shown = next((one for one in found.rates if one.per_s == found.per_s.low), lowest)
     words = f"share of requests at {shown.per_s:.1f} requests/s beyond {target.limit_ms:g} ms"
     reason = f"{words}, upper end of its interval"
     what_helps = FASTER if shown.holds is False else LONGER
     none = f"no rate down to {shown.per_s:.1f} requests/s is sure to hold {target}; {what_helps}"
-    figures = {"measured": shown.share.high, "limit": limit, "reason": reason, "next": none}
-    return decide(HOLDS, "timing", found.per_s.low is not None, shared=shared, **figures)
+    figures = {"measured": shown.share.high, "limit": limit, "unit": unit}
+    words = {"reason": reason, "next": none}
+    return decide(HOLDS, "timing", found.per_s.low is not None, shared=shared, **figures, **words)
 
 
 def generator_gate(outcomes: Sequence[Outcome], target: Target) -> Gate:
@@ -72,7 +76,7 @@ def generator_gate(outcomes: Sequence[Outcome], target: Target) -> Gate:
     allowed_ms = LAG_SHARE * target.limit_ms
     late = [one for one in outcomes if late_generator(one.generator, target.limit_ms)]
     worst_ms = max((one.generator.lag_ms or 0.0 for one in outcomes), default=0.0)
-    figures = {"measured": worst_ms, "limit": allowed_ms}
+    figures = {"measured": worst_ms, "limit": allowed_ms, "unit": LAG}
     if not any(one.purpose == NULL_SERVER for one in outcomes):
         reason = "servers that do nothing were not asked, so that its own limit is not known"
         return invalid(KEPT_UP, "timing", reason, shared=shared, next=QUIET, **figures)
@@ -83,7 +87,7 @@ def generator_gate(outcomes: Sequence[Outcome], target: Target) -> Gate:
         return invalid(KEPT_UP, "timing", reason, shared=shared, next=QUIET, **figures)
     sent = f"at least {ACHIEVED:.0%} of every rate was sent"
     reason = f"ms late to send, p99 of the worst run; {sent}"
-    return judge(KEPT_UP, "timing", worst_ms, allowed_ms, reason=reason)
+    return judge(KEPT_UP, "timing", worst_ms, allowed_ms, unit=LAG, reason=reason)
 
 
 def reason_of(outcome: Outcome, target: Target) -> str:

@@ -8,6 +8,8 @@ from blipkit.records.gates import Gate, decide, invalid, judge, not_run
 CALIBRATED = "fleet calibration"
 CONSERVED = "fleet conservation"
 HOLDS = "fleet target"
+UNIT = "mean error, as a share"
+LATE = "of the requests late"
 
 
 def calibration_gate(rows: Sequence[CalibrationRow], mape: float | None, shared: bool) -> Gate:
@@ -18,14 +20,20 @@ def calibration_gate(rows: Sequence[CalibrationRow], mape: float | None, shared:
         return not_run(CALIBRATED, "timing", reason, advice)
     missed = [word for row in rows for word in _missed(row)]
     of = "of a single machine, the fleet is not calibrated"
+    details = {"measured": mape, "limit": _allowed(rows), "unit": UNIT, "evidence": FORECAST}
     if not missed:
         reason = f"MAPE of {len(rows)} settings that were left out, {of}"
-        details = {"measured": mape, "evidence": FORECAST, "reason": reason}
-        return decide(CALIBRATED, "timing", holds=True, **details)
+        return decide(CALIBRATED, "timing", holds=True, reason=reason, **details)
     reason = f"{'; '.join(missed)}; MAPE, {of}"
     advice = "measure 04 longer, on a quiet machine; do not size a fleet by this"
-    details = {"measured": mape, "evidence": FORECAST, "next": advice, "shared": shared}
-    return invalid(CALIBRATED, "timing", reason, **details)
+    return invalid(CALIBRATED, "timing", reason, shared=shared, next=advice, **details)
+
+
+def _allowed(rows: Sequence[CalibrationRow]) -> str:
+    """By how much each figure may be off: the least that any of them may."""
+    known = [row.rate_allowed for row in rows]
+    known += [row.latency_allowed for row in rows if row.latency_allowed is not None]
+    return f"each within {min(known):.4g}"
 
 
 def _missed(row: CalibrationRow) -> list[str]:
@@ -60,8 +68,9 @@ def target_gate(best: AnswerRow | None, late_share: float, zone_lost: bool) -> G
         reason = f"no policy that was tried holds the target {where}"
         advice = "raise capacity.group.max_machines or capacity.queue_limit, or name other policies"
         details = {"limit": late_share, "evidence": FORECAST, "reason": reason, "next": advice}
+        details["unit"] = LATE
         return decide(HOLDS, "timing", holds=False, tolerable=True, **details)
     reason = f"share of requests that are late with {best.policy}, {best.aims}; it holds {where}"
     reason += f", in every hour, {best.days} days drawn anew"
-    details = {"evidence": FORECAST, "reason": reason}
+    details = {"unit": LATE, "evidence": FORECAST, "reason": reason}
     return judge(HOLDS, "timing", best.late.value, late_share, tolerable=True, **details)

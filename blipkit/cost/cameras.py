@@ -64,7 +64,8 @@ class Fleets:
         columns = ("arm", "basis", "instance", "events_per_s", "machines", "usd_per_month")
         columns += ("usd_per_camera_month", "usd_per_camera_year")
         columns += ("usd_per_camera_year_low", "usd_per_camera_year_high")
-        busy = f"if each machine were busy {self.knobs.utilisation:.0%} of the time, around the clock"
+        use = f"{self.knobs.utilisation:.0%} of the time, around the clock"
+        busy = f"if each machine were busy {use}"
         caption = f"{demand_in_words(self.knobs)}, {busy}: as stated"
         show_table(records_of(self.rows), caption, columns)
 

@@ -25,6 +25,7 @@ def interval_gate(best: CostRow) -> Gate:
         tolerable=True,
         measured=half_width,
         limit=MAX_HALF_WIDTH,
+        unit="of the cost",
         reason=reason,
         next=what_narrows(best),
     )

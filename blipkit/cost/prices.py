@@ -179,6 +179,7 @@ def age_gate(prices: Iterable[Price], today: date | None = None) -> Gate:
     judged = of_the_future[-1] if of_the_future else max(prices, key=lambda one: one.age(today))
     days = judged.age(today)
     details = {"kind": "answer", "measured": days, "limit": OLD_DAYS, "evidence": "published"}
+    details["unit"] = "days old"
     where = f"{judged.instance}, {judged.region}, {judged.option}: as of {judged.as_of}"
     if of_the_future:
         reason = f"{where}, which has not come yet"

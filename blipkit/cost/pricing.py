@@ -181,6 +181,7 @@ class Pricing:
             kind="answer",
             holds=True,
             measured=best.cost.usd_per_million.value,
+            unit="USD",
             evidence=self.basis.evidence,
             reason=f"good ones, at the operating point ({best.basis}), {self.title}",
         )

@@ -191,7 +191,7 @@ class CostRow(MeasuredSetting):
 
     @property
     def latency_text(self) -> str:
-        """The same of a measured latency; at a rate by the fit it is the limit, which nobody saw."""
+        """The same where it was seen; at a rate by the fit it is the limit."""
         measured = self.latency_ms.low is not None
         if not self.is_by_arrivals or measured or self.latency_ms.value is None:
             return super().latency_text

@@ -28,6 +28,7 @@ OF_GRID = {
 LONGER = "take a quiet machine, or raise concurrency.seconds"
 FEEDING = 10.0  # percent of the host: more for feeding the servers is worth a warning
 SHOWN = 3  # settings named in one reason
+CPU = "% of the host's CPU"
 
 
 def load_gates(
@@ -127,9 +128,9 @@ def stable_gate(rows: Sequence[GridRow], shared: bool) -> Gate:
     reasons = [f"{named(row, rows)} is {row.state}: {row.summary.reason}" for row in doubted]
     reason = first_of(reasons) or "every setting is stable"
     if len(doubted) == len(rows):
-        figures = {"measured": len(doubted), "limit": 0}
+        figures = {"measured": len(doubted), "limit": 0, "unit": "settings"}
         return invalid(STABLE_LOAD, "timing", reason, shared=shared, next=LONGER, **figures)
-    return _tolerable(STABLE_LOAD, len(doubted), 0, reason, LONGER)
+    return _tolerable(STABLE_LOAD, len(doubted), 0, reason, LONGER, "settings")
 
 
 def host_gate(rows: Sequence[GridRow], shared: bool = False, fed_by: str = FED_BY) -> Gate:
@@ -139,10 +140,10 @@ def host_gate(rows: Sequence[GridRow], shared: bool = False, fed_by: str = FED_B
     if not known:
         unknown = "no believable setting, or none of our own overhead, says what feeding takes"
         reason = "; ".join([unknown, *left_out(rows)])
-        return invalid(HOST, "timing", reason, shared=shared, limit=FEEDING, next=LONGER)
+        return invalid(HOST, "timing", reason, shared=shared, limit=FEEDING, unit=CPU, next=LONGER)
     reason = f"percent of the host's CPU for {fed_by}"
     advice = "decode and preprocess elsewhere, or take more vCPUs"
-    return _tolerable(HOST, max(known), FEEDING, reason, advice)
+    return _tolerable(HOST, max(known), FEEDING, reason, advice, CPU)
 
 
 def quiet_gate(rows: Sequence[GridRow], shared: bool = False) -> Gate:
@@ -153,12 +154,15 @@ def quiet_gate(rows: Sequence[GridRow], shared: bool = False) -> Gate:
         return invalid(QUIET, "timing", reason, shared=shared, limit=0, next=LONGER)
     reasons = [f"{named(row, rows)}: {row.summary.machine.disturbed}" for row in disturbed]
     reason = first_of(reasons) or "nothing disturbed it"
-    return _tolerable(QUIET, len(disturbed), 0, reason, LONGER)
+    return _tolerable(QUIET, len(disturbed), 0, reason, LONGER, "settings")
 
 
-def _tolerable(name: str, measured: float, limit: float, reason: str, advice: str) -> Gate:
+def _tolerable(
+    name: str, measured: float, limit: float, reason: str, advice: str, unit: str
+) -> Gate:
     """A timing gate that warns where it does not hold, on any machine."""
-    return judge(name, "timing", measured, limit, tolerable=True, reason=reason, next=advice)
+    words = {"reason": reason, "next": advice, "unit": unit}
+    return judge(name, "timing", measured, limit, tolerable=True, **words)
 
 
 def target_gate(rows: Sequence[GridRow], limit_ms: float, shared: bool) -> Gate:
@@ -179,7 +183,7 @@ def target_gate(rows: Sequence[GridRow], limit_ms: float, shared: bool) -> Gate:
     name = named(shown, rows)
     reason = f"p{percent:g} of {name}, upper end of its 95 % interval, ms"
     advice = f"not reachable here; fastest is {high_ms:.0f} ms at {name}"
-    words = {"reason": reason, "next": advice}
+    words = {"reason": reason, "next": advice, "unit": "ms"}
     gate = judge(TARGET, "timing", high_ms, limit_ms, shared=shared, **words)
     if shown.state == STABLE:
         return gate
@@ -207,7 +211,8 @@ def target_unknown(
     else:
         reason = too_few(rows)
         advice = f"{LONGER}, or concurrency.repeats, or lower concurrency.percentile"
-    return invalid(TARGET, "timing", reason, shared=shared, limit=limit_ms, next=advice)
+    words = {"limit": limit_ms, "unit": "ms", "next": advice}
+    return invalid(TARGET, "timing", reason, shared=shared, **words)
 
 
 def too_few(rows: Sequence[GridRow]) -> str:
@@ -224,9 +229,10 @@ def admission_gate(row: AdmissionRow | None, limit_ms: float, shared: bool) -> G
     """With twice the clients and a limit, those admitted are within the target."""
     if row is None:
         return not_run(ADMISSION, "timing", "no setting to limit", "see latency target")
+    unit = f"ms, p{row.summary.percentile:g} of those admitted"
     if row.state == INVALID:
-        reason = row.summary.reason
-        return invalid(ADMISSION, "timing", reason, shared=shared, limit=limit_ms, next=LONGER)
+        words = {"limit": limit_ms, "unit": unit, "next": LONGER}
+        return invalid(ADMISSION, "timing", row.summary.reason, shared=shared, **words)
     if row.latency_ms.high is None:
         return not_run(ADMISSION, "timing", too_few([row]), LONGER)
     outcomes = row.summary.outcomes
@@ -234,5 +240,5 @@ def admission_gate(row: AdmissionRow | None, limit_ms: float, shared: bool) -> G
     admitted = f"p{row.summary.percentile:g} of those admitted, ms"
     reason = "; ".join(filter(None, [refused, row.turns, admitted]))
     advice = f"admit fewer than {row.limit} at once, as a setting of fewer clients does"
-    words = {"reason": reason, "next": advice}
+    words = {"reason": reason, "next": advice, "unit": unit}
     return judge(ADMISSION, "timing", row.latency_ms.high, limit_ms, shared=shared, **words)

@@ -215,5 +215,5 @@ def accuracy_gate(
     right = f"{labels.right} of {labels.labelled} right"
     reason = f"{right}, 95 % interval {share.low:.3f} to {share.high:.3f}"
     advice = "is this the checkpoint you meant, and are the labels right?"
-    details = {"reason": reason, "next": advice}
+    details = {"unit": "of the answers right", "reason": reason, "next": advice}
     return judge(ACCURACY, "answer", share.value, floor, at_least=True, **details)

@@ -20,8 +20,8 @@ SHARED = "the machine is shared"
 class Gate:
     """A named check with its limit.
 
-    measured, limit: figures in the unit that `reason` names, or texts; evidence: where `measured`
-    comes from; next: what to do, "" where it holds.
+    measured, limit: figures, or texts; evidence: where `measured` comes from; next: what to do, ""
+    where it holds. unit: of both figures, "" where `reason` says what is counted.
     """
 
     gate: str
@@ -32,6 +32,7 @@ class Gate:
     evidence: str = "measured"
     reason: str = ""
     next: str = ""
+    unit: str = ""
 
 
 def judge(
@@ -57,7 +58,7 @@ def decide(
     """PASS where it holds, WARN where it is tolerable that it does not, else FAIL.
 
     shared: the machine was not ours alone: a timing gate is at most WARN. details: the gate's
-    measured, limit, evidence, reason and next; what to do next is left out where it holds.
+    measured, limit, unit, evidence, reason and next; what to do next is left out where it holds.
     """
     if holds:
         details["next"] = ""
@@ -140,6 +141,8 @@ def _in_words(gate: Gate) -> str:
     """One line: what it measured, against what, why, and what to do."""
     why = "; ".join(filter(None, [gate.reason, gate.next]))
     head = f"{gate.gate}: {gate.status}, measured {gate.measured}, limit {gate.limit}"
+    if gate.unit:
+        head = f"{head} {gate.unit}"
     if not why:
         return head
     return f"{head}. {why}"

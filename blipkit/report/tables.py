@@ -67,6 +67,7 @@ def _gate_cells(gate: Gate) -> dict[str, str]:
         "status": f"{SIGNS[gate.status]} {gate.status}",
         "measured": number(gate.measured),
         "limit": number(gate.limit),
+        "unit": gate.unit,
         "evidence": gate.evidence,
         "reason": gate.reason,
         "what to do next": gate.next,

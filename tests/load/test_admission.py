@@ -67,7 +67,9 @@ def test_unfair_turns_are_said_in_the_gate_s_reason():
     assert "answers per client: 3 to 28, which are no fair turns (15 on average)" in unfair
     fair = admission_gate(changed(row, fewest_answers=12, most_answers=19), 40, False).reason
     assert "answers per client: 12 to 19; p99" in fair
-    assert "per client" not in admission_gate(row, 40, False).reason
+    gate = admission_gate(row, 40, False)
+    assert "per client" not in gate.reason
+    assert (gate.limit, gate.unit) == (40, "ms, p99 of those admitted")
 
 
 def test_every_client_is_counted_also_one_without_an_answer():

@@ -22,6 +22,7 @@ from blipkit.records.gates import (
     worst,
     worst_of,
 )
+from blipkit.records.typed import row_of
 
 STATUSES = ("PASS", "WARN", "FAIL", "INVALID", "NOT-RUN")
 
@@ -55,6 +56,14 @@ def test_a_failed_gate_raises_and_says_which():
             [Gate("fine", "answer", "PASS"), judge("speed", "answer", 2, 1, next="buy another")]
         )
     raise_for([not_run("absent", "answer", "nobody measured"), Gate("warned", "timing", "WARN")])
+
+
+def test_a_gate_of_a_kit_that_knew_no_unit_is_read():
+    """Its figures stand without one; what fails says its unit."""
+    old = {"gate": "g", "kind": "timing", "status": "PASS", "measured": 6.0, "limit": 180.0}
+    assert row_of(Gate, old).unit == ""
+    with pytest.raises(GateFailed, match=r"measured 200, limit 180 days\. why"):
+        raise_for([judge("age", "answer", 200, 180, unit="days", reason="why")])
 
 
 @given(st.lists(st.sampled_from(STATUSES)))

@@ -89,7 +89,9 @@ def test_a_fleet_of_a_machine_that_is_not_the_measured_one_says_so(folder, calib
     error = 0.0 if calibrated else 0.3
     times = (Interval(10.0, 9.0, 11.0), 10.0, 0.0, 0.1)
     row = CalibrationRow(2, Interval(100.0, 99.0, 101.0), 130.0, error, 0.1, *times)
-    write_typed(results, "gates_10_capacity", [calibration_gate([row], 0.3, shared=True)])
+    gate = calibration_gate([row], 0.3, shared=True)
+    assert (gate.limit, gate.unit) == ("each within 0.1", "mean error, as a share")
+    write_typed(results, "gates_10_capacity", [gate])
     said = "Fleet calibration is WARN: measure 04 longer, on a quiet machine; do not size a fleet"
     assert (said in text_of(folder)) is not calibrated
 

@@ -49,7 +49,7 @@ def test_what_was_said_comes_through_in_xml(tmp_path):
     ).get("message")
     one_line = error.replace("\n", " ")
     assert (
-        f"| 03_parity | FAIL | - | - | measured | stopped: {one_line} |"
+        f"| 03_parity | FAIL | - | - |  | measured | stopped: {one_line} |"
         in (tmp_path / "verdict.md").read_text()
     )
 
@@ -176,7 +176,7 @@ def test_gates_xml_holds_whatever_a_reason_says(tmp_path):
 
 def test_a_table_of_verdict_md_keeps_its_columns(tmp_path):
     """A bar or a new line in a cell ends neither cell nor row."""
-    says = {"reason": "one\ntwo | three\r\n\nfour", "evidence": "x|y", "next": "a | b\nc"}
+    says = {"unit": "a|day", "reason": "one\ntwo | three\r\n\nfour", "evidence": "x|y", "next": "a | b\nc"}
     gates = [Gate("a | b", "answer", "FAIL", **says)]
     write_verdict(make(tmp_path / "r", gates=gates))
     row = (tmp_path / "r/verdict.md").read_text().splitlines()[-1]
@@ -185,6 +185,7 @@ def test_a_table_of_verdict_md_keeps_its_columns(tmp_path):
         " FAIL ",
         " - ",
         " - ",
+        " a\\|day ",
         " x\\|y ",
         " one two \\| three four ",
         " a \\| b c ",

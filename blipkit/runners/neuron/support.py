@@ -118,6 +118,7 @@ def support_gate(today: date | None = None) -> Gate:
         tolerable=True,
         measured=age,
         limit=OLD_DAYS,
+        unit="days since these facts were read",
         evidence="published",
         reason=f"{'; '.join(caveats)}; as read on {platform.read}",
         next=advice,

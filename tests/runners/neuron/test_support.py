@@ -15,6 +15,7 @@ def test_announcements_warn_and_old_facts_say_how_old(days):
     facts = platform_facts()
     gate = support_gate(facts.read + timedelta(days=days))
     assert gate.status == "WARN" and gate.measured == days and gate.evidence == "published"
+    assert (gate.limit, gate.unit) == (OLD_DAYS, "days since these facts were read")
     assert all(str(fact.since) in gate.reason for fact in facts.facts)
     assert gate.reason.startswith(f"these facts were read {days} days ago") == (days > OLD_DAYS)
 
