@@ -78,5 +78,7 @@ def expected_time(study: Study, basis: Basis, target: Target) -> str:
     needed = samples_needed(target.percentile)
     why = f"{study.knobs.length:g} times the {needed} requests that p{target.percentile:g} needs"
     idle = f"{1 / (2 * study.knobs.length):.0%} of the time"
-    short = f"the shortest cannot tell whether servers hold that are idle for less than {idle}"
+    short = (
+        f"the shortest run is too short for a rate that leaves servers idle for less than {idle}"
+    )
     return f"{time}: {why}, at {basis.service_ms:.1f} ms each; {short}"

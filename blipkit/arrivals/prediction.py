@@ -9,6 +9,7 @@ from blipkit.arrivals.result import RateSearch
 from blipkit.arrivals.session import SEARCH
 from blipkit.display.tables import show_table
 from blipkit.load.setting_requests import known
+from blipkit.load.summary import STABLE
 
 BUSY = 0.85  # at most: nearer to 1 a run is too short to see the mean wait
 
@@ -17,7 +18,7 @@ BUSY = 0.85  # at most: nearer to 1 a run is too short to see the mean wait
 class Prediction:
     """Mean time in the queue at a rate, by theory and measured; ratio: measured over predicted.
 
-    busy: rate times service time over servers; service_ms, variation: of the same run.
+    busy: rate times service time over servers; service_ms, variation, state: of the same run.
     """
 
     rate_per_s: float
@@ -27,6 +28,7 @@ class Prediction:
     predicted_ms: float | None
     measured_ms: float
     ratio: float | None
+    state: str
 
 
 def predict_wait(search: RateSearch) -> Prediction | None:
@@ -73,13 +75,17 @@ def prediction_at(outcome: Outcome, basis: Basis) -> Prediction:
         predicted_ms=predicted_ms,
         measured_ms=outcome.queued_ms,
         ratio=ratio,
+        state=outcome.state,
     )
 
 
 def show_prediction(prediction: Prediction | None) -> None:
     """The prediction beside what was measured."""
     none = "no run with Poisson arrivals, of requests served one at a time"
-    rows = [{"prediction": none}]
-    if prediction:
-        rows = [prediction]
-    show_table(rows, "Mean time in the queue: predicted, measured, and the ratio of the two")
+    caption = "Mean time in the queue: predicted, measured, and the ratio of the two"
+    if not prediction:
+        show_table([{"prediction": none}], caption)
+        return
+    if prediction.state != STABLE:
+        caption += f"; the run was {prediction.state}, so that its ratio says little"
+    show_table([prediction], caption)

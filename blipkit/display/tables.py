@@ -61,9 +61,14 @@ def counted(count: int, noun: str) -> str:
 
 
 def number(value) -> str:
-    """A figure to four significant digits, its whole part entire; a dash where there is none."""
+    """A figure to four significant digits, its whole part entire; a dash where there is none.
+
+    Of several by name each after its name.
+    """
     if value is None:
         return "-"
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={number(one)}" for key, one in value.items()) or "-"
     if not isinstance(value, float):
         return str(value)
     if abs(value) >= 1e4:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import cycle
 
 import pandas
 
@@ -15,6 +16,7 @@ GRID_X = "#server threads - #client threads"
 LINE = COLOURS[6]  # of a target, or of where something begins
 PARTS = ("queued_ms", "service_ms", "overhead_ms")  # of a mean latency
 HATCHES = ("", "//", "..")
+CORNERS = ((6, 8), (6, -8), (-6, 8), (-6, -8))  # of a point, in points: up is positive
 QUANTILES = ("p50_ms", "p90_ms", "p99_ms")
 
 
@@ -151,16 +153,12 @@ def draw_curve(
     figure, ax = axes(title, "answers per second", y)
     cells = cells_of(rows)
     drawn = cells[cells.latency_high_ms.notna()]
+    corners = cycle(CORNERS)
     for count, colour, marker in zip(cells.servers.unique(), COLOURS, MARKERS, strict=False):
         line = drawn[drawn.servers == count].sort_values("clients")
         label = f"servers: {count}"
         ax.plot(line.answers_per_s, line.latency_high_ms, marker=marker, color=colour, label=label)
-    for row in drawn.itertuples():
-        label = str(row.clients)
-        if row.saturated:
-            label = f"{label}*"
-        place = (row.answers_per_s, row.latency_high_ms)
-        ax.annotate(label, place, xytext=(4, 4), textcoords="offset points")
+        name_points(ax, line, next(corners), colour)
     ax.axhline(target_ms, color=LINE, linestyle="--", label=f"target {target_ms:g} ms")
     if best:
         point = [best.answers_per_s.value], [best.latency_ms.high]
@@ -176,9 +174,22 @@ def draw_curve(
     show(figure, f"{caption}. {how_to_read(shown)}", shown)
 
 
+def name_points(ax, line: pandas.DataFrame, corner: tuple[int, int], colour: str) -> None:
+    """The number of clients at each point of a line, with a star where it is saturated.
+
+    corner: where it stands, in points from its own: lines meet, and what they say must not.
+    """
+    for row in line.itertuples():
+        label = f"{row.clients}*" if row.saturated else str(row.clients)
+        place = (row.answers_per_s, row.latency_high_ms)
+        side = "left" if corner[0] > 0 else "right"
+        look = {"textcoords": "offset points", "ha": side, "va": "center", "color": colour}
+        ax.annotate(label, place, xytext=corner, **look)
+
+
 def how_to_read(cells: pandas.DataFrame) -> str:
     """What the marks of the curve mean, and which settings have no point in it."""
-    words = "Numbers at the points: clients; *: saturated"
+    words = "Numbers at the points, in their line's colour: clients; *: saturated"
     if missing := list(cells[cells.latency_high_ms.isna()].setting):
         words = f"{words}. Not drawn, with too few answers for an interval: {', '.join(missing)}"
     return words

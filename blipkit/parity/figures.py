@@ -112,7 +112,7 @@ def show_histogram(call: Call) -> None:
     figure, ax = axes(title, "error against the reference", "share of elements")
     ax.fill_between(centres, baseline, step="mid", color="#BBBBBB", label=call.baseline)
     ax.step(centres, candidate, where="mid", color="black", label=call.arm)
-    ax.legend()
+    figure.legend(loc="outside lower center", ncols=2)
     alike = f"histograms overlap {figures.overlap:.4f}, spread {figures.sigma_ratio:.3f} to 1"
     rows = [
         {"error": centre, call.arm: share, call.baseline: of_baseline}

@@ -73,12 +73,12 @@ class Numbers:
         return min(known, key=lambda call: call.comparison.overlap, default=None)
 
     def table(self) -> None:
-        """The worst call of each component of each arm."""
+        """Of each component of each arm the call with the largest error."""
         keys = [(arm, name) for arm in self.panel.arms for name in self.components]
         keys = [(EVERY_ARM, PIXELS), *keys]
         calls = [self.worst[key] for key in keys if key in self.worst]
-        caption = "Candidate against reference, the worst call of each component"
-        caption += "; sigma_ratio and overlap: against the same-precision baseline"
+        caption = "Candidate against reference, of each component the call with the largest error"
+        caption += " (a gate's call: the one whose route is the least strict); sigma_ratio and overlap: against the same-precision baseline"
         show_rows(calls, caption, NOT_RECORDED, SHOWN)
 
     def figure(self) -> None:

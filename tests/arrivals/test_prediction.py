@@ -54,3 +54,12 @@ def test_other_arrivals_are_not_what_the_formula_is_about(values, monkeypatch):
     show_prediction(None)
     show_prediction(predicted(outcome(100.0, 1.0)))
     assert "no run with Poisson arrivals" in shown[0][1] and "measured_ms" in shown[1][1]
+
+
+def test_a_prediction_beside_a_run_that_is_not_stable_says_so(monkeypatch):
+    """Its ratio is then no verdict on the theory."""
+    shown = displayed(monkeypatch)
+    show_prediction(predicted(outcome(100.0, 1.0, state="stable")))
+    show_prediction(predicted(outcome(100.0, 1.0, state="unstable")))
+    assert "so that its ratio says little" not in shown[0][1]
+    assert "the run was unstable, so that its ratio says little" in shown[1][1]

@@ -1,7 +1,7 @@
 import pytest
 from studies import displayed
 
-from blipkit.display.tables import show_folded, show_ratio
+from blipkit.display.tables import number, show_folded, show_ratio
 
 
 def test_a_folded_table_is_unfolded_by_its_caption(monkeypatch):
@@ -32,3 +32,9 @@ def test_a_prediction_that_could_not_be_made_has_no_ratio(capsys):
     """00 may not have run: nan stands there, and nothing stops."""
     show_ratio("encoder", 2.0, float("nan"), "ms")
     assert capsys.readouterr().out == "encoder: 2 ms measured, nan predicted, ratio nan\n"
+
+
+def test_figures_by_name_are_no_python_in_a_table():
+    """Weights of backends, each with its digits as elsewhere."""
+    assert number({"gpu": 95.0, "inf2": 5.0}) == "gpu=95, inf2=5"
+    assert number({}) == "-"

@@ -176,7 +176,12 @@ def test_gates_xml_holds_whatever_a_reason_says(tmp_path):
 
 def test_a_table_of_verdict_md_keeps_its_columns(tmp_path):
     """A bar or a new line in a cell ends neither cell nor row."""
-    says = {"unit": "a|day", "reason": "one\ntwo | three\r\n\nfour", "evidence": "x|y", "next": "a | b\nc"}
+    says = {
+        "unit": "a|day",
+        "reason": "one\ntwo | three\r\n\nfour",
+        "evidence": "x|y",
+        "next": "a | b\nc",
+    }
     gates = [Gate("a | b", "answer", "FAIL", **says)]
     write_verdict(make(tmp_path / "r", gates=gates))
     row = (tmp_path / "r/verdict.md").read_text().splitlines()[-1]
