@@ -1,12 +1,13 @@
 """The money of a fleet: what stands beside the instances, 05's formula, and the policy to paste."""
 
 import json
+import math
 from dataclasses import dataclass, replace
 
 from blipkit.capacity.beside import DAYS_PER_MONTH, Traffic, beside
-from blipkit.capacity.candidates import Carried, candidates
+from blipkit.capacity.candidates import Candidate, Carried, candidates
 from blipkit.capacity.comparison import Comparison
-from blipkit.capacity.day import count_day
+from blipkit.capacity.day import Scenario, count_day
 from blipkit.capacity.planned import Planned
 from blipkit.capacity.policies import TargetTracking
 from blipkit.capacity.policy_json import policy_document
@@ -92,7 +93,7 @@ class Formula:
 
 def compare_formula(study: Study, comparison: Comparison) -> Formula:
     """05's formula on this demand: if every machine were always busy, and at the mean load over the
-    peak's; then the simulation. Recorded as `capacity_formula`.
+    peak's; then the simulation, and how many times as much that is. Recorded as `capacity_formula`.
     """
     planned = comparison.planned
     mean = planned.scenario.demand.requests / DAY_H / HOUR_S
@@ -104,7 +105,8 @@ def compare_formula(study: Study, comparison: Comparison) -> Formula:
     if best := comparison.best:
         machines = best.machine_hours.value / DAY_H
         month = best.usd_per_month.value
-        rows.append(FormulaRow(f"simulated, {best.policy}, {best.aims}", machines, month))
+        rows = [replace(row, simulated_over_it=month / row.usd_per_month) for row in rows]
+        rows.append(FormulaRow(f"simulated, {best.policy}, {best.aims}", machines, month, 1.0))
     write_typed(study.results, "capacity_formula", rows)
     return Formula(rows, comparison.caption)
 
@@ -148,20 +150,43 @@ def paste_policy(study: Study, comparison: Comparison) -> Paste:
 
 @dataclass(frozen=True)
 class WhatIf:
-    """Sliders over cameras and policies, by the counts of a day alone."""
+    """Sliders over cameras and policies, by the counts of a day alone; the cheapest that holds
+    comes first.
+    """
 
-    planned: Planned
+    comparison: Comparison
+
+    @property
+    def planned(self) -> Planned:
+        """The day."""
+        return self.comparison.planned
 
     def explore(self) -> None:
         """With sliders where somebody is there to move them."""
         cameras = float(self.planned.knobs.cameras)
         last = len(self.planned.knobs.policies) - 1
+        policy, generosity = self._chosen()
         explore(
             self.show,
             cameras=(cameras / 10, 4 * cameras, cameras),
-            policy=(0.0, float(max(1, last)), 0.0),
-            generosity=(0.0, 1.0, 0.5),
+            policy=(0.0, float(max(1, last)), policy),
+            generosity=(0.0, 1.0, generosity),
         )
+
+    def _chosen(self) -> tuple[float, float]:
+        """Where the sliders have the cheapest policy that holds; of none, the first, half-way."""
+        best, planned = self.comparison.best, self.planned
+        if best is None:
+            return 0.0, 0.5
+        aim = self.comparison.chosen[best.family].aim
+        tried = self._tried(best.family, planned.scenario)
+        place = min(range(len(tried)), key=lambda one: math.dist(tried[one].aim, aim))
+        return float(planned.knobs.policies.index(best.family)), place / max(1, len(tried) - 1)
+
+    def _tried(self, family: str, scenario: Scenario) -> list[Candidate]:
+        """A family's policies for a day, the leanest first."""
+        planned = self.planned
+        return candidates(family, scenario, Carried(*planned.carried_per_s), planned.knobs)
 
     def show(self, cameras: float, policy: float, generosity: float) -> None:
         """What so many cameras would take, by one of the policies.
@@ -174,7 +199,7 @@ class WhatIf:
         families = planned.knobs.policies
         family = families[min(round(policy), len(families) - 1)]
         scenario = replace(planned.scenario, demand=planned.scenario.demand.times(factor))
-        tried = candidates(family, scenario, Carried(*planned.carried_per_s), planned.knobs)
+        tried = self._tried(family, scenario)
         chosen = tried[round(generosity * (len(tried) - 1))]
         counted = count_day(scenario, chosen.policy, planned.carried_per_s)
         usd = usd_of(planned, counted.billed_s)
@@ -186,5 +211,5 @@ class WhatIf:
             "usd_per_camera_month": usd * DAYS_PER_MONTH / cameras,
             "has_the_capacity": counted.may_hold(scenario.late_share),
         }
-        title = f"{round(cameras):,} cameras, by the counts of a day alone, no queues"
+        title = f"{round(cameras):,} cameras, by the requests of each minute alone, in no queue"
         show_table([cells], f"{title}; {planned.machine.caption}")

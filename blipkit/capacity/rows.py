@@ -158,12 +158,14 @@ class BesideRow:
 class FormulaRow:
     """A record of `capacity_formula`: 05's formula beside the simulation, instances alone.
 
-    how: which of them; machines: on average; usd_per_month: of all cameras.
+    how: which of them; machines: on average; usd_per_month: of all cameras; simulated_over_it: how
+    many times as much the simulation takes, None where no policy holds.
     """
 
     how: str
     machines: float
     usd_per_month: float
+    simulated_over_it: float | None = None
     evidence: str = FORECAST
 
 

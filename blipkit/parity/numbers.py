@@ -78,7 +78,8 @@ class Numbers:
         keys = [(EVERY_ARM, PIXELS), *keys]
         calls = [self.worst[key] for key in keys if key in self.worst]
         caption = "Candidate against reference, of each component the call with the largest error"
-        caption += " (a gate's call: the one whose route is the least strict); sigma_ratio and overlap: against the same-precision baseline"
+        caption += " (a gate's call: the one whose route is the least strict)"
+        caption += "; sigma_ratio and overlap: against the same-precision baseline"
         show_rows(calls, caption, NOT_RECORDED, SHOWN)
 
     def figure(self) -> None:

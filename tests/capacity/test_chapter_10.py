@@ -21,7 +21,8 @@ from blipkit.capacity.money import migration
 from blipkit.capacity.opened import came_at
 from blipkit.capacity.planned import check_asked_alike
 from blipkit.capacity.runs import Outcome
-from blipkit.capacity.sensitivity import _Varied
+from blipkit.capacity.sensitivity import SwingRow, Swings, _Varied
+from blipkit.cost.dollars import Swing
 from blipkit.cost.rows import PriceBasis
 from blipkit.errors import BadInput, NotMeasured
 from blipkit.profiles.profile import load_profile
@@ -37,6 +38,7 @@ KNOBS = {
     "seeds": 2,
     "policies": ["fixed", "tracking", "yesterday", "gpu_overflow"],
 }
+STARTS = {"start_s": 5.0, "zones": 5.0, "metric_delay_s": 6.0}  # knob -> USD a day at its other end
 
 
 def close(figure, *_, **__) -> None:
@@ -139,6 +141,9 @@ def test_the_formula_of_05_stands_beside_the_simulation(ran):
     assert always["usd_per_month"] < busy["usd_per_month"]
     assert always["usd_per_month"] < simulated["usd_per_month"]
     assert "always busy" in always["how"]
+    ratio = simulated["usd_per_month"] / always["usd_per_month"]
+    assert always["simulated_over_it"] == pytest.approx(ratio) and ratio > 1
+    assert simulated["simulated_over_it"] == 1.0
 
 
 def test_each_assumption_alone_moves_the_dollars(ran):
@@ -276,10 +281,27 @@ def test_answers_say_what_they_rest_on(ran):
 def test_other_cameras_and_policies_by_the_counts_alone(ran, monkeypatch):
     """What a slider asks for: twice the cameras cost about twice as much, by any of the policies."""
     shown = displayed(monkeypatch)
-    what_if = WhatIf(ran[0]["planned"])
+    what_if = WhatIf(ran[0]["comparison"])
     for policy in range(4):
         what_if.show(cameras=16_000.0, policy=float(policy), generosity=1.0)
     assert len(shown) == 4 and all("16,000 cameras" in text for _, text in shown)
+
+
+def test_what_if_begins_with_the_policy_that_was_chosen(ran, monkeypatch):
+    """Else its first table is dearer than the chapter's answer."""
+    shown = displayed(monkeypatch)
+    comparison = ran[0]["comparison"]
+    WhatIf(comparison).explore()
+    aims = comparison.chosen[comparison.best.family].words
+    assert aims in shown[0][1] and comparison.best.policy in shown[0][1]
+
+
+def test_a_knob_that_moves_no_dollars_is_explained(monkeypatch, capsys):
+    """Where a machine is paid for as long, however late it starts."""
+    displayed(monkeypatch)
+    rows = [SwingRow(Swing(what, 0.0, 1.0, 5.0, at, at - 5.0)) for what, at in STARTS.items()]
+    Swings(rows, "whose").table()
+    assert capsys.readouterr().out.startswith("start_s: hardly any dollars")
 
 
 def test_where_no_policy_holds_the_chapter_says_so(tmp_path, monkeypatch, capsys):
