@@ -26,6 +26,7 @@ from blipkit.run.arguments import (
     check_settings,
     folder_argument,
     folder_for,
+    say_version,
 )
 
 app = typer.Typer(
@@ -36,6 +37,7 @@ app = typer.Typer(
     help=blipkit.__doc__,
 )
 prices = typer.Typer(no_args_is_help=True, help="The price table, params/prices.csv.")
+app.callback()(say_version)
 app.add_typer(fleet.commands, name="capacity")
 app.add_typer(prices, name="prices")
 app.add_typer(adopting.commands)
@@ -75,9 +77,7 @@ def run(
 
 @app.command()
 def lab(
-    profile: Annotated[
-        str, typer.Argument(help="the profile whose knobs the copies have")
-    ] = "tiny",
+    profile: PROFILE = "tiny",
     start: Annotated[bool, typer.Option(help="open them in JupyterLab")] = True,
 ) -> None:
     """Copy the chapters into results/lab/PROFILE and open them there, to step through and edit."""
@@ -250,7 +250,7 @@ def doctor(
     lowering: Annotated[
         str, typer.Option(metavar="PROFILE", help="lower its components as for Neuron, on a CPU")
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="the same as JSON")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print it as JSON, for scripts")] = False,
 ) -> None:
     """Say what this machine is, whether it is right for Neuron, and which arms it can run.
 

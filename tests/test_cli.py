@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+import blipkit
 from blipkit import cli
 from blipkit.paths import PUBLISHED
 
@@ -21,3 +22,11 @@ def test_a_terminal_that_is_not_utf_8_shows_every_table(monkeypatch, encoding):
         cli.entry()
     sys.stdout.flush()
     assert ended.value.code == 0 and b"judgement" in written.getvalue()
+
+
+def test_the_version_is_said_without_a_command(monkeypatch, capsys):
+    """And nothing else is."""
+    monkeypatch.setattr(sys, "argv", ["blipkit", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        cli.entry()
+    assert ended.value.code == 0 and capsys.readouterr().out == f"blipkit {blipkit.__version__}\n"

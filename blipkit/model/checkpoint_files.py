@@ -45,8 +45,14 @@ def check_files(checkpoint: str, folder: Path) -> None:
 
 
 def reason_of(error: Exception) -> str:
-    """What a library's error says, in one line of at most 250 characters, or its kind."""
-    return " ".join(str(error).split())[:REASON] or type(error).__name__
+    """What a library's error says, in one line of whole words, about 250 characters at most, or
+    its kind.
+    """
+    text = " ".join(str(error).split())
+    if len(text) > REASON:
+        words, _, _ = text[:REASON].rpartition(" ")
+        text = f"{words or text[:REASON]} ..."
+    return text or type(error).__name__
 
 
 def weight_bytes(folder: Path) -> int:

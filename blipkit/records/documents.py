@@ -17,6 +17,7 @@ from blipkit.renamed import record_today
 SCHEMA = 1
 DOCUMENT_LIMIT = 16 * MB
 RECORDS_LIMIT = 256 * MB  # of one kind
+MOST_WITHIN = 8  # results folders named in a message
 PROVENANCE = ("kind", "notebook", "profile", "evidence", "machine")  # texts in every record
 
 
@@ -131,6 +132,9 @@ def check_results_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise BadInput(f"no folder {folder}; expected a results folder, such as results/tiny")
     if not (folder / "run.json").is_file():
-        raise BadInput(
-            f"{folder} is not a results folder (no run.json); make one with: blipkit run tiny"
-        )
+        advice = "make one with: blipkit run tiny"
+        if within := sorted(path.parent for path in folder.glob("*/run.json")):
+            shown = ", ".join(map(str, within[:MOST_WITHIN]))
+            more = f" and {len(within) - MOST_WITHIN} more" if within[MOST_WITHIN:] else ""
+            advice = f"did you mean one within it: {shown}{more}"
+        raise BadInput(f"{folder} is not a results folder (no run.json); {advice}")

@@ -153,13 +153,20 @@ def _fault(folder: Path, output: Output) -> str:
         return ""
     size = path.stat().st_size
     if size > LARGEST:  # a disk's worth of it is not read to know that it is another
-        return f"{output.name} was changed ({size} bytes, {output.bytes} when it was written)"
+        return _changed(output, size)
     if file_digest(path) == output.sha256:
         return ""
     found = output_of(folder, output.name)
     if found.records != output.records:
         return f"{output.name} has {found.records} of {output.records} records"
-    return f"{output.name} was changed ({found.bytes} bytes, {output.bytes} when it was written)"
+    return _changed(output, found.bytes)
+
+
+def _changed(output: Output, size: int) -> str:
+    """That a listed file is another than was written, by its size or by what is in it."""
+    if size == output.bytes:
+        return f"{output.name} was changed (same size, other content)"
+    return f"{output.name} was changed ({size} bytes, {output.bytes} when it was written)"
 
 
 def _refusal(folder: Path, changed: Iterable[tuple[str, str]]) -> str:

@@ -8,6 +8,7 @@ was recorded elsewhere, and every row says so.
 """
 
 import os
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -266,10 +267,14 @@ class Results:
 
     def _written(self, name: str, content: str) -> Path:
         path = self._find(name)
-        if path is None:
-            advice = "run the notebook that writes them first"
-            raise NotMeasured(f"no {content} in {self.folder}; {advice}")
-        return path
+        if path is not None:
+            return path
+        command = f"blipkit run {shlex.quote(self.provenance['profile'] or 'PROFILE')}"
+        if self.recorded and self.recorded._find(name) is None:
+            place = f"{self.recorded.folder}, which is replayed"
+            raise NotMeasured(f"no {content} in {place}; record it again on its machine: {command}")
+        advice = f"run the notebook that writes them first, or all of them: {command}"
+        raise NotMeasured(f"no {content} in {self.folder}; {advice}")
 
     def _put(self, name: str, content: bytes) -> None:
         """A file in its place; straight in the folder it is no longer the one that a run listed."""

@@ -52,7 +52,10 @@ def adopt(
     from blipkit.profiles.profile import load_profile
 
     check_settings(settings)
+    if not file.is_file():
+        raise BadInput(f"{file}: no such file; expected a component saved by torch.jit.save")
     loaded = load_profile(profile, settings)
+    check_component(component)
     chosen = arm_of(loaded, arm)
     version = check_version(neuronx_cc)
     told = words_of(flags)
@@ -64,14 +67,19 @@ def adopt(
     from blipkit.runners.adopted import adopt as adopt_file
 
     components = isolate(load_checkpoint(loaded.common.checkpoint))
-    names = [one.name for one in components]
-    if component not in names:
-        raise BadInput(f"--component {component!r}; {nearest(component, names)}")
     formats = tuple(filter(None, (word.strip() for word in dtypes.split(","))))
     offer = Offer(file, components[component], chosen, formats, told, version)
     folder = (results or ROOT / "results" / loaded.name) / "artifacts"
     for line in lines_of(adopt_file(offer, buckets, folder), chosen):
         typer.echo(line)
+
+
+def check_component(name: str) -> None:
+    """Refuse the name of a component that no checkpoint has, before any is loaded."""
+    from blipkit.model.components import COMPONENT_NAMES
+
+    if name not in COMPONENT_NAMES:
+        raise BadInput(f"--component {name!r}; {nearest(name, COMPONENT_NAMES)}")
 
 
 def arm_of(profile: "Profile", text: str) -> "Arm":

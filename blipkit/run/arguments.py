@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.core import TyperGroup
 
+import blipkit
 from blipkit.errors import INTERRUPTED, BadInput, shown
 from blipkit.paths import user_file, user_folder, user_path
 
@@ -41,6 +42,22 @@ def name_all_missing(error: typer.BadParameter) -> None:
     given = error.ctx.params  # whatever was given is read before the first that is missing
     asked = [one for one in error.ctx.command.params if one.required and one.name not in given]
     error.param_hint = " and ".join(f"'{one.opts[0]}'" for one in asked)
+
+
+def print_version(is_asked: bool) -> None:
+    """The kit's version alone, where it is asked for."""
+    if is_asked:
+        typer.echo(f"blipkit {blipkit.__version__}")
+        raise typer.Exit
+
+
+VERSION = Annotated[
+    bool, typer.Option("--version", callback=print_version, is_eager=True, help="say it, and end")
+]
+
+
+def say_version(version: VERSION = False) -> None:
+    """What may stand before any command."""
 
 
 def folder_for(what: str) -> Callable[[str], Path]:

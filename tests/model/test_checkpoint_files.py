@@ -8,6 +8,7 @@ import pytest
 
 from blipkit.errors import BadInput
 from blipkit.model import checkpoints
+from blipkit.model.checkpoint_files import reason_of
 from blipkit.model.checkpoints import load_checkpoint
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -219,3 +220,11 @@ def test_a_name_that_no_folder_can_have_is_refused(name):
     with pytest.raises(BadInput, match="checkpoint '") as error:
         load_checkpoint(name)
     assert len(str(error.value)) <= 500
+
+
+def test_what_a_library_says_is_cut_between_words():
+    """Its first words, and that there were more; its kind where it said nothing."""
+    said = reason_of(ValueError("word " * 100))
+    assert said.endswith("word ...") and len(said) <= 254
+    assert reason_of(ValueError("a short\none")) == "a short one"
+    assert reason_of(ValueError()) == "ValueError" and len(reason_of(ValueError("x" * 999))) <= 254

@@ -57,6 +57,20 @@ def test_reading_what_nobody_wrote_names_it(tmp_path):
         Results(tmp_path).read_samples("requests")
 
 
+def test_what_a_replay_lacks_is_of_the_folder_that_it_replays(tmp_path):
+    """Not of the one that it writes to; a command says what makes it, in either case."""
+    recorded = tmp_path / "recorded"
+    recorded.mkdir()
+    write_run(recorded, RunRecord("mine"))
+    write_machine(recorded, Machine("m", versions={}))
+    out = Results(tmp_path / "here", "05_cost", "mine", replay=str(recorded))
+    said = "in .*recorded, which is replayed; record it again on its machine: blipkit run mine"
+    with pytest.raises(NotMeasured, match=said):
+        out.read("concurrency")
+    with pytest.raises(NotMeasured, match="writes them first, or all of them: blipkit run mine"):
+        Results(tmp_path / "here", "05_cost", "mine").read("concurrency")
+
+
 def test_earlier_records_are_of_the_same_profile_and_checkpoint(tmp_path, monkeypatch):
     """The published ones first, then this folder's own; nothing where there are none."""
     monkeypatch.setattr("blipkit.records.results.PUBLISHED", tmp_path / "published")

@@ -409,10 +409,13 @@ def test_what_is_no_results_folder_is_refused(tmp_path):
     good = make(tmp_path / "good", [("g", "PASS")])
     with pytest.raises(BadInput, match="no folder .*missing; expected a results folder"):
         compare_folders(good, tmp_path / "missing")
+    with pytest.raises(BadInput, match=r"\(no run.json\); did you mean one within it: .*/good$"):
+        compare_folders(tmp_path, good)
+    (tmp_path / "nothing").mkdir()
     with pytest.raises(
         BadInput, match=r"is not a results folder \(no run.json\); make one with: blipkit run tiny"
     ):
-        compare_folders(tmp_path, good)
+        compare_folders(tmp_path / "nothing", good)
     empty = make(tmp_path / "empty")
     with pytest.raises(BadInput, match="nothing to compare: no gates in .*empty"):
         compare_folders(empty, empty)

@@ -61,7 +61,7 @@ REFUSED = [
     (["--arm", ARMS[0], "--flags", "--a 'b"], {}, "No closing quotation; write it as a shell"),
     (["--arm", ARMS[0], "--neuronx-cc", "new"], {}, "'new'; expected a version such as 2.26.6360"),
     (
-        ["--arm", ARMS[0]],
+        [],
         {"component": "text_encode"},
         "--component 'text_encode'; did you mean 'text_encoder'",
     ),
