@@ -24,10 +24,17 @@ def table_html(rows, caption: str) -> str:
     import pandas
 
     # a column of None alone is no number to pandas
-    frame = pandas.DataFrame(rows).fillna(float("nan"))
+    frame = pandas.DataFrame(rows).map(_without_python).fillna(float("nan"))
     table = frame.to_html(index=False, border=0, float_format=number, na_rep="not known")
     titled = f"<caption>{html.escape(caption)}</caption><thead>"
     return table.replace("<thead>", titled, 1).replace("<th>", '<th scope="col">')
+
+
+def _without_python(value):
+    """A cell as it is; figures by name as `gpu=95, inf2=5`."""
+    if not isinstance(value, dict):
+        return value
+    return ", ".join(f"{name}={number(one)}" for name, one in value.items())
 
 
 def show_folded(rows, caption: str) -> None:
@@ -61,14 +68,9 @@ def counted(count: int, noun: str) -> str:
 
 
 def number(value) -> str:
-    """A figure to four significant digits, its whole part entire; a dash where there is none.
-
-    Of several by name each after its name.
-    """
+    """A figure to four significant digits, its whole part entire; a dash where there is none."""
     if value is None:
         return "-"
-    if isinstance(value, dict):
-        return ", ".join(f"{key}={number(one)}" for key, one in value.items()) or "-"
     if not isinstance(value, float):
         return str(value)
     if abs(value) >= 1e4:

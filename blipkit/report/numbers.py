@@ -104,11 +104,10 @@ def _flips_shown(title: str, flips: Flips) -> HeadlineNumber:
 def _load_shown(title: str, recorded: RecordedCost) -> HeadlineNumber:
     row = recorded.row
     said = [row.arm, f"servers {row.servers}", _offered(row)]
+    if row.good_share is not None and row.good_share < 1:
+        said.append(f"{100 * row.good_share:.3g} % of them good: {number(row.good_per_s.value)}/s")
     if row.state in DOUBTS:
         said.append(DOUBTS[row.state])
-    good = row.good_per_s.value
-    if row.good_share is not None and row.good_share < 1:
-        said.append(f"{row.good_share:.0%} of them good, {number(good)} a second")
     return HeadlineNumber(
         title=title,
         value=number(row.answers_per_s.value),

@@ -1,7 +1,7 @@
 import pytest
 from studies import displayed
 
-from blipkit.display.tables import number, show_folded, show_ratio
+from blipkit.display.tables import show_folded, show_ratio, table_html
 
 
 def test_a_folded_table_is_unfolded_by_its_caption(monkeypatch):
@@ -36,5 +36,6 @@ def test_a_prediction_that_could_not_be_made_has_no_ratio(capsys):
 
 def test_figures_by_name_are_no_python_in_a_table():
     """Weights of backends, each with its digits as elsewhere."""
-    assert number({"gpu": 95.0, "inf2": 5.0}) == "gpu=95, inf2=5"
-    assert number({}) == "-"
+    rows = [{"at": 1.5, "weights": {"gpu": 95.0, "inf2": 5.0}}, {"at": None, "weights": {}}]
+    shown = table_html(rows, "Switched")
+    assert "<td>gpu=95, inf2=5</td>" in shown and "{" not in shown and "not known" in shown

@@ -141,7 +141,7 @@ def test_a_latency_that_nobody_saw_is_called_the_fits(tmp_path):
     )
     load = four_numbers(Results(make(tmp_path / "fit", cost=[fit])))[1]
     assert "at this rate p90 at its limit of 250 ms, by the fit" in load.note
-    assert "90% of them good, 1010 a second" in load.note
+    assert "90 % of them good: 1010/s" in load.note
     seen = replace(fit, latency_ms=Interval(33.0, 31.0, 40.0), good_share=1.0)
     load = four_numbers(Results(make(tmp_path / "seen", cost=[seen])))[1]
     assert "at this rate p90 33 ms" in load.note and "good" not in load.note
