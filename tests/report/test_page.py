@@ -69,7 +69,7 @@ def test_the_decision_comes_first(page):
     assert tested.startswith("Tested: builtin:tiny-pets, a demonstration model, asked about")
     assert page.h1.find_previous("p").text == tested
     assert "no measured run on inf2.xlarge yet" in sentence and re.search(
-        r"make run PROFILE=gpu, about 2 h, 2.01 USD", sentence
+        r"make run PROFILE=gpu, about 1.25 h, 1.26 USD", sentence
     )
 
 
