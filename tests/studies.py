@@ -14,6 +14,7 @@ from blipkit.records.run_record import RunRecord, write_run
 from blipkit.study import Study
 
 BUCKETS = [{"frames": 1, "questions": 2, "tokens": 8, "candidates": 2, "answer_tokens": 3}]
+TODAY = {"price age", "platform_support"}  # gates that measure the age of something
 QUESTIONS = ["is the dog barking?", {"text": "what is the dog doing?", "candidates": "open"}]
 
 

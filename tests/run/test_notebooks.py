@@ -14,6 +14,7 @@ import nbformat
 import papermill
 import psutil
 import pytest
+from studies import TODAY
 
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.machine import host
@@ -88,6 +89,7 @@ def test_the_verdict_has_its_shape(smoke):
         "evidence",
         "reason",
         "next",
+        "unit",
     }
     assert verdict["decision"]["answer"] == "not enough evidence"
     assert [set(m) for m in verdict["decision"]["missing"]] == [
@@ -392,6 +394,8 @@ def test_a_replay_shows_the_recorded_figures(replayed, smoke):
                 == (far, here)
             )
             assert new.pop("evidence") == row.pop("evidence").replace("measured", "recorded")
+            if row.get("gate") in TODAY:  # midnight may have passed
+                del new["measured"], row["measured"]
             assert json.dumps(new) == json.dumps(row), path  # as text: NaN equals NaN
     assert not [path for path in (replayed / "artifacts").iterdir() if "torchscript" in path.name]
     state = json.loads((replayed / "run.json").read_text())

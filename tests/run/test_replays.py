@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from studies import TODAY
 
 from blipkit.cost.pricing import ANSWERS_GATE, INTERVAL_GATE
 from blipkit.load.gates import ADMISSION, OF_GRID
@@ -13,7 +14,6 @@ from blipkit.machine import host
 from blipkit.paths import PUBLISHED, ROOT
 from blipkit.records.results import Results
 
-TODAY = {"price age", "platform_support"}  # what they measure is the age of something
 # what these compare was judged by other rules when some folders were recorded: decisions answer by
 # answer, and half-precision arms without the float32 arm beside them
 REJUDGED = ("decisions ", "parity ")
