@@ -103,7 +103,8 @@ def judge_gate(rows: Sequence[JudgeRow], shared: bool, no_verdict: Mapping[float
     if absent:
         return invalid(AGREES, "timing", reason, shared=shared, limit=limit, next=AGAIN)
     agreed = sum(row.is_as_expected for row in rows)
-    details = {"measured": agreed, "limit": limit, "reason": reason, "next": LONGER}
+    details = {"measured": agreed, "limit": limit, "unit": "verdicts as expected"}
+    details |= {"reason": reason, "next": LONGER}
     return decide(AGREES, "timing", agreed == limit, shared=shared, **details)
 
 

@@ -10,12 +10,11 @@ from blipkit.cost.prices import Price
 from blipkit.cost.provenance import Gap, gaps_in_evidence
 from blipkit.cost.rows import AnswerCost, Choices, Conditions, CostRow
 from blipkit.cost.throughput import CHAPTER
-from blipkit.errors import BadInput, nearest
 from blipkit.load.arm_choice import DECISIONS_GATE, PARITY_GATE
 from blipkit.load.setting import name_of
 from blipkit.load.summary import STABLE
 from blipkit.machine.host import Machine
-from blipkit.paths import PUBLISHED, ROOT
+from blipkit.records.documents import find_folder
 from blipkit.records.environment import recorded_kind
 from blipkit.records.gates import Gate, not_run
 from blipkit.records.results import Results
@@ -121,15 +120,10 @@ class Origin:
 
 
 def find_results(name: str) -> Path:
-    """A results folder by path, name in results/, or <machine>/<profile> in results/published/."""
-    results = ROOT / "results"
-    costs = "records/cost.jsonl"
-    for place in (Path(name).expanduser(), results / name, PUBLISHED / name):
-        if (place / costs).is_file():
-            return place.resolve()
-    known = [path.relative_to(results).parents[1] for path in results.glob(f"*/{costs}")]
-    known += [path.relative_to(PUBLISHED).parents[1] for path in PUBLISHED.glob(f"*/*/{costs}")]
-    raise BadInput(f"no results of 05_cost in {name}; {nearest(name, known)}")
+    """A folder with results of 05: by path, by name in results/, or <machine>/<profile> in
+    results/published/.
+    """
+    return find_folder(name, "cost", "05_cost")
 
 
 def systems_of(folders: Iterable[Results]) -> list[System]:

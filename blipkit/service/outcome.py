@@ -100,6 +100,7 @@ class Costs:
                 both.mean_ms,
                 self.limit_ms,
                 shared=self.shared,
+                unit="ms",
                 reason=f"ms that both tiers add, mean of {both.requests} requests; {others}",
                 next="compare with a bare app: a slow or busy machine slows both",
             )

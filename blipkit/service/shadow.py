@@ -228,6 +228,7 @@ class Tally:
             tolerable=True,
             measured=bound,
             limit=limit,
+            unit="of the frames",
             reason=self._open_words(differing),
             next=advice,
         )

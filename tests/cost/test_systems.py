@@ -158,8 +158,8 @@ def test_only_like_is_compared_with_like(name):
 
 def test_results_are_found_by_name_or_path(tmp_path, monkeypatch):
     """A path, a folder of results/, one of results/published/; else the nearest is shown."""
-    monkeypatch.setattr("blipkit.cost.systems.ROOT", tmp_path)
-    monkeypatch.setattr("blipkit.cost.systems.PUBLISHED", tmp_path / "results/published")
+    monkeypatch.setattr("blipkit.records.documents.ROOT", tmp_path)
+    monkeypatch.setattr("blipkit.records.documents.PUBLISHED", tmp_path / "results/published")
     for name in ("results/gpu", "results/published/a10g/gpu", "elsewhere"):
         (tmp_path / name / "records").mkdir(parents=True)
         (tmp_path / name / "records/cost.jsonl").write_text("")
