@@ -361,7 +361,7 @@ def _content(folder: Path) -> dict[str, int]:
 def _published_here(case: Case):
     """Published folders are the case's own."""
     stack = contextlib.ExitStack()
-    for module in ("blipkit.run.publish", "blipkit.records.results", "blipkit.cost.systems"):
+    for module in ("blipkit.run.publish", "blipkit.records.results", "blipkit.records.documents"):
         stack.enter_context(mock.patch(f"{module}.PUBLISHED", case.folder / "published"))
     return stack
 
