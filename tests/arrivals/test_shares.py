@@ -1,13 +1,20 @@
 """The table by target: each judged by the samples of the same runs."""
 
+import re
+
 import numpy as np
+import pytest
+from scipy.optimize import brentq
+from varying_queues import FIXED, MEAN_S, Queue
 
 from blipkit.arrivals.basis import Basis
 from blipkit.arrivals.find import try_below
+from blipkit.arrivals.plan import MULTIPLES
 from blipkit.arrivals.search import Trial
 from blipkit.arrivals.shares import TargetShare, target_shares
 from blipkit.load.setting import Setting
 from blipkit.load.target import Target
+from blipkit.paths import ROOT
 from blipkit.records.typed import row_of
 
 TARGET = Target(90.0, 1.0, shared=False)  # its limit does not matter
@@ -80,3 +87,24 @@ def test_lower_rates_are_tried_until_the_tightest_target_is_held():
     assert tried([(100.0, 25.0)], most=1) == [50.0] and tried([(100.0, 25.0)], most=0) == []
     assert tried([(20.0, 12.0), (100.0, 99.0)]) == [] == tried([])
     assert tried([(100.0, 25.0)], wrong=True) == [50.0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("servers", [1, 2, 4])
+def test_the_document_has_what_a_closed_loop_flatters_by(servers):
+    """The rate that holds a target over what the servers can do, for fixed service times, within 0.01."""
+    queue = Queue(FIXED, servers)
+    document = (ROOT / "docs/arrivals.md").read_text()
+    for percentile in (90.0, 99.0):
+        (line,) = re.findall(rf"^\| {servers}, p{percentile:g} \| (.*) \|$", document, re.M)
+        limits_ms = [1e3 * MEAN_S * times for times in MULTIPLES]
+        seen = [queue.known_per_s(percentile, limit) / queue.most_per_s for limit in limits_ms]
+        assert list(map(float, line.split(" | "))) == pytest.approx(seen, abs=0.01)
+
+
+def test_one_server_holds_what_the_formula_gives():
+    """A wait of M/D/1 is at most one service time with probability (1 - busy) e^busy: p99 within two of them at 0.135 busy."""
+    busy = brentq(lambda share: (1 - share) * np.exp(share) - 0.99, 0.01, 0.9)
+    queue = Queue(FIXED, 1)
+    seen = queue.known_per_s(99.0, 2e3 * MEAN_S) / queue.most_per_s
+    assert seen == pytest.approx(busy, abs=0.005)
