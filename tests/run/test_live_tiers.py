@@ -14,7 +14,7 @@ httpx = pytest.importorskip("httpx", reason="needs the extra service")
 uvicorn = pytest.importorskip("uvicorn", reason="needs the extra service")
 sys.path.append(str(Path(__file__).parent.parent / "service"))
 from made_up_tiers import QUESTION, Kept, MadeUp, form, picture, tier_of  # noqa: E402
-from test_serve_and_api import Started  # noqa: E402
+from started import Started  # noqa: E402
 
 from blipkit.service.api import Api, Limits, api_app  # noqa: E402
 from blipkit.service.backends import Backend  # noqa: E402

@@ -6,13 +6,13 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
 import pytest
+from started import Started
 from typer.testing import CliRunner
 
 from blipkit import cli
@@ -141,42 +141,6 @@ def test_what_is_no_file_may_take_lines_of_two_kinds():
     """Nothing is spoilt on /dev/null, nor where there is no file, or it is printed."""
     check_apart({"--ledger": "/dev/null", "--metrics": "/dev/null"})
     check_apart({"--ledger": None, "--metrics": "-", "--pairs": None})
-
-
-class Started:
-    """A command as a person starts it; `said` grows with what it prints."""
-
-    def __init__(self, *words: str):
-        command = [sys.executable, "-m", "blipkit", *words]
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        self.said: list[str] = []
-        self.ready = threading.Event()
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
-
-    def _read(self) -> None:
-        for line in self.process.stdout:
-            self.said.append(line.rstrip())
-            if line.endswith(": ready\n"):
-                self.ready.set()
-        self.ready.set()
-
-    @property
-    def url(self) -> str:
-        """Where it is asked, once it says that it is ready."""
-        assert self.ready.wait(120) and self.said[-1].endswith("/v1/answers: ready"), self.said
-        return self.said[-1].removesuffix("/v1/answers: ready")
-
-    def end(self, sig: int = signal.SIGTERM) -> int:
-        self.process.send_signal(sig)
-        return self.ended()
-
-    def ended(self) -> int:
-        """Its status, once it has ended."""
-        self.reader.join(120)
-        return self.process.wait(60)
 
 
 @pytest.mark.service
