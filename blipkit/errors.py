@@ -1,7 +1,7 @@
 """The errors that people meet; each message says what was seen, what was expected, what to do."""
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,14 @@ def shortened(text: str, length: int) -> str:
         return text
     end = length // 4
     return f"{text[: length - end - 3]}...{text[-end:]}"
+
+
+def first_of(texts: Sequence[str], most: int, between: str = "; ") -> str:
+    """The first few texts, and how many more there are: "a; b; and 3 more"; "" of none."""
+    words = between.join(texts[:most])
+    if len(texts) > most:
+        words += f"{between.replace(',', '')}and {len(texts) - most} more"
+    return words
 
 
 class BlipkitError(Exception):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blipkit.cli import entry
-from blipkit.errors import LINE, SHOWN, BlipkitError, nearest, shortened, shown
+from blipkit.errors import LINE, SHOWN, BlipkitError, first_of, nearest, shortened, shown
 
 
 def test_a_value_is_quoted_in_short():
@@ -55,3 +55,10 @@ def test_the_command_line_cuts_what_it_says(monkeypatch, capsys):
         entry()
     said = capsys.readouterr().err
     assert ended.value.code == 2 and said.startswith("blipkit: profile 'xxx") and len(said) < 520
+
+
+def test_the_first_few_are_named_and_the_others_counted():
+    """By semicolons or by commas; all of them where they are no more than that."""
+    assert first_of([], 2) == "" and first_of(["a", "b"], 2) == "a; b"
+    assert first_of(["a", "b", "c", "d", "e"], 2) == "a; b; and 3 more"
+    assert first_of(["a", "b", "c"], 2, ", ") == "a, b and 1 more"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from blipkit.errors import BadInput, nearest
+from blipkit.errors import BadInput, first_of, nearest
 from blipkit.frames.images import read_image
 from blipkit.frames.questions import Question
 from blipkit.frames.scenes import draw_scene
@@ -139,10 +139,8 @@ def _readable_and_bad(files: Sequence[Path], count: int) -> tuple[list[Path], li
 
 def _bad_in_words(source: str, bad: Sequence[str], tried: int) -> str:
     """How many of a folder's images cannot be used, and what is wrong with the first of them."""
-    words = "; ".join(bad[:SHOWN])
-    if len(bad) > SHOWN:
-        words += f"; and {len(bad) - SHOWN} more"
-    return f"frames {source!r}: {len(bad)} of {tried} images cannot be used: {words}"
+    seen = f"{len(bad)} of {tried} images cannot be used: {first_of(bad, SHOWN)}"
+    return f"frames {source!r}: {seen}"
 
 
 def list_files(source: str) -> list[Path]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from blipkit.errors import first_of
 from blipkit.load.derived import FED_BY
 from blipkit.load.recommend import best_setting, is_quiet, is_trusted
 from blipkit.load.rows import AdmissionRow, GridRow
@@ -81,15 +82,7 @@ def left_out(rows: Sequence[GridRow]) -> list[str]:
         return []
     reasons = [f"{named(row, rows)}: {row.summary.reason}" for row in doubted]
     counted = f"{len(doubted)} of {len(rows)} settings are INVALID and no evidence"
-    return [f"{counted}: {first_of(reasons)}"]
-
-
-def first_of(reasons: Sequence[str]) -> str:
-    """The first of several settings' reasons, and how many more there are; "" of none."""
-    words = "; ".join(reasons[:SHOWN])
-    if len(reasons) > SHOWN:
-        words = f"{words}; and {len(reasons) - SHOWN} more"
-    return words
+    return [f"{counted}: {first_of(reasons, SHOWN)}"]
 
 
 def answers_gate(rows: Sequence[GridRow]) -> Gate:
@@ -126,7 +119,7 @@ def stable_gate(rows: Sequence[GridRow], shared: bool) -> Gate:
     """Every setting has one throughput and one latency; where none has, nothing can be said."""
     doubted = [row for row in rows if row.state != STABLE]
     reasons = [f"{named(row, rows)} is {row.state}: {row.summary.reason}" for row in doubted]
-    reason = first_of(reasons) or "every setting is stable"
+    reason = first_of(reasons, SHOWN) or "every setting is stable"
     if len(doubted) == len(rows):
         figures = {"measured": len(doubted), "limit": 0, "unit": "settings"}
         return invalid(STABLE_LOAD, "timing", reason, shared=shared, next=LONGER, **figures)
@@ -153,7 +146,7 @@ def quiet_gate(rows: Sequence[GridRow], shared: bool = False) -> Gate:
         reason = "; ".join(left_out(rows))
         return invalid(QUIET, "timing", reason, shared=shared, limit=0, next=LONGER)
     reasons = [f"{named(row, rows)}: {row.summary.machine.disturbed}" for row in disturbed]
-    reason = first_of(reasons) or "nothing disturbed it"
+    reason = first_of(reasons, SHOWN) or "nothing disturbed it"
     return _tolerable(QUIET, len(disturbed), 0, reason, LONGER, "settings")
 
 

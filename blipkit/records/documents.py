@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from blipkit.errors import BadInput, nearest, shown
+from blipkit.errors import BadInput, first_of, nearest, shown
 from blipkit.machine.host import Machine
 from blipkit.paths import PUBLISHED, ROOT, inside
 from blipkit.reading.files import MB, is_there, read_bytes
@@ -134,7 +134,6 @@ def check_results_folder(folder: Path) -> None:
     if not (folder / "run.json").is_file():
         advice = "make one with: blipkit run tiny"
         if within := sorted(path.parent for path in folder.glob("*/run.json")):
-            shown = ", ".join(map(str, within[:MOST_WITHIN]))
-            more = f" and {len(within) - MOST_WITHIN} more" if within[MOST_WITHIN:] else ""
-            advice = f"did you mean one within it: {shown}{more}"
+            names = first_of(list(map(str, within)), MOST_WITHIN, ", ")
+            advice = f"did you mean one within it: {names}"
         raise BadInput(f"{folder} is not a results folder (no run.json); {advice}")

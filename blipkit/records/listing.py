@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from blipkit.errors import BadInput
+from blipkit.errors import BadInput, first_of
 from blipkit.paths import inside
 from blipkit.reading.files import MB, file_digest, read_bytes
 from blipkit.records.documents import published_advice
@@ -172,13 +172,12 @@ def _changed(output: Output, size: int) -> str:
 def _refusal(folder: Path, changed: Iterable[tuple[str, str]]) -> str:
     """What is wrong with the evidence, and how to make it again, or restore what is published."""
     faults = list(dict.fromkeys(f"{fault}, which {stem} wrote" for stem, fault in changed))
-    if len(faults) > MOST_FAULTS:  # a line of a message is cut, and the command must not be
-        faults[MOST_FAULTS:] = [f"and {len(faults) - MOST_FAULTS} more"]
     stems = dict.fromkeys(stem for stem, _ in changed)
     only = [word for stem in stems for word in ("--only", stem)]
     again = ["blipkit", "run", f"{folder}/profile.yaml", *only, "--results", str(folder)]
     advice = published_advice(folder) or f"run the notebook again: {shlex.join(again)}"
-    problem = f"{folder} is not as its run left it: {'; '.join(faults)}"
+    # few of them, and the command on its own line: a long line is cut, and a command must not be
+    problem = f"{folder} is not as its run left it: {first_of(faults, MOST_FAULTS)}"
     return f"{problem}; expected what its listing says\n{advice}"
 
 
@@ -190,9 +189,7 @@ def _not_listed(folder: Path, listed: Sequence[Output]) -> list[str]:
         return []
     if unknown == found:
         return ["a chapter opened by hand, or an older kit, wrote it without digests"]
-    some = ", ".join(sorted(unknown)[:3])
-    if len(unknown) > 3:
-        some += f" and {len(unknown) - 3} more"
+    some = first_of(sorted(unknown), 3, ", ")
     return [f"no run lists {some}, as chapters that are opened by hand leave them"]
 
 
