@@ -74,13 +74,10 @@ async def ask(
     """What a backend replies to a request. TimeoutError where that is not here, whole, in time;
     Died where the backend is gone; Problem where the reply is too large, or cannot be decoded.
     """
-    started = time.perf_counter()
     try:
-        async with (
-            asyncio.timeout(timeout_s),
-            client.stream("POST", url + PATH, content=body, headers=headers) as reply,
-        ):
-            content = await read_whole(reply, LARGEST_REPLY)
+        return await whole_reply(
+            client, "POST", url + PATH, timeout_s, content=body, headers=headers
+        )
     except (httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout):
         raise TimeoutError from None
     except TooLarge:
@@ -90,6 +87,17 @@ async def ask(
         raise failed(502, f"the backend's reply cannot be decoded: {error}") from None
     except httpx.HTTPError as error:
         raise Died(in_words(error)) from None
+
+
+async def whole_reply(
+    client: httpx.AsyncClient, method: str, url: str, timeout_s: float, **sent: Any
+) -> Said:
+    """What is replied to a request; sent: as httpx takes it. TimeoutError where that is not here,
+    whole, in time; TooLarge where it has no end; else httpx's own errors.
+    """
+    started = time.perf_counter()
+    async with asyncio.timeout(timeout_s), client.stream(method, url, **sent) as reply:
+        content = await read_whole(reply, LARGEST_REPLY)
     took_s = time.perf_counter() - started
     return Said(reply.status_code, content, reply.headers.get("Retry-After", ""), took_s)
 

@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blipkit.errors import BadInput, BlipkitError
 from blipkit.reading.json_text import parse_object
+
+if TYPE_CHECKING:
+    from blipkit.service.asking import Said
 
 API = "http://127.0.0.1:8000"  # where `blipkit api` listens
 TIMEOUT_S = 10.0  # that a whole reply may take
@@ -76,37 +79,33 @@ class RouteClient:
 
         url = self.base + ROUTE_PATH
         try:
-            status, content = asyncio.run(self._whole(method, url, body))
+            said = asyncio.run(self._said(method, url, body))
         except (httpx.HTTPError, TimeoutError, TooLarge) as error:
             seen = in_words(error)
             if isinstance(error, TimeoutError):
                 seen = f"no whole reply in {TIMEOUT_S:g} s"
             expected = "expected the API tier there: blipkit api, or --api"
             raise NoTier(f"{url}: {seen}; {expected}") from None
-        if status == 422:
-            raise BadInput(f"{url}: {detail_in(content)}")
-        if status in (403, 409):
-            raise WeightsRefused(f"{url}: {detail_in(content)}: nothing was set")
+        if said.status == 422:
+            raise BadInput(f"{url}: {detail_in(said.content)}")
+        if said.status in (403, 409):
+            raise WeightsRefused(f"{url}: {detail_in(said.content)}: nothing was set")
         try:
-            if status != 200:
-                raise ValueError(f"status {status}: {detail_in(content)}")
-            return route_in(parse_object(content))
+            if said.status != 200:
+                raise ValueError(f"status {said.status}: {detail_in(said.content)}")
+            return route_in(parse_object(said.content))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BlipkitError(f"{url}: {error}; expected what `blipkit api` says") from None
 
-    async def _whole(self, method: str, url: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
-        """Status and content of a reply; TimeoutError where it is not here, whole, in time."""
+    async def _said(self, method: str, url: str, body: dict[str, Any] | None) -> "Said":
+        """The tier's whole reply, over a connection of its own."""
         import httpx
 
-        from blipkit.service.asking import LARGEST_REPLY, read_whole
+        from blipkit.service.asking import whole_reply
 
         how = {"timeout": TIMEOUT_S, "trust_env": False, "verify": self._trusted}
-        async with (
-            asyncio.timeout(TIMEOUT_S),
-            httpx.AsyncClient(**how) as client,
-            client.stream(method, url, json=body) as reply,
-        ):
-            return reply.status_code, await read_whole(reply, LARGEST_REPLY)
+        async with httpx.AsyncClient(**how) as client:
+            return await whole_reply(client, method, url, TIMEOUT_S, json=body)
 
 
 def route_in(answer: dict[str, Any]) -> Route:
