@@ -23,6 +23,7 @@ import nbformat
 import pytest
 import yaml
 from filelock import FileLock
+from started import end_all
 
 from blipkit.machine import host
 from blipkit.paths import NOTEBOOKS, ROOT
@@ -208,6 +209,13 @@ def run_smoke(results: Path, *options: str) -> Path:
 
 
 FOREIGN = [pytest.param(name, marks=pytest.mark.slow) for name in SHAPES]
+
+
+@pytest.fixture(autouse=True)
+def ends_what_it_starts():
+    """A test that fails leaves no tier, and no cluster of Ray's, to the next one."""
+    yield
+    end_all()
 
 
 @pytest.fixture(scope="session", autouse=True)
